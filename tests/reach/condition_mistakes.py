@@ -23,7 +23,7 @@ def default_ignored(patch: pytest.MonkeyPatch) -> None:
 
 
 def open_condition_as_held(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(conditions, "_join_open_lines", lambda clauses: TRUE)
+    patch.setattr(conditions, "_conjoin_open_conditions", lambda clauses: TRUE)
 
 
 def if_exists_ignored(patch: pytest.MonkeyPatch) -> None:

@@ -105,7 +105,7 @@ def _chunk(told: LawRun, count: int, number: int) -> None:
 
 def compiled(facts: SightedFacts, stated: Keys) -> CompiledAccounts:
     """An estate of facts and stated keys."""
-    return compile_accounts(facts, catalogue(), given=_known(stated))
+    return compile_accounts(facts, catalogue(), stated_keys=_known(stated))
 
 
 def _known(stated: Keys) -> ContextKeys:
@@ -117,7 +117,7 @@ def estate_of(case: ReachCase) -> CompiledAccounts:
     return compile_accounts(
         case.facts,
         catalogue(),
-        given=_known(case.given),
+        stated_keys=_known(case.given),
         tags_collected=case.tags_collected,
         session=case.session,
         endpoint=case.endpoint,

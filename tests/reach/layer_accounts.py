@@ -45,7 +45,11 @@ def estate_of(
     endpoint: Policy | None = None,
 ) -> CompiledAccounts:
     return compile_accounts(
-        build.facts(), catalogue(), given=given, session=session, endpoint=endpoint
+        build.facts(),
+        catalogue(),
+        stated_keys=given,
+        session=session,
+        endpoint=endpoint,
     )
 
 

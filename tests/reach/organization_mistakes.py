@@ -86,7 +86,9 @@ def rcp_of_the_caller(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         accounts.CompiledAccounts,
         "_list_rcps",
-        lambda self, owner, *, wild: known(self, "111122223333", wild=wild),
+        lambda self, owner, *, is_pattern: known(
+            self, "111122223333", is_pattern=is_pattern
+        ),
     )
 
 

@@ -51,8 +51,8 @@ def by_parts(
             EVERYTHING,
             direct=direct,
             after=place,
-            most_rows=most_rows,
-            most_ways=most_ways,
+            max_rows=most_rows,
+            max_identities=most_ways,
         )
         assert len(got.replies) <= most_rows
         assert got.ways <= most_ways + 1
@@ -151,7 +151,9 @@ def test_each_asked_by_itself_gives_whom_the_list_gives(
             graph, action, resource, NO_AGENT_RANKING, direct=True
         )
         count = len(graph.estate.principals)
-        got = list_callers_page(asking, count, after=place, most_rows=3, most_ways=5)
+        got = list_callers_page(
+            asking, count, after=place, max_rows=3, max_identities=5
+        )
         assert len(got.replies) <= 3
         assert got.ways <= 5
         found += got.replies
@@ -190,7 +192,12 @@ def test_a_limited_list_begins_the_whole_one_and_counts_the_rest(
     whole = list(list_who_can(graph, action, resource, direct=direct))
     for most in (1, len(whole), len(whole) + 1):
         got = list_first_callers(
-            graph, action, resource, direct=direct, gravity=NO_AGENT_RANKING, most=most
+            graph,
+            action,
+            resource,
+            direct=direct,
+            ranking=NO_AGENT_RANKING,
+            max_callers=most,
         )
         assert [told(r) for r in got.replies] == [told(r) for r in whole[:most]]
         assert len(whole) - len(got.replies) <= got.of - got.done

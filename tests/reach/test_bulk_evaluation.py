@@ -294,7 +294,7 @@ def _doubts_dropped(patch: pytest.MonkeyPatch) -> None:
 
 
 def _nobody_widens_itself(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(adjacency.StepRows, "_widen_itself", lambda *_: iter(()))
+    patch.setattr(adjacency.StepRows, "_make_itself_unrestricted", lambda *_: iter(()))
 
 
 def _open_lines_hold(patch: pytest.MonkeyPatch) -> None:

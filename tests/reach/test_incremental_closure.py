@@ -45,7 +45,9 @@ def _all_that_is_lost_is_found_elsewhere(patch: pytest.MonkeyPatch) -> None:
 
 def _no_other_way_leads_to_what_is_lost(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        incremental_closure._EdgeRemoval, "_find_entries", lambda self, lost, core: {}
+        incremental_closure._EdgeRemoval,
+        "_find_lost_reach",
+        lambda self, lost, core: {},
     )
 
 

@@ -223,7 +223,7 @@ def _old_statements_stay(patch: pytest.MonkeyPatch) -> None:
 
 
 def _every_edit_keeps_the_steps(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(policy_diff, "_list_step_statements", lambda grants: set())
+    patch.setattr(policy_diff, "_list_escalation_statements", lambda grants: set())
 
 
 def _nobody_turns_admin(patch: pytest.MonkeyPatch) -> None:
@@ -250,7 +250,7 @@ def _stays(layer: PolicyLayer) -> Plant:
 
 def _what_hangs_on_a_step_stays(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        incremental_update, "_exclude_certain", lambda rows, number, actors: 0
+        incremental_update, "_exclude_unconditional", lambda rows, number, actors: 0
     )
 
 

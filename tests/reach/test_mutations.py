@@ -85,9 +85,9 @@ def _role_escapes_its_boundary(patch: pytest.MonkeyPatch) -> None:
         who: CompiledPrincipal,
         known: ContextKeys,
         *,
-        trusts: bool = False,
+        starts_session: bool = False,
     ) -> NamingFormulas:
-        found = _names(clause, who, known, trusts=trusts)
+        found = _names(clause, who, known, starts_session=starts_session)
         return [("escaping" if how == "direct" else how, f) for how, f in found]
 
     patch.setattr(resource_policies, "match_principal", names)
@@ -132,11 +132,11 @@ def _account_taken_for_name(patch: pytest.MonkeyPatch) -> None:
         who: CompiledPrincipal,
         known: ContextKeys,
         *,
-        trusts: bool = False,
+        starts_session: bool = False,
     ) -> NamingFormulas:
         return [
             ("direct", formula)
-            for _, formula in _names(clause, who, known, trusts=trusts)
+            for _, formula in _names(clause, who, known, starts_session=starts_session)
         ]
 
     patch.setattr(resource_policies, "match_principal", names)
@@ -148,9 +148,9 @@ def _account_hides_the_name(patch: pytest.MonkeyPatch) -> None:
         who: CompiledPrincipal,
         known: ContextKeys,
         *,
-        trusts: bool = False,
+        starts_session: bool = False,
     ) -> NamingFormulas:
-        found = _names(clause, who, known, trusts=trusts)
+        found = _names(clause, who, known, starts_session=starts_session)
         account = [one for one in found if one[0] == "account"]
         return account or found
 
@@ -231,10 +231,10 @@ def _not_principal_as_principal(patch: pytest.MonkeyPatch) -> None:
         who: CompiledPrincipal,
         stated: Stated,
         *,
-        trusts: bool,
+        starts_session: bool,
     ) -> NamingFormulas:
         return principal_matching._match_element(
-            clause.naming, who, stated, trusts=trusts
+            clause.naming, who, stated, starts_session=starts_session
         )
 
     patch.setattr(principal_matching, "_match_not_principal", listed)
@@ -248,12 +248,12 @@ def _not_principal_spares_the_bounded(patch: pytest.MonkeyPatch) -> None:
         who: CompiledPrincipal,
         stated: Stated,
         *,
-        trusts: bool,
+        starts_session: bool,
     ) -> NamingFormulas:
         loose = (
             replace(who, boundary=None) if clause.effect is PolicyEffect.DENY else who
         )
-        return all_but(clause, loose, stated, trusts=trusts)
+        return all_but(clause, loose, stated, starts_session=starts_session)
 
     patch.setattr(principal_matching, "_match_not_principal", sparing)
 
@@ -263,7 +263,7 @@ def _not_principal_spares_the_account(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         principal_matching,
         "negate_exceptions",
-        lambda listed, *, whole: left(listed, whole=True),
+        lambda listed, *, includes_account: left(listed, includes_account=True),
     )
 
 

@@ -128,7 +128,7 @@ def sessions_get_tokens(patch: pytest.MonkeyPatch) -> None:
 
 def federated_users_get_tokens(patch: pytest.MonkeyPatch) -> None:
     def free(self: CompiledPrincipal, action: str) -> bool | None:
-        return service_facts.needs_no_permission(action, of_session=self.is_role)
+        return service_facts.needs_no_permission(action, in_session=self.is_role)
 
     patch.setattr(CompiledPrincipal, "needs_no_permission", free)
 

@@ -94,7 +94,12 @@ def _conditions_of_hops_dropped(patch: pytest.MonkeyPatch) -> None:
 
 
 def _whatever_may_be_is(
-    allowed: BitsetBounds, denied: BitsetBounds, odd: int, *, unread: bool, clash: bool
+    allowed: BitsetBounds,
+    denied: BitsetBounds,
+    non_monotone: int,
+    *,
+    has_unread_denies: bool,
+    may_conflict: bool,
 ) -> VerdictBits:
     return VerdictBits(allowed.maybe & ~denied.sure, allowed.maybe & ~denied.sure)
 

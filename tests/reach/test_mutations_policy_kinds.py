@@ -89,16 +89,16 @@ def _key_policy_not_needed(patch: pytest.MonkeyPatch) -> None:
 
 
 def _uncollected_as_none(patch: pytest.MonkeyPatch) -> None:
-    def missing_side(call: AwsRequest, *, near: bool) -> ResourcePolicyResult:
-        return replace(_missing_side(call, near=near), direct=FALSE)
+    def missing_side(call: AwsRequest, *, same_account: bool) -> ResourcePolicyResult:
+        return replace(_missing_side(call, same_account=same_account), direct=FALSE)
 
     for module in (evaluate_principal, evaluate_external):
         patch.setattr(module, "assume_uncollected_policy", missing_side)
 
 
 def _uncollected_as_open_door(patch: pytest.MonkeyPatch) -> None:
-    def missing_side(call: AwsRequest, *, near: bool) -> ResourcePolicyResult:
-        return replace(_missing_side(call, near=near), direct=TRUE)
+    def missing_side(call: AwsRequest, *, same_account: bool) -> ResourcePolicyResult:
+        return replace(_missing_side(call, same_account=same_account), direct=TRUE)
 
     for module in (evaluate_principal, evaluate_external):
         patch.setattr(module, "assume_uncollected_policy", missing_side)
@@ -126,9 +126,11 @@ def _federated_user_escapes(patch: pytest.MonkeyPatch) -> None:
         who: CompiledPrincipal,
         known: ContextKeys,
         *,
-        trusts: bool = False,
+        starts_session: bool = False,
     ) -> principal_matching.NamingFormulas:
-        return names(clause, replace(who, session=None), known, trusts=trusts)
+        return names(
+            clause, replace(who, session=None), known, starts_session=starts_session
+        )
 
     patch.setattr(resource_policies, "match_principal", as_user)
     patch.setattr(evaluate_principal, "match_principal", as_user)

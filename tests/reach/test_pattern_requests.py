@@ -141,7 +141,7 @@ def test_the_law_finds_that_a_pattern_knows_of_no_access_point() -> None:
         patch.setattr(
             resources,
             "_collect_resource_keys",
-            lambda *given, **_: known(*given, no_door=True),
+            lambda *given, **_: known(*given, without_access_point=True),
         )
 
     assert is_caught(plant, cases(KEYS), laws.patterns_agree)

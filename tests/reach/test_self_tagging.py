@@ -126,7 +126,9 @@ def estate_of(
     tags = [("team", tag)] if tag else [("other", "tag")]
     build.resource(INSTANCE, "ec2:instance", A, tags=tags)
     whole = load_catalogue(SERVICES)
-    return compile_accounts(build.facts(), whole, given=given, tags_collected=True)
+    return compile_accounts(
+        build.facts(), whole, stated_keys=given, tags_collected=True
+    )
 
 
 def surely(estate: CompiledAccounts, action: str) -> bool:

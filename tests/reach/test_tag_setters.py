@@ -53,7 +53,7 @@ def explained(
 ) -> ReachItem:
     """Ask `can`, and have the open conditions explained."""
     graph = IdentityGraph(
-        compile_accounts(build.facts(), load_catalogue(SERVICES), given=given)
+        compile_accounts(build.facts(), load_catalogue(SERVICES), stated_keys=given)
     )
     reply = queries.answer_can(
         graph, IdentityId(subject), action, resource, direct=False

@@ -115,7 +115,9 @@ def item_of(operator: str, values: Sequence[str], *, negated: bool) -> Condition
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(cases())
 def test_a_principal_that_is_passed_over_may_not(case: ReachCase) -> None:
-    estate = compile_accounts(case.facts, catalogue(), given=ContextKeys(case.given))
+    estate = compile_accounts(
+        case.facts, catalogue(), stated_keys=ContextKeys(case.given)
+    )
     for principal in estate.principals.values():
         for action, resource in case.calls:
             call = prepare_request(estate, action, resource, NO_KEYS)

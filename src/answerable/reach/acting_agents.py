@@ -1,4 +1,4 @@
-"""Agents that act through an identity, and the severity ("gravity") they add to it."""
+"""List the agents that act through an identity, and rank identities by them."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -17,11 +17,12 @@ def list_agents_through(inventory: Inventory, identity: str) -> list[str]:
 
 
 def grade_by_agents(inventory: Inventory) -> CallerRanking:
-    """Grade identities by the agents that act through them."""
-    return inventory.get_or_compute("gravity of identities", _build_gravity)
+    """Rank identities by the agents that act through them."""
+    return inventory.get_or_compute("gravity of identities", _build_caller_ranking)
 
 
 def _group_agents_by_identity(inventory: Inventory) -> _AgentIds:
+    """List the agents by identity that they act through."""
     found: dict[str, list[str]] = defaultdict(list)
     for key, entity in inventory.agents.items():
         for identity in dict.fromkeys(entity.identities):
@@ -29,7 +30,8 @@ def _group_agents_by_identity(inventory: Inventory) -> _AgentIds:
     return {identity: sorted(agents) for identity, agents in found.items()}
 
 
-def _build_gravity(inventory: Inventory) -> CallerRanking:
+def _build_caller_ranking(inventory: Inventory) -> CallerRanking:
+    """Build the ranking: identities of agents, and of unattended agents."""
     acting = inventory.get_or_compute("agents by identity", _group_agents_by_identity)
     unattended = {
         str(identity)

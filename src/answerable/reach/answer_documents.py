@@ -1,4 +1,4 @@
-"""Conversion of answers to the items of documents."""
+"""Convert answers about permissions to the items of output documents."""
 
 from collections.abc import Callable
 from typing import cast
@@ -26,17 +26,17 @@ from answerable.reach.queries import ReachAnswer
 
 
 def build_can_item(
-    reply: ReachAnswer, action: str, resource: str, coverage: CoverageRecord
+    answer: ReachAnswer, action: str, resource: str, coverage: CoverageRecord
 ) -> PermissionCheckItem:
-    """Build the item of `can`."""
+    """Build the JSON item for an answer of `can`, with coverage."""
     return cast(
         "PermissionCheckItem",
-        {**build_pair_item(reply, action, resource), "coverage": coverage},
+        {**build_pair_item(answer, action, resource), "coverage": coverage},
     )
 
 
-def build_part_items(reply: ReachAnswer) -> list[AllowedPartItem]:
-    """Build the items of the allowed parts of a pattern."""
+def build_part_items(answer: ReachAnswer) -> list[AllowedPartItem]:
+    """Build a JSON item for each allowed part of a resource pattern."""
     return [
         {
             "resource": format_part(part),
@@ -45,41 +45,43 @@ def build_part_items(reply: ReachAnswer) -> list[AllowedPartItem]:
             "determining": build_determining_items(part.determining),
             "path": [build_path_item(hop) for hop in part.path],
         }
-        for part in reply.parts
+        for part in answer.parts
     ]
 
 
-def build_reach_item(reply: ReachAnswer, spelled: Callable[[str], str]) -> ReachItem:
-    """Build a row of `reach`.
+def build_reach_item(
+    answer: ReachAnswer, format_action: Callable[[str], str]
+) -> ReachItem:
+    """Build the JSON item for one permission row of `reach`.
 
     Args:
-        reply: An answer with its row.
-        spelled: Formats an action pattern in its service's spelling.
+        answer: An answer with its row.
+        format_action: Formats an action pattern in its service's spelling.
     """
-    action, resource = format_row(reply.row, spelled) if reply.row else ("", "")
-    return build_pair_item(reply, action, resource)
+    action, resource = format_row(answer.row, format_action) if answer.row else ("", "")
+    return build_pair_item(answer, action, resource)
 
 
-def build_pair_item(reply: ReachAnswer, action: str, resource: str) -> ReachItem:
-    """Build a row of `reach` or `who-can` for given patterns."""
+def build_pair_item(answer: ReachAnswer, action: str, resource: str) -> ReachItem:
+    """Build the JSON item for an answer about one action and resource."""
     item: ReachItem = {
-        "subject": reply.subject,
+        "subject": answer.subject,
         "action": action,
         "resource": resource,
-        "verdict": get_verdict(reply.formula).value,
-        "conditions": build_conditions(reply.formula),
-        "admin": reply.admin,
-        "determining": build_determining_items(reply.determining),
-        "path": [build_path_item(hop) for hop in reply.path],
+        "verdict": get_verdict(answer.formula).value,
+        "conditions": build_conditions(answer.formula),
+        "admin": answer.admin,
+        "determining": build_determining_items(answer.determining),
+        "path": [build_path_item(hop) for hop in answer.path],
     }
-    if reply.covers is not None:
-        item["covers"] = reply.covers.value
-        item["parts"] = build_part_items(reply)
+    if answer.covers is not None:
+        item["covers"] = answer.covers.value
+        item["parts"] = build_part_items(answer)
     return item
 
 
 def build_conditions(formula: Formula) -> list[ConditionSetItem]:
-    """Build the alternatives of open conditions, the shortest first."""
+    """Build the JSON alternatives of undecided conditions, the shortest first."""
     listed = [sorted(alternative) for alternative in formula if alternative]
     if frozenset() in formula:
         return []
@@ -89,28 +91,29 @@ def build_conditions(formula: Formula) -> list[ConditionSetItem]:
     ]
 
 
-def build_condition_item(a: ConditionAtom) -> ConditionItem:
-    """Build one condition, with the principals that can satisfy it."""
-    found = classify_key(a.key)
+def build_condition_item(atom: ConditionAtom) -> ConditionItem:
+    """Build the JSON item for one condition, with who can satisfy it."""
+    found = classify_key(atom.key)
     return {
-        "key": a.key,
-        "operator": a.operator,
-        "values": list(a.values),
-        "negated": a.negated,
+        "key": atom.key,
+        "operator": atom.operator,
+        "values": list(atom.values),
+        "negated": atom.negated,
         "asserted_by": found.asserted_by.value,
-        "who": _describe_github_pusher(a) or found.who,
+        "who": _describe_token_subject(atom) or found.who,
     }
 
 
-def _describe_github_pusher(a: ConditionAtom) -> str:
+def _describe_token_subject(atom: ConditionAtom) -> str:
     """Describe who can satisfy a condition on the subject of a GitHub token."""
-    key = a.key.lower()
-    if not (key.startswith(GITHUB_ISSUER) and key.endswith(":sub")) or a.negated:
+    key = atom.key.lower()
+    if not (key.startswith(GITHUB_ISSUER) and key.endswith(":sub")) or atom.negated:
         return ""
-    return "; ".join(_describe_pusher(value) for value in a.values)
+    return "; ".join(_describe_github_subject(value) for value in atom.values)
 
 
-def _describe_pusher(value: str) -> str:
+def _describe_github_subject(value: str) -> str:
+    """Describe the GitHub users who get a token with a given subject."""
     kind, _, rest = value.partition(":")
     if kind != "repo" or not rest:
         return "anyone GitHub issues a token with that subject to"
@@ -130,9 +133,9 @@ def _describe_pusher(value: str) -> str:
 
 
 def build_determining_items(
-    found: tuple[DeterminingStatement, ...],
+    statements: tuple[DeterminingStatement, ...],
 ) -> list[DeterminingStatementItem]:
-    """Build the items of determining statements."""
+    """Build a JSON item for each determining statement."""
     return [
         {
             "layer": d.layer,
@@ -140,12 +143,12 @@ def build_determining_items(
             "statement": d.statement,
             "effect": d.effect,
         }
-        for d in found
+        for d in statements
     ]
 
 
 def build_path_item(hop: PathHop) -> PathItem:
-    """Build the item of one hop."""
+    """Build the JSON item for one hop of a path."""
     return {
         "from": hop.origin,
         "via": hop.via,

@@ -1,4 +1,4 @@
-"""Pages of long answers; a page costs no more than its rows.
+"""List one page of a long answer, from a cursor on, without computing the rest.
 
 All rows of a subject that can become thousands of identities take minutes to list. A
 page covers a few identities, in the same order, and ends with a cursor.
@@ -64,44 +64,45 @@ class AnswerPage:
 
 def list_reach_page(
     graph: IdentityGraph,
-    start: IdentityId,
-    wanted: RowFilter,
+    subject: IdentityId,
+    row_filter: RowFilter,
     *,
     direct: bool,
     after: PageCursor,
-    most_rows: int,
-    most_ways: int,
+    max_rows: int,
+    max_identities: int,
 ) -> AnswerPage:
-    """List rows from a cursor on, in the order of `iterate_reach`.
+    """List one page of a subject's permission rows, from a cursor on.
 
     A row of an earlier page may come again, with another path.
     """
-    if start not in graph.estate.principals:
+    if subject not in graph.estate.principals:
         # An outside caller has few rows, in one list.
-        found = iterate_reach(graph, start, wanted, direct=direct)
-        rows = tuple(islice(found, after.row, after.row + most_rows + 1))
-        more = PageCursor(0, after.row + most_rows) if len(rows) > most_rows else None
-        return AnswerPage(rows[:most_rows], more, 1)
-    listing = _ReachPager(graph, start, wanted)
+        found = iterate_reach(graph, subject, row_filter, direct=direct)
+        rows = tuple(islice(found, after.row, after.row + max_rows + 1))
+        more = PageCursor(0, after.row + max_rows) if len(rows) > max_rows else None
+        return AnswerPage(rows[:max_rows], more, 1)
+    listing = _ReachPager(graph, subject, row_filter)
     return listing.list_page(
-        _iterate_paths(graph, start, direct=direct), after, most_rows, most_ways
+        _iterate_paths(graph, subject, direct=direct), after, max_rows, max_identities
     )
 
 
 def _iterate_paths(
-    graph: IdentityGraph, start: IdentityId, *, direct: bool
+    graph: IdentityGraph, subject: IdentityId, *, direct: bool
 ) -> Iterator[ReachPath]:
-    node = graph.get_start_node(start)
+    """Iterate over a subject's paths; only its own identity if `direct`."""
+    node = graph.get_start_node(subject)
     return iter([ReachPath(graph, (node,))]) if direct else iterate_paths(graph, node)
 
 
-def count_identities(graph: IdentityGraph, start: IdentityId, *, direct: bool) -> int:
-    """Count the identities whose rows a subject has, its own included.
+def count_identities(graph: IdentityGraph, subject: IdentityId, *, direct: bool) -> int:
+    """Count the identities that a subject is or can become.
 
     For an outside caller the roles that it may enter are counted, without their reach.
     """
-    if start not in graph.estate.principals:
-        caller = parse_caller(start, graph.estate.accounts)
+    if subject not in graph.estate.principals:
+        caller = parse_caller(subject, graph.estate.accounts)
         return 1 + (
             0
             if direct or caller is None
@@ -110,53 +111,53 @@ def count_identities(graph: IdentityGraph, start: IdentityId, *, direct: bool) -
     if direct:
         return 1
     whole = get_closure(graph)
-    number = whole.get_number(graph.get_start_node(start))
+    number = whole.get_number(graph.get_start_node(subject))
     found = whole.get_reachable(number) | 1 << number
     return len({whole.get_node(n).identity for n in list_positions(found)})
 
 
 def list_callers_page(
-    asking: CallerQuery,
-    count: int,
+    query: CallerQuery,
+    identity_count: int,
     *,
     after: PageCursor,
-    most_rows: int,
-    most_ways: int,
+    max_rows: int,
+    max_identities: int,
 ) -> AnswerPage:
-    """List callers from a cursor on, in the order of `list_who_can`.
+    """List one page of the callers that can make a call, from a cursor on.
 
     Position 0 holds outside callers; then come all identities once per grade, and
     services last.
 
     Args:
-        asking: Evaluates callers.
-        count: Number of identities.
+        query: Evaluates callers.
+        identity_count: Number of identities.
         after: Cursor.
-        most_rows: Most answers.
-        most_ways: Most identities to evaluate.
+        max_rows: Most answers.
+        max_identities: Most identities to evaluate.
     """
-    end = 1 + count * len(IDENTITY_GRADES)
+    end = 1 + identity_count * len(IDENTITY_GRADES)
     found: list[ReachAnswer] = []
     gone = 0
     if after.way == 0:
-        leading = asking.list_outsiders()[0]
-        found += leading[after.row : after.row + most_rows]
+        leading = query.list_outsiders()[0]
+        found += leading[after.row : after.row + max_rows]
         if after.row + len(found) < len(leading):
             return AnswerPage(tuple(found), PageCursor(0, after.row + len(found)), 0)
     for number, grades in enumerate(IDENTITY_GRADES):
-        first = max(0, after.way - 1 - number * count)
-        if first >= count:
+        first = max(0, after.way - 1 - number * identity_count)
+        if first >= identity_count:
             continue
-        for place, reply in asking.iterate_identities(grades, first):
-            if len(found) == most_rows or gone == most_ways:
+        for place, reply in query.iterate_identities(grades, first):
+            if len(found) == max_rows or gone == max_identities:
                 return AnswerPage(
-                    tuple(found), PageCursor(1 + number * count + place), gone
+                    tuple(found), PageCursor(1 + number * identity_count + place), gone
                 )
             found += [reply] if reply else []
             gone += 1
-    last = asking.list_outsiders()[1]
+    last = query.list_outsiders()[1]
     row = after.row if after.way >= end else 0
-    shown = last[row : row + most_rows - len(found)]
+    shown = last[row : row + max_rows - len(found)]
     rest = row + len(shown) < len(last)
     on = PageCursor(end, row + len(shown)) if rest else None
     return AnswerPage((*found, *shown), on, gone)
@@ -183,21 +184,21 @@ def list_first_callers(
     resource: str,
     *,
     direct: bool,
-    gravity: CallerRanking,
-    most: int,
+    ranking: CallerRanking,
+    max_callers: int,
 ) -> FirstCallers:
-    """List the first callers of `list_who_can`; the others are counted.
+    """List the first callers that can make a call; only count the others.
 
     For a pattern every caller is evaluated; else the search stops after the last one
     listed.
     """
-    count, asked = _iterate_callers(graph, action, resource, gravity, direct=direct)
+    count, asked = _iterate_callers(graph, action, resource, ranking, direct=direct)
     found: list[ReachAnswer] = []
     done = 0
     for reply in asked:
         done += 1
         found += [reply] if reply and reply.formula != FALSE else []
-        if len(found) == most:
+        if len(found) == max_callers:
             break
     return FirstCallers(tuple(found), done, count)
 
@@ -206,20 +207,20 @@ def _iterate_callers(
     graph: IdentityGraph,
     action: str,
     resource: str,
-    gravity: CallerRanking,
+    ranking: CallerRanking,
     *,
     direct: bool,
 ) -> tuple[int, Iterator[ReachAnswer | None]]:
-    """Count the candidate callers, and evaluate them in the order of the list."""
+    """Return the number of candidate callers, and an iterator of their answers."""
     if is_pattern_question(graph.estate, action, resource):
         every = list(
-            list_who_can(graph, action, resource, direct=direct, gravity=gravity)
+            list_who_can(graph, action, resource, direct=direct, ranking=ranking)
         )
         return len(every), iter(every)
     if not direct:
-        makers = list_lazy_answers(graph, action, resource, gravity)
+        makers = list_lazy_answers(graph, action, resource, ranking)
         return len(makers), (make() for make in makers)
-    asking = build_caller_query(graph, action, resource, gravity, direct=True)
+    asking = build_caller_query(graph, action, resource, ranking, direct=True)
     leading, last = asking.list_outsiders()
     identities = sum(1 for _ in list_candidate_callers(graph.estate, action, resource))
 
@@ -236,45 +237,47 @@ class _ReachPager:
     """Pager over the rows of a subject."""
 
     def __init__(
-        self, graph: IdentityGraph, start: IdentityId, wanted: RowFilter
+        self, graph: IdentityGraph, subject: IdentityId, row_filter: RowFilter
     ) -> None:
-        self._graph, self._start, self._wanted = graph, start, wanted
+        self._graph, self._start, self._wanted = graph, subject, row_filter
         self._ruled: set[str] = set()
         self._told: set[tuple[object, ...]] = set()
 
     def list_page(
         self,
-        ways: Iterator[ReachPath],
+        paths: Iterator[ReachPath],
         after: PageCursor,
-        most_rows: int,
-        most_ways: int,
+        max_rows: int,
+        max_identities: int,
     ) -> AnswerPage:
+        """List one page of rows over some paths, from a cursor on."""
         found: list[ReachAnswer] = []
         gone = 0
-        for number, way in enumerate(ways):
+        for number, way in enumerate(paths):
             if self._is_covered_by_administrator(way) or number < after.way:
                 continue
-            if gone == most_ways:
+            if gone == max_identities:
                 return AnswerPage(tuple(found), PageCursor(number), gone)
             first = after.row if number == after.way else 0
             for at, row in enumerate(islice(self._list_rows(way), first, None), first):
-                if len(found) == most_rows:
+                if len(found) == max_rows:
                     return AnswerPage(tuple(found), PageCursor(number, at), gone + 1)
                 reply = build_row_answer(self._graph, self._start, way, row, self._told)
                 found += [reply] if reply else []
             gone += 1
         return AnswerPage(tuple(found), None, gone)
 
-    def _list_rows(self, way: ReachPath) -> Iterator[PermissionRow]:
+    def _list_rows(self, path: ReachPath) -> Iterator[PermissionRow]:
+        """List the permission rows of the identity at the end of a path."""
         return list_callable_rows(
-            self._graph, self._graph.get_principal(way.target), self._wanted
+            self._graph, self._graph.get_principal(path.target), self._wanted
         )
 
-    def _is_covered_by_administrator(self, way: ReachPath) -> bool:
-        """Tell whether rows of an earlier administrator cover those of an identity."""
-        account = self._graph.get_principal(way.target).identity.account
-        if account in self._ruled and way.step_count:
+    def _is_covered_by_administrator(self, path: ReachPath) -> bool:
+        """Tell whether an earlier administrator's rows cover those of a path."""
+        account = self._graph.get_principal(path.target).identity.account
+        if account in self._ruled and path.step_count:
             return True
-        if self._graph.is_administrator(way.target) and way.certain:
+        if self._graph.is_administrator(path.target) and path.certain:
             self._ruled.add(account)
         return False

@@ -1,4 +1,4 @@
-"""Assumptions of a verdict: policy kinds not collected that could change it.
+"""List the assumptions of a verdict: policy kinds not collected that could change it.
 
 A closed list: the coverage words, each with the name that `--assume` takes.
 """
@@ -27,7 +27,7 @@ ASSUMPTION_NAMES = {
 
 
 def list_assumptions(words: Iterable[str], policies: Iterable[str] = ()) -> list[str]:
-    """List the assumptions behind coverage words.
+    """Return the names of the assumptions that missing data implies.
 
     Args:
         words: Coverage words, with or without a place. Any other word is an identity or

@@ -1,4 +1,4 @@
-"""Ranking of callers by gravity, the gravest first.
+"""Rank callers by severity: the public first, AWS services last.
 
 Order: the public, other accounts and identity providers, identities of unattended
 agents, those of other agents, all other identities, AWS services.
@@ -24,7 +24,7 @@ class CallerRanking:
     unattended: frozenset[str] = frozenset()
 
     def grade_identity(self, identity: str) -> int:
-        """Grade an identity of the snapshot; the gravest grade is the least."""
+        """Return an identity's severity grade; the most severe is the lowest."""
         if identity in self.unattended:
             return UNATTENDED
         return ACTING if identity in self.acting else OTHER
@@ -34,7 +34,7 @@ NO_AGENT_RANKING = CallerRanking()
 
 
 def grade_external_caller(subject: str, *, service: bool) -> int:
-    """Grade a caller outside the snapshot."""
+    """Return an outside caller's severity grade."""
     if service:
         return SERVICE
     return PUBLIC if subject == _ANYONE else FOREIGN

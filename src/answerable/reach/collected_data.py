@@ -1,4 +1,4 @@
-"""Coverage words of a snapshot, by account, region and service."""
+"""Tell which kinds of data were collected, by account, region and service."""
 
 from collections.abc import Iterable
 
@@ -10,20 +10,20 @@ ANY_PLACE = "*"  # any region, or any service
 class CollectedData:
     """Collected data: coverage words with the places where they hold."""
 
-    def __init__(self, held: Iterable[CoverageScope] = ()) -> None:
+    def __init__(self, scopes: Iterable[CoverageScope] = ()) -> None:
         self._held: dict[str, dict[str, list[CoverageScope]]] = {}
-        for each in held:
+        for each in scopes:
             of_word = self._held.setdefault(each.word, {})
             of_word.setdefault(each.account, []).append(each)
 
     def is_collected(self, word: str, account: str) -> bool:
-        """Tell whether a word holds for an account, in some region and service."""
+        """Tell whether a kind of data was collected for an account, anywhere."""
         return account in self._held.get(word, {})
 
     def name_missing(
         self, word: str, account: str, region: str = "", service: str = ""
     ) -> str:
-        """Return the coverage word with the missing place, or an empty text.
+        """Return the kind and place of data not collected, or an empty text.
 
         The word comes without a place where it holds nowhere, or the account is not
         known; else as `scp (account 111122223333)` or
@@ -48,13 +48,13 @@ class CollectedData:
         return f"{word} ({', '.join((f'account {account}', *missing))})"
 
 
-def _drop_code_kinds(held: list[CoverageScope]) -> list[CoverageScope]:
-    """Drop kinds of code (`ecs:task`), which do not cover other code."""
-    return [each for each in held if ":" not in each.service]
+def _drop_code_kinds(scopes: list[CoverageScope]) -> list[CoverageScope]:
+    """Drop scopes of one kind of code (`ecs:task`), which cover no other code."""
+    return [each for each in scopes if ":" not in each.service]
 
 
 def _list_missing_places(
-    held: list[CoverageScope], region: str, service: str
+    scopes: list[CoverageScope], region: str, service: str
 ) -> Iterable[str]:
     """List the services and regions of an account that are missing.
 
@@ -63,13 +63,15 @@ def _list_missing_places(
     if service == ANY_PLACE:
         yield "other services"
     elif service:
-        held = [each for each in held if each.service == service]
-        if not held:
+        scopes = [each for each in scopes if each.service == service]
+        if not scopes:
             yield service
             return
     else:
-        held = [each for each in held if not each.service] or _drop_code_kinds(held)
+        scopes = [each for each in scopes if not each.service] or _drop_code_kinds(
+            scopes
+        )
     if region == ANY_PLACE:
         yield "other regions"
-    elif region not in {each.region for each in held}:
+    elif region not in {each.region for each in scopes}:
         yield region

@@ -1,4 +1,4 @@
-"""Expected verdict of `can --expect`, with explicitly accepted assumptions.
+"""Compare an answer with the verdict that `can --expect` states.
 
 A `not-known` verdict and an incomplete source decide nothing: the command then ends
 with exit code 3, even with `--allow-partial`.
@@ -26,34 +26,42 @@ class VerdictExpectation:
     verdict: str = ""
     accepted: frozenset[str] = frozenset()
 
-    def is_contradicted(self, item: PermissionCheckItem, *, unread: bool) -> bool:
-        """Return whether the answer is known to differ."""
+    def is_contradicted(
+        self, item: PermissionCheckItem, *, has_unread_statements: bool
+    ) -> bool:
+        """Tell whether the answer is known to differ from the expectation."""
         if not self.verdict or item["verdict"] == Verdict.NOT_KNOWN:
             return False
-        if unread and item["verdict"] == Verdict.ONLY_IF:
+        if has_unread_statements and item["verdict"] == Verdict.ONLY_IF:
             return False
         return item["verdict"] != self.verdict
 
     def explain_undecided(
-        self, item: PermissionCheckItem, *, partial: bool, unread: bool
+        self,
+        item: PermissionCheckItem,
+        *,
+        is_partial: bool,
+        has_unread_statements: bool,
     ) -> str:
-        """Explain why the expectation neither holds nor fails; empty if it does.
+        """Explain why the expectation is undecided; empty if it is not.
 
         Args:
-            partial: Whether a source could not be read completely.
-            unread: Whether a relevant statement could not be read.
+            is_partial: Whether a source could not be read completely.
+            has_unread_statements: Whether a relevant statement could not be read.
         """
-        if not self.verdict or self.is_contradicted(item, unread=unread):
+        if not self.verdict or self.is_contradicted(
+            item, has_unread_statements=has_unread_statements
+        ):
             return ""
         if item["verdict"] == Verdict.NOT_KNOWN:
             return "the answer is not known"
-        if unread:
+        if has_unread_statements:
             return "a statement that could change the answer could not be read"
         left = [each for each in item["assuming"] if each not in self.accepted]
         if left:
             names = ",".join(left)
             return f"the answer assumes {names} (--assume {names} accepts that)"
-        return "a source could not be read whole" if partial else ""
+        return "a source could not be read whole" if is_partial else ""
 
 
 def parse_assumptions(texts: Iterable[str]) -> frozenset[str]:
@@ -69,6 +77,7 @@ def parse_assumptions(texts: Iterable[str]) -> frozenset[str]:
 
 
 def _parse_assumption(word: str) -> str:
+    """Return an assumption's name; raise an error with a hint if unknown."""
     names = frozenset(ASSUMPTION_NAMES.values())
     if word in names:
         return word
@@ -80,7 +89,8 @@ def _parse_assumption(word: str) -> str:
     )
 
 
-def _suggest_assumption(word: str, known: Collection[str]) -> str:
-    close = get_close_matches(word, sorted(known), n=1, cutoff=0.5)
+def _suggest_assumption(word: str, names: Collection[str]) -> str:
+    """Suggest the assumption nearest to an unknown word."""
+    close = get_close_matches(word, sorted(names), n=1, cutoff=0.5)
     named = ASSUMPTION_NAMES.get(close[0], close[0]) if close else ""
     return f"did you mean {named}?" if named else "answerable can --help"

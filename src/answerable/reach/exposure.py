@@ -1,4 +1,4 @@
-"""Exposure of every identity: administrator, public, externally assumable.
+"""Grade the exposure of every identity: administrator, public, externally assumable.
 
 Computed from the closure over all actors; paths are searched only for the identities
 that are shown.
@@ -55,7 +55,7 @@ class IdentityExposure:
 
     @property
     def grade(self) -> ExposureGrade:
-        """Grade of the exposure."""
+        """Severity grade of the exposure."""
         admin = self.admin is not Verdict.NEVER
         if self.public is not Verdict.NEVER:
             return ExposureGrade.PUBLIC_ADMIN if admin else ExposureGrade.PUBLIC
@@ -127,37 +127,39 @@ class AccountExposure:
             )
 
     def _get_identity_nodes(self, number: int) -> int:
-        """Return the actors of one identity, with and without gained permissions."""
+        """Return the graph nodes of one identity, as a bitset."""
         return self.whole.actors.index.expand_to_nodes(1 << number)
 
-    def list_reachable_identities(self, found: IdentityExposure) -> list[IdentityId]:
-        """List the identities that one can become, administrators first."""
-        numbers = list_positions(found.becomes)
+    def list_reachable_identities(self, exposure: IdentityExposure) -> list[IdentityId]:
+        """List the identities that an exposed one can become."""
+        numbers = list_positions(exposure.becomes)
         numbers.sort(key=lambda n: not self._are_admins.some >> n & 1)
         names = (self.whole.get_node(number).identity for number in numbers)
-        return [each for each in dict.fromkeys(names) if each != found.identity]
+        return [each for each in dict.fromkeys(names) if each != exposure.identity]
 
-    def find_path(self, found: IdentityExposure) -> tuple[PathHop, ...]:
-        """Return the path of an exposure: to an administrator, else from outside."""
-        if found.admin is not Verdict.NEVER:
+    def find_path(self, exposure: IdentityExposure) -> tuple[PathHop, ...]:
+        """Return the path to an administrator, else the entry from outside."""
+        if exposure.admin is not Verdict.NEVER:
             if self._towards is None:
                 self._towards = search_backward(self.graph, (), self._are_admins)
-            way = self._towards.find_path(self.graph.get_start_node(found.identity))
+            way = self._towards.find_path(self.graph.get_start_node(exposure.identity))
             return way.hops if way is not None else ()
-        for each in self._entries.get(found.identity, ()):
-            hop = entry_to_hop(each, found.identity)
+        for each in self._entries.get(exposure.identity, ()):
+            hop = entry_to_hop(each, exposure.identity)
             return (replace(hop, origin=each.principal),)
         return ()
 
 
 def _get_entry_verdict(entries: Iterable[TrustEntry]) -> Verdict:
+    """Return the verdict on outside entries to a role: always, only-if or never."""
     formulas = [each.answer.formula for each in entries]
     if TRUE in formulas:
         return Verdict.ALWAYS
     return Verdict.ONLY_IF if formulas else Verdict.NEVER
 
 
-def _get_actor_verdict(held: VerdictBits, actors: int) -> Verdict:
-    if held.sure & actors:
+def _get_actor_verdict(verdicts: VerdictBits, actors: int) -> Verdict:
+    """Return the verdict bits of some graph nodes as one verdict."""
+    if verdicts.sure & actors:
         return Verdict.ALWAYS
-    return Verdict.ONLY_IF if held.some & actors else Verdict.NEVER
+    return Verdict.ONLY_IF if verdicts.some & actors else Verdict.NEVER

@@ -1,4 +1,4 @@
-"""Open conditions as a formula in disjunctive normal form.
+"""Build and simplify formulas of undecided conditions, in disjunctive normal form.
 
 A formula is a set of alternatives, an alternative a set of atoms that must all hold.
 `TRUE` holds one empty alternative, `FALSE` none. A formula is stored as the set of its
@@ -53,12 +53,12 @@ TOO_MANY = "answerable:too-many-alternatives"
 
 
 def build_atom(key: str, operator: str, values: tuple[str, ...]) -> Formula:
-    """Build a formula of one atom."""
+    """Build a formula of one undecided condition (atom)."""
     return frozenset({frozenset({ConditionAtom(key, operator, values)})})
 
 
 def disjoin(*formulas: Formula) -> Formula:
-    """Disjunction."""
+    """Return the disjunction (OR) of formulas, simplified."""
     if TRUE in formulas:
         return TRUE
     some = [formula for formula in formulas if formula]
@@ -69,11 +69,12 @@ def disjoin(*formulas: Formula) -> Formula:
 
 @lru_cache(maxsize=_CACHE_SIZE)
 def _disjoin_cached(*formulas: Formula) -> Formula:
+    """Return the simplified disjunction of formulas; cached."""
     return simplify(frozenset().union(*formulas))
 
 
 def conjoin(*formulas: Formula) -> Formula:
-    """Conjunction of conditions on one request."""
+    """Return the conjunction (AND) of formulas about one request, simplified."""
     if FALSE in formulas:
         return FALSE
     result = TRUE
@@ -87,11 +88,12 @@ def conjoin(*formulas: Formula) -> Formula:
 
 @lru_cache(maxsize=_CACHE_SIZE)
 def _conjoin_cached(one: Formula, other: Formula) -> Formula:
+    """Return the simplified conjunction of two formulas; cached."""
     return simplify(frozenset(a | b for a in one for b in other))
 
 
 def negate(formula: Formula) -> Formula:
-    """Complement."""
+    """Return the negation (NOT) of a formula, simplified."""
     if not formula:
         return TRUE
     return FALSE if formula == TRUE else _negate_cached(formula)
@@ -99,6 +101,7 @@ def negate(formula: Formula) -> Formula:
 
 @lru_cache(maxsize=_CACHE_SIZE)
 def _negate_cached(formula: Formula) -> Formula:
+    """Return the simplified negation of a formula; cached."""
     result = TRUE
     for alternative in formula:
         flipped = (frozenset({negate_atom(a)}) for a in alternative)
@@ -107,7 +110,7 @@ def _negate_cached(formula: Formula) -> Formula:
 
 
 def conjoin_hops(*formulas: Formula) -> Formula:
-    """Conjunction over different requests, in which equal atoms may differ in truth.
+    """Return the conjunction (AND) of formulas about different requests.
 
     An atom and its negation in two hops are no contradiction, so none cancels.
     """
@@ -120,19 +123,19 @@ def conjoin_hops(*formulas: Formula) -> Formula:
 
 
 def get_verdict(formula: Formula) -> Verdict:
-    """Return the verdict of a formula."""
+    """Return a formula's verdict: never, always or only-if."""
     if not formula:
         return Verdict.NEVER
     return Verdict.ALWAYS if frozenset() in formula else Verdict.ONLY_IF
 
 
-def negate_atom(a: ConditionAtom) -> ConditionAtom:
-    """Negate an atom."""
-    return ConditionAtom(a.key, a.operator, a.values, not a.negated)
+def negate_atom(atom: ConditionAtom) -> ConditionAtom:
+    """Return the negation of an atom."""
+    return ConditionAtom(atom.key, atom.operator, atom.values, not atom.negated)
 
 
 def simplify(formula: Formula) -> Formula:
-    """Reduce to prime implicants by iterated consensus, within bounds."""
+    """Reduce a formula to its prime implicants, by iterated consensus."""
     if frozenset() in formula:
         return TRUE
     if len(formula) > MAX_COMPARED_TERMS:
@@ -168,13 +171,14 @@ def _is_contradiction(term: Alternative) -> bool:
 
 
 def _build_opaque(formula: Formula) -> Formula:
-    """Replace a formula that is too large by an atom of its own."""
+    """Replace a formula that is too large by one opaque atom."""
     listed = sorted(sorted(map(repr, alternative)) for alternative in formula)
     digest = hashlib.sha256(repr(listed).encode()).hexdigest()[:12]
     return build_atom(TOO_MANY, "Unknown", (digest,))
 
 
 def _absorb_terms(terms: set[Alternative]) -> set[Alternative]:
+    """Remove each alternative that a shorter one implies (absorption law)."""
     kept: list[Alternative] = []
     for term in sorted(terms, key=len):
         if not any(other <= term for other in kept):
@@ -183,6 +187,7 @@ def _absorb_terms(terms: set[Alternative]) -> set[Alternative]:
 
 
 def _find_consensus(one: Alternative, other: Alternative) -> Alternative | None:
+    """Return the consensus term of two alternatives, None if there is none."""
     opposed = [a for a in one if negate_atom(a) in other]
     if len(opposed) != 1:
         return None

@@ -1,4 +1,4 @@
-"""Lazy sequences and mappings, and encodings for tables."""
+"""Read sequences and mappings lazily from tables, and encode numbers for them."""
 
 import sys
 from array import array

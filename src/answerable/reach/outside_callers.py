@@ -1,4 +1,4 @@
-"""Callers outside the snapshot: the public, other accounts, identity providers, services."""
+"""List the callers outside the snapshot that can make a call, ranked by severity."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -28,16 +28,16 @@ from answerable.reach.queries import (
 GradedAnswers = Iterable[tuple[int, ReachAnswer]]
 
 
-def answer_sort_key(reply: ReachAnswer) -> tuple[bool, bool, str]:
-    """Sort unconditional answers first, then direct ones, then by subject."""
-    return reply.formula != TRUE, bool(reply.path), reply.subject
+def answer_sort_key(answer: ReachAnswer) -> tuple[bool, bool, str]:
+    """Return a sort key: unconditional answers first, then direct, then subject."""
+    return answer.formula != TRUE, bool(answer.path), answer.subject
 
 
 def sort_outsiders(
-    found: GradedAnswers,
+    answers: GradedAnswers,
 ) -> tuple[list[ReachAnswer], list[ReachAnswer]]:
-    """Sort outside callers, the gravest first, and separate services."""
-    ordered = sorted(found, key=lambda pair: (pair[0], *answer_sort_key(pair[1])))
+    """Sort outside callers, the most severe first; return services apart."""
+    ordered = sorted(answers, key=lambda pair: (pair[0], *answer_sort_key(pair[1])))
     leading = [reply for grade, reply in ordered if grade != SERVICE]
     return leading, [reply for grade, reply in ordered if grade == SERVICE]
 
@@ -46,76 +46,77 @@ def list_policy_callers(
     graph: IdentityGraph, action: str, resource: str
 ) -> Iterator[tuple[int, ReachAnswer]]:
     """List outside callers that the resource policy allows."""
-    estate = graph.estate
-    callers = list_callers(estate, estate.build_request(action, resource))
+    accounts = graph.estate
+    callers = list_callers(accounts, accounts.build_request(action, resource))
     found = (
-        answer_caller(c, evaluate_external(estate, c, action, resource))
+        answer_caller(c, evaluate_external(accounts, c, action, resource))
         for c in callers
     )
-    return _grade_answers(estate, found)
+    return _grade_answers(accounts, found)
 
 
 def _grade_answers(
-    estate: CompiledAccounts, found: Iterable[ReachAnswer]
+    accounts: CompiledAccounts, answers: Iterable[ReachAnswer]
 ) -> Iterator[tuple[int, ReachAnswer]]:
-    for reply in found:
+    """Pair the answers that are not `never` with their severity grade."""
+    for reply in answers:
         if reply.formula != FALSE:
-            caller = parse_caller(reply.subject, estate.accounts)
+            caller = parse_caller(reply.subject, accounts.accounts)
             service = caller is not None and caller.kind.name == "SERVICE"
             yield grade_external_caller(reply.subject, service=service), reply
 
 
-def list_pattern_callers(question: PatternQuery) -> Iterator[tuple[int, ReachAnswer]]:
+def list_pattern_callers(query: PatternQuery) -> Iterator[tuple[int, ReachAnswer]]:
     """List outside callers that some resource of a pattern allows."""
-    estate = question.graph.estate
-    call = estate.build_request(question.action, question.resource)
+    accounts = query.graph.estate
+    call = accounts.build_request(query.action, query.resource)
     if call.action in TRUST_POLICY_ACTIONS:
-        return _grade_answers(estate, _list_trusted_callers(question, call))
-    callers = list_callers(estate, call)
-    found = (question.answer(IdentityId(c.id), direct=True) for c in callers)
-    return _grade_answers(estate, found)
+        return _grade_answers(accounts, _list_trusted_callers(query, call))
+    callers = list_callers(accounts, call)
+    found = (query.answer(IdentityId(c.id), direct=True) for c in callers)
+    return _grade_answers(accounts, found)
 
 
 def _list_trusted_callers(
-    question: PatternQuery, call: AwsRequest
+    query: PatternQuery, request: AwsRequest
 ) -> Iterator[ReachAnswer]:
     """List outside callers that some role of a pattern trusts."""
-    estate, action = question.graph.estate, question.action
+    accounts, action = query.graph.estate, query.action
     parts: dict[str, list[ReachAnswer]] = {}
-    for role in estate.trusts:
+    for role in accounts.trusts:
         on = PatternTerm(split_arn(role))
-        if is_disjoint(RESOURCES, on, PatternTerm(call.parts)):
+        if is_disjoint(RESOURCES, on, PatternTerm(request.parts)):
             continue
-        for caller in list_callers(estate, estate.build_request(action, role)):
+        for caller in list_callers(accounts, accounts.build_request(action, role)):
             reply = answer_caller(
-                caller, evaluate_external(estate, caller, action, role)
+                caller, evaluate_external(accounts, caller, action, role)
             )
             row = PermissionRow(
-                PatternTerm(call.action), on, "", reply.formula, reply.determining
+                PatternTerm(request.action), on, "", reply.formula, reply.determining
             )
             if reply.formula != FALSE:
                 parts.setdefault(caller.id, []).append(replace(reply, row=row))
     for subject, found in parts.items():
         nothing = replace(empty_answer(), subject=subject, actor=IdentityId(subject))
-        yield question.union.combine([nothing], found)
+        yield query.union.combine([nothing], found)
 
 
 def grade_entry(entry: TrustEntry) -> int:
-    """Grade the outside caller that enters a role."""
+    """Return the severity grade of an outside caller that enters a role."""
     service = entry.kind == "Service"
     return grade_external_caller(entry.principal, service=service)
 
 
 def prepend_entry(
-    reply: ReachAnswer, entry: TrustEntry, role: IdentityId
+    answer: ReachAnswer, entry: TrustEntry, role: IdentityId
 ) -> ReachAnswer:
-    """Prepend the entry of an outside caller to the answer of the role it enters."""
+    """Prepend an outside caller's entry to the answer of the role it enters."""
     hop = entry_to_hop(entry, role)
-    path = (hop, *reply.path) if reply.formula != FALSE else ()
+    path = (hop, *answer.path) if answer.formula != FALSE else ()
     return replace(
-        reply,
+        answer,
         subject=entry.principal,
-        formula=conjoin_hops(hop.formula, reply.formula),
+        formula=conjoin_hops(hop.formula, answer.formula),
         path=path,
-        parts=tuple(prepend_entry(part, entry, role) for part in reply.parts),
+        parts=tuple(prepend_entry(part, entry, role) for part in answer.parts),
     )

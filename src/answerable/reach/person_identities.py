@@ -1,4 +1,4 @@
-"""Identities that a person can use: single sign-on roles, and those of their agents.
+"""List the identities that a person can use: single sign-on roles, and their agents'.
 
 A person signs in through IAM Identity Center to the roles of permission sets assigned
 to them, or to one of their groups. They can also use the identities of agents in their
@@ -75,7 +75,7 @@ def list_person_identities(inventory: Inventory, person: PersonId) -> IdentityUs
 def list_assigned_roles(
     inventory: Inventory, identity: Identity
 ) -> IdentityUses | None:
-    """List the roles of a permission set, or of a group of Identity Center.
+    """List the roles assigned to a permission set or an Identity Center group.
 
     Args:
         inventory: The snapshot.
@@ -104,6 +104,7 @@ def list_assigned_roles(
 
 
 def _build_uncollected_role(assignment: RoleAssignment) -> UnknownSubject:
+    """Describe the role of an assignment whose account was not scanned."""
     account = assignment.account
     path = "role/aws-reserved/sso.amazonaws.com"
     role = f"arn:aws:iam::{account}:{path}/*AWSReservedSSO_{assignment.name}_*"
@@ -114,7 +115,7 @@ def _build_uncollected_role(assignment: RoleAssignment) -> UnknownSubject:
 def _list_believed_evidence(
     inventory: Inventory, subject: str, person: PersonId, kind: OwnerEvidenceKind
 ) -> Iterator[OwnerEvidence]:
-    """Yield believed evidence of a kind that names a person for a subject itself."""
+    """Yield trusted ownership evidence that names a person for a subject."""
     ownership = inventory.owners.get(subject)
     for candidate in ownership.candidates if ownership else ():
         if candidate.person == person:

@@ -1,4 +1,4 @@
-"""Queries of one subject: `reach` lists permissions, `can` decides one call."""
+"""Answer questions on one subject: `reach` lists permissions, `can` decides a call."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -87,42 +87,42 @@ class ReachAnswer:
 
 def answer_can(
     graph: IdentityGraph,
-    start: IdentityId,
+    subject: IdentityId,
     action: str,
     resource: str,
     *,
     direct: bool,
-    goals: VerdictBits | None = None,
+    targets: VerdictBits | None = None,
 ) -> ReachAnswer:
-    """Decide a call of a subject, by itself or through identities it can become.
+    """Decide whether a subject can make a call, itself or as another identity.
 
     An unconditional answer beats a conditional one, that beats one that depends on
     uncollected allows alone, and a shorter path beats a longer one. The subject may be
-    an outside caller. `goals` are the actors that may make the call by themselves, if
+    an outside caller. `targets` are the actors that may make the call by themselves, if
     computed before.
     """
-    if start not in graph.estate.principals:
-        return _answer_can_external(graph, start, action, resource, direct=direct)
-    node = graph.get_start_node(start)
-    best = _answer_path(graph, start, ReachPath(graph, (node,)), action, resource)
+    if subject not in graph.estate.principals:
+        return _answer_can_external(graph, subject, action, resource, direct=direct)
+    node = graph.get_start_node(subject)
+    best = _answer_path(graph, subject, ReachPath(graph, (node,)), action, resource)
     if direct or best.formula == TRUE:
         return best
     whole = get_closure(graph)
-    goals = goals or whole.find_direct_callers(action, resource)
+    targets = targets or whole.find_direct_callers(action, resource)
     number = whole.get_number(node)
-    if whole.evaluate_reach(number, goals) is Verdict.NEVER:
+    if whole.evaluate_reach(number, targets) is Verdict.NEVER:
         tried = list_reachable_identities(graph, node) if best.formula == FALSE else ()
         return replace(best, tried=tried)
     left = _MAX_CONDITIONAL_PATHS
     for way in iterate_paths(graph, node):
         bit = 1 << whole.get_number(way.target)
-        certain = way.certain and bool(goals.sure & bit)
+        certain = way.certain and bool(targets.sure & bit)
         if not certain and (
-            rank_answer(best) >= CONDITIONAL or not (left and goals.some & bit)
+            rank_answer(best) >= CONDITIONAL or not (left and targets.some & bit)
         ):
             continue
         left -= 0 if certain else 1
-        reply = _answer_path(graph, start, way, action, resource)
+        reply = _answer_path(graph, subject, way, action, resource)
         if reply.formula == TRUE:
             return reply
         if rank_answer(reply) > rank_answer(best):
@@ -131,18 +131,17 @@ def answer_can(
 
 
 RESTS_ON_UNCOLLECTED, CONDITIONAL = 1, 2
-_MAX_CONDITIONAL_PATHS = (
-    256  # conditional paths that are evaluated in search of a better one
-)
+# Conditional paths that are evaluated in search of a better one.
+_MAX_CONDITIONAL_PATHS = 256
 
 
-def rank_answer(reply: ReachAnswer) -> int:
-    """Rank an answer: never, dependent on uncollected allows, conditional, always."""
-    if reply.formula in (FALSE, TRUE):
-        return 3 if reply.formula == TRUE else 0
+def rank_answer(answer: ReachAnswer) -> int:
+    """Return an answer's rank: never, uncollected allow, conditional, always."""
+    if answer.formula in (FALSE, TRUE):
+        return 3 if answer.formula == TRUE else 0
     return (
         RESTS_ON_UNCOLLECTED
-        if rests_on_uncollected_allow(reply.formula)
+        if rests_on_uncollected_allow(answer.formula)
         else CONDITIONAL
     )
 
@@ -150,6 +149,7 @@ def rank_answer(reply: ReachAnswer) -> int:
 def _answer_can_external(
     graph: IdentityGraph, subject: str, action: str, resource: str, *, direct: bool
 ) -> ReachAnswer:
+    """Decide whether an outside caller can make a call, itself or by roles."""
     best = empty_answer()
     for reply in _iterate_external_answers(
         graph, subject, action, resource, direct=direct
@@ -179,11 +179,11 @@ def _iterate_external_answers(
     graph: IdentityGraph, subject: str, action: str, resource: str, *, direct: bool
 ) -> Iterator[ReachAnswer]:
     """Yield answers for an outside caller: by itself, then through roles."""
-    estate = graph.estate
-    caller = parse_caller(subject, estate.accounts)
+    accounts = graph.estate
+    caller = parse_caller(subject, accounts.accounts)
     if caller is None:
         return
-    yield answer_caller(caller, evaluate_external(estate, caller, action, resource))
+    yield answer_caller(caller, evaluate_external(accounts, caller, action, resource))
     if direct:
         return
     entries = list(list_entry_roles(graph, caller))
@@ -197,185 +197,185 @@ def _iterate_external_answers(
         if way is not None:
             hops = (replace(entry_to_hop(entry, role), origin=subject),)
             answer = evaluate_action(
-                estate, graph.get_principal(way.target), action, resource
+                accounts, graph.get_principal(way.target), action, resource
             )
             yield build_answer(graph, subject, way, answer, hops)
 
 
-def answer_caller(caller: ExternalCaller, answer: Evaluation) -> ReachAnswer:
-    """Build the answer for an outside caller."""
+def answer_caller(caller: ExternalCaller, result: Evaluation) -> ReachAnswer:
+    """Build the answer for an outside caller from its evaluation."""
     return ReachAnswer(
         subject=caller.id,
         actor=IdentityId(caller.id),
-        formula=answer.formula,
-        determining=answer.determining,
+        formula=result.formula,
+        determining=result.determining,
         admin=False,
         path=(),
-        gaps=answer.gaps,
+        gaps=result.gaps,
     )
 
 
 def _answer_path(
-    graph: IdentityGraph, subject: str, way: ReachPath, action: str, resource: str
+    graph: IdentityGraph, subject: str, path: ReachPath, action: str, resource: str
 ) -> ReachAnswer:
     answer = evaluate_action(
-        graph.estate, graph.get_principal(way.target), action, resource
+        graph.estate, graph.get_principal(path.target), action, resource
     )
-    return build_answer(graph, subject, way, answer)
+    return build_answer(graph, subject, path, answer)
 
 
 def build_answer(
     graph: IdentityGraph,
     subject: str,
-    way: ReachPath,
-    answer: Evaluation,
-    before: tuple[PathHop, ...] = (),
+    path: ReachPath,
+    result: Evaluation,
+    first_hops: tuple[PathHop, ...] = (),
 ) -> ReachAnswer:
-    """Build the answer for the result at the end of a path."""
-    entering = (hop.formula for hop in before)
+    """Build the answer for a call made at the end of a path."""
+    entering = (hop.formula for hop in first_hops)
     return ReachAnswer(
         subject=subject,
-        actor=way.target.identity,
-        formula=conjoin_hops(*entering, way.formula, answer.formula),
-        determining=answer.determining,
-        admin=graph.is_administrator(way.target),
-        path=(*before, *way.hops) if answer.formula != FALSE else (),
-        gaps=tuple(dict.fromkeys((*_list_path_gaps(way), *answer.gaps))),
-        own=answer.formula,
+        actor=path.target.identity,
+        formula=conjoin_hops(*entering, path.formula, result.formula),
+        determining=result.determining,
+        admin=graph.is_administrator(path.target),
+        path=(*first_hops, *path.hops) if result.formula != FALSE else (),
+        gaps=tuple(dict.fromkeys((*_list_path_gaps(path), *result.gaps))),
+        own=result.formula,
     )
 
 
-def _list_path_gaps(way: ReachPath) -> tuple[PolicyGap, ...]:
-    """List the gaps along a path."""
-    return tuple(dict.fromkeys(g for _, edge in way.edges for g in edge.gaps))
+def _list_path_gaps(path: ReachPath) -> tuple[PolicyGap, ...]:
+    """List the unread policies and statements along a path."""
+    return tuple(dict.fromkeys(g for _, edge in path.edges for g in edge.gaps))
 
 
 def iterate_reach(
-    graph: IdentityGraph, start: IdentityId, wanted: RowFilter, *, direct: bool
+    graph: IdentityGraph, subject: IdentityId, row_filter: RowFilter, *, direct: bool
 ) -> Iterator[ReachAnswer]:
-    """List permission rows: the identity's own, then those of identities it can become.
+    """List a subject's permission rows, then those of identities it can become.
 
     After an administrator of an account, rows through other identities of the account
     are left out: its rows cover them. Equal rows in two accounts are both listed: a
     pattern without an account means the own account, whose trail records the calls.
     """
-    if start not in graph.estate.principals:
-        yield from _iterate_external_reach(graph, start, wanted, direct=direct)
+    if subject not in graph.estate.principals:
+        yield from _iterate_external_reach(graph, subject, row_filter, direct=direct)
         return
-    node = graph.get_start_node(start)
+    node = graph.get_start_node(subject)
     ways: Iterable[ReachPath] = [ReachPath(graph, (node,))]
     if not direct:
         ways = iterate_paths(graph, node)
     ruled: set[str] = set()
     told: set[tuple[object, ...]] = set()
     for way in ways:
-        account = graph.get_principal(way.target).identity.account
+        principal = graph.get_principal(way.target)
+        account = principal.identity.account
         if account in ruled and way.step_count:
             continue
         if graph.is_administrator(way.target) and way.certain:
             ruled.add(account)
-        for row in list_callable_rows(graph, graph.get_principal(way.target), wanted):
-            reply = build_row_answer(graph, start, way, row, told)
+        for row in list_callable_rows(graph, principal, row_filter):
+            reply = build_row_answer(graph, subject, way, row, told)
             if reply:
                 yield reply
 
 
 def build_row_answer(
     graph: IdentityGraph,
-    start: IdentityId,
-    way: ReachPath,
+    subject: IdentityId,
+    path: ReachPath,
     row: PermissionRow,
-    told: set[tuple[object, ...]],
+    listed: set[tuple[object, ...]],
 ) -> ReachAnswer | None:
-    """Build the answer for a row at the end of a path, unless it was listed before."""
-    account = graph.get_principal(way.target).identity.account
-    formula = conjoin_hops(way.formula, row.formula)
+    """Build the answer for a permission row at the end of a path, once."""
+    account = graph.get_principal(path.target).identity.account
+    formula = conjoin_hops(path.formula, row.formula)
     key = (account, row.actions, row.resources, row.shown)
-    if key in told:
+    if key in listed:
         return None
     if formula == TRUE:
-        told.add(key)
+        listed.add(key)
     return ReachAnswer(
-        subject=start,
-        actor=way.target.identity,
+        subject=subject,
+        actor=path.target.identity,
         formula=formula,
         determining=row.determining,
-        admin=graph.is_administrator(way.target),
-        path=way.hops,
-        gaps=tuple(dict.fromkeys((*_list_path_gaps(way), *row.gaps))),
+        admin=graph.is_administrator(path.target),
+        path=path.hops,
+        gaps=tuple(dict.fromkeys((*_list_path_gaps(path), *row.gaps))),
         row=row,
         own=row.formula,
     )
 
 
 def _iterate_external_reach(
-    graph: IdentityGraph, subject: str, wanted: RowFilter, *, direct: bool
+    graph: IdentityGraph, subject: str, row_filter: RowFilter, *, direct: bool
 ) -> Iterator[ReachAnswer]:
     """List rows of an outside caller: its own, then those of roles it may enter."""
     caller = parse_caller(subject, graph.estate.accounts)
     if caller is None:
         return
-    for row in list_caller_rows(graph.estate, caller, wanted):
+    for row in list_caller_rows(graph.estate, caller, row_filter):
         answer = Evaluation(row.formula, row.determining, row.gaps)
         yield replace(answer_caller(caller, answer), row=row)
     for role, entry in () if direct else list_entry_roles(graph, caller):
         hop = replace(entry_to_hop(entry, role), origin=subject)
-        for reply in iterate_reach(graph, role, wanted, direct=False):
+        for reply in iterate_reach(graph, role, row_filter, direct=False):
             formula = conjoin_hops(hop.formula, reply.formula)
             path = (hop, *reply.path)
             yield replace(reply, subject=subject, formula=formula, path=path)
 
 
 def list_callable_rows(
-    graph: IdentityGraph, principal: CompiledPrincipal, wanted: RowFilter
+    graph: IdentityGraph, principal: CompiledPrincipal, row_filter: RowFilter
 ) -> Iterator[PermissionRow]:
-    """List a principal's own rows; `sts:AssumeRole` is evaluated with trust policies.
+    """List a principal's own permission rows, with one row per assumable role.
 
     Rows of a wider pattern (`sts:*`, `*`) cover the principal's side alone.
     """
-    rows = list_principal_rows(graph.estate, principal, wanted)
-    return replace_assume_role_rows(graph, principal, wanted, rows)
+    rows = list_principal_rows(graph.estate, principal, row_filter)
+    return replace_assume_role_rows(graph, principal, row_filter, rows)
 
 
 def replace_assume_role_rows(
     graph: IdentityGraph,
     principal: CompiledPrincipal,
-    wanted: RowFilter,
+    row_filter: RowFilter,
     rows: Iterable[PermissionRow],
 ) -> Iterator[PermissionRow]:
-    """Replace rows of `sts:AssumeRole` by one for each role that may be assumed."""
-    estate, account = graph.estate, principal.identity.account
+    """Replace rows of `sts:AssumeRole` by one for each assumable role."""
+    accounts, account = graph.estate, principal.identity.account
     for row in rows:
         pattern = row.actions.pattern
         on = decode_glob(format_arn(row.resources.pattern))
-        listed = pattern != ASSUME_ROLE or _names_uncollected_role(estate, row)
-        if listed and not is_owner_only(estate, account, pattern, on):
+        listed = pattern != ASSUME_ROLE or _names_uncollected_role(accounts, row)
+        if listed and not is_owner_only(accounts, account, pattern, on):
             yield row
-    yield from _list_assume_role_rows(graph, principal, wanted)
+    yield from _list_assume_role_rows(graph, principal, row_filter)
 
 
-def _names_uncollected_role(estate: CompiledAccounts, row: PermissionRow) -> bool:
+def _names_uncollected_role(accounts: CompiledAccounts, row: PermissionRow) -> bool:
     """Tell whether a row may name a role that was not collected."""
     pattern = row.resources.pattern
     if len(pattern) == 6 and is_literal(pattern[4]):
         named = IdentityId(format_arn(pattern))
-        return (
-            not estate.is_account_collected(pattern[4]) and named not in estate.trusts
-        )
+        collected = accounts.is_account_collected(pattern[4])
+        return not collected and named not in accounts.trusts
     return False
 
 
 def _list_assume_role_rows(
-    graph: IdentityGraph, principal: CompiledPrincipal, wanted: RowFilter
+    graph: IdentityGraph, principal: CompiledPrincipal, row_filter: RowFilter
 ) -> Iterator[PermissionRow]:
     actions = PatternTerm(ASSUME_ROLE)
-    if is_disjoint(ACTIONS, actions, wanted.actions):
+    if is_disjoint(ACTIONS, actions, row_filter.actions):
         return
     for role in graph.list_assumable_roles(principal):
         resources = PatternTerm(split_arn(role))
         if is_disjoint(
-            RESOURCES, resources, wanted.resources
-        ) or not wanted.matches_flat_glob(resources.pattern):
+            RESOURCES, resources, row_filter.resources
+        ) or not row_filter.matches_flat_glob(resources.pattern):
             continue
         answer = evaluate_action(graph.estate, principal, ASSUME_ROLE, role)
         if answer.formula != FALSE:

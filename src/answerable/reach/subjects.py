@@ -1,4 +1,4 @@
-"""Subjects of a question, resolved to the identities they act through."""
+"""Resolve the subject of a question to the identities that it acts through."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -72,7 +72,7 @@ class SubjectIdentities:
 
     @property
     def not_collected(self) -> tuple[str, ...]:
-        """Texts for the subjects that cannot be evaluated."""
+        """Descriptions of the subjects that cannot be evaluated."""
         return tuple(f"{each.id}: {each.because}" for each in self.apart)
 
 
@@ -110,31 +110,32 @@ def find_subject_identities(
 
 
 def _resolve_identity(
-    graph: IdentityGraph, inventory: Inventory, start: SubjectIdentity
+    graph: IdentityGraph, inventory: Inventory, subject_identity: SubjectIdentity
 ) -> SubjectIdentities:
-    """Resolve an identity, with the reason where its policies are not known."""
-    estate, identity = graph.estate, start.identity
-    caller = parse_caller(identity, estate.accounts)
-    if identity not in estate.principals and caller:
+    """Resolve an identity, with the reason if its policies are not known."""
+    accounts, identity = graph.estate, subject_identity.identity
+    caller = parse_caller(identity, accounts.accounts)
+    if identity not in accounts.principals and caller:
         identity = IdentityId(caller.id)
-        start = replace(start, identity=identity)
+        subject_identity = replace(subject_identity, identity=identity)
     if caller and not caller.account:  # anonymous, a service or a provider
         return SubjectIdentities(
-            (replace(start, unknown=explain_unscanned_platform(estate)),)
+            (replace(subject_identity, unknown=explain_unscanned_platform(accounts)),)
         )
     unknown = explain_unknown_identity(
-        estate, identity, inventory.facts.identities_by_id
+        accounts, identity, inventory.facts.identities_by_id
     )
-    if unknown is None or identity in estate.principals:
-        return SubjectIdentities((replace(start, unknown=unknown),))
-    if caller and not estate.is_account_collected(caller.account):
-        return SubjectIdentities((replace(start, unknown=unknown),))
+    if unknown is None or identity in accounts.principals:
+        return SubjectIdentities((replace(subject_identity, unknown=unknown),))
+    if caller and not accounts.is_account_collected(caller.account):
+        return SubjectIdentities((replace(subject_identity, unknown=unknown),))
     return SubjectIdentities(apart=(unknown,))
 
 
 def _resolve_credential(
     graph: IdentityGraph, inventory: Inventory, entity: CredentialEntity
 ) -> SubjectIdentities:
+    """Resolve a credential to the identity that it authenticates."""
     if entity.identity is None:
         return SubjectIdentities(
             apart=(explain_unknown_credential(graph.estate, entity),)
@@ -148,16 +149,19 @@ def _resolve_credential(
 
 
 def _resolve_uses(
-    graph: IdentityGraph, inventory: Inventory, subject: str, uses: IdentityUses
+    graph: IdentityGraph,
+    inventory: Inventory,
+    subject: str,
+    identity_uses: IdentityUses,
 ) -> SubjectIdentities:
     """Resolve every identity of a person, a group or a permission set."""
     found: list[SubjectIdentity] = []
-    apart = list(uses.missing)
+    apart = list(identity_uses.missing)
     person = inventory.persons.get(PersonId(subject))
     enabled = TRUE
     if person is not None and not person.alive:
         enabled = build_atom("answerable:person-status", "Equals", ("enabled",))
-    for use in uses.found:
+    for use in identity_uses.found:
         hop = PathHop(subject, use.via, use.identity, enabled, ())
         start = SubjectIdentity(subject, use.identity, (hop,))
         each = _resolve_identity(graph, inventory, start)
@@ -170,6 +174,7 @@ def _resolve_uses(
 
 
 def _build_status_condition(entity: CredentialEntity) -> Formula:
+    """Build the condition that an inactive credential is activated."""
     statuses = {sighting.status.lower() for sighting in entity.sightings} - {""}
     if statuses == {"inactive"}:
         return build_atom("answerable:credential-status", "Equals", ("active",))
@@ -179,6 +184,7 @@ def _build_status_condition(entity: CredentialEntity) -> Formula:
 def _resolve_agent(
     graph: IdentityGraph, inventory: Inventory, entity: AgentEntity
 ) -> SubjectIdentities:
+    """Resolve an agent to the identities that it and its tools act through."""
     subject = entity.agent.id
     found: list[SubjectIdentity] = []
     apart: list[UnknownSubject] = []
@@ -197,6 +203,7 @@ def _resolve_agent(
 def _list_unresolved_credentials(
     graph: IdentityGraph, inventory: Inventory, entity: AgentEntity
 ) -> Iterator[UnknownSubject]:
+    """List the agent's credentials whose identity is not known."""
     used = dict.fromkeys(
         c for use in entity.tools for c in (*use.credentials, *use.readable)
     )
@@ -212,7 +219,7 @@ def _list_agent_hops(
     entity: AgentEntity,
     identity: IdentityId,
 ) -> Iterator[PathHop]:
-    """Yield the hops by which an agent acts as an identity.
+    """List the hops by which an agent acts as an identity.
 
     A workflow enters with its OIDC token, under the conditions of the trust policy.
     """
@@ -247,41 +254,46 @@ def _list_workflow_entries(
 
 
 def _only_reads_credential(
-    inventory: Inventory, use: ToolUse, identity: IdentityId
+    inventory: Inventory, tool_use: ToolUse, identity: IdentityId
 ) -> bool:
-    """Tell whether a tool acts as an identity only through a key that it could read."""
-    if use.tool.is_indirect:
-        return identity in use.identities
-    if identity in use.identities:
+    """Tell whether a tool reaches an identity only by reading its key."""
+    if tool_use.tool.is_indirect:
+        return identity in tool_use.identities
+    if identity in tool_use.identities:
         return False
-    found = (inventory.credentials.get(key) for key in use.readable)
+    found = (inventory.credentials.get(key) for key in tool_use.readable)
     return any(each is not None and each.identity == identity for each in found)
 
 
 def _build_tool_hop(
     subject: str,
     identity: IdentityId,
-    uses: Sequence[ToolUse],
-    reads: Sequence[ToolUse],
+    tool_uses: Sequence[ToolUse],
+    credential_reads: Sequence[ToolUse],
 ) -> PathHop:
-    """Build the hop through an agent's tool, if possible one without a client rule.
+    """Build the hop from an agent through its tools to an identity.
 
     A rule of the agent's client is in a file that the agent can edit: it becomes a
     condition of the path and never blocks it.
     """
-    acting = [use for use in uses if not use.tool.is_indirect]
+    acting = [use for use in tool_uses if not use.tool.is_indirect]
     free = next((use for use in acting if not _get_client_rule(use.tool)), None)
     if free is not None:
         return PathHop(subject, free.tool.id, identity, TRUE, ())
     condition = disjoin(
-        _build_client_rule_condition(acting), _build_indirect_use_condition(reads)
+        _build_client_rule_condition(acting),
+        _build_indirect_use_condition(credential_reads),
     )
-    return PathHop(subject, (*acting, *reads)[0].tool.id, identity, condition, ())
+    return PathHop(
+        subject, (*acting, *credential_reads)[0].tool.id, identity, condition, ()
+    )
 
 
-def _build_client_rule_condition(uses: Iterable[ToolUse]) -> Formula:
-    """Build the condition that the client's rule allows one of its tools."""
-    asked = sorted({f"{use.tool.id}: {_get_client_rule(use.tool)}" for use in uses})
+def _build_client_rule_condition(tool_uses: Iterable[ToolUse]) -> Formula:
+    """Build the condition that the agent's client allows one of the tools."""
+    asked = sorted(
+        {f"{use.tool.id}: {_get_client_rule(use.tool)}" for use in tool_uses}
+    )
     return disjoin(
         *(
             build_atom(CLIENT_RULE, "Allows", (each,))
@@ -290,62 +302,79 @@ def _build_client_rule_condition(uses: Iterable[ToolUse]) -> Formula:
     )
 
 
-def _build_indirect_use_condition(reading: Sequence[ToolUse]) -> Formula:
-    """Build the condition that a credential read by a tool is used outside the tool.
+def _build_indirect_use_condition(credential_reads: Sequence[ToolUse]) -> Formula:
+    """Build the condition that a credential a tool can read is used elsewhere.
 
     A file tool or a shell reads files, a fetch tool the instance metadata service.
     """
-    if not reading:
+    if not credential_reads:
         return FALSE
-    free = [use for use in reading if not _get_client_rule(use.tool)]
-    tools = tuple(sorted({use.tool.id for use in free or reading}))[:_MAX_NAMED_TOOLS]
+    free = [use for use in credential_reads if not _get_client_rule(use.tool)]
+    tools = tuple(sorted({use.tool.id for use in free or credential_reads}))[
+        :_MAX_NAMED_TOOLS
+    ]
     read = build_atom(INDIRECT_USE, "Allows", tools)
-    return read if free else conjoin_hops(_build_client_rule_condition(reading), read)
+    return (
+        read
+        if free
+        else conjoin_hops(_build_client_rule_condition(credential_reads), read)
+    )
 
 
 def _get_client_rule(tool: Tool) -> str:
+    """Return the client's rule for a tool, or `switched off`, or an empty text."""
     return tool.rule or ("" if tool.enabled else "switched off")
 
 
-def prepend_subject(start: SubjectIdentity, reply: ReachAnswer) -> ReachAnswer:
-    """Prepend the subject's steps to the answer of an identity."""
-    if not start.hops:
-        return reply
-    formula = conjoin_hops(*(hop.formula for hop in start.hops), reply.formula)
-    path = (*start.hops, *reply.path)
-    parts = tuple(prepend_subject(start, part) for part in reply.parts)
+def prepend_subject(
+    subject_identity: SubjectIdentity, answer: ReachAnswer
+) -> ReachAnswer:
+    """Prepend the hops from the subject to an identity's answer."""
+    if not subject_identity.hops:
+        return answer
+    formula = conjoin_hops(
+        *(hop.formula for hop in subject_identity.hops), answer.formula
+    )
+    path = (*subject_identity.hops, *answer.path)
+    parts = tuple(prepend_subject(subject_identity, part) for part in answer.parts)
     return replace(
-        reply, subject=start.subject, formula=formula, path=path, parts=parts
+        answer,
+        subject=subject_identity.subject,
+        formula=formula,
+        path=path,
+        parts=parts,
     )
 
 
 def prepend_subject_to_rows(
-    start: SubjectIdentity, rows: Iterable[ReachAnswer]
+    subject_identity: SubjectIdentity, rows: Iterable[ReachAnswer]
 ) -> Iterator[ReachAnswer]:
-    """Prepend the subject to rows, without those that depend on uncollected allows."""
+    """Prepend the subject to rows; drop rows that rest on uncollected allows."""
     for reply in rows:
-        if start.unknown is None or not rests_on_uncollected_allow(reply.formula):
-            yield prepend_subject(start, reply)
+        if subject_identity.unknown is None or not rests_on_uncollected_allow(
+            reply.formula
+        ):
+            yield prepend_subject(subject_identity, reply)
 
 
-def choose_best_answer(replies: Sequence[ReachAnswer]) -> ReachAnswer:
-    """Choose the best answer: unconditional before conditional, short before long."""
+def choose_best_answer(answers: Sequence[ReachAnswer]) -> ReachAnswer:
+    """Return the best answer: unconditional first, then the shortest path."""
 
-    def rank(reply: ReachAnswer) -> tuple[bool, bool, bool, int]:
-        formula = reply.formula
+    def rank(answer: ReachAnswer) -> tuple[bool, bool, bool, int]:
+        formula = answer.formula
         open_ = formula != TRUE
         return (
             open_,
             formula == FALSE,
             rests_on_uncollected_allow(formula),
-            len(reply.path),
+            len(answer.path),
         )
 
-    return min(replies, key=rank)
+    return min(answers, key=rank)
 
 
 def list_policy_services(facts: SightedFacts) -> frozenset[str]:
-    """List the services that policies name."""
+    """List the AWS services that any policy names."""
     return frozenset(
         action.partition(":")[0].lower()
         for policy in facts.policies

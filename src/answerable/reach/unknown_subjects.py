@@ -1,4 +1,4 @@
-"""Subjects whose permissions were not collected, with the source that supplies them.
+"""Explain why a subject's permissions are not known, and name the missing source.
 
 For such a subject the absence of an allow proves nothing: the answer is `not-known`.
 """
@@ -57,7 +57,7 @@ class Platform:
     suffixes: tuple[str, ...] = ()
 
     def owns_id(self, key: str, kind: str) -> bool:
-        """Tell whether an identity or credential is one of this platform."""
+        """Tell whether an identity or credential belongs to this platform."""
         if kind:
             return kind.startswith(self.kinds)
         return key.startswith(self.prefixes) or key.endswith(self.suffixes)
@@ -76,33 +76,33 @@ PLATFORMS = (
 
 
 def find_source(key: str, kind: str = "") -> str:
-    """Return the scan source of an identity or credential, or an empty text."""
+    """Return the scan source that supplies an identity, or an empty text."""
     return next((each.source for each in PLATFORMS if each.owns_id(key, kind)), "")
 
 
 def explain_unknown_identity(
-    estate: CompiledAccounts,
+    accounts: CompiledAccounts,
     identity: IdentityId,
-    facts: Callable[[], Mapping[str, Identity]],
+    get_facts: Callable[[], Mapping[str, Identity]],
 ) -> UnknownSubject | None:
-    """Explain why the permissions of an identity are not known; None where they are.
+    """Explain why an identity's permissions are unknown; None if they are known.
 
     Args:
-        estate: The compiled accounts.
+        accounts: The compiled accounts.
         identity: Id of the identity.
-        facts: Returns the identities as sources saw them, by id.
+        get_facts: Returns the identities as sources saw them, by id.
     """
-    principal = estate.principals.get(identity)
+    principal = accounts.principals.get(identity)
     if principal and principal.collected:
         return None
-    fact = facts().get(identity)
+    fact = get_facts().get(identity)
     kind = fact.kind if fact else ""
     source = AWS if is_account_number(identity) else find_source(identity, kind)
     account = identity if is_account_number(identity) else get_arn_account(identity)
     if source != AWS:
         missing = f"no permission data for {kind or source or 'it'}"
         return UnknownSubject(identity, missing, source)
-    if account and not estate.is_account_collected(account):
+    if account and not accounts.is_account_collected(account):
         return UnknownSubject(identity, f"account {account} was not scanned", AWS)
     if principal or not account:
         return UnknownSubject(identity, _NO_POLICIES, AWS)
@@ -114,13 +114,13 @@ _NO_POLICIES = "its identity policies were not collected"
 
 
 def explain_unknown_credential(
-    estate: CompiledAccounts, entity: CredentialEntity
+    accounts: CompiledAccounts, entity: CredentialEntity
 ) -> UnknownSubject:
     """Explain why the identity of a credential is not known."""
     kind = next((each.kind for each in entity.sightings if each.kind), "")
     source = find_source(entity.id) or find_source(entity.id, kind)
     account = next((s.account for s in entity.sightings if s.account), "")
-    if source == AWS and (estate.is_account_collected(account) or not account):
+    if source == AWS and (accounts.is_account_collected(account) or not account):
         source = _AWS_KEYS
     return UnknownSubject(entity.id, entity.how or _NO_IDENTITY, source)
 
@@ -133,27 +133,28 @@ def explain_unknown_agent(agent: str) -> UnknownSubject:
     return UnknownSubject(agent, _NO_IDENTITY, "")
 
 
-def explain_unscanned_platform(estate: CompiledAccounts) -> UnknownSubject | None:
+def explain_unscanned_platform(accounts: CompiledAccounts) -> UnknownSubject | None:
     """Explain that no account was scanned; None where one was."""
-    if estate.collected_accounts:
+    if accounts.collected_accounts:
         return None
     return UnknownSubject(_EVERY_ACCOUNT, "no AWS account was scanned", AWS)
 
 
 def rests_on_uncollected_allow(formula: Formula) -> bool:
-    """Tell whether only uncollected policies could allow a call.
+    """Tell whether every alternative needs an allow that was not collected.
 
     A call that they could only deny is allowed by other policies.
     """
     return all(any(map(_is_missing_allow, one)) for one in formula)
 
 
-def _is_missing_allow(each: ConditionAtom) -> bool:
-    return each.key == UNCOLLECTED and each.operator == "Allows" and not each.negated
+def _is_missing_allow(atom: ConditionAtom) -> bool:
+    """Tell whether an atom stands for an allow that was not collected."""
+    return atom.key == UNCOLLECTED and atom.operator == "Allows" and not atom.negated
 
 
 def list_unknown_identities(
-    estate: CompiledAccounts, inventory: Inventory
+    accounts: CompiledAccounts, inventory: Inventory
 ) -> Iterator[UnknownSubject]:
     """List every identity of the inventory whose permissions were not collected."""
     facts = inventory.facts.identities_by_id()
@@ -163,6 +164,6 @@ def list_unknown_identities(
     proved = (each.identity for each in inventory.credentials.values())
     named |= dict.fromkeys(each for each in proved if each)
     for identity in sorted(named):
-        found = explain_unknown_identity(estate, IdentityId(identity), lambda: facts)
+        found = explain_unknown_identity(accounts, IdentityId(identity), lambda: facts)
         if found:
             yield found

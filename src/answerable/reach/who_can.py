@@ -1,4 +1,4 @@
-"""Query of all callers that can make a call, the gravest first."""
+"""List every caller that can make a call, the most severe first."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -49,12 +49,12 @@ class CallerQuery(Protocol):
     """Evaluator of callers one by one, for pages of a list."""
 
     def list_outsiders(self) -> tuple[list[ReachAnswer], list[ReachAnswer]]:
-        """List the outside callers that can make the call, and the services."""
+        """List the outside callers that can make the call, services apart."""
 
     def iterate_identities(
         self, grades: tuple[int, ...], first: int = 0
     ) -> CallerAnswers:
-        """Evaluate identities of some grades, in order of id.
+        """Evaluate the identities of some severity grades, in order of id.
 
         Yields:
             Position of each evaluated identity with its answer, None for `never`.
@@ -67,19 +67,19 @@ def list_who_can(
     resource: str,
     *,
     direct: bool,
-    gravity: CallerRanking = NO_AGENT_RANKING,
+    ranking: CallerRanking = NO_AGENT_RANKING,
 ) -> Iterator[ReachAnswer]:
-    """List every identity and outside caller that can make a call, the gravest first.
+    """List every caller that can make a call, the most severe first.
 
     Outside callers are admitted by the resource policy, or may enter a permitted role.
     """
     if not direct and not is_pattern_question(graph.estate, action, resource):
-        for make in list_lazy_answers(graph, action, resource, gravity):
+        for make in list_lazy_answers(graph, action, resource, ranking):
             reply = make()
             if reply.formula != FALSE:
                 yield reply
         return
-    asking = build_caller_query(graph, action, resource, gravity, direct=direct)
+    asking = build_caller_query(graph, action, resource, ranking, direct=direct)
     leading, last = asking.list_outsiders()
     yield from leading
     for grades in IDENTITY_GRADES:
@@ -89,10 +89,10 @@ def list_who_can(
 
 
 def list_lazy_answers(
-    graph: IdentityGraph, action: str, resource: str, gravity: CallerRanking
+    graph: IdentityGraph, action: str, resource: str, ranking: CallerRanking
 ) -> list[Callable[[], ReachAnswer]]:
-    """List functions that build the answer of each caller, for a single resource."""
-    listed = _TransitiveCallerQuery(graph, action, resource, gravity).list_all()
+    """List a function per caller that builds its answer when called."""
+    listed = _TransitiveCallerQuery(graph, action, resource, ranking).list_all()
     return [make for _, make in sorted(listed, key=lambda pair: pair[0])]
 
 
@@ -100,39 +100,41 @@ def build_caller_query(
     graph: IdentityGraph,
     action: str,
     resource: str,
-    gravity: CallerRanking,
+    ranking: CallerRanking,
     *,
     direct: bool,
 ) -> CallerQuery:
-    """Build the evaluator of callers for a question.
+    """Build the query that evaluates callers one by one.
 
     It follows paths for a pattern only.
     """
     if is_pattern_question(graph.estate, action, resource):
-        return _PatternCallerQuery(graph, action, resource, gravity, direct=direct)
-    return _DirectCallerQuery(graph, action, resource, gravity)
+        return _PatternCallerQuery(graph, action, resource, ranking, direct=direct)
+    return _DirectCallerQuery(graph, action, resource, ranking)
 
 
 class _DirectCallerQuery:
     """Evaluator for one resource, paths aside."""
 
     def __init__(
-        self, graph: IdentityGraph, action: str, resource: str, gravity: CallerRanking
+        self, graph: IdentityGraph, action: str, resource: str, ranking: CallerRanking
     ) -> None:
-        self._graph, self._call, self._gravity = graph, (action, resource), gravity
+        self._graph, self._call, self._gravity = graph, (action, resource), ranking
 
     def list_outsiders(self) -> tuple[list[ReachAnswer], list[ReachAnswer]]:
+        """List the outside callers that the resource policy allows."""
         return sort_outsiders(list_policy_callers(self._graph, *self._call))
 
     def iterate_identities(
         self, grades: tuple[int, ...], first: int = 0
     ) -> CallerAnswers:
-        graph, estate = self._graph, self._graph.estate
-        for place, identity in list_candidate_callers(estate, *self._call, first):
+        """Evaluate candidate identities by themselves, in order of id."""
+        graph, accounts = self._graph, self._graph.estate
+        for place, identity in list_candidate_callers(accounts, *self._call, first):
             if self._gravity.grade_identity(identity) in grades:
                 way = ReachPath(graph, (graph.get_start_node(identity),))
                 answer = evaluate_action(
-                    estate, graph.get_principal(way.target), *self._call
+                    accounts, graph.get_principal(way.target), *self._call
                 )
                 reply = build_answer(graph, identity, way, answer)
                 yield place, reply if reply.formula != FALSE else None
@@ -146,15 +148,16 @@ class _PatternCallerQuery:
         graph: IdentityGraph,
         action: str,
         resource: str,
-        gravity: CallerRanking,
+        ranking: CallerRanking,
         *,
         direct: bool,
     ) -> None:
-        self._graph, self._gravity, self._direct = graph, gravity, direct
+        self._graph, self._gravity, self._direct = graph, ranking, direct
         self._question = PatternQuery(graph, action, resource)
         self._found: dict[IdentityId, ReachAnswer | None] = {}
 
     def list_outsiders(self) -> tuple[list[ReachAnswer], list[ReachAnswer]]:
+        """List the outside callers that some matching resource allows."""
         found = [*list_pattern_callers(self._question)]
         if not self._direct:
             found += self._list_entering_callers()
@@ -163,6 +166,7 @@ class _PatternCallerQuery:
     def iterate_identities(
         self, grades: tuple[int, ...], first: int = 0
     ) -> CallerAnswers:
+        """Evaluate identities for the pattern, in order of id."""
         for place, identity in enumerate(self._graph.estate.principals):
             if place < first or self._gravity.grade_identity(identity) not in grades:
                 continue
@@ -170,12 +174,14 @@ class _PatternCallerQuery:
                 yield place, self._find_permitted(identity)
 
     def _may_reach(self, identity: IdentityId) -> bool:
+        """Tell cheaply whether an identity may be permitted at all."""
         node = self._graph.get_start_node(identity)
         if not self._direct:
             return self._question.may_reach(node)
         return self._question.may_touch(self._graph.get_principal(node))
 
     def _find_permitted(self, identity: IdentityId) -> ReachAnswer | None:
+        """Return an identity's answer, None if not permitted; cached."""
         if identity not in self._found:
             self._found[identity] = self._question.find_permitted(
                 identity, direct=self._direct, most=MAX_LISTED_PATHS
@@ -183,7 +189,7 @@ class _PatternCallerQuery:
         return self._found[identity]
 
     def _list_entering_callers(self) -> GradedAnswers:
-        """List outside callers that may enter a permitted role."""
+        """List the outside callers that may enter a permitted role."""
         graph = self._graph
         for role in graph.estate.externally_trusted_roles:
             entries = (
@@ -201,9 +207,9 @@ class _TransitiveCallerQuery:
     """Evaluator of all callers over all paths; answers are built lazily."""
 
     def __init__(
-        self, graph: IdentityGraph, action: str, resource: str, gravity: CallerRanking
+        self, graph: IdentityGraph, action: str, resource: str, ranking: CallerRanking
     ) -> None:
-        self._graph, self._call, self._gravity = graph, (action, resource), gravity
+        self._graph, self._call, self._gravity = graph, (action, resource), ranking
         whole = get_closure(graph)
         starts: list[IdentityNode] = []
         if graph.estate.session:
@@ -218,7 +224,7 @@ class _TransitiveCallerQuery:
         self._answered: int | None = None
 
     def list_all(self) -> Iterator[_SortedAnswer]:
-        """List all callers, each with its sort key."""
+        """List a sort key and a lazy answer for every caller."""
         for grade, reply in list_policy_callers(self._graph, *self._call):
             key = (grade, reply.formula != TRUE, False, reply.subject)
             yield key, partial(_return_answer, reply)
@@ -226,6 +232,7 @@ class _TransitiveCallerQuery:
         yield from self._list_entering_callers()
 
     def _list_identities(self) -> Iterator[_SortedAnswer]:
+        """List the identities that have a path to a permitted one."""
         for node in self._found.list_nodes():
             way = self._found.find_path(node) if self._is_start_node(node) else None
             if way is not None:
@@ -239,22 +246,23 @@ class _TransitiveCallerQuery:
             node.identity
         )
 
-    def _answer_node(self, node: IdentityNode, way: ReachPath) -> ReachAnswer:
+    def _answer_node(self, node: IdentityNode, path: ReachPath) -> ReachAnswer:
+        """Build the answer for the path from a node to a permitted one."""
         answer = evaluate_action(
-            self._graph.estate, self._graph.get_principal(way.target), *self._call
+            self._graph.estate, self._graph.get_principal(path.target), *self._call
         )
-        reply = build_answer(self._graph, node.identity, way, answer)
+        reply = build_answer(self._graph, node.identity, path, answer)
         if rank_answer(
             reply
         ) != RESTS_ON_UNCOLLECTED or not self._reaches_collected_allow(node):
             return reply
         better = answer_can(
-            self._graph, node.identity, *self._call, direct=False, goals=self._goals
+            self._graph, node.identity, *self._call, direct=False, targets=self._goals
         )
         return better if rank_answer(better) > RESTS_ON_UNCOLLECTED else reply
 
     def _reaches_collected_allow(self, node: IdentityNode) -> bool:
-        """Tell whether a node reaches one that collected policies allow the call."""
+        """Tell whether a node reaches a permission in collected policies."""
         if self._answered is None:
             graph, open_ = self._graph, self._goals.some & ~self._goals.sure
             self._answered = self._goals.sure
@@ -269,7 +277,7 @@ class _TransitiveCallerQuery:
         return bool(self._whole.some.beyond[number] & self._answered)
 
     def _list_entering_callers(self) -> Iterator[_SortedAnswer]:
-        """List outside callers that may enter a permitted role."""
+        """List the outside callers that may enter a permitted role."""
         for role in self._graph.estate.externally_trusted_roles:
             way = self._found.find_path(IdentityNode(role))
             if way is None:
@@ -281,10 +289,11 @@ class _TransitiveCallerQuery:
                 yield key, partial(self._answer_entry, role, way, entry)
 
     def _answer_entry(
-        self, role: IdentityId, way: ReachPath, entry: TrustEntry
+        self, role: IdentityId, path: ReachPath, entry: TrustEntry
     ) -> ReachAnswer:
-        return prepend_entry(self._answer_node(IdentityNode(role), way), entry, role)
+        """Build the answer for an outside caller that enters a role."""
+        return prepend_entry(self._answer_node(IdentityNode(role), path), entry, role)
 
 
-def _return_answer(reply: ReachAnswer) -> ReachAnswer:
-    return reply
+def _return_answer(answer: ReachAnswer) -> ReachAnswer:
+    return answer

@@ -80,7 +80,7 @@ class WholePatternEvaluator:
         found = self._sides.get(key)
         if found is None:
             side = build_pattern_result(
-                self._estate, call, denies, self._gaps, near=near
+                self._estate, call, denies, self._gaps, same_account=near
             )
             found = self._sides[key] = denies, side
         return found[1]

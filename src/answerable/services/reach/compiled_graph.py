@@ -107,7 +107,7 @@ def _compile_estate(
         return compile_accounts(
             inventory.facts,
             catalogue,
-            given=given.context,
+            stated_keys=given.context,
             tags_collected=tags_collected(inventory),
             session=given.session,
             endpoint=given.endpoint,

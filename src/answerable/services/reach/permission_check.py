@@ -96,9 +96,9 @@ def check_call(
         kind="can",
         items=[item],
         coverage=coverage,
-        failed=expected.is_contradicted(item, unread=unread),
+        failed=expected.is_contradicted(item, has_unread_statements=unread),
         undecided=expected.explain_undecided(
-            item, partial=coverage["partial"], unread=unread
+            item, is_partial=coverage["partial"], has_unread_statements=unread
         ),
         next=following,
     )

@@ -161,8 +161,8 @@ def list_permissions_page(
             wanted,
             direct=asked.direct,
             after=place,
-            most_rows=rows - len(replies),
-            most_ways=ways - gone,
+            max_rows=rows - len(replies),
+            max_identities=ways - gone,
         )
         replies += subjects.prepend_subject_to_rows(start, got.replies)
         gone += got.ways
@@ -196,7 +196,7 @@ def list_holders(
         spelled,
         target,
         direct=asked.direct,
-        gravity=grade_by_agents(asked.inventory),
+        ranking=grade_by_agents(asked.inventory),
     )
     return _build_holder_document(asked, list(found), spelled, target, ended=True)
 
@@ -210,8 +210,8 @@ def _list_first_holders(
         action,
         resource,
         direct=asked.direct,
-        gravity=grade_by_agents(asked.inventory),
-        most=limit,
+        ranking=grade_by_agents(asked.inventory),
+        max_callers=limit,
     )
     ended = first.done == first.of
     tagging = ended or len(asked.estate.principals) <= _MOST_ASKED
@@ -259,11 +259,11 @@ def _find_holders(
             build_caller_query(graph, action, resource, gravity, direct=direct),
             len(asked.estate.principals),
             after=place,
-            most_rows=rows,
-            most_ways=_MOST_ON_PATTERN if pattern else _MOST_AT_ONCE,
+            max_rows=rows,
+            max_identities=_MOST_ON_PATTERN if pattern else _MOST_AT_ONCE,
         )
         return got.replies, got.after, got.ways
-    found = who_can_in(graph, action, resource, direct=False, gravity=gravity)
+    found = who_can_in(graph, action, resource, direct=False, ranking=gravity)
     some = list(islice(found, place.row, place.row + rows + 1))
     on = PageCursor(0, place.row + rows) if len(some) > rows else None
     return some[:rows], on, len(asked.estate.principals)

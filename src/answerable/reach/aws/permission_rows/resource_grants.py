@@ -264,7 +264,7 @@ def list_rows_on_resource(
 ) -> Iterator[PermissionRow]:
     """List the rows that a resource policy grants, less its own and RCP denies."""
     place = estate.describe_resource(
-        decode_glob(":".join(on.pattern)), wild=ANY_TEXT in on.pattern[-1]
+        decode_glob(":".join(on.pattern)), is_pattern=ANY_TEXT in on.pattern[-1]
     )
     known = estate.given.merge_over(place.known).merge_over(asker.known)
     spans = list(list_spans(own.grants, known, asker.namer))
