@@ -89,7 +89,7 @@ class StepRows:
         return cls(alone, actors, existing.for_graph(alone))
 
     def __post_init__(self) -> None:
-        """Compute rows: role assumption by actor, the rest once per class."""
+        """Compute rows: role assumption by principal, the rest once per class."""
         realm, actors = self.realm, self.actors
         scope, size = realm.index.scope, len(realm.nodes)
         assuming = AssumeRolePermissions(realm)
@@ -161,7 +161,7 @@ class StepRows:
     def _list_reachable_group_nodes(
         self, actor: int, groups: VerdictBits, row: VerdictBits
     ) -> GroupNodes:
-        """List the nodes of reachable users after an actor adds them to groups."""
+        """List the nodes of reachable users after a principal adds them to groups."""
         realm = self.realm
         near = realm.near.get(realm.index.actors[actor].identity.account, 0)
         own = 1 << realm.index.base[actor]
@@ -179,7 +179,7 @@ class StepRows:
     def _list_own_group_nodes(
         self, actor: int, groups: VerdictBits, row: VerdictBits
     ) -> GroupNodes:
-        """List the nodes of an actor after it adds itself to groups."""
+        """List the nodes of a principal after it adds itself to groups."""
         realm, node = self.realm, self.realm.nodes[actor]
         base = realm.index.base[actor]
         if node.extra or base >= realm.plain or self._is_admin(actor):
@@ -213,14 +213,14 @@ class StepRows:
     def _choose_class_representatives(
         self, existing: ExistingResources
     ) -> dict[int, int]:
-        """Map each actor to one representative of its equivalence class."""
+        """Map each principal to one representative of its equivalence class."""
         used = [action.lower() for action in sorted(list_rule_actions())]
         kin = EquivalenceClasses(self.realm, used, (), existing.list_named_principals())
         first: dict[Hashable, int] = {}
         return {n: first.setdefault(kin.get_class_key(n), n) for n in self.actors}
 
     def _evaluate_edit(self, edit: IamEditRule) -> dict[int, VerdictBits]:
-        """Return the actors that may make an IAM edit, each with its targets."""
+        """Return the principals that may make an IAM edit, each with its targets."""
         realm = self.realm
         policies = realm.policies
         grounds = {
@@ -255,7 +255,7 @@ class StepRows:
     def _find_unrestricted_identities(
         self, actor: int, leader: int, reached: VerdictBits
     ) -> VerdictBits:
-        """Return identities, reachable or itself, that an actor can widen to admin."""
+        """Return identities, reachable or itself, that a principal makes admins."""
         realm = self.realm
         able = self._list_possible_edits(leader, EditEffect.SELF)
         if not able:
@@ -289,7 +289,7 @@ class StepRows:
         return found
 
     def _find_removable_boundaries(self, actor: int, leader: int) -> VerdictBits:
-        """Return the identities whose boundary an actor may remove or widen."""
+        """Return the identities whose boundary a principal may remove or widen."""
         realm = self.realm
         if not realm.bounded:
             return NO_VERDICTS
@@ -308,7 +308,7 @@ class StepRows:
     def _find_freed_identities(
         self, actor: int, leader: int, row: VerdictBits
     ) -> VerdictBits:
-        """List identities, reachable or itself, that an actor frees of a boundary."""
+        """Return identities whose boundary a principal removes, itself included."""
         realm = self.realm
         free = self._find_removable_boundaries(actor, leader)
         if not free.some:
@@ -363,7 +363,7 @@ class StepRows:
     def _make_itself_unrestricted(
         self, actor: int, leader: int, possible_edits: Sequence[IamEditRule]
     ) -> Iterator[VerdictBits]:
-        """Yield the actor as unrestricted, for each edit of its own policies."""
+        """Yield the principal as unrestricted, for each edit of its own policies."""
         realm = self.realm
         principal = realm.index.actors[actor]
         base = realm.index.base[actor]

@@ -35,7 +35,7 @@ class StepTable:
     def recompute(
         self, compiled_graph: CompiledGraph, actors: int
     ) -> "StepTable | None":
-        """Recompute the rows of some actors after a policy edit.
+        """Recompute the rows of some principals after a policy edit.
 
         Args:
             compiled_graph: All actors, after the edit.
@@ -73,7 +73,7 @@ class StepTable:
     def with_assume_role(
         self, role: int, new_verdicts: VerdictBits, actors: int
     ) -> "StepTable":
-        """Return a copy with new verdicts on assuming one role, for some actors.
+        """Return a copy with new verdicts on assuming one role, for some principals.
 
         Args:
             role: Number of the role.
@@ -108,7 +108,7 @@ class StepTable:
     def replace_rows(
         self, new_rows: StepRows, group_joins: Iterable[tuple[int, GroupNodes]]
     ) -> None:
-        """Replace the rows of some actors, and add the nodes of group joins."""
+        """Replace the rows of some principals, and add the nodes of group joins."""
         for n, actor in enumerate(new_rows.actors):
             self.steps[actor], self.assumed[actor] = (
                 new_rows.steps[n],

@@ -151,7 +151,7 @@ class CallerSide:
                 self._of[actor].append(number)
 
     def get_actor_bits(self, actor: int) -> CallerBits:
-        """Return the resources that one actor's own policies allow and deny."""
+        """Return the resources that one principal's own policies allow and deny."""
         *open_at, denies = self._gaps.get(actor, _READ)
         said = self._of.get(actor, ())
         key = (*said, *open_at, denies)
@@ -254,7 +254,7 @@ class CallerSide:
             yield part
 
     def _record_effect(self, kind: int, effect: StatementEffect) -> None:
-        """Record an effect, merged with others of the same kind and actors."""
+        """Record an effect, merged with others of the same kind and principals."""
         key = (kind, effect.actors)
         at = self._noted.get(key)
         if at is None:

@@ -46,15 +46,15 @@ class ActorSource(Protocol):
 
     @property
     def nodes(self) -> Sequence[IdentityNode]:
-        """Graph node of each actor."""
+        """Graph node of each principal."""
 
     @property
     def numbers(self) -> Mapping[IdentityNode, int]:
-        """Actor of each node."""
+        """Number of the principal of each node."""
 
     @property
     def naming(self) -> PrincipalMatcher:
-        """Matcher of Principal elements against the actors."""
+        """Matcher of Principal elements against the principals."""
 
     @property
     def plain(self) -> int:
@@ -62,7 +62,7 @@ class ActorSource(Protocol):
 
     @property
     def widened(self) -> int:
-        """Number of the first actor with unrestricted permissions."""
+        """Number of the first principal with unrestricted permissions."""
 
 
 class ActorSteps(NamedTuple):
@@ -109,7 +109,7 @@ class GraphClosure:
 
     @property
     def step_table(self) -> StepTable:
-        """One-step reach of every actor."""
+        """One-step reach of every principal."""
         return self._load_steps()[1]
 
     def _load_steps(self) -> tuple[CompiledGraph, StepTable]:
@@ -154,7 +154,7 @@ class GraphClosure:
         )
 
     def get_number(self, node: IdentityNode) -> int:
-        """Return a node's number; number it if it is not an actor of the graph."""
+        """Return a node's number; number it if it is not a principal of the graph."""
         found = self.actors.numbers.get(node)
         if found is None:
             found = self._numbers.get(node)
@@ -192,7 +192,7 @@ class GraphClosure:
         return row.restrict_to(~itself)
 
     def order_steps(self, number: int, targets: int) -> list[int]:
-        """List the target nodes one step away, role assumptions first."""
+        """List the target nodes one step from a node, role assumptions first."""
         return [
             to
             for part in self._split_by_step_kind(number, targets)
@@ -220,7 +220,7 @@ class GraphClosure:
         return found
 
     def _compute_row(self, node: IdentityNode) -> tuple[VerdictBits, int]:
-        """Compute the one-step reach of a session, which is no actor of the graph."""
+        """Compute the one-step reach of a session, which the graph does not hold."""
         sure = some = assumed = 0
         for edge in self.graph.list_edges(node):
             bit = 1 << self.get_number(edge.to)
@@ -264,7 +264,7 @@ class GraphClosure:
         return best
 
     def find_direct_callers(self, action: str, resource: str) -> VerdictBits:
-        """Return the actors that may make a call without becoming another."""
+        """Return the principals that may make a call without becoming another."""
         accounts, realm = self.graph.estate, self.actors
         folded = action.lower()
         if not accounts.can_act_on(action, resource):
@@ -292,7 +292,7 @@ class GraphClosure:
         return found.restrict_to(near)
 
     def _evaluate_each_actor(self, action: str, resource: str) -> VerdictBits:
-        """Evaluate a call for every actor one by one, for patterns."""
+        """Evaluate a call for every principal one by one, for patterns."""
         sure = some = 0
         for number, actor in enumerate(self.actors.index.actors):
             formula = evaluate_action(

@@ -19,7 +19,7 @@ class TakeoverSteps:
     _identities: dict[int, int] = field(default_factory=dict)
 
     def add_steps(self, actor: int, row: VerdictBits) -> VerdictBits:
-        """Add to a row the identities whose running code the actor can take over."""
+        """Add to a row the identities whose running code a principal takes over."""
         account = self.realm.index.actors[actor].identity.account
         for rule, there, able in self.existing.list_takeover_targets(account):
             if not able >> actor & 1:

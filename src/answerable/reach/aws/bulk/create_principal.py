@@ -58,7 +58,7 @@ class IdentityCreation:
                 )
 
     def compute_row(self, actor: int, representative: int) -> VerdictBits:
-        """Return the unrestricted identities that an actor can create."""
+        """Return the unrestricted identities that a principal can create."""
         if not self._able >> representative & 1:
             return NO_VERDICTS
         # Kin make the same, but what is yet to be made does not make itself.
@@ -79,7 +79,7 @@ class IdentityCreation:
     def _evaluate_rules(
         self, actor: int, representative: int, rules: Iterable[CreationRule]
     ) -> VerdictBits:
-        """Return the identities that an actor can create by some rules."""
+        """Return the identities that a principal can create by some rules."""
         realm = self.realm
         node, principal = realm.nodes[actor], realm.index.actors[actor]
         sure = some = 0

@@ -235,7 +235,7 @@ def _has_effective_boundary(graph: IdentityGraph, principal: CompiledPrincipal) 
 def _add_unbounded_nodes(
     graph: IdentityGraph, index: StatementIndex, nodes: list[IdentityNode], size: int
 ) -> tuple[range, tuple[int, int]]:
-    """Add bounded identities without their boundary, if any actor may remove one."""
+    """Add identities without their permissions boundary, if any can be removed."""
     index.scope = index.all
     free = (edit.action.lower() for edit in EDIT_RULES if edit.gives is EditEffect.FREE)
     if not any(map(index.find_action_holders, free)):
@@ -296,7 +296,7 @@ class CallVerdicts:
     anywhere: bool = False
 
     def evaluate(self) -> dict[int, VerdictBits]:
-        """Return, for each permitted actor, the resources that it may call."""
+        """Return, for each permitted principal, the resources that it may call."""
         realm = self.realm
         known = self.stated.merge_over(realm.known)
         call = BulkCall(self.action.lower(), self.ground.space, known)
@@ -340,11 +340,11 @@ class PassRolePermissions:
     _found: dict[str, dict[int, VerdictBits]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Find the actors that may pass some role."""
+        """Find the principals that may pass some role."""
         self.able = self.realm.index.find_action_holders(PASS_ROLE.lower())
 
     def evaluate_service(self, service: str) -> dict[int, VerdictBits]:
-        """Return, for each actor, the roles it may pass to a service."""
+        """Return, for each principal, the roles it may pass to a service."""
         found = self._found.get(service)
         if found is None:
             stated = ContextKeys({"iam:passedtoservice": (service,)})
@@ -379,13 +379,13 @@ class AssumeRolePermissions:
         )
 
     def evaluate_actor(self, actor: int) -> VerdictBits:
-        """Return the roles that an actor may assume, as a bitset."""
+        """Return the roles that a principal may assume, as a bitset."""
         if not self.hearing.actors >> actor & 1:
             return NO_VERDICTS
         return self.hearing.evaluate_actor(actor, self.realm.roles)
 
     def evaluate_after_trust_edit(self, actor: int) -> VerdictBits:
-        """Return the roles an actor may assume if their trust policies name it."""
+        """Return the roles a principal may assume if their trust policies name it."""
         return self.hearing.evaluate_if_trusted(actor, self._evaluate_after_edit)
 
     def _evaluate_exactly(self, principal: CompiledPrincipal, role: str) -> Formula:

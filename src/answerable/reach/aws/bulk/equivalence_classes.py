@@ -43,7 +43,7 @@ class EquivalenceClasses:
         required_actions: Iterable[str] = (),
         naming_statements: Iterable[tuple[CompiledStatement, int]] = (),
     ) -> None:
-        """Split actors by the statements that match actions in lower case.
+        """Split principals by the statements that match actions in lower case.
 
         Args:
             compiled_graph: The actors.
@@ -66,7 +66,7 @@ class EquivalenceClasses:
             self._split_by_statement(self, clause, actors)
 
     def get_class_key(self, actor: int) -> Hashable:
-        """Return a key that is equal for actors of the same class."""
+        """Return a key that is equal for principals of the same class."""
         principal = self._index.actors[actor]
         gaps = principal.gaps
         layers = tuple(gap.layer for gap in gaps) if gaps else ()
@@ -96,7 +96,7 @@ class EquivalenceClasses:
     def _split_by_statement(
         self, layer: object, statement: CompiledStatement, actors: int
     ) -> None:
-        """Split classes by one statement: actors it applies to alike stay together."""
+        """Split classes by whether, and how, a statement applies to principals."""
         index = self._index
         if not actors & self.able or (layer, statement) in self._marked:
             return

@@ -85,7 +85,7 @@ class BulkEvaluation:
         self._clash = not allow.isdisjoint(deny)
 
     def evaluate_actor(self, actor: int, resources: int) -> VerdictBits:
-        """Return which of some resources an actor may call; undecided ones exactly."""
+        """Return, exactly, which of some resources a principal may call."""
         found = self.evaluate_bits(actor)
         if found.doubt & resources:
             found = resolve_doubts(
@@ -95,7 +95,7 @@ class BulkEvaluation:
         return found.restrict_to(resources)
 
     def evaluate_bits(self, actor: int) -> VerdictBits:
-        """Return an actor's verdict bits on all resources, some still undecided."""
+        """Return a principal's verdict bits on all resources, some still undecided."""
         own, voice = self.owns.get_actor_bits(actor), self.voices.get_actor_bits(actor)
         principal = self.index.actors[actor]
         key = id(own), id(voice), principal.identity.account, principal.linked
@@ -107,7 +107,7 @@ class BulkEvaluation:
     def evaluate_if_trusted(
         self, actor: int, evaluate_exactly: EvaluateOne
     ) -> VerdictBits:
-        """Evaluate the account's resources as if their policies named the actor."""
+        """Evaluate the account's resources as if their policies named the principal."""
         own, voice = self.owns.get_actor_bits(actor), self.voices.get_actor_bits(actor)
         principal = self.index.actors[actor]
         account = principal.identity.account
@@ -196,7 +196,7 @@ class BulkEvaluation:
     def _evaluate_exactly(
         self, actor: int, resources: int, evaluate_one: EvaluateOne
     ) -> Iterator[tuple[int, Formula]]:
-        """Yield the exact formula of each of some resources, for one actor."""
+        """Yield the exact formula of each of some resources, for one principal."""
         principal, texts = self.index.actors[actor], self.ground.arns.texts
         for place in list_positions(resources):
             yield place, evaluate_one(principal, texts[place])

@@ -111,7 +111,7 @@ class ExistingResources:
         )
 
     def _drop_unnamed_statements(self, space: ResourceSpace) -> ResourceSpace:
-        """Drop policy statements that name no actor of the graph."""
+        """Drop policy statements that name no principal of the graph."""
         naming = self.realm.naming
         heard = (
             c for c in space.spoken if c[0].not_principals or naming.find_named(c[0])
@@ -119,14 +119,14 @@ class ExistingResources:
         return replace(space, spoken=tuple(heard))
 
     def for_graph(self, compiled_graph: CompiledGraph) -> "ExistingResources":
-        """Return a copy of these resources for the actors of another graph."""
+        """Return a copy of these resources for the principals of another graph."""
         new = copy(self)
         new.realm = compiled_graph
         new._takeable, new._able, new._on, new._kin, new._met = {}, {}, {}, {}, {}
         return new
 
     def list_named_principals(self) -> Iterator[tuple[CompiledStatement, int]]:
-        """List resource policy statements on needed actions, and the actors named."""
+        """List resource policy statements, and the principals that they name."""
         for clause in self._named:
             for name in self.realm.naming.find_named(clause):
                 yield clause, name.actors
@@ -153,7 +153,7 @@ class ExistingResources:
         return found
 
     def _find_permitted_actors(self, permissions: RequiredPermissions) -> int:
-        """Find the actors that hold each permission on some existing resource."""
+        """Find the principals that hold each permission on some existing resource."""
         found = self._able.get(permissions)
         if found is None:
             size = len(self.realm.index.actors)
@@ -173,7 +173,7 @@ class ExistingResources:
     def find_permitted_resources(
         self, actor: int, permissions: RequiredPermissions, candidates: int
     ) -> MatchedResources:
-        """Find the resources on which an actor has every required permission."""
+        """Find the resources on which a principal has every required permission."""
         sure = some = candidates
         for need in permissions:
             if _is_on_existing_resource(need):
@@ -231,7 +231,7 @@ class ExistingResources:
                 yield bits, get_resource_arn(self.resources[first].id)
 
     def _select_statements_on(self, action: str) -> ResourceSpace:
-        """Return the resources with the statements of their policies on one action."""
+        """Return the resources with only their policy statements on one action."""
         found = self._speaking.get(action)
         if found is None:
             spoken = (c for c in self._ground.spoken if c[0].matches_action(action))
@@ -242,7 +242,7 @@ class ExistingResources:
     def _evaluate_permission(
         self, permission: RequiredPermission
     ) -> dict[int, VerdictBits]:
-        """Return, for each actor, the resources where it holds a permission."""
+        """Return, for each principal, the resources where it holds a permission."""
         found = self._on.get(permission)
         if found is None:
             stated = ContextKeys({key: (value,) for key, value in permission.context})

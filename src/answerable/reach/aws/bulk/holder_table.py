@@ -114,7 +114,7 @@ class HolderTable:
     def list_restricted(
         self, action: str, resource: str
     ) -> Iterator[CompiledStatement]:
-        """List the other statements that may match an action on one resource."""
+        """List statements on specific resources that may match a call."""
         service = action.partition(":")[0]
         by_start = self._narrow.get(service)
         if by_start is None:

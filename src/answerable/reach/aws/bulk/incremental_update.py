@@ -146,7 +146,7 @@ class _IncrementalUpdate:
         return whole.with_edit(exchange.graph, self.new, found) if found else None
 
     def _list_admin_changes(self) -> Iterator[int]:
-        """List the actors that became administrators or ceased to be one."""
+        """List the principals that became administrators or ceased to be one."""
         turning = any(
             a.allows_everything != b.allows_everything
             for a, b in self.exchange.limits.items()
@@ -160,12 +160,12 @@ class _IncrementalUpdate:
                 yield number
 
     def _had_removable_boundary(self, number: int) -> bool:
-        """Tell whether an actor had a boundary that others may remove."""
+        """Tell whether a principal had a boundary that others may remove."""
         bounded = self.old.index.actors[number].boundary is not None
         return number < self.old.plain and bounded and bool(self.old.index.bounded)
 
     def _find_same_account_actors(self, number: int) -> int:
-        """Return the actors of an actor's account."""
+        """Return the principals in the account of a principal."""
         account = self.old.index.actors[number].identity.account
         accounts = self.old.naming.accounts
         return self.old.index.expand_to_nodes(accounts.get(account, 0))
@@ -182,7 +182,7 @@ class _IncrementalUpdate:
     def _find_rcp_affected_actors(
         self, rcps: Mapping[str, set[CompiledStatement]]
     ) -> int:
-        """Return the actors whose steps a change of RCPs may affect."""
+        """Return the principals whose steps a change of RCPs may affect."""
         clauses = {clause for some in rcps.values() for clause in some}
         found = find_affected_actors(clauses, self.new.index, self.new.known)
         if self.old.serving != self.new.serving:
@@ -233,7 +233,7 @@ class _IncrementalUpdate:
     def _update_assume_role(
         self, step_table: StepTable, role: IdentityId
     ) -> tuple[StepTable, int]:
-        """Update who may assume a role; return actors whose whole row is stale.
+        """Update who may assume a role; return principals to recompute.
 
         An actor that can become a role of its account may edit it, or remove its
         boundary; passing it depends on the services that it trusts.
@@ -261,7 +261,7 @@ class _IncrementalUpdate:
 def _exclude_unconditional(
     rows: Sequence[VerdictBits], identity: int, actors: int
 ) -> int:
-    """Exclude the actors whose row holds one identity unconditionally."""
+    """Exclude the principals whose row holds one identity unconditionally."""
     left = (n for n in list_positions(actors) if not rows[n].sure >> identity & 1)
     return build_bitset(left, len(rows))
 
@@ -269,7 +269,7 @@ def _exclude_unconditional(
 def _evaluate_assume_role(
     compiled_graph: CompiledGraph, role: IdentityId
 ) -> VerdictBits:
-    """Evaluate which actors may assume one role."""
+    """Evaluate which principals may assume one role."""
     accounts = compiled_graph.graph.estate
     goal = TargetEvaluation(
         accounts,
@@ -303,7 +303,7 @@ def _update_statement_index(
     actors: Mapping[int, CompiledPrincipal],
     new_levels: Mapping[LimitingLayer, LimitingLayer],
 ) -> StatementIndex:
-    """Update the statement index for actors whose policies changed."""
+    """Update the statement index for principals whose policies changed."""
     other = {
         n: actor
         for n, actor in actors.items()

@@ -34,7 +34,7 @@ class PassRoleSteps:
             self._any |= trusting.some
 
     def add_steps(self, actor: int, row: VerdictBits) -> VerdictBits:
-        """Add to a row the roles under which an actor can have a service run code."""
+        """Add to a row the roles that a principal can pass to a service launch."""
         realm = self.realm
         account = realm.index.actors[actor].identity.account
         near = realm.near.get(account, 0)
@@ -58,7 +58,7 @@ class PassRoleSteps:
         return VerdictBits(sure, some)
 
     def _evaluate_launch(self, actor: int, launch: PassRoleRule) -> int:
-        """Evaluate whether an actor may launch code: denied, conditional, allowed."""
+        """Evaluate whether a principal may launch code: denied to allowed."""
         index = self.realm.index
         account = index.actors[actor].identity.account
         there = (

@@ -99,7 +99,7 @@ def find_affected_actors(
     index: StatementIndex,
     known_keys: ContextKeys,
 ) -> int:
-    """Find the actors to which any of some denies may apply."""
+    """Find the principals to which any of some denies may apply."""
     found, anyone = 0, index.all & ~index.linked
     for clause in set(statements):
         for group in group_actors(clause, index, known_keys, anyone):

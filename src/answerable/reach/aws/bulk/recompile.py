@@ -193,7 +193,7 @@ class Recompilation:
         return principal if levels is None else principal.with_scp_levels(levels)
 
     def _list_changed_actors(self) -> Iterator[tuple[int, CompiledPrincipal]]:
-        """Pair the actors whose policies changed with their new principals."""
+        """Pair the principals whose policies changed with their new principals."""
         realm, groups = self.whole.compiled_graph, self.edited.groups - {""}
         index, size = realm.index, self.whole.size
         ids = build_bitset(

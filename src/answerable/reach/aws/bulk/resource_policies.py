@@ -126,13 +126,13 @@ class PrincipalMatcher:
         return new
 
     def for_index(self, index: StatementIndex) -> "PrincipalMatcher":
-        """Return the same matcher for actors that differ only in their policies."""
+        """Return the same matcher for principals that differ only in their policies."""
         new = copy(self)
         new._index = index
         return new
 
     def find_named(self, statement: CompiledStatement) -> list[NamedPrincipals]:
-        """List the actors that a statement's Principal element names."""
+        """List the principals that a statement's Principal element names."""
         key = (statement, len(self._index.actors))
         found = self._found.get(key)
         if found is None:
@@ -142,7 +142,7 @@ class PrincipalMatcher:
     def _match_statement(
         self, statement: CompiledStatement
     ) -> Iterator[NamedPrincipals]:
-        """Yield the actors that a Principal or NotPrincipal element names."""
+        """Yield the principals that a Principal or NotPrincipal element names."""
         index, naming = self._index, statement.naming
         if statement.not_principals:
             # A deny with NotPrincipal excepts no principal that has a boundary.
@@ -168,7 +168,7 @@ class PrincipalMatcher:
     def _match_boundary_bypass(
         self, statement: CompiledStatement
     ) -> Iterator[NamedPrincipals]:
-        """Yield the actors for which a grant to `*` may bypass the boundary."""
+        """Yield the principals for which a grant to `*` may bypass the boundary."""
         index = self._index
         limited = index.bounded
         for limit, actors in index.limits.items():
@@ -190,7 +190,7 @@ class PrincipalMatcher:
     def _match_each(
         self, statement: CompiledStatement, numbers: Iterable[int]
     ) -> Iterator[NamedPrincipals]:
-        """Match actors one by one, grouped by how they are named."""
+        """Match principals one by one, grouped by how they are named."""
         met: dict[NamedPrincipals, list[int]] = defaultdict(list)
         for number in numbers:
             for how, when in match_principal(statement, self._index.actors[number]):
@@ -261,7 +261,7 @@ class ResourceSide:
         self._shared: dict[tuple[int, ...], ResourceBits] = {(): NO_POLICY_BITS}
 
     def get_actor_bits(self, actor: int) -> ResourceBits:
-        """Return the resources whose policies allow or deny one actor."""
+        """Return the resources whose policies allow or deny one principal."""
         key = tuple(self._of.get(actor, ()))
         found = self._shared.get(key)
         if found is None:
@@ -278,7 +278,7 @@ class ResourceSide:
     def _apply_statement(
         self, statement: CompiledStatement, resources: int, named: NamedPrincipals
     ) -> None:
-        """Record a statement's effect on its resources, for the actors it names."""
+        """Record a statement's effect on its resources, for the principals it names."""
         call = self._call
         deny = named.how >= DENIES
         actors = named.actors & self._index.scope
@@ -305,7 +305,7 @@ class ResourceSide:
         bounds: BitsetBounds,
         non_monotone: int,
     ) -> None:
-        """Record an effect, merged with others of the same kind and actors."""
+        """Record an effect, merged with others of the same kind and principals."""
         self.named |= effect.actors if kind < DENIES else 0
         held, strange = self._said.get((kind, effect.actors), (EMPTY_BOUNDS, 0))
         self._said[kind, effect.actors] = held | bounds, strange | non_monotone

@@ -59,7 +59,7 @@ def apply_statement(
     index: StatementIndex,
     actors: int,
 ) -> Iterable[StatementEffect]:
-    """Yield a statement's effects: actors, and the resources it applies to."""
+    """Yield a statement's effects: principals, and the resources it applies to."""
     if not actors:
         return []
     if statement.static:
@@ -121,7 +121,7 @@ def _apply_to_group(
     group: ActorGroup,
     resource_bounds: BitsetBounds,
 ) -> StatementEffect:
-    """Return a statement's effect for one group of actors, on all resources."""
+    """Return a statement's effect for one group of principals, on all resources."""
     others, keys, known, stated = inputs
     plane, odd = EMPTY_BOUNDS, 0
     for there in _partition_resources(
@@ -194,7 +194,7 @@ def group_actors(
     known_keys: ContextKeys,
     actors: int,
 ) -> Iterator[ActorGroup]:
-    """Group the actors to which a statement may apply by its meaning for them."""
+    """Group the principals to which a statement may apply by its meaning for them."""
     about_them, others = split_actor_lines(statement, index, known_keys)
     return _group_actors_by_keys(
         about_them, list_condition_keys(statement, others), index, actors
@@ -207,7 +207,7 @@ def _group_actors_by_keys(
     index: StatementIndex,
     actors: int,
 ) -> Iterator[ActorGroup]:
-    """Group actors for which conditions may hold, by values of condition keys."""
+    """Group principals for which conditions may hold, by values of condition keys."""
     open_ = 0
     for line in conditions:
         held = index.evaluate_condition_line(line)
@@ -227,7 +227,7 @@ def _group_actors_by_keys(
 def split_actor_lines(
     statement: CompiledStatement, index: StatementIndex, known_keys: ContextKeys
 ) -> tuple[ConditionLines, ConditionLines]:
-    """Split conditions into those about the actor alone, and all others."""
+    """Split conditions into those about the principal alone, and all others."""
     mine: list[ConditionClause] = []
     others: list[ConditionClause] = []
     for line in statement.conditions:

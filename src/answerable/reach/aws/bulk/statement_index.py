@@ -85,7 +85,7 @@ class StatementIndex:
     def add(
         self, actors: Iterable[CompiledPrincipal], identities: Sequence[int]
     ) -> range:
-        """Add actors: identities with permissions gained; return their numbers."""
+        """Add principals: identities with permissions gained; return their numbers."""
         start = len(self.actors)
         self.actors = [*self.actors, *actors]
         self.base = [*self.base, *identities]
@@ -108,7 +108,7 @@ class StatementIndex:
     def with_identity_policies(
         self, actors: Mapping[int, CompiledPrincipal]
     ) -> "StatementIndex":
-        """Return a copy with new identity policies for some actors."""
+        """Return a copy with new identity policies for some principals."""
         new = copy(self)
         new.actors = listed = list(self.actors)
         new.parts, new.held, new.unread = {}, {}, defaultdict(int, self.unread)
@@ -128,7 +128,7 @@ class StatementIndex:
         return new
 
     def restrict_to(self, actors: int) -> "StatementIndex":
-        """Return a copy that evaluates only some actors."""
+        """Return a copy that evaluates only some principals."""
         new = copy(self)
         new.scope = actors
         new.parts, new.held, new.parted, new._members = {}, {}, {}, {}
@@ -140,7 +140,7 @@ class StatementIndex:
         return new
 
     def _add_holders(self, numbers: Iterable[int]) -> None:
-        """Index some actors as holders of their statements."""
+        """Index some principals as holders of their statements."""
         identity, boundary, size = HolderList(), HolderList(), len(self.actors)
         for number in numbers:
             actor = self.actors[number]
@@ -151,7 +151,7 @@ class StatementIndex:
                 held.add(clause, holding)
 
     def _record_copies(self, identities: Sequence[int], start: int) -> None:
-        """Record which actors are copies of which identities."""
+        """Record which principals are copies of which identities."""
         if isinstance(identities, range) and identities.step == 1:
             self.runs.append((start, identities.start, identities.stop))
             return
@@ -159,18 +159,18 @@ class StatementIndex:
             self._record_copy(number, one)
 
     def _record_copy(self, number: int, identity: int) -> None:
-        """Record one actor as a copy of an identity."""
+        """Record one principal as a copy of an identity."""
         self._copied |= 1 << identity
         self._copies |= 1 << number
         self._copies_of[identity] |= 1 << number
 
     @property
     def copies(self) -> list[int]:
-        """Actors outside the ranges that copy an identity."""
+        """Principals, outside the ranges, that copy an identity."""
         return list_positions(self._copies)
 
     def _record_flags(self, actor: CompiledPrincipal, bit: int) -> None:
-        """Record an actor's boundary, service link and unread policies."""
+        """Record a principal's boundary, service link and unread policies."""
         if actor.boundary is not None:
             self.bounded |= bit
         elif self.actors[self.base[bit.bit_length() - 1]].boundary is not None:
@@ -184,11 +184,11 @@ class StatementIndex:
 
     @property
     def all(self) -> int:
-        """Bitset of every actor."""
+        """Bitset of every principal."""
         return build_range(0, len(self.actors))
 
     def find_action_holders(self, action: str) -> int:
-        """Return the actors that may hold an allow for an action in lower case."""
+        """Return the principals that may hold an allow for an action in lower case."""
         found = self.unread[PolicyLayer.IDENTITY]
         for clause in self.identity.select_statements(action).allows:
             found |= self.identity.actors[clause]
@@ -207,23 +207,23 @@ class StatementIndex:
         return found
 
     def list_members(self, actors: int) -> list[int]:
-        """List the members of a bitset of actors; cached."""
+        """List the members of a bitset of principals; cached."""
         found = self._members.get(actors)
         if found is None:
             found = self._members[actors] = list_positions(actors)
         return found
 
     def clear_member_caches(self) -> None:
-        """Clear the caches of member lists and actor groups."""
+        """Clear the caches of member lists and principal groups."""
         self.parted.clear()
         self._members.clear()
 
     def knows_key(self, key: str) -> bool:
-        """Tell whether a condition key in lower case is known for any actor."""
+        """Tell whether a condition key in lower case is known for any principal."""
         return self.known.knows_key(key)
 
     def evaluate_condition_line(self, condition: ConditionClause) -> BitsetBounds:
-        """Return the actors for which one condition line holds."""
+        """Return the principals for which one condition line holds."""
         key = condition, len(self.actors)
         found = self._held.get(key)
         if found is None:
@@ -236,7 +236,7 @@ class StatementIndex:
         return found
 
     def split_by_keys(self, keys: Iterable[str]) -> list[PartitionCell]:
-        """Split the actors into cells with equal values of condition keys."""
+        """Split the principals into cells with equal values of condition keys."""
         mine = self.known.split_by_keys(keys)
         key = (id(mine), len(self.actors))
         found = self._cells.get(key)
@@ -249,7 +249,7 @@ class StatementIndex:
 
 
 def _select_relevant_statements(actor: CompiledPrincipal) -> Iterable[PolicyStatement]:
-    """Return an actor's statements; for an administrator full allow and denies."""
+    """Return a principal's statements; for an administrator full allow and denies."""
     if actor.extra != ANYTHING:
         return actor.grants
     return (

@@ -177,12 +177,12 @@ class _BitRows:
         return found
 
     def read_verdicts(self, kind: str) -> Sequence[VerdictBits]:
-        """Return the verdict rows of one kind, by actor, read lazily."""
+        """Return the verdict rows of one kind, by principal, read lazily."""
         numbers = decode_numbers(self._head.rows[kind])
         return LazySequence(len(numbers) // 2, lambda n: self._read_pair(numbers, n))
 
     def _read_pair(self, numbers: "array[int]", actor: int) -> VerdictBits:
-        """Read the certain and the possible row of one actor."""
+        """Read the certain and the possible row of one principal."""
         pair = numbers[2 * actor], numbers[2 * actor + 1]
         found = self._shared.get(pair)
         if found is None:

@@ -191,7 +191,7 @@ class _StoredHolderTable(HolderTable):
     def list_restricted(
         self, action: str, resource: str
     ) -> Iterator[CompiledStatement]:
-        """List the other statements on one resource, read from tables."""
+        """List statements on specific resources, read from tables."""
         starts = [resource[:length] for length in range(len(resource) + 1)]
         keys = [
             f"{service}\n{start}"

@@ -65,7 +65,7 @@ class TargetEvaluation:
     def evaluate(
         self, evaluate_exactly: Callable[[CompiledPrincipal], Formula]
     ) -> VerdictBits:
-        """Return the actors that may make the call, as verdict bits.
+        """Return the principals that may make the call, as verdict bits.
 
         Args:
             evaluate_exactly: Evaluates one actor exactly, where bitsets leave a doubt.
@@ -80,7 +80,7 @@ class TargetEvaluation:
         return resolve_doubts(found, asked)
 
     def _evaluate_bits(self) -> VerdictBits:
-        """Combine all policies in bitsets; some actors stay undecided."""
+        """Combine all policies in bitsets; some principals stay undecided."""
         index, ground, everyone = self.index, self._ground, self.index.all
         allowed, bounds, denied = self._evaluate_caller_policies()
         voiced = self._evaluate_resource_policy()
@@ -126,7 +126,7 @@ class TargetEvaluation:
         return VerdictBits(sure, some, maybe & ~some)
 
     def _find_same_account_actors(self) -> int:
-        """Return the actors of the resource's account, all if not known."""
+        """Return the principals of the resource's account, all if not known."""
         found = 0
         for owner in self._ground.owners:
             if not owner:
@@ -148,7 +148,7 @@ class TargetEvaluation:
     def _evaluate_policy_layer(
         self, table: HolderTable
     ) -> tuple[BitsetBounds, BitsetBounds]:
-        """Return the actors that one policy layer allows and denies."""
+        """Return the principals that one policy layer allows and denies."""
         wide = table.find_unrestricted(self.action)
         allowed = BitsetBounds(wide.allowed, wide.allowed)
         denied = BitsetBounds(wide.denied, wide.denied)
@@ -163,7 +163,7 @@ class TargetEvaluation:
     def _apply_statement(
         self, statement: CompiledStatement, actors: int
     ) -> BitsetBounds:
-        """Return the actors for which a statement applies to the resource."""
+        """Return the principals for which a statement applies to the resource."""
         sure = maybe = 0
         space = self._ground.space
         for part in apply_statement(statement, space, self.known, self.index, actors):
@@ -178,7 +178,7 @@ class TargetEvaluation:
         return BitsetBounds(sure, maybe)
 
     def _evaluate_limits(self) -> tuple[BitsetBounds, BitsetBounds, BitsetBounds]:
-        """Return the actors that SCPs and session policies allow, and deny."""
+        """Return the principals that SCPs and session policies allow, and deny."""
         everyone = BitsetBounds(self.index.all, self.index.all)
         control = soft = everyone
         denied = EMPTY_BOUNDS
@@ -196,7 +196,7 @@ class TargetEvaluation:
         return control, soft, denied
 
     def _evaluate_limit_allows(self, limit: LimitingLayer, actors: int) -> BitsetBounds:
-        """Return the actors that one SCP level or session policy allows."""
+        """Return the principals that one SCP level or session policy allows."""
         allows = limit.select_statements(self.action).allows
         if any(grant.clause.wide for grant in allows):
             return BitsetBounds(actors, actors)
@@ -206,7 +206,7 @@ class TargetEvaluation:
         return found
 
     def _evaluate_resource_policy(self) -> list[BitsetBounds]:
-        """Evaluate resource policy and RCPs, by the way that they name actors."""
+        """Evaluate resource policy and RCPs, by the way that they name principals."""
         found = [EMPTY_BOUNDS] * 4
         for clause, _ in self._ground.spoken:
             if clause.matches_action(self.action):
