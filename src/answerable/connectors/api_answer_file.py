@@ -1,4 +1,4 @@
-"""User-supplied files of API answers, read up to a size limit.
+"""Read a file of saved API answers that the user names, up to a size limit.
 
 Shared by connectors that read such files; it does not interpret the content.
 """
@@ -12,7 +12,7 @@ MAX_ANSWER_BYTES = 512 << 20  # bytes
 
 
 def read_answer_file(location: str, what: str, limit: int = MAX_ANSWER_BYTES) -> bytes:
-    """Read a regular file, or a shell's `<(COMMAND)`.
+    """Read a whole file, or the pipe of a shell's `<(COMMAND)`, up to a size limit.
 
     Args:
         location: Path; `~` is the user's home.
@@ -47,7 +47,7 @@ def read_answer_file(location: str, what: str, limit: int = MAX_ANSWER_BYTES) ->
 
 
 def probe_file(location: str, what: str) -> Probe:
-    """Tell whether a file is there, without opening it."""
+    """Report as a probe whether a file exists, without opening it."""
     try:
         found = expand_user_path(location).exists()
     except (OSError, ValueError, UsageError):
@@ -56,6 +56,7 @@ def probe_file(location: str, what: str) -> Probe:
 
 
 def _too_large_error(location: str, what: str, limit: int) -> UsageError:
+    """Build the usage error for a file above the size limit."""
     return UsageError(
         f"{location} is larger than {limit >> 20} MiB",
         f"expected a file with {what}, and nothing else",

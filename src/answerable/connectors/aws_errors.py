@@ -1,4 +1,4 @@
-"""Client setup and error translation shared by all live AWS scans.
+"""Open the IAM client, and translate AWS API errors, for all live scans.
 
 Only the `live` module of a connector imports it; it needs boto3.
 """
@@ -57,7 +57,7 @@ def open_iam_client(
 
 
 def json_default(value: object) -> str:
-    """Encode values that JSON lacks, as the AWS CLI does."""
+    """Encode values that JSON lacks (times, bytes), as the AWS CLI does."""
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 

@@ -1,4 +1,4 @@
-"""boto3 sessions and clients of a live scan, for the caller or an assumed role.
+"""Open boto3 sessions and clients for a live scan, as the caller or an assumed role.
 
 Only the `live` module of a connector and `aws_api` import it; it needs boto3.
 """
@@ -123,12 +123,14 @@ def _copy_config(config: Config) -> Config:
 def _get_or_create(
     context: SyncContext, name: str, make: Callable[[SyncContext], "boto3.Session"]
 ) -> "boto3.Session":
+    """Return a cached session of the scan, created on first use."""
     if name not in context.sessions:
         context.sessions[name] = make(context)
     return context.sessions[name]
 
 
 def _default_session(context: SyncContext) -> "boto3.Session":
+    """Create a session of the default AWS settings."""
     return boto3.Session(profile_name=context.profile or None)
 
 
@@ -168,6 +170,7 @@ def _assume_role_session(
 
 
 def _install_throttle_retry(client: "boto3.client", context: SyncContext) -> None:
+    """Make a client wait and retry while AWS throttles."""
     handler = partial(_throttle_delay, context)
     client.meta.events.register_last("needs-retry", handler)
 
@@ -180,7 +183,7 @@ def _throttle_delay(
     response: tuple[object, Mapping[str, object]] | None = None,
     **_: object,
 ) -> float | None:
-    """Return the seconds to wait, None to stop retrying."""
+    """Return the seconds to wait before a retry, None to stop retrying."""
     code = _error_code(response)
     if code not in _THROTTLED or attempts < _BOTOCORE_ATTEMPTS:
         return None
@@ -197,6 +200,7 @@ def _throttle_delay(
 
 
 def _error_code(response: tuple[object, Mapping[str, object]] | None) -> str:
+    """Return the error code of a response."""
     if response is None:
         return ""
     error = response[1].get("Error")

@@ -1,4 +1,4 @@
-"""Lazy import of boto3, an optional extra that is slow to import."""
+"""Import boto3 only when needed: it is an optional extra and slow to import."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from answerable.model.errors import EnvironmentFailure
 
 @contextmanager
 def require_boto3(what: str) -> Iterator[None]:
-    """Guard an import that needs boto3, with a hint if it is not installed.
+    """Guard an import that needs boto3: a missing one raises a helpful error.
 
     Args:
         what: Feature that needs it, for the message.

@@ -1,4 +1,4 @@
-"""Connector registry. A new connector adds its folder and one line here.
+"""List all connectors, and find one by name. A new connector adds one line here.
 
 Only the small `spec` of each is imported; the `fetch` module is imported on use, so
 that help and errors stay fast.

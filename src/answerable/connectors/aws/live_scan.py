@@ -1,4 +1,4 @@
-"""Live scan of IAM: pages and refused calls; the parser interprets the answers.
+"""Scan one account's IAM over the live API; the file parser interprets the answers.
 
 Retries are botocore's (standard mode). A refused call becomes a problem that names the
 permission; everything else is still collected. This module needs boto3 and
@@ -162,6 +162,7 @@ def scan_account(iam: IamClient, account: str, context: SyncContext) -> Sync:
 
 
 def _read_account_details(asking: _IamScan) -> ParsedAccountDetails:
+    """Read all pages of the account details; a failure is counted in the scan."""
     pages: list[AwsAnswer] = []
     call = asking.iam.get_account_authorization_details
     try:
@@ -183,6 +184,7 @@ def _read_account_details(asking: _IamScan) -> ParsedAccountDetails:
 def _read_access_keys(
     asking: _IamScan, users: tuple[str, ...]
 ) -> list[tuple[str, AwsAnswer]]:
+    """Read the access keys of each user, each with the API call it came from."""
     found: list[tuple[str, AwsAnswer]] = []
     for done, user in enumerate(users):
         asking.context.progress(done, len(users), "users asked for access keys")
@@ -197,6 +199,7 @@ def _read_access_keys(
 
 
 def _key_records(page: AwsReply) -> Iterator[AwsReply]:
+    """Return the access keys of a page."""
     return iter(cast(list[AwsReply], page.get("AccessKeyMetadata", [])))
 
 
@@ -229,6 +232,7 @@ def _with_account_alias(asking: _IamScan, facts: SightedFacts) -> SightedFacts:
 def _list_collected_kinds(
     asking: _IamScan, parsed: ParsedAccountDetails
 ) -> tuple[str, ...]:
+    """List the kinds of facts that were collected completely."""
     details = asking.is_complete(declaration.DETAILS)
     keys = details and asking.is_complete(declaration.LIST_KEYS)
     used = parsed.last_used or (keys and asking.is_complete(declaration.KEY_USED))
@@ -239,6 +243,7 @@ def _list_collected_kinds(
 
 
 def _iter_pages(call: IamCall, **arguments: object) -> Iterator[AwsReply]:
+    """Yield all pages of a call; raises if the page marker is missing or repeats."""
     markers: set[str] = set()
     page = call(**arguments)
     while True:

@@ -1,4 +1,4 @@
-"""IAM policy simulator over boto3; simulated calls have no effect.
+"""Call the IAM policy simulator over boto3; simulated calls have no effect.
 
 Source: IAM API Reference, "SimulatePrincipalPolicy". This module needs boto3 and is
 imported for `reach --compare-aws` alone.
@@ -85,6 +85,7 @@ class AwsPolicySimulator:
     def _iter_pages(
         self, principal: str, action: str, resource: str
     ) -> Iterator[SimulatorReply]:
+        """Yield all pages of results for one principal, action and resource."""
         asked: dict[str, object] = {
             "PolicySourceArn": principal,
             "ActionNames": [action],
@@ -104,7 +105,7 @@ class AwsPolicySimulator:
 
 
 def connect_simulator(context: SyncContext) -> AwsPolicySimulator:
-    """Connect to the account of the default AWS settings.
+    """Connect the simulator to the account of the default AWS settings.
 
     Raises:
         UsageError: The profile is unknown, or the endpoint is not a URL.
@@ -115,6 +116,7 @@ def connect_simulator(context: SyncContext) -> AwsPolicySimulator:
 
 
 def _declined_by_code(code: str) -> SimulationDeclined:
+    """Translate an API error code to a reason for no simulation."""
     if code in ACCESS_DENIED_CODES:
         return SimulationDeclined(
             SimulationRefusal.DENIED, "iam:SimulatePrincipalPolicy is not allowed"
@@ -162,6 +164,7 @@ def _parse_result(result: SimulatorReply, resource: str) -> SimulationResult:
 
 
 def _read_mappings(reply: SimulatorReply, name: str) -> Sequence[SimulatorReply]:
+    """Return the objects in a list of a reply, empty if it is no list."""
     found = reply.get(name)
     return (
         [each for each in found if isinstance(each, Mapping)]
@@ -171,6 +174,7 @@ def _read_mappings(reply: SimulatorReply, name: str) -> Sequence[SimulatorReply]
 
 
 def _read_texts(reply: SimulatorReply, name: str) -> list[str]:
+    """Return the strings in a list of a reply, empty if it is no list."""
     found = reply.get(name)
     return (
         [each for each in found if isinstance(each, str)]

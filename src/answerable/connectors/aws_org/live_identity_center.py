@@ -1,4 +1,4 @@
-"""Live scan of IAM Identity Center, in the form of an answer file.
+"""Scan IAM Identity Center live, and add its answers to the organisation document.
 
 An organisation has one instance, in one region: the configured region is queried first,
 then every other enabled region. This module needs boto3.
@@ -63,6 +63,7 @@ def read_identity_center(
 def _iter_regions(
     reader: OrganizationReader, session: "boto3.Session", first: str
 ) -> Iterator[str]:
+    """Yield the first region, then the other enabled ones."""
     yield first
     ec2 = open_client(session, "ec2", first, reader.context)
     try:
@@ -75,6 +76,7 @@ def _iter_regions(
 
 
 def _read_instance(center: OrganizationReader, instance: OrgReply) -> None:
+    """Read the permission sets, assignments and people of one instance."""
     arn = {"InstanceArn": str(instance["InstanceArn"])}
     center.whole.setdefault("PermissionSet", {})
     assignments: list[OrgReply] = []
@@ -93,6 +95,7 @@ def _read_instance(center: OrganizationReader, instance: OrgReply) -> None:
 def _read_assignments(
     center: OrganizationReader, named: dict[str, str]
 ) -> Iterator[OrgReply]:
+    """Yield the account assignments of one permission set."""
     operation = "list_accounts_for_provisioned_permission_set"
     for account in _read_texts(center, operation, "AccountIds", named):
         yield from center.read_records(
@@ -108,6 +111,7 @@ def _read_assignments(
 def _read_texts(
     center: OrganizationReader, operation: str, name: str, named: dict[str, str]
 ) -> list[str]:
+    """Return the entries of a list of strings, from all of its pages."""
     found = center.read_records(_SSO, operation, name, IDENTITY_CENTER, **named)
     return [str(each) for each in cast(Iterable[object], found)]
 

@@ -1,4 +1,4 @@
-"""Paged reader for AWS calls about a whole organisation.
+"""Read paged AWS answers about an organisation; failures become coverage problems.
 
 A refused call becomes a problem that names its permission, and marks its coverage kind
 as incomplete. This module needs boto3.
@@ -118,6 +118,7 @@ class OrganizationReader:
         self.incomplete.add(word)
 
     def _count_answer(self) -> None:
+        """Count an answer and report the progress."""
         self.asked += 1
         self.context.progress(self.asked, 0, "answers about the organization")
 

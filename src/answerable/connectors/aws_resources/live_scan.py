@@ -1,4 +1,4 @@
-"""Live scan of AWS resources, in the form of an answer file.
+"""Scan AWS resources live, and build a document in the form of an answer file.
 
 One parser reads both, so a live scan equals the documented commands. Retries
 are botocore's (standard mode). This module needs boto3 and is imported for a live scan
@@ -59,7 +59,7 @@ def scan_default_region(context: SyncContext) -> Sync:
 
 
 def scan_region(asking: ResourceScan) -> Sync:
-    """Scan all services, in the order of `declaration.PERMISSIONS`."""
+    """Scan all services of one region, in the order of `declaration.PERMISSIONS`."""
     for ask in SERVICE_SCANS:
         ask(asking)
     source = f"{declaration.DECLARATION.name}:{asking.account} {asking.region} (live)"
@@ -109,6 +109,7 @@ class _RegionClients:
         return cast(ResourceClient, self.create_client(service))
 
     def create_client(self, service: str) -> "boto3.client":
+        """Create a client; a custom endpoint gets path-style S3 addresses."""
         config = CONFIG
         if self.context.endpoint_url:
             config = config.merge(Config(s3={"addressing_style": "path"}))

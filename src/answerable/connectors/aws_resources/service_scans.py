@@ -1,4 +1,4 @@
-"""Scan of each service, in the order of `declaration.PERMISSIONS`."""
+"""Scan each AWS service (S3, KMS, SNS, ...), in order of `declaration.PERMISSIONS`."""
 
 from collections.abc import Mapping, Sequence
 from typing import cast
@@ -87,6 +87,7 @@ def _scan_access_point(asking: ResourceScan, named: ResourceReply) -> None:
 def _record_list_failure(
     asking: ResourceScan, action: str, page: ResourceReply
 ) -> None:
+    """Record the failed call that lists access points."""
     error = {"Error": page["Error"]}
     asking.record_failure(action, ClientError(error, action))
 
@@ -103,6 +104,7 @@ def _scan_kms_keys(asking: ResourceScan) -> None:
 
 
 def _read_grants(asking: ResourceScan, key: str) -> ResourceReply:
+    """Read all grants of a key; an incomplete list is marked as truncated."""
     listed = ("Grants", "Truncated", "NextMarker")
     grants: list[object] = []
     marker: Mapping[str, object] = {}
@@ -143,6 +145,7 @@ def _scan_queues(asking: ResourceScan) -> None:
 
 
 def _trim_attributes(reply: ResourceReply) -> ResourceReply:
+    """Keep only the policy and the ARN of a topic's or queue's attributes."""
     if "Error" in reply:
         return reply
     found = cast(ResourceReply, reply.get("Attributes") or {})

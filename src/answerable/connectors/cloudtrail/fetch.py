@@ -1,4 +1,4 @@
-"""Fetch of CloudTrail records from files, folders and standard input, in batches."""
+"""Read CloudTrail records from files, folders or standard input, in batches."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -58,7 +58,7 @@ def read(location: str, context: EventContext) -> Iterator[EventBatch]:
 def read_in_process(
     found: FoundLogFiles, context: EventContext, make: EventFactory = make_event
 ) -> Iterator[EventBatch]:
-    """Yield the records of the found files, in this process.
+    """Yield the records of the found files, parsed in this process.
 
     Args:
         found: Files.
@@ -132,6 +132,7 @@ class _LogFileReader:
         )
 
     def _parse_pieces(self, pieces: list[RecordPiece]) -> Iterator[EventBatch]:
+        """Parse pieces into events, and yield a batch when it is full."""
         most, written_by = self._limits.batch, DECLARATION.written_by
         for piece in pieces:
             if self._is_not_a_log:
@@ -154,12 +155,14 @@ class _LogFileReader:
                 yield self._make_batch(())
 
     def _quarantine(self, piece: RecordPiece, why: str) -> None:
+        """Quarantine a record that could not be parsed, with the reason."""
         self._refused += 1
         self._first = self._first or f"{why} (offset {piece.offset})"
         raw = redact_secrets(piece.raw[:_MAX_QUARANTINED_BYTES])
         self._quarantined.append(QuarantinedRecord(self._place, piece.offset, why, raw))
 
     def _make_batch(self, problems: tuple[ReadProblem, ...]) -> EventBatch:
+        """Build a batch of the collected records, and start a new one."""
         batch = EventBatch(
             place=self._place,
             events=tuple(self._events),
@@ -174,6 +177,7 @@ class _LogFileReader:
         return batch
 
     def _list_problems(self, why: str, unreadable: bool) -> tuple[ReadProblem, ...]:
+        """List the problem of the file: why reading ended, or unread records."""
         kind = ReadProblemKind.UNREADABLE if unreadable else ReadProblemKind.INVALID
         if why:
             kept = f"; {self._seen - self._refused} records read" if self._seen else ""

@@ -1,4 +1,4 @@
-"""Fetch of the configuration file `answerable.yaml`."""
+"""Read `answerable.yaml` and its Cedar policy files, with all faults."""
 
 from dataclasses import replace
 from glob import glob, has_magic
@@ -95,6 +95,7 @@ def read_policy_files(
 
 
 def _expand_pattern(pattern: str) -> list[Path]:
+    """List the files of a path or glob pattern; raises if none matches."""
     if not has_magic(pattern):
         return [Path(pattern)]
     found = sorted(path for path in map(Path, glob(pattern)) if path.is_file())
@@ -104,6 +105,7 @@ def _expand_pattern(pattern: str) -> list[Path]:
 
 
 def _read_policy_file(path: Path, folder: PurePath) -> CedarFile:
+    """Read one Cedar policy file, named relative to the configuration."""
     data = read_answer_file(str(path), POLICIES, MAX_POLICIES)
     is_below = path.is_relative_to(folder)
     return CedarFile(str(path.relative_to(folder) if is_below else path), data)
@@ -146,6 +148,7 @@ def list_probes(location: str) -> tuple[Probe, ...]:
 
 
 def _problem_of_fault(place: str, fault: ConfigFault) -> ReadProblem:
+    """Convert a configuration fault to a read problem."""
     at = f"{fault.path}: " if fault.path else ""
     line = f"{place}:{fault.mark.line}:{fault.mark.column}"
     return ReadProblem(ReadProblemKind.INVALID, line, at + fault.what)

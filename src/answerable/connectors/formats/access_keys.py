@@ -1,4 +1,4 @@
-"""Parser of list-access-keys answers: credentials, and links to their users.
+"""Parse list-access-keys answers into credentials and links to their users.
 
 The answer names a user without its path or account. The account is encoded in the key
 id (not in ids issued before 2019), so the link goes to
@@ -130,6 +130,7 @@ def _read_answer(reading: _AccessKeyReader, fields: AnswerFields, base: str) -> 
 def _read_keyed_entry(
     reading: _AccessKeyReader, key: str, raw: msgspec.Raw, base: str
 ) -> bool:
+    """Read a last-use answer or a key list stored under a key; False if neither."""
     place = f"{base}/{key}"
     try:
         if is_access_key_id(key):
@@ -148,6 +149,7 @@ def _read_keyed_entry(
 def _read_metadata_list(
     reading: _AccessKeyReader, fields: AnswerFields, base: str
 ) -> None:
+    """Read the list `AccessKeyMetadata` of an answer."""
     place = f"{base}/AccessKeyMetadata"
     if bytes(fields.get("IsTruncated", b"false")) == b"true":
         reading.add_problem(base, "the answer is truncated: more entries follow")
@@ -161,6 +163,7 @@ def _read_metadata_list(
 
 
 def _read_metadata(reading: _AccessKeyReader, raw: msgspec.Raw, place: str) -> None:
+    """Read one access key of a list."""
     try:
         key = msgspec.json.decode(raw, type=AccessKeyMetadata)
     except DECODE_ERRORS as error:
@@ -173,6 +176,7 @@ def _read_metadata(reading: _AccessKeyReader, raw: msgspec.Raw, place: str) -> N
 
 
 def _read_account_number(raw: msgspec.Raw) -> str:
+    """Return a 12-digit account number, empty for anything else."""
     try:
         text = msgspec.json.decode(raw, type=str)
     except DECODE_ERRORS:
@@ -183,6 +187,7 @@ def _read_account_number(raw: msgspec.Raw) -> str:
 def _build_facts(
     reading: _AccessKeyReader, known: KnownAccount, source: str, now: int
 ) -> SightedFacts:
+    """Build a credential for each key, and its link to the user."""
     credentials: list[Credential] = []
     links: list[CredentialLink] = []
     for key, place in reading.keys.values():
@@ -211,6 +216,7 @@ def _build_facts(
 def _build_credential(
     key: AccessKeyMetadata, account: str, used: Mapping[str, int], seen: FactProvenance
 ) -> Credential:
+    """Build the credential of one access key."""
     last = key.access_key_last_used
     return Credential(
         id=aws_credential_id(key.access_key_id),

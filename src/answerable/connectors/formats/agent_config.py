@@ -1,4 +1,4 @@
-"""Sightings of one client's files: agents, sub-agents, tools and credentials."""
+"""Build inventory facts from one client's files: agents, tools and credentials."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -140,12 +140,14 @@ class _ClientReader:
     """The client's mode asks no person before a call."""
 
     def report_duplicate_keys(self, file: ConfigDocument) -> None:
+        """Add a problem for each repeated key of a file."""
         for pointer in file.document.doubled:
             place = join_place(file.document.place, pointer)
             what = "a key is repeated; its last value was read"
             self.out.problems.append(ReadProblem(ReadProblemKind.INVALID, place, what))
 
     def read_configuration(self, file: ConfigDocument) -> None:
+        """Read MCP servers, settings and credentials of a file."""
         root, place = file.document.root, file.document.place
         origin = ConfigOrigin(place, file.written_by)
         if not root.is_object:
@@ -187,10 +189,12 @@ class _ClientReader:
         self.environment |= dict.fromkeys(found)
 
     def add_definition(self, file: ConfigDocument) -> None:
+        """Add the definition of a sub-agent or custom agent."""
         definition = parse_agent_definition(file.document.root, file.stem)
         self.definitions.append((definition, file))
 
     def build_sightings(self) -> ClientSightings:
+        """Build the agents and tools of all files that were read."""
         main = agent_id(self.kind, *self.parts)
         kept = self.roots + [file for _, file in self.definitions]
         own: tuple[RuledBuiltInTool, ...] = ()
@@ -220,6 +224,7 @@ class _ClientReader:
     def add_built_in_tool(
         self, agent: AgentId, tool: RuledBuiltInTool, file: ConfigDocument
     ) -> None:
+        """Add a built-in tool of an agent."""
         seen = self.frame.provenance(file.document.place, file.written_by)
         found = sight_built_in_tool(
             tool, self.kind, agent, tuple(self.environment), seen
@@ -232,6 +237,7 @@ class _ClientReader:
         file: ConfigDocument,
         modes: tuple[tuple[str, str], ...],
     ) -> Agent:
+        """Build the main agent of the client."""
         facts = {fact for settings in self.settings for fact in settings.facts}
         facts.update(modes)
         return Agent(
@@ -256,6 +262,7 @@ class _ClientReader:
         file: ConfigDocument,
         parent: str,
     ) -> None:
+        """Add a sub-agent with the tools that it may use."""
         name = redact_name(definition.name)
         this = agent_id(self.kind, *self.parts, name)
         above = (
@@ -299,7 +306,7 @@ class _ClientReader:
         *,
         ruled: bool = False,
     ) -> None:
-        """Build the sighting of an MCP server.
+        """Add the tool of an MCP server.
 
         Args:
             agent: Agent with this server.
@@ -338,6 +345,7 @@ class _ClientReader:
         )
 
     def is_disabled(self, server: McpServerEntry) -> bool:
+        """Tell whether settings disable or deny a whole server."""
         return any(
             server.name in settings.disabled
             or server.pointer in settings.disabled
@@ -349,6 +357,7 @@ class _ClientReader:
     def is_unattended(
         self, server: McpServerEntry, definition: AgentDefinition | None
     ) -> bool:
+        """Tell whether a tool of the server may run without approval."""
         own = definition.allowed if definition is not None else ToolPatterns()
         if server.name not in self.approved:
             self.approved[server.name] = any(

@@ -1,4 +1,4 @@
-"""Definitions of sub-agents and custom agents: Markdown with front matter, or JSON."""
+"""Parse definitions of sub-agents: Markdown with front matter, or JSON."""
 
 import re
 from bisect import bisect_left
@@ -133,6 +133,7 @@ def parse_agent_definition(root: DocumentNode, stem: str) -> AgentDefinition:
 
 
 def _read_tool_list(root: DocumentNode, *names: str) -> tuple[str, ...] | None:
+    """Read the first present tool list, None if absent."""
     node = root.get(*names)
     if node is None or node.raw is None:
         return None

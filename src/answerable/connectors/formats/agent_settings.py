@@ -1,4 +1,4 @@
-"""Agent settings: permission modes, tool permissions and stray credentials."""
+"""Parse an agent client's settings: modes, tool permissions, stray credentials."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -157,6 +157,7 @@ def _first_text(roots: Sequence[DocumentNode], keys: KeyPath) -> str:
 
 
 def _first_stated(roots: Sequence[DocumentNode], keys: KeyPath) -> str:
+    """Return a setting of the first document that has it, else empty."""
     nodes = (root.descend(*keys) for root in roots)
     return next((node.text() for node in nodes if node is not None), "")
 
@@ -178,6 +179,7 @@ def _find_env_maps(client: str, root: DocumentNode) -> tuple[DocumentNode, ...]:
 def _find_env_credentials(
     environments: Sequence[DocumentNode],
 ) -> Iterator[FoundCredential]:
+    """Yield the credentials in maps of environment variables."""
     for environment in environments:
         yield from find_in_environment(
             NamedPosition(name, value.pointer, value.text())
@@ -188,6 +190,7 @@ def _find_env_credentials(
 def _find_stray_credentials(
     root: DocumentNode, maps: tuple[str, ...], environments: Sequence[DocumentNode]
 ) -> Iterator[FoundCredential]:
+    """Yield credentials elsewhere in the settings, by name and form."""
     skipped = [pointer + "/" for pointer in maps]
     skipped += [environment.pointer + "/" for environment in environments]
     for name in _HELPER_COMMAND_KEYS:

@@ -1,4 +1,4 @@
-"""Ambient credentials, available to every process of the person by default."""
+"""Build ambient credentials: files that every process of the person can use."""
 
 from dataclasses import dataclass, field
 
@@ -86,6 +86,7 @@ class AmbientFileSource:
         )
 
     def _credential_id(self, kind: str, name: str, value: str) -> CredentialId:
+        """Return an id from the key id, the fingerprint or the name."""
         if is_access_key_id(value):
             return aws_credential_id(value)
         if value:

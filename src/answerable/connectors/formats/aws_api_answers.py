@@ -1,4 +1,4 @@
-"""Parser of AWS API answers in a file: one, an array, JSON lines, or pages.
+"""Parse a file of AWS API answers: one object, an array, JSON lines or pages.
 
 `aws ... > FILE` writes one JSON document; people append pages to it, wrap them in an
 array, or write one per line. All of these are read as the same sequence of objects.
@@ -148,12 +148,14 @@ def describe_decode_error(error: Exception) -> str:
 
 
 def _parse_error(message: str, place: str, offset: int = -1) -> ParseError:
+    """Build the parse error of a place in the file."""
     error = ParseError(message, place, offset)
     error.hint = _HINT
     return error
 
 
 def _to_utf8(data: bytes, place: str) -> bytes:
+    """Convert UTF-16 to UTF-8, and remove a byte order mark."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         try:
             return data.decode("utf-16").encode()
@@ -193,6 +195,7 @@ def _split_documents(data: bytes, place: str) -> Iterator[bytes]:
 
 
 def _skip_blanks(text: str, at: int) -> int:
+    """Return the index after white space."""
     while at < len(text) and text[at] in " \t\r\n":
         at += 1
     return at

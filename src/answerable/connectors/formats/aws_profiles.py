@@ -1,4 +1,4 @@
-"""Parser of `~/.aws/config` and `~/.aws/credentials`: profiles, keys and roles.
+"""Parse `~/.aws/config` and `~/.aws/credentials` into profiles, keys and roles.
 
 Source: AWS CLI User Guide, "Configuration and credential file settings". A profile is
 `[NAME]` in the credentials file and `[profile NAME]` (or `[default]`) in the other;
@@ -203,6 +203,7 @@ def _credential_provider(
 def _sight_static_key(
     name: str, settings: Mapping[str, str], source: AmbientFileSource
 ) -> Credential | None:
+    """Build the credential of a profile's static or session key, or None."""
     value = settings.get("aws_access_key_id", "")
     if not is_access_key_id(value):
         return None
@@ -217,5 +218,6 @@ def _sight_static_key(
 
 
 def _account_of_profile(settings: Mapping[str, str]) -> str:
+    """Return the account that a profile states, empty for none."""
     account = settings.get("sso_account_id", "")
     return account if _ACCOUNT.fullmatch(account) else ""

@@ -1,4 +1,4 @@
-"""Table of built-in tools of each agent client, with its rules and source page.
+"""List the built-in tools of each agent client, with rules and documentation page.
 
 They never cross MCP. A shell runs any program of the host, so it acts with the ambient
 credentials of the account and with the variables of the agent's own environment. A
@@ -23,6 +23,7 @@ _DENY, _ONLY, _ALLOW = ToolRuleEffect.DENY, ToolRuleEffect.ONLY, ToolRuleEffect.
 def _make_rule_lists(
     *rows: tuple[ToolRuleEffect, str] | tuple[ToolRuleEffect, str, str],
 ) -> tuple[ToolRuleList, ...]:
+    """Build rule lists from rows of effect, `/`-separated keys and a tool."""
     return tuple(
         ToolRuleList(tuple(row[1].split("/")), row[0], "".join(row[2:])) for row in rows
     )
@@ -31,12 +32,14 @@ def _make_rule_lists(
 def _make_limit(
     keys: str, *values: str, says: str, lifted: tuple[str, str] | None = None
 ) -> ShellLimitSetting:
+    """Build a setting that restricts shell commands."""
     path = tuple(keys.split("/"))
     unless = ((tuple(lifted[0].split("/")), lifted[1]),) if lifted else ()
     return ShellLimitSetting(path, frozenset(values), says, unless)
 
 
 def _make_mode(keys: str, values: str, tools: str) -> UnattendedMode:
+    """Build a mode in which listed tools run without approval."""
     path = tuple(keys.split("/"))
     return UnattendedMode(path, frozenset(values.split()), tuple(tools.split()))
 

@@ -1,4 +1,4 @@
-"""Command line parser: credentials and redacted words."""
+"""Parse a command line into credentials and words with secrets redacted."""
 
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -98,6 +98,7 @@ class _CommandLineReader:
     wrapper: ProfileWrapperReader = field(default_factory=ProfileWrapperReader)
 
     def read_words(self, words: Sequence[NamedPosition]) -> None:
+        """Read all words in order."""
         for word in words:
             text = word.value
             if self.flag and not (text.startswith("-") and _FLAG.fullmatch(text)):
@@ -117,6 +118,7 @@ class _CommandLineReader:
     def _read_flag(
         self, word: NamedPosition, name: str, equals: str, value: str
     ) -> None:
+        """Read a flag, with its value if that is in the same word."""
         self.flag = ""
         joined = find_joined_option(self.program, word.value)
         if joined:
@@ -169,6 +171,7 @@ class _CommandLineReader:
         self.argv.shown.append(shown + _printable_word(word.value, found))
 
     def _read_wrapper_word(self, word: NamedPosition, flag: str = "") -> None:
+        """Record the AWS profile that a wrapper command selects."""
         if self.wrapper.read_word(word.value, flag):
             profile = NamedPosition("profile", word.pointer, word.value)
             self.argv.selections.append(profile)
@@ -194,12 +197,14 @@ class _CommandLineReader:
         )
 
     def _read_variable(self, word: NamedPosition) -> tuple[FoundCredential, ...]:
+        """Classify a `NAME=value` or passed variable of a flag."""
         name, equals, value = word.value.partition("=")
         if equals:
             return find_in_variable(NamedPosition(name, word.pointer, value))
         return () if name in self.given else find_passed_variable(name, word.pointer)
 
     def _read_plain_word(self, word: NamedPosition, shown: str = "") -> None:
+        """Read a word that is neither a flag nor its value."""
         text = word.value.strip()
         if text[:1] in ("{", "[") and self._read_json_word(word, shown):
             return
@@ -215,6 +220,7 @@ class _CommandLineReader:
         self.argv.shown.append(shown + _printable_word(text, found))
 
     def _read_json_word(self, word: NamedPosition, shown: str) -> bool:
+        """Read a word of JSON; False if it is not JSON."""
         try:
             root = DocumentNode("", parse_jsonc(word.value))
         except ParseError:
@@ -244,6 +250,7 @@ class _CommandLineReader:
 
 
 def _meaning_of_flag(flag: str) -> str:
+    """Return the role of a flag's value: env, header, user, named, ... or empty."""
     name = flag.lstrip("-").lower()
     if flag == "-e" or name in ("env", "environment", "set-env-vars"):
         return "env"
@@ -279,6 +286,7 @@ def _list_named_scalars(root: DocumentNode) -> Iterator[NamedPosition]:
 
 
 def _read_header(word: NamedPosition) -> tuple[FoundCredential, ...]:
+    """Classify a header argument, `NAME: value` or `NAME=value`."""
     colon, equals = word.value.find(":"), word.value.find("=")
     cut = colon if colon >= 0 and (equals < 0 or colon < equals) else equals
     if cut < 0:

@@ -1,4 +1,4 @@
-"""Detection of credentials by position: env, headers, arguments, URLs, fields.
+"""Detect credentials by position: variables, headers, arguments, URLs, fields.
 
 The position determines whether a text is a credential and its form; the value itself is
 kept only for fingerprinting and never shown.
@@ -229,6 +229,7 @@ def find_in_url(position: NamedPosition) -> tuple[FoundCredential, ...]:
 
 
 def _kind_of_url_part(part: SecretUrlPart) -> str:
+    """Return the credential kind of a part of a URL."""
     return credential_kind_of_name(part.name) if part.name else "password"
 
 
@@ -289,6 +290,7 @@ def find_variable_reference(name: str, pointer: str) -> tuple[FoundCredential, .
 def _found_references(
     position: NamedPosition, reference: ValueReference, kind: str
 ) -> list[FoundCredential]:
+    """Return the credential of a reference, and of its literal default."""
     found = []
     by_name = credential_kind_of_name(reference.name)
     kind = by_name if by_name in _SPECIFIC_KINDS else kind
@@ -310,6 +312,7 @@ def _found_references(
 def _make_found(
     position: NamedPosition, cls: CredentialClass, kind: str, value: str
 ) -> FoundCredential:
+    """Build a found credential; a known form of the value decides its kind."""
     shape = classify_shape(value) if cls is CredentialClass.LITERAL else ""
     kind = shape or kind or credential_kind_of_name(position.name)
     if kind == "aws-access-key" and cls is CredentialClass.LITERAL and not shape:
@@ -318,6 +321,7 @@ def _make_found(
 
 
 def _find_in_file_field(variable: NamedPosition) -> tuple[FoundCredential, ...]:
+    """Classify a field that names a file with a credential."""
     kind = credential_kind_of_name(variable.name)
     value = variable.value.strip()
     if classify_shape(value) or value.startswith("{"):
@@ -357,4 +361,5 @@ def _strip_auth_scheme(value: str) -> str:
 
 
 def _is_small_number(value: str) -> bool:
+    """Tell whether a value is a short number, which is no secret."""
     return value.isdigit() and len(value) <= 6

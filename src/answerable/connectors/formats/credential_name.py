@@ -1,4 +1,4 @@
-"""Classification of values by the name of a variable, header, flag or field."""
+"""Classify values as credentials by the name of their variable, header or field."""
 
 import re
 from enum import StrEnum
@@ -122,6 +122,7 @@ def classify_name(name: str) -> ValueMeaning:
 
 
 def _classify_words(words: tuple[str, ...], joined: str) -> ValueMeaning:
+    """Classify a value by the lower-case words of its name."""
     named = any(
         word in _CREDENTIAL_WORDS or word.endswith(_CREDENTIAL_SUFFIXES)
         for word in words

@@ -1,4 +1,4 @@
-"""Parser of `docker run` command lines: mounts and variables of a container.
+"""Parse `docker run` command lines: mounts and variables of a container.
 
 A container has its own file system and environment: it sees mounted host files and
 passed variables only. Source:
@@ -132,6 +132,7 @@ def _strip_wrappers(words: list[str]) -> list[str]:
 
 
 def _split_words(text: str) -> list[str]:
+    """Split a shell command line into words."""
     try:
         return shlex.split(text)
     except ValueError:
@@ -139,6 +140,7 @@ def _split_words(text: str) -> list[str]:
 
 
 def _program_name(word: str) -> str:
+    """Return the name of a program without its folder."""
     return re.split(r"[\\/]", word)[-1].lower().removesuffix(".exe")
 
 
@@ -175,6 +177,7 @@ def _parse_option(words: Sequence[str], at: int) -> tuple[str, str, int]:
 
 
 def _parse_volume(text: str) -> list[ContainerMount]:
+    """Parse the value of `--volume` to a mount, empty for a named volume."""
     found = _VOLUME.fullmatch(text)
     if found is None or not set("\\/~$%.") & set(found["source"]):
         return []  # an anonymous or a named volume
@@ -182,6 +185,7 @@ def _parse_volume(text: str) -> list[ContainerMount]:
 
 
 def _parse_mount(text: str) -> list[ContainerMount]:
+    """Parse the value of `--mount` to a bind mount, empty for other types."""
     options = dict(part.partition("=")[::2] for part in text.split(","))
     source = options.get("source") or options.get("src") or ""
     target = options.get("target") or options.get("destination") or options.get("dst")
@@ -191,6 +195,7 @@ def _parse_mount(text: str) -> list[ContainerMount]:
 
 
 def _exposes_engine_socket(source: str) -> bool:
+    """Tell whether a mount contains the socket of a container engine."""
     source = source.replace("\\", "/").rstrip("/")
     return source in _SOCKET_FOLDERS or _ENGINE_SOCKET.fullmatch(source) is not None
 

@@ -1,4 +1,4 @@
-"""Parser of configuration files in any known format."""
+"""Parse a configuration file in any known format: JSON, YAML, TOML, Markdown, ..."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -67,7 +67,7 @@ def decode_text(data: bytes, place: str) -> str:
 
 
 def parse_document(data: bytes, form: DocumentFormat, place: str) -> ParsedDocument:
-    """Parse a file.
+    """Parse a file of the given format into a root node.
 
     Args:
         data: Bytes of the file.

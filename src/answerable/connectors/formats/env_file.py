@@ -1,4 +1,4 @@
-"""Credentials in environment files."""
+"""Detect credentials in environment files."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

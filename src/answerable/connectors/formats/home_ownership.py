@@ -1,4 +1,4 @@
-"""Ownership evidence from homes: a configuration in a home belongs to its person."""
+"""Build ownership evidence: a configuration in a home belongs to its person."""
 
 from answerable.connectors.formats.sighting_context import SightingContext
 from answerable.model.agent import Agent

@@ -1,4 +1,4 @@
-"""Parser of IAM policy documents, full grammar, without guessing.
+"""Parse IAM policy documents in full; unclear statements are kept as unread.
 
 Source: IAM User Guide, "Grammar of the IAM JSON policy language" and "IAM JSON policy
 element reference". An invalid statement is set aside with a reason and the rest is
@@ -96,7 +96,7 @@ def parse_policy(
 def make_unread_policy(
     policy_id: PolicyId, name: str, why: str, seen: FactProvenance
 ) -> Policy:
-    """Build an existing policy whose document is unreadable."""
+    """Build a policy whose document exists but is unreadable."""
     return Policy(policy_id, name, (), (UnreadStatement(WHOLE_DOCUMENT, why),), seen)
 
 
@@ -113,6 +113,7 @@ def _check_document(tree: Mapping[object, object]) -> tuple[dict[str, object], s
 
 
 def _decode_document(document: object, place: str) -> object:
+    """Decode a document: JSON, URL-encoded JSON or a parsed object."""
     if isinstance(document, bytes | bytearray):
         document = _decode_utf8(bytes(document), place)
     if not isinstance(document, str):
@@ -143,6 +144,7 @@ def _decode_document(document: object, place: str) -> object:
 
 
 def _decode_utf8(document: bytes, place: str) -> str:
+    """Decode UTF-8, or raise a parse error."""
     try:
         return document.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -150,6 +152,7 @@ def _decode_utf8(document: bytes, place: str) -> str:
 
 
 def _make_object(pairs: list[tuple[str, object]]) -> PolicyJsonObject:
+    """Build an object that remembers its repeated names."""
     made = PolicyJsonObject(pairs)
     if len(made) < len(pairs):
         counts = Counter(name for name, _ in pairs)
@@ -158,4 +161,5 @@ def _make_object(pairs: list[tuple[str, object]]) -> PolicyJsonObject:
 
 
 def _refuse_constant(name: str) -> NoReturn:
+    """Refuse `NaN` and `Infinity`, which JSON does not have."""
     raise json.JSONDecodeError(f"{name} is no value", name, 0)

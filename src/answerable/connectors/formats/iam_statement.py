@@ -1,4 +1,4 @@
-"""Parser of IAM policy statements.
+"""Parse IAM policy statements: principals, actions, resources and conditions.
 
 Source: IAM User Guide, "IAM JSON policy element reference". An invalid statement is set
 aside with a reason; nothing is guessed.
@@ -69,6 +69,7 @@ def refuse_statement(why: str) -> NoReturn:
 
 
 def _quote_name(name: object) -> str:
+    """Quote a foreign name for a message."""
     text = str(name)
     return repr(text if len(text) <= 40 else text[:39] + "…")
 
@@ -87,6 +88,7 @@ def json_kind(value: object) -> str:
 
 
 def _is_list(value: object) -> bool:
+    """Tell whether a value is a JSON array."""
     return isinstance(value, list | tuple)
 
 
@@ -161,6 +163,7 @@ def parse_statement(
 
 
 def _read_sid(item: Mapping[object, object], position: str) -> str:
+    """Return the `Sid`, else the position of the statement."""
     for key in ("Sid", "sid", "SID"):
         sid = item.get(key)
         if type(sid) is str and sid and sid.isprintable() and len(sid) <= 256:
@@ -169,6 +172,7 @@ def _read_sid(item: Mapping[object, object], position: str) -> str:
 
 
 def _escape_variables(patterns: tuple[str, ...], literal: bool) -> tuple[str, ...]:
+    """Escape `${` if literal: the policy version has no variables."""
     if not literal:
         return patterns
     return tuple(pattern.replace("${", "${$}{") for pattern in patterns)
@@ -177,6 +181,7 @@ def _escape_variables(patterns: tuple[str, ...], literal: bool) -> tuple[str, ..
 def _read_element_pair(
     elements: Mapping[str, object], name: str, *, required: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Read an element and its `Not` form; both together are refused."""
     negated = f"Not{name}"
     if name in elements and negated in elements:
         refuse_statement(f"both {name} and {negated}")
@@ -195,6 +200,7 @@ def _read_texts(value: object, what: str) -> tuple[str, ...]:
 
 
 def _read_one_text(item: object, what: str) -> str:
+    """Return a non-empty text; anything else is refused."""
     if type(item) is not str:
         refuse_statement(f"{what} holds {json_kind(item)} (expected text)")
     if not item:
@@ -203,6 +209,7 @@ def _read_one_text(item: object, what: str) -> str:
 
 
 def _check_surrogates(text: str, what: str) -> str:
+    """Return a text; one with a lone surrogate is refused."""
     # Half a surrogate pair is legal in JSON and cannot be stored anywhere.
     if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
         refuse_statement(f"{what} holds half a character")
@@ -212,6 +219,7 @@ def _check_surrogates(text: str, what: str) -> str:
 def _read_principal_elements(
     elements: Mapping[str, object], layer: PolicyLayer
 ) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
+    """Read `Principal` and `NotPrincipal`, where the layer has them."""
     plain, negated = "Principal" in elements, "NotPrincipal" in elements
     if plain and negated:
         refuse_statement("both Principal and NotPrincipal")
@@ -227,6 +235,7 @@ def _read_principal_elements(
 
 
 def _read_principals(value: object, what: str) -> tuple[tuple[str, str], ...]:
+    """Read principals as pairs of kind and value."""
     if type(value) is str and value == "*":
         return (("AWS", "*"),)
     if not isinstance(value, dict):
@@ -240,6 +249,7 @@ def _read_principals(value: object, what: str) -> tuple[tuple[str, str], ...]:
 
 
 def _read_conditions(block: object, literal: bool) -> tuple[ConditionClause, ...]:
+    """Read the condition block as clauses."""
     clauses: list[ConditionClause] = []
     for operator, keys in _read_object_entries(block, "Condition"):
         clauses += [
@@ -256,6 +266,7 @@ def _read_conditions(block: object, literal: bool) -> tuple[ConditionClause, ...
 
 
 def _read_object_entries(value: object, what: str) -> list[tuple[str, object]]:
+    """Return an object's entries; repeated names are refused."""
     if not isinstance(value, dict):
         refuse_statement(f"{what} holds {json_kind(value)} (expected an object)")
     doubled = getattr(value, "doubled", ())
@@ -265,10 +276,12 @@ def _read_object_entries(value: object, what: str) -> list[tuple[str, object]]:
 
 
 def _read_condition_values(value: object, operator: str) -> tuple[str, ...]:
+    """Read one or several values of a condition key."""
     return tuple(_read_condition_value(item, operator) for item in as_list(value))
 
 
 def _read_condition_value(item: object, operator: str) -> str:
+    """Return a condition value as text."""
     if isinstance(item, bool):
         return "true" if item else "false"
     if isinstance(item, str):
@@ -281,6 +294,7 @@ def _read_condition_value(item: object, operator: str) -> str:
 
 
 def _format_number(number: float) -> str:
+    """Format a number as text; one too long is refused."""
     try:
         return repr(number)
     except ValueError:  # an int longer than the interpreter converts

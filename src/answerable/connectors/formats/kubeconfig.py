@@ -1,4 +1,4 @@
-"""Parser of kubeconfig files: one credential per context."""
+"""Parse kubeconfig files: one credential per context."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -77,5 +77,6 @@ def _read_context(
 
 
 def _list_entries(root: DocumentNode, name: str) -> Iterator[DocumentNode]:
+    """Yield the entries of a list of the document."""
     entries = root.get(name)
     return entries.items() if entries is not None else iter(())

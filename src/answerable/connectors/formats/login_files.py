@@ -1,4 +1,4 @@
-"""Login files named in a server entry's environment, instead of the home's.
+"""Read login files (kubeconfig, AWS) that a server entry's environment names.
 
 `KUBECONFIG` names kubeconfig files (Kubernetes, "Organizing Cluster Access Using
 kubeconfig Files"), `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE` the two files of
@@ -125,6 +125,7 @@ def _read_kubeconfigs(
 def _read_aws_files(
     files: Mapping[str, ReferencedFile | None], into: LoginFileSightings
 ) -> None:
+    """Read the AWS credentials and config files."""
     into.platforms.add("aws")
     one = AmbientFacts()
     for name in (SHARED, CONFIG):

@@ -1,4 +1,4 @@
-"""Identities named in configuration files, in their platform's spelling.
+"""Build identities named in configuration files, as their platform spells them.
 
 The files state the identity of a login; its permissions are at the platform and not
 collected here.

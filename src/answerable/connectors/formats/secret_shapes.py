@@ -1,4 +1,4 @@
-"""Classification of values by form: known token formats, placeholders, randomness.
+"""Classify values by their form: known token formats, placeholders, randomness.
 
 Every pattern is a run of character classes, matched whole and against at most
 SHAPE_LIMIT characters, so matching is linear.
@@ -92,6 +92,7 @@ def looks_random(text: str) -> bool:
 
 
 def _is_random_run(run: str) -> bool:
+    """Tell whether letters and digits alternate as in a generated value."""
     if len(run) < 12:
         return False
     digits = sum(char.isdigit() for char in run)

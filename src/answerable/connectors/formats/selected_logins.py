@@ -1,4 +1,4 @@
-"""Logins selected by a server entry, by name or file, and their resolution.
+"""Find and resolve logins that a server entry selects by name or file.
 
 `--profile NAME` selects an AWS profile and `--context NAME` a kubectl context. Other
 programs have flags of these names too, so one counts if the home has the name or the

@@ -1,4 +1,4 @@
-"""Context and builders of sightings from found credentials."""
+"""Build inventory sightings from found credentials, in a shared context."""
 
 import base64
 import binascii
@@ -143,6 +143,7 @@ def read_jwt_email(value: str) -> str:
 
 
 def _decode_jwt_claims(value: str) -> Mapping[str, object]:
+    """Return the claims of a JWT without verification, empty if it is none."""
     parts = value.split(".")
     if not value.startswith("eyJ") or len(parts) != 3 or len(value) > 16_384:
         return {}
@@ -158,6 +159,7 @@ def _decode_jwt_claims(value: str) -> Mapping[str, object]:
 def _credential_id(
     found: FoundCredential, place: str, frame: SightingContext
 ) -> CredentialId:
+    """Return an id from the key id, the fingerprint, or the reference."""
     if found.kind == "aws-profile" and found.cls is not CredentialClass.ENV_REF:
         return make_profile_id(frame, found.value)
     if found.cls is not CredentialClass.LITERAL:
@@ -169,12 +171,14 @@ def _credential_id(
 
 
 def _account_of_key(found: FoundCredential) -> str:
+    """Return the account in an AWS access-key id, empty for others."""
     if found.cls is CredentialClass.LITERAL and is_access_key_id(found.value):
         return decode_access_key_account(found.value) or ""
     return ""
 
 
 def _classify_lifetime(found: FoundCredential, expires_at: int) -> CredentialLifetime:
+    """Return the lifetime class of a found credential."""
     match found.cls:
         case CredentialClass.LITERAL:
             short = found.kind == "aws-session" or expires_at
@@ -190,6 +194,7 @@ def _classify_lifetime(found: FoundCredential, expires_at: int) -> CredentialLif
 
 
 def _printable_name(found: FoundCredential) -> str:
+    """Return the redacted name of a found credential."""
     if found.kind == "aws-profile" and found.cls is CredentialClass.FILE_REF:
         return redact_name(found.value)
     return redact_name(found.name)

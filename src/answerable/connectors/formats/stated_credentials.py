@@ -1,4 +1,4 @@
-"""Sightings of credentials stated in server entries and settings."""
+"""Build credentials stated in MCP server entries and settings."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -122,6 +122,7 @@ class StatedCredentialReader:
     def _read_entry(
         self, server: McpServerEntry, origin: ConfigOrigin
     ) -> tuple[CredentialId, ...]:
+        """Read all credentials that a server can use."""
         logins = self._read_login_files(server, origin)
         frame = logins.frame if logins is not None else self.frame
         chosen = [
@@ -205,6 +206,7 @@ class StatedCredentialReader:
         return replace(item, value=path) if path else None
 
     def _home_of_scope(self) -> str:
+        """Return the home directory of the scope."""
         return self.frame.scope.removeprefix("home:")
 
     def list_home_mounts(self, server: McpServerEntry) -> tuple[str, ...]:
@@ -217,6 +219,7 @@ class StatedCredentialReader:
     def _read_env_file(
         self, name: NamedPosition, origin: ConfigOrigin
     ) -> list[CredentialId]:
+        """Read an environment file once; else a reference to it."""
         read = self.read_env_file(origin.place, name.value)
         if read is None:
             reference = FoundCredential(

@@ -1,4 +1,4 @@
-"""Bounded TOML parser: the standard library's recurses and may be quadratic."""
+"""Parse TOML within bounds: the standard parser recurses and may be quadratic."""
 
 import tomllib
 from collections.abc import Mapping

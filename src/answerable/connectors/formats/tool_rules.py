@@ -1,4 +1,4 @@
-"""Rules of a client about its built-in tools, from its settings.
+"""Read a client's rules about its built-in tools from its settings.
 
 A denying or restricting rule becomes a text of the tool. It never removes the tool: an
 agent of the same account can edit the rule's file.
@@ -258,6 +258,7 @@ _EVERY = ("*", "all", "@builtin")
 def _with_rule(
     tool: RuledBuiltInTool, *texts: str, enabled: bool = True
 ) -> RuledBuiltInTool:
+    """Return a tool with further rule texts, disabled if stated."""
     found = [text for text in (tool.rule, *texts) if text]
     return replace(tool, rule=_join_rules(found), enabled=tool.enabled and enabled)
 
@@ -270,6 +271,7 @@ def _apply_rules(
     limits: list[str],
     unattended: bool,
 ) -> RuledBuiltInTool:
+    """Apply all rules of the settings to one tool."""
     names = {name, "*", *(alias for alias, of in table.aliases if of == name)}
 
     def about(effect: ToolRuleEffect) -> list[_ToolPattern]:
@@ -298,6 +300,7 @@ def _apply_rules(
 
 
 def _join_rules(texts: Sequence[str]) -> str:
+    """Join the first few distinct rule texts, and count the others."""
     distinct = list(dict.fromkeys(texts))
     rest = len(distinct) - _MAX_SHOWN
     shown = "; ".join(distinct[:_MAX_SHOWN]) + (f"; {rest} more" if rest > 0 else "")
@@ -305,6 +308,7 @@ def _join_rules(texts: Sequence[str]) -> str:
 
 
 def _read_patterns(rules: ToolRuleList, root: DocumentNode) -> Iterator[_ToolPattern]:
+    """Yield the tool patterns of one rule list in a document."""
     node = root.descend(*rules.keys)
     if node is None:
         return
@@ -326,6 +330,7 @@ def _read_patterns(rules: ToolRuleList, root: DocumentNode) -> Iterator[_ToolPat
 
 
 def _parse_listed_pattern(rules: ToolRuleList, text: str, place: str) -> _ToolPattern:
+    """Parse a pattern of a list that may be about one tool."""
     if rules.of:
         expression = _EXPRESSION.fullmatch(text) is not None
         return _ToolPattern(rules.of, text, place, expression)
@@ -333,6 +338,7 @@ def _parse_listed_pattern(rules: ToolRuleList, text: str, place: str) -> _ToolPa
 
 
 def _parse_pattern(text: str, place: str) -> _ToolPattern:
+    """Parse `NAME` or `NAME(ARGUMENT)`."""
     found = _PATTERN.fullmatch(text.strip())
     if found is None:
         return _ToolPattern(text.strip(), "", place)

@@ -1,4 +1,4 @@
-"""Parser of references in values: `${VAR}`, `${input:id}`, `{file:...}`, `op://...`."""
+"""Parse references in values: `${VAR}`, `${input:id}`, `{file:...}`, `op://...`."""
 
 import re
 from collections.abc import Iterator
@@ -131,6 +131,7 @@ def _parse_whole_reference(bare: str) -> ValueReference | None:
 
 
 def _env_reference(name: str) -> ValueReference | None:
+    """Return a reference to a variable; None for a client's own setting."""
     return (
         None
         if name in _CLIENT_SETTINGS
@@ -171,6 +172,7 @@ def _find_closing_brace(text: str, brace: int) -> int:
 
 
 def _parse_braced(inner: str) -> ValueReference | None:
+    """Parse the text between braces to a reference, or None."""
     if inner in _CLIENT_SETTINGS:
         return None
     scheme, colon, rest = inner.partition(":")
@@ -188,6 +190,7 @@ def _parse_braced(inner: str) -> ValueReference | None:
 
 
 def _parse_schemed(scheme: str, rest: str) -> ValueReference | None:
+    """Parse a `SCHEME:REST` reference, e.g. `env:NAME` or `file:PATH`."""
     if scheme in ("env", "localEnv", "containerEnv"):
         name, default = _split_default(rest)
         if scheme != "env" and ":" in name:  # devcontainer: ${localEnv:X:default}
@@ -203,6 +206,7 @@ def _parse_schemed(scheme: str, rest: str) -> ValueReference | None:
 
 
 def _split_default(inner: str) -> tuple[str, str]:
+    """Split `NAME:-default` into the name and the default value."""
     for mark in (":-", ":=", "-", "="):
         name, found, default = inner.partition(mark)
         if found and _NAME.fullmatch(name):

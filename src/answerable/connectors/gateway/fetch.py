@@ -1,4 +1,4 @@
-"""Fetch of a gateway's spool in bounded batches, and removal of stored records."""
+"""Read a gateway's spool in bounded batches, and remove stored records."""
 
 import fcntl
 import time
@@ -138,6 +138,7 @@ def _make_batch(
     done: int,
     total: int,
 ) -> EventBatch:
+    """Build a batch of events and quarantined records."""
     return EventBatch(str(folder.path), tuple(events), tuple(aside), done, total)
 
 

@@ -1,4 +1,4 @@
-"""Fetch of a home directory: executes nothing and uses no found credential."""
+"""Read a home directory; executes nothing and uses no found credential."""
 
 import os
 from dataclasses import replace
@@ -159,6 +159,7 @@ def _expand_and_probe(
 def _read_ambient_files(
     folder: BoundedFolder, frame: SightingContext, probes: list[Probe]
 ) -> AmbientFacts:
+    """Read the ambient credential files, and build their sightings."""
     ambient = AmbientFacts()
     for entry in AMBIENT_FILES:
         for path in _expand_and_probe(folder, entry.path, entry.what, probes):
@@ -203,6 +204,7 @@ def _read_client_configs(
 
 
 def _read_git_person(folder: BoundedFolder) -> tuple[str, str]:
+    """Return the name and e-mail address of the git user, empty if unset."""
     for path in _GIT_CONFIGS:
         if not folder.expand(path):
             continue

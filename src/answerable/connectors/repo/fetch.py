@@ -1,4 +1,4 @@
-"""Fetch of a project folder at every depth, with hidden folders; executes nothing."""
+"""Read a project folder at every depth, with hidden folders; executes nothing."""
 
 from dataclasses import dataclass
 
@@ -173,6 +173,7 @@ def _read_clients(
     user: str,
     probes: list[Probe],
 ) -> list[ClientSightings]:
+    """Read agent configurations, grouped by client and folder."""
     groups: dict[tuple[str, tuple[str, ...]], list[ConfigDocument]] = {}
     for path, entry in found.configs:
         data = folder.read(path)
@@ -228,6 +229,7 @@ def _read_workflows(
     projects: dict[str, _ProjectInfo],
     frame: SightingContext,
 ) -> JobSightings:
+    """Read the workflows, and build the sightings of their agent jobs."""
     out = JobSightings()
     for path in found.workflows:
         data = folder.read(path)
@@ -254,6 +256,7 @@ def _read_owners(
     agents: list[tuple[Agent, str, WrittenBy]],
     frame: SightingContext,
 ) -> tuple[tuple[Person, ...], tuple[OwnerEvidence, ...]]:
+    """Read each project's code owners, and build evidence for its agents."""
     people: dict[str, Person] = {}
     evidence: list[OwnerEvidence] = []
     for base, project in projects.items():
@@ -293,9 +296,11 @@ def _owners_path(found: ProjectPaths, base: str) -> str:
 
 
 def _relative_place(folder: BoundedFolder, agent: Agent) -> str:
+    """Return an agent's path relative to the scanned folder."""
     file = agent.place.partition("#")[0]
     return file.removeprefix(printable_path(folder.root)).lstrip("/")
 
 
 def _join_path(base: str, path: str) -> str:
+    """Join a folder and a path, of which either may be empty."""
     return f"{base}/{path}" if base else path

@@ -1,4 +1,4 @@
-"""Walk of a project folder: the paths of interest, by file names alone."""
+"""Walk a project folder, and classify the paths of interest by file names alone."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -82,6 +82,7 @@ def walk_project(folder: BoundedFolder, context: SyncContext | None) -> ProjectP
 
 
 def _classify_path(path: str, found: ProjectPaths) -> None:
+    """Add a path to the group of files that it belongs to."""
     parts = path.split("/")
     if ".git" in parts:
         if parts[-2:] == [".git", "HEAD"] or parts[-1] == ".git":
@@ -128,8 +129,10 @@ def list_path_probes(folder: BoundedFolder, found: ProjectPaths) -> tuple[Probe,
 
 
 def _describe_file(entry: ClientConfigFile) -> str:
+    """Return the description of a kind of file."""
     return f"{entry.client} {entry.role.value}"
 
 
 def _contains_path(base: str, path: str) -> bool:
+    """Tell whether a path is a folder or inside it."""
     return not base or path == base or path.startswith(base + "/")

@@ -1,4 +1,4 @@
-"""Builder of facts from account details: identities, policies, attachments, owners."""
+"""Build facts from IAM account details: identities, policies, attachments, owners."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -68,7 +68,7 @@ class _AccountFactsBuilder(ProblemCollector):
 def build_account_facts(
     details: AuthorizationDetails, *, source: str, now: int
 ) -> tuple[SightedFacts, tuple[ReadProblem, ...]]:
-    """Build facts from typed records.
+    """Build the facts of an account from typed records.
 
     Args:
         details: The account's records.
@@ -104,6 +104,7 @@ def build_account_facts(
 
 
 def _keep_first(kept: dict[str, FactT], found: Iterable[FactT]) -> None:
+    """Add items by id; the first one with an id is kept."""
     for fact in found:
         kept.setdefault(fact.id, fact)
 
@@ -151,6 +152,7 @@ def _unquote_document(document: msgspec.Raw) -> bytes | str:
 def _add_managed_policy(
     build: _AccountFactsBuilder, at: PlacedRecord[ManagedPolicyDetail]
 ) -> None:
+    """Add a managed policy with the document of its default version."""
     document = at.record.default_document()
     if document == NOTHING:
         build.add_problem(at.place, "the default version of the policy has no document")
@@ -172,6 +174,7 @@ def _add_inline_policies(
     policies: Sequence[InlinePolicyDetail],
     place: str,
 ) -> list[PolicyId]:
+    """Add the inline policies of an identity or group, and return their ids."""
     ids = []
     for inline in policies:
         policy_id = PolicyId(f"{owner}#inline/{inline.policy_name}")
@@ -195,6 +198,7 @@ def _attach_policies(
     layer: PolicyLayer = PolicyLayer.IDENTITY,
     via: str = "",
 ) -> None:
+    """Attach policies to an identity, directly or through a group (`via`)."""
     seen = build.provenance(place)
     build.attachments += [
         PolicyAttachment(PolicyId(policy), target, layer, via, seen)
@@ -218,6 +222,7 @@ def _add_identity(
     unique_id: str,
     last_used: int = 0,
 ) -> Identity:
+    """Add a user or role with its attached policies and its boundary."""
     identity = Identity(
         id=IdentityId(at.record.arn),
         kind=kind,
@@ -243,6 +248,7 @@ def _add_identity(
 def _add_owner_evidence(
     build: _AccountFactsBuilder, identity: Identity, *agent_ids: str
 ) -> None:
+    """Add the owners that the identity's tags name, also for its agents."""
     people, evidence = find_tag_owners(
         (identity.id, *agent_ids), identity.tags, identity.seen
     )
@@ -251,6 +257,7 @@ def _add_owner_evidence(
 
 
 def _add_user(build: _AccountFactsBuilder, at: PlacedRecord[UserDetail]) -> None:
+    """Add a user with its inline policies and owner tags."""
     user = at.record
     identity = _add_identity(build, at, "aws-user", user.user_name, user.user_id)
     inline = _add_inline_policies(build, user.arn, user.user_policy_list, at.place)
@@ -315,6 +322,7 @@ def _attach_group_policies(
 
 
 def _add_role(build: _AccountFactsBuilder, at: PlacedRecord[RoleDetail]) -> None:
+    """Add a role with its trust policy, agents, instance profiles and owners."""
     role = at.record
     used = (
         parse_timestamp_ns(role.role_last_used.last_used_date)
@@ -379,6 +387,7 @@ def _add_trusted_roots(build: _AccountFactsBuilder) -> None:
 
 
 def _list_accounts(build: _AccountFactsBuilder) -> tuple[Account, ...]:
+    """List the accounts of the identities, each once."""
     found: dict[str, Account] = {}
     for identity in build.identities.values():
         number = identity.account

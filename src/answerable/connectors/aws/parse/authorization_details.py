@@ -1,4 +1,4 @@
-"""Typed records of get-account-authorization-details answers.
+"""Decode get-account-authorization-details answers into typed records.
 
 An unreadable record becomes a problem; the rest is kept. Policy documents stay raw
 here, so that their own parser sees every key as written.
@@ -186,6 +186,7 @@ def _decode_records(
     base: str,
     problems: list[ReadProblem],
 ) -> None:
+    """Decode the records of one kind; the first record with an ARN is kept."""
     name = _LIST_OF[kind]
     raws = _decode_raw_list(answer, name, base, problems)
     decoder = msgspec.json.Decoder(kind)
@@ -212,6 +213,7 @@ def _decode_records(
 def _decode_raw_list(
     answer: AwsAnswer, name: str, base: str, problems: list[ReadProblem]
 ) -> list[msgspec.Raw]:
+    """Return the entries of a list undecoded; empty if missing or invalid."""
     if name not in answer.fields:
         return []
     try:
@@ -227,6 +229,7 @@ def _decode_raw_list(
 def _missing_list_problems(
     answers: Sequence[AwsAnswer], place: str
 ) -> Iterator[ReadProblem]:
+    """Yield a problem for each missing list, and for missing last pages."""
     present = {name for answer in answers for name in answer.fields}
     for name in LISTS:
         if name not in present:
@@ -242,4 +245,5 @@ def _missing_list_problems(
 
 
 def _is_stated(fields: dict[str, msgspec.Raw], name: str) -> bool:
+    """Tell whether a field is present and not null, false or empty."""
     return bytes(fields.get(name, b"null")) not in (b"null", b"false", b'""')

@@ -1,4 +1,4 @@
-"""Resources named in an account's details: full ARNs in policies, instance profiles."""
+"""Find resources named in an account's details: policy ARNs, instance profiles."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -39,6 +39,7 @@ def find_instance_profiles(arns: Iterable[str], role: Identity) -> Iterator[Reso
 
 
 def _resource_of_pattern(pattern: str, seen: FactProvenance) -> Resource | None:
+    """Return the resource of a full ARN; None for a pattern with wildcards."""
     try:
         arn = Arn.parse(pattern)
     except IdError:

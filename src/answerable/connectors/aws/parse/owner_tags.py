@@ -1,4 +1,4 @@
-"""Owner tags of an identity, recorded as evidence and weighed elsewhere.
+"""Find the owners that an identity's tags name (`Owner`, `Team`, e-mail addresses).
 
 Any principal with tagging permission may have written them, including the identity
 itself; the inventory decides this from its permissions.
@@ -17,6 +17,7 @@ Tags = Sequence[tuple[str, str]]
 
 
 def _word_set(text: str) -> frozenset[str]:
+    """Split a text into a set of words."""
     return frozenset(text.split())
 
 
@@ -106,6 +107,7 @@ def _fold_tag_key(key: str) -> str:
 
 
 def _parse_owner_tag(key: str, value: str) -> Iterator[TagOwner]:
+    """Yield the team or the people that one tag names."""
     text = value.strip()
     if not text or text.lower() in _PLACEHOLDER_OWNERS or not text.isprintable():
         return
@@ -116,6 +118,7 @@ def _parse_owner_tag(key: str, value: str) -> Iterator[TagOwner]:
 
 
 def _parse_person_names(text: str) -> Iterator[TagOwner]:
+    """Yield the owners in a tag value: addresses, a handle, or a display name."""
     if text.startswith("arn:"):
         # A session ends in the name it was started under; other ARNs are machines.
         text = text.rsplit("/", 1)[-1]
@@ -135,4 +138,5 @@ def _parse_person_names(text: str) -> Iterator[TagOwner]:
 
 
 def _is_team_name(text: str) -> bool:
+    """Tell whether a name is that of a team, by its words."""
     return not _TEAM_WORDS.isdisjoint(_NON_WORD.split(text.lower()))

@@ -1,4 +1,4 @@
-"""Parser of an organisation's answers. Pure: bytes in, facts and problems out."""
+"""Parse Organizations answers into accounts, control policies, people and problems."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -48,7 +48,7 @@ class ParsedOrganization:
 
 
 def parse(data: bytes, *, source: str, place: str, now: int) -> ParsedOrganization:
-    """Parse AWS Organizations answers.
+    """Parse a file of AWS Organizations answers.
 
     Args:
         data: One object, or several answers; see docs/aws.md.
@@ -71,7 +71,7 @@ def parse(data: bytes, *, source: str, place: str, now: int) -> ParsedOrganizati
 def parse_answers(
     found: Sequence[AwsAnswer], *, source: str, place: str, now: int
 ) -> ParsedOrganization:
-    """Parse answers of a known kind."""
+    """Parse already decoded AWS Organizations answers."""
     tree = build_tree(found, place)
     accounts = _build_accounts(tree, source, now)
     policies, attachments = _build_control_policies(tree, source, now)
@@ -94,6 +94,7 @@ def _provenance(source: str, place: str, now: int) -> FactProvenance:
 def _build_accounts(
     tree: OrganizationTree, source: str, now: int
 ) -> tuple[Account, ...]:
+    """Build the accounts, each with its parents up to the root."""
     found = []
     for account, place in tree.accounts.values():
         organization, management = _organization_of_account(tree, account.arn)
@@ -141,6 +142,7 @@ def _path_to_root(tree: OrganizationTree, child: str) -> tuple[str, ...]:
 def _build_control_policies(
     tree: OrganizationTree, source: str, now: int
 ) -> tuple[tuple[Policy, ...], tuple[PolicyAttachment, ...]]:
+    """Build the service and resource control policies, and attachments."""
     policies: list[Policy] = []
     attachments: list[PolicyAttachment] = []
     for control in tree.policies.values():
@@ -174,6 +176,7 @@ def _parse_control_policy(
     policy_id: PolicyId,
     seen: FactProvenance,
 ) -> Policy:
+    """Parse a control policy; unread statements become problems."""
     name = control.summary.name
     try:
         policy = parse_policy(

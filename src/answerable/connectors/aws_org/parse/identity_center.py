@@ -1,4 +1,4 @@
-"""Parser of IAM Identity Center: permission sets, assignments, groups and people.
+"""Parse IAM Identity Center: permission sets, assignments, groups and people.
 
 Sources: IAM Identity Center API Reference and Identity Store API Reference.
 """
@@ -128,6 +128,7 @@ def parse_identity_center(
 def _merge_answers(
     tree: OrganizationTree, center: _IdentityCenter, fields: AnswerFields, base: str
 ) -> None:
+    """Merge permission sets, assignments, users and groups of one answer."""
     for _, answer, at in iter_answers_by_id(tree, fields, "PermissionSet", base):
         whole = msgspec.Raw(msgspec.json.encode(answer))
         described = tree.decode(whole, _DescribedPermissionSet, at)
@@ -154,6 +155,7 @@ def _provenance(source: str, place: str, now: int) -> FactProvenance:
 def _build_people(
     tree: OrganizationTree, center: _IdentityCenter, source: str, now: int
 ) -> Iterator[tuple[str, Person]]:
+    """Yield each user of the identity store by id, with addresses as aliases."""
     for user, at in center.users.values():
         emails = sorted(user.emails, key=lambda email: not email.primary)
         names = [email.value for email in emails if email.value] + [user.user_name]
@@ -177,6 +179,7 @@ def _build_people(
 
 
 def _build_identity(arn: str, kind: str, name: str, seen: FactProvenance) -> Identity:
+    """Build the identity of a permission set or a group."""
     return Identity(
         id=IdentityId(arn),
         kind=kind,
@@ -193,12 +196,14 @@ def _build_identity(arn: str, kind: str, name: str, seen: FactProvenance) -> Ide
 def _build_permission_sets(
     center: _IdentityCenter, source: str, now: int
 ) -> Iterator[Identity]:
+    """Yield an identity for each permission set."""
     for arn, (each, at) in center.sets.items():
         kind = "aws-permission-set"
         yield _build_identity(arn, kind, each.name, _provenance(source, at, now))
 
 
 def _build_groups(center: _IdentityCenter, source: str, now: int) -> Iterator[Identity]:
+    """Yield an identity for each group."""
     for key, (each, at) in center.groups.items():
         seen = _provenance(source, at, now)
         yield _build_identity(
@@ -213,6 +218,7 @@ def _build_assignments(
     source: str,
     now: int,
 ) -> Iterator[RoleAssignment]:
+    """Yield a role assignment for each assigned person, also through groups."""
     for each, at in center.assignments:
         known = center.sets.get(each.permission_set_arn)
         if known is None:

@@ -1,4 +1,4 @@
-"""Typed answers of AWS Organizations, merged into one tree.
+"""Merge typed AWS Organizations answers into one tree of units and accounts.
 
 Some answers do not name their subject (`list-targets-for-policy` names no policy):
 those are stored under the queried id. docs/aws.md describes the whole format.
@@ -128,7 +128,7 @@ class OrganizationTree(ProblemCollector):
 
 
 def build_tree(found: Sequence[AwsAnswer], place: str) -> OrganizationTree:
-    """Merge answers in file order."""
+    """Merge all answers into one tree, in file order."""
     tree = OrganizationTree()
     for answer in found:
         base = f"{place}#{answer.pointer}"
@@ -186,6 +186,7 @@ def iter_answers_by_id(
 
 
 def _add_organization(tree: OrganizationTree, fields: AnswerFields, base: str) -> None:
+    """Set the organisation and its management account, if the answer has them."""
     if "Organization" in fields:
         place = f"{base}/Organization"
         found = tree.decode(fields["Organization"], OrganizationRecord, place)
@@ -195,6 +196,7 @@ def _add_organization(tree: OrganizationTree, fields: AnswerFields, base: str) -
 def _add_units(
     tree: OrganizationTree, fields: AnswerFields, base: str, parent: str
 ) -> None:
+    """Add the parent of each organisational unit."""
     for unit, _ in iter_records(
         tree, fields, "OrganizationalUnits", OrganizationalUnit, base
     ):
@@ -205,6 +207,7 @@ def _add_units(
 def _add_accounts(
     tree: OrganizationTree, fields: AnswerFields, base: str, parent: str
 ) -> None:
+    """Add accounts and their parents."""
     for account, place in iter_records(tree, fields, "Accounts", OrgAccount, base):
         tree.accounts.setdefault(account.id, (account, place))
         if parent or account.parent_id:
@@ -214,6 +217,7 @@ def _add_accounts(
 def _add_delegated_administrators(
     tree: OrganizationTree, fields: AnswerFields, base: str
 ) -> None:
+    """Add delegated administrators and the services they administer."""
     for account, place in iter_records(
         tree, fields, "DelegatedAdministrators", OrgAccount, base
     ):
@@ -231,6 +235,7 @@ def _add_delegated_administrators(
 
 
 def _add_policies(tree: OrganizationTree, fields: AnswerFields, base: str) -> None:
+    """Add control policies with their documents and targets."""
     for raw, place in iter_records(tree, fields, "Policies", AnswerFields, base):
         _add_policy(tree, raw, place)
     for _, answer, place in iter_answers_by_id(tree, fields, "DescribePolicy", base):
@@ -262,6 +267,7 @@ def _add_policy(tree: OrganizationTree, fields: AnswerFields, place: str) -> Non
 def _merge_control_policy(
     tree: OrganizationTree, found: _OrgPolicy, place: str
 ) -> None:
+    """Merge a described policy with what is known: its content and targets."""
     summary = found.policy_summary
     known = tree.policies.setdefault(summary.id, ControlPolicy(summary, place))
     if found.content:
@@ -273,4 +279,5 @@ def _merge_control_policy(
 
 
 def _encode_fields(fields: AnswerFields) -> msgspec.Raw:
+    """Encode raw fields as one JSON object."""
     return msgspec.Raw(msgspec.json.encode(fields))

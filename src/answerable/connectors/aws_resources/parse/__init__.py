@@ -1,4 +1,4 @@
-"""Parser of answers about resources. Pure: bytes in, facts and problems out."""
+"""Parse answers about AWS resources into resources, policies, roles and problems."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -80,7 +80,7 @@ class ParsedResources:
 
 
 def parse(data: bytes, *, source: str, place: str, now: int) -> ParsedResources:
-    """Parse answers about resources.
+    """Parse a file of answers about resources.
 
     Args:
         data: One object, or several; see docs/aws.md.
@@ -105,7 +105,7 @@ def parse(data: bytes, *, source: str, place: str, now: int) -> ParsedResources:
 def parse_answers(
     found: Sequence[AwsAnswer], *, source: str, place: str, now: int
 ) -> ParsedResources:
-    """Parse answers of a known kind."""
+    """Parse already decoded answers about resources."""
     reading = AnswerReader()
     estate = ResourceInventory(reading)
     _set_caller_account(estate, found, place)
@@ -158,6 +158,7 @@ def _set_caller_account(
 
 
 def _read_text(answer: AwsAnswer, name: str) -> str:
+    """Decode a string field of an answer, empty if missing or invalid."""
     try:
         return msgspec.json.decode(answer.fields[name], type=str)
     except DECODE_ERRORS:
@@ -165,6 +166,7 @@ def _read_text(answer: AwsAnswer, name: str) -> str:
 
 
 def _check_bucket_owners(estate: ResourceInventory, place: str) -> None:
+    """Add a problem if the account that owns a listed bucket is unknown."""
     bare = [item for item in estate.items.values() if not item.account]
     if any(item.arn.service == "s3" for item in bare) and not estate.caller:
         what = "whose the buckets are is not said: add `aws sts get-caller-identity`"
@@ -174,7 +176,7 @@ def _check_bucket_owners(estate: ResourceInventory, place: str) -> None:
 def _list_collected_kinds(
     estate: ResourceInventory, found: Sequence[AwsAnswer]
 ) -> tuple[str, ...]:
-    """List the answered kinds; a kind with only refusals is not included."""
+    """List the answered kinds; a kind with only refused calls is excluded."""
     present = {
         name for answer in found for name in _LISTS_WITH_FACTS if name in answer.fields
     }

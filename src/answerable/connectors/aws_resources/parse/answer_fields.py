@@ -1,4 +1,4 @@
-"""Fields of an answer file: lists, and answers stored under a queried id.
+"""Define and read the fields of an answer file: lists, and answers by queried id.
 
 An answer that does not name its subject is stored under the queried id: the answer,
 `null` for none, or the error. A refused call is never read as "none".
@@ -65,6 +65,7 @@ class AnswerField:
 def _policy_field(
     name: str, action: str, kind: str, none: str = "", holds: str = "Policy"
 ) -> AnswerField:
+    """Define a field with policy documents."""
     bare = holds in ("Attributes", "ResourcePolicy")
     return AnswerField(name, action, kind, frozenset(none.split()), holds, bare)
 
@@ -221,7 +222,7 @@ class AnswerReader(ProblemCollector):
                 self.refusals.setdefault(key, []).append(place)
 
     def check_complete(self, fields: AnswerFields, base: str) -> None:
-        """Add a problem for an answer that is not the last page."""
+        """Add a problem if an answer is not the last page."""
         if has_more(fields):
             what = "more entries follow that are missing: collect without --max-items"
             self.add_problem(base, what)
@@ -269,6 +270,7 @@ def read_error_code(raw: msgspec.Raw) -> str | None:
 
 
 def _parse_error(given: AnswerFields | str) -> str | None:
+    """Return the error code in place of an answer; None for no error."""
     if isinstance(given, str):
         # The policy itself, as `--query Policy --output text` prints it, is no error.
         return None if given.lstrip().startswith("{") else given
@@ -282,6 +284,7 @@ def _parse_error(given: AnswerFields | str) -> str | None:
 
 
 def _is_error_name(text: str) -> bool:
+    """Tell whether a text has the form of an error code."""
     return len(text) <= 80 and text.replace(".", "").isalpha()
 
 

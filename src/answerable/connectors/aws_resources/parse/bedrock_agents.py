@@ -1,4 +1,4 @@
-"""Parser of agents that Amazon Bedrock and AgentCore list.
+"""Parse the AI agents, runtimes and gateways of Amazon Bedrock and AgentCore.
 
 Sources: Amazon Bedrock API Reference, "GetAgent" and "ListAgentCollaborators"; Amazon
 Bedrock AgentCore Control Plane API Reference, "GetAgentRuntime" and "GetGateway".
@@ -122,11 +122,13 @@ class BedrockAgentReader:
             yield replace(agent, parent=parent.id) if parent else agent
 
     def _add_bedrock_agent(self, found: BedrockAgent, asked: FieldAnswer) -> None:
+        """Add a described Bedrock agent with its role and model."""
         model = (("model", found.foundation_model),) if found.foundation_model else ()
         named = (found.agent_arn, found.agent_resource_role_arn)
         self._add_agent("bedrock", named, found.agent_name, model, asked)
 
     def _add_collaborators(self, listed: _CollaboratorList, asked: FieldAnswer) -> None:
+        """Record the supervisor of each collaborator agent."""
         for each in listed.agent_collaborator_summaries:
             # arn:aws:bedrock:REGION:ACCOUNT:agent-alias/AGENT/ALIAS
             pieces = each.agent_descriptor.alias_arn.rpartition(":")[2].split("/")
@@ -141,6 +143,7 @@ class BedrockAgentReader:
         facts: tuple[tuple[str, str], ...],
         asked: FieldAnswer,
     ) -> None:
+        """Add an agent, with its ARN as a running resource."""
         arn = self._add_running_resource(*named, asked)
         if arn is None:
             return
@@ -173,4 +176,5 @@ class BedrockAgentReader:
 
 
 def _make_agent_id(kind: str, arn: Arn, key: str) -> AgentId:
+    """Build the id of an agent from its ARN."""
     return agent_id(kind, arn.account or "-", arn.region or "-", key)

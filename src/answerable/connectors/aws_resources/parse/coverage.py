@@ -1,4 +1,4 @@
-"""Coverage of an answer file: accounts and regions with a complete kind.
+"""Compute the accounts and regions that an answer file covers completely, by kind.
 
 A list covers one account and region. If it is complete and every listed resource has an
 answer, nothing of that kind is unknown there.
@@ -37,7 +37,7 @@ def compute_coverage(
     answered: Collection[str],
     regions: Collection[str],
 ) -> tuple[CoverageScope, ...]:
-    """Return the places where policies and running code were collected completely.
+    """Return where policies and running code were collected completely.
 
     Args:
         estate: Listed resources.
@@ -76,7 +76,7 @@ _LAUNCH_LISTS = {
 def _launch_coverage(
     estate: ResourceInventory, places: Mapping[str, set[AccountRegion]]
 ) -> Iterator[CoverageScope]:
-    """Return the places where running tasks and launch templates are complete."""
+    """Return where running tasks and launch templates are complete."""
     for name, (kind, question) in _LAUNCH_LISTS.items():
         answered = estate.answered.get(question, set())
         for place in places.get(name, ()):
@@ -91,7 +91,7 @@ def _launch_coverage(
 
 
 def _list_complete_fields(found: Sequence[AwsAnswer]) -> set[str]:
-    """List the fields whose lists are complete."""
+    """List the fields whose lists are complete: their last page is present."""
     there = {n for answer in found for n in LISTS if n in answer.fields}
     broken = {
         n
@@ -106,7 +106,7 @@ def _list_complete_fields(found: Sequence[AwsAnswer]) -> set[str]:
 def _regions_of_list(
     estate: ResourceInventory, name: str, regions: Collection[str]
 ) -> Iterator[AccountRegion]:
-    """Return the places of a list: those of its resources, and the stated one.
+    """Yield the regions of a list: those of its resources, and the stated one.
 
     An empty list has no place of its own. The stated region counts only if no resource
     of the file is elsewhere: otherwise the file may cover several regions.
@@ -124,8 +124,10 @@ def _regions_of_list(
 
 
 def _account_region(estate: ResourceInventory, arn: Arn) -> AccountRegion:
+    """Return the account and region of a resource."""
     return (arn.account or estate.caller, arn.region)
 
 
 def _list_regions(estate: ResourceInventory) -> set[str]:
+    """List the regions of all resources."""
     return {a.region for named in estate.listed.values() for a in named if a.region}

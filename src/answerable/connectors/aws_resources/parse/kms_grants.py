@@ -1,4 +1,4 @@
-"""KMS grants, converted to statements of a policy in addition to the key policy.
+"""Convert KMS grants to policy statements, in addition to the key policy.
 
 Source: AWS KMS Developer Guide, "Grants in AWS KMS"; API reference, CreateGrant. A
 retired or expired grant is no longer listed.
@@ -42,7 +42,7 @@ _CONSTRAINABLE_OPERATIONS = frozenset(
 def parse_grant(
     raw: msgspec.Raw, key: str, position: int
 ) -> Iterator[Statement | UnreadStatement]:
-    """Parse one entry of list-grants.
+    """Convert one entry of list-grants to statements.
 
     Args:
         raw: Undecoded entry.
@@ -88,6 +88,7 @@ def _allow_statement(
     principal: tuple[str, str],
     conditions: tuple[ConditionClause, ...],
 ) -> Statement:
+    """Build an Allow statement on one key for one principal."""
     return Statement(
         sid=sid,
         effect=PolicyEffect.ALLOW,
@@ -102,6 +103,7 @@ def _allow_statement(
 
 
 def _clean_operation(operation: str) -> str:
+    """Return an operation's name without wildcards."""
     # Not a pattern: a grant names operations, and a star in one would be a lie.
     return clean_text(operation).replace("*", "").replace("?", "")
 
@@ -122,7 +124,7 @@ def _parse_grantee(service: str, principal: str) -> tuple[str, str] | None:
 def _constraint_conditions(
     given: GrantConstraints | None,
 ) -> tuple[tuple[ConditionClause, ...], tuple[ConditionClause, ...]]:
-    """Build the conditions for operations with and without an encryption context."""
+    """Build conditions for operations with and without encryption context."""
     if given is None:
         return (), ()
     always: tuple[ConditionClause, ...] = ()
@@ -144,4 +146,5 @@ def _constraint_conditions(
 
 
 def _escape_variables(value: str) -> str:
+    """Escape `${` in a literal value, which is not a policy variable."""
     return value.replace("${", "${$}{")  # a grant knows no policy variables

@@ -1,4 +1,4 @@
-"""Roles of running ECS tasks and of launch templates.
+"""Find the roles of running ECS tasks and of EC2 launch templates.
 
 Sources: Amazon ECS API Reference, Task (`enableExecuteCommand`, `overrides`), and
 TaskOverride (`taskRoleArn` replaces the role of the definition); Amazon EC2 API
@@ -20,7 +20,7 @@ _EMPTY_OBJECT = msgspec.Raw(b"{}")
 
 
 def read_tasks(estate: ResourceInventory, asked: FieldAnswer) -> None:
-    """Read the tasks of one cluster."""
+    """Read the running tasks of one cluster, with their roles."""
     cluster = estate.names.resolve(asked.asked, CLUSTER_TASKS.kind)
     if cluster is None:
         what = "which cluster this is cannot be told (expected its ARN)"
@@ -45,7 +45,7 @@ def read_tasks(estate: ResourceInventory, asked: FieldAnswer) -> None:
 
 
 def read_versions(estate: ResourceInventory, asked: FieldAnswer) -> None:
-    """Read the default version of one launch template."""
+    """Read the instance profile in a launch template's default version."""
     template = estate.names.resolve(asked.asked, TEMPLATE_VERSIONS.kind)
     if template is None:
         what = "which launch template this is cannot be told (expected its id)"
@@ -73,7 +73,7 @@ def _find_instance_profile(estate: ResourceInventory, name: str) -> str:
 
 
 def assign_task_roles(estate: ResourceInventory) -> None:
-    """Assign tasks the role of their definition."""
+    """Assign each task without its own role that of its task definition."""
     missing: list[str] = []
     for arn, definition in estate.defined.items():
         item = estate.items.get(definition)

@@ -1,4 +1,4 @@
-"""Extraction of the policy document from an answer."""
+"""Extract the policy document from an answer of any service."""
 
 from collections.abc import Mapping
 
@@ -28,7 +28,7 @@ _EMPTY = (b"null", b'""')
 def extract_document(
     reading: AnswerReader, question: AnswerField, asked: FieldAnswer
 ) -> msgspec.Raw | str | None:
-    """Extract the document: JSON, or text that is JSON.
+    """Extract the policy document: JSON, or a string that contains JSON.
 
     Returns:
         None for no policy; `NOTHING` where the answer is unclear, which adds a
@@ -61,6 +61,7 @@ def extract_document(
 def _find_document_field(
     question: AnswerField, fields: Mapping[str, msgspec.Raw]
 ) -> msgspec.Raw:
+    """Find the field of an answer that contains the document."""
     names = (question.holds,) if question.kind else _DOCUMENT_FIELDS
     return next((fields[name] for name in names if name in fields), NOTHING)
 

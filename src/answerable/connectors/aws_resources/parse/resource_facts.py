@@ -1,4 +1,4 @@
-"""Builder of facts from resource answers: policies, grants, blocks, tags, roles."""
+"""Build facts from resource answers: policies, grants, public access, tags, roles."""
 
 from dataclasses import dataclass, field
 
@@ -116,7 +116,7 @@ def read_answers(build: ResourceFactsBuilder, fields: AnswerFields, base: str) -
 
 
 def build_facts(build: ResourceFactsBuilder) -> SightedFacts:
-    """Return the built facts."""
+    """Return the facts built so far."""
     estate = build.estate
     for arn, (block, place) in estate.blocks.items():
         _add_public_access_block(build, arn, block, place)
@@ -138,6 +138,7 @@ def build_facts(build: ResourceFactsBuilder) -> SightedFacts:
 
 
 def _build_resource(build: ResourceFactsBuilder, item: ListedResource) -> Resource:
+    """Build a resource from its inventory entry."""
     return Resource(
         id=ResourceId(str(item.arn)),
         kind=resource_kind_of_arn(item.arn),
@@ -181,6 +182,7 @@ def _decode_access_point(
     asked: FieldAnswer,
     kind: type[api_records.AccessPointRecord],
 ) -> api_records.AccessPointRecord | None:
+    """Decode the answer about an access point; None if invalid."""
     return build.answer_reader.decode(asked.raw or NOTHING, kind, asked.place)
 
 
@@ -229,6 +231,7 @@ def _resolve_queue_arn(asked: FieldAnswer) -> FieldAnswer:
 
 
 def _report_unread_statements(build: ResourceFactsBuilder, policy: Policy) -> None:
+    """Add a problem for each unread statement, at most three in detail."""
     place = policy.seen.place
     for unread in policy.unread[:3]:
         what = f"statement {unread.sid!r} could not be read: {unread.why}"
@@ -248,6 +251,7 @@ class _GrantList(msgspec.Struct, rename="pascal", frozen=True):
 def _add_grants(
     build: ResourceFactsBuilder, question: AnswerField, asked: FieldAnswer
 ) -> None:
+    """Add a key's grants as a policy of the key."""
     item = _find_resource(build, question, asked)
     if item is None:
         return
@@ -281,6 +285,7 @@ def _add_grants(
 def _add_block_answer(
     build: ResourceFactsBuilder, question: AnswerField, asked: FieldAnswer
 ) -> None:
+    """Add the public access block in an answer for a bucket or an account."""
     target = asked.asked
     if question.kind == "account":
         if len(target) != 12 or not target.isdecimal():
@@ -311,6 +316,7 @@ def _add_public_access_block(
     block: api_records.BlockConfiguration,
     place: str,
 ) -> None:
+    """Add the public access block of a bucket or an account."""
     build.blocks[target] = PublicAccessBlock(
         target=target,
         restrict_public_buckets=block.restrict_public_buckets,
@@ -322,6 +328,7 @@ def _add_public_access_block(
 def _add_tags(
     build: ResourceFactsBuilder, question: AnswerField, asked: FieldAnswer
 ) -> None:
+    """Add the tags of a bucket."""
     item = _find_resource(build, question, asked)
     if item is None:
         return
@@ -338,6 +345,7 @@ def _add_tags(
 def _add_task_definition(
     build: ResourceFactsBuilder, question: AnswerField, asked: FieldAnswer
 ) -> None:
+    """Set the role of a task definition."""
     answer = build.answer_reader.decode(
         asked.raw or NOTHING, api_records.TaskDefinitionAnswer, asked.place
     )
@@ -354,6 +362,7 @@ def _add_task_definition(
 def _add_execution_role(
     build: ResourceFactsBuilder, question: AnswerField, asked: FieldAnswer
 ) -> None:
+    """Set the role that a resource's code runs as."""
     item = _find_resource(build, question, asked)
     if item is not None and asked.raw is not None:
         item.runs_as = find_execution_role(asked.raw)
@@ -376,4 +385,5 @@ def _assign_launch_roles(build: ResourceFactsBuilder) -> None:
 
 
 def _first_launched_place(estate: ResourceInventory) -> str:
+    """Return the place of the first launched resource."""
     return next(estate.items[arn].place for arn in estate.launched)

@@ -1,4 +1,4 @@
-"""Resources named in the lists of an answer file, by ARN."""
+"""Read the lists of an answer file into an inventory of resources, by ARN."""
 
 import re
 from dataclasses import dataclass, field
@@ -242,6 +242,7 @@ def launch_template_arn(estate: ResourceInventory, template: str) -> str:
 
 
 def _parse_profile_arn(text: str) -> Arn | None:
+    """Parse the ARN of an instance profile; None for any other."""
     try:
         arn = Arn.parse(text)
     except IdError:
@@ -272,5 +273,6 @@ def _read_instance(
 
 
 def _add_tags(item: ListedResource | None, tags: list[api_records.ResourceTag]) -> None:
+    """Add tags to a resource."""
     if item is not None:
         item.tags |= {tag.key: tag.value for tag in tags}

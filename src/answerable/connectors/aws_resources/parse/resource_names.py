@@ -1,4 +1,4 @@
-"""Resolution of queried ids to ARNs."""
+"""Resolve queried ids (names, URLs, short ids) to resource ARNs."""
 
 import re
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""IAM action names of CloudTrail calls."""
+"""Convert a CloudTrail event source and name to an IAM action name."""
 
 import re2
 
@@ -68,6 +68,7 @@ def iam_action_name(source: str, name: str) -> str:
 
 
 def _spell_action(source: str, name: str) -> str:
+    """Build the action name from the service prefix and an unversioned call name."""
     prefix = source.removesuffix(".cn").removesuffix(".amazonaws.com")
     prefix = PREFIXES.get(prefix, prefix)
     versioned = _VERSION.fullmatch(name)

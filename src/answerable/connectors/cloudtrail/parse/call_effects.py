@@ -1,4 +1,4 @@
-"""Effects of a call: issued credentials, and created or deleted identities.
+"""Parse what a call issued or changed: credentials, created or deleted identities.
 
 Source: STS, IAM and Roles Anywhere API references; the types follow
 `responseElements` in CloudTrail. Secrets in the same answers are never read.
@@ -105,14 +105,14 @@ class CallEffects:
 
 
 def has_effects(record: CloudTrailRecord) -> bool:
-    """Tell whether the call can issue, create or delete."""
+    """Tell whether the call can issue a credential, or create or delete an identity."""
     return record.event_source in _EFFECT_SOURCES and record.event_name in _EFFECT_CALLS
 
 
 def parse_call_effects(
     record: CloudTrailRecord, caller: CloudTrailCaller
 ) -> CallEffects | None:
-    """Parse the effects of a call; None for an unknown form."""
+    """Parse the effects of a call; None for an unknown form of answer."""
     try:
         asked = _decode_request(record)
         answer = _decode_response(record)
@@ -139,11 +139,13 @@ def parse_call_effects(
 
 
 def _decode_request(record: CloudTrailRecord) -> _RequestParameters:
+    """Decode the parameters of the request."""
     raw = record.request_parameters
     return _RequestParameters() if raw == NULL else _REQUEST_DECODER.decode(raw)
 
 
 def _decode_response(record: CloudTrailRecord) -> _ResponseElements:
+    """Decode the answer of the call."""
     raw = record.response_elements
     return _ResponseElements() if raw == NULL else _RESPONSE_DECODER.decode(raw)
 
@@ -154,6 +156,7 @@ def _identity_of_issued(
     answer: _ResponseElements,
     caller: CloudTrailCaller,
 ) -> str:
+    """Return the identity that the issued credential acts as."""
     if name in SAME_IDENTITY_CALLS:
         return caller.identity
     if name == "AssumeRoot":
@@ -163,6 +166,7 @@ def _identity_of_issued(
 
 
 def _role_of_credential_set(each: _CredentialSet) -> str:
+    """Return the role of the session in a credential set."""
     arn = each.assumed_role_user.arn if each.assumed_role_user else None
     return role_arn_of_session(arn or "")
 
@@ -184,6 +188,7 @@ def _set_lifecycle_effects(
     answer: _ResponseElements,
     caller: CloudTrailCaller,
 ) -> None:
+    """Set the access key or identity that a call created or deleted."""
     if name == "CreateAccessKey":
         key = answer.access_key
         if key and key.access_key_id and is_access_key_id(key.access_key_id):

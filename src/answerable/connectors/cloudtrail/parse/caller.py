@@ -1,4 +1,4 @@
-"""Caller from `userIdentity`: identity, session and authenticated person.
+"""Resolve the caller in `userIdentity`: identity, session and signed-in person.
 
 Authenticated facts are separate from the caller's choices: a role session's name and
 its source identity are chosen by the caller. Source: AWS CloudTrail User Guide,
@@ -78,6 +78,7 @@ def resolve_caller(record: CloudTrailRecord, who: UserIdentity) -> CloudTrailCal
 
 
 def _set_assumed_role(caller: CloudTrailCaller, who: UserIdentity) -> None:
+    """Set the role and session of a caller that assumed a role."""
     caller.session = who.arn or ""
     issuer = who.session_context.session_issuer if who.session_context else None
     if issuer and issuer.arn:
@@ -102,6 +103,7 @@ def role_arn_of_session(session: str) -> str:
 
 
 def _set_iam_user(caller: CloudTrailCaller, who: UserIdentity) -> None:
+    """Set the user ARN of an IAM user."""
     caller.identity = who.arn or ""
     if (
         not caller.identity
@@ -114,6 +116,7 @@ def _set_iam_user(caller: CloudTrailCaller, who: UserIdentity) -> None:
 def _set_console_person(
     caller: CloudTrailCaller, who: UserIdentity, record: CloudTrailRecord
 ) -> None:
+    """Set the person of an IAM user's successful console sign-in."""
     if (
         who.user_name
         and who.user_name != HIDDEN_USER_NAME
@@ -130,6 +133,7 @@ def _is_successful_sign_in(record: CloudTrailRecord) -> bool:
 def _set_other_identity(
     caller: CloudTrailCaller, who: UserIdentity, record: CloudTrailRecord
 ) -> None:
+    """Set the identity of any other caller type, e.g. root, SAML, service."""
     match who.type:
         case "Root":
             caller.identity = who.arn or f"arn:aws:iam::{caller.account}:root"
@@ -160,6 +164,7 @@ def _set_other_identity(
 
 
 def _set_web_identity(caller: CloudTrailCaller, who: UserIdentity) -> None:
+    """Set the OIDC identity, and its person unless it is a workload."""
     principal = who.principal_id or ""
     issuer = (who.identity_provider or "").rpartition("oidc-provider/")[2]
     subject = who.user_name or principal.rpartition(":")[2]
@@ -170,10 +175,12 @@ def _set_web_identity(caller: CloudTrailCaller, who: UserIdentity) -> None:
 
 
 def _federated_id(kind: str, where: str | None, subject: str | None) -> str:
+    """Build the id of a federated identity, empty without a subject."""
     return f"{kind}:{where or ''}/{subject}" if subject else ""
 
 
 def _set_person(caller: CloudTrailCaller, subject: str, by: str) -> None:
+    """Set the person and how they signed in; ignores an invalid name."""
     try:
         caller.person = person_id(subject)
     except IdError:

@@ -1,4 +1,4 @@
-"""JSON scanner that finds the end of a value across chunks, in linear time."""
+"""Find the end of a JSON value that is split across chunks, in linear time."""
 
 import re
 
@@ -43,6 +43,7 @@ class JsonScanner:
         return -1
 
     def _closes_value(self, byte: int) -> bool:
+        """Update the nesting depth for one byte; True if it ends the value."""
         if byte == QUOTE:
             self._quoted = not self._quoted
             return not self._quoted and self._depth == 0

@@ -1,4 +1,4 @@
-"""Wrappers of record lists: log files, and answers of lookup-events and Lake."""
+"""Find and decode record lists in log files and in lookup-events or Lake answers."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Splitter of a CloudTrail JSON stream into records, with flat memory.
+"""Split a stream of CloudTrail JSON into records, with constant memory.
 
 A log file is `{"Records": [...]}`; answers of `lookup-events` and CloudTrail Lake are
 `{"Events": [...]}` and `{"QueryResultRows": [...]}`; copies are lists, one record per
@@ -124,6 +124,7 @@ class RecordSplitter:
         return pieces
 
     def _run_steps(self, *, final: bool) -> list[RecordPiece]:
+        """Run the step of the current mode until more input is needed."""
         pieces: list[RecordPiece] = []
         try:
             while self._mode is not _SplitterMode.DEAD and self._steps[self._mode](
@@ -143,6 +144,7 @@ class RecordSplitter:
     # Steps: each consumes bytes and returns True, or returns False to wait for more.
 
     def _step_top_level(self, pieces: list[RecordPiece], final: bool) -> bool:
+        """Detect the form of the input: list, object or neither."""
         if self._base + self._at == 0 and self._buffer[:3] == b"\xef\xbb\xbf":
             self._at = 3
         self._skip_blanks(_BLANKS)
@@ -163,6 +165,7 @@ class RecordSplitter:
         return True
 
     def _step_object(self) -> None:
+        """Detect an object's form: wrapped list, JSON lines or one value."""
         head = bytes(self._buffer[self._at : self._at + LOOKAHEAD_BYTES])
         start = find_wrapped_list(head)
         if start:
@@ -180,6 +183,7 @@ class RecordSplitter:
         self._hint, self._tried = b"", -1
 
     def _step_lines(self, pieces: list[RecordPiece], final: bool) -> bool:
+        """Split JSON lines at line breaks."""
         last = len(self._buffer) if final else self._buffer.rfind(b"\n", self._at)
         if last <= self._at:
             if len(self._buffer) - self._at <= self._limits.record_bytes:
@@ -196,6 +200,7 @@ class RecordSplitter:
         return self._at < len(self._buffer) and self._mode is not _SplitterMode.DEAD
 
     def _step_value(self, pieces: list[RecordPiece], final: bool) -> bool:
+        """Read one top-level value, and emit its records."""
         end = self._find_value_end(
             pieces, self._limits.file_bytes, _SplitterMode.TOP, final
         )
@@ -209,6 +214,7 @@ class RecordSplitter:
         return True
 
     def _step_list(self, pieces: list[RecordPiece], final: bool) -> bool:
+        """Read the next item of a list of records, or its end."""
         if self._scan is None:
             self._skip_blanks(_SEPARATORS)
             if self._at >= len(self._buffer):
@@ -240,6 +246,7 @@ class RecordSplitter:
         return not self.is_stopped
 
     def _step_drop(self, pieces: list[RecordPiece], final: bool) -> bool:
+        """Skip the rest of a value that is too large."""
         scan = self._scan or JsonScanner(self._at)
         self._scan = scan
         end = scan.find_end(self._buffer)
@@ -270,6 +277,7 @@ class RecordSplitter:
         return False
 
     def _decode_block(self, pieces: list[RecordPiece], cut: int) -> bool:
+        """Emit all records before `cut`; False if they do not decode."""
         block = bytes(self._buffer[self._at : cut])
         try:
             raws = _RAWS.decode(b"[" + block + b"]")
@@ -288,6 +296,7 @@ class RecordSplitter:
     def _find_value_end(
         self, pieces: list[RecordPiece], most: int, back: _SplitterMode, final: bool
     ) -> int:
+        """Return the end of the value, -1 if incomplete or too large."""
         scan = self._scan or JsonScanner(self._at)
         self._scan = scan
         end = scan.find_end(self._buffer)
@@ -313,6 +322,7 @@ class RecordSplitter:
         *,
         search: bool = False,
     ) -> None:
+        """Emit a value as one record, or the records that it wraps."""
         listed = decode_wrapped_list(value, search=search)
         for raw in [value] if listed is None else listed:
             self._emit_record(pieces, offset, bytes(raw))
@@ -320,6 +330,7 @@ class RecordSplitter:
     def _emit_record(
         self, pieces: list[RecordPiece], offset: int, record: bytes
     ) -> None:
+        """Emit a record, or a refusal if it is too large."""
         if len(record) > self._limits.record_bytes:
             why = f"larger than {self._limits.record_bytes} bytes"
             pieces.append(RecordPiece(offset, record[:MAX_HEAD_BYTES], why))
@@ -329,6 +340,7 @@ class RecordSplitter:
         pieces.append(RecordPiece(offset, record))
 
     def _step_scalar(self, pieces: list[RecordPiece], final: bool) -> bool:
+        """Refuse a list item that is no object, and skip it."""
         ends = [self._buffer.find(each, self._at) for each in (b",", b"]")]
         end = min((each for each in ends if each >= 0), default=-1)
         if end < 0 and not final:
@@ -340,6 +352,7 @@ class RecordSplitter:
         return not self.is_stopped
 
     def _skip_garbage_line(self, pieces: list[RecordPiece], final: bool) -> bool:
+        """Refuse a line that is not JSON, and skip it."""
         end = self._buffer.find(b"\n", self._at)
         if end < 0 and not final and len(self._buffer) - self._at < MAX_HEAD_BYTES:
             return False
@@ -348,6 +361,7 @@ class RecordSplitter:
         return not self.is_stopped
 
     def _emit_refusal(self, pieces: list[RecordPiece], why: str) -> None:
+        """Emit a refused piece; stops after too many."""
         head = bytes(self._buffer[self._at : self._at + MAX_HEAD_BYTES])
         pieces.append(RecordPiece(self._base + self._at, head, why))
         self._refused += 1
@@ -355,6 +369,7 @@ class RecordSplitter:
             self._stop(f"{MAX_REFUSED} records could not be read")
 
     def _refuse_and_stop(self, pieces: list[RecordPiece], why: str) -> None:
+        """Emit a refused piece, and stop splitting."""
         self._emit_refusal(pieces, why)
         self._stop(why)
 

@@ -1,4 +1,4 @@
-"""Parser from a CloudTrail record to an audit event, or a refusal reason."""
+"""Parse one CloudTrail record into an audit event, or the reason it is refused."""
 
 import hashlib
 import json
@@ -132,6 +132,7 @@ def _refusal_reason(refusal: Exception) -> str:
 
 
 def _identity_refusal_reason(raw: bytes, refusal: Exception) -> str:
+    """Describe an invalid `userIdentity` with its path in the record."""
     try:
         _IDENTITY_DECODER.decode(raw)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as placed:
@@ -142,6 +143,7 @@ def _identity_refusal_reason(raw: bytes, refusal: Exception) -> str:
 def _parse_wrapped_record(
     raw: bytes, outer: CloudTrailRecord, written_by: WrittenBy, make: EventFactory
 ) -> ParsedRecord:
+    """Parse a record inside an EventBridge, Lake or lookup-events entry."""
     try:
         around = (
             _LAKE_ROW_DECODER.decode(raw)
@@ -173,6 +175,7 @@ def _parse_wrapped_record(
 def _build_event(
     raw: bytes, record: CloudTrailRecord, written_by: WrittenBy, make: EventFactory
 ) -> ParsedRecord:
+    """Build the audit event of a decoded record."""
     try:
         when = parse_instant(record.event_time or "")
     except ValueError:
@@ -251,6 +254,7 @@ def _list_resources(
     caller: CloudTrailCaller,
     brought: CallEffects,
 ) -> list[str]:
+    """List the resources of a call: created, stated or derived ones."""
     if brought.created or brought.deleted:
         return [brought.created or brought.deleted]
     found = stated_resources(record.resources)
@@ -265,6 +269,7 @@ def _list_resources(
 
 
 def _outcome_of_error(error: str | None) -> EventOutcome:
+    """Return the outcome for an error code: success, denied or error."""
     if not error:
         return EventOutcome.SUCCESS
     return (
@@ -340,11 +345,13 @@ class _RepeatedKeyError(ValueError):
 
 
 def _refuse_repeated_keys(pairs: list[tuple[str, object]]) -> None:
+    """Raise if an object has repeated keys."""
     if len({key for key, _ in pairs}) < len(pairs):
         raise _RepeatedKeyError
 
 
 def _has_repeated_keys(raw: bytes) -> bool:
+    """Tell whether any object has repeated keys, or the JSON is invalid."""
     try:
         json.loads(raw, object_pairs_hook=_refuse_repeated_keys)
     except _RepeatedKeyError:

@@ -1,4 +1,4 @@
-"""Typed access to a YAML mapping; unknown keys are reported as faults.
+"""Read typed values from a YAML mapping; unknown keys are reported as faults.
 
 Nothing raises here: a value of the wrong kind is reported with its position, the
 default is used, and reading continues, so that one run reports all faults.
@@ -239,6 +239,7 @@ class ConfigSection:
     def _iter_leaves(
         self, at: tuple[str, ...], members: dict[str, YamlMember], path: str
     ) -> "Iterator[tuple[tuple[str, ...], LeafValue]]":
+        """Yield the path and value of each leaf below a mapping."""
         for name, member in members.items():
             here, spelled = (*at, name), f"{path}.{name}"
             value = member.node.value
@@ -262,19 +263,23 @@ class ConfigSection:
                 self._faults.add(member.node.mark, spelled, what)
 
     def _find_member(self, key: str) -> YamlNode | None:
+        """Return a member by its key, and mark the key as known."""
         self._asked.append(key)
         self._faults.asked.add(f"{self._shape}.{key}".removeprefix("."))
         member = self._members.get(key)
         return None if member is None or member.node.value is None else member.node
 
     def _path_of(self, key: str) -> str:
+        """Return the path of a key in the file."""
         return f"{self.path}.{key}" if self.path else key
 
     def _open_section(self, node: YamlNode, key: str, shape: str) -> "ConfigSection":
+        """Wrap a node in a section; a fault if it is no mapping."""
         below = f"{self._shape}.{shape}" if self._shape else shape
         return ConfigSection(node, self._path_of(key), below, self._faults)
 
     def _parse_text(self, node: YamlNode, path: str) -> str | None:
+        """Return a printable text, None and a fault for anything else."""
         value = node.value
         if not isinstance(value, str):
             self._faults.add(node.mark, path, "a text was expected (quote numbers)")

@@ -1,4 +1,4 @@
-"""Sightings of a configuration: declared agents, owners and allowed tools."""
+"""Build inventory sightings of a configuration: agents, owners and allowed tools."""
 
 from answerable.connectors.config.parse.agents import DECLARED_KIND
 from answerable.connectors.formats.redaction import clean_text
@@ -33,10 +33,12 @@ def sight_config(config: Config, frame: SightingContext) -> SightedFacts:
 
 
 def _place_in_file(config: Config, agent: DeclaredAgent, *below: str) -> str:
+    """Return the place of an agent in the configuration file."""
     return "/".join((f"{config.place}#/agents", agent.name, *below))
 
 
 def _build_agent(agent: DeclaredAgent, config: Config, frame: SightingContext) -> Agent:
+    """Build the declared agent."""
     place = _place_in_file(config, agent)
     return Agent(
         id=agent.id,
@@ -58,6 +60,7 @@ def _build_agent(agent: DeclaredAgent, config: Config, frame: SightingContext) -
 def _build_person(
     agent: DeclaredAgent, config: Config, frame: SightingContext
 ) -> Person:
+    """Build the person who owns an agent."""
     seen = frame.provenance(config.place)
     return Person(person_id(agent.owner), "", (), team=False, alive=True, seen=seen)
 
@@ -65,6 +68,7 @@ def _build_person(
 def _build_owner_evidence(
     agent: DeclaredAgent, config: Config, frame: SightingContext
 ) -> OwnerEvidence:
+    """Build the ownership evidence of an agent's `owner` key."""
     return OwnerEvidence(
         subject=agent.id,
         person=person_id(agent.owner),
@@ -79,6 +83,7 @@ def _build_owner_evidence(
 def _build_tool(
     agent: DeclaredAgent, server: UpstreamServer, config: Config, frame: SightingContext
 ) -> Tool:
+    """Build the tool of a server that the agent may call."""
     # Of a command its first word: later ones may hold what is nobody's business.
     target = server.url or server.command[0] if server.command or server.url else ""
     return Tool(

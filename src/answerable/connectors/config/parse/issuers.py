@@ -1,4 +1,4 @@
-"""Section `issuers`: trusted token issuers."""
+"""Parse the section `issuers`: trusted token issuers, their keys and token types."""
 
 from collections.abc import Iterator
 from enum import StrEnum
@@ -35,7 +35,7 @@ class JtiRequirement(StrEnum):
 
 
 def read_issuers(file: ConfigSection, folder: str) -> Iterator[IssuerConfig]:
-    """Read the pinned issuers."""
+    """Read the trusted issuers."""
     seen: set[str] = set()
     for name, section in file.read_named_sections("issuers"):
         if not is_name(name):
@@ -50,6 +50,7 @@ def read_issuers(file: ConfigSection, folder: str) -> Iterator[IssuerConfig]:
 
 
 def _read_issuer(name: str, section: ConfigSection, folder: str) -> IssuerConfig:
+    """Read one issuer, and validate it."""
     pin = TrustedIssuer(
         name=name,
         iss=section.read_text("iss", None),
@@ -87,6 +88,7 @@ def _read_issuer(name: str, section: ConfigSection, folder: str) -> IssuerConfig
 
 
 def _read_token_types(section: ConfigSection) -> tuple[TokenType, ...]:
+    """Read the accepted token types; by default access tokens."""
     words = section.read_texts("tokens")
     what = f"one of {', '.join(TOKEN_TYPE_WORDS)} was expected"
     section.check("tokens", TOKEN_TYPE_WORDS.__contains__, what)
@@ -99,6 +101,7 @@ def _read_token_types(section: ConfigSection) -> tuple[TokenType, ...]:
 
 
 def _read_keys(section: ConfigSection, pin: TrustedIssuer, folder: str) -> str:
+    """Read the source of an issuer's keys: URL, file, socket or discovery."""
     keys = section.read_text("keys", None)
     if keys == DISCOVERY:
         if not pin.iss.startswith("https:"):
@@ -122,6 +125,7 @@ def _read_keys(section: ConfigSection, pin: TrustedIssuer, folder: str) -> str:
 
 
 def _read_token_review(issuer: ConfigSection, folder: str) -> TokenReviewConfig | None:
+    """Read the Kubernetes TokenReview settings, None if absent."""
     section = issuer.read_section("review")
     review = TokenReviewConfig(
         url=section.read_text("url"),

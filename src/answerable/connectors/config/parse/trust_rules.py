@@ -1,4 +1,4 @@
-"""Section `rules`: trust rules and their faults.
+"""Parse and validate the section `rules`: trust rules of the token service.
 
 `federation` validates the rules; this module adds the positions in the file.
 """
@@ -74,6 +74,7 @@ def _report_fault(fault: RuleFault, places: Mapping[str, ConfigSection]) -> None
 
 
 def _read_rule(section: ConfigSection) -> _PlacedRule:
+    """Read one trust rule, with its sections for fault positions."""
     places = {"": section}
     grants = []
     for number, grant in enumerate(section.read_sections("grants")):
@@ -93,6 +94,7 @@ def _read_rule(section: ConfigSection) -> _PlacedRule:
 
 
 def _read_grant(section: ConfigSection) -> TokenGrant:
+    """Read one grant of a rule: audience, scopes, lifetime and binding."""
     brokered = False
     for key in _BROKERED_KEYS:
         if section.has(key):
@@ -139,6 +141,7 @@ def _read_subject(rule: ConfigSection) -> RuleSubject:
 
 
 def _read_claim_patterns(rule: ConfigSection) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield glob patterns for token claims, by claim path."""
     for path, pattern in rule.read_leaves("match_glob"):
         if isinstance(pattern, str):
             yield path, pattern
@@ -147,6 +150,7 @@ def _read_claim_patterns(rule: ConfigSection) -> Iterator[tuple[tuple[str, ...],
 
 
 def _read_peer(rule: ConfigSection, *, root: bool) -> PeerSubject:
+    """Read a subject identified by its unix socket peer credentials."""
     section = rule.read_section("unix")
     gid = section.read_number("gid", 0, 0, MAX_ID)
     subject = PeerSubject(
@@ -162,6 +166,7 @@ def _read_peer(rule: ConfigSection, *, root: bool) -> PeerSubject:
 
 
 def _read_launched(rule: ConfigSection, *, root: bool) -> LaunchedSubject:
+    """Read a subject started by the launcher (`run`)."""
     section = rule.read_section("launched")
     runs_as = section.read_number("runs_as", 0, 0, MAX_ID)
     subject = LaunchedSubject(
@@ -188,6 +193,7 @@ def _check_user(section: ConfigSection, key: str, uid: int, *, root: bool) -> No
 
 
 def _read_person(section: ConfigSection) -> str:
+    """Read a person's id, empty if absent or invalid."""
     text = section.read_text("person")
     if not text:
         return ""

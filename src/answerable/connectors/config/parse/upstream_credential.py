@@ -1,4 +1,4 @@
-"""Section `servers.NAME.credential`: operator-held upstream credential."""
+"""Parse `servers.NAME.credential`: the credential for an upstream server."""
 
 import re
 from pathlib import PurePath
@@ -99,6 +99,7 @@ def read_upstream_credential(
 
 
 def _check_source(section: ConfigSection, read: UpstreamCredential) -> None:
+    """Check that the credential has exactly one valid source."""
     if sum(section.has(key) for key in _SOURCES) != 1:
         section.report_fault("", "exactly one of file, command, env was expected")
     if section.has("ttl") and not section.has("command"):
@@ -114,7 +115,7 @@ def _check_source(section: ConfigSection, read: UpstreamCredential) -> None:
 
 
 def _check_header(section: ConfigSection, read: UpstreamCredential, url: str) -> None:
-    """Check the header that carries it to a URL."""
+    """Check the header that carries the credential to a URL."""
     if section.has("as_env"):
         section.report_fault("as_env", "only a command has an environment")
     if is_plain_text_url(url):
@@ -134,7 +135,7 @@ def _check_header(section: ConfigSection, read: UpstreamCredential, url: str) ->
 def _check_variable(
     section: ConfigSection, read: UpstreamCredential, env: tuple[str, ...]
 ) -> None:
-    """Check the variable that carries it to a command."""
+    """Check the variable that carries the credential to a command."""
     for key in ("header", "scheme"):
         if section.has(key):
             section.report_fault(key, "only a URL is sent fields")

@@ -1,4 +1,4 @@
-"""YAML parser to nodes with source positions.
+"""Parse YAML into nodes with line and column; anchors and tags are refused.
 
 Built from parser events with an explicit stack, so that depth is unlimited by
 recursion. Ambiguous YAML is refused: anchors and aliases, tags, merges, a repeated key,
@@ -111,6 +111,7 @@ def parse_yaml_nodes(text: str) -> YamlNode:
 
 
 def _parse_events(text: str) -> Iterator[yaml.Event]:
+    """Yield the parser's events; an error raises with its position."""
     try:
         yield from yaml.parse(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
@@ -122,6 +123,7 @@ def _parse_events(text: str) -> Iterator[yaml.Event]:
 
 
 def _refuse_sharing(event: yaml.NodeEvent, mark: TextPosition) -> None:
+    """Raise for anchors, aliases and tags."""
     if event.anchor is not None:
         raise _refused_error(mark, "anchors and aliases are not taken")
     tagged = (yaml.ScalarEvent, yaml.CollectionStartEvent)
@@ -132,6 +134,7 @@ def _refuse_sharing(event: yaml.NodeEvent, mark: TextPosition) -> None:
 def _set_key(
     top: _OpenYamlCollection, into: dict[str, YamlMember], key: str, mark: TextPosition
 ) -> None:
+    """Set the key of the next value; raises if it is repeated."""
     if key in into:
         raise _refused_error(mark, "this key is repeated")
     top.key, top.key_mark = key, mark
@@ -153,6 +156,7 @@ def _attach_node(stack: list[_OpenYamlCollection], done: YamlNode) -> YamlNode |
 
 
 def _parse_scalar(event: yaml.ScalarEvent, mark: TextPosition) -> YamlValue:
+    """Return a scalar's value; raises if its type is ambiguous in YAML."""
     text: str = event.value
     if not event.implicit[0]:  # quoted
         return text
@@ -168,8 +172,10 @@ def _parse_scalar(event: yaml.ScalarEvent, mark: TextPosition) -> YamlValue:
 
 
 def _to_position(mark: _YamlMark | None) -> TextPosition:
+    """Convert a parser mark to a line and a column from 1."""
     return TextPosition(mark.line + 1, mark.column + 1) if mark else TextPosition(1, 1)
 
 
 def _refused_error(mark: TextPosition, what: str) -> YamlRefused:
+    """Build the error for refused YAML."""
     return YamlRefused(ConfigFault(mark, "", what))

@@ -1,4 +1,4 @@
-"""Events of gateway records: a decision with its end, or counted refusals.
+"""Build audit events of gateway decisions, counted refusals and revocations.
 
 The event is a function of the records' bytes alone. So a repeated read, in any pieces,
 builds the same event, and the store recognises it.
@@ -51,7 +51,7 @@ class RawRecord:
 def build_call_event(
     recorder: str, told: RawRecord, ended: CallEndRecord | None, raw: bytes
 ) -> AuditEvent:
-    """Build the event of a decision.
+    """Build the event of a decision and, if known, the end of its call.
 
     Args:
         recorder: Name of the recorder.
@@ -160,6 +160,7 @@ def _refused_action(recorder: str, method: str) -> str:
 
 
 def _tool_prefix(server: str) -> str:
+    """Return the prefix of the tool ids of a server."""
     return f"tool:mcp/{server}/"
 
 
@@ -192,6 +193,7 @@ def _resource_of_target(target: str, server: str, name: str) -> str:
 
 
 def _watched_resources(act: CallSummary) -> tuple[str, ...]:
+    """List the monitored resources of a call."""
     parts = (each.partition(":") for each in act.watched)
     return tuple(
         _resource_of_target(target, act.server, name) for target, _, name in parts
@@ -209,6 +211,7 @@ def _argument_entities(act: CallSummary) -> tuple[str, ...]:
 def _outcome_of_call(
     decided: DecisionRecord, ended: CallEndRecord | None
 ) -> EventOutcome:
+    """Return the outcome: denied, failed, unknown, or that of its end."""
     if not decided.decision.passes:
         failed = decided.decision.effect is DecisionEffect.ERROR
         return EventOutcome.ERROR if failed else EventOutcome.DENIED
@@ -256,6 +259,7 @@ _NO_END = CallResult(CallOutcome.UNKNOWN)
 def _call_facts(
     decided: DecisionRecord, ended: CallEndRecord | None
 ) -> tuple[tuple[str, str], ...]:
+    """Return the facts of a call, without empty ones."""
     caller, act, decision = decided.caller, decided.act, decided.decision
     end = _NO_END if ended is None else ended.end
     told = (
@@ -296,6 +300,7 @@ def _call_facts(
 
 
 def _encode_behaviour(act: CallSummary) -> str:
+    """Encode the recorded behaviour of a call as JSON."""
     return "" if act.acted is None else msgspec.json.encode(act.acted).decode()
 
 
@@ -307,6 +312,7 @@ def _result_summary(end: CallResult) -> str:
 
 
 def _ending_of_call(decided: DecisionRecord, ended: CallEndRecord | None) -> str:
+    """Return how the call ended, for its facts."""
     if ended is not None:
         return ended.end.outcome.value
     return "never recorded" if decided.decision.passes else ""

@@ -1,4 +1,4 @@
-"""Login files of the Google Cloud, Azure and Kubernetes command-line tools."""
+"""Parse login files of the Google Cloud, Azure and Kubernetes command-line tools."""
 
 from dataclasses import replace
 

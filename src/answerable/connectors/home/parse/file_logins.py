@@ -1,4 +1,4 @@
-"""Login files of PostgreSQL, PyPI and Terraform."""
+"""Parse login files of PostgreSQL, PyPI and Terraform."""
 
 import re
 
@@ -110,6 +110,7 @@ def parse_terraformrc(
 def _add_terraform_token(
     host: str, pointer: str, token: str, source: AmbientFileSource, into: AmbientFacts
 ) -> None:
+    """Add the token of a Terraform host."""
     into.credentials.append(
         source.build_credential("terraform-token", host, pointer=pointer, value=token)
     )

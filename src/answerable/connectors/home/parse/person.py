@@ -1,4 +1,4 @@
-"""Person of a home: the folder's login name, and the git user."""
+"""Find the person of a home: its folder's login name, and the git user."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Login files of the GitHub CLI, Docker, npm, netrc, git and ssh."""
+"""Parse login files of the GitHub CLI, Docker, npm, netrc, git and ssh."""
 
 import re
 from dataclasses import replace
@@ -50,6 +50,7 @@ def _sight_gh_login(
     *,
     active: bool = True,
 ) -> None:
+    """Add the token and user of one GitHub host."""
     token = entry.get("oauth_token") or entry.descend("users", user, "oauth_token")
     credential = source.build_credential(
         "github-token",
@@ -186,9 +187,11 @@ def parse_ssh_config(
 
 
 def _split_lines(data: bytes, source: AmbientFileSource) -> list[str]:
+    """Decode a file and split it into lines."""
     text = decode_text(data, source.place)
     return [line.strip() for line in text.split("\n")[:LINES_LIMIT]]
 
 
 def _file_name(place: str) -> str:
+    """Return the last part of a path."""
     return place.rpartition("/")[2]

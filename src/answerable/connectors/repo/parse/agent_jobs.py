@@ -1,4 +1,4 @@
-"""Sightings of workflow jobs that run an agent."""
+"""Build inventory sightings of workflow jobs that run an AI agent."""
 
 from dataclasses import dataclass, field, replace
 
@@ -165,12 +165,14 @@ def _list_built_in_tools(job: AgentJob, client: str) -> list[RuledBuiltInTool]:
 def _federation_link(
     credential: CredentialId, arn: str, place: str, frame: SightingContext
 ) -> CredentialLink:
+    """Build the link from a workflow's OIDC token to the role it assumes."""
     return CredentialLink(
         credential, IdentityId(arn), "federated-trust", frame.provenance(place)
     )
 
 
 def _job_facts(job: AgentJob) -> tuple[tuple[str, str], ...]:
+    """Return the facts of a job: clients, events and permissions."""
     permissions = ", ".join(f"{scope}: {access}" for scope, access in job.permissions)
     facts = [
         ("client", ", ".join(job.runs)),

@@ -1,4 +1,4 @@
-r"""CODEOWNERS parser: owners of the paths of a project.
+r"""Parse CODEOWNERS files, and find the owners of a path.
 
 Source: GitHub Docs, "About code owners": patterns as in .gitignore apart from `!`,
 `[ ]` and `\#`; the last pattern that matches a path decides alone; a pattern without
@@ -80,6 +80,7 @@ def matches_path(pattern: str, path: str) -> bool:
 
 @lru_cache(maxsize=RULES_LIMIT)
 def _compile_pattern(pattern: str) -> _Re2Pattern:
+    """Compile a pattern to a regular expression."""
     anchored = "/" in pattern.removesuffix("/")
     body = pattern.lstrip("/")
     is_folder = body.endswith("/")
@@ -101,6 +102,7 @@ def _compile_pattern(pattern: str) -> _Re2Pattern:
 
 
 def _part_expression(part: str) -> str:
+    """Return the regular expression of one path part."""
     return "".join(
         "[^/]*" if char == "*" else "[^/]" if char == "?" else re2.escape(char)
         for char in part

@@ -1,4 +1,4 @@
-"""GitHub workflow parser: jobs that run an AI agent, their triggers and credentials.
+"""Parse GitHub workflows: jobs that run an AI agent, triggers and credentials.
 
 Source: GitHub Docs, "Workflow syntax for GitHub Actions". A job's secrets, its token
 and the roles it may assume are credentials of the agent in it: they share its scope.
@@ -171,6 +171,7 @@ def _build_agent_job(
     steps: list[DocumentNode],
     runs: list[str],
 ) -> AgentJob:
+    """Build a job with the events, permissions and credentials of its steps."""
     events = _read_events(root)
     permissions = _read_permissions(job) or _read_permissions(root)
     stated = dict(permissions)
@@ -214,6 +215,7 @@ def _build_agent_job(
 
 
 def _find_clients(step: DocumentNode) -> Iterator[str]:
+    """Yield the agent clients that a step runs, by action or command."""
     action = step.text_at("uses").partition("@")[0].lower()
     if action in AGENT_ACTIONS:
         yield AGENT_ACTIONS[action]
@@ -232,6 +234,7 @@ def _find_clients(step: DocumentNode) -> Iterator[str]:
 
 
 def _read_events(root: DocumentNode) -> tuple[str, ...]:
+    """Return the names of the events that trigger a workflow."""
     on = root.get("on")
     if on is None:
         return ()
@@ -240,6 +243,7 @@ def _read_events(root: DocumentNode) -> tuple[str, ...]:
 
 
 def _read_permissions(node: DocumentNode) -> tuple[tuple[str, str], ...]:
+    """Return the stated token permissions, empty if not stated."""
     block = node.get("permissions")
     if block is None:
         return ()
@@ -253,6 +257,7 @@ def _read_permissions(node: DocumentNode) -> tuple[tuple[str, str], ...]:
 
 
 def _read_env_block(block: DocumentNode, read: AgentJob) -> None:
+    """Add the servers and credentials of an `env` or `with` block to a job."""
     plain: list[NamedPosition] = []
     for leaf in walk_scalars(block):
         name = leaf.pointer.rpartition("/")[2]
@@ -309,6 +314,7 @@ def _find_secret_references(position: NamedPosition) -> tuple[FoundCredential, .
 
 
 def _read_aws_role(step: DocumentNode, read: AgentJob) -> None:
+    """Add the AWS role that a step assumes with the job's OIDC token."""
     action = step.text_at("uses").partition("@")[0].lower()
     inputs = step.get("with")
     role = inputs.get("role-to-assume") if inputs is not None else None

@@ -1,4 +1,4 @@
-"""Sightings of code owners: people and ownership evidence."""
+"""Build people and ownership evidence from code owners."""
 
 import re
 from collections.abc import Iterable

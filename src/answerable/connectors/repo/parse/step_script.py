@@ -1,4 +1,4 @@
-"""Literal credentials and JSON in the script of a workflow step (`run:`)."""
+"""Find literal credentials and JSON in the script of a workflow step (`run:`)."""
 
 import re
 from collections.abc import Iterator
@@ -37,6 +37,7 @@ def find_script_literals(script: NamedPosition) -> tuple[FoundCredential, ...]:
 
 
 def _find_line_literals(line: NamedPosition) -> Iterator[FoundCredential]:
+    """Yield the literal credentials of one line."""
     words = [word.group() for word in _WORD.finditer(line.value)][:_WORDS_LIMIT]
     for word in words:
         assigned = _ASSIGNMENT.fullmatch(word)
