@@ -88,7 +88,7 @@ def open_client(
     context: SyncContext,
     config: Config = CONFIG,
     *,
-    patient: bool = True,
+    retry_throttling: bool = True,
 ) -> "boto3.client":
     """Create a client.
 
@@ -98,7 +98,7 @@ def open_client(
         region: Region of the client.
         context: Scan context.
         config: Client configuration.
-        patient: Wait while AWS throttles, up to `THROTTLE_LIMIT` per call.
+        retry_throttling: Wait while AWS throttles, up to `THROTTLE_LIMIT` per call.
 
     Raises:
         ValueError: The endpoint is not a URL.
@@ -110,7 +110,7 @@ def open_client(
             endpoint_url=context.endpoint_url or None,
             config=_copy_config(config),
         )
-    if patient:
+    if retry_throttling:
         _install_throttle_retry(client, context)
     return client
 

@@ -270,9 +270,9 @@ class BoundedFolder:
         self._add_problem(ReadProblemKind.UNREADABLE, path, what)
         return None
 
-    def _add_problem(self, kind: ReadProblemKind, path: str, what: str) -> None:
+    def _add_problem(self, kind: ReadProblemKind, path: str, message: str) -> None:
         """Add a problem of a path inside."""
-        problem = ReadProblem(kind, self.displayed_path(path), what)
+        problem = ReadProblem(kind, self.displayed_path(path), message)
         if problem not in self.problems[-50:]:
             self.problems.append(problem)
 

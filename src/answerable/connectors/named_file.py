@@ -47,7 +47,7 @@ def open_named_file(path: Path | str) -> BinaryIO:
         raise
 
 
-def read_named_file(path: Path | str, most: int = -1) -> bytes:
+def read_named_file(path: Path | str, max_bytes: int = -1) -> bytes:
     """Read a file opened by `open_named_file`, up to a maximum size.
 
     Raises:
@@ -55,7 +55,7 @@ def read_named_file(path: Path | str, most: int = -1) -> bytes:
         OSError: As for `open_named_file`.
     """
     with open_named_file(path) as file:
-        return file.read(most)
+        return file.read(max_bytes)
 
 
 def check_regular_file(path: Path | str) -> None:

@@ -111,7 +111,9 @@ def connect_simulator(context: SyncContext) -> AwsPolicySimulator:
         UsageError: The profile is unknown, or the endpoint is not a URL.
         EnvironmentFailure: No credentials, refused credentials, or no network.
     """
-    iam, account = open_iam_client(context, CONFIG.merge(_RETRY_CONFIG), patient=False)
+    iam, account = open_iam_client(
+        context, CONFIG.merge(_RETRY_CONFIG), retry_throttling=False
+    )
     return AwsPolicySimulator(cast(SimulatorClient, iam), account, context)
 
 

@@ -175,19 +175,19 @@ def _read_children(reader: OrganizationReader, parent: str) -> list[str]:
     return [str(unit["Id"]) for unit in units]
 
 
-def _read_policies(reader: OrganizationReader, kind: str, word: str) -> None:
+def _read_policies(reader: OrganizationReader, kind: str, coverage_kind: str) -> None:
     """Read the policies of one kind, with their documents and targets."""
     listed = reader.read_records(
-        _SERVICE, "list_policies", "Policies", word, Filter=kind
+        _SERVICE, "list_policies", "Policies", coverage_kind, Filter=kind
     )
     cast(list[OrgReply], reader.whole.setdefault("Policies", [])).extend(listed)
     for policy in listed:
         named = {"PolicyId": str(policy["Id"])}
-        described = reader.call(_SERVICE, "describe_policy", word, **named)
+        described = reader.call(_SERVICE, "describe_policy", coverage_kind, **named)
         if described:
             reader.add_answer("DescribePolicy", named["PolicyId"], described)
         targets = reader.read_records(
-            _SERVICE, "list_targets_for_policy", "Targets", word, **named
+            _SERVICE, "list_targets_for_policy", "Targets", coverage_kind, **named
         )
         reader.add_answer("TargetsForPolicy", named["PolicyId"], {"Targets": targets})
 

@@ -58,30 +58,30 @@ def scan_default_region(context: SyncContext) -> Sync:
     return scan_region(asking)
 
 
-def scan_region(asking: ResourceScan) -> Sync:
+def scan_region(scan: ResourceScan) -> Sync:
     """Scan all services of one region, in the order of `declaration.PERMISSIONS`."""
     for ask in SERVICE_SCANS:
-        ask(asking)
-    source = f"{declaration.DECLARATION.name}:{asking.account} {asking.region} (live)"
-    data = json.dumps(asking.whole, default=json_default).encode()
+        ask(scan)
+    source = f"{declaration.DECLARATION.name}:{scan.account} {scan.region} (live)"
+    data = json.dumps(scan.whole, default=json_default).encode()
     parsed = parse_answers(
         parse_aws_answers(data, _PLACE),
         source=source,
         place=_PLACE,
-        now=asking.context.now,
+        now=scan.context.now,
     )
     problems = (
         *parsed.problems,
         *(
             ReadProblem(kind, action, what + (f", {times} times" if times > 1 else ""))
-            for (kind, action, what), times in asking.failures.items()
+            for (kind, action, what), times in scan.failures.items()
         ),
     )
     said = " ".join(problem.what for problem in problems)
     return Sync(
         source=source,
         connector=declaration.DECLARATION.name,
-        started_at=asking.context.now,
+        started_at=scan.context.now,
         facts=parsed.facts,
         probes=tuple(
             Probe(action, "failed" if f"{action} " in said else "answered", True)
@@ -92,7 +92,7 @@ def scan_region(asking: ResourceScan) -> Sync:
         not_collected=tuple(
             w for w in declaration.DECLARATION.collects if w not in parsed.collected
         ),
-        held=() if asking.broke_off else parsed.held,
+        held=() if scan.broke_off else parsed.held,
     )
 
 

@@ -56,14 +56,16 @@ def read(location: str, context: EventContext) -> Iterator[EventBatch]:
 
 
 def read_in_process(
-    found: FoundLogFiles, context: EventContext, make: EventFactory = make_event
+    found: FoundLogFiles,
+    context: EventContext,
+    event_factory: EventFactory = make_event,
 ) -> Iterator[EventBatch]:
     """Yield the records of the found files, parsed in this process.
 
     Args:
         found: Files.
         context: Context with limits.
-        make: Factory of events from their fields.
+        event_factory: Factory of events from their fields.
     """
     done = 0
     if found.problems or found.skipped:
@@ -77,7 +79,7 @@ def read_in_process(
             skipped=found.skipped,
         )
     for place in found.files:
-        reader = _LogFileReader(place, context, make)
+        reader = _LogFileReader(place, context, event_factory)
         for batch in reader.batches():
             yield replace(
                 batch, done_bytes=done + batch.done_bytes, total_bytes=found.total
@@ -88,9 +90,11 @@ def read_in_process(
 class _LogFileReader:
     """Reader of one log file into batches."""
 
-    def __init__(self, place: str, context: EventContext, make: EventFactory) -> None:
+    def __init__(
+        self, place: str, context: EventContext, event_factory: EventFactory
+    ) -> None:
         self._place = place
-        self._make = make
+        self._make = event_factory
         self._limits = context.limits
         self.source = LogFileStream(place)
         self._events: list[AuditEvent] = []
@@ -154,12 +158,14 @@ class _LogFileReader:
             if held >= most or self._bytes >= _BATCH_BYTES:
                 yield self._make_batch(())
 
-    def _quarantine(self, piece: RecordPiece, why: str) -> None:
+    def _quarantine(self, piece: RecordPiece, reason: str) -> None:
         """Quarantine a record that could not be parsed, with the reason."""
         self._refused += 1
-        self._first = self._first or f"{why} (offset {piece.offset})"
+        self._first = self._first or f"{reason} (offset {piece.offset})"
         raw = redact_secrets(piece.raw[:_MAX_QUARANTINED_BYTES])
-        self._quarantined.append(QuarantinedRecord(self._place, piece.offset, why, raw))
+        self._quarantined.append(
+            QuarantinedRecord(self._place, piece.offset, reason, raw)
+        )
 
     def _make_batch(self, problems: tuple[ReadProblem, ...]) -> EventBatch:
         """Build a batch of the collected records, and start a new one."""
@@ -176,12 +182,14 @@ class _LogFileReader:
         self._bytes = 0
         return batch
 
-    def _list_problems(self, why: str, unreadable: bool) -> tuple[ReadProblem, ...]:
+    def _list_problems(
+        self, reason: str, is_unreadable: bool
+    ) -> tuple[ReadProblem, ...]:
         """List the problem of the file: why reading ended, or unread records."""
-        kind = ReadProblemKind.UNREADABLE if unreadable else ReadProblemKind.INVALID
-        if why:
+        kind = ReadProblemKind.UNREADABLE if is_unreadable else ReadProblemKind.INVALID
+        if reason:
             kept = f"; {self._seen - self._refused} records read" if self._seen else ""
-            return (ReadProblem(kind, self._place, why + kept),)
+            return (ReadProblem(kind, self._place, reason + kept),)
         if self._refused:
             what = f"{self._refused} of {self._seen} records not read: {self._first}"
             return (ReadProblem(ReadProblemKind.INVALID, self._place, what),)

@@ -54,17 +54,17 @@ def read_config_file(location: str) -> ConfigReading:
 
 def read_policy_files(
     reading: ConfigReading,
-    before: CedarPolicySet = NO_CEDAR_POLICIES,
-    judged: PolicyValidator = validate_policies,
-    approved: ApprovedSchemas = NO_APPROVED_SCHEMAS,
+    previous: CedarPolicySet = NO_CEDAR_POLICIES,
+    validator: PolicyValidator = validate_policies,
+    approved_schemas: ApprovedSchemas = NO_APPROVED_SCHEMAS,
 ) -> ConfigReading:
     """Read the policy files of a configuration, and add their faults to the reading.
 
     Args:
         reading: Reading of the configuration.
-        before: Last read policies; unchanged files are not read again.
-        judged: Parses changed files with Cedar.
-        approved: Approved argument schemas of tools.
+        previous: Last read policies; unchanged files are not read again.
+        validator: Parses changed files with Cedar.
+        approved_schemas: Approved argument schemas of tools.
     """
     config = reading.config
     if config is None or not config.policy:
@@ -84,7 +84,7 @@ def read_policy_files(
         faults.append(ConfigFault(reading.policy_marks[0], "policy", what))
         files = {}
     read = load_rules(
-        files.values(), list_known_names(config), before, judged, approved
+        files.values(), list_known_names(config), previous, validator, approved_schemas
     )
     faults += map(fault_of_policy, read.faults)
     return replace(
@@ -122,7 +122,7 @@ def sync(location: str, context: SyncContext) -> Sync:
         raise UsageError(f"{DECLARATION.name}: names no file (expected {EXPECTED})")
     reading = read_config_file(location)
     place = reading.config.place if reading.config else printable_path(location)
-    frame = SightingContext(
+    sighting_context = SightingContext(
         source=f"{DECLARATION.name}:{place}",
         scope="",
         written_by=DECLARATION.written_by,
@@ -131,10 +131,10 @@ def sync(location: str, context: SyncContext) -> Sync:
     )
     config = reading.config
     return Sync(
-        source=frame.source,
+        source=sighting_context.source,
         connector=DECLARATION.name,
         started_at=context.now,
-        facts=sight_config(config, frame) if config else SightedFacts(),
+        facts=sight_config(config, sighting_context) if config else SightedFacts(),
         probes=(Probe(place, EXPECTED, True),),
         problems=tuple(_problem_of_fault(place, fault) for fault in reading.faults),
         collected=DECLARATION.collects if config else (),

@@ -92,7 +92,7 @@ def sight_client(
     kind: str,
     parts: Sequence[str],
     files: Sequence[ConfigDocument],
-    frame: SightingContext,
+    context: SightingContext,
     read_env_file: EnvFileReader,
     read_named_file: ReferencedFileReader = lambda place, name: None,
 ) -> ClientSightings:
@@ -102,13 +102,13 @@ def sight_client(
         kind: Agent kind.
         parts: The rest of the agent's id.
         files: Its files, the main one first.
-        frame: Context shared by all sightings.
+        context: Context shared by all sightings.
         read_env_file: Reads an environment file that an entry names.
         read_named_file: Reads a credential file that an entry names.
     """
     named = tuple(map(redact_name, parts))
-    credentials = StatedCredentialReader(frame, read_env_file, read_named_file)
-    reader = _ClientReader(kind, named, frame, credentials)
+    credentials = StatedCredentialReader(context, read_env_file, read_named_file)
+    reader = _ClientReader(kind, named, context, credentials)
     for file in files:
         reader.report_duplicate_keys(file)
         if file.inherited:
@@ -288,7 +288,7 @@ class _ClientReader:
         for server in definition.servers:
             self.build_tool(this, server, file, definition)
         for server, origin in self.servers:
-            self.build_tool(this, server, origin, definition, ruled=True)
+            self.build_tool(this, server, origin, definition, apply_tool_lists=True)
         roots = [file.document.root, *self.list_settings_roots()]
         for built_in in list_built_in_tools(
             self.kind, roots, unattended=self.unattended
@@ -304,7 +304,7 @@ class _ClientReader:
         file: ConfigDocument,
         definition: AgentDefinition | None = None,
         *,
-        ruled: bool = False,
+        apply_tool_lists: bool = False,
     ) -> None:
         """Add the tool of an MCP server.
 
@@ -313,13 +313,13 @@ class _ClientReader:
             server: Server entry.
             file: File with the entry.
             definition: The definition of a sub-agent.
-            ruled: Whether the definition's tool lists apply to it, as they do to
+            apply_tool_lists: Whether the definition's tool lists apply to it, as they do to
                 servers of the main agent.
         """
         place = join_place(file.document.place, server.pointer)
         origin = ConfigOrigin(file.document.place, file.written_by)
         rule, allowed = "", True
-        if definition is not None and ruled:
+        if definition is not None and apply_tool_lists:
             rule, allowed = rule_for_server(server.name, definition)
         if len(self.out.tools) >= TOOLS_LIMIT:
             what = f"more than {TOOLS_LIMIT} tools of one client"

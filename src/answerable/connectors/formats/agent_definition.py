@@ -188,10 +188,10 @@ def find_parents(definitions: Sequence[AgentDefinition]) -> dict[str, str]:
     return parents
 
 
-def _is_ancestor(parents: dict[str, str], child: str, wanted: str) -> bool:
-    """Tell whether `wanted` is `child` or an ancestor."""
+def _is_ancestor(parents: dict[str, str], child: str, ancestor: str) -> bool:
+    """Tell whether `ancestor` is `child` or an ancestor."""
     while child:
-        if child == wanted:
+        if child == ancestor:
             return True
         child = parents.get(child, "")
     return False

@@ -58,13 +58,13 @@ class AgentSettings:
 
 
 def parse_agent_settings(
-    client: str, root: DocumentNode, maps: tuple[str, ...]
+    client: str, root: DocumentNode, server_maps: tuple[str, ...]
 ) -> AgentSettings:
     """Parse a settings document.
 
     Args:
         client: Agent kind.
-        maps: Pointers of its server maps, which are read elsewhere.
+        server_maps: Pointers of its server maps, which are read elsewhere.
     """
     permissions = root.get("permissions")
     lists = {
@@ -83,7 +83,7 @@ def parse_agent_settings(
         denied=frozenset(lists["deny"]),
         disabled=frozenset(_list_disabled_servers(root)),
         environment=tuple(_find_env_credentials(maps_of_variables)),
-        found=tuple(_find_stray_credentials(root, maps, maps_of_variables)),
+        found=tuple(_find_stray_credentials(root, server_maps, maps_of_variables)),
     )
 
 
@@ -188,10 +188,12 @@ def _find_env_credentials(
 
 
 def _find_stray_credentials(
-    root: DocumentNode, maps: tuple[str, ...], environments: Sequence[DocumentNode]
+    root: DocumentNode,
+    server_maps: tuple[str, ...],
+    environments: Sequence[DocumentNode],
 ) -> Iterator[FoundCredential]:
     """Yield credentials elsewhere in the settings, by name and form."""
-    skipped = [pointer + "/" for pointer in maps]
+    skipped = [pointer + "/" for pointer in server_maps]
     skipped += [environment.pointer + "/" for environment in environments]
     for name in _HELPER_COMMAND_KEYS:
         helper = root.get(name)
@@ -204,7 +206,7 @@ def _find_stray_credentials(
 
 
 def _scan_other_values(
-    root: DocumentNode, skipped: tuple[str, ...]
+    root: DocumentNode, skipped_pointers: tuple[str, ...]
 ) -> Iterator[FoundCredential]:
     """Scan every other text by its name and form."""
     count = 0
@@ -212,7 +214,7 @@ def _scan_other_values(
         raw = leaf.raw
         if not isinstance(raw, str) or len(raw) < 8 or count >= _STRAY_LIMIT:
             continue
-        if skipped and leaf.pointer.startswith(skipped):
+        if skipped_pointers and leaf.pointer.startswith(skipped_pointers):
             continue
         name = _member_name(leaf.pointer)
         position = NamedPosition(name, leaf.pointer, raw)

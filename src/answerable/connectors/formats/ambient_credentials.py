@@ -78,11 +78,11 @@ class AmbientFileSource:
         )
 
     def build_link(
-        self, credential: CredentialId, identity: IdentityId, how: str
+        self, credential: CredentialId, identity: IdentityId, link_source: str
     ) -> CredentialLink:
         """Build the link from a credential to an identity."""
         return CredentialLink(
-            credential, identity, how, self.frame.provenance(self.place)
+            credential, identity, link_source, self.frame.provenance(self.place)
         )
 
     def _credential_id(self, kind: str, name: str, value: str) -> CredentialId:
@@ -143,11 +143,11 @@ class AmbientFacts:
         self,
         credential: Credential,
         identity: PlatformIdentity,
-        how: str,
+        link_source: str,
         source: AmbientFileSource,
     ) -> None:
         """Add an identity and the link from its credential."""
         found = identity.to_identity(credential.seen)
-        self.links.append(source.build_link(credential.id, found.id, how))
+        self.links.append(source.build_link(credential.id, found.id, link_source))
         if found not in self.identities:
             self.identities.append(found)

@@ -194,8 +194,8 @@ def _split_documents(data: bytes, place: str) -> Iterator[bytes]:
         at = _skip_blanks(text, end)
 
 
-def _skip_blanks(text: str, at: int) -> int:
+def _skip_blanks(text: str, start: int) -> int:
     """Return the index after white space."""
-    while at < len(text) and text[at] in " \t\r\n":
-        at += 1
-    return at
+    while start < len(text) and text[start] in " \t\r\n":
+        start += 1
+    return start

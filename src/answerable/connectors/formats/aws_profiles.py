@@ -52,14 +52,14 @@ _AFTER_KEYS: tuple[tuple[str, CredentialLifetime], ...] = (
 
 
 def parse_aws_profiles(
-    text: str, source: AmbientFileSource, into: AmbientFacts, *, shared: bool
+    text: str, source: AmbientFileSource, facts: AmbientFacts, *, shared: bool
 ) -> None:
     """Parse one of the two files; `build_profile_sightings` builds the sightings.
 
     Args:
         text: The file.
         source: Source of the file.
-        into: Target of the profiles.
+        facts: Target of the profiles.
         shared: Whether it is the credentials file.
     """
     for section, read in list(group_by_section(parse_ini(text)).items())[
@@ -69,14 +69,14 @@ def parse_aws_profiles(
         if section.startswith("sso-session "):
             name = section.removeprefix("sso-session ").strip()
             url = read.get("sso_start_url")
-            into.sso_sessions[name] = url.value if url else ""
+            facts.sso_sessions[name] = url.value if url else ""
             continue
         if not name or section.startswith("services "):
             continue
         settings = {key: setting.value for key, setting in read.items()}
-        profile = into.profiles.get(name)
+        profile = facts.profiles.get(name)
         if profile is None:
-            profile = into.profiles[name] = AwsProfile({}, source)
+            profile = facts.profiles[name] = AwsProfile({}, source)
         if _credential_provider(settings) is not None:
             profile.source = source
         profile.settings = {**settings, **profile.settings}
@@ -86,9 +86,9 @@ def parse_aws_profiles(
             profile.shared = profile.shared or shared
 
 
-def build_profile_sightings(into: AmbientFacts) -> None:
+def build_profile_sightings(facts: AmbientFacts) -> None:
     """Build the sightings of all profiles; all except `default` must be named."""
-    for name, profile in into.profiles.items():
+    for name, profile in facts.profiles.items():
         provider = _credential_provider(profile.settings)
         late = dict(_AFTER_KEYS)
         key_first = bool(profile.keys) and (
@@ -97,15 +97,19 @@ def build_profile_sightings(into: AmbientFacts) -> None:
         is_default = name == DEFAULT_PROFILE
         for number, key in enumerate(profile.keys):
             chosen = is_default and key_first and number == 0
-            into.credentials.append(replace(key, explicit_only=not chosen))
+            facts.credentials.append(replace(key, explicit_only=not chosen))
         if key_first:
-            into.profile_keys[name] = profile.keys[0].id
+            facts.profile_keys[name] = profile.keys[0].id
         if provider is not None:
             chosen = is_default and not key_first
-            _sight_derived_profile(name, profile, provider[1], chosen=chosen, into=into)
+            _sight_derived_profile(
+                name, profile, provider[1], active=chosen, facts=facts
+            )
 
 
-def parse_sso_cache(data: bytes, source: AmbientFileSource, into: AmbientFacts) -> None:
+def parse_sso_cache(
+    data: bytes, source: AmbientFileSource, facts: AmbientFacts
+) -> None:
     """Parse a cached sign-in (AWS CLI, `~/.aws/sso/cache/*.json`).
 
     A client registration (no `accessToken`) proves no identity and is skipped.
@@ -128,9 +132,9 @@ def parse_sso_cache(data: bytes, source: AmbientFileSource, into: AmbientFacts) 
         # Old releases of the CLI wrote `UTC` for `Z`.
         expires_at=parse_timestamp_ns(root.text_at("expiresAt").replace("UTC", "Z")),
     )
-    into.credentials.append(credential)
+    facts.credentials.append(credential)
     if identity is not None:
-        into.add_identity_link(credential, identity, "sso-token", source)
+        facts.add_identity_link(credential, identity, "sso-token", source)
 
 
 def _sight_derived_profile(
@@ -138,8 +142,8 @@ def _sight_derived_profile(
     profile: AwsProfile,
     lifetime: CredentialLifetime,
     *,
-    chosen: bool,
-    into: AmbientFacts,
+    active: bool,
+    facts: AmbientFacts,
 ) -> None:
     """Build the sighting of a profile that obtains its credentials."""
     source = profile.source
@@ -152,9 +156,9 @@ def _sight_derived_profile(
         account=identity.account if identity else _account_of_profile(profile.settings),
         given_id=make_profile_id(source.frame, name),
     )
-    into.credentials.append(replace(credential, explicit_only=not chosen))
+    facts.credentials.append(replace(credential, explicit_only=not active))
     if identity is not None:
-        into.add_identity_link(credential, identity, how, source)
+        facts.add_identity_link(credential, identity, how, source)
 
 
 def _identity_of_profile(

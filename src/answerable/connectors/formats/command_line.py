@@ -73,17 +73,19 @@ class ParsedCommandLine:
 
 
 def parse_command_line(
-    words: Sequence[NamedPosition], given: Collection[str] = ()
+    words: Sequence[NamedPosition], entry_variables: Collection[str] = ()
 ) -> ParsedCommandLine:
     """Parse a command line.
 
     Args:
         words: Its words; position names are ignored.
-        given: Variables that the entry sets itself; passing them by name adds no
+        entry_variables: Variables that the entry sets itself; passing them by name adds no
             credential.
     """
     argv = ParsedCommandLine(cut=len(words) > ARGUMENTS_LIMIT)
-    _CommandLineReader(argv, given, deep=True).read_words(words[:ARGUMENTS_LIMIT])
+    _CommandLineReader(argv, entry_variables, deep=True).read_words(
+        words[:ARGUMENTS_LIMIT]
+    )
     return argv
 
 
@@ -137,8 +139,8 @@ class _CommandLineReader:
             self.flag = name
             self.argv.shown.append(redact_word(name))
 
-    def _read_flag_value(self, flag: str, word: NamedPosition, shown: str) -> None:
-        """Read the value of a flag; `shown` is the text before it in the word."""
+    def _read_flag_value(self, flag: str, word: NamedPosition, prefix: str) -> None:
+        """Read the value of a flag; `prefix` is the text before it in the word."""
         found: tuple[FoundCredential, ...] = ()
         position = NamedPosition(flag.lstrip("-"), word.pointer, word.value)
         match self._classify_flag(flag, word.value):
@@ -158,17 +160,17 @@ class _CommandLineReader:
                     found = find_in_credential_field(inner, "password", literal=True)
             case "selection":
                 self.argv.selections.append(position)
-                self._read_plain_word(word, shown)
+                self._read_plain_word(word, prefix)
                 return
             case "named":
                 found = find_in_variable(position)
             case _:
-                if not shown:
+                if not prefix:
                     self._read_wrapper_word(word, flag)
-                self._read_plain_word(word, shown)
+                self._read_plain_word(word, prefix)
                 return
         self._add_found(found, word.value)
-        self.argv.shown.append(shown + _printable_word(word.value, found))
+        self.argv.shown.append(prefix + _printable_word(word.value, found))
 
     def _read_wrapper_word(self, word: NamedPosition, flag: str = "") -> None:
         """Record the AWS profile that a wrapper command selects."""
@@ -203,13 +205,13 @@ class _CommandLineReader:
             return find_in_variable(NamedPosition(name, word.pointer, value))
         return () if name in self.given else find_passed_variable(name, word.pointer)
 
-    def _read_plain_word(self, word: NamedPosition, shown: str = "") -> None:
+    def _read_plain_word(self, word: NamedPosition, prefix: str = "") -> None:
         """Read a word that is neither a flag nor its value."""
         text = word.value.strip()
-        if text[:1] in ("{", "[") and self._read_json_word(word, shown):
+        if text[:1] in ("{", "[") and self._read_json_word(word, prefix):
             return
         if self.deep and len(text.split(None, 1)) > 1:
-            self._read_shell_word(word, shown)
+            self._read_shell_word(word, prefix)
             return
         name, equals, value = text.partition("=")
         if equals and _VARIABLE.fullmatch(name):
@@ -217,9 +219,9 @@ class _CommandLineReader:
         else:
             found = find_by_shape(NamedPosition("argument", word.pointer, text))
         self._add_found(found, text)
-        self.argv.shown.append(shown + _printable_word(text, found))
+        self.argv.shown.append(prefix + _printable_word(text, found))
 
-    def _read_json_word(self, word: NamedPosition, shown: str) -> bool:
+    def _read_json_word(self, word: NamedPosition, prefix: str) -> bool:
         """Read a word of JSON; False if it is not JSON."""
         try:
             root = DocumentNode("", parse_jsonc(word.value))
@@ -227,10 +229,10 @@ class _CommandLineReader:
             return False
         for leaf in _list_named_scalars(root):
             self.argv.found += find_in_variable(replace(leaf, pointer=word.pointer))
-        self.argv.shown.append(shown + "{...}")
+        self.argv.shown.append(prefix + "{...}")
         return True
 
-    def _read_shell_word(self, word: NamedPosition, shown: str) -> None:
+    def _read_shell_word(self, word: NamedPosition, prefix: str) -> None:
         """Read a word that is itself a command line (`sh -c "..."`)."""
         inner = ParsedCommandLine(found=list(find_in_free_text(word)))
         parts = _SHELL_SEPARATORS.split(
@@ -246,7 +248,7 @@ class _CommandLineReader:
         self.argv.found += inner.found
         self.argv.env_files += inner.env_files
         self.argv.selections += inner.selections
-        self.argv.shown.append(f"{shown}'{clean_text(' '.join(inner.shown), 300)}'")
+        self.argv.shown.append(f"{prefix}'{clean_text(' '.join(inner.shown), 300)}'")
 
 
 def _meaning_of_flag(flag: str) -> str:

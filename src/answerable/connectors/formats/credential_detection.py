@@ -310,14 +310,20 @@ def _found_references(
 
 
 def _make_found(
-    position: NamedPosition, cls: CredentialClass, kind: str, value: str
+    position: NamedPosition, credential_class: CredentialClass, kind: str, value: str
 ) -> FoundCredential:
     """Build a found credential; a known form of the value decides its kind."""
-    shape = classify_shape(value) if cls is CredentialClass.LITERAL else ""
+    shape = classify_shape(value) if credential_class is CredentialClass.LITERAL else ""
     kind = shape or kind or credential_kind_of_name(position.name)
-    if kind == "aws-access-key" and cls is CredentialClass.LITERAL and not shape:
+    if (
+        kind == "aws-access-key"
+        and credential_class is CredentialClass.LITERAL
+        and not shape
+    ):
         kind = "aws-secret-key"
-    return FoundCredential(position.name, position.pointer, cls, kind, value)
+    return FoundCredential(
+        position.name, position.pointer, credential_class, kind, value
+    )
 
 
 def _find_in_file_field(variable: NamedPosition) -> tuple[FoundCredential, ...]:

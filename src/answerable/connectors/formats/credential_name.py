@@ -121,17 +121,17 @@ def classify_name(name: str) -> ValueMeaning:
     return _classify_words(words, joined)
 
 
-def _classify_words(words: tuple[str, ...], joined: str) -> ValueMeaning:
+def _classify_words(words: tuple[str, ...], name: str) -> ValueMeaning:
     """Classify a value by the lower-case words of its name."""
     named = any(
         word in _CREDENTIAL_WORDS or word.endswith(_CREDENTIAL_SUFFIXES)
         for word in words
     )
-    if joined in _FILE_NAMES or (words[-1] in _FILE_ENDINGS and named):
+    if name in _FILE_NAMES or (words[-1] in _FILE_ENDINGS and named):
         return ValueMeaning.FILE
-    if joined.endswith("access key id"):
+    if name.endswith("access key id"):
         return ValueMeaning.CREDENTIAL
-    if not named and not joined.endswith(("api key", "conn str")):
+    if not named and not name.endswith(("api key", "conn str")):
         return ValueMeaning.NOTHING
     if "webhook" in words and words[-1] in ("url", "uri", "webhook"):
         return ValueMeaning.CREDENTIAL

@@ -157,10 +157,10 @@ def _words_after_run(words: list[str]) -> list[str] | None:
     return words[at + 1 :] if words[at : at + 1] == ["run"] else None
 
 
-def _parse_option(words: Sequence[str], at: int) -> tuple[str, str, int]:
+def _parse_option(words: Sequence[str], index: int) -> tuple[str, str, int]:
     """Return an option's name, value and number of words."""
-    word = words[at]
-    following = words[at + 1] if at + 1 < len(words) else ""
+    word = words[index]
+    following = words[index + 1] if index + 1 < len(words) else ""
     if word.startswith("--"):
         name, equals, value = word.partition("=")
         if equals or name in _SWITCHES:

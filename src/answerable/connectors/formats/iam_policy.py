@@ -44,7 +44,7 @@ def parse_policy(
     *,
     policy_id: PolicyId,
     name: str,
-    seen: FactProvenance,
+    provenance: FactProvenance,
 ) -> Policy:
     """Parse a policy document.
 
@@ -58,7 +58,7 @@ def parse_policy(
         layer: Layer of the policy, which determines the required elements.
         policy_id: Id of the policy.
         name: Short name of the policy.
-        seen: Provenance.
+        provenance: Provenance.
 
     Returns:
         The policy. Unreadable statements are in `unread`, by Sid, by zero-based
@@ -67,10 +67,10 @@ def parse_policy(
     Raises:
         ParseError: The document is too large, is not JSON, or has no statements.
     """
-    tree = _decode_document(document, seen.place)
+    tree = _decode_document(document, provenance.place)
     if not isinstance(tree, dict):
         raise ParseError(
-            f"a policy is a JSON object (got {json_kind(tree)})", seen.place
+            f"a policy is a JSON object (got {json_kind(tree)})", provenance.place
         )
     statements: list[Statement] = []
     unread: list[UnreadStatement] = []
@@ -78,7 +78,7 @@ def parse_policy(
     if wrong:
         unread.append(UnreadStatement(WHOLE_DOCUMENT, wrong))
     if "Statement" not in elements:
-        raise ParseError("the policy has no Statement element", seen.place)
+        raise ParseError("the policy has no Statement element", provenance.place)
     items = as_list(elements["Statement"])
     literal = elements.get("Version", _VERSIONS[1]) == _VERSIONS[1]
     for position, item in enumerate(items[:MAX_STATEMENTS]):
@@ -90,14 +90,16 @@ def parse_policy(
     if len(items) > MAX_STATEMENTS:
         left = f"{len(items) - MAX_STATEMENTS} statements beyond {MAX_STATEMENTS}"
         unread.append(UnreadStatement(WHOLE_DOCUMENT, left))
-    return Policy(policy_id, name, tuple(statements), tuple(unread), seen)
+    return Policy(policy_id, name, tuple(statements), tuple(unread), provenance)
 
 
 def make_unread_policy(
-    policy_id: PolicyId, name: str, why: str, seen: FactProvenance
+    policy_id: PolicyId, name: str, reason: str, provenance: FactProvenance
 ) -> Policy:
     """Build a policy whose document exists but is unreadable."""
-    return Policy(policy_id, name, (), (UnreadStatement(WHOLE_DOCUMENT, why),), seen)
+    return Policy(
+        policy_id, name, (), (UnreadStatement(WHOLE_DOCUMENT, reason),), provenance
+    )
 
 
 def _check_document(tree: Mapping[object, object]) -> tuple[dict[str, object], str]:

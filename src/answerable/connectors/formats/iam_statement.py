@@ -63,9 +63,9 @@ class PolicyJsonObject(dict[str, object]):
     doubled: tuple[str, ...] = ()
 
 
-def refuse_statement(why: str) -> NoReturn:
+def refuse_statement(reason: str) -> NoReturn:
     """Refuse the statement or the document with a reason."""
-    raise StatementRefused(why)
+    raise StatementRefused(reason)
 
 
 def _quote_name(name: object) -> str:
@@ -100,7 +100,7 @@ def as_list(value: object) -> Sequence[object]:
 
 
 def read_elements(
-    tree: Mapping[object, object], known: Mapping[str, str]
+    tree: Mapping[object, object], canonical_names: Mapping[str, str]
 ) -> dict[str, object]:
     """Return the elements by canonical names; case is ignored."""
     doubled = getattr(tree, "doubled", ())
@@ -108,7 +108,7 @@ def read_elements(
         refuse_statement(f"{_quote_name(doubled[0])} is repeated")
     elements: dict[str, object] = {}
     for key, value in tree.items():
-        name = known.get(str(key).lower())
+        name = canonical_names.get(str(key).lower())
         if name is None:
             refuse_statement(f"unknown element {_quote_name(key)}")
         if name in elements:
@@ -191,28 +191,28 @@ def _read_element_pair(
     return plain, _read_texts(elements[negated], negated) if negated in elements else ()
 
 
-def _read_texts(value: object, what: str) -> tuple[str, ...]:
+def _read_texts(value: object, label: str) -> tuple[str, ...]:
     """Read a text or a list of texts; an empty list is refused."""
     items = as_list(value)
     if not items:
-        refuse_statement(f"{what} is an empty list")
-    return tuple(_read_one_text(item, what) for item in items)
+        refuse_statement(f"{label} is an empty list")
+    return tuple(_read_one_text(item, label) for item in items)
 
 
-def _read_one_text(item: object, what: str) -> str:
+def _read_one_text(item: object, label: str) -> str:
     """Return a non-empty text; anything else is refused."""
     if type(item) is not str:
-        refuse_statement(f"{what} holds {json_kind(item)} (expected text)")
+        refuse_statement(f"{label} holds {json_kind(item)} (expected text)")
     if not item:
-        refuse_statement(f"{what} holds an empty text")
-    return _check_surrogates(item, what)
+        refuse_statement(f"{label} holds an empty text")
+    return _check_surrogates(item, label)
 
 
-def _check_surrogates(text: str, what: str) -> str:
+def _check_surrogates(text: str, label: str) -> str:
     """Return a text; one with a lone surrogate is refused."""
     # Half a surrogate pair is legal in JSON and cannot be stored anywhere.
     if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
-        refuse_statement(f"{what} holds half a character")
+        refuse_statement(f"{label} holds half a character")
     return text
 
 
@@ -234,17 +234,17 @@ def _read_principal_elements(
     return (), ()
 
 
-def _read_principals(value: object, what: str) -> tuple[tuple[str, str], ...]:
+def _read_principals(value: object, label: str) -> tuple[tuple[str, str], ...]:
     """Read principals as pairs of kind and value."""
     if type(value) is str and value == "*":
         return (("AWS", "*"),)
     if not isinstance(value, dict):
-        refuse_statement(f"{what} holds {json_kind(value)} (expected * or an object)")
+        refuse_statement(f"{label} holds {json_kind(value)} (expected * or an object)")
     pairs: list[tuple[str, str]] = []
     for name, given in read_elements(value, _PRINCIPAL_KINDS).items():
-        pairs += [(name, text) for text in _read_texts(given, f"{what} {name}")]
+        pairs += [(name, text) for text in _read_texts(given, f"{label} {name}")]
     if not pairs:
-        refuse_statement(f"{what} is empty")
+        refuse_statement(f"{label} is empty")
     return tuple(pairs)
 
 
@@ -265,14 +265,14 @@ def _read_conditions(block: object, literal: bool) -> tuple[ConditionClause, ...
     return tuple(clauses)
 
 
-def _read_object_entries(value: object, what: str) -> list[tuple[str, object]]:
+def _read_object_entries(value: object, label: str) -> list[tuple[str, object]]:
     """Return an object's entries; repeated names are refused."""
     if not isinstance(value, dict):
-        refuse_statement(f"{what} holds {json_kind(value)} (expected an object)")
+        refuse_statement(f"{label} holds {json_kind(value)} (expected an object)")
     doubled = getattr(value, "doubled", ())
     if doubled:
-        refuse_statement(f"{_quote_name(doubled[0])} is repeated in {what}")
-    return [(_read_one_text(name, what), below) for name, below in value.items()]
+        refuse_statement(f"{_quote_name(doubled[0])} is repeated in {label}")
+    return [(_read_one_text(name, label), below) for name, below in value.items()]
 
 
 def _read_condition_values(value: object, operator: str) -> tuple[str, ...]:

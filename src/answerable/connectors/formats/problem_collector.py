@@ -20,9 +20,9 @@ class ProblemCollector:
 
     problems: list[ReadProblem] = field(default_factory=list, kw_only=True)
 
-    def add_problem(self, place: str, what: str) -> None:
+    def add_problem(self, place: str, message: str) -> None:
         """Add a problem."""
-        self.problems.append(ReadProblem(ReadProblemKind.INVALID, place, what))
+        self.problems.append(ReadProblem(ReadProblemKind.INVALID, place, message))
 
     def decode(
         self, raw: msgspec.Raw, kind: type[DecodedT], place: str

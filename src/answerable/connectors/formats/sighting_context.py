@@ -72,25 +72,25 @@ def join_place(file: str, pointer: str) -> str:
     return f"{file}#{redact_pointer(pointer)}" if pointer else file
 
 
-def make_profile_id(frame: SightingContext, profile: str) -> CredentialId:
-    """Return the id of an AWS profile of this frame's scope."""
-    kind = f"{frame.login_files}aws-profile"
-    text = "\x1f".join((frame.scope or frame.source, kind, profile))
-    return fingerprint_credential_id(frame.fingerprint(text))
+def make_profile_id(context: SightingContext, profile: str) -> CredentialId:
+    """Return the id of an AWS profile of this context's scope."""
+    kind = f"{context.login_files}aws-profile"
+    text = "\x1f".join((context.scope or context.source, kind, profile))
+    return fingerprint_credential_id(context.fingerprint(text))
 
 
 def make_reference_id(
-    frame: SightingContext, cls: CredentialClass, name: str
+    context: SightingContext, credential_class: CredentialClass, name: str
 ) -> CredentialId:
     """Return the id of a referenced, unreadable credential."""
-    text = "\x1f".join((frame.scope or frame.source, cls.value, name))
-    return fingerprint_credential_id(frame.fingerprint(text))
+    text = "\x1f".join((context.scope or context.source, credential_class.value, name))
+    return fingerprint_credential_id(context.fingerprint(text))
 
 
 def sight_credential(
     found: FoundCredential,
     file: str,
-    frame: SightingContext,
+    context: SightingContext,
     written_by: WrittenBy | None = None,
 ) -> Credential:
     """Build the sighting of a found credential; its value is not kept."""
@@ -98,20 +98,20 @@ def sight_credential(
     literal = found.cls is CredentialClass.LITERAL
     expires_at = read_jwt_expiry(found.value) if literal else 0
     return Credential(
-        id=_credential_id(found, place, frame),
+        id=_credential_id(found, place, context),
         kind=found.kind,
         cls=found.cls,
         lifetime=_classify_lifetime(found, expires_at),
         name=_printable_name(found),
         place=place,
-        scope=frame.scope,
+        scope=context.scope,
         hint=make_hint(found.value) if literal and found.kind != "dsn" else "",
         account=_account_of_key(found),
         status="",
         created_at=0,
         expires_at=expires_at,
         last_used_at=0,
-        seen=frame.provenance(place, written_by),
+        seen=context.provenance(place, written_by),
     )
 
 
@@ -157,17 +157,17 @@ def _decode_jwt_claims(value: str) -> Mapping[str, object]:
 
 
 def _credential_id(
-    found: FoundCredential, place: str, frame: SightingContext
+    found: FoundCredential, place: str, context: SightingContext
 ) -> CredentialId:
     """Return an id from the key id, the fingerprint, or the reference."""
     if found.kind == "aws-profile" and found.cls is not CredentialClass.ENV_REF:
-        return make_profile_id(frame, found.value)
+        return make_profile_id(context, found.value)
     if found.cls is not CredentialClass.LITERAL:
         # A reference without a name is told apart by its place.
-        return make_reference_id(frame, found.cls, found.value or place)
+        return make_reference_id(context, found.cls, found.value or place)
     if is_access_key_id(found.value):
         return aws_credential_id(found.value)
-    return fingerprint_credential_id(frame.fingerprint(found.value))
+    return fingerprint_credential_id(context.fingerprint(found.value))
 
 
 def _account_of_key(found: FoundCredential) -> str:

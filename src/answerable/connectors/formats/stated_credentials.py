@@ -98,20 +98,20 @@ class StatedCredentialReader:
         found: Iterable[FoundCredential],
         origin: ConfigOrigin,
         *,
-        follow: bool = True,
-        frame: SightingContext | None = None,
+        resolve: bool = True,
+        context: SightingContext | None = None,
     ) -> list[CredentialId]:
         """Add sightings, with resolved references; return their ids."""
-        frame = frame or self.frame
+        context = context or self.frame
         ids: list[CredentialId] = []
         for item in found:
-            sighted = sight_credential(item, origin.place, frame, origin.written_by)
+            sighted = sight_credential(item, origin.place, context, origin.written_by)
             self.credentials.append(sighted)
             ids.append(sighted.id)
-            if not follow:
+            if not resolve:
                 continue
             behind = resolve_reference(
-                item, sighted, origin.place, frame, self.read_named_file
+                item, sighted, origin.place, context, self.read_named_file
             )
             self.credentials += behind.credentials
             self.links += behind.links
@@ -132,12 +132,12 @@ class StatedCredentialReader:
         ]
         decided = {platform_of_credential(item.kind) for item in chosen}
         decided_by_name = set(decided)
-        ids = self.add_sightings(chosen, origin, frame=frame)
+        ids = self.add_sightings(chosen, origin, context=frame)
         for item in server.found:
             reached = self._reachable_credential(item, server)
             follow = reached is not None and item.name not in _LOGIN_FILES
             lying = self.add_sightings(
-                (reached or item,), origin, follow=follow, frame=frame
+                (reached or item,), origin, resolve=follow, context=frame
             )
             if reached is not None and item.kind == "aws-profile":
                 decided_by_name.add("aws")

@@ -179,7 +179,7 @@ def sight_built_in_tool(
     client: str,
     agent: AgentId,
     environment: tuple[CredentialId, ...],
-    seen: FactProvenance,
+    provenance: FactProvenance,
 ) -> Tool:
     """Build the sighting of a built-in tool.
 
@@ -188,7 +188,7 @@ def sight_built_in_tool(
         client: Agent kind.
         agent: Agent with this tool.
         environment: Credentials in the agent's variables.
-        seen: Provenance.
+        provenance: Provenance.
     """
     return Tool(
         id=built_in_tool_id(client, tool.name),
@@ -199,7 +199,7 @@ def sight_built_in_tool(
         enabled=tool.enabled,
         unattended=tool.unattended,
         credentials=environment,
-        seen=seen,
+        seen=provenance,
         rule=tool.rule,
     )
 

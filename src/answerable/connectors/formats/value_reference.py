@@ -115,16 +115,16 @@ def split_references(value: str) -> ValuePieces:
     return ValuePieces(tuple(found), "".join(rest), dynamic)
 
 
-def _parse_whole_reference(bare: str) -> ValueReference | None:
+def _parse_whole_reference(value: str) -> ValueReference | None:
     """Parse a value that is one whole reference, other than `${...}`."""
-    if bare[:1] == "$" and _NAME.fullmatch(bare[1:]):
-        return _env_reference(bare[1:])
-    if len(bare) > 2 and bare[0] == bare[-1] == "%" and _NAME.fullmatch(bare[1:-1]):
-        return _env_reference(bare[1:-1])
-    if bare.startswith(_KEYCHAINS):
-        return ValueReference(CredentialClass.KEYCHAIN, _keep_clean_name(bare), "")
-    if (bare.startswith("$(") and bare.endswith(")")) or (
-        len(bare) > 2 and bare[0] == bare[-1] == "`"
+    if value[:1] == "$" and _NAME.fullmatch(value[1:]):
+        return _env_reference(value[1:])
+    if len(value) > 2 and value[0] == value[-1] == "%" and _NAME.fullmatch(value[1:-1]):
+        return _env_reference(value[1:-1])
+    if value.startswith(_KEYCHAINS):
+        return ValueReference(CredentialClass.KEYCHAIN, _keep_clean_name(value), "")
+    if (value.startswith("$(") and value.endswith(")")) or (
+        len(value) > 2 and value[0] == value[-1] == "`"
     ):
         return ValueReference(CredentialClass.KEYCHAIN, "", "")
     return None

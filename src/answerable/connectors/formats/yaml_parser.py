@@ -154,12 +154,15 @@ class _YamlComposer:
 
     @staticmethod
     def _set_member(
-        top: _OpenCollection, into: dict[str, RawValue], key: str, value: RawValue
+        collection: _OpenCollection,
+        mapping: dict[str, RawValue],
+        key: str,
+        value: RawValue,
     ) -> None:
         """Set a member; records merge keys and repeated keys."""
         if key == "<<" and isinstance(value, dict | list):
-            top.merged += value if isinstance(value, list) else [value]
+            collection.merged += value if isinstance(value, list) else [value]
             return
-        if key in into:
-            top.doubled.append(key)
-        into[key] = value
+        if key in mapping:
+            collection.doubled.append(key)
+        mapping[key] = value

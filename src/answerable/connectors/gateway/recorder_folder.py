@@ -189,10 +189,10 @@ def is_recorder_alive(path: Path) -> bool:
         return not try_lock(handle, fcntl.LOCK_SH)
 
 
-def try_lock(handle: int, how: int) -> bool:
+def try_lock(handle: int, lock_mode: int) -> bool:
     """Try to lock an open folder; False if another process holds the lock."""
     try:
-        fcntl.flock(handle, how | fcntl.LOCK_NB)
+        fcntl.flock(handle, lock_mode | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -60,14 +60,14 @@ class TagOwner:
 
 
 def find_tag_owners(
-    subjects: Iterable[str], tags: Tags, seen: FactProvenance
+    subjects: Iterable[str], tags: Tags, provenance: FactProvenance
 ) -> tuple[list[Person], list[OwnerEvidence]]:
     """Extract people and evidence for each subject from owner tags.
 
     Args:
         subjects: Ids described by the tags: the identity and its agent.
         tags: Pairs (key, value).
-        seen: Provenance of the tags.
+        provenance: Provenance of the tags.
     """
     ids = tuple(subjects)
     people: list[Person] = []
@@ -78,7 +78,7 @@ def find_tag_owners(
                 person = person_id(named.text)
             except IdError:
                 continue
-            people.append(Person(person, "", (), named.team, True, seen))
+            people.append(Person(person, "", (), named.team, True, provenance))
             kind = (
                 OwnerEvidenceKind.TEAM_TAG
                 if named.team
@@ -93,7 +93,7 @@ def find_tag_owners(
                     reference=said,
                     act="",
                     standing=True,
-                    seen=seen,
+                    seen=provenance,
                 )
                 for subject in ids
             ]

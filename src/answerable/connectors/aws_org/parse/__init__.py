@@ -174,19 +174,23 @@ def _parse_control_policy(
     control: ControlPolicy,
     layer: PolicyLayer,
     policy_id: PolicyId,
-    seen: FactProvenance,
+    provenance: FactProvenance,
 ) -> Policy:
     """Parse a control policy; unread statements become problems."""
     name = control.summary.name
     try:
         policy = parse_policy(
-            control.content, layer, policy_id=policy_id, name=name, seen=seen
+            control.content,
+            layer,
+            policy_id=policy_id,
+            name=name,
+            provenance=provenance,
         )
     except ParseError as error:
-        policy = make_unread_policy(policy_id, name, error.reason, seen)
+        policy = make_unread_policy(policy_id, name, error.reason, provenance)
     for unread in policy.unread[:3]:
         what = f"statement {unread.sid!r} could not be read: {unread.why}"
-        tree.add_problem(seen.place, what)
+        tree.add_problem(provenance.place, what)
     return policy
 
 

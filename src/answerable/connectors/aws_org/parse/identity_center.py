@@ -178,7 +178,9 @@ def _build_people(
         )
 
 
-def _build_identity(arn: str, kind: str, name: str, seen: FactProvenance) -> Identity:
+def _build_identity(
+    arn: str, kind: str, name: str, provenance: FactProvenance
+) -> Identity:
     """Build the identity of a permission set or a group."""
     return Identity(
         id=IdentityId(arn),
@@ -189,7 +191,7 @@ def _build_identity(arn: str, kind: str, name: str, seen: FactProvenance) -> Ide
         tags=(),
         created_at=0,
         last_used_at=0,
-        seen=seen,
+        seen=provenance,
     )
 
 
@@ -239,18 +241,18 @@ def _assigned_people(
     tree: OrganizationTree,
     center: _IdentityCenter,
     people: dict[str, Person],
-    each: AccountAssignment,
-    at: str,
+    assignment: AccountAssignment,
+    place: str,
 ) -> Iterator[tuple[PersonId, str]]:
     """Yield the people of an assignment, each with the assigned group."""
     group = ""
-    users = [each.principal_id]
-    if each.principal_type == "GROUP":
-        known = center.groups.get(each.principal_id)
-        group = known[0].display_name if known else each.principal_id
-        users = center.members.get(each.principal_id, [])
+    users = [assignment.principal_id]
+    if assignment.principal_type == "GROUP":
+        known = center.groups.get(assignment.principal_id)
+        group = known[0].display_name if known else assignment.principal_id
+        users = center.members.get(assignment.principal_id, [])
     for user in users:
         if user in people:
             yield people[user].id, group
         else:
-            tree.add_problem(at, "a user that was not listed")
+            tree.add_problem(place, "a user that was not listed")

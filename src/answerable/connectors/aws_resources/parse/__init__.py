@@ -136,7 +136,7 @@ def parse_answers(
 
 
 def _set_caller_account(
-    estate: ResourceInventory, found: Sequence[AwsAnswer], place: str
+    inventory: ResourceInventory, found: Sequence[AwsAnswer], place: str
 ) -> None:
     """Set the scanned account: nothing else identifies a bucket's owner."""
     numbers = {
@@ -148,13 +148,13 @@ def _set_caller_account(
                 partition = Arn.parse(_read_text(answer, "Arn")).partition
             except IdError:
                 continue
-            estate.names = ResourceNames(partition or "aws")
+            inventory.names = ResourceNames(partition or "aws")
     good = [number for number in numbers if len(number) == 12 and number.isdecimal()]
     if len(good) == 1 == len(numbers):
-        (estate.caller,) = good
+        (inventory.caller,) = good
     elif numbers:
         what = "one account a file: which one owns the buckets cannot be told"
-        estate.reading.add_problem(place, what)
+        inventory.reading.add_problem(place, what)
 
 
 def _read_text(answer: AwsAnswer, name: str) -> str:
@@ -165,22 +165,22 @@ def _read_text(answer: AwsAnswer, name: str) -> str:
         return ""
 
 
-def _check_bucket_owners(estate: ResourceInventory, place: str) -> None:
+def _check_bucket_owners(inventory: ResourceInventory, place: str) -> None:
     """Add a problem if the account that owns a listed bucket is unknown."""
-    bare = [item for item in estate.items.values() if not item.account]
-    if any(item.arn.service == "s3" for item in bare) and not estate.caller:
+    bare = [item for item in inventory.items.values() if not item.account]
+    if any(item.arn.service == "s3" for item in bare) and not inventory.caller:
         what = "whose the buckets are is not said: add `aws sts get-caller-identity`"
-        estate.reading.add_problem(place, what)
+        inventory.reading.add_problem(place, what)
 
 
 def _list_collected_kinds(
-    estate: ResourceInventory, found: Sequence[AwsAnswer]
+    inventory: ResourceInventory, found: Sequence[AwsAnswer]
 ) -> tuple[str, ...]:
     """List the answered kinds; a kind with only refused calls is excluded."""
     present = {
         name for answer in found for name in _LISTS_WITH_FACTS if name in answer.fields
     }
-    there = estate.seen | present
+    there = inventory.seen | present
     words = [word for word, fields in _FIELDS_OF_KIND if there & set(fields)]
     if there >= _RUNNING_CODE_LISTS:
         words.append(declaration.RUNNING)

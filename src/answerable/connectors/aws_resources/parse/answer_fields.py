@@ -63,11 +63,17 @@ class AnswerField:
 
 
 def _policy_field(
-    name: str, action: str, kind: str, none: str = "", holds: str = "Policy"
+    name: str,
+    action: str,
+    kind: str,
+    absent_codes: str = "",
+    document_field: str = "Policy",
 ) -> AnswerField:
     """Define a field with policy documents."""
-    bare = holds in ("Attributes", "ResourcePolicy")
-    return AnswerField(name, action, kind, frozenset(none.split()), holds, bare)
+    bare = document_field in ("Attributes", "ResourcePolicy")
+    return AnswerField(
+        name, action, kind, frozenset(absent_codes.split()), document_field, bare
+    )
 
 
 # Error codes: the API reference of each operation, "Errors".
@@ -202,10 +208,10 @@ class AnswerReader(ProblemCollector):
                 yield record, place
 
     def iter_answers(
-        self, fields: AnswerFields, question: AnswerField, base: str
+        self, fields: AnswerFields, answer_field: AnswerField, base: str
     ) -> Iterator[FieldAnswer]:
         """Yield the answers of a field; refused calls become problems."""
-        name = question.field
+        name = answer_field.field
         if name not in fields:
             return
         for asked, raw in (
@@ -213,12 +219,12 @@ class AnswerReader(ProblemCollector):
         ).items():
             place = f"{base}/{name}/{redact_name(asked)}"
             code = read_error_code(raw)
-            if bytes(raw) == b"null" or (code and code in question.none):
+            if bytes(raw) == b"null" or (code and code in answer_field.none):
                 yield FieldAnswer(asked, None, place)
             elif code is None:
                 yield FieldAnswer(asked, raw, place)
             else:
-                key = (question.action, code in ACCESS_DENIED_CODES)
+                key = (answer_field.action, code in ACCESS_DENIED_CODES)
                 self.refusals.setdefault(key, []).append(place)
 
     def check_complete(self, fields: AnswerFields, base: str) -> None:
@@ -269,15 +275,15 @@ def read_error_code(raw: msgspec.Raw) -> str | None:
     return found[1] if found else ""
 
 
-def _parse_error(given: AnswerFields | str) -> str | None:
+def _parse_error(raw_error: AnswerFields | str) -> str | None:
     """Return the error code in place of an answer; None for no error."""
-    if isinstance(given, str):
+    if isinstance(raw_error, str):
         # The policy itself, as `--query Policy --output text` prints it, is no error.
-        return None if given.lstrip().startswith("{") else given
-    if "Error" not in given:
+        return None if raw_error.lstrip().startswith("{") else raw_error
+    if "Error" not in raw_error:
         return None
     try:
-        error = msgspec.json.decode(given["Error"], type=_AwsCliError | str)
+        error = msgspec.json.decode(raw_error["Error"], type=_AwsCliError | str)
     except DECODE_ERRORS:
         return ""
     return error if isinstance(error, str) else error.code

@@ -121,34 +121,36 @@ class BedrockAgentReader:
             parent = self.agents.get(self.parents.get(key, ""))
             yield replace(agent, parent=parent.id) if parent else agent
 
-    def _add_bedrock_agent(self, found: BedrockAgent, asked: FieldAnswer) -> None:
+    def _add_bedrock_agent(self, found: BedrockAgent, entry: FieldAnswer) -> None:
         """Add a described Bedrock agent with its role and model."""
         model = (("model", found.foundation_model),) if found.foundation_model else ()
         named = (found.agent_arn, found.agent_resource_role_arn)
-        self._add_agent("bedrock", named, found.agent_name, model, asked)
+        self._add_agent("bedrock", named, found.agent_name, model, entry)
 
-    def _add_collaborators(self, listed: _CollaboratorList, asked: FieldAnswer) -> None:
+    def _add_collaborators(
+        self, collaborators: _CollaboratorList, entry: FieldAnswer
+    ) -> None:
         """Record the supervisor of each collaborator agent."""
-        for each in listed.agent_collaborator_summaries:
+        for each in collaborators.agent_collaborator_summaries:
             # arn:aws:bedrock:REGION:ACCOUNT:agent-alias/AGENT/ALIAS
             pieces = each.agent_descriptor.alias_arn.rpartition(":")[2].split("/")
-            if len(pieces) == 3 and pieces[1] != asked.asked:
-                self.parents.setdefault(pieces[1], asked.asked)
+            if len(pieces) == 3 and pieces[1] != entry.asked:
+                self.parents.setdefault(pieces[1], entry.asked)
 
     def _add_agent(
         self,
         kind: str,
-        named: tuple[str, str],
+        arn_and_role: tuple[str, str],
         name: str,
         facts: tuple[tuple[str, str], ...],
-        asked: FieldAnswer,
+        entry: FieldAnswer,
     ) -> None:
         """Add an agent, with its ARN as a running resource."""
-        arn = self._add_running_resource(*named, asked)
+        arn = self._add_running_resource(*arn_and_role, entry)
         if arn is None:
             return
         key = arn.resource.rpartition("/")[2]
-        role = parse_role_arn(named[1])
+        role = parse_role_arn(arn_and_role[1])
         self.agents[key] = Agent(
             id=_make_agent_id(kind, arn, key),
             kind=kind,
@@ -161,14 +163,14 @@ class BedrockAgentReader:
             runs_as=(IdentityId(role),) if role else (),
             note="",
             facts=facts,
-            seen=FactProvenance(self.source, asked.place, WrittenBy.PLATFORM, self.now),
+            seen=FactProvenance(self.source, entry.place, WrittenBy.PLATFORM, self.now),
         )
 
     def _add_running_resource(
-        self, text: str, role: str, asked: FieldAnswer
+        self, text: str, role: str, entry: FieldAnswer
     ) -> Arn | None:
         """Add a resource with its role; None for an invalid ARN."""
-        item = self.estate.get_or_add_arn(text, asked.place)
+        item = self.estate.get_or_add_arn(text, entry.place)
         if item is None:
             return None
         item.runs_as = parse_role_arn(role) or item.runs_as

@@ -122,16 +122,18 @@ def _parse_grantee(service: str, principal: str) -> tuple[str, str] | None:
 
 
 def _constraint_conditions(
-    given: GrantConstraints | None,
+    constraints: GrantConstraints | None,
 ) -> tuple[tuple[ConditionClause, ...], tuple[ConditionClause, ...]]:
     """Build conditions for operations with and without encryption context."""
-    if given is None:
+    if constraints is None:
         return (), ()
     always: tuple[ConditionClause, ...] = ()
-    if given.source_arn:
-        always = (ConditionClause("ArnLike", "aws:SourceArn", (given.source_arn,)),)
-    equals = given.encryption_context_equals
-    pairs = {**given.encryption_context_subset, **(equals or {})}
+    if constraints.source_arn:
+        always = (
+            ConditionClause("ArnLike", "aws:SourceArn", (constraints.source_arn,)),
+        )
+    equals = constraints.encryption_context_equals
+    pairs = {**constraints.encryption_context_subset, **(equals or {})}
     context = [
         ConditionClause(
             "StringEquals", f"kms:EncryptionContext:{name}", (_escape_variables(value),)

@@ -152,7 +152,7 @@ def _decode_response(record: CloudTrailRecord) -> _ResponseElements:
 
 def _identity_of_issued(
     name: str,
-    asked: _RequestParameters,
+    request: _RequestParameters,
     answer: _ResponseElements,
     caller: CloudTrailCaller,
 ) -> str:
@@ -160,31 +160,39 @@ def _identity_of_issued(
     if name in SAME_IDENTITY_CALLS:
         return caller.identity
     if name == "AssumeRoot":
-        return asked.target_principal or ""
+        return request.target_principal or ""
     derived = answer.assumed_role_user.arn if answer.assumed_role_user else None
-    return asked.role_arn or role_arn_of_session(derived or "")
+    return request.role_arn or role_arn_of_session(derived or "")
 
 
-def _role_of_credential_set(each: _CredentialSet) -> str:
+def _role_of_credential_set(credential_set: _CredentialSet) -> str:
     """Return the role of the session in a credential set."""
-    arn = each.assumed_role_user.arn if each.assumed_role_user else None
+    arn = (
+        credential_set.assumed_role_user.arn
+        if credential_set.assumed_role_user
+        else None
+    )
     return role_arn_of_session(arn or "")
 
 
 def _set_issued_credential(
-    found: CallEffects, issued: _StsCredentials | None, to: str
+    effects: CallEffects, credentials: _StsCredentials | None, identity: str
 ) -> None:
     """Record the credential that a call issued, and the identity it is for."""
-    if issued and issued.access_key_id and is_access_key_id(issued.access_key_id):
-        found.issued = "cred:aws/" + issued.access_key_id
-        found.issued_to = to
-        found.issued_until = parse_expiry(issued.expiration or "")
+    if (
+        credentials
+        and credentials.access_key_id
+        and is_access_key_id(credentials.access_key_id)
+    ):
+        effects.issued = "cred:aws/" + credentials.access_key_id
+        effects.issued_to = identity
+        effects.issued_until = parse_expiry(credentials.expiration or "")
 
 
 def _set_lifecycle_effects(
-    found: CallEffects,
+    effects: CallEffects,
     name: str,
-    asked: _RequestParameters,
+    request: _RequestParameters,
     answer: _ResponseElements,
     caller: CloudTrailCaller,
 ) -> None:
@@ -192,21 +200,21 @@ def _set_lifecycle_effects(
     if name == "CreateAccessKey":
         key = answer.access_key
         if key and key.access_key_id and is_access_key_id(key.access_key_id):
-            found.issued = "cred:aws/" + key.access_key_id
-            user = key.user_name or asked.user_name
+            effects.issued = "cred:aws/" + key.access_key_id
+            user = key.user_name or request.user_name
             own = not user or caller.identity.endswith("/" + user)
-            found.issued_to = (
+            effects.issued_to = (
                 caller.identity if own else _identity_arn(caller, "user", user)
             )
         return
     kind = "role" if name.endswith("Role") else "user"
     made = answer.role if kind == "role" else answer.user
-    named = asked.role_name if kind == "role" else asked.user_name
+    named = request.role_name if kind == "role" else request.user_name
     identity = (made.arn if made else None) or _identity_arn(caller, kind, named)
     if name.startswith("Create"):
-        found.created = identity
+        effects.created = identity
     else:
-        found.deleted = identity
+        effects.deleted = identity
 
 
 def _identity_arn(caller: CloudTrailCaller, kind: str, name: str | None) -> str:

@@ -57,6 +57,6 @@ class JsonScanner:
         self._depth -= 1
         return self._depth <= 0
 
-    def shift(self, by: int) -> None:
+    def shift(self, count: int) -> None:
         """Adjust positions after the buffer's first bytes were dropped."""
-        self.position -= by
+        self.position -= count

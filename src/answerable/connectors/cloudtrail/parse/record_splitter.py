@@ -276,9 +276,9 @@ class RecordSplitter:
         self._tried = end
         return False
 
-    def _decode_block(self, pieces: list[RecordPiece], cut: int) -> bool:
-        """Emit all records before `cut`; False if they do not decode."""
-        block = bytes(self._buffer[self._at : cut])
+    def _decode_block(self, pieces: list[RecordPiece], end: int) -> bool:
+        """Emit all records before `end`; False if they do not decode."""
+        block = bytes(self._buffer[self._at : end])
         try:
             raws = _RAWS.decode(b"[" + block + b"]")
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -290,11 +290,15 @@ class RecordSplitter:
             record = bytes(raw)
             self._emit_record(pieces, base + at, record)
             at += len(record)
-        self._at = cut
+        self._at = end
         return True
 
     def _find_value_end(
-        self, pieces: list[RecordPiece], most: int, back: _SplitterMode, final: bool
+        self,
+        pieces: list[RecordPiece],
+        max_bytes: int,
+        next_mode: _SplitterMode,
+        final: bool,
     ) -> int:
         """Return the end of the value, -1 if incomplete or too large."""
         scan = self._scan or JsonScanner(self._at)
@@ -304,9 +308,9 @@ class RecordSplitter:
             self._scan = None
             return end
         size = len(self._buffer) - self._at
-        if size > most:
-            self._emit_refusal(pieces, f"larger than {most} bytes")
-            self._mode, self._back = _SplitterMode.DROP, back
+        if size > max_bytes:
+            self._emit_refusal(pieces, f"larger than {max_bytes} bytes")
+            self._mode, self._back = _SplitterMode.DROP, next_mode
             self._at = scan.position
         elif final and size:
             self._emit_refusal(pieces, "the file ends inside a record")
@@ -323,7 +327,7 @@ class RecordSplitter:
         search: bool = False,
     ) -> None:
         """Emit a value as one record, or the records that it wraps."""
-        listed = decode_wrapped_list(value, search=search)
+        listed = decode_wrapped_list(value, search_members=search)
         for raw in [value] if listed is None else listed:
             self._emit_record(pieces, offset, bytes(raw))
 
@@ -360,21 +364,21 @@ class RecordSplitter:
         self._at = end + 1 if end >= 0 else len(self._buffer)
         return not self.is_stopped
 
-    def _emit_refusal(self, pieces: list[RecordPiece], why: str) -> None:
+    def _emit_refusal(self, pieces: list[RecordPiece], reason: str) -> None:
         """Emit a refused piece; stops after too many."""
         head = bytes(self._buffer[self._at : self._at + MAX_HEAD_BYTES])
-        pieces.append(RecordPiece(self._base + self._at, head, why))
+        pieces.append(RecordPiece(self._base + self._at, head, reason))
         self._refused += 1
         if self._refused >= MAX_REFUSED:
             self._stop(f"{MAX_REFUSED} records could not be read")
 
-    def _refuse_and_stop(self, pieces: list[RecordPiece], why: str) -> None:
+    def _refuse_and_stop(self, pieces: list[RecordPiece], reason: str) -> None:
         """Emit a refused piece, and stop splitting."""
-        self._emit_refusal(pieces, why)
-        self._stop(why)
+        self._emit_refusal(pieces, reason)
+        self._stop(reason)
 
-    def _stop(self, why: str) -> None:
-        self.problem = f"{why}: the rest of the file is not read"
+    def _stop(self, reason: str) -> None:
+        self.problem = f"{reason}: the rest of the file is not read"
         self._mode = _SplitterMode.DEAD
         self._at, self._scan = len(self._buffer), None
 

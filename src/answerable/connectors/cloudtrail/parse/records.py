@@ -104,22 +104,22 @@ def make_event(row: tuple[Any, ...]) -> AuditEvent:
 
 
 def parse_record(
-    raw: bytes, written_by: WrittenBy, make: EventFactory = make_event
+    raw: bytes, written_by: WrittenBy, event_factory: EventFactory = make_event
 ) -> ParsedRecord:
     """Parse one record.
 
     Args:
         raw: Bytes of the record, or of a wrapper with the record as text.
         written_by: Author class of the connector.
-        make: Factory of events from a row of their fields, in order.
+        event_factory: Factory of events from a row of their fields, in order.
     """
     try:
         record = _RECORD_DECODER.decode(raw) if raw[:1] != b"[" else CloudTrailRecord()
     except (msgspec.DecodeError, UnicodeError, RecursionError) as refusal:
         return RecordRefused(_refusal_reason(refusal))
     if record.event_name and record.event_time and record.event_source:
-        return _build_event(raw, record, written_by, make)
-    return _parse_wrapped_record(raw, record, written_by, make)
+        return _build_event(raw, record, written_by, event_factory)
+    return _parse_wrapped_record(raw, record, written_by, event_factory)
 
 
 def _refusal_reason(refusal: Exception) -> str:
@@ -141,7 +141,10 @@ def _identity_refusal_reason(raw: bytes, refusal: Exception) -> str:
 
 
 def _parse_wrapped_record(
-    raw: bytes, outer: CloudTrailRecord, written_by: WrittenBy, make: EventFactory
+    raw: bytes,
+    outer: CloudTrailRecord,
+    written_by: WrittenBy,
+    event_factory: EventFactory,
 ) -> ParsedRecord:
     """Parse a record inside an EventBridge, Lake or lookup-events entry."""
     try:
@@ -162,7 +165,7 @@ def _parse_wrapped_record(
     if around.insight_details != NULL:
         return RecordRefused("a CloudTrail Insights event, no call", skipped=True)
     if record.event_name and record.event_time and record.event_source:
-        return _build_event(inner, record, written_by, make)
+        return _build_event(inner, record, written_by, event_factory)
     needed = {
         "eventTime": record.event_time,
         "eventSource": record.event_source,
@@ -173,7 +176,10 @@ def _parse_wrapped_record(
 
 
 def _build_event(
-    raw: bytes, record: CloudTrailRecord, written_by: WrittenBy, make: EventFactory
+    raw: bytes,
+    record: CloudTrailRecord,
+    written_by: WrittenBy,
+    event_factory: EventFactory,
 ) -> ParsedRecord:
     """Build the audit event of a decoded record."""
     try:
@@ -233,7 +239,7 @@ def _build_event(
         (),
         _collect_facts(record, who, action, caller, brought, len(raw)),
     )
-    return make(row)
+    return event_factory(row)
 
 
 def _digest_compact(raw: bytes) -> bytes:
@@ -252,11 +258,11 @@ def _list_resources(
     record: CloudTrailRecord,
     action: str,
     caller: CloudTrailCaller,
-    brought: CallEffects,
+    effects: CallEffects,
 ) -> list[str]:
     """List the resources of a call: created, stated or derived ones."""
-    if brought.created or brought.deleted:
-        return [brought.created or brought.deleted]
+    if effects.created or effects.deleted:
+        return [effects.created or effects.deleted]
     found = stated_resources(record.resources)
     if not found and record.request_parameters != NULL:
         found = derive_resources(
@@ -281,10 +287,10 @@ def _outcome_of_error(error: str | None) -> EventOutcome:
 
 def _collect_facts(
     record: CloudTrailRecord,
-    who: ParsedUserIdentity,
+    user_identity: ParsedUserIdentity,
     action: str,
     caller: CloudTrailCaller,
-    brought: CallEffects,
+    effects: CallEffects,
     size: int,
 ) -> tuple[tuple[str, str], ...]:
     """Collect the facts of the record, in sorted order."""
@@ -296,16 +302,16 @@ def _collect_facts(
         "true" if record.session_credential_from_console in (True, "true") else "",
         record.error_code,
         record.event_type if record.event_type != "AwsApiCall" else "",
-        who.identity.invoked_by,
-        who.mfa,
+        user_identity.identity.invoked_by,
+        user_identity.mfa,
         flag_text(record.read_only),
         record.aws_region,
         record.request_id,
-        brought.session_name,
+        effects.session_name,
         caller.session_name,
-        brought.source_identity or who.source_identity,
+        effects.source_identity or user_identity.source_identity,
         record.user_agent,
-        who.issuer_id,
+        user_identity.issuer_id,
         record.shared_event_id,
         tls.tls_version if tls else "",
         record.vpc_endpoint_id,
@@ -317,7 +323,9 @@ def _collect_facts(
     return pairs
 
 
-def _has_ambiguous_caller(raw: bytes, element: bytes, who: ParsedUserIdentity) -> bool:
+def _has_ambiguous_caller(
+    raw: bytes, element: bytes, user_identity: ParsedUserIdentity
+) -> bool:
     """Tell whether a key that determines the caller is repeated.
 
     Two parsers of such a record could see different callers. A count is fast; if a key
@@ -327,9 +335,9 @@ def _has_ambiguous_caller(raw: bytes, element: bytes, who: ParsedUserIdentity) -
     ends = raw.find(b'"eventTime"', begins)
     # In CloudTrail's own order and spelling nothing but the element is in between.
     if ends - begins == len(element) + _IDENTITY_KEY_BYTES:
-        plain = who.plain
+        plain = user_identity.plain
     else:
-        plain = has_unique_keys(raw[begins:ends], who.identity)
+        plain = has_unique_keys(raw[begins:ends], user_identity.identity)
     if (
         not plain
         or raw.find(b'"userIdentity"', begins + 1) >= 0

@@ -75,16 +75,16 @@ def _decode_user_identity(element: bytes) -> ParsedUserIdentity:
 
 
 def derive_caller(
-    record: CloudTrailRecord, who: ParsedUserIdentity
+    record: CloudTrailRecord, user_identity: ParsedUserIdentity
 ) -> CloudTrailCaller:
     """Return the caller of a record."""
     if (
-        who.caller is None
+        user_identity.caller is None
         or record.event_name == "ConsoleLogin"
         or record.event_type == "AwsServiceEvent"
     ):
-        return resolve_caller(record, who.identity)
-    return who.caller
+        return resolve_caller(record, user_identity.identity)
+    return user_identity.caller
 
 
 def has_unique_keys(element: bytes, identity: UserIdentity) -> bool:

@@ -66,6 +66,6 @@ class ConfigFaults:
     found: list[ConfigFault] = field(default_factory=list)
     asked: set[str] = field(default_factory=set)
 
-    def add(self, mark: TextPosition, path: str, what: str) -> None:
+    def add(self, position: TextPosition, path: str, message: str) -> None:
         """Add a fault."""
-        self.found.append(ConfigFault(mark, path, what))
+        self.found.append(ConfigFault(position, path, message))

@@ -100,17 +100,17 @@ def _read_token_types(section: ConfigSection) -> tuple[TokenType, ...]:
     return named or (TokenType.ACCESS_TOKEN,)
 
 
-def _read_keys(section: ConfigSection, pin: TrustedIssuer, folder: str) -> str:
+def _read_keys(section: ConfigSection, issuer: TrustedIssuer, folder: str) -> str:
     """Read the source of an issuer's keys: URL, file, socket or discovery."""
     keys = section.read_text("keys", None)
     if keys == DISCOVERY:
-        if not pin.iss.startswith("https:"):
+        if not issuer.iss.startswith("https:"):
             section.report_fault(
                 "keys", "only an issuer at an https URL has a discovery"
             )
         return keys
     if keys.startswith(SOCKET_PREFIX):
-        if not pin.ours:
+        if not issuer.ours:
             section.report_fault(
                 "keys", "only our own token service is asked at a socket"
             )

@@ -51,11 +51,11 @@ def _read_networks(section: ConfigSection, key: str) -> tuple[str, ...]:
 
 
 def read_listeners(
-    section: ConfigSection, key: str, folder: str, usual: str, *, insecure: bool
+    section: ConfigSection, key: str, folder: str, default: str, *, insecure: bool
 ) -> tuple[Listener, ...]:
     """Read a list of listeners, with one default address."""
     listeners = read_optional_listeners(section, key, folder, insecure=insecure)
-    return listeners or (Listener(parse_address(usual), "", (), (), "", None),)
+    return listeners or (Listener(parse_address(default), "", (), (), "", None),)
 
 
 def read_optional_listeners(

@@ -94,13 +94,13 @@ def _check_variables(section: ConfigSection, service: TokenServiceConfig) -> Non
         )
 
 
-def _read_terminator(sts: ConfigSection) -> TlsTerminator | None:
+def _read_terminator(service_section: ConfigSection) -> TlsTerminator | None:
     """Read the TLS terminator that forwards client certificates, or None."""
-    section = sts.read_section("terminator")
+    section = service_section.read_section("terminator")
     field = section.read_text("field").lower()
     uid = section.read_number("uid", 0, 0, MAX_ID)
     section.report_unknown_keys()
-    if not sts.has("terminator"):
+    if not service_section.has("terminator"):
         return None
     for key in ("field", "uid"):
         if not section.has(key):

@@ -45,17 +45,17 @@ class _PlacedRule:
 
 
 def read_trust_rules(
-    file: ConfigSection, around: ValidationContext
+    file: ConfigSection, context: ValidationContext
 ) -> tuple[TrustRule, ...]:
     """Read the rules and report their faults.
 
     Args:
         file: Root section.
-        around: Context for their validation.
+        context: Context for their validation.
     """
     placed = [_read_rule(section) for section in file.read_sections("rules")]
     rules = tuple(each.rule for each in placed)
-    for fault in validate_rules(rules, around):
+    for fault in validate_rules(rules, context):
         _report_fault(fault, placed[fault.position].places)
     return rules
 
@@ -161,7 +161,7 @@ def _read_peer(rule: ConfigSection, *, root: bool) -> PeerSubject:
     )
     section.report_unknown_keys()
     if rule.has("unix"):
-        _check_user(section, "uid", subject.uid, root=root)
+        _check_user(section, "uid", subject.uid, allow_root=root)
     return subject
 
 
@@ -177,17 +177,19 @@ def _read_launched(rule: ConfigSection, *, root: bool) -> LaunchedSubject:
     )
     section.report_unknown_keys()
     if rule.has("launched"):
-        _check_user(section, "started_by", subject.started_by, root=root)
+        _check_user(section, "started_by", subject.started_by, allow_root=root)
         if subject.runs_as is not None:
-            _check_user(section, "runs_as", subject.runs_as, root=root)
+            _check_user(section, "runs_as", subject.runs_as, allow_root=root)
     return subject
 
 
-def _check_user(section: ConfigSection, key: str, uid: int, *, root: bool) -> None:
+def _check_user(
+    section: ConfigSection, key: str, uid: int, *, allow_root: bool
+) -> None:
     """Check that a user is stated, and that root is allowed explicitly."""
     if not section.has(key):
         section.report_fault("", f"{key} is missing")
-    elif uid == ROOT_UID and not root:
+    elif uid == ROOT_UID and not allow_root:
         what = f"{RuleFaultCode.ROOT}: the superuser can be anybody; say so with root: true"
         section.report_fault(key, what)
 

@@ -57,11 +57,13 @@ class AmbientFile:
     parse: AmbientFileParser
 
 
-def _parse_aws_file(data: bytes, source: AmbientFileSource, into: AmbientFacts) -> None:
+def _parse_aws_file(
+    data: bytes, source: AmbientFileSource, facts: AmbientFacts
+) -> None:
     """Parse an AWS config or credentials file; an unclosed section raises."""
     shared = source.place.rpartition("/")[2] == "credentials"
     text = decode_text(data, source.place)
-    parse_aws_profiles(text, source, into, shared=shared)
+    parse_aws_profiles(text, source, facts, shared=shared)
     line = find_unclosed_section(text)
     if line:  # what stands below it was taken for settings of the section above
         raise ParseError(

@@ -256,7 +256,7 @@ def _read_permissions(node: DocumentNode) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(stated)) or (("all", "none"),)
 
 
-def _read_env_block(block: DocumentNode, read: AgentJob) -> None:
+def _read_env_block(block: DocumentNode, job: AgentJob) -> None:
     """Add the servers and credentials of an `env` or `with` block to a job."""
     plain: list[NamedPosition] = []
     for leaf in walk_scalars(block):
@@ -264,19 +264,17 @@ def _read_env_block(block: DocumentNode, read: AgentJob) -> None:
         text = leaf.text()
         position = NamedPosition(name, leaf.pointer, text)
         if "{" in text and "mcpServers" in text:
-            read.servers += _read_inline_servers(leaf, text)
+            job.servers += _read_inline_servers(leaf, text)
         secrets = _find_secret_references(position)
-        read.found += secrets
+        job.found += secrets
         if not secrets and "\n" not in text and "${{" not in text:
             plain.append(position)
     # An AWS key and its id are one credential; names in lists say nothing together.
     named = {position.name for position in plain}
     if len(named) == len(plain):
-        read.found += find_in_environment(plain)
+        job.found += find_in_environment(plain)
     else:
-        read.found += (
-            each for position in plain for each in find_in_variable(position)
-        )
+        job.found += (each for position in plain for each in find_in_variable(position))
 
 
 def _read_inline_servers(leaf: DocumentNode, text: str) -> tuple[McpServerEntry, ...]:
@@ -313,7 +311,7 @@ def _find_secret_references(position: NamedPosition) -> tuple[FoundCredential, .
     return tuple(found)
 
 
-def _read_aws_role(step: DocumentNode, read: AgentJob) -> None:
+def _read_aws_role(step: DocumentNode, job: AgentJob) -> None:
     """Add the AWS role that a step assumes with the job's OIDC token."""
     action = step.text_at("uses").partition("@")[0].lower()
     inputs = step.get("with")
@@ -326,20 +324,20 @@ def _read_aws_role(step: DocumentNode, read: AgentJob) -> None:
     except IdError:
         arn = ""
     if arn and "$" not in arn:
-        read.roles.append(arn)
-    if read.id_token and inputs is not None and inputs.get("aws-access-key-id") is None:
-        read.found.append(
+        job.roles.append(arn)
+    if job.id_token and inputs is not None and inputs.get("aws-access-key-id") is None:
+        job.found.append(
             FoundCredential(
                 "role-to-assume",
                 role.pointer,
                 CredentialClass.AMBIENT,
                 "github-oidc",
-                f"{read.job}:{arn}",
+                f"{job.job}:{arn}",
             )
         )
 
 
-def _read_google_login(step: DocumentNode, read: AgentJob) -> None:
+def _read_google_login(step: DocumentNode, job: AgentJob) -> None:
     """Read a sign-in by workload identity federation.
 
     Source: https://github.com/google-github-actions/auth. Without `service_account` the
@@ -358,14 +356,14 @@ def _read_google_login(step: DocumentNode, read: AgentJob) -> None:
         stated = "@" in account and "$" not in account
         identity = google_account(account) if stated else None
     if identity is not None:
-        read.google.append(identity)
-    if read.id_token:
-        read.found.append(
+        job.google.append(identity)
+    if job.id_token:
+        job.found.append(
             FoundCredential(
                 "workload_identity_provider",
                 provider.pointer,
                 CredentialClass.AMBIENT,
                 "github-oidc",
-                f"{read.job}:{identity.id if identity else ''}",
+                f"{job.job}:{identity.id if identity else ''}",
             )
         )
