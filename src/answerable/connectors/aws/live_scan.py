@@ -122,21 +122,21 @@ def scan_default_account(context: SyncContext) -> Sync:
 
 def scan_account(iam: IamClient, account: str, context: SyncContext) -> Sync:
     """Scan one account through a client."""
-    asking = _IamScan(iam, account, context)
-    parsed = _read_account_details(asking)
+    scan = _IamScan(iam, account, context)
+    parsed = _read_account_details(scan)
     users = {
         identity.name: str(identity.id)
         for identity in parsed.facts.identities
         if identity.kind == "aws-user"
     }
     keys, key_problems = parse_access_keys(
-        _read_access_keys(asking, tuple(users)),
-        source=asking.source_name,
+        _read_access_keys(scan, tuple(users)),
+        source=scan.source_name,
         now=context.now,
         known_account=KnownAccount(account, users),
     )
-    named = _with_account_alias(asking, parsed.facts)
-    known = _list_collected_kinds(asking, parsed)
+    named = _set_account_alias(scan, parsed.facts)
+    known = _list_collected_kinds(scan, parsed)
     asked = (
         *declaration.COLLECTS,
         declaration.KEYS,
@@ -144,19 +144,19 @@ def scan_account(iam: IamClient, account: str, context: SyncContext) -> Sync:
         *declaration.ELSEWHERE,
     )
     return Sync(
-        source=asking.source_name,
+        source=scan.source_name,
         connector=declaration.DECLARATION.name,
         started_at=context.now,
         facts=replace(named, credentials=keys.credentials, links=keys.links),
         probes=tuple(
-            Probe(action, "answered" if asking.is_complete(action) else "failed", True)
+            Probe(action, "answered" if scan.is_complete(action) else "failed", True)
             for action in (declaration.WHO_AM_I, *declaration.DECLARATION.permissions)
         ),
-        problems=(*parsed.problems, *key_problems, *asking.list_problems()),
+        problems=(*parsed.problems, *key_problems, *scan.list_problems()),
         collected=known,
         not_collected=tuple(word for word in asked if word not in known),
         held=declaration.account_coverage(
-            [account] if asking.is_complete(declaration.DETAILS) else []
+            [account] if scan.is_complete(declaration.DETAILS) else []
         ),
     )
 
@@ -190,7 +190,7 @@ def _read_access_keys(
         scan.context.progress(done, len(users), "users asked for access keys")
         try:
             for page in _iter_pages(scan.iam.list_access_keys, UserName=user):
-                keys = [_with_last_use(scan, key) for key in _key_records(page)]
+                keys = [_add_last_use(scan, key) for key in _key_records(page)]
                 answer = _as_file_answer({"AccessKeyMetadata": keys})
                 found += [(declaration.LIST_KEYS, each) for each in answer]
         except (BotoCoreError, ClientError, _RepeatedMarkerError) as error:
@@ -203,7 +203,7 @@ def _key_records(page: AwsReply) -> Iterator[AwsReply]:
     return iter(cast(list[AwsReply], page.get("AccessKeyMetadata", [])))
 
 
-def _with_last_use(scan: _IamScan, key: AwsReply) -> AwsReply:
+def _add_last_use(scan: _IamScan, key: AwsReply) -> AwsReply:
     """Add the last use of a key, where available."""
     try:
         reply = scan.iam.get_access_key_last_used(AccessKeyId=key["AccessKeyId"])
@@ -213,7 +213,7 @@ def _with_last_use(scan: _IamScan, key: AwsReply) -> AwsReply:
     return {**key, "AccessKeyLastUsed": reply.get("AccessKeyLastUsed")}
 
 
-def _with_account_alias(scan: _IamScan, facts: SightedFacts) -> SightedFacts:
+def _set_account_alias(scan: _IamScan, facts: SightedFacts) -> SightedFacts:
     """Set the account's name to its alias."""
     name = ""
     try:

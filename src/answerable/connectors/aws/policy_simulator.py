@@ -72,7 +72,7 @@ class AwsPolicySimulator:
                 for result in _read_mappings(page, "EvaluationResults")
             ]
         except ClientError as error:
-            return _declined_by_code(error_code(error))
+            return _refusal_of_error_code(error_code(error))
         except BotoCoreError as error:
             raise scan_refused_error(error, self._context, "aws") from None
         told = _parse_result(results[0], resource) if results else None
@@ -117,7 +117,7 @@ def connect_simulator(context: SyncContext) -> AwsPolicySimulator:
     return AwsPolicySimulator(cast(SimulatorClient, iam), account, context)
 
 
-def _declined_by_code(code: str) -> SimulationDeclined:
+def _refusal_of_error_code(code: str) -> SimulationDeclined:
     """Translate an API error code to a reason for no simulation."""
     if code in ACCESS_DENIED_CODES:
         return SimulationDeclined(

@@ -108,9 +108,9 @@ class OrganizationReader:
         """Add entries to a list of the document."""
         cast("list[object]", self.whole.setdefault(name, [])).extend(records)
 
-    def add_answer(self, name: str, asked: str, answer: OrgReply) -> None:
+    def add_answer(self, name: str, queried_id: str, answer: OrgReply) -> None:
         """Add an answer under its queried id."""
-        cast(dict[str, object], self.whole.setdefault(name, {}))[asked] = answer
+        cast(dict[str, object], self.whole.setdefault(name, {}))[queried_id] = answer
 
     def record_failure(self, action: str, coverage_kind: str, error: Exception) -> None:
         """Record a failed action, and its coverage kind as incomplete."""

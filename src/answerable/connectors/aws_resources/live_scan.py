@@ -52,10 +52,10 @@ def scan_default_region(context: SyncContext) -> Sync:
         caller = clients.create_client("sts").get_caller_identity()
     except (BotoCoreError, ClientError, ValueError) as error:
         raise scan_refused_error(error, context, declaration.DECLARATION.name) from None
-    asking = ResourceScan(clients, str(caller["Account"]), region, context)
-    asking.whole |= {"Account": asking.account, "Arn": str(caller["Arn"])}
-    asking.whole["Region"] = region
-    return scan_region(asking)
+    scan = ResourceScan(clients, str(caller["Account"]), region, context)
+    scan.whole |= {"Account": scan.account, "Arn": str(caller["Arn"])}
+    scan.whole["Region"] = region
+    return scan_region(scan)
 
 
 def scan_region(scan: ResourceScan) -> Sync:

@@ -137,9 +137,9 @@ class ResourceScan:
         self._unreached[service] = 0
         return {name: reply[name] for name in keep if name in reply}
 
-    def add_answer(self, name: str, entry: str, reply: ResourceReply) -> None:
+    def add_answer(self, name: str, queried_id: str, reply: ResourceReply) -> None:
         """Add an answer under its queried id."""
-        cast(AnswerDocument, self.whole.setdefault(name, {}))[entry] = reply
+        cast(AnswerDocument, self.whole.setdefault(name, {}))[queried_id] = reply
         self.done += 1
         self.context.progress(self.done, 0, "answers about resources")
 

@@ -209,9 +209,9 @@ def main() -> None:
         sys.stdout.buffer.flush()
 
 
-def _write_frame(context: _BatchFrame) -> None:
+def _write_frame(frame: _BatchFrame) -> None:
     """Write a frame to standard output, with its length first."""
-    body = msgspec.msgpack.encode(context)
+    body = msgspec.msgpack.encode(frame)
     sys.stdout.buffer.write(len(body).to_bytes(4, "big"))
     sys.stdout.buffer.write(body)
 

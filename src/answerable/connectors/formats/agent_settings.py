@@ -112,7 +112,7 @@ def parse_modes(
             continue
         off = (
             setting.disabled_by
-            and _first_stated(roots, setting.disabled_by) == "disable"
+            and _first_value(roots, setting.disabled_by) == "disable"
         )
         open_ = not setting.only_with or any(
             _first_text(roots, keys) == value for keys, value in setting.only_with
@@ -156,7 +156,7 @@ def _first_text(roots: Sequence[DocumentNode], keys: KeyPath) -> str:
     return next((node.text() for node in nodes if node and node.text()), "")
 
 
-def _first_stated(roots: Sequence[DocumentNode], keys: KeyPath) -> str:
+def _first_value(roots: Sequence[DocumentNode], keys: KeyPath) -> str:
     """Return a setting of the first document that has it, else empty."""
     nodes = (root.descend(*keys) for root in roots)
     return next((node.text() for node in nodes if node is not None), "")

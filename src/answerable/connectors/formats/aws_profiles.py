@@ -80,7 +80,7 @@ def parse_aws_profiles(
         if _credential_provider(settings) is not None:
             profile.source = source
         profile.settings = {**settings, **profile.settings}
-        key = _sight_static_key(name, settings, source)
+        key = _build_static_key(name, settings, source)
         if key is not None:
             profile.keys.append(key)
             profile.shared = profile.shared or shared
@@ -102,7 +102,7 @@ def build_profile_sightings(facts: AmbientFacts) -> None:
             facts.profile_keys[name] = profile.keys[0].id
         if provider is not None:
             chosen = is_default and not key_first
-            _sight_derived_profile(
+            _build_derived_profile(
                 name, profile, provider[1], active=chosen, facts=facts
             )
 
@@ -137,7 +137,7 @@ def parse_sso_cache(
         facts.add_identity_link(credential, identity, "sso-token", source)
 
 
-def _sight_derived_profile(
+def _build_derived_profile(
     name: str,
     profile: AwsProfile,
     lifetime: CredentialLifetime,
@@ -204,7 +204,7 @@ def _credential_provider(
     return None
 
 
-def _sight_static_key(
+def _build_static_key(
     name: str, settings: Mapping[str, str], source: AmbientFileSource
 ) -> Credential | None:
     """Build the credential of a profile's static or session key, or None."""

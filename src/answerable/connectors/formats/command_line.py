@@ -170,7 +170,7 @@ class _CommandLineReader:
                 self._read_plain_word(word, prefix)
                 return
         self._add_found(found, word.value)
-        self.argv.shown.append(prefix + _printable_word(word.value, found))
+        self.argv.shown.append(prefix + _redact_argument(word.value, found))
 
     def _read_wrapper_word(self, word: NamedPosition, flag: str = "") -> None:
         """Record the AWS profile that a wrapper command selects."""
@@ -182,7 +182,7 @@ class _CommandLineReader:
         """Classify the value of a flag; empty for a separate word."""
         if takes_password(self.program, flag, login=self.login):
             return "password"
-        meaning = _meaning_of_flag(flag)
+        meaning = _classify_flag_name(flag)
         if meaning == "env" and not _VARIABLE.fullmatch(value.partition("=")[0]):
             return ""
         if not meaning and may_take_password(self.program, flag, value):
@@ -219,7 +219,7 @@ class _CommandLineReader:
         else:
             found = find_by_shape(NamedPosition("argument", word.pointer, text))
         self._add_found(found, text)
-        self.argv.shown.append(prefix + _printable_word(text, found))
+        self.argv.shown.append(prefix + _redact_argument(text, found))
 
     def _read_json_word(self, word: NamedPosition, prefix: str) -> bool:
         """Read a word of JSON; False if it is not JSON."""
@@ -251,7 +251,7 @@ class _CommandLineReader:
         self.argv.shown.append(f"{prefix}'{clean_text(' '.join(inner.shown), 300)}'")
 
 
-def _meaning_of_flag(flag: str) -> str:
+def _classify_flag_name(flag: str) -> str:
     """Return the role of a flag's value: env, header, user, named, ... or empty."""
     name = flag.lstrip("-").lower()
     if flag == "-e" or name in ("env", "environment", "set-env-vars"):
@@ -299,7 +299,7 @@ def _read_header(word: NamedPosition) -> tuple[FoundCredential, ...]:
     return find_in_header(NamedPosition(name, word.pointer, value))
 
 
-def _printable_word(text: str, found: tuple[FoundCredential, ...]) -> str:
+def _redact_argument(text: str, found: tuple[FoundCredential, ...]) -> str:
     """Redact a word; of a word with a literal, show only the name before it."""
     if not any(item.cls is _LITERAL for item in found):
         return redact_word(text) if text else text

@@ -112,10 +112,14 @@ def find_in_variable(variable: NamedPosition) -> tuple[FoundCredential, ...]:
     match classify_name(name):
         case ValueMeaning.PROFILE:
             return (
-                _make_found(variable, CredentialClass.FILE_REF, "aws-profile", value),
+                _make_credential(
+                    variable, CredentialClass.FILE_REF, "aws-profile", value
+                ),
             )
         case ValueMeaning.SOCKET:
-            return (_make_found(variable, CredentialClass.AMBIENT, "ssh-agent", value),)
+            return (
+                _make_credential(variable, CredentialClass.AMBIENT, "ssh-agent", value),
+            )
         case ValueMeaning.FILE:
             return _find_in_file_field(variable)
         case ValueMeaning.VARIABLE:
@@ -166,14 +170,14 @@ def find_by_shape(position: NamedPosition) -> tuple[FoundCredential, ...]:
     pieces = split_references(value)
     shaped = [part for part in pieces.rest.split() if classify_shape(part)]
     found = [
-        _make_found(position, CredentialClass.LITERAL, "", part) for part in shaped
+        _make_credential(position, CredentialClass.LITERAL, "", part) for part in shaped
     ]
     for reference in pieces.references:
         if (
             classify_name(reference.name) is ValueMeaning.CREDENTIAL
             or reference.default
         ):
-            found += _found_references(
+            found += _credentials_of_reference(
                 position, reference, credential_kind_of_name(reference.name)
             )
     found += find_in_free_text(position)
@@ -217,7 +221,7 @@ def find_in_url(position: NamedPosition) -> tuple[FoundCredential, ...]:
                 ValueMeaning.CREDENTIAL,
                 ValueMeaning.PASSWORD,
             ):
-                found += _found_references(
+                found += _credentials_of_reference(
                     position, reference, credential_kind_of_name(reference.name)
                 )
     found += (
@@ -247,16 +251,16 @@ def find_in_credential_field(
     if not value:
         return ()
     if is_placeholder(value):
-        return (_make_found(position, CredentialClass.KEYCHAIN, kind, ""),)
+        return (_make_credential(position, CredentialClass.KEYCHAIN, kind, ""),)
     pieces = split_references(value)
     found: list[FoundCredential] = []
     for reference in pieces.references:
-        found += _found_references(position, reference, kind)
+        found += _credentials_of_reference(position, reference, kind)
     if not found and literal:
-        found.append(_make_found(position, CredentialClass.LITERAL, kind, value))
+        found.append(_make_credential(position, CredentialClass.LITERAL, kind, value))
     elif found:
         found += [
-            _make_found(position, CredentialClass.LITERAL, kind, part)
+            _make_credential(position, CredentialClass.LITERAL, kind, part)
             for part in pieces.rest.split()
             if classify_shape(part) or (has_dsn_password(part) and "://" in part)
         ]
@@ -287,7 +291,7 @@ def find_variable_reference(name: str, pointer: str) -> tuple[FoundCredential, .
     )
 
 
-def _found_references(
+def _credentials_of_reference(
     position: NamedPosition, reference: ValueReference, kind: str
 ) -> list[FoundCredential]:
     """Return the credential of a reference, and of its literal default."""
@@ -295,7 +299,7 @@ def _found_references(
     by_name = credential_kind_of_name(reference.name)
     kind = by_name if by_name in _SPECIFIC_KINDS else kind
     if reference.name or not reference.default:
-        made = _make_found(position, reference.cls, kind, reference.name)
+        made = _make_credential(position, reference.cls, kind, reference.name)
         if reference.cls is CredentialClass.ENV_REF and reference.name:
             made = replace(made, name=reference.name)
         found.append(made)
@@ -305,11 +309,11 @@ def _found_references(
         and not is_placeholder(default)
         and default.lower() not in _DISABLED_VALUES
     ):
-        found.append(_make_found(position, CredentialClass.LITERAL, kind, default))
+        found.append(_make_credential(position, CredentialClass.LITERAL, kind, default))
     return found
 
 
-def _make_found(
+def _make_credential(
     position: NamedPosition, credential_class: CredentialClass, kind: str, value: str
 ) -> FoundCredential:
     """Build a found credential; a known form of the value decides its kind."""
@@ -332,13 +336,13 @@ def _find_in_file_field(variable: NamedPosition) -> tuple[FoundCredential, ...]:
     value = variable.value.strip()
     if classify_shape(value) or value.startswith("{"):
         # The secret itself where a file name belongs.
-        return (_make_found(variable, CredentialClass.LITERAL, kind, value),)
+        return (_make_credential(variable, CredentialClass.LITERAL, kind, value),)
     if is_placeholder(value):
-        return (_make_found(variable, CredentialClass.KEYCHAIN, kind, ""),)
+        return (_make_credential(variable, CredentialClass.KEYCHAIN, kind, ""),)
     references = split_references(value).references
     if references and references[0].cls is not CredentialClass.FILE_REF:
         return find_in_credential_field(variable, kind, literal=False)
-    return (_make_found(variable, CredentialClass.FILE_REF, kind, value),)
+    return (_make_credential(variable, CredentialClass.FILE_REF, kind, value),)
 
 
 def _find_in_variable_field(field: NamedPosition) -> tuple[FoundCredential, ...]:

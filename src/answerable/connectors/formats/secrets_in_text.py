@@ -171,7 +171,7 @@ def _find_in_text(text: str) -> Iterator[NamedSecret]:
         for found in pattern.finditer(text):
             if found["user"].lower() not in _NON_USERS:
                 start, stop = found.span("password")
-                yield from _make_secret(
+                yield from _yield_secret(
                     "password", text, (start, stop, stop), certain=True
                 )
 
@@ -210,7 +210,7 @@ def _find_value(name: str, text: str, pair: re.Match[str]) -> Iterator[NamedSecr
     if joined and _is_name_value_pair(text, span):
         span = (span[0], span[0], span[2])  # a name of its own: `auth: {token: ...`
     certain = joined or bool(quote) or pair["dash"] is not None
-    yield from _make_secret(name, text, span, certain=certain)
+    yield from _yield_secret(name, text, span, certain=certain)
 
 
 def _find_unquoted_span(
@@ -248,7 +248,7 @@ def _find_closing_quote(text: str, start: int, quote: str) -> int:
     return min(at, len(text))
 
 
-def _make_secret(
+def _yield_secret(
     name: str, text: str, span: tuple[int, int, int], *, certain: bool
 ) -> Iterator[NamedSecret]:
     """Yield a secret, unless it is empty, hidden or a reference."""

@@ -215,13 +215,13 @@ def narrow_for_sub_agent(
     if definition.tools is not None:
         named = [each for each in granted if each.name in (tool.name, *_EVERY)]
         if not named:
-            return _with_rule(tool, f"tools: no {tool.name}", enabled=False)
+            return _add_rule_texts(tool, f"tools: no {tool.name}", enabled=False)
         if not any(each.is_unconditional for each in named):
-            tool = _with_rule(tool, *map(str, named))
+            tool = _add_rule_texts(tool, *map(str, named))
     against = [each for each in refused if each.name in (tool.name, *_EVERY)]
     if against:
         enabled = not any(each.is_unconditional for each in against)
-        tool = _with_rule(tool, *map(str, against), enabled=enabled)
+        tool = _add_rule_texts(tool, *map(str, against), enabled=enabled)
     return tool
 
 
@@ -235,17 +235,17 @@ def rule_for_server(server: str, definition: AgentDefinition) -> tuple[str, bool
     enabled = definition.may_use(server)
     if definition.refused.mentions_server(server):
         texts.append(
-            f"disallowedTools: {_show_server_patterns(definition.denied, server)}"
+            f"disallowedTools: {_format_server_patterns(definition.denied, server)}"
         )
     if definition.tools is not None and server not in definition.named_servers:
         if not definition.granted.mentions_server(server):
             texts.append(f"tools: no {clean_text(redact_word(server))}")
         elif not definition.granted.covers_server(server):
-            texts.append(f"tools: {_show_server_patterns(definition.tools, server)}")
+            texts.append(f"tools: {_format_server_patterns(definition.tools, server)}")
     return _join_rules(texts), enabled
 
 
-def _show_server_patterns(patterns: Sequence[str], server: str) -> str:
+def _format_server_patterns(patterns: Sequence[str], server: str) -> str:
     """Format the first few patterns that name a server or its tools."""
     named = [text for text in patterns if ToolPatterns((text,)).mentions_server(server)]
     shown = ", ".join(clean_text(redact_word(text)) for text in named[:_MAX_SHOWN])
@@ -255,7 +255,7 @@ def _show_server_patterns(patterns: Sequence[str], server: str) -> str:
 _EVERY = ("*", "all", "@builtin")
 
 
-def _with_rule(
+def _add_rule_texts(
     tool: RuledBuiltInTool, *texts: str, enabled: bool = True
 ) -> RuledBuiltInTool:
     """Return a tool with further rule texts, disabled if stated."""

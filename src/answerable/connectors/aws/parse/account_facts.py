@@ -86,7 +86,7 @@ def build_account_facts(
     _add_trusted_roots(builder)
     for policy in builder.policies.values():
         if ":iam::aws:policy/" not in policy.id:
-            _keep_first(builder.resources, find_named_resources(policy))
+            _add_if_absent(builder.resources, find_named_resources(policy))
     facts = SightedFacts(
         persons=tuple(builder.persons.values()),
         agents=tuple(builder.agents.values()),
@@ -101,7 +101,7 @@ def build_account_facts(
     return facts, tuple(builder.problems)
 
 
-def _keep_first(kept: dict[str, FactT], found: Iterable[FactT]) -> None:
+def _add_if_absent(kept: dict[str, FactT], found: Iterable[FactT]) -> None:
     for fact in found:
         kept.setdefault(fact.id, fact)
 
@@ -254,7 +254,7 @@ def _add_owner_evidence(
     people, evidence = find_tag_owners(
         (identity.id, *agent_ids), identity.tags, identity.seen
     )
-    _keep_first(facts.persons, people)
+    _add_if_absent(facts.persons, people)
     facts.evidence += evidence
 
 
@@ -351,9 +351,9 @@ def _add_role(facts: _AccountFactsBuilder, entry: PlacedRecord[RoleDetail]) -> N
         )
         _attach_policies(facts, role.arn, entry.place, (trust.id,), PolicyLayer.TRUST)
         found = list(find_trusted_agents(identity, trust))
-    _keep_first(facts.agents, found)
+    _add_if_absent(facts.agents, found)
     profiles = [profile.arn for profile in role.instance_profile_list]
-    _keep_first(facts.resources, find_instance_profiles(profiles, identity))
+    _add_if_absent(facts.resources, find_instance_profiles(profiles, identity))
     _add_owner_evidence(facts, identity, *(agent.id for agent in found))
 
 

@@ -73,7 +73,7 @@ def find_tag_owners(
     people: list[Person] = []
     evidence: list[OwnerEvidence] = []
     for key, value in tags:
-        for named in _parse_owner_tag(_fold_tag_key(key), value):
+        for named in _parse_owner_tag(_normalise_tag_key(key), value):
             try:
                 person = person_id(named.text)
             except IdError:
@@ -100,7 +100,7 @@ def find_tag_owners(
     return people, evidence
 
 
-def _fold_tag_key(key: str) -> str:
+def _normalise_tag_key(key: str) -> str:
     """Fold `corp:Owned-By` to `ownedby`."""
     last = key.replace("/", ":").rsplit(":", 1)[-1]
     return _NON_WORD.sub("", last.lower())

@@ -106,32 +106,32 @@ def parse_answers(
     found: Sequence[AwsAnswer], *, source: str, place: str, now: int
 ) -> ParsedResources:
     """Parse already decoded answers about resources."""
-    reading = AnswerReader()
-    estate = ResourceInventory(reading)
-    _set_caller_account(estate, found, place)
+    reader = AnswerReader()
+    inventory = ResourceInventory(reader)
+    _set_caller_account(inventory, found, place)
     regions = {
         _read_text(answer, REGION) for answer in found if REGION in answer.fields
     }
     regions -= {""}
-    estate.region = next(iter(regions)) if len(regions) == 1 else ""
+    inventory.region = next(iter(regions)) if len(regions) == 1 else ""
     for answer in found:
         base = f"{place}#{answer.pointer}"
-        read_lists(estate, answer.fields, base)
-        reading.check_complete(answer.fields, base)
-    build = ResourceFactsBuilder(source, now, estate)
+        read_lists(inventory, answer.fields, base)
+        reader.check_complete(answer.fields, base)
+    builder = ResourceFactsBuilder(source, now, inventory)
     for answer in found:
-        read_answers(build, answer.fields, f"{place}#{answer.pointer}")
-    agents = BedrockAgentReader(estate, source, now)
+        read_answers(builder, answer.fields, f"{place}#{answer.pointer}")
+    agents = BedrockAgentReader(inventory, source, now)
     for answer in found:
         agents.read(answer.fields, f"{place}#{answer.pointer}")
-    made = replace(build_facts(build), agents=tuple(agents.list_agents()))
-    _check_bucket_owners(estate, place)
-    answered = [h for p, h in build.holders.items() if p == f"{h}#policy"]
+    made = replace(build_facts(builder), agents=tuple(agents.list_agents()))
+    _check_bucket_owners(inventory, place)
+    answered = [h for p, h in builder.holders.items() if p == f"{h}#policy"]
     return ParsedResources(
         made,
-        reading.list_problems(),
-        _list_collected_kinds(estate, found),
-        compute_coverage(estate, found, answered, regions),
+        reader.list_problems(),
+        _list_collected_kinds(inventory, found),
+        compute_coverage(inventory, found, answered, regions),
     )
 
 

@@ -89,31 +89,25 @@ class BedrockAgentReader:
 
     def read(self, fields: AnswerFields, base: str) -> None:
         """Read every agent, runtime and gateway of one answer."""
-        reading = self.estate.reading
-        for asked in reading.iter_answers(fields, AGENTS, base):
-            answer = reading.decode(asked.raw or NOTHING, _AgentAnswer, asked.place)
+        reader = self.estate.reading
+        for entry in reader.iter_answers(fields, AGENTS, base):
+            answer = reader.decode(entry.raw or NOTHING, _AgentAnswer, entry.place)
             if answer is not None:
-                self._add_bedrock_agent(answer.agent, asked)
-        for asked in reading.iter_answers(fields, COLLABORATORS, base):
-            listed = reading.decode(
-                asked.raw or NOTHING, _CollaboratorList, asked.place
-            )
+                self._add_bedrock_agent(answer.agent, entry)
+        for entry in reader.iter_answers(fields, COLLABORATORS, base):
+            listed = reader.decode(entry.raw or NOTHING, _CollaboratorList, entry.place)
             if listed is not None:
-                self._add_collaborators(listed, asked)
-        for asked in reading.iter_answers(fields, RUNTIMES, base):
-            runtime = reading.decode(
-                asked.raw or NOTHING, AgentCoreRuntime, asked.place
-            )
+                self._add_collaborators(listed, entry)
+        for entry in reader.iter_answers(fields, RUNTIMES, base):
+            runtime = reader.decode(entry.raw or NOTHING, AgentCoreRuntime, entry.place)
             if runtime is not None:
                 named = (runtime.agent_runtime_arn, runtime.role_arn)
                 name = runtime.agent_runtime_name
-                self._add_agent("agentcore", named, name, (), asked)
-        for asked in reading.iter_answers(fields, GATEWAYS, base):
-            gateway = reading.decode(
-                asked.raw or NOTHING, AgentCoreGateway, asked.place
-            )
+                self._add_agent("agentcore", named, name, (), entry)
+        for entry in reader.iter_answers(fields, GATEWAYS, base):
+            gateway = reader.decode(entry.raw or NOTHING, AgentCoreGateway, entry.place)
             if gateway is not None:
-                self._add_running_resource(gateway.gateway_arn, gateway.role_arn, asked)
+                self._add_running_resource(gateway.gateway_arn, gateway.role_arn, entry)
 
     def list_agents(self) -> Iterator[Agent]:
         """Yield the agents, each collaborator with its supervisor as parent."""

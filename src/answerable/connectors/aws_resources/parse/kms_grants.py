@@ -59,7 +59,7 @@ def parse_grant(
     if grantee is None:
         yield UnreadStatement(sid, "the grant names no grantee")
         return
-    made = [_clean_operation(name) for name in grant.operations]
+    made = [_strip_wildcards(name) for name in grant.operations]
     bound, free = _constraint_conditions(grant.constraints)
     inside = tuple(f"kms:{name}" for name in made if name in _CONSTRAINABLE_OPERATIONS)
     outside = tuple(
@@ -102,7 +102,7 @@ def _allow_statement(
     )
 
 
-def _clean_operation(operation: str) -> str:
+def _strip_wildcards(operation: str) -> str:
     """Return an operation's name without wildcards."""
     # Not a pattern: a grant names operations, and a star in one would be a lie.
     return clean_text(operation).replace("*", "").replace("?", "")

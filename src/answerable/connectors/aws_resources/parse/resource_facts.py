@@ -90,15 +90,15 @@ def read_answers(
     builder: ResourceFactsBuilder, fields: AnswerFields, base: str
 ) -> None:
     """Read every answer stored under a queried id."""
-    reading, estate = builder.answer_reader, builder.estate
-    for asked in reading.iter_answers(fields, ACCESS_POINT, base):
-        answer = _decode_access_point(builder, asked, api_records.AccessPointRecord)
-        if answer is not None and read_access_point(estate, answer, asked.place):
-            estate.seen.add(ACCESS_POINT.field)
+    reader, inventory = builder.answer_reader, builder.estate
+    for entry in reader.iter_answers(fields, ACCESS_POINT, base):
+        answer = _decode_access_point(builder, entry, api_records.AccessPointRecord)
+        if answer is not None and read_access_point(inventory, answer, entry.place):
+            inventory.seen.add(ACCESS_POINT.field)
             if answer.public_access_block_configuration is None:
-                estate.blocks[answer.access_point_arn] = (
+                inventory.blocks[answer.access_point_arn] = (
                     api_records.BlockConfiguration(),
-                    asked.place,
+                    entry.place,
                 )
     for question, take in (
         *((question, _add_policy) for question in POLICIES),
@@ -109,21 +109,21 @@ def read_answers(
         (TASKS, _add_task_definition),
         (DESCRIBED, _add_execution_role),
     ):
-        for asked in reading.iter_answers(fields, question, base):
-            take(builder, question, asked)
-    for asked in reading.iter_answers(fields, CLUSTER_TASKS, base):
-        read_tasks(estate, asked)
-    for asked in reading.iter_answers(fields, TEMPLATE_VERSIONS, base):
-        read_versions(estate, asked)
+        for entry in reader.iter_answers(fields, question, base):
+            take(builder, question, entry)
+    for entry in reader.iter_answers(fields, CLUSTER_TASKS, base):
+        read_tasks(inventory, entry)
+    for entry in reader.iter_answers(fields, TEMPLATE_VERSIONS, base):
+        read_versions(inventory, entry)
 
 
 def build_facts(builder: ResourceFactsBuilder) -> SightedFacts:
     """Return the facts built so far."""
-    estate = builder.estate
-    for arn, (block, place) in estate.blocks.items():
+    inventory = builder.estate
+    for arn, (block, place) in inventory.blocks.items():
         _add_public_access_block(builder, arn, block, place)
     _assign_launch_roles(builder)
-    assign_task_roles(estate)
+    assign_task_roles(inventory)
     attachments = [
         PolicyAttachment(
             policy.id, builder.holders[policy.id], PolicyLayer.RESOURCE, "", policy.seen
@@ -135,7 +135,7 @@ def build_facts(builder: ResourceFactsBuilder) -> SightedFacts:
         policies=tuple(builder.policies.values()),
         attachments=tuple(attachments),
         resources=tuple(
-            _build_resource(builder, item) for item in estate.items.values()
+            _build_resource(builder, item) for item in inventory.items.values()
         ),
         public_access=tuple(builder.blocks.values()),
     )
@@ -171,14 +171,14 @@ def _find_resource(
     builder: ResourceFactsBuilder, answer_field: AnswerField, entry: FieldAnswer
 ) -> ListedResource | None:
     """Find the queried resource."""
-    estate = builder.estate
-    arn = estate.names.resolve(entry.asked, answer_field.kind)
+    inventory = builder.estate
+    arn = inventory.names.resolve(entry.asked, answer_field.kind)
     if arn is None:
         kind = answer_field.kind or "resource"
         what = f"which {kind} this is cannot be told (expected its ARN)"
         builder.answer_reader.add_problem(entry.place, what)
         return None
-    return estate.get_or_add(arn, entry.place)
+    return inventory.get_or_add(arn, entry.place)
 
 
 def _decode_access_point(
@@ -374,17 +374,17 @@ def _add_execution_role(
 
 def _assign_launch_roles(builder: ResourceFactsBuilder) -> None:
     """Assign the profile's role to instances and launch templates."""
-    estate = builder.estate
+    inventory = builder.estate
     missing = 0
-    for arn, profile in estate.launched.items():
-        if profile in estate.profiles:
-            estate.items[arn].runs_as = estate.profiles[profile]
+    for arn, profile in inventory.launched.items():
+        if profile in inventory.profiles:
+            inventory.items[arn].runs_as = inventory.profiles[profile]
         elif ":instance/" in arn:
             missing += 1
     if missing:
         what = "iam list-instance-profiles is missing: the roles of {} are not known"
         builder.answer_reader.add_problem(
-            _first_launched_place(estate), what.format(f"{missing} instances")
+            _first_launched_place(inventory), what.format(f"{missing} instances")
         )
 
 

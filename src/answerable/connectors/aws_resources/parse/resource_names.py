@@ -61,14 +61,14 @@ class ResourceNames:
             return None
         return Arn(self.partition, "s3", "", "", name)
 
-    def resolve(self, entry: str, kind: str) -> Arn | None:
+    def resolve(self, queried_id: str, kind: str) -> Arn | None:
         """Resolve an id to a resource; None for no or several matches."""
         if kind == "s3:bucket":
-            return self.bucket_arn(entry)
-        if entry.startswith("arn:"):
-            return parse_resource_arn(entry, kind)
-        if kind == "sqs:queue" and (url := _QUEUE.fullmatch(entry)):
+            return self.bucket_arn(queried_id)
+        if queried_id.startswith("arn:"):
+            return parse_resource_arn(queried_id, kind)
+        if kind == "sqs:queue" and (url := _QUEUE.fullmatch(queried_id)):
             region = url["new"] or url["old"]
             return Arn(self.partition, "sqs", region, url["account"], url["name"])
-        known = self._known.get((kind, entry), set())
+        known = self._known.get((kind, queried_id), set())
         return Arn.parse(next(iter(known))) if len(known) == 1 else None

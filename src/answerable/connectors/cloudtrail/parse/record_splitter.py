@@ -93,8 +93,8 @@ class RecordSplitter:
             _SplitterMode.LINES: self._step_lines,
             _SplitterMode.VALUE: self._step_value,
             _SplitterMode.LIST: self._step_list,
-            _SplitterMode.DROP: self._step_drop,
-            _SplitterMode.REST: self._step_drop,
+            _SplitterMode.DROP: self._skip_rest_of_value,
+            _SplitterMode.REST: self._skip_rest_of_value,
         }
 
     @property
@@ -229,7 +229,7 @@ class RecordSplitter:
             if first in CLOSE:
                 self._refuse_and_stop(pieces, "brackets do not match")
                 return True
-            if self._take_many_records(pieces):
+            if self._emit_record_block(pieces):
                 return True
             if first not in OPEN and first != QUOTE:
                 return self._step_scalar(pieces, final)
@@ -245,8 +245,8 @@ class RecordSplitter:
         self._at = end
         return not self.is_stopped
 
-    def _step_drop(self, pieces: list[RecordPiece], final: bool) -> bool:
-        """Skip the rest of a value that is too large."""
+    def _skip_rest_of_value(self, pieces: list[RecordPiece], final: bool) -> bool:
+        """Skip the rest of a value too large, or of a finished wrapper."""
         scan = self._scan or JsonScanner(self._at)
         self._scan = scan
         end = scan.find_end(self._buffer)
@@ -257,7 +257,7 @@ class RecordSplitter:
         self._mode = self._back
         return True
 
-    def _take_many_records(self, pieces: list[RecordPiece]) -> bool:
+    def _emit_record_block(self, pieces: list[RecordPiece]) -> bool:
         """Take all records before the last certain record start in the buffer."""
         buffer, end = self._buffer, self._base + len(self._buffer)
         if self._tried == end:

@@ -89,7 +89,7 @@ def parse_yaml_nodes(text: str) -> YamlNode:
         if isinstance(event, yaml.DocumentStartEvent) and root is not None:
             raise _refused_error(mark, "one document was expected")
         if isinstance(event, yaml.NodeEvent):
-            _refuse_sharing(event, mark)
+            _refuse_anchors_and_tags(event, mark)
         done: YamlNode | None = None
         if isinstance(event, yaml.CollectionStartEvent):
             if len(stack) == MAX_DEPTH:
@@ -122,7 +122,7 @@ def _parse_events(text: str) -> Iterator[yaml.Event]:
         ) from None
 
 
-def _refuse_sharing(event: yaml.NodeEvent, position: TextPosition) -> None:
+def _refuse_anchors_and_tags(event: yaml.NodeEvent, position: TextPosition) -> None:
     """Raise for anchors, aliases and tags."""
     if event.anchor is not None:
         raise _refused_error(position, "anchors and aliases are not taken")

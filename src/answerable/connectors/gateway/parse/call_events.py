@@ -78,7 +78,7 @@ def build_call_event(
         person=caller.person,
         resource=_resource_of_target(act.target, act.server, act.name),
         resource_prefix=_tool_prefix(act.server) if act.server else "",
-        resources=_watched_resources(act),
+        resources=_monitored_resources(act),
         decision_id=decided.id,
         run=caller.run,
         entities=_argument_entities(act),
@@ -164,22 +164,22 @@ def _tool_prefix(server: str) -> str:
     return f"tool:mcp/{server}/"
 
 
-def _tool_of_call(summary: CallSummary) -> str:
+def _tool_of_call(call: CallSummary) -> str:
     """Return the tool id; a call without a tool gets the server's id.
 
     A decision point may be queried about an unknown server. A client's built-in tool
     has its id from the inventory.
     """
-    if not summary.server:
+    if not call.server:
         return ""
-    client = summary.era.removeprefix(_HOOK_METHODS)
-    if client != summary.era and summary.target is TargetKind.TOOL:
-        server, _, tool = summary.name.removeprefix(_MCP_TOOL_PREFIX).partition("__")
-        if summary.name.startswith(_MCP_TOOL_PREFIX) and tool:
+    client = call.era.removeprefix(_HOOK_METHODS)
+    if client != call.era and call.target is TargetKind.TOOL:
+        server, _, tool = call.name.removeprefix(_MCP_TOOL_PREFIX).partition("__")
+        if call.name.startswith(_MCP_TOOL_PREFIX) and tool:
             return _tool_prefix(server) + tool
-        return f"tool:{client}/{summary.name}"
-    return _tool_prefix(summary.server) + (
-        summary.name if summary.target is TargetKind.TOOL else "*"
+        return f"tool:{client}/{call.name}"
+    return _tool_prefix(call.server) + (
+        call.name if call.target is TargetKind.TOOL else "*"
     )
 
 
@@ -192,19 +192,19 @@ def _resource_of_target(target: str, server: str, name: str) -> str:
     return f"server:mcp/{server}" if server else ""
 
 
-def _watched_resources(summary: CallSummary) -> tuple[str, ...]:
+def _monitored_resources(call: CallSummary) -> tuple[str, ...]:
     """List the monitored resources of a call."""
-    parts = (each.partition(":") for each in summary.watched)
+    parts = (each.partition(":") for each in call.watched)
     return tuple(
-        _resource_of_target(target, summary.server, name) for target, _, name in parts
+        _resource_of_target(target, call.server, name) for target, _, name in parts
     )
 
 
-def _argument_entities(summary: CallSummary) -> tuple[str, ...]:
+def _argument_entities(call: CallSummary) -> tuple[str, ...]:
     """List distinct entities of the arguments: type and text."""
-    if summary.acted is None:
+    if call.acted is None:
         return ()
-    values = summary.acted.seen.values
+    values = call.acted.seen.values
     return tuple(dict.fromkeys(f"{each.kind}:{each.text}" for each in values))
 
 
@@ -277,7 +277,7 @@ def _call_facts(
         str(end.code or ""),
         decision.durability.value,
         decision.effect.value,
-        _ending_of_call(decision_record, call_end),
+        _call_end_text(decision_record, call_end),
         str(call_end.sequence) if call_end is not None else "",
         " ".join(end.inputs),
         act.jti,
@@ -305,9 +305,9 @@ def _call_facts(
     return tuple([pair for pair in zip(_FACTS, told, strict=True) if pair[1]])
 
 
-def _encode_behaviour(summary: CallSummary) -> str:
+def _encode_behaviour(call: CallSummary) -> str:
     """Encode the recorded behaviour of a call as JSON."""
-    return "" if summary.acted is None else msgspec.json.encode(summary.acted).decode()
+    return "" if call.acted is None else msgspec.json.encode(call.acted).decode()
 
 
 def _result_summary(result: CallResult) -> str:
@@ -317,7 +317,7 @@ def _result_summary(result: CallResult) -> str:
     return f"{result.text} {result.records} {'untrusted' if result.untrusted else 'trusted'}"
 
 
-def _ending_of_call(
+def _call_end_text(
     decision_record: DecisionRecord, call_end: CallEndRecord | None
 ) -> str:
     """Return how the call ended, for its facts."""

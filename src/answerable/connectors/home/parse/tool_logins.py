@@ -34,14 +34,14 @@ def parse_gh_hosts(data: bytes, source: AmbientFileSource, facts: AmbientFacts) 
     root = parse_document(data, DocumentFormat.YAML, source.place).root
     for host, entry in root.members():
         user = entry.text_at("user")
-        _sight_gh_login(host, user, entry, source, facts)
+        _add_gh_login(host, user, entry, source, facts)
         others = entry.get("users")
         for name, other in others.members() if others is not None else ():
             if name != user:
-                _sight_gh_login(host, name, other, source, facts, active=False)
+                _add_gh_login(host, name, other, source, facts, active=False)
 
 
-def _sight_gh_login(
+def _add_gh_login(
     host: str,
     user: str,
     entry: DocumentNode,

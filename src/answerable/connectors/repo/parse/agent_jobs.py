@@ -112,7 +112,7 @@ def sight_job(
         arn = found.value.partition(":")[2]
         if found.kind == "github-oidc" and arn:
             sightings.links.append(
-                _federation_link(credential.id, arn, credential.place, context)
+                _build_federation_link(credential.id, arn, credential.place, context)
             )
     for server in job.servers:
         sighted = [(f, sight_credential(f, place, context)) for f in server.found]
@@ -162,7 +162,7 @@ def _list_built_in_tools(job: AgentJob, client: str) -> list[RuledBuiltInTool]:
     return list(found.values())
 
 
-def _federation_link(
+def _build_federation_link(
     credential: CredentialId, arn: str, place: str, context: SightingContext
 ) -> CredentialLink:
     """Build the link from a workflow's OIDC token to the role it assumes."""

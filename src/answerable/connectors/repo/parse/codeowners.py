@@ -91,7 +91,7 @@ def _compile_pattern(pattern: str) -> _Re2Pattern:
         if part == "**":
             out.append(".*" if last else "(?:.*/)?")
         else:
-            out.append(_part_expression(part) + ("" if last else "/"))
+            out.append(_path_part_regex(part) + ("" if last else "/"))
     head = "" if anchored else "(?:.*/)?"
     # `docs/*` fits the files in docs but not those below (GitHub's own example);
     # a plain name fits a file of that name and everything below such a folder.
@@ -101,7 +101,7 @@ def _compile_pattern(pattern: str) -> _Re2Pattern:
     return compiled
 
 
-def _part_expression(part: str) -> str:
+def _path_part_regex(part: str) -> str:
     """Return the regular expression of one path part."""
     return "".join(
         "[^/]*" if char == "*" else "[^/]" if char == "?" else re2.escape(char)
