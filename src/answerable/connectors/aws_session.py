@@ -121,11 +121,13 @@ def _copy_config(config: Config) -> Config:
 
 
 def _get_or_create(
-    context: SyncContext, name: str, make: Callable[[SyncContext], "boto3.Session"]
+    context: SyncContext,
+    name: str,
+    create_session: Callable[[SyncContext], "boto3.Session"],
 ) -> "boto3.Session":
     """Return a cached session of the scan, created on first use."""
     if name not in context.sessions:
-        context.sessions[name] = make(context)
+        context.sessions[name] = create_session(context)
     return context.sessions[name]
 
 
@@ -135,14 +137,14 @@ def _default_session(context: SyncContext) -> "boto3.Session":
 
 
 def _assume_role_session(
-    base: "boto3.Session", context: SyncContext
+    parent_place: "boto3.Session", context: SyncContext
 ) -> "boto3.Session":
     """Create the session of a role; no call is made until first use."""
 
     def create(service: str, **keys: object) -> "boto3.client":
-        client = base._session.create_client(
+        client = parent_place._session.create_client(
             service,
-            region_name=resolve_region(base, context) or DEFAULT_REGION,
+            region_name=resolve_region(parent_place, context) or DEFAULT_REGION,
             endpoint_url=context.endpoint_url or None,
             config=_copy_config(CONFIG),
             **keys,
@@ -150,7 +152,7 @@ def _assume_role_session(
         _install_throttle_retry(client, context)
         return client
 
-    caller = base.get_credentials()
+    caller = parent_place.get_credentials()
     if caller is None:
         raise NoCredentialsError
     fetcher = AssumeRoleCredentialFetcher(
@@ -161,7 +163,7 @@ def _assume_role_session(
     )
     core = botocore.session.Session(profile=context.profile or None)
     # Descriptions of services are large: all sessions of one scan share them.
-    loader = base._session.get_component("data_loader")
+    loader = parent_place._session.get_component("data_loader")
     core.register_component("data_loader", loader)
     core._credentials = DeferredRefreshableCredentials(
         fetcher.fetch_credentials, "assume-role"

@@ -22,14 +22,16 @@ _ACCESS_POINT = (
 )
 
 
-def _trim_records(page: ResourceReply, name: str, *keep: str) -> list[ResourceReply]:
+def _trim_records(
+    page: ResourceReply, name: str, *field_names: str
+) -> list[ResourceReply]:
     """Return the entries of a page with only the fields that are read."""
     found = cast(list[ResourceReply], page.get(name) or [])
-    return [_keep_fields(each, keep) for each in found]
+    return [_keep_fields(each, field_names) for each in found]
 
 
-def _keep_fields(record: ResourceReply, keep: Sequence[str]) -> ResourceReply:
-    return {name: record[name] for name in keep if name in record}
+def _keep_fields(record: ResourceReply, field_names: Sequence[str]) -> ResourceReply:
+    return {name: record[name] for name in field_names if name in record}
 
 
 def _field_values(records: Sequence[ResourceReply], field: str) -> list[str]:

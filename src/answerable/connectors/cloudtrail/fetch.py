@@ -56,33 +56,33 @@ def read(location: str, context: EventContext) -> Iterator[EventBatch]:
 
 
 def read_in_process(
-    found: FoundLogFiles,
+    log_files: FoundLogFiles,
     context: EventContext,
     event_factory: EventFactory = make_event,
 ) -> Iterator[EventBatch]:
     """Yield the records of the found files, parsed in this process.
 
     Args:
-        found: Files.
+        log_files: Files.
         context: Context with limits.
         event_factory: Factory of events from their fields.
     """
     done = 0
-    if found.problems or found.skipped:
+    if log_files.problems or log_files.skipped:
         yield EventBatch(
             place="",
             events=(),
             quarantined=(),
             done_bytes=0,
-            total_bytes=found.total,
-            problems=found.problems,
-            skipped=found.skipped,
+            total_bytes=log_files.total,
+            problems=log_files.problems,
+            skipped=log_files.skipped,
         )
-    for place in found.files:
+    for place in log_files.files:
         reader = _LogFileReader(place, context, event_factory)
         for batch in reader.batches():
             yield replace(
-                batch, done_bytes=done + batch.done_bytes, total_bytes=found.total
+                batch, done_bytes=done + batch.done_bytes, total_bytes=log_files.total
             )
         done += reader.source.packed
 

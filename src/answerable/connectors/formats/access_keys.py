@@ -112,26 +112,30 @@ def parse_access_keys(
     return facts, tuple(reading.problems)
 
 
-def _read_answer(reader: _AccessKeyReader, fields: AnswerFields, base: str) -> bool:
+def _read_answer(
+    reader: _AccessKeyReader, fields: AnswerFields, parent_place: str
+) -> bool:
     """Read one answer of any form; False if it is none."""
     if "AccessKeyMetadata" in fields:
-        _read_metadata_list(reader, fields, base)
+        _read_metadata_list(reader, fields, parent_place)
         return True
     if "AccessKeyId" in fields:
-        _read_metadata(reader, msgspec.Raw(msgspec.json.encode(fields)), base)
+        _read_metadata(reader, msgspec.Raw(msgspec.json.encode(fields)), parent_place)
         return True
     if "Account" in fields and "Arn" in fields:
         reader.account = _read_account_number(fields["Account"])
         return True
-    taken = [_read_keyed_entry(reader, key, raw, base) for key, raw in fields.items()]
+    taken = [
+        _read_keyed_entry(reader, key, raw, parent_place) for key, raw in fields.items()
+    ]
     return bool(taken) and all(taken)
 
 
 def _read_keyed_entry(
-    reader: _AccessKeyReader, key: str, raw: msgspec.Raw, base: str
+    reader: _AccessKeyReader, key: str, raw: msgspec.Raw, parent_place: str
 ) -> bool:
     """Read a last-use answer or a key list stored under a key; False if neither."""
-    place = f"{base}/{key}"
+    place = f"{parent_place}/{key}"
     try:
         if is_access_key_id(key):
             used = msgspec.json.decode(raw, type=_LastUsedAnswer).access_key_last_used
@@ -147,12 +151,12 @@ def _read_keyed_entry(
 
 
 def _read_metadata_list(
-    reader: _AccessKeyReader, fields: AnswerFields, base: str
+    reader: _AccessKeyReader, fields: AnswerFields, parent_place: str
 ) -> None:
     """Read the list `AccessKeyMetadata` of an answer."""
-    place = f"{base}/AccessKeyMetadata"
+    place = f"{parent_place}/AccessKeyMetadata"
     if bytes(fields.get("IsTruncated", b"false")) == b"true":
-        reader.add_problem(base, "the answer is truncated: more entries follow")
+        reader.add_problem(parent_place, "the answer is truncated: more entries follow")
     try:
         raws = msgspec.json.decode(fields["AccessKeyMetadata"], type=list[msgspec.Raw])
     except DECODE_ERRORS as error:

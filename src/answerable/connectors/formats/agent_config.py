@@ -90,7 +90,7 @@ class ClientSightings:
 
 def sight_client(
     kind: str,
-    parts: Sequence[str],
+    id_parts: Sequence[str],
     files: Sequence[ConfigDocument],
     context: SightingContext,
     read_env_file: EnvFileReader,
@@ -100,13 +100,13 @@ def sight_client(
 
     Args:
         kind: Agent kind.
-        parts: The rest of the agent's id.
+        id_parts: The rest of the agent's id.
         files: Its files, the main one first.
         context: Context shared by all sightings.
         read_env_file: Reads an environment file that an entry names.
         read_named_file: Reads a credential file that an entry names.
     """
-    named = tuple(map(redact_name, parts))
+    named = tuple(map(redact_name, id_parts))
     credentials = StatedCredentialReader(context, read_env_file, read_named_file)
     reader = _ClientReader(kind, named, context, credentials)
     for file in files:

@@ -47,9 +47,9 @@ class ToolPatterns:
             map(self._has_prefix, (f"mcp__{server}__", f"@{server}/"))
         )
 
-    def _has_prefix(self, head: str) -> bool:
-        at = bisect_left(self._sorted, head)
-        return at < len(self._sorted) and self._sorted[at].startswith(head)
+    def _has_prefix(self, prefix: str) -> bool:
+        at = bisect_left(self._sorted, prefix)
+        return at < len(self._sorted) and self._sorted[at].startswith(prefix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +93,12 @@ class AgentDefinition:
         return self.granted.mentions_server(server)
 
 
-def parse_agent_definition(root: DocumentNode, stem: str) -> AgentDefinition:
+def parse_agent_definition(root: DocumentNode, file_stem: str) -> AgentDefinition:
     """Parse a definition.
 
     Args:
         root: The front matter, or the JSON object.
-        stem: File name without its ending.
+        file_stem: File name without its ending.
     """
     tools = _read_tool_list(root, "tools")
     denied = _read_tool_list(root, "disallowedTools", "disallowed_tools") or ()
@@ -117,7 +117,7 @@ def parse_agent_definition(root: DocumentNode, stem: str) -> AgentDefinition:
         for part in found[1].split(",")
     ]
     return AgentDefinition(
-        name=root.text_at("name") or stem,
+        name=root.text_at("name") or file_stem,
         tools=tools,
         denied=denied,
         mode=mode,

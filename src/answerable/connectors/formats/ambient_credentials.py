@@ -43,7 +43,7 @@ class AmbientFileSource:
         value: str = "",
         lifetime: CredentialLifetime = CredentialLifetime.STATIC,
         account: str = "",
-        given_id: CredentialId | None = None,
+        credential_id: CredentialId | None = None,
     ) -> Credential:
         """Build an ambient credential.
 
@@ -54,9 +54,9 @@ class AmbientFileSource:
             value: The secret if readable; only its fingerprint and hint are kept.
             lifetime: Lifetime class.
             account: Its account, if stated in the file.
-            given_id: Its id, unless derived from the value's fingerprint.
+            credential_id: Its id, unless derived from the value's fingerprint.
         """
-        identifier = given_id or self._credential_id(kind, name, value)
+        identifier = credential_id or self._credential_id(kind, name, value)
         if is_access_key_id(value):
             account = decode_access_key_account(value) or account
         place = join_place(self.place, pointer)

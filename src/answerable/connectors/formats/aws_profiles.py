@@ -154,7 +154,7 @@ def _build_derived_profile(
         pointer=f"/{name}",
         lifetime=lifetime,
         account=identity.account if identity else _account_of_profile(profile.settings),
-        given_id=make_profile_id(source.frame, name),
+        credential_id=make_profile_id(source.frame, name),
     )
     facts.credentials.append(replace(credential, explicit_only=not active))
     if identity is not None:

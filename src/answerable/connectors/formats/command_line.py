@@ -118,7 +118,7 @@ class _CommandLineReader:
             self.flag = find_trailing_secret_name(text)
 
     def _read_flag(
-        self, word: NamedPosition, name: str, equals: str, value: str
+        self, word: NamedPosition, name: str, separator: str, value: str
     ) -> None:
         """Read a flag, with its value if that is in the same word."""
         self.flag = ""
@@ -128,7 +128,7 @@ class _CommandLineReader:
             self._read_flag_value(
                 joined, NamedPosition(joined, word.pointer, secret), joined
             )
-        elif equals:
+        elif separator:
             inner = NamedPosition(name, word.pointer, value)
             self._read_flag_value(name, inner, name + "=")
         elif name.startswith("-e") and len(name) > 2 and name[2].isupper():
@@ -189,12 +189,12 @@ class _CommandLineReader:
             return "password"
         return meaning
 
-    def _add_found(self, found: Sequence[FoundCredential], text: str) -> None:
+    def _add_found(self, credentials: Sequence[FoundCredential], text: str) -> None:
         """Add found credentials, except placeholders of masked values."""
         masked = HIDDEN in text
         self.argv.found += (
             item
-            for item in found
+            for item in credentials
             if not (masked and item.cls is CredentialClass.KEYCHAIN and not item.value)
         )
 
@@ -299,9 +299,9 @@ def _read_header(word: NamedPosition) -> tuple[FoundCredential, ...]:
     return find_in_header(NamedPosition(name, word.pointer, value))
 
 
-def _redact_argument(text: str, found: tuple[FoundCredential, ...]) -> str:
+def _redact_argument(text: str, credentials: tuple[FoundCredential, ...]) -> str:
     """Redact a word; of a word with a literal, show only the name before it."""
-    if not any(item.cls is _LITERAL for item in found):
+    if not any(item.cls is _LITERAL for item in credentials):
         return redact_word(text) if text else text
     if is_url(text):
         return redact_url(text)

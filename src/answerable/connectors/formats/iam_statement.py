@@ -118,22 +118,24 @@ def read_elements(
 
 
 def parse_statement(
-    item: object, position: int, layer: PolicyLayer, literal: bool
+    raw_statement: object, position: int, layer: PolicyLayer, literal: bool
 ) -> Statement | UnreadStatement:
     """Parse one statement.
 
     Args:
-        item: Decoded statement.
+        raw_statement: Decoded statement.
         position: Zero-based index; the sid of a statement without one.
         layer: Layer of the policy.
         literal: True if the policy's version has no variables.
     """
     sid = str(position)
     try:
-        if not isinstance(item, dict):
-            refuse_statement(f"a statement is an object (got {json_kind(item)})")
-        sid = _read_sid(item, sid)
-        elements = read_elements(item, _STATEMENT_ELEMENTS)
+        if not isinstance(raw_statement, dict):
+            refuse_statement(
+                f"a statement is an object (got {json_kind(raw_statement)})"
+            )
+        sid = _read_sid(raw_statement, sid)
+        elements = read_elements(raw_statement, _STATEMENT_ELEMENTS)
         if type(elements.get("Sid", "")) is not str:
             refuse_statement("Sid is not text")
         effect = elements.get("Effect")
@@ -162,10 +164,10 @@ def parse_statement(
         return UnreadStatement(sid, str(why))
 
 
-def _read_sid(item: Mapping[object, object], position: str) -> str:
+def _read_sid(raw_statement: Mapping[object, object], position: str) -> str:
     """Return the `Sid`, else the position of the statement."""
     for key in ("Sid", "sid", "SID"):
-        sid = item.get(key)
+        sid = raw_statement.get(key)
         if type(sid) is str and sid and sid.isprintable() and len(sid) <= 256:
             return sid
     return position

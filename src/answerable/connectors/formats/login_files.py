@@ -151,17 +151,17 @@ def _read_aws_files(
 
 
 def _context_with_logins(
-    context: SightingContext, found: LoginFileSightings
+    context: SightingContext, logins: LoginFileSightings
 ) -> SightingContext:
     """Build a context in which login names refer to these files."""
-    ambient = found.ambient
+    ambient = logins.ambient
     proves = {link.credential: link.identity for link in ambient.links}
-    if "aws" in found.platforms:
+    if "aws" in logins.platforms:
         context = replace(
             context,
             profiles=frozenset(ambient.profiles),
             profile_keys=ambient.profile_keys,
         )
-    if "kubernetes" in found.platforms:
+    if "kubernetes" in logins.platforms:
         context = replace(context, contexts=ambient.contexts)
     return replace(context, proves={**context.proves, **proves})

@@ -88,25 +88,27 @@ def make_reference_id(
 
 
 def sight_credential(
-    found: FoundCredential,
+    credential: FoundCredential,
     file: str,
     context: SightingContext,
     written_by: WrittenBy | None = None,
 ) -> Credential:
     """Build the sighting of a found credential; its value is not kept."""
-    place = join_place(file, found.pointer)
-    literal = found.cls is CredentialClass.LITERAL
-    expires_at = read_jwt_expiry(found.value) if literal else 0
+    place = join_place(file, credential.pointer)
+    literal = credential.cls is CredentialClass.LITERAL
+    expires_at = read_jwt_expiry(credential.value) if literal else 0
     return Credential(
-        id=_credential_id(found, place, context),
-        kind=found.kind,
-        cls=found.cls,
-        lifetime=_classify_lifetime(found, expires_at),
-        name=_printable_name(found),
+        id=_credential_id(credential, place, context),
+        kind=credential.kind,
+        cls=credential.cls,
+        lifetime=_classify_lifetime(credential, expires_at),
+        name=_printable_name(credential),
         place=place,
         scope=context.scope,
-        hint=make_hint(found.value) if literal and found.kind != "dsn" else "",
-        account=_account_of_key(found),
+        hint=make_hint(credential.value)
+        if literal and credential.kind != "dsn"
+        else "",
+        account=_account_of_key(credential),
         status="",
         created_at=0,
         expires_at=expires_at,
@@ -157,31 +159,36 @@ def _decode_jwt_claims(value: str) -> Mapping[str, object]:
 
 
 def _credential_id(
-    found: FoundCredential, place: str, context: SightingContext
+    credential: FoundCredential, place: str, context: SightingContext
 ) -> CredentialId:
     """Return an id from the key id, the fingerprint, or the reference."""
-    if found.kind == "aws-profile" and found.cls is not CredentialClass.ENV_REF:
-        return make_profile_id(context, found.value)
-    if found.cls is not CredentialClass.LITERAL:
+    if (
+        credential.kind == "aws-profile"
+        and credential.cls is not CredentialClass.ENV_REF
+    ):
+        return make_profile_id(context, credential.value)
+    if credential.cls is not CredentialClass.LITERAL:
         # A reference without a name is told apart by its place.
-        return make_reference_id(context, found.cls, found.value or place)
-    if is_access_key_id(found.value):
-        return aws_credential_id(found.value)
-    return fingerprint_credential_id(context.fingerprint(found.value))
+        return make_reference_id(context, credential.cls, credential.value or place)
+    if is_access_key_id(credential.value):
+        return aws_credential_id(credential.value)
+    return fingerprint_credential_id(context.fingerprint(credential.value))
 
 
-def _account_of_key(found: FoundCredential) -> str:
+def _account_of_key(credential: FoundCredential) -> str:
     """Return the account in an AWS access-key id, empty for others."""
-    if found.cls is CredentialClass.LITERAL and is_access_key_id(found.value):
-        return decode_access_key_account(found.value) or ""
+    if credential.cls is CredentialClass.LITERAL and is_access_key_id(credential.value):
+        return decode_access_key_account(credential.value) or ""
     return ""
 
 
-def _classify_lifetime(found: FoundCredential, expires_at: int) -> CredentialLifetime:
+def _classify_lifetime(
+    credential: FoundCredential, expires_at: int
+) -> CredentialLifetime:
     """Return the lifetime class of a found credential."""
-    match found.cls:
+    match credential.cls:
         case CredentialClass.LITERAL:
-            short = found.kind == "aws-session" or expires_at
+            short = credential.kind == "aws-session" or expires_at
             return (
                 CredentialLifetime.SHORT_LIVED if short else CredentialLifetime.STATIC
             )
@@ -193,8 +200,8 @@ def _classify_lifetime(found: FoundCredential, expires_at: int) -> CredentialLif
             return CredentialLifetime.UNKNOWN
 
 
-def _printable_name(found: FoundCredential) -> str:
+def _printable_name(credential: FoundCredential) -> str:
     """Return the redacted name of a found credential."""
-    if found.kind == "aws-profile" and found.cls is CredentialClass.FILE_REF:
-        return redact_name(found.value)
-    return redact_name(found.name)
+    if credential.kind == "aws-profile" and credential.cls is CredentialClass.FILE_REF:
+        return redact_name(credential.value)
+    return redact_name(credential.name)

@@ -95,20 +95,20 @@ class StatedCredentialReader:
 
     def add_sightings(
         self,
-        found: Iterable[FoundCredential],
+        credentials: Iterable[FoundCredential],
         origin: ConfigOrigin,
         *,
-        resolve: bool = True,
+        resolve_references: bool = True,
         context: SightingContext | None = None,
     ) -> list[CredentialId]:
         """Add sightings, with resolved references; return their ids."""
         context = context or self.frame
         ids: list[CredentialId] = []
-        for item in found:
+        for item in credentials:
             sighted = sight_credential(item, origin.place, context, origin.written_by)
             self.credentials.append(sighted)
             ids.append(sighted.id)
-            if not resolve:
+            if not resolve_references:
                 continue
             behind = resolve_reference(
                 item, sighted, origin.place, context, self.read_named_file
@@ -137,7 +137,7 @@ class StatedCredentialReader:
             reached = self._reachable_credential(item, server)
             follow = reached is not None and item.name not in _LOGIN_FILES
             lying = self.add_sightings(
-                (reached or item,), origin, resolve=follow, context=frame
+                (reached or item,), origin, resolve_references=follow, context=frame
             )
             if reached is not None and item.kind == "aws-profile":
                 decided_by_name.add("aws")

@@ -161,12 +161,12 @@ def _list_auto_approved_tools(
 
 
 def _needs_approval(
-    table: ClientTools, tool: str, maps: Sequence[DocumentNode]
+    table: ClientTools, tool: str, state_maps: Sequence[DocumentNode]
 ) -> bool:
     """Tell whether the last matching line of the state maps asks or denies."""
     names = {tool, "*", *(alias for alias, of in table.aliases if of == tool)}
     asked = False
-    for node in reversed(maps):  # the one that takes precedence is read last
+    for node in reversed(state_maps):  # the one that takes precedence is read last
         for name, state in node.members():
             if name in names:
                 stated = state.text_at("*") if state.is_object else state.text()

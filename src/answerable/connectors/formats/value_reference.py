@@ -171,19 +171,19 @@ def _find_closing_brace(text: str, brace: int) -> int:
     return -1
 
 
-def _parse_braced(inner: str) -> ValueReference | None:
+def _parse_braced(content: str) -> ValueReference | None:
     """Parse the text between braces to a reference, or None."""
-    if inner in _CLIENT_SETTINGS:
+    if content in _CLIENT_SETTINGS:
         return None
-    scheme, colon, rest = inner.partition(":")
+    scheme, colon, rest = content.partition(":")
     if colon and not rest.startswith(("-", "=", "?", "+")):
         return _parse_schemed(scheme, rest)
-    if inner.startswith(("secrets.", "env.", "vars.")):
-        name = inner.partition(".")[2]
+    if content.startswith(("secrets.", "env.", "vars.")):
+        name = content.partition(".")[2]
         return ValueReference(CredentialClass.ENV_REF, _keep_clean_name(name), "")
-    if inner.startswith("inputs."):
-        return ValueReference(CredentialClass.KEYCHAIN, _keep_clean_name(inner), "")
-    name, default = _split_default(inner)
+    if content.startswith("inputs."):
+        return ValueReference(CredentialClass.KEYCHAIN, _keep_clean_name(content), "")
+    name, default = _split_default(content)
     if name in _CLIENT_SETTINGS:
         return None
     return ValueReference(CredentialClass.ENV_REF, _keep_clean_name(name), default)
@@ -205,13 +205,13 @@ def _parse_schemed(scheme: str, rest: str) -> ValueReference | None:
     return ValueReference(CredentialClass.KEYCHAIN, _keep_clean_name(scheme), "")
 
 
-def _split_default(inner: str) -> tuple[str, str]:
+def _split_default(content: str) -> tuple[str, str]:
     """Split `NAME:-default` into the name and the default value."""
     for mark in (":-", ":=", "-", "="):
-        name, found, default = inner.partition(mark)
+        name, found, default = content.partition(mark)
         if found and _NAME.fullmatch(name):
             return name, default
-    return inner, ""
+    return content, ""
 
 
 def _keep_clean_name(name: str) -> str:

@@ -171,7 +171,7 @@ def _read_project_name(
 
 def _read_clients(
     folder: BoundedFolder,
-    found: ProjectPaths,
+    project_paths: ProjectPaths,
     projects: dict[str, _ProjectInfo],
     sighting_context: SightingContext,
     user: str,
@@ -179,12 +179,12 @@ def _read_clients(
 ) -> list[ClientSightings]:
     """Read agent configurations, grouped by client and folder."""
     groups: dict[tuple[str, tuple[str, ...]], list[ConfigDocument]] = {}
-    for path, entry in found.configs:
+    for path, entry in project_paths.configs:
         data = folder.read(path)
         if data is None:
             continue
         place = folder.displayed_path(path)
-        base = found.innermost_project(path)
+        base = project_paths.innermost_project(path)
         inside = config_base_folder(path.removeprefix(base).lstrip("/"), entry)
         name = projects[base].name
         parts = (name, inside) if inside else (name,)
@@ -214,11 +214,13 @@ def _read_clients(
 
 
 def _read_env_files(
-    folder: BoundedFolder, found: ProjectPaths, sighting_context: SightingContext
+    folder: BoundedFolder,
+    project_paths: ProjectPaths,
+    sighting_context: SightingContext,
 ) -> list[Credential]:
     """Read `.env` files, which any agent in the project can read."""
     credentials: list[Credential] = []
-    for path in found.env_files:
+    for path in project_paths.env_files:
         read = folder.read_env_file(
             folder.displayed_path(path), path.rpartition("/")[2]
         )
@@ -229,13 +231,13 @@ def _read_env_files(
 
 def _read_workflows(
     folder: BoundedFolder,
-    found: ProjectPaths,
+    project_paths: ProjectPaths,
     projects: dict[str, _ProjectInfo],
     sighting_context: SightingContext,
 ) -> JobSightings:
     """Read the workflows, and build the sightings of their agent jobs."""
     out = JobSightings()
-    for path in found.workflows:
+    for path in project_paths.workflows:
         data = folder.read(path)
         if data is None:
             continue
@@ -246,7 +248,7 @@ def _read_workflows(
         except ParseError as error:
             folder.problems.append(invalid_file_problem(place, error))
             continue
-        base = found.innermost_project(path)
+        base = project_paths.innermost_project(path)
         file = path.rpartition("/")[2]
         for job in jobs:
             sight_job(
@@ -257,7 +259,7 @@ def _read_workflows(
 
 def _read_owners(
     folder: BoundedFolder,
-    found: ProjectPaths,
+    project_paths: ProjectPaths,
     projects: dict[str, _ProjectInfo],
     agents: list[tuple[Agent, str, WrittenBy]],
     sighting_context: SightingContext,
@@ -284,7 +286,7 @@ def _read_owners(
         own = [
             (agent, path.removeprefix(base).lstrip("/"), author)
             for agent, path, author in agents
-            if found.innermost_project(path) == base
+            if project_paths.innermost_project(path) == base
         ]
         named, reasons = sight_code_owners(owners, own, place, sighting_context)
         people |= {person.id: person for person in named}
@@ -292,11 +294,11 @@ def _read_owners(
     return tuple(people.values()), tuple(evidence)
 
 
-def _owners_path(found: ProjectPaths, base: str) -> str:
+def _owners_path(project_paths: ProjectPaths, base: str) -> str:
     """Return the effective code owners file: the first of three places."""
     for location in LOCATIONS:
         path = _join_path(base, location)
-        if path in found.owners:
+        if path in project_paths.owners:
             return path
     return ""
 

@@ -183,15 +183,15 @@ def _decode_records(
     found: dict[str, PlacedRecord[RecordT]],
     kind: type[RecordT],
     answer: AwsAnswer,
-    base: str,
+    parent_place: str,
     problems: list[ReadProblem],
 ) -> None:
     """Decode the records of one kind; the first record with an ARN is kept."""
     name = _LIST_OF[kind]
-    raws = _decode_raw_list(answer, name, base, problems)
+    raws = _decode_raw_list(answer, name, parent_place, problems)
     decoder = msgspec.json.Decoder(kind)
     for index, raw in enumerate(raws):
-        place = f"{base}/{name}/{index}"
+        place = f"{parent_place}/{name}/{index}"
         try:
             record = decoder.decode(raw)
             parts = Arn.parse(record.arn)
@@ -211,7 +211,7 @@ def _decode_records(
 
 
 def _decode_raw_list(
-    answer: AwsAnswer, name: str, base: str, problems: list[ReadProblem]
+    answer: AwsAnswer, name: str, parent_place: str, problems: list[ReadProblem]
 ) -> list[msgspec.Raw]:
     """Return the entries of a list undecoded; empty if missing or invalid."""
     if name not in answer.fields:
@@ -219,7 +219,7 @@ def _decode_raw_list(
     try:
         return msgspec.json.decode(answer.fields[name], type=list[msgspec.Raw])
     except DECODE_ERRORS as error:
-        place = f"{base}/{name}"
+        place = f"{parent_place}/{name}"
         problems.append(
             ReadProblem(ReadProblemKind.INVALID, place, describe_decode_error(error))
         )

@@ -69,18 +69,18 @@ def parse(data: bytes, *, source: str, place: str, now: int) -> ParsedOrganizati
 
 
 def parse_answers(
-    found: Sequence[AwsAnswer], *, source: str, place: str, now: int
+    answers: Sequence[AwsAnswer], *, source: str, place: str, now: int
 ) -> ParsedOrganization:
     """Parse already decoded AWS Organizations answers."""
-    tree = build_tree(found, place)
+    tree = build_tree(answers, place)
     accounts = _build_accounts(tree, source, now)
     policies, attachments = _build_control_policies(tree, source, now)
-    center = parse_identity_center(tree, found, source=source, place=place, now=now)
+    center = parse_identity_center(tree, answers, source=source, place=place, now=now)
     facts = replace(
         center, accounts=accounts, policies=policies, attachments=attachments
     )
     words = _list_collected_kinds(tree)
-    if center.assignments or any("PermissionSet" in a.fields for a in found):
+    if center.assignments or any("PermissionSet" in a.fields for a in answers):
         words = (*words, IDENTITY_CENTER)
     return ParsedOrganization(
         facts, tuple(tree.problems), words, _account_coverage(words, accounts)
@@ -171,16 +171,16 @@ def _build_control_policies(
 
 def _parse_control_policy(
     tree: OrganizationTree,
-    control: ControlPolicy,
+    control_policy: ControlPolicy,
     layer: PolicyLayer,
     policy_id: PolicyId,
     provenance: FactProvenance,
 ) -> Policy:
     """Parse a control policy; unread statements become problems."""
-    name = control.summary.name
+    name = control_policy.summary.name
     try:
         policy = parse_policy(
-            control.content,
+            control_policy.content,
             layer,
             policy_id=policy_id,
             name=name,
@@ -195,11 +195,11 @@ def _parse_control_policy(
 
 
 def _account_coverage(
-    words: tuple[str, ...], accounts: tuple[Account, ...]
+    coverage_kinds: tuple[str, ...], accounts: tuple[Account, ...]
 ) -> tuple[CoverageScope, ...]:
     """Return the covered accounts: those with a known place in the tree."""
     placed = [account.id for account in accounts if account.parents]
-    kinds = [word for word in words if word != IDENTITY_CENTER]
+    kinds = [word for word in coverage_kinds if word != IDENTITY_CENTER]
     return tuple(CoverageScope(word, account) for account in placed for word in kinds)
 
 

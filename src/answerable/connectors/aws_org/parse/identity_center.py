@@ -104,7 +104,7 @@ class _IdentityCenter:
 
 def parse_identity_center(
     tree: OrganizationTree,
-    found: Sequence[AwsAnswer],
+    answers: Sequence[AwsAnswer],
     *,
     source: str,
     place: str,
@@ -112,7 +112,7 @@ def parse_identity_center(
 ) -> SightedFacts:
     """Parse permission sets, groups, people and role assignments."""
     center = _IdentityCenter()
-    for answer in found:
+    for answer in answers:
         _merge_answers(tree, center, answer.fields, f"{place}#{answer.pointer}")
     people = dict(_build_people(tree, center, source, now))
     return SightedFacts(
@@ -126,24 +126,33 @@ def parse_identity_center(
 
 
 def _merge_answers(
-    tree: OrganizationTree, center: _IdentityCenter, fields: AnswerFields, base: str
+    tree: OrganizationTree,
+    center: _IdentityCenter,
+    fields: AnswerFields,
+    parent_place: str,
 ) -> None:
     """Merge permission sets, assignments, users and groups of one answer."""
-    for _, answer, at in iter_answers_by_id(tree, fields, "PermissionSet", base):
+    for _, answer, at in iter_answers_by_id(
+        tree, fields, "PermissionSet", parent_place
+    ):
         whole = msgspec.Raw(msgspec.json.encode(answer))
         described = tree.decode(whole, _DescribedPermissionSet, at)
         if described is not None:
             known = described.permission_set
             center.sets[known.permission_set_arn] = known, at
     center.assignments += iter_records(
-        tree, fields, "AccountAssignments", AccountAssignment, base
+        tree, fields, "AccountAssignments", AccountAssignment, parent_place
     )
-    for user, at in iter_records(tree, fields, "Users", IdentityStoreUser, base):
+    for user, at in iter_records(
+        tree, fields, "Users", IdentityStoreUser, parent_place
+    ):
         center.users[user.user_id] = user, at
-    for group, at in iter_records(tree, fields, "Groups", IdentityStoreGroup, base):
+    for group, at in iter_records(
+        tree, fields, "Groups", IdentityStoreGroup, parent_place
+    ):
         center.groups[group.group_id] = group, at
     for each, _ in iter_records(
-        tree, fields, "GroupMemberships", GroupMembership, base
+        tree, fields, "GroupMemberships", GroupMembership, parent_place
     ):
         center.members[each.group_id].append(each.member_id.user_id)
 

@@ -103,26 +103,26 @@ def parse(data: bytes, *, source: str, place: str, now: int) -> ParsedResources:
 
 
 def parse_answers(
-    found: Sequence[AwsAnswer], *, source: str, place: str, now: int
+    answers: Sequence[AwsAnswer], *, source: str, place: str, now: int
 ) -> ParsedResources:
     """Parse already decoded answers about resources."""
     reader = AnswerReader()
     inventory = ResourceInventory(reader)
-    _set_caller_account(inventory, found, place)
+    _set_caller_account(inventory, answers, place)
     regions = {
-        _read_text(answer, REGION) for answer in found if REGION in answer.fields
+        _read_text(answer, REGION) for answer in answers if REGION in answer.fields
     }
     regions -= {""}
     inventory.region = next(iter(regions)) if len(regions) == 1 else ""
-    for answer in found:
+    for answer in answers:
         base = f"{place}#{answer.pointer}"
         read_lists(inventory, answer.fields, base)
         reader.check_complete(answer.fields, base)
     builder = ResourceFactsBuilder(source, now, inventory)
-    for answer in found:
+    for answer in answers:
         read_answers(builder, answer.fields, f"{place}#{answer.pointer}")
     agents = BedrockAgentReader(inventory, source, now)
-    for answer in found:
+    for answer in answers:
         agents.read(answer.fields, f"{place}#{answer.pointer}")
     made = replace(build_facts(builder), agents=tuple(agents.list_agents()))
     _check_bucket_owners(inventory, place)
@@ -130,19 +130,19 @@ def parse_answers(
     return ParsedResources(
         made,
         reader.list_problems(),
-        _list_collected_kinds(inventory, found),
-        compute_coverage(inventory, found, answered, regions),
+        _list_collected_kinds(inventory, answers),
+        compute_coverage(inventory, answers, answered, regions),
     )
 
 
 def _set_caller_account(
-    inventory: ResourceInventory, found: Sequence[AwsAnswer], place: str
+    inventory: ResourceInventory, answers: Sequence[AwsAnswer], place: str
 ) -> None:
     """Set the scanned account: nothing else identifies a bucket's owner."""
     numbers = {
-        _read_text(answer, CALLER) for answer in found if CALLER in answer.fields
+        _read_text(answer, CALLER) for answer in answers if CALLER in answer.fields
     }
-    for answer in found:
+    for answer in answers:
         if CALLER in answer.fields and "Arn" in answer.fields:
             try:
                 partition = Arn.parse(_read_text(answer, "Arn")).partition
@@ -174,11 +174,14 @@ def _check_bucket_owners(inventory: ResourceInventory, place: str) -> None:
 
 
 def _list_collected_kinds(
-    inventory: ResourceInventory, found: Sequence[AwsAnswer]
+    inventory: ResourceInventory, answers: Sequence[AwsAnswer]
 ) -> tuple[str, ...]:
     """List the answered kinds; a kind with only refused calls is excluded."""
     present = {
-        name for answer in found for name in _LISTS_WITH_FACTS if name in answer.fields
+        name
+        for answer in answers
+        for name in _LISTS_WITH_FACTS
+        if name in answer.fields
     }
     there = inventory.seen | present
     words = [word for word, fields in _FIELDS_OF_KIND if there & set(fields)]

@@ -195,29 +195,31 @@ class AnswerReader(ProblemCollector):
     refusals: dict[tuple[str, bool], list[str]] = field(default_factory=dict)
 
     def iter_records(
-        self, fields: AnswerFields, name: str, kind: type[DecodedT], base: str
+        self, fields: AnswerFields, name: str, kind: type[DecodedT], parent_place: str
     ) -> Iterator[tuple[DecodedT, str]]:
         """Yield the entries of a list with their places."""
         if name not in fields:
             return
-        raws = self.decode(fields[name], list[msgspec.Raw], f"{base}/{name}") or []
+        raws = (
+            self.decode(fields[name], list[msgspec.Raw], f"{parent_place}/{name}") or []
+        )
         for index, raw in enumerate(raws):
-            place = f"{base}/{name}/{index}"
+            place = f"{parent_place}/{name}/{index}"
             record = self.decode(raw, kind, place)
             if record is not None:
                 yield record, place
 
     def iter_answers(
-        self, fields: AnswerFields, answer_field: AnswerField, base: str
+        self, fields: AnswerFields, answer_field: AnswerField, parent_place: str
     ) -> Iterator[FieldAnswer]:
         """Yield the answers of a field; refused calls become problems."""
         name = answer_field.field
         if name not in fields:
             return
         for asked, raw in (
-            self.decode(fields[name], AnswerFields, f"{base}/{name}") or {}
+            self.decode(fields[name], AnswerFields, f"{parent_place}/{name}") or {}
         ).items():
-            place = f"{base}/{name}/{redact_name(asked)}"
+            place = f"{parent_place}/{name}/{redact_name(asked)}"
             code = read_error_code(raw)
             if bytes(raw) == b"null" or (code and code in answer_field.none):
                 yield FieldAnswer(asked, None, place)
@@ -227,11 +229,11 @@ class AnswerReader(ProblemCollector):
                 key = (answer_field.action, code in ACCESS_DENIED_CODES)
                 self.refusals.setdefault(key, []).append(place)
 
-    def check_complete(self, fields: AnswerFields, base: str) -> None:
+    def check_complete(self, fields: AnswerFields, parent_place: str) -> None:
         """Add a problem if an answer is not the last page."""
         if has_more(fields):
             what = "more entries follow that are missing: collect without --max-items"
-            self.add_problem(base, what)
+            self.add_problem(parent_place, what)
 
     def list_problems(self) -> tuple[ReadProblem, ...]:
         """List all problems; refusals are grouped by kind."""

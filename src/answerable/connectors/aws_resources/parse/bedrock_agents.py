@@ -87,24 +87,24 @@ class BedrockAgentReader:
     agents: dict[str, Agent] = field(default_factory=dict)
     parents: dict[str, str] = field(default_factory=dict)
 
-    def read(self, fields: AnswerFields, base: str) -> None:
+    def read(self, fields: AnswerFields, parent_place: str) -> None:
         """Read every agent, runtime and gateway of one answer."""
         reader = self.estate.reading
-        for entry in reader.iter_answers(fields, AGENTS, base):
+        for entry in reader.iter_answers(fields, AGENTS, parent_place):
             answer = reader.decode(entry.raw or NOTHING, _AgentAnswer, entry.place)
             if answer is not None:
                 self._add_bedrock_agent(answer.agent, entry)
-        for entry in reader.iter_answers(fields, COLLABORATORS, base):
+        for entry in reader.iter_answers(fields, COLLABORATORS, parent_place):
             listed = reader.decode(entry.raw or NOTHING, _CollaboratorList, entry.place)
             if listed is not None:
                 self._add_collaborators(listed, entry)
-        for entry in reader.iter_answers(fields, RUNTIMES, base):
+        for entry in reader.iter_answers(fields, RUNTIMES, parent_place):
             runtime = reader.decode(entry.raw or NOTHING, AgentCoreRuntime, entry.place)
             if runtime is not None:
                 named = (runtime.agent_runtime_arn, runtime.role_arn)
                 name = runtime.agent_runtime_name
                 self._add_agent("agentcore", named, name, (), entry)
-        for entry in reader.iter_answers(fields, GATEWAYS, base):
+        for entry in reader.iter_answers(fields, GATEWAYS, parent_place):
             gateway = reader.decode(entry.raw or NOTHING, AgentCoreGateway, entry.place)
             if gateway is not None:
                 self._add_running_resource(gateway.gateway_arn, gateway.role_arn, entry)
@@ -115,11 +115,11 @@ class BedrockAgentReader:
             parent = self.agents.get(self.parents.get(key, ""))
             yield replace(agent, parent=parent.id) if parent else agent
 
-    def _add_bedrock_agent(self, found: BedrockAgent, entry: FieldAnswer) -> None:
+    def _add_bedrock_agent(self, agent: BedrockAgent, entry: FieldAnswer) -> None:
         """Add a described Bedrock agent with its role and model."""
-        model = (("model", found.foundation_model),) if found.foundation_model else ()
-        named = (found.agent_arn, found.agent_resource_role_arn)
-        self._add_agent("bedrock", named, found.agent_name, model, entry)
+        model = (("model", agent.foundation_model),) if agent.foundation_model else ()
+        named = (agent.agent_arn, agent.agent_resource_role_arn)
+        self._add_agent("bedrock", named, agent.agent_name, model, entry)
 
     def _add_collaborators(
         self, collaborators: _CollaboratorList, entry: FieldAnswer

@@ -33,7 +33,7 @@ AccountRegion = tuple[str, str]
 
 def compute_coverage(
     inventory: ResourceInventory,
-    found: Sequence[AwsAnswer],
+    answers: Sequence[AwsAnswer],
     answered_fields: Collection[str],
     regions: Collection[str],
 ) -> tuple[CoverageScope, ...]:
@@ -41,11 +41,11 @@ def compute_coverage(
 
     Args:
         inventory: Listed resources.
-        found: The answers.
+        answers: The answers.
         answered_fields: ARNs of resources with an answered policy query.
         regions: Regions that the file states.
     """
-    ended = _list_complete_fields(found) - inventory.broken
+    ended = _list_complete_fields(answers) - inventory.broken
     places = {name: set(_regions_of_list(inventory, name, regions)) for name in ended}
     policies = [
         CoverageScope(declaration.POLICIES, account, region, service)
@@ -90,12 +90,12 @@ def _launch_coverage(
                 yield CoverageScope(declaration.RUNNING, *place, kind)
 
 
-def _list_complete_fields(found: Sequence[AwsAnswer]) -> set[str]:
+def _list_complete_fields(answers: Sequence[AwsAnswer]) -> set[str]:
     """List the fields whose lists are complete: their last page is present."""
-    there = {n for answer in found for n in LISTS if n in answer.fields}
+    there = {n for answer in answers for n in LISTS if n in answer.fields}
     broken = {
         n
-        for answer in found
+        for answer in answers
         if has_more(answer.fields)
         for n in LISTS
         if n in answer.fields

@@ -87,11 +87,11 @@ class ResourceFactsBuilder:
 
 
 def read_answers(
-    builder: ResourceFactsBuilder, fields: AnswerFields, base: str
+    builder: ResourceFactsBuilder, fields: AnswerFields, parent_place: str
 ) -> None:
     """Read every answer stored under a queried id."""
     reader, inventory = builder.answer_reader, builder.estate
-    for entry in reader.iter_answers(fields, ACCESS_POINT, base):
+    for entry in reader.iter_answers(fields, ACCESS_POINT, parent_place):
         answer = _decode_access_point(builder, entry, api_records.AccessPointRecord)
         if answer is not None and read_access_point(inventory, answer, entry.place):
             inventory.seen.add(ACCESS_POINT.field)
@@ -109,11 +109,11 @@ def read_answers(
         (TASKS, _add_task_definition),
         (DESCRIBED, _add_execution_role),
     ):
-        for entry in reader.iter_answers(fields, question, base):
+        for entry in reader.iter_answers(fields, question, parent_place):
             take(builder, question, entry)
-    for entry in reader.iter_answers(fields, CLUSTER_TASKS, base):
+    for entry in reader.iter_answers(fields, CLUSTER_TASKS, parent_place):
         read_tasks(inventory, entry)
-    for entry in reader.iter_answers(fields, TEMPLATE_VERSIONS, base):
+    for entry in reader.iter_answers(fields, TEMPLATE_VERSIONS, parent_place):
         read_versions(inventory, entry)
 
 

@@ -105,11 +105,13 @@ class ResourceInventory:
             self.listed.setdefault(name, set()).add(item.arn)
 
 
-def read_lists(inventory: ResourceInventory, fields: AnswerFields, base: str) -> None:
+def read_lists(
+    inventory: ResourceInventory, fields: AnswerFields, parent_place: str
+) -> None:
     """Read every list of one answer."""
     reading = inventory.reading
     for bucket, place in reading.iter_records(
-        fields, "Buckets", api_records.S3Bucket, base
+        fields, "Buckets", api_records.S3Bucket, parent_place
     ):
         arn = inventory.names.bucket_arn(bucket.name)
         if arn is None:
@@ -118,14 +120,14 @@ def read_lists(inventory: ResourceInventory, fields: AnswerFields, base: str) ->
             "Buckets", inventory.get_or_add(arn, place) if arn else None
         )
     for point, place in reading.iter_records(
-        fields, "AccessPointList", api_records.AccessPointRecord, base
+        fields, "AccessPointList", api_records.AccessPointRecord, parent_place
     ):
         read_access_point(inventory, point, place)
-    _read_data_resources(inventory, fields, base)
-    _read_compute_resources(inventory, fields, base)
-    _read_launch_resources(inventory, fields, base)
+    _read_data_resources(inventory, fields, parent_place)
+    _read_compute_resources(inventory, fields, parent_place)
+    _read_launch_resources(inventory, fields, parent_place)
     for tagged, place in reading.iter_records(
-        fields, "ResourceTagMappingList", api_records.TaggedResource, base
+        fields, "ResourceTagMappingList", api_records.TaggedResource, parent_place
     ):
         arn = parse_resource_arn(tagged.arn)
         if arn is not None:  # identities and policies have tags elsewhere
@@ -133,33 +135,35 @@ def read_lists(inventory: ResourceInventory, fields: AnswerFields, base: str) ->
 
 
 def _read_data_resources(
-    inventory: ResourceInventory, fields: AnswerFields, base: str
+    inventory: ResourceInventory, fields: AnswerFields, parent_place: str
 ) -> None:
     """Read resources that store or carry data."""
     reading = inventory.reading
-    for key, place in reading.iter_records(fields, "Keys", api_records.KmsKey, base):
+    for key, place in reading.iter_records(
+        fields, "Keys", api_records.KmsKey, parent_place
+    ):
         inventory.record_listing(
             "Keys", inventory.get_or_add_arn(key.key_arn, place, "kms:key")
         )
     for topic, place in reading.iter_records(
-        fields, "Topics", api_records.SnsTopic, base
+        fields, "Topics", api_records.SnsTopic, parent_place
     ):
         inventory.record_listing(
             "Topics", inventory.get_or_add_arn(topic.topic_arn, place, "sns:topic")
         )
-    for url, place in reading.iter_records(fields, "QueueUrls", str, base):
+    for url, place in reading.iter_records(fields, "QueueUrls", str, parent_place):
         queue = inventory.names.resolve(url, "sqs:queue")
         item = inventory.get_or_add(queue, place, url) if queue else None
         inventory.record_listing("QueueUrls", item)
     for secret, place in reading.iter_records(
-        fields, "SecretList", api_records.SecretEntry, base
+        fields, "SecretList", api_records.SecretEntry, parent_place
     ):
         kind = "secretsmanager:secret"
         item = inventory.get_or_add_arn(secret.arn, place, kind, secret.name)
         inventory.record_listing("SecretList", item)
         _add_tags(item, secret.tags)
     for repository, place in reading.iter_records(
-        fields, "repositories", api_records.EcrRepository, base
+        fields, "repositories", api_records.EcrRepository, parent_place
     ):
         item = inventory.get_or_add_arn(
             repository.repository_arn, place, "ecr:repository"
@@ -194,19 +198,19 @@ def read_access_point(
 
 
 def _read_compute_resources(
-    inventory: ResourceInventory, fields: AnswerFields, base: str
+    inventory: ResourceInventory, fields: AnswerFields, parent_place: str
 ) -> None:
     """Read compute resources: functions, instances and their profiles."""
     reading = inventory.reading
     for function, place in reading.iter_records(
-        fields, "Functions", api_records.LambdaFunction, base
+        fields, "Functions", api_records.LambdaFunction, parent_place
     ):
         item = inventory.get_or_add_arn(function.function_arn, place, "lambda:function")
         inventory.record_listing("Functions", item)
         if item is not None:
             item.runs_as = parse_role_arn(function.role)
     for profile, place in reading.iter_records(
-        fields, "InstanceProfiles", api_records.InstanceProfileRecord, base
+        fields, "InstanceProfiles", api_records.InstanceProfileRecord, parent_place
     ):
         roles = [
             role for role in (parse_role_arn(r.arn) for r in profile.roles) if role
@@ -218,23 +222,25 @@ def _read_compute_resources(
         item = inventory.get_or_add(arn, place)
         item.runs_as = inventory.profiles[profile.arn] = roles[0] if roles else ""
     for reservation, place in reading.iter_records(
-        fields, "Reservations", api_records.Ec2Reservation, base
+        fields, "Reservations", api_records.Ec2Reservation, parent_place
     ):
         for instance in reservation.instances:
             _read_instance(inventory, instance, reservation.owner_id, place)
 
 
 def _read_launch_resources(
-    inventory: ResourceInventory, fields: AnswerFields, base: str
+    inventory: ResourceInventory, fields: AnswerFields, parent_place: str
 ) -> None:
     """Read launch resources: clusters and launch templates."""
     reading = inventory.reading
-    for cluster, place in reading.iter_records(fields, "clusterArns", str, base):
+    for cluster, place in reading.iter_records(
+        fields, "clusterArns", str, parent_place
+    ):
         inventory.record_listing(
             "clusterArns", inventory.get_or_add_arn(cluster, place, "ecs:cluster")
         )
     for template, place in reading.iter_records(
-        fields, "LaunchTemplates", api_records.LaunchTemplate, base
+        fields, "LaunchTemplates", api_records.LaunchTemplate, parent_place
     ):
         arn = launch_template_arn(inventory, template.launch_template_id)
         item = inventory.get_or_add_arn(arn, place, "ec2:launch-template")

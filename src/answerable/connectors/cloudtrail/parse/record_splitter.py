@@ -207,7 +207,7 @@ class RecordSplitter:
         if end < 0:
             return self._mode is not _SplitterMode.VALUE
         value = bytes(self._buffer[self._at : end])
-        self._emit_value(pieces, self._base + self._at, value, search=True)
+        self._emit_value(pieces, self._base + self._at, value, search_members=True)
         self._at = end
         if not self.is_stopped:
             self._mode = _SplitterMode.TOP
@@ -324,10 +324,10 @@ class RecordSplitter:
         offset: int,
         value: bytes,
         *,
-        search: bool = False,
+        search_members: bool = False,
     ) -> None:
         """Emit a value as one record, or the records that it wraps."""
-        listed = decode_wrapped_list(value, search_members=search)
+        listed = decode_wrapped_list(value, search_members=search_members)
         for raw in [value] if listed is None else listed:
             self._emit_record(pieces, offset, bytes(raw))
 

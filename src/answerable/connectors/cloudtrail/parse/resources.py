@@ -175,7 +175,7 @@ def _read_values(raw: msgspec.Raw | None) -> list[str]:
         return []
 
 
-def _fill_template(stem: str, service: str, template: str, value: str) -> str:
+def _fill_template(arn_prefix: str, service: str, template: str, value: str) -> str:
     """Build an ARN from a resource template and a parameter's value."""
     if value.startswith("arn:"):
         return value
@@ -185,14 +185,14 @@ def _fill_template(stem: str, service: str, template: str, value: str) -> str:
         template = "{}"
     elif service == "ssm":
         value = value.lstrip("/")
-    _, partition, _, region, account, _ = stem.split(":", 5)
+    _, partition, _, region, account, _ = arn_prefix.split(":", 5)
     if template.startswith("@@"):
         return f"arn:{partition}:{service}:::{template[2:].format(value)}"
     if template.startswith("@"):
         return f"arn:{partition}:{service}::{account}:{template[1:].format(value)}"
     if template.startswith(_MODELS):
         return f"arn:{partition}:{service}:{region}::{_MODELS}{value}"
-    return stem + template.format(value)
+    return arn_prefix + template.format(value)
 
 
 def _object_arn(bucket: str, params: RawObject) -> str:

@@ -17,13 +17,13 @@ _HOUR, _DAY = 3600, 86_400
 
 
 def read_tool_facts(
-    server: ConfigSection, reads: Collection[str]
+    server: ConfigSection, read_patterns: Collection[str]
 ) -> Iterator[tuple[str, ToolFacts]]:
     """Read the facts about each tool of a server: writes, sensitive arguments, kinds.
 
     Args:
         server: Server section.
-        reads: Patterns of its read-only tools.
+        read_patterns: Patterns of its read-only tools.
     """
     for name, section in server.read_named_sections("tools"):
         kinds = section.read_pairs("kinds")
@@ -31,7 +31,7 @@ def read_tool_facts(
         if any(kind not in words for _, kind in kinds):
             section.report_fault("kinds", f"one of {', '.join(words)} was expected")
         facts = ToolFacts(
-            is_write=not any(matches(pattern, name) for pattern in reads),
+            is_write=not any(matches(pattern, name) for pattern in read_patterns),
             sensitive=section.read_texts("sensitive"),
             trusted=section.read_texts("trusted"),
             summed=section.read_texts("sum"),

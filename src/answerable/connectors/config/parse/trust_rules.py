@@ -129,7 +129,10 @@ def _read_subject(rule: ConfigSection) -> RuleSubject:
         match_glob=tuple(_read_claim_patterns(rule)),
     )
     root = rule.read_flag("root")
-    peer, launched = _read_peer(rule, root=root), _read_launched(rule, root=root)
+    peer, launched = (
+        _read_peer(rule, allow_root=root),
+        _read_launched(rule, allow_root=root),
+    )
     if len(kinds) != 1:
         rule.report_fault("", "one of issuer, unix or launched was expected")
     for key in ("match", "match_glob"):
@@ -149,7 +152,7 @@ def _read_claim_patterns(rule: ConfigSection) -> Iterator[tuple[tuple[str, ...],
             rule.report_fault("match_glob", "a text was expected of each pattern")
 
 
-def _read_peer(rule: ConfigSection, *, root: bool) -> PeerSubject:
+def _read_peer(rule: ConfigSection, *, allow_root: bool) -> PeerSubject:
     """Read a subject identified by its unix socket peer credentials."""
     section = rule.read_section("unix")
     gid = section.read_number("gid", 0, 0, MAX_ID)
@@ -161,11 +164,11 @@ def _read_peer(rule: ConfigSection, *, root: bool) -> PeerSubject:
     )
     section.report_unknown_keys()
     if rule.has("unix"):
-        _check_user(section, "uid", subject.uid, allow_root=root)
+        _check_user(section, "uid", subject.uid, allow_root=allow_root)
     return subject
 
 
-def _read_launched(rule: ConfigSection, *, root: bool) -> LaunchedSubject:
+def _read_launched(rule: ConfigSection, *, allow_root: bool) -> LaunchedSubject:
     """Read a subject started by the launcher (`run`)."""
     section = rule.read_section("launched")
     runs_as = section.read_number("runs_as", 0, 0, MAX_ID)
@@ -177,9 +180,9 @@ def _read_launched(rule: ConfigSection, *, root: bool) -> LaunchedSubject:
     )
     section.report_unknown_keys()
     if rule.has("launched"):
-        _check_user(section, "started_by", subject.started_by, allow_root=root)
+        _check_user(section, "started_by", subject.started_by, allow_root=allow_root)
         if subject.runs_as is not None:
-            _check_user(section, "runs_as", subject.runs_as, allow_root=root)
+            _check_user(section, "runs_as", subject.runs_as, allow_root=allow_root)
     return subject
 
 

@@ -56,7 +56,7 @@ class JobSightings:
 
 def sight_job(
     job: AgentJob,
-    parts: tuple[str, ...],
+    id_parts: tuple[str, ...],
     path: str,
     place: str,
     context: SightingContext,
@@ -66,15 +66,15 @@ def sight_job(
 
     Args:
         job: Parsed job.
-        parts: Project name and the workflow's file name, for ids.
+        id_parts: Project name and the workflow's file name, for ids.
         path: Path of the workflow in its project.
         place: Absolute path of the workflow.
         context: Context shared by all sightings.
         sightings: Target of the sightings.
     """
     name = redact_name(job.job)
-    this = agent_id("github-actions", *map(redact_name, parts), name)
-    scope = f"github-actions:{'/'.join((*map(redact_name, parts), name))}"
+    this = agent_id("github-actions", *map(redact_name, id_parts), name)
+    scope = f"github-actions:{'/'.join((*map(redact_name, id_parts), name))}"
     job_place = join_place(place, job.pointer)
     agent = Agent(
         id=this,

@@ -56,9 +56,11 @@ def _find_line_literals(line: NamedPosition) -> Iterator[FoundCredential]:
             yield each
 
 
-def _is_static_literal(found: FoundCredential) -> bool:
+def _is_static_literal(credential: FoundCredential) -> bool:
     """Tell whether a value is literal, not computed when the step runs."""
-    return found.cls is CredentialClass.LITERAL and not set(found.value) & set("$`")
+    return credential.cls is CredentialClass.LITERAL and not set(
+        credential.value
+    ) & set("$`")
 
 
 def find_embedded_json(text: str, member: str) -> RawValue | None:
