@@ -72,7 +72,7 @@ def open_session(context: SyncContext) -> "boto3.Session":
 
 
 def forget_session(context: SyncContext) -> None:
-    """Drop the session of a role that is no longer needed."""
+    """Drop the cached session of a role that is no longer needed."""
     context.sessions.pop(context.role_arn, None)
 
 
@@ -90,7 +90,7 @@ def open_client(
     *,
     retry_throttling: bool = True,
 ) -> "boto3.client":
-    """Create a client.
+    """Create a boto3 client of a service, with the scan's retry settings.
 
     Args:
         session: Session of `open_session`.

@@ -47,7 +47,7 @@ class BoundedFolder:
 
     @classmethod
     def open(cls, location: str) -> "BoundedFolder":
-        """Open a folder.
+        """Open a folder for bounded reading.
 
         Raises:
             UsageError: The folder is missing.

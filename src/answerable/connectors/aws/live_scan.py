@@ -86,7 +86,7 @@ class _IamScan:
         return f"aws:{self.account} (live)"
 
     def record_failure(self, action: str, error: Exception) -> None:
-        """Count a failed call by its kind."""
+        """Record a failed API call; equal failures are counted together."""
         raise_if_expired(error)
         code = (
             str(error) if isinstance(error, _RepeatedMarkerError) else error_code(error)
@@ -121,7 +121,7 @@ def scan_default_account(context: SyncContext) -> Sync:
 
 
 def scan_account(iam: IamClient, account: str, context: SyncContext) -> Sync:
-    """Scan one account through a client."""
+    """Scan the IAM of one account through a boto3 client."""
     scan = _IamScan(iam, account, context)
     parsed = _read_account_details(scan)
     users = {
@@ -214,7 +214,7 @@ def _add_last_use(scan: _IamScan, key: AwsReply) -> AwsReply:
 
 
 def _set_account_alias(scan: _IamScan, facts: SightedFacts) -> SightedFacts:
-    """Set the account's name to its alias."""
+    """Add the scanned account, named by its alias."""
     name = ""
     try:
         reply = scan.iam.list_account_aliases()

@@ -74,7 +74,7 @@ class ResourceScan:
     _unreached: dict[str, int] = field(default_factory=dict)
 
     def get_client(self, service: str) -> ResourceClient:
-        """Return the client of a service."""
+        """Return the client of a service, created on first use."""
         if service not in self._clients:
             self._clients[service] = self.session.client(service)
         return self._clients[service]
@@ -99,7 +99,7 @@ class ResourceScan:
             self.record_failure(action, error)
 
     def record_failure(self, action: str, error: Exception) -> None:
-        """Count a failed call by its kind."""
+        """Record a failed API call; equal failures are counted together."""
         raise_if_expired(error)
         if isinstance(error, EndpointConnectionError) and action.startswith("bedrock"):
             return  # a region where Bedrock is not offered has no such address

@@ -38,7 +38,7 @@ def _field_values(records: Sequence[ResourceReply], field: str) -> list[str]:
     return [str(record[field]) for record in records if field in record]
 
 
-def _scan_buckets(scan: ResourceScan) -> None:
+def _scan_s3_buckets(scan: ResourceScan) -> None:
     names: list[str] = []
     for page in scan.iter_pages("s3", "list_buckets", "s3:ListAllMyBuckets"):
         found = _trim_records(page, "Buckets", "Name")
@@ -57,7 +57,7 @@ def _scan_buckets(scan: ResourceScan) -> None:
     scan.add_answer("AccountPublicAccessBlock", scan.account, block)
 
 
-def _scan_access_points(scan: ResourceScan) -> None:
+def _scan_s3_access_points(scan: ResourceScan) -> None:
     account = {"AccountId": scan.account}
     listed = ("AccessPointList", "NextToken")
     token: Mapping[str, object] = {}
@@ -71,14 +71,14 @@ def _scan_access_points(scan: ResourceScan) -> None:
         found = _trim_records(page, "AccessPointList", *_ACCESS_POINT)
         scan.add_records("AccessPointList", found)
         for name in _field_values(found, "Name"):
-            _scan_access_point(scan, {**account, "Name": name})
+            _scan_s3_access_point(scan, {**account, "Name": name})
         following = {"NextToken": page.get("NextToken")}
         if not following["NextToken"] or following == token:
             return
         token = following
 
 
-def _scan_access_point(scan: ResourceScan, arguments: ResourceReply) -> None:
+def _scan_s3_access_point(scan: ResourceScan, arguments: ResourceReply) -> None:
     name = str(arguments["Name"])
     point = scan.call("s3control", "get_access_point", arguments, *_ACCESS_POINT)
     scan.add_answer("AccessPoint", name, point)
@@ -100,10 +100,10 @@ def _scan_kms_keys(scan: ResourceScan) -> None:
             named = {"KeyId": arn, "PolicyName": "default"}
             policy = scan.call("kms", "get_key_policy", named, "Policy")
             scan.add_answer("KeyPolicy", arn, policy)
-            scan.add_answer("KeyGrants", arn, _read_grants(scan, arn))
+            scan.add_answer("KeyGrants", arn, _read_kms_grants(scan, arn))
 
 
-def _read_grants(scan: ResourceScan, key: str) -> ResourceReply:
+def _read_kms_grants(scan: ResourceScan, key: str) -> ResourceReply:
     """Read all grants of a key; an incomplete list is marked as truncated."""
     listed = ("Grants", "Truncated", "NextMarker")
     grants: list[object] = []
@@ -124,7 +124,7 @@ def _read_grants(scan: ResourceScan, key: str) -> ResourceReply:
     return {"Grants": grants, "Truncated": True}
 
 
-def _scan_topics(scan: ResourceScan) -> None:
+def _scan_sns_topics(scan: ResourceScan) -> None:
     for page in scan.iter_pages("sns", "list_topics", "sns:ListTopics"):
         found = _trim_records(page, "Topics", "TopicArn")
         scan.add_records("Topics", found)
@@ -134,7 +134,7 @@ def _scan_topics(scan: ResourceScan) -> None:
             scan.add_answer("TopicAttributes", arn, _trim_attributes(reply))
 
 
-def _scan_queues(scan: ResourceScan) -> None:
+def _scan_sqs_queues(scan: ResourceScan) -> None:
     for page in scan.iter_pages("sqs", "list_queues", "sqs:ListQueues"):
         urls = cast(list[str], page.get("QueueUrls") or [])
         scan.add_records("QueueUrls", urls)
@@ -153,7 +153,7 @@ def _trim_attributes(reply: ResourceReply) -> ResourceReply:
     return {"Attributes": kept}
 
 
-def _scan_functions(scan: ResourceScan) -> None:
+def _scan_lambda_functions(scan: ResourceScan) -> None:
     for page in scan.iter_pages("lambda", "list_functions", "lambda:ListFunctions"):
         found = _trim_records(page, "Functions", "FunctionArn", "Role")
         scan.add_records("Functions", found)
@@ -163,7 +163,7 @@ def _scan_functions(scan: ResourceScan) -> None:
             scan.add_answer("FunctionPolicy", arn, policy)
 
 
-def _scan_secrets(scan: ResourceScan) -> None:
+def _scan_secrets_manager(scan: ResourceScan) -> None:
     for page in scan.iter_pages(
         "secretsmanager", "list_secrets", "secretsmanager:ListSecrets"
     ):
@@ -177,7 +177,7 @@ def _scan_secrets(scan: ResourceScan) -> None:
             scan.add_answer("SecretPolicy", arn, policy)
 
 
-def _scan_repositories(scan: ResourceScan) -> None:
+def _scan_ecr_repositories(scan: ResourceScan) -> None:
     for page in scan.iter_pages(
         "ecr", "describe_repositories", "ecr:DescribeRepositories"
     ):
@@ -189,7 +189,7 @@ def _scan_repositories(scan: ResourceScan) -> None:
             scan.add_answer("RepositoryPolicy", arn, policy)
 
 
-def _scan_tags(scan: ResourceScan) -> None:
+def _scan_resource_tags(scan: ResourceScan) -> None:
     for page in scan.iter_pages(
         "resourcegroupstaggingapi", "get_resources", "tag:GetResources"
     ):
@@ -197,7 +197,7 @@ def _scan_tags(scan: ResourceScan) -> None:
         scan.add_records("ResourceTagMappingList", found)
 
 
-def _scan_instances(scan: ResourceScan) -> None:
+def _scan_ec2_instances(scan: ResourceScan) -> None:
     for page in scan.iter_pages("ec2", "describe_instances", "ec2:DescribeInstances"):
         kept = ("InstanceId", "IamInstanceProfile", "Placement")
         scan.add_records("Reservations", [])  # an answer without one is an answer
@@ -213,15 +213,15 @@ def _scan_instances(scan: ResourceScan) -> None:
         )
 
 
-def _scan_task_definitions(scan: ResourceScan) -> None:
+def _scan_ecs_task_definitions(scan: ResourceScan) -> None:
     for page in scan.iter_pages(
         "ecs", "list_task_definitions", "ecs:ListTaskDefinitions", status="ACTIVE"
     ):
         for arn in cast(list[str], page.get("taskDefinitionArns") or []):
-            _read_task_definition(scan, arn)
+            _read_ecs_task_definition(scan, arn)
 
 
-def _read_task_definition(scan: ResourceScan, arn: str) -> None:
+def _read_ecs_task_definition(scan: ResourceScan, arn: str) -> None:
     named = {"taskDefinition": arn}
     reply = scan.call("ecs", "describe_task_definition", named, "taskDefinition")
     if "taskDefinition" in reply:
@@ -237,7 +237,7 @@ def _read_task_definition(scan: ResourceScan, arn: str) -> None:
 _TASKS_AT_ONCE = 100  # ECS API Reference, DescribeTasks
 
 
-def _scan_tasks(scan: ResourceScan) -> None:
+def _scan_ecs_tasks(scan: ResourceScan) -> None:
     """Scan the tasks of each cluster, and definitions that are no longer active."""
     for page in scan.iter_pages("ecs", "list_clusters", "ecs:ListClusters"):
         clusters = cast(list[str], page.get("clusterArns") or [])
@@ -269,7 +269,7 @@ def _read_cluster_tasks(scan: ResourceScan, cluster: str) -> ResourceReply | Non
     known = cast(ResourceReply, scan.whole.get("TaskDefinitions") or {})
     used = {str(task.get("taskDefinitionArn", "")) for task in tasks}
     for arn in sorted(used - known.keys() - {""}):
-        _read_task_definition(scan, arn)
+        _read_ecs_task_definition(scan, arn)
     return {"tasks": tasks}
 
 
@@ -331,7 +331,7 @@ def _scan_bedrock_agents(scan: ResourceScan) -> None:
             answer = {"agent": told} if "agent" in reply else reply
             scan.add_answer("BedrockAgents", agent, answer)
             if told.get("agentCollaboration") in _SUPERVISORS:
-                _read_collaborators(scan, agent)
+                _read_agent_collaborators(scan, agent)
     _record_empty_list(scan, "agentSummaries", action)
 
 
@@ -341,7 +341,7 @@ def _record_empty_list(scan: ResourceScan, name: str, action: str) -> None:
         scan.add_records(name, [])
 
 
-def _read_collaborators(scan: ResourceScan, agent: str) -> None:
+def _read_agent_collaborators(scan: ResourceScan, agent: str) -> None:
     kept = "agentCollaboratorSummaries"
     named = {"agentId": agent, "agentVersion": "DRAFT", "maxResults": 1000}
     listed = scan.call("bedrock-agent", "list_agent_collaborators", named, kept)
@@ -350,7 +350,7 @@ def _read_collaborators(scan: ResourceScan, agent: str) -> None:
     scan.add_answer("AgentCollaborators", agent, listed)
 
 
-def _scan_agent_runtimes(scan: ResourceScan) -> None:
+def _scan_agentcore_runtimes(scan: ResourceScan) -> None:
     service = "bedrock-agentcore-control"
     action = "bedrock-agentcore:ListAgentRuntimes"
     for page in scan.iter_pages(service, "list_agent_runtimes", action):
@@ -364,7 +364,7 @@ def _scan_agent_runtimes(scan: ResourceScan) -> None:
     _record_empty_list(scan, "agentRuntimes", action)
 
 
-def _scan_gateways(scan: ResourceScan) -> None:
+def _scan_agentcore_gateways(scan: ResourceScan) -> None:
     service = "bedrock-agentcore-control"
     for page in scan.iter_pages(
         service, "list_gateways", "bedrock-agentcore:ListGateways"
@@ -379,20 +379,20 @@ def _scan_gateways(scan: ResourceScan) -> None:
 
 
 SERVICE_SCANS = (
-    _scan_buckets,
-    _scan_access_points,
+    _scan_s3_buckets,
+    _scan_s3_access_points,
     _scan_kms_keys,
-    _scan_topics,
-    _scan_queues,
-    _scan_functions,
-    _scan_secrets,
-    _scan_repositories,
-    _scan_tags,
-    _scan_instances,
-    _scan_task_definitions,
-    _scan_tasks,
+    _scan_sns_topics,
+    _scan_sqs_queues,
+    _scan_lambda_functions,
+    _scan_secrets_manager,
+    _scan_ecr_repositories,
+    _scan_resource_tags,
+    _scan_ec2_instances,
+    _scan_ecs_task_definitions,
+    _scan_ecs_tasks,
     _scan_launch_templates,
     _scan_bedrock_agents,
-    _scan_agent_runtimes,
-    _scan_gateways,
+    _scan_agentcore_runtimes,
+    _scan_agentcore_gateways,
 )

@@ -41,7 +41,7 @@ MAX_ALL_POLICIES = 32 << 20  # of all
 
 
 def read_config_file(location: str) -> ConfigReading:
-    """Read a configuration with all of its faults.
+    """Read and parse `answerable.yaml`, with all of its faults.
 
     Raises:
         UsageError: It is missing or too large.
@@ -112,7 +112,7 @@ def _read_policy_file(path: Path, folder: PurePath) -> CedarFile:
 
 
 def sync(location: str, context: SyncContext) -> Sync:
-    """Read a configuration; its faults are `problems`, valid parts are kept.
+    """Read a configuration into a sync result; its faults become `problems`.
 
     Raises:
         UsageError: It is missing or too large.

@@ -96,7 +96,7 @@ def sight_client(
     read_env_file: EnvFileReader,
     read_named_file: ReferencedFileReader = lambda place, name: None,
 ) -> ClientSightings:
-    """Build the sightings of one client's files.
+    """Build the inventory facts of one client's files.
 
     Args:
         kind: Agent kind.
@@ -375,5 +375,5 @@ class _ClientReader:
 
 
 def make_identity_ids(*arns: str) -> tuple[IdentityId, ...]:
-    """Build the identities that an agent's platform runs it under."""
+    """Return the ids of the identities that an agent runs as, without repeats."""
     return tuple(IdentityId(arn) for arn in dict.fromkeys(arns))

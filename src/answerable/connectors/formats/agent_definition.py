@@ -94,7 +94,7 @@ class AgentDefinition:
 
 
 def parse_agent_definition(root: DocumentNode, file_stem: str) -> AgentDefinition:
-    """Parse a definition.
+    """Parse the definition of a sub-agent or custom agent.
 
     Args:
         root: The front matter, or the JSON object.

@@ -60,7 +60,7 @@ class AgentSettings:
 def parse_agent_settings(
     client: str, root: DocumentNode, server_maps: tuple[str, ...]
 ) -> AgentSettings:
-    """Parse a settings document.
+    """Parse one settings document of an agent client.
 
     Args:
         client: Agent kind.
@@ -90,7 +90,7 @@ def parse_agent_settings(
 def parse_modes(
     client: str, roots: Sequence[DocumentNode]
 ) -> tuple[tuple[tuple[str, str], ...], bool]:
-    """Read a client's settings over all of its documents.
+    """Read a client's modes from all settings; True if calls need no approval.
 
     Args:
         client: Agent kind.
@@ -216,7 +216,7 @@ def _scan_other_values(
             continue
         if skipped_pointers and leaf.pointer.startswith(skipped_pointers):
             continue
-        name = _member_name(leaf.pointer)
+        name = _member_name_of_pointer(leaf.pointer)
         position = NamedPosition(name, leaf.pointer, raw)
         found: tuple[FoundCredential, ...] = ()
         if classify_shape(raw):
@@ -234,7 +234,7 @@ def _scan_other_values(
         yield from found
 
 
-def _member_name(pointer: str) -> str:
+def _member_name_of_pointer(pointer: str) -> str:
     """Return the name of a member, or of the array that contains it."""
     while pointer:
         pointer, _, token = pointer.rpartition("/")

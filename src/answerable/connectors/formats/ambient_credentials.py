@@ -45,7 +45,7 @@ class AmbientFileSource:
         account: str = "",
         credential_id: CredentialId | None = None,
     ) -> Credential:
-        """Build an ambient credential.
+        """Build a credential that every process of the person can use.
 
         Args:
             kind: Credential kind.

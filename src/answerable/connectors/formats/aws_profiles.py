@@ -54,7 +54,7 @@ _AFTER_KEYS: tuple[tuple[str, CredentialLifetime], ...] = (
 def parse_aws_profiles(
     text: str, source: AmbientFileSource, facts: AmbientFacts, *, shared: bool
 ) -> None:
-    """Parse one of the two files; `build_profile_sightings` builds the sightings.
+    """Parse one of the two files into profiles; builds no facts yet.
 
     Args:
         text: The file.
@@ -87,7 +87,7 @@ def parse_aws_profiles(
 
 
 def build_profile_sightings(facts: AmbientFacts) -> None:
-    """Build the sightings of all profiles; all except `default` must be named."""
+    """Build the credentials of all profiles; only `default` is implicit."""
     for name, profile in facts.profiles.items():
         provider = _credential_provider(profile.settings)
         late = dict(_AFTER_KEYS)
@@ -145,7 +145,7 @@ def _build_derived_profile(
     active: bool,
     facts: AmbientFacts,
 ) -> None:
-    """Build the sighting of a profile that obtains its credentials."""
+    """Build the credential of a profile that obtains it elsewhere."""
     source = profile.source
     identity, how = _identity_of_profile(name, profile.settings, source)
     credential = source.build_credential(

@@ -75,7 +75,7 @@ class ParsedCommandLine:
 def parse_command_line(
     words: Sequence[NamedPosition], entry_variables: Collection[str] = ()
 ) -> ParsedCommandLine:
-    """Parse a command line.
+    """Parse a command line: credentials, selected logins, redacted words.
 
     Args:
         words: Its words; position names are ignored.
@@ -179,7 +179,7 @@ class _CommandLineReader:
             self.argv.selections.append(profile)
 
     def _classify_flag(self, flag: str, value: str) -> str:
-        """Classify the value of a flag; empty for a separate word."""
+        """Return the role of a flag's value, e.g. `env`, `header`, `password`."""
         if takes_password(self.program, flag, login=self.login):
             return "password"
         meaning = _classify_flag_name(flag)

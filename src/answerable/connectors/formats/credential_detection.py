@@ -80,7 +80,7 @@ class NamedPosition:
 def find_in_environment(
     variables: Iterable[NamedPosition],
 ) -> tuple[FoundCredential, ...]:
-    """Classify an `env` map as a whole.
+    """Find the credentials in a map of environment variables.
 
     An AWS key id with its secret and session token is one credential, named by the key
     id; a secret without a key id is separate.
@@ -105,7 +105,7 @@ def find_in_environment(
 
 
 def find_in_variable(variable: NamedPosition) -> tuple[FoundCredential, ...]:
-    """Classify one `NAME=value`."""
+    """Find the credentials in one variable, `NAME=value`."""
     name, value = variable.name, variable.value.strip()
     if not value:
         return ()
@@ -142,7 +142,7 @@ def find_in_variable(variable: NamedPosition) -> tuple[FoundCredential, ...]:
 
 
 def find_in_header(header: NamedPosition) -> tuple[FoundCredential, ...]:
-    """Classify one HTTP header."""
+    """Find the credentials in one HTTP header."""
     words = split_words(header.name)
     named = classify_name(header.name) in (
         ValueMeaning.CREDENTIAL,
@@ -158,7 +158,7 @@ def find_in_header(header: NamedPosition) -> tuple[FoundCredential, ...]:
 
 
 def find_by_shape(position: NamedPosition) -> tuple[FoundCredential, ...]:
-    """Classify a text without a meaningful name, by its form alone."""
+    """Find a credential in a text by its form alone, without a useful name."""
     value = position.value.strip()
     bare = _strip_auth_scheme(value)
     if classify_shape(bare):
@@ -185,7 +185,7 @@ def find_by_shape(position: NamedPosition) -> tuple[FoundCredential, ...]:
 
 
 def find_in_free_text(position: NamedPosition) -> tuple[FoundCredential, ...]:
-    """Classify values after secret-like names in a free text."""
+    """Find the values after secret-like names in a free text."""
     found: list[FoundCredential] = []
     for item in find_named_secrets(position.value):
         if (
@@ -209,7 +209,7 @@ def _may_be_secret(position: NamedPosition) -> bool:
 
 
 def find_in_url(position: NamedPosition) -> tuple[FoundCredential, ...]:
-    """Classify secrets in a URL: userinfo, query parameters, a token in its path."""
+    """Find the secrets in a URL: userinfo, query parameters, a token in its path."""
     found: list[FoundCredential] = []
     for part in find_url_secrets(position.value):
         named = replace(position, name=part.name or position.name, value=part.value)
@@ -240,7 +240,7 @@ def _kind_of_url_part(part: SecretUrlPart) -> str:
 def find_in_credential_field(
     position: NamedPosition, kind: str, *, literal: bool
 ) -> tuple[FoundCredential, ...]:
-    """Classify a text in a position for a credential of a kind.
+    """Find the credential in a field that is meant for a kind of credential.
 
     Args:
         position: Name, pointer and text.
@@ -268,7 +268,7 @@ def find_in_credential_field(
 
 
 def find_passed_variable(name: str, pointer: str) -> tuple[FoundCredential, ...]:
-    """Classify a variable that is passed by name alone (`docker run -e NAME`)."""
+    """Find the credential in a variable passed by name (`docker run -e NAME`)."""
     if classify_name(name) is ValueMeaning.NOTHING:
         return ()
     kind = (
@@ -280,7 +280,7 @@ def find_passed_variable(name: str, pointer: str) -> tuple[FoundCredential, ...]
 
 
 def find_variable_reference(name: str, pointer: str) -> tuple[FoundCredential, ...]:
-    """Classify a field that names the variable with a token."""
+    """Find the credential in a field that names the variable with a token."""
     name = name.strip()
     if not name:
         return ()
@@ -294,7 +294,7 @@ def find_variable_reference(name: str, pointer: str) -> tuple[FoundCredential, .
 def _credentials_of_reference(
     position: NamedPosition, reference: ValueReference, kind: str
 ) -> list[FoundCredential]:
-    """Return the credential of a reference, and of its literal default."""
+    """Return the credentials of a reference: itself and its default."""
     found = []
     by_name = credential_kind_of_name(reference.name)
     kind = by_name if by_name in _SPECIFIC_KINDS else kind
@@ -346,7 +346,7 @@ def _find_in_file_field(variable: NamedPosition) -> tuple[FoundCredential, ...]:
 
 
 def _find_in_variable_field(field: NamedPosition) -> tuple[FoundCredential, ...]:
-    """Classify a field that names the variable with a credential."""
+    """Find the credential in a field that names a variable."""
     name = field.value.strip()
     if is_variable_name(name):
         if classify_name(name) is ValueMeaning.NOTHING:

@@ -105,7 +105,7 @@ def split_words(name: str) -> tuple[str, ...]:
 
 
 def classify_name(name: str) -> ValueMeaning:
-    """Classify a value by its name."""
+    """Classify a value as credential, file or other, by its name."""
     words = split_words(name)
     joined = " ".join(words)
     if joined in _PROFILES:
@@ -142,7 +142,7 @@ def _classify_words(words: tuple[str, ...], name: str) -> ValueMeaning:
 
 
 def credential_kind_of_name(name: str) -> str:
-    """Return the kind of a credential by its name."""
+    """Return the kind of a credential (e.g. `api-key`) by its name."""
     words = split_words(name)
     joined = " ".join(words)
     for kind, wanted in _KINDS:

@@ -94,7 +94,7 @@ class ContainerRun:
 
 
 def parse_container_run(words: Sequence[str]) -> ContainerRun | None:
-    """Parse a command line; None if it starts no container."""
+    """Parse a `docker run` command line; None if it starts no container."""
     rest = _words_after_run(_strip_wrappers(list(words)))
     if rest is None:
         return None

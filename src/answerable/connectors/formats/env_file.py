@@ -28,7 +28,7 @@ EnvFileReader = Callable[[str, str], EnvFile | None]
 
 
 def sight_env_file(env_file: EnvFile, context: SightingContext) -> list[Credential]:
-    """Build the sightings of credentials in an environment file."""
+    """Build the credentials in an environment file."""
     found = find_in_environment(
         NamedPosition(variable.name, f"/{variable.name}", variable.value)
         for variable in env_file.variables

@@ -64,7 +64,7 @@ class PolicyJsonObject(dict[str, object]):
 
 
 def refuse_statement(reason: str) -> NoReturn:
-    """Refuse the statement or the document with a reason."""
+    """Raise: the statement or document is refused for a reason."""
     raise StatementRefused(reason)
 
 
@@ -120,7 +120,7 @@ def read_elements(
 def parse_statement(
     raw_statement: object, position: int, layer: PolicyLayer, literal: bool
 ) -> Statement | UnreadStatement:
-    """Parse one statement.
+    """Parse one statement of an IAM policy, or return it as unread.
 
     Args:
         raw_statement: Decoded statement.

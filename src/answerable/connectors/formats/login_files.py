@@ -153,7 +153,7 @@ def _read_aws_files(
 def _context_with_logins(
     context: SightingContext, logins: LoginFileSightings
 ) -> SightingContext:
-    """Build a context in which login names refer to these files."""
+    """Return a context in which login names refer to these files."""
     ambient = logins.ambient
     proves = {link.credential: link.identity for link in ambient.links}
     if "aws" in logins.platforms:

@@ -52,7 +52,7 @@ def parse_server_maps(entry: ClientConfigFile, root: DocumentNode) -> McpServerM
     faults: list[tuple[str, str]] = []
     maps: list[str] = []
     for keys in entry.maps:
-        for node in _find_nodes(root, keys):
+        for node in _find_nodes_at_path(root, keys):
             if not keys and (maps or not _is_server_map(node)):
                 continue
             if not node.is_object and not node.is_array:
@@ -75,7 +75,7 @@ def parse_server_maps(entry: ClientConfigFile, root: DocumentNode) -> McpServerM
     )
 
 
-def _find_nodes(root: DocumentNode, keys: KeyPath) -> Iterator[DocumentNode]:
+def _find_nodes_at_path(root: DocumentNode, keys: KeyPath) -> Iterator[DocumentNode]:
     """Yield the nodes at a key path, in which `*` matches every member."""
     nodes = [root]
     for key in keys:

@@ -68,7 +68,7 @@ def _is_secret_token(token: str) -> bool:
 
 
 def redact_word(word: str) -> str:
-    """Redact one argument."""
+    """Redact the secrets in one command-line argument."""
     if len(word) > _WORD_LIMIT or classify_shape(word):
         return HIDDEN
     if is_url(word):

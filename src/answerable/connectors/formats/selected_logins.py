@@ -108,7 +108,11 @@ def resolve_reference(
         login = context.contexts.get(item.value)
     elif item.kind == "gcloud-adc":
         file = read_file(place, item.value)
-        return out if file is None else _resolve_google_file(reference, file, context)
+        return (
+            out
+            if file is None
+            else _resolve_google_credential_file(reference, file, context)
+        )
     if login is not None:
         out.ids.append(login)
         if login in context.proves:
@@ -120,7 +124,7 @@ def resolve_reference(
     return out
 
 
-def _resolve_google_file(
+def _resolve_google_credential_file(
     reference: Credential, file: ReferencedFile, context: SightingContext
 ) -> ResolvedReference:
     """Read the file behind `GOOGLE_APPLICATION_CREDENTIALS`."""

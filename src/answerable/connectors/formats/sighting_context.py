@@ -1,4 +1,4 @@
-"""Build inventory sightings from found credentials, in a shared context."""
+"""Build inventory facts from found credentials, with a context shared by all."""
 
 import base64
 import binascii
@@ -82,7 +82,7 @@ def make_profile_id(context: SightingContext, profile: str) -> CredentialId:
 def make_reference_id(
     context: SightingContext, credential_class: CredentialClass, name: str
 ) -> CredentialId:
-    """Return the id of a referenced, unreadable credential."""
+    """Return the id of a credential that is only referenced, not readable."""
     text = "\x1f".join((context.scope or context.source, credential_class.value, name))
     return fingerprint_credential_id(context.fingerprint(text))
 
@@ -93,7 +93,7 @@ def sight_credential(
     context: SightingContext,
     written_by: WrittenBy | None = None,
 ) -> Credential:
-    """Build the sighting of a found credential; its value is not kept."""
+    """Build the credential fact of a found credential, without its value."""
     place = join_place(file, credential.pointer)
     literal = credential.cls is CredentialClass.LITERAL
     expires_at = read_jwt_expiry(credential.value) if literal else 0

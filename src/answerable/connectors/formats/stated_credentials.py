@@ -101,7 +101,7 @@ class StatedCredentialReader:
         resolve_references: bool = True,
         context: SightingContext | None = None,
     ) -> list[CredentialId]:
-        """Add sightings, with resolved references; return their ids."""
+        """Add found credentials and resolve references; return their ids."""
         context = context or self.frame
         ids: list[CredentialId] = []
         for item in credentials:

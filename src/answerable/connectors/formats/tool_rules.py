@@ -163,7 +163,7 @@ def _list_auto_approved_tools(
 def _needs_approval(
     table: ClientTools, tool: str, state_maps: Sequence[DocumentNode]
 ) -> bool:
-    """Tell whether the last matching line of the state maps asks or denies."""
+    """Tell whether the last matching entry of the state maps asks or denies."""
     names = {tool, "*", *(alias for alias, of in table.aliases if of == tool)}
     asked = False
     for node in reversed(state_maps):  # the one that takes precedence is read last
@@ -181,7 +181,7 @@ def sight_built_in_tool(
     environment: tuple[CredentialId, ...],
     provenance: FactProvenance,
 ) -> Tool:
-    """Build the sighting of a built-in tool.
+    """Build the inventory fact of a built-in tool.
 
     Args:
         tool: Tool with its rules.

@@ -52,7 +52,7 @@ def _read_spool(path: Path, context: EventContext) -> Iterator[EventBatch]:
 def lock_spool(
     path: Path, lock_mode: int, *, timeout_seconds: float = 0.0
 ) -> Iterator[None]:
-    """Lock a spool among its readers within the context.
+    """Hold a lock on a spool, shared for reading or exclusive for shipping.
 
     Args:
         path: The spool.

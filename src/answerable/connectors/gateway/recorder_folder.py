@@ -140,7 +140,7 @@ class RecorderFolder:
                         raise EnvironmentFailure(f"no spool of a gateway: {path}")
                     cut = len(line.rstrip(RESERVED_BYTES))
                     if cut and not written_to:
-                        self._report_torn_line(path, cut)
+                        self._report_truncated_line(path, cut)
                     return
                 yield self._parse_line(path, line)
 
@@ -155,7 +155,7 @@ class RecorderFolder:
             aside = QuarantinedRecord(str(path), offset, error.reason, raw)
             return LineResult(None, aside, len(line))
 
-    def _report_torn_line(self, path: Path, size: int) -> None:
+    def _report_truncated_line(self, path: Path, size: int) -> None:
         """Add a problem for a line that was cut off."""
         what = f"{size} bytes at its end are of a record that was cut short"
         self._torn.append(ReadProblem(ReadProblemKind.INVALID, str(path), what))

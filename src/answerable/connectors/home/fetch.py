@@ -45,7 +45,7 @@ _GIT_CONFIGS = (".gitconfig", ".config/git/config")
 
 
 def sync(location: str, context: SyncContext) -> Sync:
-    """Read a home completely.
+    """Read a home directory completely into a sync result.
 
     Raises:
         UsageError: The folder is missing.
@@ -165,7 +165,7 @@ def _expand_and_probe(
 def _read_ambient_files(
     folder: BoundedFolder, sighting_context: SightingContext, probes: list[Probe]
 ) -> AmbientFacts:
-    """Read the ambient credential files, and build their sightings."""
+    """Read the ambient credential files, and build their facts."""
     ambient = AmbientFacts()
     for entry in AMBIENT_FILES:
         for path in _expand_and_probe(folder, entry.path, entry.what, probes):

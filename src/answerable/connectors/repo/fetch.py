@@ -69,7 +69,7 @@ class _ProjectInfo:
 
 
 def sync(location: str, context: SyncContext) -> Sync:
-    """Read a project completely.
+    """Read a project folder completely into a sync result.
 
     Raises:
         UsageError: The folder is missing.
@@ -235,7 +235,7 @@ def _read_workflows(
     projects: dict[str, _ProjectInfo],
     sighting_context: SightingContext,
 ) -> JobSightings:
-    """Read the workflows, and build the sightings of their agent jobs."""
+    """Read the workflows, and build the facts of their agent jobs."""
     out = JobSightings()
     for path in project_paths.workflows:
         data = folder.read(path)

@@ -205,11 +205,11 @@ def _attach_policies(
     ]
 
 
-def _policy_arns(attached: Sequence[AttachedPolicy]) -> Iterator[str]:
+def _list_policy_arns(attached: Sequence[AttachedPolicy]) -> Iterator[str]:
     return (one.policy_arn for one in attached)
 
 
-def _tag_pairs(tags: Sequence[IamTag]) -> tuple[tuple[str, str], ...]:
+def _list_tag_pairs(tags: Sequence[IamTag]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((tag.key, tag.value) for tag in tags))
 
 
@@ -228,7 +228,7 @@ def _add_identity(
         name=name,
         account=entry.parts.account,
         unique_id=unique_id,
-        tags=_tag_pairs(entry.record.tags),
+        tags=_list_tag_pairs(entry.record.tags),
         created_at=parse_timestamp_ns(entry.record.create_date),
         last_used_at=last_used,
         seen=facts.provenance(entry.place),
@@ -238,7 +238,7 @@ def _add_identity(
         facts,
         identity.id,
         entry.place,
-        _policy_arns(entry.record.attached_managed_policies),
+        _list_policy_arns(entry.record.attached_managed_policies),
     )
     boundary = entry.record.permissions_boundary
     if boundary and boundary.permissions_boundary_arn:
@@ -274,7 +274,7 @@ def _add_group_policies(
     inline = _add_inline_policies(
         facts, group.arn, group.group_policy_list, entry.place
     )
-    managed = _policy_arns(group.attached_managed_policies)
+    managed = _list_policy_arns(group.attached_managed_policies)
     _attach_policies(facts, group.arn, entry.place, [*inline, *managed])
 
 
@@ -314,7 +314,7 @@ def _attach_group_policies(
                 f"{arn}#inline/{policy.policy_name}"
                 for policy in group.record.group_policy_list
             ]
-            managed = _policy_arns(group.record.attached_managed_policies)
+            managed = _list_policy_arns(group.record.attached_managed_policies)
             _attach_policies(
                 facts,
                 user.record.arn,

@@ -62,7 +62,7 @@ class TagOwner:
 def find_tag_owners(
     subjects: Iterable[str], tags: Tags, provenance: FactProvenance
 ) -> tuple[list[Person], list[OwnerEvidence]]:
-    """Extract people and evidence for each subject from owner tags.
+    """Find the owners that tags name: people, and evidence for each subject.
 
     Args:
         subjects: Ids described by the tags: the identity and its agent.
@@ -101,7 +101,7 @@ def find_tag_owners(
 
 
 def _normalise_tag_key(key: str) -> str:
-    """Fold `corp:Owned-By` to `ownedby`."""
+    """Normalise a tag key: `corp:Owned-By` becomes `ownedby`."""
     last = key.replace("/", ":").rsplit(":", 1)[-1]
     return _NON_WORD.sub("", last.lower())
 

@@ -384,10 +384,10 @@ def _assign_launch_roles(builder: ResourceFactsBuilder) -> None:
     if missing:
         what = "iam list-instance-profiles is missing: the roles of {} are not known"
         builder.answer_reader.add_problem(
-            _first_launched_place(inventory), what.format(f"{missing} instances")
+            _place_of_first_launch(inventory), what.format(f"{missing} instances")
         )
 
 
-def _first_launched_place(inventory: ResourceInventory) -> str:
+def _place_of_first_launch(inventory: ResourceInventory) -> str:
     """Return the place of the first launched resource."""
     return next(inventory.items[arn].place for arn in inventory.launched)

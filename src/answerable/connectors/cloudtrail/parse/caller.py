@@ -57,7 +57,7 @@ class CloudTrailCaller:
 def resolve_caller(
     record: CloudTrailRecord, user_identity: UserIdentity
 ) -> CloudTrailCaller:
-    """Return the caller of a record."""
+    """Resolve the caller of a record from its `userIdentity`."""
     caller = CloudTrailCaller(
         account=user_identity.account_id or record.recipient_account_id or ""
     )

@@ -106,7 +106,7 @@ def make_event(row: tuple[Any, ...]) -> AuditEvent:
 def parse_record(
     raw: bytes, written_by: WrittenBy, event_factory: EventFactory = make_event
 ) -> ParsedRecord:
-    """Parse one record.
+    """Parse one CloudTrail record into an audit event, or a refusal.
 
     Args:
         raw: Bytes of the record, or of a wrapper with the record as text.
@@ -243,7 +243,7 @@ def _build_event(
 
 
 def _digest_compact(raw: bytes) -> bytes:
-    """Hash a record without whitespace between tokens, as CloudTrail delivers it.
+    """Hash a record without white space between tokens (SHA-256).
 
     A pretty-printed copy is then no conflict with the original. The first keys show
     whether it was pretty-printed.

@@ -77,7 +77,7 @@ def _decode_user_identity(element: bytes) -> ParsedUserIdentity:
 def derive_caller(
     record: CloudTrailRecord, user_identity: ParsedUserIdentity
 ) -> CloudTrailCaller:
-    """Return the caller of a record."""
+    """Return the caller of a record, cached if independent of the record."""
     if (
         user_identity.caller is None
         or record.event_name == "ConsoleLogin"

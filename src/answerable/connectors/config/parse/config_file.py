@@ -125,7 +125,7 @@ def _section_of_fault(fault: ConfigFault) -> str:
 
 
 def parse_config(data: bytes, place: str, folder: str) -> ConfigReading:
-    """Parse a configuration.
+    """Parse the bytes of `answerable.yaml` into a configuration and faults.
 
     Args:
         data: Bytes of the file.

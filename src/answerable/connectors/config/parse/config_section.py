@@ -182,7 +182,7 @@ class ConfigSection:
         return node.value
 
     def read_word(self, key: str, default: EnumWordT) -> EnumWordT:
-        """Read a member of an enumeration."""
+        """Read a text that must be a member of an enumeration."""
         text = self.read_text(key)
         if not self.has(key):
             return default
@@ -228,7 +228,7 @@ class ConfigSection:
                 )
 
     def check(self, key: str, is_valid: Callable[[str], bool], message: str) -> None:
-        """Report a fault for an invalid text or list item."""
+        """Check a text or each item of a list; an invalid one becomes a fault."""
         member = self._members.get(key)
         value = member.node.value if member else None
         nodes = value if isinstance(value, list) else [member.node] if member else []

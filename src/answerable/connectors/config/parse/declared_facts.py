@@ -1,4 +1,4 @@
-"""Build inventory sightings of a configuration: agents, owners and allowed tools."""
+"""Build inventory facts from a configuration: agents, owners and allowed tools."""
 
 from answerable.connectors.config.parse.agents import DECLARED_KIND
 from answerable.connectors.formats.redaction import clean_text
@@ -14,7 +14,7 @@ _MAX_SHOWN = 200
 
 
 def sight_config(config: Config, context: SightingContext) -> SightedFacts:
-    """Build the sightings of a configuration."""
+    """Build the inventory facts of a configuration."""
     servers = {server.name: server for server in config.servers}
     owned = [agent for agent in config.agents if agent.owner]
     return SightedFacts(

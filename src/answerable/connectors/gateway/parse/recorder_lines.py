@@ -83,7 +83,7 @@ class RecorderLines:
         }
 
     def parse_line(self, line: bytes) -> AuditEvent | None:
-        """Parse one line.
+        """Parse one line; returns the event that it completes, if any.
 
         Args:
             line: Line with its end.
@@ -110,7 +110,7 @@ class RecorderLines:
         self._waiting.clear()
 
     def save_waiting(self) -> None:
-        """Save decisions without an end in the progress."""
+        """Save the decisions without an end in the read progress."""
         self._progress.waiting = {
             number: told.raw.decode() for number, told in self._waiting.items()
         }

@@ -54,7 +54,7 @@ def sight_person(
     place: str,
     context: SightingContext,
 ) -> tuple[Person, ...]:
-    """Build the sightings of the person.
+    """Build the person of a home: login name, and self-reported name and aliases.
 
     The login is the folder's own name, which no process in it can change. Name and
     aliases come from files that an agent of the same person could have written, so they

@@ -1,4 +1,4 @@
-"""Build inventory sightings of workflow jobs that run an AI agent."""
+"""Build inventory facts of workflow jobs that run an AI agent."""
 
 from dataclasses import dataclass, field, replace
 
@@ -62,7 +62,7 @@ def sight_job(
     context: SightingContext,
     sightings: JobSightings,
 ) -> None:
-    """Build the sightings of one job.
+    """Add the inventory facts of one job: agents, tools and credentials.
 
     Args:
         job: Parsed job.
