@@ -92,7 +92,7 @@ class ActionExpansion:
             PolicyLayer.IDENTITY,
             policy_id=PolicyId("p"),
             name="p",
-            seen=_SEEN,
+            provenance=_SEEN,
         )
         if policy.unread:
             raise ValueError(f"not read: {policy.unread}")

@@ -248,7 +248,7 @@ def test_a_spool_that_may_not_be_read_is_told(
         show_decision(store, spool, HELD, now=NOW)
 
 
-def _refuse(spool: Path, how: int, *, patience: float) -> None:
+def _refuse(spool: Path, how: int, *, timeout_seconds: float) -> None:
     raise EnvironmentFailure(f"may not be read: {spool}")
 
 

@@ -1,1 +1,1 @@
-"""Connectors: one folder per foreign system, one line each in `table.py`."""
+"""Connectors: read identities or audit events from other systems, one folder each."""

@@ -1,4 +1,4 @@
-"""Client setup and error translation shared by all live AWS scans.
+"""Open the IAM client, and translate AWS API errors, for all live scans.
 
 Only the `live` module of a connector imports it; it needs boto3.
 """
@@ -33,14 +33,14 @@ EXPIRED_CODES = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 
 
 def open_iam_client(
-    context: SyncContext, config: Config = CONFIG, *, patient: bool = True
+    context: SyncContext, config: Config = CONFIG, *, retry_throttling: bool = True
 ) -> tuple[object, str]:
     """Open an IAM client with the default AWS settings, and find its account.
 
     Args:
         context: Context of the scan.
         config: Client configuration.
-        patient: Wait while AWS throttles.
+        retry_throttling: Wait while AWS throttles.
 
     Raises:
         UsageError: The profile is unknown, or the endpoint is not a URL.
@@ -50,14 +50,16 @@ def open_iam_client(
         session = open_session(context)
         region = resolve_region(session, context) or DEFAULT_REGION
         sts = open_client(session, "sts", region, context)
-        iam = open_client(session, "iam", region, context, config, patient=patient)
+        iam = open_client(
+            session, "iam", region, context, config, retry_throttling=retry_throttling
+        )
         return iam, str(sts.get_caller_identity()["Account"])
     except (BotoCoreError, ClientError, ValueError) as error:
         raise scan_refused_error(error, context, "aws") from None
 
 
 def json_default(value: object) -> str:
-    """Encode values that JSON lacks, as the AWS CLI does."""
+    """Encode values that JSON lacks (times, bytes), as the AWS CLI does."""
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 

@@ -1,4 +1,4 @@
-"""boto3 sessions and clients of a live scan, for the caller or an assumed role.
+"""Open boto3 sessions and clients for a live scan, as the caller or an assumed role.
 
 Only the `live` module of a connector and `aws_api` import it; it needs boto3.
 """
@@ -72,7 +72,7 @@ def open_session(context: SyncContext) -> "boto3.Session":
 
 
 def forget_session(context: SyncContext) -> None:
-    """Drop the session of a role that is no longer needed."""
+    """Drop the cached session of a role that is no longer needed."""
     context.sessions.pop(context.role_arn, None)
 
 
@@ -88,9 +88,9 @@ def open_client(
     context: SyncContext,
     config: Config = CONFIG,
     *,
-    patient: bool = True,
+    retry_throttling: bool = True,
 ) -> "boto3.client":
-    """Create a client.
+    """Create a boto3 client of a service, with the scan's retry settings.
 
     Args:
         session: Session of `open_session`.
@@ -98,7 +98,7 @@ def open_client(
         region: Region of the client.
         context: Scan context.
         config: Client configuration.
-        patient: Wait while AWS throttles, up to `THROTTLE_LIMIT` per call.
+        retry_throttling: Wait while AWS throttles, up to `THROTTLE_LIMIT` per call.
 
     Raises:
         ValueError: The endpoint is not a URL.
@@ -110,7 +110,7 @@ def open_client(
             endpoint_url=context.endpoint_url or None,
             config=_copy_config(config),
         )
-    if patient:
+    if retry_throttling:
         _install_throttle_retry(client, context)
     return client
 
@@ -121,26 +121,30 @@ def _copy_config(config: Config) -> Config:
 
 
 def _get_or_create(
-    context: SyncContext, name: str, make: Callable[[SyncContext], "boto3.Session"]
+    context: SyncContext,
+    name: str,
+    create_session: Callable[[SyncContext], "boto3.Session"],
 ) -> "boto3.Session":
+    """Return a cached session of the scan, created on first use."""
     if name not in context.sessions:
-        context.sessions[name] = make(context)
+        context.sessions[name] = create_session(context)
     return context.sessions[name]
 
 
 def _default_session(context: SyncContext) -> "boto3.Session":
+    """Create a session of the default AWS settings."""
     return boto3.Session(profile_name=context.profile or None)
 
 
 def _assume_role_session(
-    base: "boto3.Session", context: SyncContext
+    parent_place: "boto3.Session", context: SyncContext
 ) -> "boto3.Session":
     """Create the session of a role; no call is made until first use."""
 
     def create(service: str, **keys: object) -> "boto3.client":
-        client = base._session.create_client(
+        client = parent_place._session.create_client(
             service,
-            region_name=resolve_region(base, context) or DEFAULT_REGION,
+            region_name=resolve_region(parent_place, context) or DEFAULT_REGION,
             endpoint_url=context.endpoint_url or None,
             config=_copy_config(CONFIG),
             **keys,
@@ -148,7 +152,7 @@ def _assume_role_session(
         _install_throttle_retry(client, context)
         return client
 
-    caller = base.get_credentials()
+    caller = parent_place.get_credentials()
     if caller is None:
         raise NoCredentialsError
     fetcher = AssumeRoleCredentialFetcher(
@@ -159,7 +163,7 @@ def _assume_role_session(
     )
     core = botocore.session.Session(profile=context.profile or None)
     # Descriptions of services are large: all sessions of one scan share them.
-    loader = base._session.get_component("data_loader")
+    loader = parent_place._session.get_component("data_loader")
     core.register_component("data_loader", loader)
     core._credentials = DeferredRefreshableCredentials(
         fetcher.fetch_credentials, "assume-role"
@@ -168,6 +172,7 @@ def _assume_role_session(
 
 
 def _install_throttle_retry(client: "boto3.client", context: SyncContext) -> None:
+    """Make a client wait and retry while AWS throttles."""
     handler = partial(_throttle_delay, context)
     client.meta.events.register_last("needs-retry", handler)
 
@@ -180,7 +185,7 @@ def _throttle_delay(
     response: tuple[object, Mapping[str, object]] | None = None,
     **_: object,
 ) -> float | None:
-    """Return the seconds to wait, None to stop retrying."""
+    """Return the seconds to wait before a retry, None to stop retrying."""
     code = _error_code(response)
     if code not in _THROTTLED or attempts < _BOTOCORE_ATTEMPTS:
         return None
@@ -197,6 +202,7 @@ def _throttle_delay(
 
 
 def _error_code(response: tuple[object, Mapping[str, object]] | None) -> str:
+    """Return the error code of a response."""
     if response is None:
         return ""
     error = response[1].get("Error")

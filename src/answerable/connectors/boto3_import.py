@@ -1,4 +1,4 @@
-"""Lazy import of boto3, an optional extra that is slow to import."""
+"""Import boto3 only when needed: it is an optional extra and slow to import."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,11 +7,11 @@ from answerable.model.errors import EnvironmentFailure
 
 
 @contextmanager
-def require_boto3(what: str) -> Iterator[None]:
-    """Guard an import that needs boto3, with a hint if it is not installed.
+def require_boto3(feature: str) -> Iterator[None]:
+    """Guard an import that needs boto3: a missing one raises a helpful error.
 
     Args:
-        what: Feature that needs it, for the message.
+        feature: Feature that needs it, for the message.
 
     Raises:
         EnvironmentFailure: boto3 is not installed.
@@ -22,6 +22,6 @@ def require_boto3(what: str) -> Iterator[None]:
         if error.name not in ("boto3", "botocore"):
             raise
         raise EnvironmentFailure(
-            f"{what} needs boto3, which is not installed",
+            f"{feature} needs boto3, which is not installed",
             "pip install 'answerable[aws]'",
         ) from None

@@ -1,4 +1,4 @@
-"""Bounded folder reader: only regular files, inside the folder, up to a size.
+"""Read regular files inside a folder, up to a size; links outside are not followed.
 
 Devices, sockets and named pipes are never opened; a link is followed if it stays in the
 folder; everything unreadable is recorded as a problem.
@@ -47,7 +47,7 @@ class BoundedFolder:
 
     @classmethod
     def open(cls, location: str) -> "BoundedFolder":
-        """Open a folder.
+        """Open a folder for bounded reading.
 
         Raises:
             UsageError: The folder is missing.
@@ -86,6 +86,7 @@ class BoundedFolder:
         return sorted(dict.fromkeys(found))
 
     def _expand_part(self, base: str, part: str, *, last: bool) -> Iterator[str]:
+        """Yield the paths that match one part of a pattern in a folder."""
         if part == "**":
             yield base
             yield from self._folders_below(base)
@@ -101,6 +102,7 @@ class BoundedFolder:
             yield path
 
     def _folders_below(self, base: str) -> Iterator[str]:
+        """Yield every folder below a folder."""
         stack = [base]
         while stack:
             folder = stack.pop()
@@ -150,6 +152,7 @@ class BoundedFolder:
         return True
 
     def _exists(self, path: str) -> bool:
+        """Tell whether a path exists; add a problem if permission is denied."""
         try:
             os.stat(self.root / path)
         except PermissionError:
@@ -184,6 +187,7 @@ class BoundedFolder:
         return sorted(found)
 
     def _report_walk_limit(self, folder: str) -> None:
+        """Add a problem for a folder with too many entries."""
         if not self.full:
             what = f"more than {WALK_LIMIT} entries; the rest was not looked at"
             self._add_problem(ReadProblemKind.TOO_LARGE, folder, what)
@@ -245,6 +249,7 @@ class BoundedFolder:
         return None
 
     def _parse_env_file(self, path: str) -> EnvFile | None:
+        """Read and parse an environment file; None if it cannot be read."""
         data = self.read(path)
         if data is None:
             return None
@@ -256,6 +261,7 @@ class BoundedFolder:
         return EnvFile(self.displayed_path(path), parse_dotenv(text))
 
     def _resolve_inside(self, path: str) -> str | None:
+        """Resolve links; None and a problem for a path outside the folder."""
         real = os.path.realpath(self.root / path)
         base = os.path.realpath(self.root)
         if os.path.commonpath((real, base)) == base:
@@ -264,8 +270,9 @@ class BoundedFolder:
         self._add_problem(ReadProblemKind.UNREADABLE, path, what)
         return None
 
-    def _add_problem(self, kind: ReadProblemKind, path: str, what: str) -> None:
-        problem = ReadProblem(kind, self.displayed_path(path), what)
+    def _add_problem(self, kind: ReadProblemKind, path: str, message: str) -> None:
+        """Add a problem of a path inside."""
+        problem = ReadProblem(kind, self.displayed_path(path), message)
         if problem not in self.problems[-50:]:
             self.problems.append(problem)
 
@@ -279,6 +286,7 @@ class _NotRegularFileError(OSError):
 
 
 def _read_regular_file(path: str, limit: int) -> bytes:
+    """Read a regular file, checked before and after opening, up to a size."""
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise _NotRegularFileError
     # Looked at again after opening: it could have been swapped for a pipe since. The

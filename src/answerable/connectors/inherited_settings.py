@@ -1,4 +1,4 @@
-"""Inherited settings of a project: the administrator's and the user's."""
+"""Read settings that a project's agents inherit from the administrator and user."""
 
 import contextlib
 import os
@@ -164,6 +164,7 @@ def _is_inherited(entry: ClientConfigFile) -> bool:
 
 
 def _lists_project(home: str, projects: Collection[str]) -> bool:
+    """Tell whether a home's client settings list one of the projects."""
     try:
         folder = BoundedFolder.open(home)
         data = (

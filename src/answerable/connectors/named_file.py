@@ -1,4 +1,4 @@
-"""Files named by a user or a configuration: regular files, opened without blocking.
+"""Open and read regular files named by a user or configuration, without blocking.
 
 Opening a named pipe waits for its other end, and a device may be endless. The pipe of a
 shell's `<(COMMAND)` is accepted while it delivers data.
@@ -47,7 +47,7 @@ def open_named_file(path: Path | str) -> BinaryIO:
         raise
 
 
-def read_named_file(path: Path | str, most: int = -1) -> bytes:
+def read_named_file(path: Path | str, max_bytes: int = -1) -> bytes:
     """Read a file opened by `open_named_file`, up to a maximum size.
 
     Raises:
@@ -55,7 +55,7 @@ def read_named_file(path: Path | str, most: int = -1) -> bytes:
         OSError: As for `open_named_file`.
     """
     with open_named_file(path) as file:
-        return file.read(most)
+        return file.read(max_bytes)
 
 
 def check_regular_file(path: Path | str) -> None:
@@ -69,6 +69,7 @@ def check_regular_file(path: Path | str) -> None:
 
 
 def _refuse_special_file(path: Path | str, mode: int) -> None:
+    """Raise for a folder, device, socket or named pipe."""
     if stat.S_ISFIFO(mode) and str(path).startswith(_SHELL_PIPE_PREFIX):
         return
     kind = next((what for holds, what in _SPECIAL_FILES if holds(mode)), "")

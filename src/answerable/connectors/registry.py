@@ -1,4 +1,4 @@
-"""Connector registry. A new connector adds its folder and one line here.
+"""List all connectors, and find one by name. A new connector adds one line here.
 
 Only the small `spec` of each is imported; the `fetch` module is imported on use, so
 that help and errors stay fast.
@@ -61,12 +61,12 @@ REFERENCES: tuple[ConnectorEntry, ...] = (
 )
 
 
-def find_connector(name: str, gives: str = "") -> ConnectorEntry:
+def find_connector(name: str, kind: str = "") -> ConnectorEntry:
     """Find a connector by its name, the word before the colon.
 
     Args:
         name: Connector name.
-        gives: Kind that the command accepts, `inventory` or `events`; suggestions for a
+        kind: Kind that the command accepts, `inventory` or `events`; suggestions for a
             mistyped name are limited to it. Empty for all.
 
     Raises:
@@ -75,7 +75,7 @@ def find_connector(name: str, gives: str = "") -> ConnectorEntry:
     for each in CONNECTORS:
         if each.spec.name == name:
             return each
-    names = [e.spec.name for e in CONNECTORS if gives in ("", e.spec.gives)]
+    names = [e.spec.name for e in CONNECTORS if kind in ("", e.spec.gives)]
     close = get_close_matches(name.lower(), names, n=1, cutoff=0.6)
     hint = f"did you mean {close[0]}:?" if close else f"known: {', '.join(names)}"
     raise UsageError(

@@ -1,4 +1,4 @@
-"""Expansion of user-typed paths.
+"""Expand `~` and `~NAME` in a path that a user typed.
 
 Shared by connectors and the command line: `Path.expanduser` alone raises RuntimeError
 for an unknown user, which would be reported as a bug.

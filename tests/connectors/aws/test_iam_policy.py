@@ -26,7 +26,7 @@ ALLOW = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
 
 def read(document: object, layer: PolicyLayer = PolicyLayer.IDENTITY) -> Policy:
     return parse_policy(
-        document, layer, policy_id=PolicyId("arn:p"), name="p", seen=SEEN
+        document, layer, policy_id=PolicyId("arn:p"), name="p", provenance=SEEN
     )
 
 

@@ -1,1 +1,1 @@
-"""AWS IAM: an account's authorization details from a file, or live."""
+"""AWS IAM connector: reads an account's IAM details from a file or the live API."""

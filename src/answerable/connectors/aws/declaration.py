@@ -1,4 +1,4 @@
-"""Declaration of the AWS IAM connector."""
+"""Declare the AWS IAM connector: its name, location, coverage and permissions."""
 
 from collections.abc import Iterable
 
@@ -45,7 +45,7 @@ DECLARATION = ConnectorDeclaration(
 
 
 def account_coverage(accounts: Iterable[str]) -> tuple[CoverageScope, ...]:
-    """Return the coverage of account details: whole accounts, since IAM is global."""
+    """Return the coverage of IAM details: whole accounts, since IAM is global."""
     return tuple(
         CoverageScope(word, each) for each in sorted(accounts) for word in COLLECTS
     )

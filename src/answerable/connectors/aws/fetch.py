@@ -1,4 +1,4 @@
-"""Fetch of an AWS account: a file of authorization details, or the live API."""
+"""Read an AWS account's IAM details from a file or the live API into a sync result."""
 
 from answerable.connectors.api_answer_file import probe_file, read_answer_file
 from answerable.connectors.aws import declaration
@@ -45,7 +45,7 @@ def sync(location: str, context: SyncContext) -> Sync:
 
 
 def _list_accounts(facts: SightedFacts) -> set[str]:
-    """List the accounts of the details, except those known only by a trusted root."""
+    """List the accounts in the details, except those known only from a trusted root."""
     return {i.account for i in facts.identities if i.kind != "aws-root"}
 
 
@@ -63,6 +63,7 @@ def list_probes(location: str) -> tuple[Probe, ...]:
 
 
 def _sync_live(context: SyncContext) -> Sync:
+    """Scan the live account, after checking that boto3 is installed."""
     with require_boto3("a live AWS scan"):
         from answerable.connectors.aws.live_scan import scan_default_account
     return scan_default_account(context)

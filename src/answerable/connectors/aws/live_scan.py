@@ -1,4 +1,4 @@
-"""Live scan of IAM: pages and refused calls; the parser interprets the answers.
+"""Scan one account's IAM over the live API; the file parser interprets the answers.
 
 Retries are botocore's (standard mode). A refused call becomes a problem that names the
 permission; everything else is still collected. This module needs boto3 and
@@ -86,7 +86,7 @@ class _IamScan:
         return f"aws:{self.account} (live)"
 
     def record_failure(self, action: str, error: Exception) -> None:
-        """Count a failed call by its kind."""
+        """Record a failed API call; equal failures are counted together."""
         raise_if_expired(error)
         code = (
             str(error) if isinstance(error, _RepeatedMarkerError) else error_code(error)
@@ -121,22 +121,22 @@ def scan_default_account(context: SyncContext) -> Sync:
 
 
 def scan_account(iam: IamClient, account: str, context: SyncContext) -> Sync:
-    """Scan one account through a client."""
-    asking = _IamScan(iam, account, context)
-    parsed = _read_account_details(asking)
+    """Scan the IAM of one account through a boto3 client."""
+    scan = _IamScan(iam, account, context)
+    parsed = _read_account_details(scan)
     users = {
         identity.name: str(identity.id)
         for identity in parsed.facts.identities
         if identity.kind == "aws-user"
     }
     keys, key_problems = parse_access_keys(
-        _read_access_keys(asking, tuple(users)),
-        source=asking.source_name,
+        _read_access_keys(scan, tuple(users)),
+        source=scan.source_name,
         now=context.now,
-        known=KnownAccount(account, users),
+        known_account=KnownAccount(account, users),
     )
-    named = _with_account_alias(asking, parsed.facts)
-    known = _list_collected_kinds(asking, parsed)
+    named = _set_account_alias(scan, parsed.facts)
+    known = _list_collected_kinds(scan, parsed)
     asked = (
         *declaration.COLLECTS,
         declaration.KEYS,
@@ -144,94 +144,98 @@ def scan_account(iam: IamClient, account: str, context: SyncContext) -> Sync:
         *declaration.ELSEWHERE,
     )
     return Sync(
-        source=asking.source_name,
+        source=scan.source_name,
         connector=declaration.DECLARATION.name,
         started_at=context.now,
         facts=replace(named, credentials=keys.credentials, links=keys.links),
         probes=tuple(
-            Probe(action, "answered" if asking.is_complete(action) else "failed", True)
+            Probe(action, "answered" if scan.is_complete(action) else "failed", True)
             for action in (declaration.WHO_AM_I, *declaration.DECLARATION.permissions)
         ),
-        problems=(*parsed.problems, *key_problems, *asking.list_problems()),
+        problems=(*parsed.problems, *key_problems, *scan.list_problems()),
         collected=known,
         not_collected=tuple(word for word in asked if word not in known),
         held=declaration.account_coverage(
-            [account] if asking.is_complete(declaration.DETAILS) else []
+            [account] if scan.is_complete(declaration.DETAILS) else []
         ),
     )
 
 
-def _read_account_details(asking: _IamScan) -> ParsedAccountDetails:
+def _read_account_details(scan: _IamScan) -> ParsedAccountDetails:
+    """Read all pages of the account details; a failure is counted in the scan."""
     pages: list[AwsAnswer] = []
-    call = asking.iam.get_account_authorization_details
+    call = scan.iam.get_account_authorization_details
     try:
         for page in _iter_pages(call, MaxItems=1000):
             pages += _as_file_answer({**dict.fromkeys(LISTS, ()), **page})
-            asking.context.progress(len(pages), 0, "pages of account details")
+            scan.context.progress(len(pages), 0, "pages of account details")
     except (BotoCoreError, ClientError, _RepeatedMarkerError) as error:
-        asking.record_failure(declaration.DETAILS, error)
+        scan.record_failure(declaration.DETAILS, error)
     if not pages:
         return ParsedAccountDetails(SightedFacts(), (), False)
     return parse_pages(
         tuple(pages),
-        source=asking.source_name,
+        source=scan.source_name,
         place=declaration.DETAILS,
-        now=asking.context.now,
+        now=scan.context.now,
     )
 
 
 def _read_access_keys(
-    asking: _IamScan, users: tuple[str, ...]
+    scan: _IamScan, users: tuple[str, ...]
 ) -> list[tuple[str, AwsAnswer]]:
+    """Read the access keys of each user, each with the API call it came from."""
     found: list[tuple[str, AwsAnswer]] = []
     for done, user in enumerate(users):
-        asking.context.progress(done, len(users), "users asked for access keys")
+        scan.context.progress(done, len(users), "users asked for access keys")
         try:
-            for page in _iter_pages(asking.iam.list_access_keys, UserName=user):
-                keys = [_with_last_use(asking, key) for key in _key_records(page)]
+            for page in _iter_pages(scan.iam.list_access_keys, UserName=user):
+                keys = [_add_last_use(scan, key) for key in _key_records(page)]
                 answer = _as_file_answer({"AccessKeyMetadata": keys})
                 found += [(declaration.LIST_KEYS, each) for each in answer]
         except (BotoCoreError, ClientError, _RepeatedMarkerError) as error:
-            asking.record_failure(declaration.LIST_KEYS, error)
+            scan.record_failure(declaration.LIST_KEYS, error)
     return found
 
 
 def _key_records(page: AwsReply) -> Iterator[AwsReply]:
+    """Return the access keys of a page."""
     return iter(cast(list[AwsReply], page.get("AccessKeyMetadata", [])))
 
 
-def _with_last_use(asking: _IamScan, key: AwsReply) -> AwsReply:
+def _add_last_use(scan: _IamScan, key: AwsReply) -> AwsReply:
     """Add the last use of a key, where available."""
     try:
-        reply = asking.iam.get_access_key_last_used(AccessKeyId=key["AccessKeyId"])
+        reply = scan.iam.get_access_key_last_used(AccessKeyId=key["AccessKeyId"])
     except (BotoCoreError, ClientError) as error:
-        asking.record_failure(declaration.KEY_USED, error)
+        scan.record_failure(declaration.KEY_USED, error)
         return key
     return {**key, "AccessKeyLastUsed": reply.get("AccessKeyLastUsed")}
 
 
-def _with_account_alias(asking: _IamScan, facts: SightedFacts) -> SightedFacts:
-    """Set the account's name to its alias."""
+def _set_account_alias(scan: _IamScan, facts: SightedFacts) -> SightedFacts:
+    """Add the scanned account, named by its alias."""
     name = ""
     try:
-        reply = asking.iam.list_account_aliases()
+        reply = scan.iam.list_account_aliases()
         name = " ".join(cast(list[str], reply.get("AccountAliases", [])))
     except (BotoCoreError, ClientError) as error:
-        asking.record_failure(declaration.ALIASES, error)
+        scan.record_failure(declaration.ALIASES, error)
     seen = FactProvenance(
-        asking.source_name, declaration.WHO_AM_I, WrittenBy.PLATFORM, asking.context.now
+        scan.source_name, declaration.WHO_AM_I, WrittenBy.PLATFORM, scan.context.now
     )
-    others = tuple(a for a in facts.accounts if a.id != asking.account)
-    account = Account(asking.account, name, "", (), False, seen)
+    others = tuple(a for a in facts.accounts if a.id != scan.account)
+    account = Account(scan.account, name, "", (), False, seen)
     return replace(facts, accounts=(account, *others))
 
 
 def _list_collected_kinds(
-    asking: _IamScan, parsed: ParsedAccountDetails
+    scan: _IamScan, parsed: ParsedAccountDetails
 ) -> tuple[str, ...]:
-    details = asking.is_complete(declaration.DETAILS)
-    keys = details and asking.is_complete(declaration.LIST_KEYS)
-    used = parsed.last_used or (keys and asking.is_complete(declaration.KEY_USED))
+    """List the kinds of facts that were collected completely."""
+    details = scan.is_complete(declaration.DETAILS)
+    keys = details and scan.is_complete(declaration.LIST_KEYS)
+    used = parsed.last_used or (keys and scan.is_complete(declaration.KEY_USED))
     kinds: tuple[str, ...] = declaration.COLLECTS if details else ()
     if keys:
         kinds += (declaration.KEYS,)
@@ -239,6 +243,7 @@ def _list_collected_kinds(
 
 
 def _iter_pages(call: IamCall, **arguments: object) -> Iterator[AwsReply]:
+    """Yield all pages of a call; raises if the page marker is missing or repeats."""
     markers: set[str] = set()
     page = call(**arguments)
     while True:

@@ -1,4 +1,4 @@
-"""IAM policy simulator over boto3; simulated calls have no effect.
+"""Call the IAM policy simulator over boto3; simulated calls have no effect.
 
 Source: IAM API Reference, "SimulatePrincipalPolicy". This module needs boto3 and is
 imported for `reach --compare-aws` alone.
@@ -72,7 +72,7 @@ class AwsPolicySimulator:
                 for result in _read_mappings(page, "EvaluationResults")
             ]
         except ClientError as error:
-            return _declined_by_code(error_code(error))
+            return _refusal_of_error_code(error_code(error))
         except BotoCoreError as error:
             raise scan_refused_error(error, self._context, "aws") from None
         told = _parse_result(results[0], resource) if results else None
@@ -85,6 +85,7 @@ class AwsPolicySimulator:
     def _iter_pages(
         self, principal: str, action: str, resource: str
     ) -> Iterator[SimulatorReply]:
+        """Yield all pages of results for one principal, action and resource."""
         asked: dict[str, object] = {
             "PolicySourceArn": principal,
             "ActionNames": [action],
@@ -104,17 +105,20 @@ class AwsPolicySimulator:
 
 
 def connect_simulator(context: SyncContext) -> AwsPolicySimulator:
-    """Connect to the account of the default AWS settings.
+    """Connect the simulator to the account of the default AWS settings.
 
     Raises:
         UsageError: The profile is unknown, or the endpoint is not a URL.
         EnvironmentFailure: No credentials, refused credentials, or no network.
     """
-    iam, account = open_iam_client(context, CONFIG.merge(_RETRY_CONFIG), patient=False)
+    iam, account = open_iam_client(
+        context, CONFIG.merge(_RETRY_CONFIG), retry_throttling=False
+    )
     return AwsPolicySimulator(cast(SimulatorClient, iam), account, context)
 
 
-def _declined_by_code(code: str) -> SimulationDeclined:
+def _refusal_of_error_code(code: str) -> SimulationDeclined:
+    """Translate an API error code to a reason for no simulation."""
     if code in ACCESS_DENIED_CODES:
         return SimulationDeclined(
             SimulationRefusal.DENIED, "iam:SimulatePrincipalPolicy is not allowed"
@@ -162,6 +166,7 @@ def _parse_result(result: SimulatorReply, resource: str) -> SimulationResult:
 
 
 def _read_mappings(reply: SimulatorReply, name: str) -> Sequence[SimulatorReply]:
+    """Return the objects in a list of a reply, empty if it is no list."""
     found = reply.get(name)
     return (
         [each for each in found if isinstance(each, Mapping)]
@@ -171,6 +176,7 @@ def _read_mappings(reply: SimulatorReply, name: str) -> Sequence[SimulatorReply]
 
 
 def _read_texts(reply: SimulatorReply, name: str) -> list[str]:
+    """Return the strings in a list of a reply, empty if it is no list."""
     found = reply.get(name)
     return (
         [each for each in found if isinstance(each, str)]

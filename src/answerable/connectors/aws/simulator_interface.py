@@ -1,4 +1,4 @@
-"""Interface to the IAM policy simulator, without boto3."""
+"""Define the interface to the IAM policy simulator, without importing boto3."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,1 +1,1 @@
-"""AWS access keys: list-access-keys answers from files."""
+"""AWS access-key connector: reads list-access-keys answers from files."""

@@ -1,4 +1,4 @@
-"""Declaration of the AWS access-key connector."""
+"""Declare the AWS access-key connector: its name, location and coverage."""
 
 from answerable.model.connector import ConnectorDeclaration
 from answerable.model.provenance import WrittenBy

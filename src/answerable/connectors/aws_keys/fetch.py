@@ -1,4 +1,4 @@
-"""Fetch of list-access-keys answers: one file, or a folder with one per user."""
+"""Read list-access-keys answers from one file, or a folder with a file per user."""
 
 from collections.abc import Iterator
 
@@ -65,6 +65,7 @@ def list_probes(location: str) -> tuple[Probe, ...]:
 
 
 def _list_files(location: str) -> Iterator[str]:
+    """List the files of a location: the file itself, or a folder's `.json` files."""
     if not location:
         return
     try:

@@ -1,4 +1,4 @@
-"""Parser of access-key answers. Pure: bytes in, facts and problems out."""
+"""Parse list-access-keys answers into credentials, user links and problems."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ CREDENTIAL_REPORT_PROBLEM = (
 def parse(
     files: Sequence[tuple[str, bytes]], *, source: str, now: int
 ) -> tuple[SightedFacts, tuple[ReadProblem, ...]]:
-    """Parse access-key answers.
+    """Parse the access-key answers of several files.
 
     An error in a single file is raised; with several files it becomes a problem and the
     rest is kept. A credential report gives only a problem.

@@ -1,1 +1,1 @@
-"""AWS Organizations: accounts, organisation tree and control policies."""
+"""AWS Organizations connector: reads accounts, the unit tree and control policies."""

@@ -1,4 +1,4 @@
-"""Declaration of the AWS Organizations connector."""
+"""Declare the AWS Organizations connector: name, location, coverage, permissions."""
 
 from answerable.model.connector import ConnectorDeclaration
 from answerable.model.provenance import WrittenBy

@@ -1,4 +1,4 @@
-"""Fetch of an AWS organisation: a file of answers, or the live API."""
+"""Read an AWS organisation from a file of answers or the live API."""
 
 from answerable.connectors.api_answer_file import probe_file, read_answer_file
 from answerable.connectors.aws_org import declaration
@@ -62,7 +62,7 @@ def is_live(location: str) -> bool:
 
 
 def open_organization(location: str, context: SyncContext) -> Organization:
-    """Read the accounts and control policies of the organisation.
+    """Scan the organisation live: its accounts and control policies.
 
     Raises:
         EnvironmentFailure: No credentials, no network, no organisation, no access, or
@@ -88,7 +88,7 @@ def list_regions(context: SyncContext) -> tuple[str, ...] | None:
 
 
 def release_account(context: SyncContext) -> None:
-    """Release the session of an account after its scan."""
+    """Drop the cached session of an account after its scan."""
     from answerable.connectors.aws_session import forget_session
 
     forget_session(context)

@@ -1,4 +1,4 @@
-"""Live scan of IAM Identity Center, in the form of an answer file.
+"""Scan IAM Identity Center live, and add its answers to the organisation document.
 
 An organisation has one instance, in one region: the configured region is queried first,
 then every other enabled region. This module needs boto3.
@@ -26,17 +26,17 @@ _SSO, _STORE = "sso-admin", "identitystore"
 
 
 def read_identity_center(
-    reader: OrganizationReader, session: "boto3.Session", first: str
+    reader: OrganizationReader, session: "boto3.Session", first_region: str
 ) -> None:
     """Read permission sets, assignments, groups and people into the reader.
 
     Args:
         reader: Reader of the organisation; its clients are not changed.
         session: Session of the caller.
-        first: Region to query first.
+        first_region: Region to query first.
     """
     refused: dict[str, tuple[ReadProblemKind, str]] = {}
-    for region in _iter_regions(reader, session, first):
+    for region in _iter_regions(reader, session, first_region):
         clients = {
             name: open_client(session, name, region, reader.context, RETRY_CONFIG)
             for name in (_SSO, _STORE)
@@ -61,20 +61,22 @@ def read_identity_center(
 
 
 def _iter_regions(
-    reader: OrganizationReader, session: "boto3.Session", first: str
+    reader: OrganizationReader, session: "boto3.Session", first_region: str
 ) -> Iterator[str]:
-    yield first
-    ec2 = open_client(session, "ec2", first, reader.context)
+    """Yield the first region, then the other enabled ones."""
+    yield first_region
+    ec2 = open_client(session, "ec2", first_region, reader.context)
     try:
         answer = ec2.describe_regions()
     except (BotoCoreError, ClientError) as error:
         reader.record_failure(REGIONS, IDENTITY_CENTER, error)
         return
     names = (str(each["RegionName"]) for each in answer["Regions"])
-    yield from sorted(name for name in names if name != first)
+    yield from sorted(name for name in names if name != first_region)
 
 
 def _read_instance(center: OrganizationReader, instance: OrgReply) -> None:
+    """Read the permission sets, assignments and people of one instance."""
     arn = {"InstanceArn": str(instance["InstanceArn"])}
     center.whole.setdefault("PermissionSet", {})
     assignments: list[OrgReply] = []
@@ -91,24 +93,26 @@ def _read_instance(center: OrganizationReader, instance: OrgReply) -> None:
 
 
 def _read_assignments(
-    center: OrganizationReader, named: dict[str, str]
+    center: OrganizationReader, arguments: dict[str, str]
 ) -> Iterator[OrgReply]:
+    """Yield the account assignments of one permission set."""
     operation = "list_accounts_for_provisioned_permission_set"
-    for account in _read_texts(center, operation, "AccountIds", named):
+    for account in _read_texts(center, operation, "AccountIds", arguments):
         yield from center.read_records(
             _SSO,
             "list_account_assignments",
             "AccountAssignments",
             IDENTITY_CENTER,
             AccountId=account,
-            **named,
+            **arguments,
         )
 
 
 def _read_texts(
-    center: OrganizationReader, operation: str, name: str, named: dict[str, str]
+    center: OrganizationReader, operation: str, name: str, arguments: dict[str, str]
 ) -> list[str]:
-    found = center.read_records(_SSO, operation, name, IDENTITY_CENTER, **named)
+    """Return the entries of a list of strings, from all of its pages."""
+    found = center.read_records(_SSO, operation, name, IDENTITY_CENTER, **arguments)
     return [str(each) for each in cast(Iterable[object], found)]
 
 

@@ -1,4 +1,4 @@
-"""Paged reader for AWS calls about a whole organisation.
+"""Read paged AWS answers about an organisation; failures become coverage problems.
 
 A refused call becomes a problem that names its permission, and marks its coverage kind
 as incomplete. This module needs boto3.
@@ -62,7 +62,7 @@ class OrganizationReader:
     asked: int = 0
 
     def iter_pages(
-        self, service: str, operation: str, word: str, **arguments: object
+        self, service: str, operation: str, coverage_kind: str, **arguments: object
     ) -> Iterator[OrgReply]:
         """Yield the pages of a list; a failure ends it and becomes a problem."""
         try:
@@ -72,30 +72,35 @@ class OrganizationReader:
                 yield page
         except (BotoCoreError, ClientError) as error:
             self.record_failure(
-                permission_of_operation(service, operation), word, error
+                permission_of_operation(service, operation), coverage_kind, error
             )
 
     def call(
-        self, service: str, operation: str, word: str, **arguments: object
+        self, service: str, operation: str, coverage_kind: str, **arguments: object
     ) -> OrgReply:
         """Return the answer of one call, empty after a failure."""
         try:
             reply = getattr(self.clients[service], operation)(**arguments)
         except (BotoCoreError, ClientError) as error:
             self.record_failure(
-                permission_of_operation(service, operation), word, error
+                permission_of_operation(service, operation), coverage_kind, error
             )
             return {}
         self._count_answer()
         return {k: v for k, v in reply.items() if k != "ResponseMetadata"}
 
     def read_records(
-        self, service: str, operation: str, name: str, word: str, **arguments: object
+        self,
+        service: str,
+        operation: str,
+        name: str,
+        coverage_kind: str,
+        **arguments: object,
     ) -> list[OrgReply]:
         """Return the entries of a list from all of its pages."""
         return [
             record
-            for page in self.iter_pages(service, operation, word, **arguments)
+            for page in self.iter_pages(service, operation, coverage_kind, **arguments)
             for record in cast(list[OrgReply], page.get(name) or [])
         ]
 
@@ -103,11 +108,11 @@ class OrganizationReader:
         """Add entries to a list of the document."""
         cast("list[object]", self.whole.setdefault(name, [])).extend(records)
 
-    def add_answer(self, name: str, asked: str, answer: OrgReply) -> None:
+    def add_answer(self, name: str, queried_id: str, answer: OrgReply) -> None:
         """Add an answer under its queried id."""
-        cast(dict[str, object], self.whole.setdefault(name, {}))[asked] = answer
+        cast(dict[str, object], self.whole.setdefault(name, {}))[queried_id] = answer
 
-    def record_failure(self, action: str, word: str, error: Exception) -> None:
+    def record_failure(self, action: str, coverage_kind: str, error: Exception) -> None:
         """Record a failed action, and its coverage kind as incomplete."""
         raise_if_expired(error)
         code = error_code(error)
@@ -115,9 +120,10 @@ class OrganizationReader:
         kind = ReadProblemKind.PERMISSION if denied else ReadProblemKind.NETWORK
         what = "is not allowed" if denied else f"failed: {code}"
         self.failures.setdefault(action, (kind, f"{action} {what}"))
-        self.incomplete.add(word)
+        self.incomplete.add(coverage_kind)
 
     def _count_answer(self) -> None:
+        """Count an answer and report the progress."""
         self.asked += 1
         self.context.progress(self.asked, 0, "answers about the organization")
 

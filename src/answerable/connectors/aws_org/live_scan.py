@@ -1,4 +1,4 @@
-"""Live scan of AWS Organizations, in the form of an answer file.
+"""Scan AWS Organizations live, and build a document in the form of an answer file.
 
 One parser reads both. A refused call becomes a problem that names its permission, and
 the rest is collected. This module needs boto3 and is imported for a live scan alone.
@@ -107,6 +107,7 @@ class RegionsDenied(EnvironmentFailure):
 
 
 def _not_allowed_error(action: str, organization: str = "") -> AnswerableError:
+    """Build the error for an account that may not read its organisation."""
     of = f" of organization {organization}" if organization else ""
     return EnvironmentFailure(
         f"{action} is not allowed (expected the management account or a delegated "
@@ -116,6 +117,7 @@ def _not_allowed_error(action: str, organization: str = "") -> AnswerableError:
 
 
 def _read_organization(reader: OrganizationReader) -> None:
+    """Read accounts, units, control policies and delegated administrators."""
     accounts = reader.read_records(
         _SERVICE, "list_accounts", "Accounts", declaration.ORGANIZATION
     )
@@ -142,6 +144,7 @@ def _read_organization(reader: OrganizationReader) -> None:
 
 
 def _trim_account(account: OrgReply) -> OrgReply:
+    """Return an account with only the fields that the parser reads."""
     return {
         n: account[n] for n in ("Id", "Name", "Arn", "State", "Status") if n in account
     }
@@ -172,23 +175,25 @@ def _read_children(reader: OrganizationReader, parent: str) -> list[str]:
     return [str(unit["Id"]) for unit in units]
 
 
-def _read_policies(reader: OrganizationReader, kind: str, word: str) -> None:
+def _read_policies(reader: OrganizationReader, kind: str, coverage_kind: str) -> None:
+    """Read the policies of one kind, with their documents and targets."""
     listed = reader.read_records(
-        _SERVICE, "list_policies", "Policies", word, Filter=kind
+        _SERVICE, "list_policies", "Policies", coverage_kind, Filter=kind
     )
     cast(list[OrgReply], reader.whole.setdefault("Policies", [])).extend(listed)
     for policy in listed:
         named = {"PolicyId": str(policy["Id"])}
-        described = reader.call(_SERVICE, "describe_policy", word, **named)
+        described = reader.call(_SERVICE, "describe_policy", coverage_kind, **named)
         if described:
             reader.add_answer("DescribePolicy", named["PolicyId"], described)
         targets = reader.read_records(
-            _SERVICE, "list_targets_for_policy", "Targets", word, **named
+            _SERVICE, "list_targets_for_policy", "Targets", coverage_kind, **named
         )
         reader.add_answer("TargetsForPolicy", named["PolicyId"], {"Targets": targets})
 
 
 def _read_delegated_administrators(reader: OrganizationReader) -> None:
+    """Read the delegated administrators and their services."""
     word = "delegated-administrators"
     found = reader.read_records(
         _SERVICE, "list_delegated_administrators", "DelegatedAdministrators", word
@@ -211,6 +216,7 @@ def _read_delegated_administrators(reader: OrganizationReader) -> None:
 def _build_organization(
     reader: OrganizationReader, organization: str, caller: OrgReply, location: str
 ) -> Organization:
+    """Parse the read document, and build the sync result and member accounts."""
     source = f"{declaration.DECLARATION.name}:{organization} (live)"
     data = json.dumps(reader.whole, default=json_default).encode()
     now = reader.context.now
@@ -239,6 +245,7 @@ def _build_organization(
 
 
 def _list_problems(reader: OrganizationReader) -> Iterator[ReadProblem]:
+    """List a problem for each failed action."""
     for action, (kind, what) in reader.failures.items():
         yield ReadProblem(kind, action, what)
 
@@ -246,6 +253,7 @@ def _list_problems(reader: OrganizationReader) -> Iterator[ReadProblem]:
 def _list_member_accounts(
     parsed: ParsedOrganization, caller: OrgReply, role: str
 ) -> tuple[MemberAccount, ...]:
+    """List the open accounts, each with the role to assume for its scan."""
     partition = Arn.parse(str(caller["Arn"])).partition or "aws"
     own = str(caller["Account"])
 

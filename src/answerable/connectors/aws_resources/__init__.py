@@ -1,1 +1,1 @@
-"""AWS resources: policies, public access blocks, tags and execution roles."""
+"""AWS resource connector: reads resource policies, public access and running roles."""

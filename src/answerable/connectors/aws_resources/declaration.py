@@ -1,4 +1,4 @@
-"""Declaration of the AWS resources connector."""
+"""Declare the AWS resource connector: name, location, coverage and permissions."""
 
 from answerable.model.connector import ConnectorDeclaration
 from answerable.model.provenance import WrittenBy

@@ -1,4 +1,4 @@
-"""Fetch of AWS resources: a file of answers, or the live API."""
+"""Read AWS resources and their policies from a file of answers or the live API."""
 
 from answerable.connectors.api_answer_file import probe_file, read_answer_file
 from answerable.connectors.aws_resources import declaration
@@ -56,6 +56,7 @@ def list_probes(location: str) -> tuple[Probe, ...]:
 
 
 def _sync_live(context: SyncContext) -> Sync:
+    """Scan the default region live, after checking that boto3 is installed."""
     with require_boto3("a live AWS scan"):
         from answerable.connectors.aws_resources.live_scan import scan_default_region
     return scan_default_region(context)

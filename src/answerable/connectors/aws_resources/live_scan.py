@@ -1,4 +1,4 @@
-"""Live scan of AWS resources, in the form of an answer file.
+"""Scan AWS resources live, and build a document in the form of an answer file.
 
 One parser reads both, so a live scan equals the documented commands. Retries
 are botocore's (standard mode). This module needs boto3 and is imported for a live scan
@@ -52,36 +52,36 @@ def scan_default_region(context: SyncContext) -> Sync:
         caller = clients.create_client("sts").get_caller_identity()
     except (BotoCoreError, ClientError, ValueError) as error:
         raise scan_refused_error(error, context, declaration.DECLARATION.name) from None
-    asking = ResourceScan(clients, str(caller["Account"]), region, context)
-    asking.whole |= {"Account": asking.account, "Arn": str(caller["Arn"])}
-    asking.whole["Region"] = region
-    return scan_region(asking)
+    scan = ResourceScan(clients, str(caller["Account"]), region, context)
+    scan.whole |= {"Account": scan.account, "Arn": str(caller["Arn"])}
+    scan.whole["Region"] = region
+    return scan_region(scan)
 
 
-def scan_region(asking: ResourceScan) -> Sync:
-    """Scan all services, in the order of `declaration.PERMISSIONS`."""
+def scan_region(scan: ResourceScan) -> Sync:
+    """Scan all services of one region, in the order of `declaration.PERMISSIONS`."""
     for ask in SERVICE_SCANS:
-        ask(asking)
-    source = f"{declaration.DECLARATION.name}:{asking.account} {asking.region} (live)"
-    data = json.dumps(asking.whole, default=json_default).encode()
+        ask(scan)
+    source = f"{declaration.DECLARATION.name}:{scan.account} {scan.region} (live)"
+    data = json.dumps(scan.whole, default=json_default).encode()
     parsed = parse_answers(
         parse_aws_answers(data, _PLACE),
         source=source,
         place=_PLACE,
-        now=asking.context.now,
+        now=scan.context.now,
     )
     problems = (
         *parsed.problems,
         *(
             ReadProblem(kind, action, what + (f", {times} times" if times > 1 else ""))
-            for (kind, action, what), times in asking.failures.items()
+            for (kind, action, what), times in scan.failures.items()
         ),
     )
     said = " ".join(problem.what for problem in problems)
     return Sync(
         source=source,
         connector=declaration.DECLARATION.name,
-        started_at=asking.context.now,
+        started_at=scan.context.now,
         facts=parsed.facts,
         probes=tuple(
             Probe(action, "failed" if f"{action} " in said else "answered", True)
@@ -92,7 +92,7 @@ def scan_region(asking: ResourceScan) -> Sync:
         not_collected=tuple(
             w for w in declaration.DECLARATION.collects if w not in parsed.collected
         ),
-        held=() if asking.broke_off else parsed.held,
+        held=() if scan.broke_off else parsed.held,
     )
 
 
@@ -109,6 +109,7 @@ class _RegionClients:
         return cast(ResourceClient, self.create_client(service))
 
     def create_client(self, service: str) -> "boto3.client":
+        """Create a client; a custom endpoint gets path-style S3 addresses."""
         config = CONFIG
         if self.context.endpoint_url:
             config = config.merge(Config(s3={"addressing_style": "path"}))

@@ -1,4 +1,4 @@
-"""Calls of a live resource scan, with answers kept in the form of an answer file.
+"""Make the API calls of a live resource scan, and keep answers as an answer file.
 
 Only the fields that are read are kept of a reply: a function's environment never is. A
 refused call is recorded in place of its answer, and the scan continues.
@@ -74,7 +74,7 @@ class ResourceScan:
     _unreached: dict[str, int] = field(default_factory=dict)
 
     def get_client(self, service: str) -> ResourceClient:
-        """Return the client of a service."""
+        """Return the client of a service, created on first use."""
         if service not in self._clients:
             self._clients[service] = self.session.client(service)
         return self._clients[service]
@@ -99,7 +99,7 @@ class ResourceScan:
             self.record_failure(action, error)
 
     def record_failure(self, action: str, error: Exception) -> None:
-        """Count a failed call by its kind."""
+        """Record a failed API call; equal failures are counted together."""
         raise_if_expired(error)
         if isinstance(error, EndpointConnectionError) and action.startswith("bedrock"):
             return  # a region where Bedrock is not offered has no such address
@@ -137,9 +137,9 @@ class ResourceScan:
         self._unreached[service] = 0
         return {name: reply[name] for name in keep if name in reply}
 
-    def add_answer(self, name: str, asked: str, reply: ResourceReply) -> None:
+    def add_answer(self, name: str, queried_id: str, reply: ResourceReply) -> None:
         """Add an answer under its queried id."""
-        cast(AnswerDocument, self.whole.setdefault(name, {}))[asked] = reply
+        cast(AnswerDocument, self.whole.setdefault(name, {}))[queried_id] = reply
         self.done += 1
         self.context.progress(self.done, 0, "answers about resources")
 

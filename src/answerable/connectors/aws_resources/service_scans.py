@@ -1,4 +1,4 @@
-"""Scan of each service, in the order of `declaration.PERMISSIONS`."""
+"""Scan each AWS service (S3, KMS, SNS, ...), in order of `declaration.PERMISSIONS`."""
 
 from collections.abc import Mapping, Sequence
 from typing import cast
@@ -22,92 +22,94 @@ _ACCESS_POINT = (
 )
 
 
-def _trim_records(page: ResourceReply, name: str, *keep: str) -> list[ResourceReply]:
+def _trim_records(
+    page: ResourceReply, name: str, *field_names: str
+) -> list[ResourceReply]:
     """Return the entries of a page with only the fields that are read."""
     found = cast(list[ResourceReply], page.get(name) or [])
-    return [_keep_fields(each, keep) for each in found]
+    return [_keep_fields(each, field_names) for each in found]
 
 
-def _keep_fields(record: ResourceReply, keep: Sequence[str]) -> ResourceReply:
-    return {name: record[name] for name in keep if name in record}
+def _keep_fields(record: ResourceReply, field_names: Sequence[str]) -> ResourceReply:
+    return {name: record[name] for name in field_names if name in record}
 
 
 def _field_values(records: Sequence[ResourceReply], field: str) -> list[str]:
     return [str(record[field]) for record in records if field in record]
 
 
-def _scan_buckets(asking: ResourceScan) -> None:
+def _scan_s3_buckets(scan: ResourceScan) -> None:
     names: list[str] = []
-    for page in asking.iter_pages("s3", "list_buckets", "s3:ListAllMyBuckets"):
+    for page in scan.iter_pages("s3", "list_buckets", "s3:ListAllMyBuckets"):
         found = _trim_records(page, "Buckets", "Name")
-        asking.add_records("Buckets", found)
+        scan.add_records("Buckets", found)
         names += _field_values(found, "Name")
     for name in names:
         bucket = {"Bucket": name}
-        policy = asking.call("s3", "get_bucket_policy", bucket, "Policy")
-        asking.add_answer("BucketPolicy", name, policy)
-        block = asking.call("s3", "get_public_access_block", bucket, _BLOCK)
-        asking.add_answer("PublicAccessBlock", name, block)
-        tags = asking.call("s3", "get_bucket_tagging", bucket, "TagSet")
-        asking.add_answer("BucketTagging", name, tags)
-    account = {"AccountId": asking.account}
-    block = asking.call("s3control", "get_public_access_block", account, _BLOCK)
-    asking.add_answer("AccountPublicAccessBlock", asking.account, block)
+        policy = scan.call("s3", "get_bucket_policy", bucket, "Policy")
+        scan.add_answer("BucketPolicy", name, policy)
+        block = scan.call("s3", "get_public_access_block", bucket, _BLOCK)
+        scan.add_answer("PublicAccessBlock", name, block)
+        tags = scan.call("s3", "get_bucket_tagging", bucket, "TagSet")
+        scan.add_answer("BucketTagging", name, tags)
+    account = {"AccountId": scan.account}
+    block = scan.call("s3control", "get_public_access_block", account, _BLOCK)
+    scan.add_answer("AccountPublicAccessBlock", scan.account, block)
 
 
-def _scan_access_points(asking: ResourceScan) -> None:
-    account = {"AccountId": asking.account}
+def _scan_s3_access_points(scan: ResourceScan) -> None:
+    account = {"AccountId": scan.account}
     listed = ("AccessPointList", "NextToken")
     token: Mapping[str, object] = {}
     for _ in range(PAGE_LIMIT):  # botocore has no paginator for this operation
-        page = asking.call(
+        page = scan.call(
             "s3control", "list_access_points", {**account, **token}, *listed
         )
         if "Error" in page:
-            _record_list_failure(asking, "s3:ListAccessPoints", page)
+            _record_list_failure(scan, "s3:ListAccessPoints", page)
             return
         found = _trim_records(page, "AccessPointList", *_ACCESS_POINT)
-        asking.add_records("AccessPointList", found)
+        scan.add_records("AccessPointList", found)
         for name in _field_values(found, "Name"):
-            _scan_access_point(asking, {**account, "Name": name})
+            _scan_s3_access_point(scan, {**account, "Name": name})
         following = {"NextToken": page.get("NextToken")}
         if not following["NextToken"] or following == token:
             return
         token = following
 
 
-def _scan_access_point(asking: ResourceScan, named: ResourceReply) -> None:
-    name = str(named["Name"])
-    point = asking.call("s3control", "get_access_point", named, *_ACCESS_POINT)
-    asking.add_answer("AccessPoint", name, point)
-    policy = asking.call("s3control", "get_access_point_policy", named, "Policy")
-    asking.add_answer("AccessPointPolicy", name, policy)
+def _scan_s3_access_point(scan: ResourceScan, arguments: ResourceReply) -> None:
+    name = str(arguments["Name"])
+    point = scan.call("s3control", "get_access_point", arguments, *_ACCESS_POINT)
+    scan.add_answer("AccessPoint", name, point)
+    policy = scan.call("s3control", "get_access_point_policy", arguments, "Policy")
+    scan.add_answer("AccessPointPolicy", name, policy)
 
 
-def _record_list_failure(
-    asking: ResourceScan, action: str, page: ResourceReply
-) -> None:
+def _record_list_failure(scan: ResourceScan, action: str, page: ResourceReply) -> None:
+    """Record the failed call that lists access points."""
     error = {"Error": page["Error"]}
-    asking.record_failure(action, ClientError(error, action))
+    scan.record_failure(action, ClientError(error, action))
 
 
-def _scan_kms_keys(asking: ResourceScan) -> None:
-    for page in asking.iter_pages("kms", "list_keys", "kms:ListKeys"):
+def _scan_kms_keys(scan: ResourceScan) -> None:
+    for page in scan.iter_pages("kms", "list_keys", "kms:ListKeys"):
         found = _trim_records(page, "Keys", "KeyArn")
-        asking.add_records("Keys", found)
+        scan.add_records("Keys", found)
         for arn in _field_values(found, "KeyArn"):
             named = {"KeyId": arn, "PolicyName": "default"}
-            policy = asking.call("kms", "get_key_policy", named, "Policy")
-            asking.add_answer("KeyPolicy", arn, policy)
-            asking.add_answer("KeyGrants", arn, _read_grants(asking, arn))
+            policy = scan.call("kms", "get_key_policy", named, "Policy")
+            scan.add_answer("KeyPolicy", arn, policy)
+            scan.add_answer("KeyGrants", arn, _read_kms_grants(scan, arn))
 
 
-def _read_grants(asking: ResourceScan, key: str) -> ResourceReply:
+def _read_kms_grants(scan: ResourceScan, key: str) -> ResourceReply:
+    """Read all grants of a key; an incomplete list is marked as truncated."""
     listed = ("Grants", "Truncated", "NextMarker")
     grants: list[object] = []
     marker: Mapping[str, object] = {}
     for _ in range(PAGE_LIMIT):
-        page = asking.call("kms", "list_grants", {"KeyId": key, **marker}, *listed)
+        page = scan.call("kms", "list_grants", {"KeyId": key, **marker}, *listed)
         if "Error" in page and grants:
             return {"Grants": grants, "Truncated": True}
         if "Error" in page:
@@ -122,27 +124,28 @@ def _read_grants(asking: ResourceScan, key: str) -> ResourceReply:
     return {"Grants": grants, "Truncated": True}
 
 
-def _scan_topics(asking: ResourceScan) -> None:
-    for page in asking.iter_pages("sns", "list_topics", "sns:ListTopics"):
+def _scan_sns_topics(scan: ResourceScan) -> None:
+    for page in scan.iter_pages("sns", "list_topics", "sns:ListTopics"):
         found = _trim_records(page, "Topics", "TopicArn")
-        asking.add_records("Topics", found)
+        scan.add_records("Topics", found)
         for arn in _field_values(found, "TopicArn"):
             named = {"TopicArn": arn}
-            reply = asking.call("sns", "get_topic_attributes", named, "Attributes")
-            asking.add_answer("TopicAttributes", arn, _trim_attributes(reply))
+            reply = scan.call("sns", "get_topic_attributes", named, "Attributes")
+            scan.add_answer("TopicAttributes", arn, _trim_attributes(reply))
 
 
-def _scan_queues(asking: ResourceScan) -> None:
-    for page in asking.iter_pages("sqs", "list_queues", "sqs:ListQueues"):
+def _scan_sqs_queues(scan: ResourceScan) -> None:
+    for page in scan.iter_pages("sqs", "list_queues", "sqs:ListQueues"):
         urls = cast(list[str], page.get("QueueUrls") or [])
-        asking.add_records("QueueUrls", urls)
+        scan.add_records("QueueUrls", urls)
         for url in urls:
             named = {"QueueUrl": url, "AttributeNames": ["Policy", "QueueArn"]}
-            reply = asking.call("sqs", "get_queue_attributes", named, "Attributes")
-            asking.add_answer("QueueAttributes", url, _trim_attributes(reply))
+            reply = scan.call("sqs", "get_queue_attributes", named, "Attributes")
+            scan.add_answer("QueueAttributes", url, _trim_attributes(reply))
 
 
 def _trim_attributes(reply: ResourceReply) -> ResourceReply:
+    """Keep only the policy and the ARN of a topic's or queue's attributes."""
     if "Error" in reply:
         return reply
     found = cast(ResourceReply, reply.get("Attributes") or {})
@@ -150,77 +153,77 @@ def _trim_attributes(reply: ResourceReply) -> ResourceReply:
     return {"Attributes": kept}
 
 
-def _scan_functions(asking: ResourceScan) -> None:
-    for page in asking.iter_pages("lambda", "list_functions", "lambda:ListFunctions"):
+def _scan_lambda_functions(scan: ResourceScan) -> None:
+    for page in scan.iter_pages("lambda", "list_functions", "lambda:ListFunctions"):
         found = _trim_records(page, "Functions", "FunctionArn", "Role")
-        asking.add_records("Functions", found)
+        scan.add_records("Functions", found)
         for arn in _field_values(found, "FunctionArn"):
             named = {"FunctionName": arn}
-            policy = asking.call("lambda", "get_policy", named, "Policy")
-            asking.add_answer("FunctionPolicy", arn, policy)
+            policy = scan.call("lambda", "get_policy", named, "Policy")
+            scan.add_answer("FunctionPolicy", arn, policy)
 
 
-def _scan_secrets(asking: ResourceScan) -> None:
-    for page in asking.iter_pages(
+def _scan_secrets_manager(scan: ResourceScan) -> None:
+    for page in scan.iter_pages(
         "secretsmanager", "list_secrets", "secretsmanager:ListSecrets"
     ):
         found = _trim_records(page, "SecretList", "ARN", "Name", "Tags")
-        asking.add_records("SecretList", found)
+        scan.add_records("SecretList", found)
         for arn in _field_values(found, "ARN"):
             named = {"SecretId": arn}
-            policy = asking.call(
+            policy = scan.call(
                 "secretsmanager", "get_resource_policy", named, "ResourcePolicy"
             )
-            asking.add_answer("SecretPolicy", arn, policy)
+            scan.add_answer("SecretPolicy", arn, policy)
 
 
-def _scan_repositories(asking: ResourceScan) -> None:
-    for page in asking.iter_pages(
+def _scan_ecr_repositories(scan: ResourceScan) -> None:
+    for page in scan.iter_pages(
         "ecr", "describe_repositories", "ecr:DescribeRepositories"
     ):
         found = _trim_records(page, "repositories", "repositoryArn")
-        asking.add_records("repositories", found)
+        scan.add_records("repositories", found)
         for arn in _field_values(found, "repositoryArn"):
             named = {"repositoryName": arn.partition(":repository/")[2]}
-            policy = asking.call("ecr", "get_repository_policy", named, "policyText")
-            asking.add_answer("RepositoryPolicy", arn, policy)
+            policy = scan.call("ecr", "get_repository_policy", named, "policyText")
+            scan.add_answer("RepositoryPolicy", arn, policy)
 
 
-def _scan_tags(asking: ResourceScan) -> None:
-    for page in asking.iter_pages(
+def _scan_resource_tags(scan: ResourceScan) -> None:
+    for page in scan.iter_pages(
         "resourcegroupstaggingapi", "get_resources", "tag:GetResources"
     ):
         found = _trim_records(page, "ResourceTagMappingList", "ResourceARN", "Tags")
-        asking.add_records("ResourceTagMappingList", found)
+        scan.add_records("ResourceTagMappingList", found)
 
 
-def _scan_instances(asking: ResourceScan) -> None:
-    for page in asking.iter_pages("ec2", "describe_instances", "ec2:DescribeInstances"):
+def _scan_ec2_instances(scan: ResourceScan) -> None:
+    for page in scan.iter_pages("ec2", "describe_instances", "ec2:DescribeInstances"):
         kept = ("InstanceId", "IamInstanceProfile", "Placement")
-        asking.add_records("Reservations", [])  # an answer without one is an answer
+        scan.add_records("Reservations", [])  # an answer without one is an answer
         for reservation in cast(list[ResourceReply], page.get("Reservations") or []):
             found = _trim_records(reservation, "Instances", *kept)
-            owner = reservation.get("OwnerId", asking.account)
-            asking.add_records("Reservations", [{"OwnerId": owner, "Instances": found}])
-    for page in asking.iter_pages(
+            owner = reservation.get("OwnerId", scan.account)
+            scan.add_records("Reservations", [{"OwnerId": owner, "Instances": found}])
+    for page in scan.iter_pages(
         "iam", "list_instance_profiles", "iam:ListInstanceProfiles"
     ):
-        asking.add_records(
+        scan.add_records(
             "InstanceProfiles", _trim_records(page, "InstanceProfiles", "Arn", "Roles")
         )
 
 
-def _scan_task_definitions(asking: ResourceScan) -> None:
-    for page in asking.iter_pages(
+def _scan_ecs_task_definitions(scan: ResourceScan) -> None:
+    for page in scan.iter_pages(
         "ecs", "list_task_definitions", "ecs:ListTaskDefinitions", status="ACTIVE"
     ):
         for arn in cast(list[str], page.get("taskDefinitionArns") or []):
-            _read_task_definition(asking, arn)
+            _read_ecs_task_definition(scan, arn)
 
 
-def _read_task_definition(asking: ResourceScan, arn: str) -> None:
+def _read_ecs_task_definition(scan: ResourceScan, arn: str) -> None:
     named = {"taskDefinition": arn}
-    reply = asking.call("ecs", "describe_task_definition", named, "taskDefinition")
+    reply = scan.call("ecs", "describe_task_definition", named, "taskDefinition")
     if "taskDefinition" in reply:
         kept = ("taskDefinitionArn", "taskRoleArn")
         reply = {
@@ -228,45 +231,45 @@ def _read_task_definition(asking: ResourceScan, arn: str) -> None:
                 cast(ResourceReply, reply["taskDefinition"]), kept
             )
         }
-    asking.add_answer("TaskDefinitions", arn, reply)
+    scan.add_answer("TaskDefinitions", arn, reply)
 
 
 _TASKS_AT_ONCE = 100  # ECS API Reference, DescribeTasks
 
 
-def _scan_tasks(asking: ResourceScan) -> None:
+def _scan_ecs_tasks(scan: ResourceScan) -> None:
     """Scan the tasks of each cluster, and definitions that are no longer active."""
-    for page in asking.iter_pages("ecs", "list_clusters", "ecs:ListClusters"):
+    for page in scan.iter_pages("ecs", "list_clusters", "ecs:ListClusters"):
         clusters = cast(list[str], page.get("clusterArns") or [])
-        asking.add_records("clusterArns", clusters)
+        scan.add_records("clusterArns", clusters)
         for cluster in clusters:
-            found = _read_cluster_tasks(asking, cluster)
+            found = _read_cluster_tasks(scan, cluster)
             if found is not None:
-                asking.add_answer("ClusterTasks", cluster, found)
+                scan.add_answer("ClusterTasks", cluster, found)
 
 
-def _read_cluster_tasks(asking: ResourceScan, cluster: str) -> ResourceReply | None:
+def _read_cluster_tasks(scan: ResourceScan, cluster: str) -> ResourceReply | None:
     """Describe a cluster's tasks; None if they could not be listed."""
-    action, failed = "ecs:ListTasks", dict(asking.failures)
+    action, failed = "ecs:ListTasks", dict(scan.failures)
     arns: list[str] = []
-    for page in asking.iter_pages("ecs", "list_tasks", action, cluster=cluster):
+    for page in scan.iter_pages("ecs", "list_tasks", action, cluster=cluster):
         arns += cast(list[str], page.get("taskArns") or [])
-    if asking.failures != failed:
+    if scan.failures != failed:
         return None
     tasks: list[ResourceReply] = []
     for first in range(0, len(arns), _TASKS_AT_ONCE):
         named = {"cluster": cluster, "tasks": arns[first : first + _TASKS_AT_ONCE]}
-        reply = asking.call("ecs", "describe_tasks", named, "tasks")
+        reply = scan.call("ecs", "describe_tasks", named, "tasks")
         if "Error" in reply:
             return reply
         tasks += [
             _trim_task(record)
             for record in cast(list[ResourceReply], reply.get("tasks", []))
         ]
-    known = cast(ResourceReply, asking.whole.get("TaskDefinitions") or {})
+    known = cast(ResourceReply, scan.whole.get("TaskDefinitions") or {})
     used = {str(task.get("taskDefinitionArn", "")) for task in tasks}
     for arn in sorted(used - known.keys() - {""}):
-        _read_task_definition(asking, arn)
+        _read_ecs_task_definition(scan, arn)
     return {"tasks": tasks}
 
 
@@ -278,11 +281,11 @@ def _trim_task(record: ResourceReply) -> ResourceReply:
     return {**kept, "overrides": _keep_fields(overrides, ("taskRoleArn",))}
 
 
-def _scan_launch_templates(asking: ResourceScan) -> None:
+def _scan_launch_templates(scan: ResourceScan) -> None:
     """Scan the default version of each launch template for its instance profile."""
     action = "ec2:DescribeLaunchTemplates"
-    for page in asking.iter_pages("ec2", "describe_launch_templates", action):
-        asking.add_records(
+    for page in scan.iter_pages("ec2", "describe_launch_templates", action):
+        scan.add_records(
             "LaunchTemplates", _trim_records(page, "LaunchTemplates", _TEMPLATE)
         )
         for template in _field_values(
@@ -290,11 +293,11 @@ def _scan_launch_templates(asking: ResourceScan) -> None:
         ):
             named = {_TEMPLATE: template, "Versions": ["$Default"]}
             kept = "LaunchTemplateVersions"
-            reply = asking.call("ec2", "describe_launch_template_versions", named, kept)
+            reply = scan.call("ec2", "describe_launch_template_versions", named, kept)
             if kept in reply:
                 found = cast(list[ResourceReply], reply[kept] or [])
                 reply = {kept: [_trim_template_version(record) for record in found]}
-            asking.add_answer("DefaultVersions", template, reply)
+            scan.add_answer("DefaultVersions", template, reply)
 
 
 _TEMPLATE = "LaunchTemplateId"
@@ -316,56 +319,54 @@ _AGENT = (
 )
 
 
-def _scan_bedrock_agents(asking: ResourceScan) -> None:
+def _scan_bedrock_agents(scan: ResourceScan) -> None:
     """Scan the draft version of each agent, and the collaborators of supervisors."""
     action = "bedrock:ListAgents"
-    for page in asking.iter_pages("bedrock-agent", "list_agents", action):
+    for page in scan.iter_pages("bedrock-agent", "list_agents", action):
         found = _trim_records(page, "agentSummaries", "agentId")
-        asking.add_records("agentSummaries", found)
+        scan.add_records("agentSummaries", found)
         for agent in _field_values(found, "agentId"):
-            reply = asking.call(
-                "bedrock-agent", "get_agent", {"agentId": agent}, "agent"
-            )
+            reply = scan.call("bedrock-agent", "get_agent", {"agentId": agent}, "agent")
             told = _keep_fields(cast(ResourceReply, reply.get("agent") or {}), _AGENT)
             answer = {"agent": told} if "agent" in reply else reply
-            asking.add_answer("BedrockAgents", agent, answer)
+            scan.add_answer("BedrockAgents", agent, answer)
             if told.get("agentCollaboration") in _SUPERVISORS:
-                _read_collaborators(asking, agent)
-    _record_empty_list(asking, "agentSummaries", action)
+                _read_agent_collaborators(scan, agent)
+    _record_empty_list(scan, "agentSummaries", action)
 
 
-def _record_empty_list(asking: ResourceScan, name: str, action: str) -> None:
+def _record_empty_list(scan: ResourceScan, name: str, action: str) -> None:
     """Record an empty list if nothing failed, also where Bedrock is not offered."""
-    if all(failed != action for _, failed, _ in asking.failures):
-        asking.add_records(name, [])
+    if all(failed != action for _, failed, _ in scan.failures):
+        scan.add_records(name, [])
 
 
-def _read_collaborators(asking: ResourceScan, agent: str) -> None:
+def _read_agent_collaborators(scan: ResourceScan, agent: str) -> None:
     kept = "agentCollaboratorSummaries"
     named = {"agentId": agent, "agentVersion": "DRAFT", "maxResults": 1000}
-    listed = asking.call("bedrock-agent", "list_agent_collaborators", named, kept)
+    listed = scan.call("bedrock-agent", "list_agent_collaborators", named, kept)
     if kept in listed:
         listed = {kept: _trim_records(listed, kept, "agentDescriptor")}
-    asking.add_answer("AgentCollaborators", agent, listed)
+    scan.add_answer("AgentCollaborators", agent, listed)
 
 
-def _scan_agent_runtimes(asking: ResourceScan) -> None:
+def _scan_agentcore_runtimes(scan: ResourceScan) -> None:
     service = "bedrock-agentcore-control"
     action = "bedrock-agentcore:ListAgentRuntimes"
-    for page in asking.iter_pages(service, "list_agent_runtimes", action):
+    for page in scan.iter_pages(service, "list_agent_runtimes", action):
         found = _trim_records(page, "agentRuntimes", "agentRuntimeId")
-        asking.add_records("agentRuntimes", found)
+        scan.add_records("agentRuntimes", found)
         for runtime in _field_values(found, "agentRuntimeId"):
             named = {"agentRuntimeId": runtime}
             kept = ("agentRuntimeArn", "agentRuntimeName", "roleArn")
-            answer = asking.call(service, "get_agent_runtime", named, *kept)
-            asking.add_answer("AgentRuntimes", runtime, answer)
-    _record_empty_list(asking, "agentRuntimes", action)
+            answer = scan.call(service, "get_agent_runtime", named, *kept)
+            scan.add_answer("AgentRuntimes", runtime, answer)
+    _record_empty_list(scan, "agentRuntimes", action)
 
 
-def _scan_gateways(asking: ResourceScan) -> None:
+def _scan_agentcore_gateways(scan: ResourceScan) -> None:
     service = "bedrock-agentcore-control"
-    for page in asking.iter_pages(
+    for page in scan.iter_pages(
         service, "list_gateways", "bedrock-agentcore:ListGateways"
     ):
         for gateway in _field_values(
@@ -373,25 +374,25 @@ def _scan_gateways(asking: ResourceScan) -> None:
         ):
             named = {"gatewayIdentifier": gateway}
             kept = ("gatewayArn", "roleArn")
-            answer = asking.call(service, "get_gateway", named, *kept)
-            asking.add_answer("AgentGateways", gateway, answer)
+            answer = scan.call(service, "get_gateway", named, *kept)
+            scan.add_answer("AgentGateways", gateway, answer)
 
 
 SERVICE_SCANS = (
-    _scan_buckets,
-    _scan_access_points,
+    _scan_s3_buckets,
+    _scan_s3_access_points,
     _scan_kms_keys,
-    _scan_topics,
-    _scan_queues,
-    _scan_functions,
-    _scan_secrets,
-    _scan_repositories,
-    _scan_tags,
-    _scan_instances,
-    _scan_task_definitions,
-    _scan_tasks,
+    _scan_sns_topics,
+    _scan_sqs_queues,
+    _scan_lambda_functions,
+    _scan_secrets_manager,
+    _scan_ecr_repositories,
+    _scan_resource_tags,
+    _scan_ec2_instances,
+    _scan_ecs_task_definitions,
+    _scan_ecs_tasks,
     _scan_launch_templates,
     _scan_bedrock_agents,
-    _scan_agent_runtimes,
-    _scan_gateways,
+    _scan_agentcore_runtimes,
+    _scan_agentcore_gateways,
 )

@@ -1,1 +1,1 @@
-"""CloudTrail: the audit log of the AWS control plane."""
+"""CloudTrail connector: reads AWS API call records as audit events."""

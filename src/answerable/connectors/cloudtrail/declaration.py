@@ -1,4 +1,4 @@
-"""Declaration of the CloudTrail connector."""
+"""Declare the CloudTrail connector: its name, location and record source."""
 
 from answerable.model.connector import ConnectorDeclaration
 from answerable.model.provenance import WrittenBy

@@ -1,4 +1,4 @@
-"""Fetch of CloudTrail records from files, folders and standard input, in batches."""
+"""Read CloudTrail records from files, folders or standard input, in batches."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -56,31 +56,33 @@ def read(location: str, context: EventContext) -> Iterator[EventBatch]:
 
 
 def read_in_process(
-    found: FoundLogFiles, context: EventContext, make: EventFactory = make_event
+    log_files: FoundLogFiles,
+    context: EventContext,
+    event_factory: EventFactory = make_event,
 ) -> Iterator[EventBatch]:
-    """Yield the records of the found files, in this process.
+    """Yield the records of the found files, parsed in this process.
 
     Args:
-        found: Files.
+        log_files: Files.
         context: Context with limits.
-        make: Factory of events from their fields.
+        event_factory: Factory of events from their fields.
     """
     done = 0
-    if found.problems or found.skipped:
+    if log_files.problems or log_files.skipped:
         yield EventBatch(
             place="",
             events=(),
             quarantined=(),
             done_bytes=0,
-            total_bytes=found.total,
-            problems=found.problems,
-            skipped=found.skipped,
+            total_bytes=log_files.total,
+            problems=log_files.problems,
+            skipped=log_files.skipped,
         )
-    for place in found.files:
-        reader = _LogFileReader(place, context, make)
+    for place in log_files.files:
+        reader = _LogFileReader(place, context, event_factory)
         for batch in reader.batches():
             yield replace(
-                batch, done_bytes=done + batch.done_bytes, total_bytes=found.total
+                batch, done_bytes=done + batch.done_bytes, total_bytes=log_files.total
             )
         done += reader.source.packed
 
@@ -88,9 +90,11 @@ def read_in_process(
 class _LogFileReader:
     """Reader of one log file into batches."""
 
-    def __init__(self, place: str, context: EventContext, make: EventFactory) -> None:
+    def __init__(
+        self, place: str, context: EventContext, event_factory: EventFactory
+    ) -> None:
         self._place = place
-        self._make = make
+        self._make = event_factory
         self._limits = context.limits
         self.source = LogFileStream(place)
         self._events: list[AuditEvent] = []
@@ -132,6 +136,7 @@ class _LogFileReader:
         )
 
     def _parse_pieces(self, pieces: list[RecordPiece]) -> Iterator[EventBatch]:
+        """Parse pieces into events, and yield a batch when it is full."""
         most, written_by = self._limits.batch, DECLARATION.written_by
         for piece in pieces:
             if self._is_not_a_log:
@@ -153,13 +158,17 @@ class _LogFileReader:
             if held >= most or self._bytes >= _BATCH_BYTES:
                 yield self._make_batch(())
 
-    def _quarantine(self, piece: RecordPiece, why: str) -> None:
+    def _quarantine(self, piece: RecordPiece, reason: str) -> None:
+        """Quarantine a record that could not be parsed, with the reason."""
         self._refused += 1
-        self._first = self._first or f"{why} (offset {piece.offset})"
+        self._first = self._first or f"{reason} (offset {piece.offset})"
         raw = redact_secrets(piece.raw[:_MAX_QUARANTINED_BYTES])
-        self._quarantined.append(QuarantinedRecord(self._place, piece.offset, why, raw))
+        self._quarantined.append(
+            QuarantinedRecord(self._place, piece.offset, reason, raw)
+        )
 
     def _make_batch(self, problems: tuple[ReadProblem, ...]) -> EventBatch:
+        """Build a batch of the collected records, and start a new one."""
         batch = EventBatch(
             place=self._place,
             events=tuple(self._events),
@@ -173,11 +182,14 @@ class _LogFileReader:
         self._bytes = 0
         return batch
 
-    def _list_problems(self, why: str, unreadable: bool) -> tuple[ReadProblem, ...]:
-        kind = ReadProblemKind.UNREADABLE if unreadable else ReadProblemKind.INVALID
-        if why:
+    def _list_problems(
+        self, reason: str, is_unreadable: bool
+    ) -> tuple[ReadProblem, ...]:
+        """List the problem of the file: why reading ended, or unread records."""
+        kind = ReadProblemKind.UNREADABLE if is_unreadable else ReadProblemKind.INVALID
+        if reason:
             kept = f"; {self._seen - self._refused} records read" if self._seen else ""
-            return (ReadProblem(kind, self._place, why + kept),)
+            return (ReadProblem(kind, self._place, reason + kept),)
         if self._refused:
             what = f"{self._refused} of {self._seen} records not read: {self._first}"
             return (ReadProblem(ReadProblemKind.INVALID, self._place, what),)

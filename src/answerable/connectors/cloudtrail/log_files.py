@@ -1,4 +1,4 @@
-"""Log files of a location: folder walk and bounded decompression."""
+"""Find the log files of a location, and decompress them within a size limit."""
 
 import os
 import stat
@@ -75,13 +75,14 @@ def find_log_files(location: str) -> FoundLogFiles:
     return _walk_folder(path, location)
 
 
-def _walk_folder(top: Path, location: str) -> FoundLogFiles:
+def _walk_folder(root_folder: Path, location: str) -> FoundLogFiles:
+    """List the log files below a folder; unreadable folders become problems."""
     files: list[tuple[str, int]] = []
     problems: list[ReadProblem] = []
     skipped: list[str] = []
 
     def refused(error: OSError) -> None:
-        if error.filename == str(top):
+        if error.filename == str(root_folder):
             raise EnvironmentFailure(
                 f"may not be listed: {location} ({error.strerror})"
             )
@@ -90,7 +91,7 @@ def _walk_folder(top: Path, location: str) -> FoundLogFiles:
             ReadProblem(ReadProblemKind.PERMISSION, str(error.filename), what)
         )
 
-    for folder, folders, names in os.walk(top, onerror=refused):
+    for folder, folders, names in os.walk(root_folder, onerror=refused):
         folders.sort()
         for name in sorted(names):
             path = os.path.join(folder, name)
@@ -153,6 +154,7 @@ class LogFileStream:
             raise LogUnreadableError("the compressed data is damaged") from None
 
     def _decompress(self, file: BinaryIO) -> Iterator[bytes]:
+        """Yield decompressed chunks; a suspected decompression bomb raises."""
         first = file.read(CHUNK)
         self.packed = len(first)
         if first.startswith(_GZIP):
@@ -174,12 +176,13 @@ class LogFileStream:
         self.packed += len(data)
         return data
 
-    def _iter_plain(self, first: bytes, file: BinaryIO) -> Iterator[bytes]:
-        while first:
-            yield first
-            first = self._read_chunk(file)
+    def _iter_plain(self, first_chunk: bytes, file: BinaryIO) -> Iterator[bytes]:
+        while first_chunk:
+            yield first_chunk
+            first_chunk = self._read_chunk(file)
 
     def _iter_gzip(self, data: bytes, file: BinaryIO) -> Iterator[bytes]:
+        """Yield the chunks of all gzip members in a file."""
         while data:
             member = zlib.decompressobj(wbits=31)
             while True:
@@ -200,6 +203,7 @@ class LogFileStream:
                     raise LogUnreadableError("bytes follow the compressed data")
 
     def _iter_zstd(self, data: bytes, file: BinaryIO) -> Iterator[bytes]:
+        """Yield the chunks of all Zstandard frames in a file."""
         packer = zstandard.ZstdDecompressor(max_window_size=1 << 27)
         frame = packer.decompressobj()
         fresh = True

@@ -1,4 +1,4 @@
-"""Parsing in a child process, so that parsing and storing overlap.
+"""Parse log files in a child process, so that parsing and storing overlap.
 
 The child runs this module. It writes frames to its standard output: four bytes of
 length, then a batch or a closing word in MessagePack. The pipe blocks the child when
@@ -131,6 +131,7 @@ def _prefetch_frames(pipe: IO[bytes]) -> Iterator[bytes]:
 
 
 def _decode_batches(pipe: IO[bytes]) -> Iterator[EventBatch]:
+    """Yield the batches from the pipe; raises the child's error."""
     for body in _prefetch_frames(pipe):
         if not body:
             raise EnvironmentFailure(
@@ -152,11 +153,13 @@ _KEEP_ROW = cast("Callable[[tuple[Any, ...]], AuditEvent]", tuple)
 
 
 def _encode_batch(batch: EventBatch) -> _BatchFrame:
+    """Encode a batch with its events as columns."""
     rows = cast("Sequence[tuple[object, ...]]", batch.events)
     return _BatchFrame(replace(batch, events=()), len(rows), _pack_columns(rows))
 
 
 def _pack_columns(rows: Sequence[tuple[object, ...]]) -> msgspec.Raw:
+    """Encode rows as columns; a constant column keeps one value."""
     columns = [
         column[:1]
         if column[0] == column[-1] and column.count(column[0]) == len(column)
@@ -167,6 +170,7 @@ def _pack_columns(rows: Sequence[tuple[object, ...]]) -> msgspec.Raw:
 
 
 def _unpack_events(packed: msgspec.Raw, count: int) -> tuple[AuditEvent, ...]:
+    """Decode columns to events."""
     columns = _COLUMNS.decode(packed)
     events = tuple(map(object.__new__, repeat(AuditEvent, count)))
     for each, setter in zip(_FIELDS, _SETTERS, strict=True):
@@ -206,6 +210,7 @@ def main() -> None:
 
 
 def _write_frame(frame: _BatchFrame) -> None:
+    """Write a frame to standard output, with its length first."""
     body = msgspec.msgpack.encode(frame)
     sys.stdout.buffer.write(len(body).to_bytes(4, "big"))
     sys.stdout.buffer.write(body)

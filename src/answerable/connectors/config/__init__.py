@@ -1,1 +1,1 @@
-"""Connector of the configuration file, `answerable.yaml`."""
+"""Configuration connector: reads `answerable.yaml`."""

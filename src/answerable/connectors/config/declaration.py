@@ -1,4 +1,4 @@
-"""Declaration of the configuration connector."""
+"""Declare the configuration connector: its name, location and coverage."""
 
 from answerable.model.connector import ConnectorDeclaration
 from answerable.model.provenance import WrittenBy

@@ -1,4 +1,4 @@
-"""Fetch of the configuration file `answerable.yaml`."""
+"""Read `answerable.yaml` and its Cedar policy files, with all faults."""
 
 from dataclasses import replace
 from glob import glob, has_magic
@@ -41,7 +41,7 @@ MAX_ALL_POLICIES = 32 << 20  # of all
 
 
 def read_config_file(location: str) -> ConfigReading:
-    """Read a configuration with all of its faults.
+    """Read and parse `answerable.yaml`, with all of its faults.
 
     Raises:
         UsageError: It is missing or too large.
@@ -54,17 +54,17 @@ def read_config_file(location: str) -> ConfigReading:
 
 def read_policy_files(
     reading: ConfigReading,
-    before: CedarPolicySet = NO_CEDAR_POLICIES,
-    judged: PolicyValidator = validate_policies,
-    approved: ApprovedSchemas = NO_APPROVED_SCHEMAS,
+    previous: CedarPolicySet = NO_CEDAR_POLICIES,
+    validator: PolicyValidator = validate_policies,
+    approved_schemas: ApprovedSchemas = NO_APPROVED_SCHEMAS,
 ) -> ConfigReading:
     """Read the policy files of a configuration, and add their faults to the reading.
 
     Args:
         reading: Reading of the configuration.
-        before: Last read policies; unchanged files are not read again.
-        judged: Parses changed files with Cedar.
-        approved: Approved argument schemas of tools.
+        previous: Last read policies; unchanged files are not read again.
+        validator: Parses changed files with Cedar.
+        approved_schemas: Approved argument schemas of tools.
     """
     config = reading.config
     if config is None or not config.policy:
@@ -84,7 +84,7 @@ def read_policy_files(
         faults.append(ConfigFault(reading.policy_marks[0], "policy", what))
         files = {}
     read = load_rules(
-        files.values(), list_known_names(config), before, judged, approved
+        files.values(), list_known_names(config), previous, validator, approved_schemas
     )
     faults += map(fault_of_policy, read.faults)
     return replace(
@@ -95,6 +95,7 @@ def read_policy_files(
 
 
 def _expand_pattern(pattern: str) -> list[Path]:
+    """List the files of a path or glob pattern; raises if none matches."""
     if not has_magic(pattern):
         return [Path(pattern)]
     found = sorted(path for path in map(Path, glob(pattern)) if path.is_file())
@@ -104,13 +105,14 @@ def _expand_pattern(pattern: str) -> list[Path]:
 
 
 def _read_policy_file(path: Path, folder: PurePath) -> CedarFile:
+    """Read one Cedar policy file, named relative to the configuration."""
     data = read_answer_file(str(path), POLICIES, MAX_POLICIES)
     is_below = path.is_relative_to(folder)
     return CedarFile(str(path.relative_to(folder) if is_below else path), data)
 
 
 def sync(location: str, context: SyncContext) -> Sync:
-    """Read a configuration; its faults are `problems`, valid parts are kept.
+    """Read a configuration into a sync result; its faults become `problems`.
 
     Raises:
         UsageError: It is missing or too large.
@@ -120,7 +122,7 @@ def sync(location: str, context: SyncContext) -> Sync:
         raise UsageError(f"{DECLARATION.name}: names no file (expected {EXPECTED})")
     reading = read_config_file(location)
     place = reading.config.place if reading.config else printable_path(location)
-    frame = SightingContext(
+    sighting_context = SightingContext(
         source=f"{DECLARATION.name}:{place}",
         scope="",
         written_by=DECLARATION.written_by,
@@ -129,10 +131,10 @@ def sync(location: str, context: SyncContext) -> Sync:
     )
     config = reading.config
     return Sync(
-        source=frame.source,
+        source=sighting_context.source,
         connector=DECLARATION.name,
         started_at=context.now,
-        facts=sight_config(config, frame) if config else SightedFacts(),
+        facts=sight_config(config, sighting_context) if config else SightedFacts(),
         probes=(Probe(place, EXPECTED, True),),
         problems=tuple(_problem_of_fault(place, fault) for fault in reading.faults),
         collected=DECLARATION.collects if config else (),
@@ -146,6 +148,7 @@ def list_probes(location: str) -> tuple[Probe, ...]:
 
 
 def _problem_of_fault(place: str, fault: ConfigFault) -> ReadProblem:
+    """Convert a configuration fault to a read problem."""
     at = f"{fault.path}: " if fault.path else ""
     line = f"{place}:{fault.mark.line}:{fault.mark.column}"
     return ReadProblem(ReadProblemKind.INVALID, line, at + fault.what)

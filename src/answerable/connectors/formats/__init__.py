@@ -1,1 +1,1 @@
-"""Pure parsers shared by several connectors; they do no IO."""
+"""Parse file formats that several connectors share, without IO."""

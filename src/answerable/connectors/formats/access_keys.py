@@ -1,4 +1,4 @@
-"""Parser of list-access-keys answers: credentials, and links to their users.
+"""Parse list-access-keys answers into credentials and links to their users.
 
 The answer names a user without its path or account. The account is encoded in the key
 id (not in ids issued before 2019), so the link goes to
@@ -83,96 +83,104 @@ class _AccessKeyReader(ProblemCollector):
 
 
 def parse_access_keys(
-    placed: Sequence[tuple[str, AwsAnswer]],
+    answers: Sequence[tuple[str, AwsAnswer]],
     *,
     source: str,
     now: int,
-    known: KnownAccount | None = None,
+    known_account: KnownAccount | None = None,
 ) -> tuple[SightedFacts, tuple[ReadProblem, ...]]:
     """Parse list-access-keys answers.
 
     Args:
-        placed: Pairs (file or API call, answer). An answer may also be a map from
+        answers: Pairs (file or API call, answer). An answer may also be a map from
             user name to answer, or from key id to a get-access-key-last-used answer, a
             single entry of `AccessKeyMetadata`, or a get-caller-identity answer with
             the account.
         source: The sync's source.
         now: UTC nanoseconds.
-        known: Known facts about the account.
+        known_account: Known facts about the account.
 
     Raises:
         UsageError: An answer is of another kind.
     """
     reading = _AccessKeyReader()
-    for place, answer in placed:
+    for place, answer in answers:
         base = f"{place}#{answer.pointer}"
         if not _read_answer(reading, answer.fields, base):
             raise wrong_kind_error(answer.fields, place, EXPECTED_KIND)
-    facts = _build_facts(reading, known or KnownAccount(), source, now)
+    facts = _build_facts(reading, known_account or KnownAccount(), source, now)
     return facts, tuple(reading.problems)
 
 
-def _read_answer(reading: _AccessKeyReader, fields: AnswerFields, base: str) -> bool:
+def _read_answer(
+    reader: _AccessKeyReader, fields: AnswerFields, parent_place: str
+) -> bool:
     """Read one answer of any form; False if it is none."""
     if "AccessKeyMetadata" in fields:
-        _read_metadata_list(reading, fields, base)
+        _read_metadata_list(reader, fields, parent_place)
         return True
     if "AccessKeyId" in fields:
-        _read_metadata(reading, msgspec.Raw(msgspec.json.encode(fields)), base)
+        _read_metadata(reader, msgspec.Raw(msgspec.json.encode(fields)), parent_place)
         return True
     if "Account" in fields and "Arn" in fields:
-        reading.account = _read_account_number(fields["Account"])
+        reader.account = _read_account_number(fields["Account"])
         return True
-    taken = [_read_keyed_entry(reading, key, raw, base) for key, raw in fields.items()]
+    taken = [
+        _read_keyed_entry(reader, key, raw, parent_place) for key, raw in fields.items()
+    ]
     return bool(taken) and all(taken)
 
 
 def _read_keyed_entry(
-    reading: _AccessKeyReader, key: str, raw: msgspec.Raw, base: str
+    reader: _AccessKeyReader, key: str, raw: msgspec.Raw, parent_place: str
 ) -> bool:
-    place = f"{base}/{key}"
+    """Read a last-use answer or a key list stored under a key; False if neither."""
+    place = f"{parent_place}/{key}"
     try:
         if is_access_key_id(key):
             used = msgspec.json.decode(raw, type=_LastUsedAnswer).access_key_last_used
-            reading.used[key] = parse_timestamp_ns(used.last_used_date)
+            reader.used[key] = parse_timestamp_ns(used.last_used_date)
             return True
         fields = msgspec.json.decode(raw, type=AnswerFields)
     except DECODE_ERRORS:
         return False
     if "AccessKeyMetadata" not in fields:
         return False
-    _read_metadata_list(reading, fields, place)
+    _read_metadata_list(reader, fields, place)
     return True
 
 
 def _read_metadata_list(
-    reading: _AccessKeyReader, fields: AnswerFields, base: str
+    reader: _AccessKeyReader, fields: AnswerFields, parent_place: str
 ) -> None:
-    place = f"{base}/AccessKeyMetadata"
+    """Read the list `AccessKeyMetadata` of an answer."""
+    place = f"{parent_place}/AccessKeyMetadata"
     if bytes(fields.get("IsTruncated", b"false")) == b"true":
-        reading.add_problem(base, "the answer is truncated: more entries follow")
+        reader.add_problem(parent_place, "the answer is truncated: more entries follow")
     try:
         raws = msgspec.json.decode(fields["AccessKeyMetadata"], type=list[msgspec.Raw])
     except DECODE_ERRORS as error:
-        reading.add_problem(place, describe_decode_error(error))
+        reader.add_problem(place, describe_decode_error(error))
         return
     for index, raw in enumerate(raws):
-        _read_metadata(reading, raw, f"{place}/{index}")
+        _read_metadata(reader, raw, f"{place}/{index}")
 
 
-def _read_metadata(reading: _AccessKeyReader, raw: msgspec.Raw, place: str) -> None:
+def _read_metadata(reader: _AccessKeyReader, raw: msgspec.Raw, place: str) -> None:
+    """Read one access key of a list."""
     try:
         key = msgspec.json.decode(raw, type=AccessKeyMetadata)
     except DECODE_ERRORS as error:
-        reading.add_problem(place, describe_decode_error(error))
+        reader.add_problem(place, describe_decode_error(error))
         return
     if not is_access_key_id(key.access_key_id):
-        reading.add_problem(place, "AccessKeyId is not an access-key id")
+        reader.add_problem(place, "AccessKeyId is not an access-key id")
         return
-    reading.keys.setdefault(key.access_key_id, (key, place))
+    reader.keys.setdefault(key.access_key_id, (key, place))
 
 
 def _read_account_number(raw: msgspec.Raw) -> str:
+    """Return a 12-digit account number, empty for anything else."""
     try:
         text = msgspec.json.decode(raw, type=str)
     except DECODE_ERRORS:
@@ -181,17 +189,18 @@ def _read_account_number(raw: msgspec.Raw) -> str:
 
 
 def _build_facts(
-    reading: _AccessKeyReader, known: KnownAccount, source: str, now: int
+    reader: _AccessKeyReader, known_account: KnownAccount, source: str, now: int
 ) -> SightedFacts:
+    """Build a credential for each key, and its link to the user."""
     credentials: list[Credential] = []
     links: list[CredentialLink] = []
-    for key, place in reading.keys.values():
+    for key, place in reader.keys.values():
         seen = FactProvenance(source, place, WrittenBy.PLATFORM, now)
         inside = decode_access_key_account(key.access_key_id)
-        account = known.account or inside or reading.account
-        credential = _build_credential(key, account, reading.used, seen)
+        account = known_account.account or inside or reader.account
+        credential = _build_credential(key, account, reader.used, seen)
         credentials.append(credential)
-        identity = known.users.get(key.user_name) or (
+        identity = known_account.users.get(key.user_name) or (
             f"arn:aws:iam::{account}:user/{key.user_name}" if account else ""
         )
         if identity:
@@ -200,7 +209,7 @@ def _build_facts(
             )
             links.append(link)
         else:
-            reading.add_problem(
+            reader.add_problem(
                 place,
                 "the key id does not tell its account, so its user is not known: "
                 "add the answer of get-caller-identity",
@@ -209,8 +218,12 @@ def _build_facts(
 
 
 def _build_credential(
-    key: AccessKeyMetadata, account: str, used: Mapping[str, int], seen: FactProvenance
+    key: AccessKeyMetadata,
+    account: str,
+    last_uses: Mapping[str, int],
+    provenance: FactProvenance,
 ) -> Credential:
+    """Build the credential of one access key."""
     last = key.access_key_last_used
     return Credential(
         id=aws_credential_id(key.access_key_id),
@@ -227,6 +240,6 @@ def _build_credential(
         expires_at=0,
         last_used_at=parse_timestamp_ns(last.last_used_date)
         if last
-        else used.get(key.access_key_id, 0),
-        seen=seen,
+        else last_uses.get(key.access_key_id, 0),
+        seen=provenance,
     )

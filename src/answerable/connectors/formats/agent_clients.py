@@ -1,4 +1,4 @@
-"""Table of known agent clients: their configuration files and formats.
+"""List known agent clients (Claude Code, Cursor, ...) with their configuration files.
 
 `HOME_FILES` are paths under a home directory, `PROJECT_FILES` patterns that hold at any
 depth of a project, `MANAGED_FILES` are set by a machine's administrator. In a pattern

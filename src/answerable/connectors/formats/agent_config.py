@@ -1,4 +1,4 @@
-"""Sightings of one client's files: agents, sub-agents, tools and credentials."""
+"""Build inventory facts from one client's files: agents, tools and credentials."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -90,25 +90,25 @@ class ClientSightings:
 
 def sight_client(
     kind: str,
-    parts: Sequence[str],
+    id_parts: Sequence[str],
     files: Sequence[ConfigDocument],
-    frame: SightingContext,
+    context: SightingContext,
     read_env_file: EnvFileReader,
     read_named_file: ReferencedFileReader = lambda place, name: None,
 ) -> ClientSightings:
-    """Build the sightings of one client's files.
+    """Build the inventory facts of one client's files.
 
     Args:
         kind: Agent kind.
-        parts: The rest of the agent's id.
+        id_parts: The rest of the agent's id.
         files: Its files, the main one first.
-        frame: Context shared by all sightings.
+        context: Context shared by all sightings.
         read_env_file: Reads an environment file that an entry names.
         read_named_file: Reads a credential file that an entry names.
     """
-    named = tuple(map(redact_name, parts))
-    credentials = StatedCredentialReader(frame, read_env_file, read_named_file)
-    reader = _ClientReader(kind, named, frame, credentials)
+    named = tuple(map(redact_name, id_parts))
+    credentials = StatedCredentialReader(context, read_env_file, read_named_file)
+    reader = _ClientReader(kind, named, context, credentials)
     for file in files:
         reader.report_duplicate_keys(file)
         if file.inherited:
@@ -140,12 +140,14 @@ class _ClientReader:
     """The client's mode asks no person before a call."""
 
     def report_duplicate_keys(self, file: ConfigDocument) -> None:
+        """Add a problem for each repeated key of a file."""
         for pointer in file.document.doubled:
             place = join_place(file.document.place, pointer)
             what = "a key is repeated; its last value was read"
             self.out.problems.append(ReadProblem(ReadProblemKind.INVALID, place, what))
 
     def read_configuration(self, file: ConfigDocument) -> None:
+        """Read MCP servers, settings and credentials of a file."""
         root, place = file.document.root, file.document.place
         origin = ConfigOrigin(place, file.written_by)
         if not root.is_object:
@@ -187,10 +189,12 @@ class _ClientReader:
         self.environment |= dict.fromkeys(found)
 
     def add_definition(self, file: ConfigDocument) -> None:
+        """Add the definition of a sub-agent or custom agent."""
         definition = parse_agent_definition(file.document.root, file.stem)
         self.definitions.append((definition, file))
 
     def build_sightings(self) -> ClientSightings:
+        """Build the agents and tools of all files that were read."""
         main = agent_id(self.kind, *self.parts)
         kept = self.roots + [file for _, file in self.definitions]
         own: tuple[RuledBuiltInTool, ...] = ()
@@ -220,6 +224,7 @@ class _ClientReader:
     def add_built_in_tool(
         self, agent: AgentId, tool: RuledBuiltInTool, file: ConfigDocument
     ) -> None:
+        """Add a built-in tool of an agent."""
         seen = self.frame.provenance(file.document.place, file.written_by)
         found = sight_built_in_tool(
             tool, self.kind, agent, tuple(self.environment), seen
@@ -232,6 +237,7 @@ class _ClientReader:
         file: ConfigDocument,
         modes: tuple[tuple[str, str], ...],
     ) -> Agent:
+        """Build the main agent of the client."""
         facts = {fact for settings in self.settings for fact in settings.facts}
         facts.update(modes)
         return Agent(
@@ -256,6 +262,7 @@ class _ClientReader:
         file: ConfigDocument,
         parent: str,
     ) -> None:
+        """Add a sub-agent with the tools that it may use."""
         name = redact_name(definition.name)
         this = agent_id(self.kind, *self.parts, name)
         above = (
@@ -281,7 +288,7 @@ class _ClientReader:
         for server in definition.servers:
             self.build_tool(this, server, file, definition)
         for server, origin in self.servers:
-            self.build_tool(this, server, origin, definition, ruled=True)
+            self.build_tool(this, server, origin, definition, apply_tool_lists=True)
         roots = [file.document.root, *self.list_settings_roots()]
         for built_in in list_built_in_tools(
             self.kind, roots, unattended=self.unattended
@@ -297,22 +304,22 @@ class _ClientReader:
         file: ConfigDocument,
         definition: AgentDefinition | None = None,
         *,
-        ruled: bool = False,
+        apply_tool_lists: bool = False,
     ) -> None:
-        """Build the sighting of an MCP server.
+        """Add the tool of an MCP server.
 
         Args:
             agent: Agent with this server.
             server: Server entry.
             file: File with the entry.
             definition: The definition of a sub-agent.
-            ruled: Whether the definition's tool lists apply to it, as they do to
+            apply_tool_lists: Whether the definition's tool lists apply to it, as they do to
                 servers of the main agent.
         """
         place = join_place(file.document.place, server.pointer)
         origin = ConfigOrigin(file.document.place, file.written_by)
         rule, allowed = "", True
-        if definition is not None and ruled:
+        if definition is not None and apply_tool_lists:
             rule, allowed = rule_for_server(server.name, definition)
         if len(self.out.tools) >= TOOLS_LIMIT:
             what = f"more than {TOOLS_LIMIT} tools of one client"
@@ -338,6 +345,7 @@ class _ClientReader:
         )
 
     def is_disabled(self, server: McpServerEntry) -> bool:
+        """Tell whether settings disable or deny a whole server."""
         return any(
             server.name in settings.disabled
             or server.pointer in settings.disabled
@@ -349,6 +357,7 @@ class _ClientReader:
     def is_unattended(
         self, server: McpServerEntry, definition: AgentDefinition | None
     ) -> bool:
+        """Tell whether a tool of the server may run without approval."""
         own = definition.allowed if definition is not None else ToolPatterns()
         if server.name not in self.approved:
             self.approved[server.name] = any(
@@ -366,5 +375,5 @@ class _ClientReader:
 
 
 def make_identity_ids(*arns: str) -> tuple[IdentityId, ...]:
-    """Build the identities that an agent's platform runs it under."""
+    """Return the ids of the identities that an agent runs as, without repeats."""
     return tuple(IdentityId(arn) for arn in dict.fromkeys(arns))

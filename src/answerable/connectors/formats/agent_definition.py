@@ -1,4 +1,4 @@
-"""Definitions of sub-agents and custom agents: Markdown with front matter, or JSON."""
+"""Parse definitions of sub-agents: Markdown with front matter, or JSON."""
 
 import re
 from bisect import bisect_left
@@ -47,9 +47,9 @@ class ToolPatterns:
             map(self._has_prefix, (f"mcp__{server}__", f"@{server}/"))
         )
 
-    def _has_prefix(self, head: str) -> bool:
-        at = bisect_left(self._sorted, head)
-        return at < len(self._sorted) and self._sorted[at].startswith(head)
+    def _has_prefix(self, prefix: str) -> bool:
+        at = bisect_left(self._sorted, prefix)
+        return at < len(self._sorted) and self._sorted[at].startswith(prefix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +93,12 @@ class AgentDefinition:
         return self.granted.mentions_server(server)
 
 
-def parse_agent_definition(root: DocumentNode, stem: str) -> AgentDefinition:
-    """Parse a definition.
+def parse_agent_definition(root: DocumentNode, file_stem: str) -> AgentDefinition:
+    """Parse the definition of a sub-agent or custom agent.
 
     Args:
         root: The front matter, or the JSON object.
-        stem: File name without its ending.
+        file_stem: File name without its ending.
     """
     tools = _read_tool_list(root, "tools")
     denied = _read_tool_list(root, "disallowedTools", "disallowed_tools") or ()
@@ -117,7 +117,7 @@ def parse_agent_definition(root: DocumentNode, stem: str) -> AgentDefinition:
         for part in found[1].split(",")
     ]
     return AgentDefinition(
-        name=root.text_at("name") or stem,
+        name=root.text_at("name") or file_stem,
         tools=tools,
         denied=denied,
         mode=mode,
@@ -133,6 +133,7 @@ def parse_agent_definition(root: DocumentNode, stem: str) -> AgentDefinition:
 
 
 def _read_tool_list(root: DocumentNode, *names: str) -> tuple[str, ...] | None:
+    """Read the first present tool list, None if absent."""
     node = root.get(*names)
     if node is None or node.raw is None:
         return None
@@ -187,10 +188,10 @@ def find_parents(definitions: Sequence[AgentDefinition]) -> dict[str, str]:
     return parents
 
 
-def _is_ancestor(parents: dict[str, str], child: str, wanted: str) -> bool:
-    """Tell whether `wanted` is `child` or an ancestor."""
+def _is_ancestor(parents: dict[str, str], child: str, ancestor: str) -> bool:
+    """Tell whether `ancestor` is `child` or an ancestor."""
     while child:
-        if child == wanted:
+        if child == ancestor:
             return True
         child = parents.get(child, "")
     return False

@@ -1,4 +1,4 @@
-"""Agent settings: permission modes, tool permissions and stray credentials."""
+"""Parse an agent client's settings: modes, tool permissions, stray credentials."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -58,13 +58,13 @@ class AgentSettings:
 
 
 def parse_agent_settings(
-    client: str, root: DocumentNode, maps: tuple[str, ...]
+    client: str, root: DocumentNode, server_maps: tuple[str, ...]
 ) -> AgentSettings:
-    """Parse a settings document.
+    """Parse one settings document of an agent client.
 
     Args:
         client: Agent kind.
-        maps: Pointers of its server maps, which are read elsewhere.
+        server_maps: Pointers of its server maps, which are read elsewhere.
     """
     permissions = root.get("permissions")
     lists = {
@@ -83,14 +83,14 @@ def parse_agent_settings(
         denied=frozenset(lists["deny"]),
         disabled=frozenset(_list_disabled_servers(root)),
         environment=tuple(_find_env_credentials(maps_of_variables)),
-        found=tuple(_find_stray_credentials(root, maps, maps_of_variables)),
+        found=tuple(_find_stray_credentials(root, server_maps, maps_of_variables)),
     )
 
 
 def parse_modes(
     client: str, roots: Sequence[DocumentNode]
 ) -> tuple[tuple[tuple[str, str], ...], bool]:
-    """Read a client's settings over all of its documents.
+    """Read a client's modes from all settings; True if calls need no approval.
 
     Args:
         client: Agent kind.
@@ -112,7 +112,7 @@ def parse_modes(
             continue
         off = (
             setting.disabled_by
-            and _first_stated(roots, setting.disabled_by) == "disable"
+            and _first_value(roots, setting.disabled_by) == "disable"
         )
         open_ = not setting.only_with or any(
             _first_text(roots, keys) == value for keys, value in setting.only_with
@@ -156,7 +156,8 @@ def _first_text(roots: Sequence[DocumentNode], keys: KeyPath) -> str:
     return next((node.text() for node in nodes if node and node.text()), "")
 
 
-def _first_stated(roots: Sequence[DocumentNode], keys: KeyPath) -> str:
+def _first_value(roots: Sequence[DocumentNode], keys: KeyPath) -> str:
+    """Return a setting of the first document that has it, else empty."""
     nodes = (root.descend(*keys) for root in roots)
     return next((node.text() for node in nodes if node is not None), "")
 
@@ -178,6 +179,7 @@ def _find_env_maps(client: str, root: DocumentNode) -> tuple[DocumentNode, ...]:
 def _find_env_credentials(
     environments: Sequence[DocumentNode],
 ) -> Iterator[FoundCredential]:
+    """Yield the credentials in maps of environment variables."""
     for environment in environments:
         yield from find_in_environment(
             NamedPosition(name, value.pointer, value.text())
@@ -186,9 +188,12 @@ def _find_env_credentials(
 
 
 def _find_stray_credentials(
-    root: DocumentNode, maps: tuple[str, ...], environments: Sequence[DocumentNode]
+    root: DocumentNode,
+    server_maps: tuple[str, ...],
+    environments: Sequence[DocumentNode],
 ) -> Iterator[FoundCredential]:
-    skipped = [pointer + "/" for pointer in maps]
+    """Yield credentials elsewhere in the settings, by name and form."""
+    skipped = [pointer + "/" for pointer in server_maps]
     skipped += [environment.pointer + "/" for environment in environments]
     for name in _HELPER_COMMAND_KEYS:
         helper = root.get(name)
@@ -201,7 +206,7 @@ def _find_stray_credentials(
 
 
 def _scan_other_values(
-    root: DocumentNode, skipped: tuple[str, ...]
+    root: DocumentNode, skipped_pointers: tuple[str, ...]
 ) -> Iterator[FoundCredential]:
     """Scan every other text by its name and form."""
     count = 0
@@ -209,9 +214,9 @@ def _scan_other_values(
         raw = leaf.raw
         if not isinstance(raw, str) or len(raw) < 8 or count >= _STRAY_LIMIT:
             continue
-        if skipped and leaf.pointer.startswith(skipped):
+        if skipped_pointers and leaf.pointer.startswith(skipped_pointers):
             continue
-        name = _member_name(leaf.pointer)
+        name = _member_name_of_pointer(leaf.pointer)
         position = NamedPosition(name, leaf.pointer, raw)
         found: tuple[FoundCredential, ...] = ()
         if classify_shape(raw):
@@ -229,7 +234,7 @@ def _scan_other_values(
         yield from found
 
 
-def _member_name(pointer: str) -> str:
+def _member_name_of_pointer(pointer: str) -> str:
     """Return the name of a member, or of the array that contains it."""
     while pointer:
         pointer, _, token = pointer.rpartition("/")

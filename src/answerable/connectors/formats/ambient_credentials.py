@@ -1,4 +1,4 @@
-"""Ambient credentials, available to every process of the person by default."""
+"""Build ambient credentials: files that every process of the person can use."""
 
 from dataclasses import dataclass, field
 
@@ -43,9 +43,9 @@ class AmbientFileSource:
         value: str = "",
         lifetime: CredentialLifetime = CredentialLifetime.STATIC,
         account: str = "",
-        given_id: CredentialId | None = None,
+        credential_id: CredentialId | None = None,
     ) -> Credential:
-        """Build an ambient credential.
+        """Build a credential that every process of the person can use.
 
         Args:
             kind: Credential kind.
@@ -54,9 +54,9 @@ class AmbientFileSource:
             value: The secret if readable; only its fingerprint and hint are kept.
             lifetime: Lifetime class.
             account: Its account, if stated in the file.
-            given_id: Its id, unless derived from the value's fingerprint.
+            credential_id: Its id, unless derived from the value's fingerprint.
         """
-        identifier = given_id or self._credential_id(kind, name, value)
+        identifier = credential_id or self._credential_id(kind, name, value)
         if is_access_key_id(value):
             account = decode_access_key_account(value) or account
         place = join_place(self.place, pointer)
@@ -78,14 +78,15 @@ class AmbientFileSource:
         )
 
     def build_link(
-        self, credential: CredentialId, identity: IdentityId, how: str
+        self, credential: CredentialId, identity: IdentityId, link_source: str
     ) -> CredentialLink:
         """Build the link from a credential to an identity."""
         return CredentialLink(
-            credential, identity, how, self.frame.provenance(self.place)
+            credential, identity, link_source, self.frame.provenance(self.place)
         )
 
     def _credential_id(self, kind: str, name: str, value: str) -> CredentialId:
+        """Return an id from the key id, the fingerprint or the name."""
         if is_access_key_id(value):
             return aws_credential_id(value)
         if value:
@@ -142,11 +143,11 @@ class AmbientFacts:
         self,
         credential: Credential,
         identity: PlatformIdentity,
-        how: str,
+        link_source: str,
         source: AmbientFileSource,
     ) -> None:
         """Add an identity and the link from its credential."""
         found = identity.to_identity(credential.seen)
-        self.links.append(source.build_link(credential.id, found.id, how))
+        self.links.append(source.build_link(credential.id, found.id, link_source))
         if found not in self.identities:
             self.identities.append(found)

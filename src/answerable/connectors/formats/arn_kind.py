@@ -1,4 +1,4 @@
-"""Resource kind of an ARN."""
+"""Determine the resource kind (`s3:bucket`, `kms:key`) of an ARN."""
 
 from answerable.model.ids import Arn
 

@@ -1,4 +1,4 @@
-"""Parser of AWS API answers in a file: one, an array, JSON lines, or pages.
+"""Parse a file of AWS API answers: one object, an array, JSON lines or pages.
 
 `aws ... > FILE` writes one JSON document; people append pages to it, wrap them in an
 array, or write one per line. All of these are read as the same sequence of objects.
@@ -99,16 +99,16 @@ def parse_aws_answers(data: bytes, place: str) -> tuple[AwsAnswer, ...]:
     return tuple(AwsAnswer(f"/{index}", fields) for index, fields in enumerate(found))
 
 
-def wrong_kind_error(found: Collection[str], place: str, expected: str) -> UsageError:
+def wrong_kind_error(answer: Collection[str], place: str, expected: str) -> UsageError:
     """Build the error for a document of another kind, with its proper source.
 
     Args:
-        found: Field names of the document.
+        answer: Field names of the document.
         place: File.
         expected: Expected kind, e.g. `account authorization details`.
     """
     for field, what, belongs in _KINDS:
-        if field in found and what != expected:
+        if field in answer and what != expected:
             hint = f"give it as {belongs}" if belongs else f"expected {expected}"
             return UsageError(f"{place} holds {what}, not {expected}", hint)
     return UsageError(f"{place} does not hold {expected}", "see docs/aws.md")
@@ -119,16 +119,16 @@ def is_credential_report(data: bytes) -> bool:
     return data.lstrip(b"\xef\xbb\xbf \r\n").startswith(b"user,arn,user_creation_time")
 
 
-def parse_timestamp_ns(stamp: AwsTimestamp) -> int:
+def parse_timestamp_ns(timestamp: AwsTimestamp) -> int:
     """Parse a time of an AWS answer to UTC nanoseconds; 0 for none.
 
     Accepts ISO 8601 (the CLI's default) and seconds since 1970 (the API's own).
     """
     try:
-        if isinstance(stamp, str):
-            moment = datetime.fromisoformat(stamp.strip())
+        if isinstance(timestamp, str):
+            moment = datetime.fromisoformat(timestamp.strip())
         else:
-            moment = datetime.fromtimestamp(stamp or 0, tz=UTC)
+            moment = datetime.fromtimestamp(timestamp or 0, tz=UTC)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
         passed = moment - _EPOCH
@@ -148,12 +148,14 @@ def describe_decode_error(error: Exception) -> str:
 
 
 def _parse_error(message: str, place: str, offset: int = -1) -> ParseError:
+    """Build the parse error of a place in the file."""
     error = ParseError(message, place, offset)
     error.hint = _HINT
     return error
 
 
 def _to_utf8(data: bytes, place: str) -> bytes:
+    """Convert UTF-16 to UTF-8, and remove a byte order mark."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         try:
             return data.decode("utf-16").encode()
@@ -192,7 +194,8 @@ def _split_documents(data: bytes, place: str) -> Iterator[bytes]:
         at = _skip_blanks(text, end)
 
 
-def _skip_blanks(text: str, at: int) -> int:
-    while at < len(text) and text[at] in " \t\r\n":
-        at += 1
-    return at
+def _skip_blanks(text: str, start: int) -> int:
+    """Return the index after white space."""
+    while start < len(text) and text[start] in " \t\r\n":
+        start += 1
+    return start

@@ -1,4 +1,4 @@
-"""Parser of `~/.aws/config` and `~/.aws/credentials`: profiles, keys and roles.
+"""Parse `~/.aws/config` and `~/.aws/credentials` into profiles, keys and roles.
 
 Source: AWS CLI User Guide, "Configuration and credential file settings". A profile is
 `[NAME]` in the credentials file and `[profile NAME]` (or `[default]`) in the other;
@@ -52,14 +52,14 @@ _AFTER_KEYS: tuple[tuple[str, CredentialLifetime], ...] = (
 
 
 def parse_aws_profiles(
-    text: str, source: AmbientFileSource, into: AmbientFacts, *, shared: bool
+    text: str, source: AmbientFileSource, facts: AmbientFacts, *, shared: bool
 ) -> None:
-    """Parse one of the two files; `build_profile_sightings` builds the sightings.
+    """Parse one of the two files into profiles; builds no facts yet.
 
     Args:
         text: The file.
         source: Source of the file.
-        into: Target of the profiles.
+        facts: Target of the profiles.
         shared: Whether it is the credentials file.
     """
     for section, read in list(group_by_section(parse_ini(text)).items())[
@@ -69,26 +69,26 @@ def parse_aws_profiles(
         if section.startswith("sso-session "):
             name = section.removeprefix("sso-session ").strip()
             url = read.get("sso_start_url")
-            into.sso_sessions[name] = url.value if url else ""
+            facts.sso_sessions[name] = url.value if url else ""
             continue
         if not name or section.startswith("services "):
             continue
         settings = {key: setting.value for key, setting in read.items()}
-        profile = into.profiles.get(name)
+        profile = facts.profiles.get(name)
         if profile is None:
-            profile = into.profiles[name] = AwsProfile({}, source)
+            profile = facts.profiles[name] = AwsProfile({}, source)
         if _credential_provider(settings) is not None:
             profile.source = source
         profile.settings = {**settings, **profile.settings}
-        key = _sight_static_key(name, settings, source)
+        key = _build_static_key(name, settings, source)
         if key is not None:
             profile.keys.append(key)
             profile.shared = profile.shared or shared
 
 
-def build_profile_sightings(into: AmbientFacts) -> None:
-    """Build the sightings of all profiles; all except `default` must be named."""
-    for name, profile in into.profiles.items():
+def build_profile_sightings(facts: AmbientFacts) -> None:
+    """Build the credentials of all profiles; only `default` is implicit."""
+    for name, profile in facts.profiles.items():
         provider = _credential_provider(profile.settings)
         late = dict(_AFTER_KEYS)
         key_first = bool(profile.keys) and (
@@ -97,15 +97,19 @@ def build_profile_sightings(into: AmbientFacts) -> None:
         is_default = name == DEFAULT_PROFILE
         for number, key in enumerate(profile.keys):
             chosen = is_default and key_first and number == 0
-            into.credentials.append(replace(key, explicit_only=not chosen))
+            facts.credentials.append(replace(key, explicit_only=not chosen))
         if key_first:
-            into.profile_keys[name] = profile.keys[0].id
+            facts.profile_keys[name] = profile.keys[0].id
         if provider is not None:
             chosen = is_default and not key_first
-            _sight_derived_profile(name, profile, provider[1], chosen=chosen, into=into)
+            _build_derived_profile(
+                name, profile, provider[1], active=chosen, facts=facts
+            )
 
 
-def parse_sso_cache(data: bytes, source: AmbientFileSource, into: AmbientFacts) -> None:
+def parse_sso_cache(
+    data: bytes, source: AmbientFileSource, facts: AmbientFacts
+) -> None:
     """Parse a cached sign-in (AWS CLI, `~/.aws/sso/cache/*.json`).
 
     A client registration (no `accessToken`) proves no identity and is skipped.
@@ -128,20 +132,20 @@ def parse_sso_cache(data: bytes, source: AmbientFileSource, into: AmbientFacts) 
         # Old releases of the CLI wrote `UTC` for `Z`.
         expires_at=parse_timestamp_ns(root.text_at("expiresAt").replace("UTC", "Z")),
     )
-    into.credentials.append(credential)
+    facts.credentials.append(credential)
     if identity is not None:
-        into.add_identity_link(credential, identity, "sso-token", source)
+        facts.add_identity_link(credential, identity, "sso-token", source)
 
 
-def _sight_derived_profile(
+def _build_derived_profile(
     name: str,
     profile: AwsProfile,
     lifetime: CredentialLifetime,
     *,
-    chosen: bool,
-    into: AmbientFacts,
+    active: bool,
+    facts: AmbientFacts,
 ) -> None:
-    """Build the sighting of a profile that obtains its credentials."""
+    """Build the credential of a profile that obtains it elsewhere."""
     source = profile.source
     identity, how = _identity_of_profile(name, profile.settings, source)
     credential = source.build_credential(
@@ -150,11 +154,11 @@ def _sight_derived_profile(
         pointer=f"/{name}",
         lifetime=lifetime,
         account=identity.account if identity else _account_of_profile(profile.settings),
-        given_id=make_profile_id(source.frame, name),
+        credential_id=make_profile_id(source.frame, name),
     )
-    into.credentials.append(replace(credential, explicit_only=not chosen))
+    facts.credentials.append(replace(credential, explicit_only=not active))
     if identity is not None:
-        into.add_identity_link(credential, identity, how, source)
+        facts.add_identity_link(credential, identity, how, source)
 
 
 def _identity_of_profile(
@@ -200,9 +204,10 @@ def _credential_provider(
     return None
 
 
-def _sight_static_key(
+def _build_static_key(
     name: str, settings: Mapping[str, str], source: AmbientFileSource
 ) -> Credential | None:
+    """Build the credential of a profile's static or session key, or None."""
     value = settings.get("aws_access_key_id", "")
     if not is_access_key_id(value):
         return None
@@ -217,5 +222,6 @@ def _sight_static_key(
 
 
 def _account_of_profile(settings: Mapping[str, str]) -> str:
+    """Return the account that a profile states, empty for none."""
     account = settings.get("sso_account_id", "")
     return account if _ACCOUNT.fullmatch(account) else ""

@@ -1,4 +1,4 @@
-"""Table of built-in tools of each agent client, with its rules and source page.
+"""List the built-in tools of each agent client, with rules and documentation page.
 
 They never cross MCP. A shell runs any program of the host, so it acts with the ambient
 credentials of the account and with the variables of the agent's own environment. A
@@ -23,20 +23,27 @@ _DENY, _ONLY, _ALLOW = ToolRuleEffect.DENY, ToolRuleEffect.ONLY, ToolRuleEffect.
 def _make_rule_lists(
     *rows: tuple[ToolRuleEffect, str] | tuple[ToolRuleEffect, str, str],
 ) -> tuple[ToolRuleList, ...]:
+    """Build rule lists from rows of effect, `/`-separated keys and a tool."""
     return tuple(
         ToolRuleList(tuple(row[1].split("/")), row[0], "".join(row[2:])) for row in rows
     )
 
 
 def _make_limit(
-    keys: str, *values: str, says: str, lifted: tuple[str, str] | None = None
+    keys: str, *values: str, text: str, unless_setting: tuple[str, str] | None = None
 ) -> ShellLimitSetting:
+    """Build a setting that restricts shell commands."""
     path = tuple(keys.split("/"))
-    unless = ((tuple(lifted[0].split("/")), lifted[1]),) if lifted else ()
-    return ShellLimitSetting(path, frozenset(values), says, unless)
+    unless = (
+        ((tuple(unless_setting[0].split("/")), unless_setting[1]),)
+        if unless_setting
+        else ()
+    )
+    return ShellLimitSetting(path, frozenset(values), text, unless)
 
 
 def _make_mode(keys: str, values: str, tools: str) -> UnattendedMode:
+    """Build a mode in which listed tools run without approval."""
     path = tuple(keys.split("/"))
     return UnattendedMode(path, frozenset(values.split()), tuple(tools.split()))
 
@@ -61,8 +68,8 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
             (_ONLY, "--allowedTools"),
         ),
         limits=(
-            _make_limit("permissions/defaultMode", "plan", "dontask", says=_REFUSED),
-            _make_limit("sandbox/enabled", "true", says=_SANDBOX),
+            _make_limit("permissions/defaultMode", "plan", "dontask", text=_REFUSED),
+            _make_limit("sandbox/enabled", "true", text=_SANDBOX),
         ),
         environment=(("env",),),
         # A rule for Edit is one for every tool that edits files
@@ -78,14 +85,16 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         files=("apply_patch",),
         fetch=("web_search",),
         limits=(
-            _make_limit("sandbox_mode", "read-only", says=_NO_NETWORK),
+            _make_limit("sandbox_mode", "read-only", text=_NO_NETWORK),
             _make_limit(
                 "sandbox_mode",
                 "workspace-write",
-                says=_NO_NETWORK,
-                lifted=_OPEN_NETWORK,
+                text=_NO_NETWORK,
+                unless_setting=_OPEN_NETWORK,
             ),
-            _make_limit("sandbox_mode", "", says=_NO_NETWORK, lifted=_CODEX_FULL),
+            _make_limit(
+                "sandbox_mode", "", text=_NO_NETWORK, unless_setting=_CODEX_FULL
+            ),
         ),
         environment=(("shell_environment_policy", "set"),),
     ),
@@ -104,10 +113,10 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
                 "type",
                 "workspace_readwrite",
                 "workspace_readonly",
-                says=_SANDBOX,
-                lifted=("networkPolicy/default", "allow"),
+                text=_SANDBOX,
+                unless_setting=("networkPolicy/default", "allow"),
             ),
-            _make_limit("networkPolicy/default", "deny", says=_NO_NETWORK),
+            _make_limit("networkPolicy/default", "deny", text=_NO_NETWORK),
         ),
     ),
     ClientTools(
@@ -125,9 +134,9 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
             (_ALLOW, "allowedTools"),
         ),
         limits=(
-            _make_limit("general/defaultApprovalMode", "plan", says=_REFUSED),
-            _make_limit("tools/sandbox", *_SANDBOXES, says=_SANDBOX),
-            _make_limit("sandbox", *_SANDBOXES, says=_SANDBOX),
+            _make_limit("general/defaultApprovalMode", "plan", text=_REFUSED),
+            _make_limit("tools/sandbox", *_SANDBOXES, text=_SANDBOX),
+            _make_limit("sandbox", *_SANDBOXES, text=_SANDBOX),
         ),
         aliases=(("ShellTool", "run_shell_command"),),
         modes=(
@@ -147,8 +156,8 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
             (_ALLOW, "chat.tools.terminal.autoApprove", "runInTerminal")
         ),
         limits=(
-            _make_limit("chat.agent.enabled", "false", says=_REFUSED),
-            _make_limit("chat.agent.sandbox.enabled", "true", "on", says=_SANDBOX),
+            _make_limit("chat.agent.enabled", "false", text=_REFUSED),
+            _make_limit("chat.agent.sandbox.enabled", "true", "on", text=_SANDBOX),
         ),
         environment=(
             ("terminal.integrated.env.linux",),
@@ -184,8 +193,8 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         commands=("developer__shell",),
         files=("developer__text_editor",),
         limits=(
-            _make_limit("GOOSE_MODE", "chat", says=_REFUSED),
-            _make_limit("extensions/developer/enabled", "false", says=_REFUSED),
+            _make_limit("GOOSE_MODE", "chat", text=_REFUSED),
+            _make_limit("extensions/developer/enabled", "false", text=_REFUSED),
         ),
     ),
     ClientTools(
@@ -197,7 +206,7 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         rules=_make_rule_lists(
             (_DENY, "permission"), (_DENY, "tools"), (_ALLOW, "permission")
         ),
-        limits=(_make_limit("permission", "deny", says=_REFUSED),),
+        limits=(_make_limit("permission", "deny", text=_REFUSED),),
         aliases=(("edit", "write"),),
         states=("permission",),
     ),
@@ -219,7 +228,7 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         fetch=("fetch",),
         limits=(
             _make_limit(
-                "agent/tool_permissions/tools/terminal/default", "deny", says=_REFUSED
+                "agent/tool_permissions/tools/terminal/default", "deny", text=_REFUSED
             ),
         ),
         environment=(("terminal", "env"),),
@@ -236,7 +245,7 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         ),
         limits=(
             _make_limit(
-                "toolsSettings/execute_bash/denyByDefault", "true", says=_REFUSED
+                "toolsSettings/execute_bash/denyByDefault", "true", text=_REFUSED
             ),
         ),
     ),
@@ -252,8 +261,8 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
             (_ALLOW, "tools/allowed"),
         ),
         limits=(
-            _make_limit("tools/approvalMode", "plan", says=_REFUSED),
-            _make_limit("tools/sandbox", *_SANDBOXES, says=_SANDBOX),
+            _make_limit("tools/approvalMode", "plan", text=_REFUSED),
+            _make_limit("tools/sandbox", *_SANDBOXES, text=_SANDBOX),
         ),
         modes=(
             _make_mode("tools/approvalMode", "auto-edit auto_edit", "write_file edit"),
@@ -267,8 +276,8 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         fetch=("web_fetch",),
         rules=_make_rule_lists((_DENY, "tools/deny"), (_ONLY, "tools/allow")),
         limits=(
-            _make_limit("tools/exec/security", "deny", "allowlist", says=_REFUSED),
-            _make_limit("tools/exec/mode", "deny", "allowlist", says=_REFUSED),
+            _make_limit("tools/exec/security", "deny", "allowlist", text=_REFUSED),
+            _make_limit("tools/exec/mode", "deny", "allowlist", text=_REFUSED),
         ),
     ),
     ClientTools(

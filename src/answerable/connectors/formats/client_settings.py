@@ -1,4 +1,4 @@
-"""Table of settings to display for each agent client, and the unattended values."""
+"""List the settings to display for each agent client, and the unattended values."""
 
 from dataclasses import dataclass
 

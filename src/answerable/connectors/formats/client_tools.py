@@ -1,4 +1,4 @@
-"""Types of the table of built-in tools: tools of a client, rules, limits and modes."""
+"""Define types for a client's built-in tools: tools, rules, limits and modes."""
 
 from dataclasses import dataclass
 from enum import StrEnum

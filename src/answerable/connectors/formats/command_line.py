@@ -1,4 +1,4 @@
-"""Command line parser: credentials and redacted words."""
+"""Parse a command line into credentials and words with secrets redacted."""
 
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -73,17 +73,19 @@ class ParsedCommandLine:
 
 
 def parse_command_line(
-    words: Sequence[NamedPosition], given: Collection[str] = ()
+    words: Sequence[NamedPosition], entry_variables: Collection[str] = ()
 ) -> ParsedCommandLine:
-    """Parse a command line.
+    """Parse a command line: credentials, selected logins, redacted words.
 
     Args:
         words: Its words; position names are ignored.
-        given: Variables that the entry sets itself; passing them by name adds no
+        entry_variables: Variables that the entry sets itself; passing them by name adds no
             credential.
     """
     argv = ParsedCommandLine(cut=len(words) > ARGUMENTS_LIMIT)
-    _CommandLineReader(argv, given, deep=True).read_words(words[:ARGUMENTS_LIMIT])
+    _CommandLineReader(argv, entry_variables, deep=True).read_words(
+        words[:ARGUMENTS_LIMIT]
+    )
     return argv
 
 
@@ -98,6 +100,7 @@ class _CommandLineReader:
     wrapper: ProfileWrapperReader = field(default_factory=ProfileWrapperReader)
 
     def read_words(self, words: Sequence[NamedPosition]) -> None:
+        """Read all words in order."""
         for word in words:
             text = word.value
             if self.flag and not (text.startswith("-") and _FLAG.fullmatch(text)):
@@ -115,8 +118,9 @@ class _CommandLineReader:
             self.flag = find_trailing_secret_name(text)
 
     def _read_flag(
-        self, word: NamedPosition, name: str, equals: str, value: str
+        self, word: NamedPosition, name: str, separator: str, value: str
     ) -> None:
+        """Read a flag, with its value if that is in the same word."""
         self.flag = ""
         joined = find_joined_option(self.program, word.value)
         if joined:
@@ -124,7 +128,7 @@ class _CommandLineReader:
             self._read_flag_value(
                 joined, NamedPosition(joined, word.pointer, secret), joined
             )
-        elif equals:
+        elif separator:
             inner = NamedPosition(name, word.pointer, value)
             self._read_flag_value(name, inner, name + "=")
         elif name.startswith("-e") and len(name) > 2 and name[2].isupper():
@@ -135,8 +139,8 @@ class _CommandLineReader:
             self.flag = name
             self.argv.shown.append(redact_word(name))
 
-    def _read_flag_value(self, flag: str, word: NamedPosition, shown: str) -> None:
-        """Read the value of a flag; `shown` is the text before it in the word."""
+    def _read_flag_value(self, flag: str, word: NamedPosition, prefix: str) -> None:
+        """Read the value of a flag; `prefix` is the text before it in the word."""
         found: tuple[FoundCredential, ...] = ()
         position = NamedPosition(flag.lstrip("-"), word.pointer, word.value)
         match self._classify_flag(flag, word.value):
@@ -156,55 +160,58 @@ class _CommandLineReader:
                     found = find_in_credential_field(inner, "password", literal=True)
             case "selection":
                 self.argv.selections.append(position)
-                self._read_plain_word(word, shown)
+                self._read_plain_word(word, prefix)
                 return
             case "named":
                 found = find_in_variable(position)
             case _:
-                if not shown:
+                if not prefix:
                     self._read_wrapper_word(word, flag)
-                self._read_plain_word(word, shown)
+                self._read_plain_word(word, prefix)
                 return
         self._add_found(found, word.value)
-        self.argv.shown.append(shown + _printable_word(word.value, found))
+        self.argv.shown.append(prefix + _redact_argument(word.value, found))
 
     def _read_wrapper_word(self, word: NamedPosition, flag: str = "") -> None:
+        """Record the AWS profile that a wrapper command selects."""
         if self.wrapper.read_word(word.value, flag):
             profile = NamedPosition("profile", word.pointer, word.value)
             self.argv.selections.append(profile)
 
     def _classify_flag(self, flag: str, value: str) -> str:
-        """Classify the value of a flag; empty for a separate word."""
+        """Return the role of a flag's value, e.g. `env`, `header`, `password`."""
         if takes_password(self.program, flag, login=self.login):
             return "password"
-        meaning = _meaning_of_flag(flag)
+        meaning = _classify_flag_name(flag)
         if meaning == "env" and not _VARIABLE.fullmatch(value.partition("=")[0]):
             return ""
         if not meaning and may_take_password(self.program, flag, value):
             return "password"
         return meaning
 
-    def _add_found(self, found: Sequence[FoundCredential], text: str) -> None:
+    def _add_found(self, credentials: Sequence[FoundCredential], text: str) -> None:
         """Add found credentials, except placeholders of masked values."""
         masked = HIDDEN in text
         self.argv.found += (
             item
-            for item in found
+            for item in credentials
             if not (masked and item.cls is CredentialClass.KEYCHAIN and not item.value)
         )
 
     def _read_variable(self, word: NamedPosition) -> tuple[FoundCredential, ...]:
+        """Classify a `NAME=value` or passed variable of a flag."""
         name, equals, value = word.value.partition("=")
         if equals:
             return find_in_variable(NamedPosition(name, word.pointer, value))
         return () if name in self.given else find_passed_variable(name, word.pointer)
 
-    def _read_plain_word(self, word: NamedPosition, shown: str = "") -> None:
+    def _read_plain_word(self, word: NamedPosition, prefix: str = "") -> None:
+        """Read a word that is neither a flag nor its value."""
         text = word.value.strip()
-        if text[:1] in ("{", "[") and self._read_json_word(word, shown):
+        if text[:1] in ("{", "[") and self._read_json_word(word, prefix):
             return
         if self.deep and len(text.split(None, 1)) > 1:
-            self._read_shell_word(word, shown)
+            self._read_shell_word(word, prefix)
             return
         name, equals, value = text.partition("=")
         if equals and _VARIABLE.fullmatch(name):
@@ -212,19 +219,20 @@ class _CommandLineReader:
         else:
             found = find_by_shape(NamedPosition("argument", word.pointer, text))
         self._add_found(found, text)
-        self.argv.shown.append(shown + _printable_word(text, found))
+        self.argv.shown.append(prefix + _redact_argument(text, found))
 
-    def _read_json_word(self, word: NamedPosition, shown: str) -> bool:
+    def _read_json_word(self, word: NamedPosition, prefix: str) -> bool:
+        """Read a word of JSON; False if it is not JSON."""
         try:
             root = DocumentNode("", parse_jsonc(word.value))
         except ParseError:
             return False
         for leaf in _list_named_scalars(root):
             self.argv.found += find_in_variable(replace(leaf, pointer=word.pointer))
-        self.argv.shown.append(shown + "{...}")
+        self.argv.shown.append(prefix + "{...}")
         return True
 
-    def _read_shell_word(self, word: NamedPosition, shown: str) -> None:
+    def _read_shell_word(self, word: NamedPosition, prefix: str) -> None:
         """Read a word that is itself a command line (`sh -c "..."`)."""
         inner = ParsedCommandLine(found=list(find_in_free_text(word)))
         parts = _SHELL_SEPARATORS.split(
@@ -240,10 +248,11 @@ class _CommandLineReader:
         self.argv.found += inner.found
         self.argv.env_files += inner.env_files
         self.argv.selections += inner.selections
-        self.argv.shown.append(f"{shown}'{clean_text(' '.join(inner.shown), 300)}'")
+        self.argv.shown.append(f"{prefix}'{clean_text(' '.join(inner.shown), 300)}'")
 
 
-def _meaning_of_flag(flag: str) -> str:
+def _classify_flag_name(flag: str) -> str:
+    """Return the role of a flag's value: env, header, user, named, ... or empty."""
     name = flag.lstrip("-").lower()
     if flag == "-e" or name in ("env", "environment", "set-env-vars"):
         return "env"
@@ -279,6 +288,7 @@ def _list_named_scalars(root: DocumentNode) -> Iterator[NamedPosition]:
 
 
 def _read_header(word: NamedPosition) -> tuple[FoundCredential, ...]:
+    """Classify a header argument, `NAME: value` or `NAME=value`."""
     colon, equals = word.value.find(":"), word.value.find("=")
     cut = colon if colon >= 0 and (equals < 0 or colon < equals) else equals
     if cut < 0:
@@ -289,9 +299,9 @@ def _read_header(word: NamedPosition) -> tuple[FoundCredential, ...]:
     return find_in_header(NamedPosition(name, word.pointer, value))
 
 
-def _printable_word(text: str, found: tuple[FoundCredential, ...]) -> str:
+def _redact_argument(text: str, credentials: tuple[FoundCredential, ...]) -> str:
     """Redact a word; of a word with a literal, show only the name before it."""
-    if not any(item.cls is _LITERAL for item in found):
+    if not any(item.cls is _LITERAL for item in credentials):
         return redact_word(text) if text else text
     if is_url(text):
         return redact_url(text)

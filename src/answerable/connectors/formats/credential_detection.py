@@ -1,4 +1,4 @@
-"""Detection of credentials by position: env, headers, arguments, URLs, fields.
+"""Detect credentials by position: variables, headers, arguments, URLs, fields.
 
 The position determines whether a text is a credential and its form; the value itself is
 kept only for fingerprinting and never shown.
@@ -80,7 +80,7 @@ class NamedPosition:
 def find_in_environment(
     variables: Iterable[NamedPosition],
 ) -> tuple[FoundCredential, ...]:
-    """Classify an `env` map as a whole.
+    """Find the credentials in a map of environment variables.
 
     An AWS key id with its secret and session token is one credential, named by the key
     id; a secret without a key id is separate.
@@ -105,17 +105,21 @@ def find_in_environment(
 
 
 def find_in_variable(variable: NamedPosition) -> tuple[FoundCredential, ...]:
-    """Classify one `NAME=value`."""
+    """Find the credentials in one variable, `NAME=value`."""
     name, value = variable.name, variable.value.strip()
     if not value:
         return ()
     match classify_name(name):
         case ValueMeaning.PROFILE:
             return (
-                _make_found(variable, CredentialClass.FILE_REF, "aws-profile", value),
+                _make_credential(
+                    variable, CredentialClass.FILE_REF, "aws-profile", value
+                ),
             )
         case ValueMeaning.SOCKET:
-            return (_make_found(variable, CredentialClass.AMBIENT, "ssh-agent", value),)
+            return (
+                _make_credential(variable, CredentialClass.AMBIENT, "ssh-agent", value),
+            )
         case ValueMeaning.FILE:
             return _find_in_file_field(variable)
         case ValueMeaning.VARIABLE:
@@ -138,7 +142,7 @@ def find_in_variable(variable: NamedPosition) -> tuple[FoundCredential, ...]:
 
 
 def find_in_header(header: NamedPosition) -> tuple[FoundCredential, ...]:
-    """Classify one HTTP header."""
+    """Find the credentials in one HTTP header."""
     words = split_words(header.name)
     named = classify_name(header.name) in (
         ValueMeaning.CREDENTIAL,
@@ -154,7 +158,7 @@ def find_in_header(header: NamedPosition) -> tuple[FoundCredential, ...]:
 
 
 def find_by_shape(position: NamedPosition) -> tuple[FoundCredential, ...]:
-    """Classify a text without a meaningful name, by its form alone."""
+    """Find a credential in a text by its form alone, without a useful name."""
     value = position.value.strip()
     bare = _strip_auth_scheme(value)
     if classify_shape(bare):
@@ -166,14 +170,14 @@ def find_by_shape(position: NamedPosition) -> tuple[FoundCredential, ...]:
     pieces = split_references(value)
     shaped = [part for part in pieces.rest.split() if classify_shape(part)]
     found = [
-        _make_found(position, CredentialClass.LITERAL, "", part) for part in shaped
+        _make_credential(position, CredentialClass.LITERAL, "", part) for part in shaped
     ]
     for reference in pieces.references:
         if (
             classify_name(reference.name) is ValueMeaning.CREDENTIAL
             or reference.default
         ):
-            found += _found_references(
+            found += _credentials_of_reference(
                 position, reference, credential_kind_of_name(reference.name)
             )
     found += find_in_free_text(position)
@@ -181,7 +185,7 @@ def find_by_shape(position: NamedPosition) -> tuple[FoundCredential, ...]:
 
 
 def find_in_free_text(position: NamedPosition) -> tuple[FoundCredential, ...]:
-    """Classify values after secret-like names in a free text."""
+    """Find the values after secret-like names in a free text."""
     found: list[FoundCredential] = []
     for item in find_named_secrets(position.value):
         if (
@@ -205,7 +209,7 @@ def _may_be_secret(position: NamedPosition) -> bool:
 
 
 def find_in_url(position: NamedPosition) -> tuple[FoundCredential, ...]:
-    """Classify secrets in a URL: userinfo, query parameters, a token in its path."""
+    """Find the secrets in a URL: userinfo, query parameters, a token in its path."""
     found: list[FoundCredential] = []
     for part in find_url_secrets(position.value):
         named = replace(position, name=part.name or position.name, value=part.value)
@@ -217,7 +221,7 @@ def find_in_url(position: NamedPosition) -> tuple[FoundCredential, ...]:
                 ValueMeaning.CREDENTIAL,
                 ValueMeaning.PASSWORD,
             ):
-                found += _found_references(
+                found += _credentials_of_reference(
                     position, reference, credential_kind_of_name(reference.name)
                 )
     found += (
@@ -229,13 +233,14 @@ def find_in_url(position: NamedPosition) -> tuple[FoundCredential, ...]:
 
 
 def _kind_of_url_part(part: SecretUrlPart) -> str:
+    """Return the credential kind of a part of a URL."""
     return credential_kind_of_name(part.name) if part.name else "password"
 
 
 def find_in_credential_field(
     position: NamedPosition, kind: str, *, literal: bool
 ) -> tuple[FoundCredential, ...]:
-    """Classify a text in a position for a credential of a kind.
+    """Find the credential in a field that is meant for a kind of credential.
 
     Args:
         position: Name, pointer and text.
@@ -246,16 +251,16 @@ def find_in_credential_field(
     if not value:
         return ()
     if is_placeholder(value):
-        return (_make_found(position, CredentialClass.KEYCHAIN, kind, ""),)
+        return (_make_credential(position, CredentialClass.KEYCHAIN, kind, ""),)
     pieces = split_references(value)
     found: list[FoundCredential] = []
     for reference in pieces.references:
-        found += _found_references(position, reference, kind)
+        found += _credentials_of_reference(position, reference, kind)
     if not found and literal:
-        found.append(_make_found(position, CredentialClass.LITERAL, kind, value))
+        found.append(_make_credential(position, CredentialClass.LITERAL, kind, value))
     elif found:
         found += [
-            _make_found(position, CredentialClass.LITERAL, kind, part)
+            _make_credential(position, CredentialClass.LITERAL, kind, part)
             for part in pieces.rest.split()
             if classify_shape(part) or (has_dsn_password(part) and "://" in part)
         ]
@@ -263,7 +268,7 @@ def find_in_credential_field(
 
 
 def find_passed_variable(name: str, pointer: str) -> tuple[FoundCredential, ...]:
-    """Classify a variable that is passed by name alone (`docker run -e NAME`)."""
+    """Find the credential in a variable passed by name (`docker run -e NAME`)."""
     if classify_name(name) is ValueMeaning.NOTHING:
         return ()
     kind = (
@@ -275,7 +280,7 @@ def find_passed_variable(name: str, pointer: str) -> tuple[FoundCredential, ...]
 
 
 def find_variable_reference(name: str, pointer: str) -> tuple[FoundCredential, ...]:
-    """Classify a field that names the variable with a token."""
+    """Find the credential in a field that names the variable with a token."""
     name = name.strip()
     if not name:
         return ()
@@ -286,14 +291,15 @@ def find_variable_reference(name: str, pointer: str) -> tuple[FoundCredential, .
     )
 
 
-def _found_references(
+def _credentials_of_reference(
     position: NamedPosition, reference: ValueReference, kind: str
 ) -> list[FoundCredential]:
+    """Return the credentials of a reference: itself and its default."""
     found = []
     by_name = credential_kind_of_name(reference.name)
     kind = by_name if by_name in _SPECIFIC_KINDS else kind
     if reference.name or not reference.default:
-        made = _make_found(position, reference.cls, kind, reference.name)
+        made = _make_credential(position, reference.cls, kind, reference.name)
         if reference.cls is CredentialClass.ENV_REF and reference.name:
             made = replace(made, name=reference.name)
         found.append(made)
@@ -303,36 +309,44 @@ def _found_references(
         and not is_placeholder(default)
         and default.lower() not in _DISABLED_VALUES
     ):
-        found.append(_make_found(position, CredentialClass.LITERAL, kind, default))
+        found.append(_make_credential(position, CredentialClass.LITERAL, kind, default))
     return found
 
 
-def _make_found(
-    position: NamedPosition, cls: CredentialClass, kind: str, value: str
+def _make_credential(
+    position: NamedPosition, credential_class: CredentialClass, kind: str, value: str
 ) -> FoundCredential:
-    shape = classify_shape(value) if cls is CredentialClass.LITERAL else ""
+    """Build a found credential; a known form of the value decides its kind."""
+    shape = classify_shape(value) if credential_class is CredentialClass.LITERAL else ""
     kind = shape or kind or credential_kind_of_name(position.name)
-    if kind == "aws-access-key" and cls is CredentialClass.LITERAL and not shape:
+    if (
+        kind == "aws-access-key"
+        and credential_class is CredentialClass.LITERAL
+        and not shape
+    ):
         kind = "aws-secret-key"
-    return FoundCredential(position.name, position.pointer, cls, kind, value)
+    return FoundCredential(
+        position.name, position.pointer, credential_class, kind, value
+    )
 
 
 def _find_in_file_field(variable: NamedPosition) -> tuple[FoundCredential, ...]:
+    """Classify a field that names a file with a credential."""
     kind = credential_kind_of_name(variable.name)
     value = variable.value.strip()
     if classify_shape(value) or value.startswith("{"):
         # The secret itself where a file name belongs.
-        return (_make_found(variable, CredentialClass.LITERAL, kind, value),)
+        return (_make_credential(variable, CredentialClass.LITERAL, kind, value),)
     if is_placeholder(value):
-        return (_make_found(variable, CredentialClass.KEYCHAIN, kind, ""),)
+        return (_make_credential(variable, CredentialClass.KEYCHAIN, kind, ""),)
     references = split_references(value).references
     if references and references[0].cls is not CredentialClass.FILE_REF:
         return find_in_credential_field(variable, kind, literal=False)
-    return (_make_found(variable, CredentialClass.FILE_REF, kind, value),)
+    return (_make_credential(variable, CredentialClass.FILE_REF, kind, value),)
 
 
 def _find_in_variable_field(field: NamedPosition) -> tuple[FoundCredential, ...]:
-    """Classify a field that names the variable with a credential."""
+    """Find the credential in a field that names a variable."""
     name = field.value.strip()
     if is_variable_name(name):
         if classify_name(name) is ValueMeaning.NOTHING:
@@ -357,4 +371,5 @@ def _strip_auth_scheme(value: str) -> str:
 
 
 def _is_small_number(value: str) -> bool:
+    """Tell whether a value is a short number, which is no secret."""
     return value.isdigit() and len(value) <= 6

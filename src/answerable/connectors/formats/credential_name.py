@@ -1,4 +1,4 @@
-"""Classification of values by the name of a variable, header, flag or field."""
+"""Classify values as credentials by the name of their variable, header or field."""
 
 import re
 from enum import StrEnum
@@ -105,7 +105,7 @@ def split_words(name: str) -> tuple[str, ...]:
 
 
 def classify_name(name: str) -> ValueMeaning:
-    """Classify a value by its name."""
+    """Classify a value as credential, file or other, by its name."""
     words = split_words(name)
     joined = " ".join(words)
     if joined in _PROFILES:
@@ -121,16 +121,17 @@ def classify_name(name: str) -> ValueMeaning:
     return _classify_words(words, joined)
 
 
-def _classify_words(words: tuple[str, ...], joined: str) -> ValueMeaning:
+def _classify_words(words: tuple[str, ...], name: str) -> ValueMeaning:
+    """Classify a value by the lower-case words of its name."""
     named = any(
         word in _CREDENTIAL_WORDS or word.endswith(_CREDENTIAL_SUFFIXES)
         for word in words
     )
-    if joined in _FILE_NAMES or (words[-1] in _FILE_ENDINGS and named):
+    if name in _FILE_NAMES or (words[-1] in _FILE_ENDINGS and named):
         return ValueMeaning.FILE
-    if joined.endswith("access key id"):
+    if name.endswith("access key id"):
         return ValueMeaning.CREDENTIAL
-    if not named and not joined.endswith(("api key", "conn str")):
+    if not named and not name.endswith(("api key", "conn str")):
         return ValueMeaning.NOTHING
     if "webhook" in words and words[-1] in ("url", "uri", "webhook"):
         return ValueMeaning.CREDENTIAL
@@ -141,7 +142,7 @@ def _classify_words(words: tuple[str, ...], joined: str) -> ValueMeaning:
 
 
 def credential_kind_of_name(name: str) -> str:
-    """Return the kind of a credential by its name."""
+    """Return the kind of a credential (e.g. `api-key`) by its name."""
     words = split_words(name)
     joined = " ".join(words)
     for kind, wanted in _KINDS:

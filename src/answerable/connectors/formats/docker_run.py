@@ -1,4 +1,4 @@
-"""Parser of `docker run` command lines: mounts and variables of a container.
+"""Parse `docker run` command lines: mounts and variables of a container.
 
 A container has its own file system and environment: it sees mounted host files and
 passed variables only. Source:
@@ -94,7 +94,7 @@ class ContainerRun:
 
 
 def parse_container_run(words: Sequence[str]) -> ContainerRun | None:
-    """Parse a command line; None if it starts no container."""
+    """Parse a `docker run` command line; None if it starts no container."""
     rest = _words_after_run(_strip_wrappers(list(words)))
     if rest is None:
         return None
@@ -132,6 +132,7 @@ def _strip_wrappers(words: list[str]) -> list[str]:
 
 
 def _split_words(text: str) -> list[str]:
+    """Split a shell command line into words."""
     try:
         return shlex.split(text)
     except ValueError:
@@ -139,6 +140,7 @@ def _split_words(text: str) -> list[str]:
 
 
 def _program_name(word: str) -> str:
+    """Return the name of a program without its folder."""
     return re.split(r"[\\/]", word)[-1].lower().removesuffix(".exe")
 
 
@@ -155,10 +157,10 @@ def _words_after_run(words: list[str]) -> list[str] | None:
     return words[at + 1 :] if words[at : at + 1] == ["run"] else None
 
 
-def _parse_option(words: Sequence[str], at: int) -> tuple[str, str, int]:
+def _parse_option(words: Sequence[str], index: int) -> tuple[str, str, int]:
     """Return an option's name, value and number of words."""
-    word = words[at]
-    following = words[at + 1] if at + 1 < len(words) else ""
+    word = words[index]
+    following = words[index + 1] if index + 1 < len(words) else ""
     if word.startswith("--"):
         name, equals, value = word.partition("=")
         if equals or name in _SWITCHES:
@@ -175,6 +177,7 @@ def _parse_option(words: Sequence[str], at: int) -> tuple[str, str, int]:
 
 
 def _parse_volume(text: str) -> list[ContainerMount]:
+    """Parse the value of `--volume` to a mount, empty for a named volume."""
     found = _VOLUME.fullmatch(text)
     if found is None or not set("\\/~$%.") & set(found["source"]):
         return []  # an anonymous or a named volume
@@ -182,6 +185,7 @@ def _parse_volume(text: str) -> list[ContainerMount]:
 
 
 def _parse_mount(text: str) -> list[ContainerMount]:
+    """Parse the value of `--mount` to a bind mount, empty for other types."""
     options = dict(part.partition("=")[::2] for part in text.split(","))
     source = options.get("source") or options.get("src") or ""
     target = options.get("target") or options.get("destination") or options.get("dst")
@@ -191,6 +195,7 @@ def _parse_mount(text: str) -> list[ContainerMount]:
 
 
 def _exposes_engine_socket(source: str) -> bool:
+    """Tell whether a mount contains the socket of a container engine."""
     source = source.replace("\\", "/").rstrip("/")
     return source in _SOCKET_FOLDERS or _ENGINE_SOCKET.fullmatch(source) is not None
 

@@ -1,4 +1,4 @@
-"""Nodes of a parsed document: values with their JSON pointers.
+"""Access nodes of a parsed document: values with their JSON pointers.
 
 JSON, TOML and YAML all become the same tree, so readers are independent of the format.
 The repr of a node omits its value, which may be a secret.
@@ -112,6 +112,7 @@ class DocumentNode:
         return tuple(p.strip() for p in node.text().split(",") if p.strip())
 
     def _child(self, key: str, value: RawValue) -> "DocumentNode":
+        """Return a member or an item with its pointer."""
         return DocumentNode(f"{self.pointer}/{escape_pointer_token(key)}", value)
 
 
@@ -168,6 +169,7 @@ def check_bounds(raw: RawValue) -> None:
 
 
 def _check_text(text: str) -> None:
+    """Raise if a text contains half of a surrogate pair."""
     # `"\\ud800"` alone is no character (RFC 8259 section 8.2) and cannot be stored.
     if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
         raise ParseError("half of a surrogate pair in a text")
@@ -195,6 +197,7 @@ def find_duplicate_keys(raw: RawValue) -> tuple[str, ...]:
 
 
 def _has_duplicate_keys(raw: RawValue) -> bool:
+    """Tell whether any object of a tree has repeated keys."""
     stack = [raw]
     while stack:
         value = stack.pop()

@@ -1,4 +1,4 @@
-"""Parser of configuration files in any known format."""
+"""Parse a configuration file in any known format: JSON, YAML, TOML, Markdown, ..."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -66,12 +66,14 @@ def decode_text(data: bytes, place: str) -> str:
     return text.replace("\r\n", "\n")
 
 
-def parse_document(data: bytes, form: DocumentFormat, place: str) -> ParsedDocument:
-    """Parse a file.
+def parse_document(
+    data: bytes, file_format: DocumentFormat, place: str
+) -> ParsedDocument:
+    """Parse a file of the given format into a root node.
 
     Args:
         data: Bytes of the file.
-        form: Its format; JSON is read as JSONC.
+        file_format: Its format; JSON is read as JSONC.
         place: Path of the file, for messages.
 
     Raises:
@@ -79,7 +81,7 @@ def parse_document(data: bytes, form: DocumentFormat, place: str) -> ParsedDocum
     """
     text = decode_text(data, place)
     try:
-        raw = _PARSERS[form](text)
+        raw = _PARSERS[file_format](text)
     except ParseError as error:
         reason, offset = error.reason, error.offset
     else:

@@ -1,4 +1,4 @@
-"""Parser of environment files (`.env`, `envFile`, `docker --env-file`)."""
+"""Parse environment files (`.env`, `envFile`, `docker --env-file`)."""
 
 from dataclasses import dataclass
 
@@ -47,6 +47,7 @@ def parse_dotenv(text: str) -> tuple[DotenvVariable, ...]:
 
 
 def _unquote_value(value: str) -> str:
+    """Remove quotes or a trailing comment from a value."""
     if value[:1] in ("'", '"'):
         stop = value.find(value[0], 1)
         return value[1:stop] if stop > 0 else value[1:]

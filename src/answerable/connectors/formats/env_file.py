@@ -1,4 +1,4 @@
-"""Credentials in environment files."""
+"""Detect credentials in environment files."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,10 +27,10 @@ class EnvFile:
 EnvFileReader = Callable[[str, str], EnvFile | None]
 
 
-def sight_env_file(read: EnvFile, frame: SightingContext) -> list[Credential]:
-    """Build the sightings of credentials in an environment file."""
+def sight_env_file(env_file: EnvFile, context: SightingContext) -> list[Credential]:
+    """Build the credentials in an environment file."""
     found = find_in_environment(
         NamedPosition(variable.name, f"/{variable.name}", variable.value)
-        for variable in read.variables
+        for variable in env_file.variables
     )
-    return [sight_credential(item, read.place, frame) for item in found]
+    return [sight_credential(item, env_file.place, context) for item in found]

@@ -1,4 +1,4 @@
-"""Resolution of an `envFile` name to paths inside the scanned folder."""
+"""Resolve the file name in `envFile` to paths inside the scanned folder."""
 
 import re
 from pathlib import PurePosixPath
@@ -55,6 +55,7 @@ def candidate_env_files(config: str, name: str, root: str) -> tuple[str, ...]:
 
 
 def _path_inside(path: PurePosixPath, root: PurePosixPath) -> str:
+    """Return a normalised path relative to the root, empty outside it."""
     parts: list[str] = []
     for part in path.parts:
         if part == "..":

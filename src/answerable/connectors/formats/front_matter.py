@@ -1,4 +1,4 @@
-"""Parser of Markdown front matter, the YAML between two `---` lines."""
+"""Parse Markdown front matter, the YAML between two `---` lines."""
 
 from answerable.connectors.formats.document_node import RawValue
 from answerable.connectors.formats.yaml_parser import parse_yaml
@@ -24,6 +24,7 @@ def parse_front_matter(text: str) -> RawValue:
 
 
 def _parse_lines(lines: list[str]) -> RawValue:
+    """Parse the lines as YAML, else as flat `name: value` lines."""
     try:
         raw = parse_yaml("\n".join(lines))
     except ParseError:
@@ -39,4 +40,5 @@ def _parse_lines(lines: list[str]) -> RawValue:
 
 
 def _is_flat(line: str) -> bool:
+    """Tell whether a line is blank, or `name: value` without indentation."""
     return not line.strip() or (":" in line and not line[0].isspace())

@@ -1,4 +1,4 @@
-"""Parser of Google Cloud credential files: keys, user logins, federation.
+"""Parse Google Cloud credential files: keys, user logins, workload federation.
 
 Source: https://cloud.google.com/docs/authentication/application-default-credentials
 """

@@ -1,4 +1,4 @@
-"""Ownership evidence from homes: a configuration in a home belongs to its person."""
+"""Build ownership evidence: a configuration in a home belongs to its person."""
 
 from answerable.connectors.formats.sighting_context import SightingContext
 from answerable.model.agent import Agent
@@ -15,7 +15,7 @@ _SHARED_KINDS = frozenset(("aws-permission-set",))
 
 
 def build_home_evidence(
-    person: PersonId, agents: tuple[Agent, ...], place: str, frame: SightingContext
+    person: PersonId, agents: tuple[Agent, ...], place: str, context: SightingContext
 ) -> tuple[OwnerEvidence, ...]:
     """Build evidence that a home's person owns each agent configured in it.
 
@@ -29,7 +29,7 @@ def build_home_evidence(
             reference=agent.place,
             act="",
             standing=True,
-            seen=frame.provenance(place, WrittenBy.PLATFORM),
+            seen=context.provenance(place, WrittenBy.PLATFORM),
         )
         for agent in agents
     )
@@ -39,7 +39,7 @@ def build_login_evidence(
     person: PersonId,
     identities: tuple[Identity, ...],
     links: tuple[CredentialLink, ...],
-    frame: SightingContext,
+    context: SightingContext,
 ) -> tuple[OwnerEvidence, ...]:
     """Build evidence that a login with a credential in a home belongs to its person.
 
@@ -61,7 +61,7 @@ def build_login_evidence(
             act="",
             # A scan of another home with the same login does not take it back.
             standing=False,
-            seen=frame.provenance(link.seen.place, WrittenBy.PLATFORM),
+            seen=context.provenance(link.seen.place, WrittenBy.PLATFORM),
         )
         found[evidence] = None
     return tuple(found)

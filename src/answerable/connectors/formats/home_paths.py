@@ -1,4 +1,4 @@
-"""Paths of configuration files that AI clients read in a home directory.
+"""Match the paths of configuration files that AI clients read in a home directory.
 
 Layouts of Linux, macOS and Windows.
 """
@@ -25,6 +25,7 @@ def is_home_file(path: str) -> bool:
 
 
 def _matches_whole_path(parts: list[str], pattern: list[str]) -> bool:
+    """Tell whether a pattern matches a path from its first part."""
     if "**" not in pattern:
         return len(parts) == len(pattern) and matches_path_end(parts, pattern)
     head = pattern[: pattern.index("**")]

@@ -1,4 +1,4 @@
-"""Parser of IAM policy documents, full grammar, without guessing.
+"""Parse IAM policy documents in full; unclear statements are kept as unread.
 
 Source: IAM User Guide, "Grammar of the IAM JSON policy language" and "IAM JSON policy
 element reference". An invalid statement is set aside with a reason and the rest is
@@ -44,9 +44,9 @@ def parse_policy(
     *,
     policy_id: PolicyId,
     name: str,
-    seen: FactProvenance,
+    provenance: FactProvenance,
 ) -> Policy:
-    """Parse a policy document.
+    """Parse an IAM policy document; unclear statements are kept as unread.
 
     `"Principal": "*"` is parsed as `("AWS", "*")`, which the User Guide calls
     equivalent. Version 2008-10-17 has no policy variables: their `${` becomes `${$}{`,
@@ -58,7 +58,7 @@ def parse_policy(
         layer: Layer of the policy, which determines the required elements.
         policy_id: Id of the policy.
         name: Short name of the policy.
-        seen: Provenance.
+        provenance: Provenance.
 
     Returns:
         The policy. Unreadable statements are in `unread`, by Sid, by zero-based
@@ -67,10 +67,10 @@ def parse_policy(
     Raises:
         ParseError: The document is too large, is not JSON, or has no statements.
     """
-    tree = _decode_document(document, seen.place)
+    tree = _decode_document(document, provenance.place)
     if not isinstance(tree, dict):
         raise ParseError(
-            f"a policy is a JSON object (got {json_kind(tree)})", seen.place
+            f"a policy is a JSON object (got {json_kind(tree)})", provenance.place
         )
     statements: list[Statement] = []
     unread: list[UnreadStatement] = []
@@ -78,7 +78,7 @@ def parse_policy(
     if wrong:
         unread.append(UnreadStatement(WHOLE_DOCUMENT, wrong))
     if "Statement" not in elements:
-        raise ParseError("the policy has no Statement element", seen.place)
+        raise ParseError("the policy has no Statement element", provenance.place)
     items = as_list(elements["Statement"])
     literal = elements.get("Version", _VERSIONS[1]) == _VERSIONS[1]
     for position, item in enumerate(items[:MAX_STATEMENTS]):
@@ -90,14 +90,16 @@ def parse_policy(
     if len(items) > MAX_STATEMENTS:
         left = f"{len(items) - MAX_STATEMENTS} statements beyond {MAX_STATEMENTS}"
         unread.append(UnreadStatement(WHOLE_DOCUMENT, left))
-    return Policy(policy_id, name, tuple(statements), tuple(unread), seen)
+    return Policy(policy_id, name, tuple(statements), tuple(unread), provenance)
 
 
 def make_unread_policy(
-    policy_id: PolicyId, name: str, why: str, seen: FactProvenance
+    policy_id: PolicyId, name: str, reason: str, provenance: FactProvenance
 ) -> Policy:
-    """Build an existing policy whose document is unreadable."""
-    return Policy(policy_id, name, (), (UnreadStatement(WHOLE_DOCUMENT, why),), seen)
+    """Build a policy whose document exists but is unreadable."""
+    return Policy(
+        policy_id, name, (), (UnreadStatement(WHOLE_DOCUMENT, reason),), provenance
+    )
 
 
 def _check_document(tree: Mapping[object, object]) -> tuple[dict[str, object], str]:
@@ -113,6 +115,7 @@ def _check_document(tree: Mapping[object, object]) -> tuple[dict[str, object], s
 
 
 def _decode_document(document: object, place: str) -> object:
+    """Decode a document: JSON, URL-encoded JSON or a parsed object."""
     if isinstance(document, bytes | bytearray):
         document = _decode_utf8(bytes(document), place)
     if not isinstance(document, str):
@@ -143,6 +146,7 @@ def _decode_document(document: object, place: str) -> object:
 
 
 def _decode_utf8(document: bytes, place: str) -> str:
+    """Decode UTF-8, or raise a parse error."""
     try:
         return document.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -150,6 +154,7 @@ def _decode_utf8(document: bytes, place: str) -> str:
 
 
 def _make_object(pairs: list[tuple[str, object]]) -> PolicyJsonObject:
+    """Build an object that remembers its repeated names."""
     made = PolicyJsonObject(pairs)
     if len(made) < len(pairs):
         counts = Counter(name for name, _ in pairs)
@@ -158,4 +163,5 @@ def _make_object(pairs: list[tuple[str, object]]) -> PolicyJsonObject:
 
 
 def _refuse_constant(name: str) -> NoReturn:
+    """Refuse `NaN` and `Infinity`, which JSON does not have."""
     raise json.JSONDecodeError(f"{name} is no value", name, 0)

@@ -1,4 +1,4 @@
-"""Parser of IAM policy statements.
+"""Parse IAM policy statements: principals, actions, resources and conditions.
 
 Source: IAM User Guide, "IAM JSON policy element reference". An invalid statement is set
 aside with a reason; nothing is guessed.
@@ -63,12 +63,13 @@ class PolicyJsonObject(dict[str, object]):
     doubled: tuple[str, ...] = ()
 
 
-def refuse_statement(why: str) -> NoReturn:
-    """Refuse the statement or the document with a reason."""
-    raise StatementRefused(why)
+def refuse_statement(reason: str) -> NoReturn:
+    """Raise: the statement or document is refused for a reason."""
+    raise StatementRefused(reason)
 
 
 def _quote_name(name: object) -> str:
+    """Quote a foreign name for a message."""
     text = str(name)
     return repr(text if len(text) <= 40 else text[:39] + "…")
 
@@ -87,6 +88,7 @@ def json_kind(value: object) -> str:
 
 
 def _is_list(value: object) -> bool:
+    """Tell whether a value is a JSON array."""
     return isinstance(value, list | tuple)
 
 
@@ -98,7 +100,7 @@ def as_list(value: object) -> Sequence[object]:
 
 
 def read_elements(
-    tree: Mapping[object, object], known: Mapping[str, str]
+    tree: Mapping[object, object], canonical_names: Mapping[str, str]
 ) -> dict[str, object]:
     """Return the elements by canonical names; case is ignored."""
     doubled = getattr(tree, "doubled", ())
@@ -106,7 +108,7 @@ def read_elements(
         refuse_statement(f"{_quote_name(doubled[0])} is repeated")
     elements: dict[str, object] = {}
     for key, value in tree.items():
-        name = known.get(str(key).lower())
+        name = canonical_names.get(str(key).lower())
         if name is None:
             refuse_statement(f"unknown element {_quote_name(key)}")
         if name in elements:
@@ -116,22 +118,24 @@ def read_elements(
 
 
 def parse_statement(
-    item: object, position: int, layer: PolicyLayer, literal: bool
+    raw_statement: object, position: int, layer: PolicyLayer, literal: bool
 ) -> Statement | UnreadStatement:
-    """Parse one statement.
+    """Parse one statement of an IAM policy, or return it as unread.
 
     Args:
-        item: Decoded statement.
+        raw_statement: Decoded statement.
         position: Zero-based index; the sid of a statement without one.
         layer: Layer of the policy.
         literal: True if the policy's version has no variables.
     """
     sid = str(position)
     try:
-        if not isinstance(item, dict):
-            refuse_statement(f"a statement is an object (got {json_kind(item)})")
-        sid = _read_sid(item, sid)
-        elements = read_elements(item, _STATEMENT_ELEMENTS)
+        if not isinstance(raw_statement, dict):
+            refuse_statement(
+                f"a statement is an object (got {json_kind(raw_statement)})"
+            )
+        sid = _read_sid(raw_statement, sid)
+        elements = read_elements(raw_statement, _STATEMENT_ELEMENTS)
         if type(elements.get("Sid", "")) is not str:
             refuse_statement("Sid is not text")
         effect = elements.get("Effect")
@@ -160,15 +164,17 @@ def parse_statement(
         return UnreadStatement(sid, str(why))
 
 
-def _read_sid(item: Mapping[object, object], position: str) -> str:
+def _read_sid(raw_statement: Mapping[object, object], position: str) -> str:
+    """Return the `Sid`, else the position of the statement."""
     for key in ("Sid", "sid", "SID"):
-        sid = item.get(key)
+        sid = raw_statement.get(key)
         if type(sid) is str and sid and sid.isprintable() and len(sid) <= 256:
             return sid
     return position
 
 
 def _escape_variables(patterns: tuple[str, ...], literal: bool) -> tuple[str, ...]:
+    """Escape `${` if literal: the policy version has no variables."""
     if not literal:
         return patterns
     return tuple(pattern.replace("${", "${$}{") for pattern in patterns)
@@ -177,6 +183,7 @@ def _escape_variables(patterns: tuple[str, ...], literal: bool) -> tuple[str, ..
 def _read_element_pair(
     elements: Mapping[str, object], name: str, *, required: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Read an element and its `Not` form; both together are refused."""
     negated = f"Not{name}"
     if name in elements and negated in elements:
         refuse_statement(f"both {name} and {negated}")
@@ -186,32 +193,35 @@ def _read_element_pair(
     return plain, _read_texts(elements[negated], negated) if negated in elements else ()
 
 
-def _read_texts(value: object, what: str) -> tuple[str, ...]:
+def _read_texts(value: object, label: str) -> tuple[str, ...]:
     """Read a text or a list of texts; an empty list is refused."""
     items = as_list(value)
     if not items:
-        refuse_statement(f"{what} is an empty list")
-    return tuple(_read_one_text(item, what) for item in items)
+        refuse_statement(f"{label} is an empty list")
+    return tuple(_read_one_text(item, label) for item in items)
 
 
-def _read_one_text(item: object, what: str) -> str:
+def _read_one_text(item: object, label: str) -> str:
+    """Return a non-empty text; anything else is refused."""
     if type(item) is not str:
-        refuse_statement(f"{what} holds {json_kind(item)} (expected text)")
+        refuse_statement(f"{label} holds {json_kind(item)} (expected text)")
     if not item:
-        refuse_statement(f"{what} holds an empty text")
-    return _check_surrogates(item, what)
+        refuse_statement(f"{label} holds an empty text")
+    return _check_surrogates(item, label)
 
 
-def _check_surrogates(text: str, what: str) -> str:
+def _check_surrogates(text: str, label: str) -> str:
+    """Return a text; one with a lone surrogate is refused."""
     # Half a surrogate pair is legal in JSON and cannot be stored anywhere.
     if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
-        refuse_statement(f"{what} holds half a character")
+        refuse_statement(f"{label} holds half a character")
     return text
 
 
 def _read_principal_elements(
     elements: Mapping[str, object], layer: PolicyLayer
 ) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
+    """Read `Principal` and `NotPrincipal`, where the layer has them."""
     plain, negated = "Principal" in elements, "NotPrincipal" in elements
     if plain and negated:
         refuse_statement("both Principal and NotPrincipal")
@@ -226,20 +236,22 @@ def _read_principal_elements(
     return (), ()
 
 
-def _read_principals(value: object, what: str) -> tuple[tuple[str, str], ...]:
+def _read_principals(value: object, label: str) -> tuple[tuple[str, str], ...]:
+    """Read principals as pairs of kind and value."""
     if type(value) is str and value == "*":
         return (("AWS", "*"),)
     if not isinstance(value, dict):
-        refuse_statement(f"{what} holds {json_kind(value)} (expected * or an object)")
+        refuse_statement(f"{label} holds {json_kind(value)} (expected * or an object)")
     pairs: list[tuple[str, str]] = []
     for name, given in read_elements(value, _PRINCIPAL_KINDS).items():
-        pairs += [(name, text) for text in _read_texts(given, f"{what} {name}")]
+        pairs += [(name, text) for text in _read_texts(given, f"{label} {name}")]
     if not pairs:
-        refuse_statement(f"{what} is empty")
+        refuse_statement(f"{label} is empty")
     return tuple(pairs)
 
 
 def _read_conditions(block: object, literal: bool) -> tuple[ConditionClause, ...]:
+    """Read the condition block as clauses."""
     clauses: list[ConditionClause] = []
     for operator, keys in _read_object_entries(block, "Condition"):
         clauses += [
@@ -255,20 +267,23 @@ def _read_conditions(block: object, literal: bool) -> tuple[ConditionClause, ...
     return tuple(clauses)
 
 
-def _read_object_entries(value: object, what: str) -> list[tuple[str, object]]:
+def _read_object_entries(value: object, label: str) -> list[tuple[str, object]]:
+    """Return an object's entries; repeated names are refused."""
     if not isinstance(value, dict):
-        refuse_statement(f"{what} holds {json_kind(value)} (expected an object)")
+        refuse_statement(f"{label} holds {json_kind(value)} (expected an object)")
     doubled = getattr(value, "doubled", ())
     if doubled:
-        refuse_statement(f"{_quote_name(doubled[0])} is repeated in {what}")
-    return [(_read_one_text(name, what), below) for name, below in value.items()]
+        refuse_statement(f"{_quote_name(doubled[0])} is repeated in {label}")
+    return [(_read_one_text(name, label), below) for name, below in value.items()]
 
 
 def _read_condition_values(value: object, operator: str) -> tuple[str, ...]:
+    """Read one or several values of a condition key."""
     return tuple(_read_condition_value(item, operator) for item in as_list(value))
 
 
 def _read_condition_value(item: object, operator: str) -> str:
+    """Return a condition value as text."""
     if isinstance(item, bool):
         return "true" if item else "false"
     if isinstance(item, str):
@@ -281,6 +296,7 @@ def _read_condition_value(item: object, operator: str) -> str:
 
 
 def _format_number(number: float) -> str:
+    """Format a number as text; one too long is refused."""
     try:
         return repr(number)
     except ValueError:  # an int longer than the interpreter converts

@@ -1,4 +1,4 @@
-"""INI parser for files of the AWS CLI, git and npm.
+"""Parse INI files of the AWS CLI, git and npm.
 
 An indented line below `name =` is a nested setting (AWS config) or a setting of a
 section (git config); both are parsed as `name` of that section.

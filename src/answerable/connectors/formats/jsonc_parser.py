@@ -1,4 +1,4 @@
-"""JSONC parser: JSON with comments and trailing commas.
+"""Parse JSONC: JSON with comments and trailing commas.
 
 One linear pass blanks comments and trailing commas (so offsets do not change), counts
 depth, and passes strict JSON to the standard library. There is no JSONC standard;
@@ -58,16 +58,19 @@ class _NonJsonConstantError(ValueError):
 
 
 def _refuse_constant(name: str) -> float:
+    """Refuse `NaN` and `Infinity`, which JSON does not have."""
     raise _NonJsonConstantError(name)
 
 
 def _parse_number(digits: str) -> int | float | str:
+    """Parse a number; one with too many digits stays text."""
     if len(digits) > _DIGITS_LIMIT:
         return digits
     return int(digits) if digits.lstrip("-").isdigit() else float(digits)
 
 
 def _make_object(pairs: list[tuple[str, RawValue]]) -> dict[str, RawValue]:
+    """Build an object that remembers its repeated names."""
     plain = dict(pairs)
     if len(plain) == len(pairs):
         return plain
@@ -112,6 +115,7 @@ class _CommentStripper:
         return "".join((*parts, text[copied:]))
 
     def _skip_string(self) -> None:
+        """Move to the end of a string."""
         start, self.at = self.at, self.at + 1
         while True:
             quote = self.text.find('"', self.at)
@@ -125,12 +129,14 @@ class _CommentStripper:
             self.at = escape + 2
 
     def _find_next_escape(self) -> int:
+        """Return the index of the next backslash in the text, or -1."""
         # Looked up again only when passed, or many short strings cost a scan each.
         if self.escape == -2 or -1 < self.escape < self.at:
             self.escape = self.text.find("\\", self.at)
         return self.escape
 
     def _blank_comment(self) -> None:
+        """Mark a comment to be replaced by spaces."""
         mark = self.text[self.at : self.at + 2]
         if mark == "//":
             stop = self.text.find("\n", self.at)
@@ -146,6 +152,7 @@ class _CommentStripper:
         self.at = stop
 
     def _track_punctuation(self, char: str) -> None:
+        """Track depth, and mark a trailing comma to be replaced."""
         if char == ",":
             self.comma = self.at if self.value else -1
             self.value = False

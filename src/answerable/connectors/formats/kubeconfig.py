@@ -1,4 +1,4 @@
-"""Parser of kubeconfig files: one credential per context."""
+"""Parse kubeconfig files: one credential per context."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,7 +17,7 @@ CONTEXTS_LIMIT = 500
 
 
 def parse_kubeconfig(
-    data: bytes, source: AmbientFileSource, into: AmbientFacts
+    data: bytes, source: AmbientFileSource, facts: AmbientFacts
 ) -> None:
     """Parse a kubeconfig: one credential per context, the current one first.
 
@@ -36,11 +36,11 @@ def parse_kubeconfig(
         if not name or user is None:
             continue
         credential, subject = _read_context(name, user, source)
-        into.credentials.append(replace(credential, explicit_only=name != current))
-        into.contexts[name] = credential.id
+        facts.credentials.append(replace(credential, explicit_only=name != current))
+        facts.contexts[name] = credential.id
         cluster = (context.descend("context", "cluster") or root).text() or name
         identity = kubernetes_user(cluster, subject or user_name)
-        into.add_identity_link(credential, identity, "kubeconfig", source)
+        facts.add_identity_link(credential, identity, "kubeconfig", source)
 
 
 def _read_context(
@@ -77,5 +77,6 @@ def _read_context(
 
 
 def _list_entries(root: DocumentNode, name: str) -> Iterator[DocumentNode]:
+    """Yield the entries of a list of the document."""
     entries = root.get(name)
     return entries.items() if entries is not None else iter(())

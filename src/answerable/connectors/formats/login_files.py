@@ -1,4 +1,4 @@
-"""Login files named in a server entry's environment, instead of the home's.
+"""Read login files (kubeconfig, AWS) that a server entry's environment names.
 
 `KUBECONFIG` names kubeconfig files (Kubernetes, "Organizing Cluster Access Using
 kubeconfig Files"), `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE` the two files of
@@ -51,44 +51,46 @@ class LoginFileSightings:
     defaults: list[CredentialId] = field(default_factory=list)
     platforms: set[str] = field(default_factory=set)
 
-    def defaults_without(self, named: set[str]) -> list[CredentialId]:
+    def defaults_without(self, selected_platforms: set[str]) -> list[CredentialId]:
         """Return the defaults of platforms without a named login."""
         kinds = {
             each.id: platform_of_credential(each.kind)
             for each in self.ambient.credentials
         }
-        return [each for each in self.defaults if kinds[each] not in named]
+        return [each for each in self.defaults if kinds[each] not in selected_platforms]
 
 
 def read_login_files(
-    stated: Mapping[str, str],
+    variables: Mapping[str, str],
     config: str,
-    frame: SightingContext,
-    read: ReferencedFileReader,
+    context: SightingContext,
+    read_file: ReferencedFileReader,
 ) -> LoginFileSightings | None:
     """Read the login files that an entry names; None for none.
 
     Args:
-        stated: Paths by variable, for the three variables.
+        variables: Paths by variable, for the three variables.
         config: Configuration with the entry.
-        frame: Context shared by all sightings.
-        read: Reads a named file.
+        context: Context shared by all sightings.
+        read_file: Reads a named file.
     """
-    if not stated:
+    if not variables:
         return None
-    label = "".join(f"{name}={value}\x1f" for name, value in sorted(stated.items()))
-    labelled = replace(frame, login_files=label)
+    label = "".join(f"{name}={value}\x1f" for name, value in sorted(variables.items()))
+    labelled = replace(context, login_files=label)
     found = LoginFileSightings(labelled)
-    if KUBECONFIG in stated:
-        paths = _split_path_list(stated[KUBECONFIG])[:_FILES_LIMIT]
-        _read_kubeconfigs([read(config, path) for path in paths], found)
-    if stated.keys() & _OWN.keys():
-        files = {name: read(config, stated.get(name, _OWN[name])) for name in _OWN}
+    if KUBECONFIG in variables:
+        paths = _split_path_list(variables[KUBECONFIG])[:_FILES_LIMIT]
+        _read_kubeconfigs([read_file(config, path) for path in paths], found)
+    if variables.keys() & _OWN.keys():
+        files = {
+            name: read_file(config, variables.get(name, _OWN[name])) for name in _OWN
+        }
         _read_aws_files(files, found)
     every = found.ambient.credentials
     found.defaults = [each.id for each in every if not each.explicit_only]
     found.ambient.credentials = [replace(each, explicit_only=True) for each in every]
-    found.frame = _frame_with_logins(labelled, found)
+    found.frame = _context_with_logins(labelled, found)
     return found
 
 
@@ -100,32 +102,35 @@ def _split_path_list(text: str) -> Sequence[str]:
 
 
 def _read_kubeconfigs(
-    files: Sequence[ReferencedFile | None], into: LoginFileSightings
+    files: Sequence[ReferencedFile | None], logins: LoginFileSightings
 ) -> None:
     """Read kubeconfig files; the first one with a current context sets it."""
-    into.platforms.add("kubernetes")
+    logins.platforms.add("kubernetes")
     for file in files:
         if file is None:
             continue
         one = AmbientFacts()
         try:
-            parse_kubeconfig(file.data, AmbientFileSource(file.place, into.frame), one)
+            parse_kubeconfig(
+                file.data, AmbientFileSource(file.place, logins.frame), one
+            )
         except ParseError:
             continue
-        known = any(not each.explicit_only for each in into.ambient.credentials)
-        into.ambient.credentials += [
+        known = any(not each.explicit_only for each in logins.ambient.credentials)
+        logins.ambient.credentials += [
             replace(each, explicit_only=each.explicit_only or known)
             for each in one.credentials
         ]
-        into.ambient.links += one.links
-        into.ambient.identities += one.identities
-        into.ambient.contexts = {**one.contexts, **into.ambient.contexts}
+        logins.ambient.links += one.links
+        logins.ambient.identities += one.identities
+        logins.ambient.contexts = {**one.contexts, **logins.ambient.contexts}
 
 
 def _read_aws_files(
-    files: Mapping[str, ReferencedFile | None], into: LoginFileSightings
+    files: Mapping[str, ReferencedFile | None], logins: LoginFileSightings
 ) -> None:
-    into.platforms.add("aws")
+    """Read the AWS credentials and config files."""
+    logins.platforms.add("aws")
     one = AmbientFacts()
     for name in (SHARED, CONFIG):
         file = files[name]
@@ -135,28 +140,28 @@ def _read_aws_files(
             text = decode_text(file.data, file.place)
         except ParseError:
             continue
-        source = AmbientFileSource(file.place, into.frame)
+        source = AmbientFileSource(file.place, logins.frame)
         parse_aws_profiles(text, source, one, shared=name == SHARED)
     build_profile_sightings(one)
-    into.ambient.credentials += one.credentials
-    into.ambient.links += one.links
-    into.ambient.identities += one.identities
-    into.ambient.profiles = one.profiles
-    into.ambient.profile_keys = one.profile_keys
+    logins.ambient.credentials += one.credentials
+    logins.ambient.links += one.links
+    logins.ambient.identities += one.identities
+    logins.ambient.profiles = one.profiles
+    logins.ambient.profile_keys = one.profile_keys
 
 
-def _frame_with_logins(
-    frame: SightingContext, found: LoginFileSightings
+def _context_with_logins(
+    context: SightingContext, logins: LoginFileSightings
 ) -> SightingContext:
-    """Build a context in which login names refer to these files."""
-    ambient = found.ambient
+    """Return a context in which login names refer to these files."""
+    ambient = logins.ambient
     proves = {link.credential: link.identity for link in ambient.links}
-    if "aws" in found.platforms:
-        frame = replace(
-            frame,
+    if "aws" in logins.platforms:
+        context = replace(
+            context,
             profiles=frozenset(ambient.profiles),
             profile_keys=ambient.profile_keys,
         )
-    if "kubernetes" in found.platforms:
-        frame = replace(frame, contexts=ambient.contexts)
-    return replace(frame, proves={**frame.proves, **proves})
+    if "kubernetes" in logins.platforms:
+        context = replace(context, contexts=ambient.contexts)
+    return replace(context, proves={**context.proves, **proves})

@@ -1,4 +1,4 @@
-"""Parser of an MCP server entry in any client's format.
+"""Parse an MCP server entry of any client: command, URL, credentials, transport.
 
 The clients differ in names, not in structure: `command`, `cmd` or a `command` array;
 `env`, `envs` or `environment`; `url`, `serverUrl` or `httpUrl`; and so on. One parser
@@ -139,6 +139,7 @@ def parse_server_entry(name: str, entry: DocumentNode) -> McpServerEntry:
 
 
 def _read_environment(node: DocumentNode) -> tuple[NamedPosition, ...]:
+    """Read the variables of an entry: a map, or a list of `NAME=value`."""
     variables = node.get(*_ENV)
     if variables is None:
         return ()
@@ -153,6 +154,7 @@ def _read_environment(node: DocumentNode) -> tuple[NamedPosition, ...]:
 
 
 def _read_command_words(entry: DocumentNode, node: DocumentNode) -> list[NamedPosition]:
+    """Return the words of the command and its arguments."""
     command = node.get("path", *_COMMAND) if node is not entry else entry.get(*_COMMAND)
     words: list[NamedPosition] = []
     if command is not None and command.is_array:
@@ -172,6 +174,7 @@ def _read_command_words(entry: DocumentNode, node: DocumentNode) -> list[NamedPo
 
 
 def _find_in_headers(entry: DocumentNode) -> Iterator[FoundCredential]:
+    """Yield the credentials in HTTP headers."""
     nodes = [entry.get(*_HEADERS), entry.descend("requestOptions", "headers")]
     for headers in nodes:
         if headers is None:
@@ -190,6 +193,7 @@ def _find_in_headers(entry: DocumentNode) -> Iterator[FoundCredential]:
 
 
 def _find_in_fields(entry: DocumentNode) -> Iterator[FoundCredential]:
+    """Yield the credentials in fields for tokens, variables and helpers."""
     variable = entry.get("bearer_token_env_var")
     if variable is not None:
         for found in find_variable_reference(variable.text(), variable.pointer):
@@ -215,6 +219,7 @@ def _find_in_fields(entry: DocumentNode) -> Iterator[FoundCredential]:
 
 
 def _find_in_oauth(entry: DocumentNode) -> Iterator[FoundCredential]:
+    """Yield the credentials of an OAuth block."""
     block = entry.get("oauth", "auth", "authorization")
     if block is None:
         return
@@ -243,6 +248,7 @@ def _find_in_unknown_fields(entry: DocumentNode) -> Iterator[FoundCredential]:
 
 
 def _read_env_file_name(entry: DocumentNode) -> Iterator[NamedPosition]:
+    """Yield the name of the environment file, if stated."""
     node = entry.get("envFile", "env_file")
     if node is not None and node.text():
         yield NamedPosition("envFile", node.pointer, node.text())
@@ -251,6 +257,7 @@ def _read_env_file_name(entry: DocumentNode) -> Iterator[NamedPosition]:
 def _printable_target(
     argv: ParsedCommandLine, url: DocumentNode | None, entry: DocumentNode
 ) -> str:
+    """Return the redacted command line or URL."""
     if argv.shown:
         return format_target(argv.shown)
     if url is not None:
@@ -259,6 +266,7 @@ def _printable_target(
 
 
 def _read_transport(node: DocumentNode, *, is_remote: bool) -> str:
+    """Return the transport: stdio, http, sse or container."""
     stated = node.text_at("type", "transport").lower().replace("_", "-")
     if stated == "sse":
         return "sse"
@@ -270,6 +278,7 @@ def _read_transport(node: DocumentNode, *, is_remote: bool) -> str:
 
 
 def _is_auto_approved(entry: DocumentNode) -> bool:
+    """Tell whether the entry lets tools run without approval."""
     if entry.flag("trust"):
         return True
     for name in ("autoApprove", "alwaysAllow"):

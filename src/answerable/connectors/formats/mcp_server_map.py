@@ -1,4 +1,4 @@
-"""Parser of the MCP server maps in a configuration document."""
+"""Find and parse the MCP server maps in a configuration document."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -52,7 +52,7 @@ def parse_server_maps(entry: ClientConfigFile, root: DocumentNode) -> McpServerM
     faults: list[tuple[str, str]] = []
     maps: list[str] = []
     for keys in entry.maps:
-        for node in _find_nodes(root, keys):
+        for node in _find_nodes_at_path(root, keys):
             if not keys and (maps or not _is_server_map(node)):
                 continue
             if not node.is_object and not node.is_array:
@@ -75,7 +75,8 @@ def parse_server_maps(entry: ClientConfigFile, root: DocumentNode) -> McpServerM
     )
 
 
-def _find_nodes(root: DocumentNode, keys: KeyPath) -> Iterator[DocumentNode]:
+def _find_nodes_at_path(root: DocumentNode, keys: KeyPath) -> Iterator[DocumentNode]:
+    """Yield the nodes at a key path, in which `*` matches every member."""
     nodes = [root]
     for key in keys:
         below: list[DocumentNode] = []
@@ -111,6 +112,7 @@ def _is_server_map(node: DocumentNode) -> bool:
 def _read_server_map(
     node: DocumentNode, servers: list[McpServerEntry], faults: list[tuple[str, str]]
 ) -> None:
+    """Parse the entries of a map or a list of servers; collects faults."""
     listed = (
         (item.text_at("name") or str(index), item)
         for index, item in enumerate(node.items())

@@ -1,4 +1,4 @@
-"""Parser of `.netrc`: machines with logins and passwords."""
+"""Parse `.netrc` files: machines with logins and passwords."""
 
 from dataclasses import dataclass
 
@@ -37,13 +37,17 @@ def parse_netrc_text(text: str) -> tuple[NetrcMachine, ...]:
     return tuple(found)
 
 
-def _add_machine(found: list[NetrcMachine], name: str, fields: dict[str, str]) -> None:
-    if name and fields and len(found) < MACHINES_LIMIT:
+def _add_machine(
+    machines: list[NetrcMachine], name: str, fields: dict[str, str]
+) -> None:
+    """Add a machine with its login and password."""
+    if name and fields and len(machines) < MACHINES_LIMIT:
         login, password = fields.get("login", ""), fields.get("password", "")
-        found.append(NetrcMachine(name, login, password))
+        machines.append(NetrcMachine(name, login, password))
 
 
 def _split_words(text: str) -> list[str]:
+    """Split a netrc file into words, without macros and comments."""
     found: list[str] = []
     in_macro = False
     for line in text.split("\n"):

@@ -1,4 +1,4 @@
-"""Mapping of Linux home paths to macOS and Windows.
+"""Map Linux home paths to macOS and Windows.
 
 The tables use Linux paths; a row here maps all paths with its prefix. A scanned home
 may be a copy from any system, so all layouts are searched.
@@ -128,6 +128,7 @@ def paths_on_all_systems(path: str) -> tuple[str, ...]:
 
 
 def _map_path(path: str, rows: list[tuple[str, str]]) -> str:
+    """Replace the first known prefix of a path."""
     for linux, other in rows:
         if other and (path == linux or (linux[-1] == "/" and path.startswith(linux))):
             return other + path[len(linux) :]

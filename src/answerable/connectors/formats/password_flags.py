@@ -1,4 +1,4 @@
-"""Table of programs with options that take a secret.
+"""List programs with command-line options that take a secret.
 
 Sources: the manual pages of the programs (sshpass(1), mysql(1), redis-cli(1), ...).
 """

@@ -1,4 +1,4 @@
-"""Identities named in configuration files, in their platform's spelling.
+"""Build identities named in configuration files, as their platform spells them.
 
 The files state the identity of a login; its permissions are at the platform and not
 collected here.
@@ -37,7 +37,7 @@ class PlatformIdentity:
     name: str
     account: str = ""
 
-    def to_identity(self, seen: FactProvenance) -> Identity:
+    def to_identity(self, provenance: FactProvenance) -> Identity:
         """Return the identity with its provenance."""
         return Identity(
             id=IdentityId(self.id),
@@ -48,7 +48,7 @@ class PlatformIdentity:
             tags=(),
             created_at=0,
             last_used_at=0,
-            seen=seen,
+            seen=provenance,
         )
 
 

@@ -1,4 +1,4 @@
-"""Collector of the problems of AWS API answers."""
+"""Collect problems while AWS API answers are decoded."""
 
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -20,14 +20,14 @@ class ProblemCollector:
 
     problems: list[ReadProblem] = field(default_factory=list, kw_only=True)
 
-    def add_problem(self, place: str, what: str) -> None:
+    def add_problem(self, place: str, message: str) -> None:
         """Add a problem."""
-        self.problems.append(ReadProblem(ReadProblemKind.INVALID, place, what))
+        self.problems.append(ReadProblem(ReadProblemKind.INVALID, place, message))
 
     def decode(
         self, raw: msgspec.Raw, kind: type[DecodedT], place: str
     ) -> DecodedT | None:
-        """Decode JSON to a type, or add a problem."""
+        """Decode JSON to a type; None and a problem if invalid."""
         try:
             return msgspec.json.decode(raw, type=kind)
         except DECODE_ERRORS as error:

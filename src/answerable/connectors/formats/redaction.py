@@ -1,4 +1,4 @@
-"""Redaction of command lines, URLs and names: shows everything except secrets.
+"""Redact secrets from command lines, URLs and names for display.
 
 Redaction errs towards hiding: a text is shown only if nothing indicates a secret.
 Control and invisible characters never reach a screen.
@@ -63,11 +63,12 @@ def redact_pointer(pointer: str) -> str:
 
 
 def _is_secret_token(token: str) -> bool:
+    """Tell whether a pointer token looks like a secret."""
     return len(token) > 10 and any(map(classify_shape, _NAME_PARTS.split(token)))
 
 
 def redact_word(word: str) -> str:
-    """Redact one argument."""
+    """Redact the secrets in one command-line argument."""
     if len(word) > _WORD_LIMIT or classify_shape(word):
         return HIDDEN
     if is_url(word):
@@ -84,6 +85,7 @@ def redact_word(word: str) -> str:
 
 
 def _hide_random(word: str) -> str:
+    """Hide the random-looking parts of a word, except an image digest."""
     image, at, digest = word.rpartition("@")
     if at and _DIGEST.fullmatch(digest):
         return _hide_random(image) + at + digest
@@ -92,6 +94,7 @@ def _hide_random(word: str) -> str:
 
 
 def _is_secret_part(part: str) -> bool:
+    """Tell whether a part of a word looks like a secret."""
     return bool(classify_shape(part)) or (len(part) >= 12 and looks_random(part))
 
 
@@ -110,6 +113,7 @@ def redact_url(url: str) -> str:
 
 
 def _redact_pair(pair: str) -> str:
+    """Redact the value of a `NAME=value` query pair, except a reference."""
     name, equals, value = pair.partition("=")
     if not equals:
         return HIDDEN
@@ -118,6 +122,7 @@ def _redact_pair(pair: str) -> str:
 
 
 def _is_reference(text: str) -> bool:
+    """Tell whether a text consists of references without default values."""
     pieces = split_references(text)
     return (
         bool(pieces.references)

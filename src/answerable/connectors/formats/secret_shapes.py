@@ -1,4 +1,4 @@
-"""Classification of values by form: known token formats, placeholders, randomness.
+"""Classify values by their form: known token formats, placeholders, randomness.
 
 Every pattern is a run of character classes, matched whole and against at most
 SHAPE_LIMIT characters, so matching is linear.
@@ -80,7 +80,7 @@ def looks_random(text: str) -> bool:
     if _UUID.fullmatch(text):
         return True
     pieces = _PIECE.findall(text)
-    if any(_is_random_run(piece) for piece in pieces):
+    if any(_looks_generated(piece) for piece in pieces):
         return True
     whole = "".join(pieces)
     return (
@@ -91,7 +91,8 @@ def looks_random(text: str) -> bool:
     )
 
 
-def _is_random_run(run: str) -> bool:
+def _looks_generated(run: str) -> bool:
+    """Tell whether letters and digits alternate as in a generated value."""
     if len(run) < 12:
         return False
     digits = sum(char.isdigit() for char in run)

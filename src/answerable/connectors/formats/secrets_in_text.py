@@ -1,4 +1,4 @@
-r"""Detection of secrets in free text: values after secret-like names, and userinfo.
+r"""Find secrets in free text: values after secret-like names, and URL passwords.
 
 An argument, a URL or an option contains text of any syntax: JSON (also escaped,
 truncated or quoted), JSON5, YAML, a query, a shell command. One rule covers all: the
@@ -163,6 +163,7 @@ def _match_pair_at(text: str, start: int) -> re.Match[str] | None:
 
 
 def _find_in_text(text: str) -> Iterator[NamedSecret]:
+    """Yield the secrets of a text, without decoding it."""
     for pair in _PAIR.finditer(text):
         if is_secret_name(pair["name"]):
             yield from _find_value(pair["name"], text, _find_innermost_pair(text, pair))
@@ -170,7 +171,7 @@ def _find_in_text(text: str) -> Iterator[NamedSecret]:
         for found in pattern.finditer(text):
             if found["user"].lower() not in _NON_USERS:
                 start, stop = found.span("password")
-                yield from _make_secret(
+                yield from _yield_secret(
                     "password", text, (start, stop, stop), certain=True
                 )
 
@@ -187,6 +188,7 @@ def _find_innermost_pair(text: str, pair: re.Match[str]) -> re.Match[str]:
 
 
 def _find_value(name: str, text: str, pair: re.Match[str]) -> Iterator[NamedSecret]:
+    """Yield the secret after a name, quoted or not."""
     joined = bool(pair["mark"].strip())
     start = pair.end()
     opening = _match_at(_OPENING, text, start)
@@ -208,7 +210,7 @@ def _find_value(name: str, text: str, pair: re.Match[str]) -> Iterator[NamedSecr
     if joined and _is_name_value_pair(text, span):
         span = (span[0], span[0], span[2])  # a name of its own: `auth: {token: ...`
     certain = joined or bool(quote) or pair["dash"] is not None
-    yield from _make_secret(name, text, span, certain=certain)
+    yield from _yield_secret(name, text, span, certain=certain)
 
 
 def _find_unquoted_span(
@@ -226,6 +228,7 @@ def _find_unquoted_span(
 
 
 def _is_name_value_pair(text: str, span: tuple[int, int, int]) -> bool:
+    """Tell whether a value is itself a secret-like name with a value."""
     pair = _match_pair_at(text, span[0])
     return (
         pair is not None
@@ -245,9 +248,10 @@ def _find_closing_quote(text: str, start: int, quote: str) -> int:
     return min(at, len(text))
 
 
-def _make_secret(
+def _yield_secret(
     name: str, text: str, span: tuple[int, int, int], *, certain: bool
 ) -> Iterator[NamedSecret]:
+    """Yield a secret, unless it is empty, hidden or a reference."""
     start, stop, hidden = span
     value = strip_auth_scheme(text[start:stop]).strip()
     if hidden <= start or value == HIDDEN or _is_reference(text[start:hidden]):
@@ -257,6 +261,7 @@ def _make_secret(
 
 
 def _is_reference(text: str) -> bool:
+    """Tell whether a text consists of references without default values."""
     pieces = split_references(strip_auth_scheme(text).rstrip(",;"))
     return (
         bool(pieces.references)

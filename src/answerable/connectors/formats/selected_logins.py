@@ -1,4 +1,4 @@
-"""Logins selected by a server entry, by name or file, and their resolution.
+"""Find and resolve logins that a server entry selects by name or file.
 
 `--profile NAME` selects an AWS profile and `--context NAME` a kubectl context. Other
 programs have flags of these names too, so one counts if the home has the name or the
@@ -61,13 +61,13 @@ class ResolvedReference:
 
 
 def find_selected_logins(
-    server: McpServerEntry, frame: SightingContext
+    server: McpServerEntry, context: SightingContext
 ) -> tuple[FoundCredential, ...]:
     """Find the profiles and contexts selected on an entry's command line."""
     found = []
     for selection in server.selections:
         kind = LOGIN_SELECTING_FLAGS[selection.name.lower()]
-        known = frame.profiles if kind == "aws-profile" else frame.contexts
+        known = context.profiles if kind == "aws-profile" else context.contexts
         words = {*split_words(server.target), *split_words(server.name)}
         if selection.value in known or words & _PLATFORM_WORDS[kind]:
             found.append(
@@ -86,8 +86,8 @@ def resolve_reference(
     item: FoundCredential,
     reference: Credential,
     place: str,
-    frame: SightingContext,
-    read: ReferencedFileReader,
+    context: SightingContext,
+    read_file: ReferencedFileReader,
 ) -> ResolvedReference:
     """Resolve a reference to an AWS profile, a kubectl context or a Google file.
 
@@ -95,33 +95,37 @@ def resolve_reference(
         item: The reference as found.
         reference: Credential of the reference.
         place: The configuration that names it.
-        frame: Context shared by all sightings.
-        read: Reads the file.
+        context: Context shared by all sightings.
+        read_file: Reads the file.
     """
     out = ResolvedReference()
     if item.cls is not CredentialClass.FILE_REF:
         return out
     login: CredentialId | None = None
     if item.kind == "aws-profile":
-        login = frame.profile_keys.get(item.value)
+        login = context.profile_keys.get(item.value)
     elif item.kind == "kubeconfig":
-        login = frame.contexts.get(item.value)
+        login = context.contexts.get(item.value)
     elif item.kind == "gcloud-adc":
-        file = read(place, item.value)
-        return out if file is None else _resolve_google_file(reference, file, frame)
+        file = read_file(place, item.value)
+        return (
+            out
+            if file is None
+            else _resolve_google_credential_file(reference, file, context)
+        )
     if login is not None:
         out.ids.append(login)
-        if login in frame.proves:
-            seen = frame.provenance(reference.place)
-            identity = frame.proves[login]
+        if login in context.proves:
+            seen = context.provenance(reference.place)
+            identity = context.proves[login]
             out.links.append(
                 CredentialLink(reference.id, identity, "named-login", seen)
             )
     return out
 
 
-def _resolve_google_file(
-    reference: Credential, file: ReferencedFile, frame: SightingContext
+def _resolve_google_credential_file(
+    reference: Credential, file: ReferencedFile, context: SightingContext
 ) -> ResolvedReference:
     """Read the file behind `GOOGLE_APPLICATION_CREDENTIALS`."""
     out = ResolvedReference()
@@ -137,11 +141,11 @@ def _resolve_google_file(
             "gcloud-adc",
             read.secret.value,
         )
-        credential = sight_credential(found, file.place, frame)
+        credential = sight_credential(found, file.place, context)
         out.credentials.append(credential)
         out.ids.append(credential.id)
     if read.identity is not None:
-        seen = frame.provenance(file.place)
+        seen = context.provenance(file.place)
         identity = read.identity.to_identity(seen)
         out.identities.append(identity)
         out.links += [

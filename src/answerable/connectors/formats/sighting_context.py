@@ -1,4 +1,4 @@
-"""Context and builders of sightings from found credentials."""
+"""Build inventory facts from found credentials, with a context shared by all."""
 
 import base64
 import binascii
@@ -72,46 +72,48 @@ def join_place(file: str, pointer: str) -> str:
     return f"{file}#{redact_pointer(pointer)}" if pointer else file
 
 
-def make_profile_id(frame: SightingContext, profile: str) -> CredentialId:
-    """Return the id of an AWS profile of this frame's scope."""
-    kind = f"{frame.login_files}aws-profile"
-    text = "\x1f".join((frame.scope or frame.source, kind, profile))
-    return fingerprint_credential_id(frame.fingerprint(text))
+def make_profile_id(context: SightingContext, profile: str) -> CredentialId:
+    """Return the id of an AWS profile of this context's scope."""
+    kind = f"{context.login_files}aws-profile"
+    text = "\x1f".join((context.scope or context.source, kind, profile))
+    return fingerprint_credential_id(context.fingerprint(text))
 
 
 def make_reference_id(
-    frame: SightingContext, cls: CredentialClass, name: str
+    context: SightingContext, credential_class: CredentialClass, name: str
 ) -> CredentialId:
-    """Return the id of a referenced, unreadable credential."""
-    text = "\x1f".join((frame.scope or frame.source, cls.value, name))
-    return fingerprint_credential_id(frame.fingerprint(text))
+    """Return the id of a credential that is only referenced, not readable."""
+    text = "\x1f".join((context.scope or context.source, credential_class.value, name))
+    return fingerprint_credential_id(context.fingerprint(text))
 
 
 def sight_credential(
-    found: FoundCredential,
+    credential: FoundCredential,
     file: str,
-    frame: SightingContext,
+    context: SightingContext,
     written_by: WrittenBy | None = None,
 ) -> Credential:
-    """Build the sighting of a found credential; its value is not kept."""
-    place = join_place(file, found.pointer)
-    literal = found.cls is CredentialClass.LITERAL
-    expires_at = read_jwt_expiry(found.value) if literal else 0
+    """Build the credential fact of a found credential, without its value."""
+    place = join_place(file, credential.pointer)
+    literal = credential.cls is CredentialClass.LITERAL
+    expires_at = read_jwt_expiry(credential.value) if literal else 0
     return Credential(
-        id=_credential_id(found, place, frame),
-        kind=found.kind,
-        cls=found.cls,
-        lifetime=_classify_lifetime(found, expires_at),
-        name=_printable_name(found),
+        id=_credential_id(credential, place, context),
+        kind=credential.kind,
+        cls=credential.cls,
+        lifetime=_classify_lifetime(credential, expires_at),
+        name=_printable_name(credential),
         place=place,
-        scope=frame.scope,
-        hint=make_hint(found.value) if literal and found.kind != "dsn" else "",
-        account=_account_of_key(found),
+        scope=context.scope,
+        hint=make_hint(credential.value)
+        if literal and credential.kind != "dsn"
+        else "",
+        account=_account_of_key(credential),
         status="",
         created_at=0,
         expires_at=expires_at,
         last_used_at=0,
-        seen=frame.provenance(place, written_by),
+        seen=context.provenance(place, written_by),
     )
 
 
@@ -143,6 +145,7 @@ def read_jwt_email(value: str) -> str:
 
 
 def _decode_jwt_claims(value: str) -> Mapping[str, object]:
+    """Return the claims of a JWT without verification, empty if it is none."""
     parts = value.split(".")
     if not value.startswith("eyJ") or len(parts) != 3 or len(value) > 16_384:
         return {}
@@ -156,28 +159,36 @@ def _decode_jwt_claims(value: str) -> Mapping[str, object]:
 
 
 def _credential_id(
-    found: FoundCredential, place: str, frame: SightingContext
+    credential: FoundCredential, place: str, context: SightingContext
 ) -> CredentialId:
-    if found.kind == "aws-profile" and found.cls is not CredentialClass.ENV_REF:
-        return make_profile_id(frame, found.value)
-    if found.cls is not CredentialClass.LITERAL:
+    """Return an id from the key id, the fingerprint, or the reference."""
+    if (
+        credential.kind == "aws-profile"
+        and credential.cls is not CredentialClass.ENV_REF
+    ):
+        return make_profile_id(context, credential.value)
+    if credential.cls is not CredentialClass.LITERAL:
         # A reference without a name is told apart by its place.
-        return make_reference_id(frame, found.cls, found.value or place)
-    if is_access_key_id(found.value):
-        return aws_credential_id(found.value)
-    return fingerprint_credential_id(frame.fingerprint(found.value))
+        return make_reference_id(context, credential.cls, credential.value or place)
+    if is_access_key_id(credential.value):
+        return aws_credential_id(credential.value)
+    return fingerprint_credential_id(context.fingerprint(credential.value))
 
 
-def _account_of_key(found: FoundCredential) -> str:
-    if found.cls is CredentialClass.LITERAL and is_access_key_id(found.value):
-        return decode_access_key_account(found.value) or ""
+def _account_of_key(credential: FoundCredential) -> str:
+    """Return the account in an AWS access-key id, empty for others."""
+    if credential.cls is CredentialClass.LITERAL and is_access_key_id(credential.value):
+        return decode_access_key_account(credential.value) or ""
     return ""
 
 
-def _classify_lifetime(found: FoundCredential, expires_at: int) -> CredentialLifetime:
-    match found.cls:
+def _classify_lifetime(
+    credential: FoundCredential, expires_at: int
+) -> CredentialLifetime:
+    """Return the lifetime class of a found credential."""
+    match credential.cls:
         case CredentialClass.LITERAL:
-            short = found.kind == "aws-session" or expires_at
+            short = credential.kind == "aws-session" or expires_at
             return (
                 CredentialLifetime.SHORT_LIVED if short else CredentialLifetime.STATIC
             )
@@ -189,7 +200,8 @@ def _classify_lifetime(found: FoundCredential, expires_at: int) -> CredentialLif
             return CredentialLifetime.UNKNOWN
 
 
-def _printable_name(found: FoundCredential) -> str:
-    if found.kind == "aws-profile" and found.cls is CredentialClass.FILE_REF:
-        return redact_name(found.value)
-    return redact_name(found.name)
+def _printable_name(credential: FoundCredential) -> str:
+    """Return the redacted name of a found credential."""
+    if credential.kind == "aws-profile" and credential.cls is CredentialClass.FILE_REF:
+        return redact_name(credential.value)
+    return redact_name(credential.name)

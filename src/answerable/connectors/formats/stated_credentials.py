@@ -1,4 +1,4 @@
-"""Sightings of credentials stated in server entries and settings."""
+"""Build credentials stated in MCP server entries and settings."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -95,23 +95,23 @@ class StatedCredentialReader:
 
     def add_sightings(
         self,
-        found: Iterable[FoundCredential],
+        credentials: Iterable[FoundCredential],
         origin: ConfigOrigin,
         *,
-        follow: bool = True,
-        frame: SightingContext | None = None,
+        resolve_references: bool = True,
+        context: SightingContext | None = None,
     ) -> list[CredentialId]:
-        """Add sightings, with resolved references; return their ids."""
-        frame = frame or self.frame
+        """Add found credentials and resolve references; return their ids."""
+        context = context or self.frame
         ids: list[CredentialId] = []
-        for item in found:
-            sighted = sight_credential(item, origin.place, frame, origin.written_by)
+        for item in credentials:
+            sighted = sight_credential(item, origin.place, context, origin.written_by)
             self.credentials.append(sighted)
             ids.append(sighted.id)
-            if not follow:
+            if not resolve_references:
                 continue
             behind = resolve_reference(
-                item, sighted, origin.place, frame, self.read_named_file
+                item, sighted, origin.place, context, self.read_named_file
             )
             self.credentials += behind.credentials
             self.links += behind.links
@@ -122,6 +122,7 @@ class StatedCredentialReader:
     def _read_entry(
         self, server: McpServerEntry, origin: ConfigOrigin
     ) -> tuple[CredentialId, ...]:
+        """Read all credentials that a server can use."""
         logins = self._read_login_files(server, origin)
         frame = logins.frame if logins is not None else self.frame
         chosen = [
@@ -131,12 +132,12 @@ class StatedCredentialReader:
         ]
         decided = {platform_of_credential(item.kind) for item in chosen}
         decided_by_name = set(decided)
-        ids = self.add_sightings(chosen, origin, frame=frame)
+        ids = self.add_sightings(chosen, origin, context=frame)
         for item in server.found:
             reached = self._reachable_credential(item, server)
             follow = reached is not None and item.name not in _LOGIN_FILES
             lying = self.add_sightings(
-                (reached or item,), origin, follow=follow, frame=frame
+                (reached or item,), origin, resolve_references=follow, context=frame
             )
             if reached is not None and item.kind == "aws-profile":
                 decided_by_name.add("aws")
@@ -205,6 +206,7 @@ class StatedCredentialReader:
         return replace(item, value=path) if path else None
 
     def _home_of_scope(self) -> str:
+        """Return the home directory of the scope."""
         return self.frame.scope.removeprefix("home:")
 
     def list_home_mounts(self, server: McpServerEntry) -> tuple[str, ...]:
@@ -217,6 +219,7 @@ class StatedCredentialReader:
     def _read_env_file(
         self, name: NamedPosition, origin: ConfigOrigin
     ) -> list[CredentialId]:
+        """Read an environment file once; else a reference to it."""
         read = self.read_env_file(origin.place, name.value)
         if read is None:
             reference = FoundCredential(

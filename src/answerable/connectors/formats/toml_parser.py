@@ -1,4 +1,4 @@
-"""Bounded TOML parser: the standard library's recurses and may be quadratic."""
+"""Parse TOML within bounds: the standard parser recurses and may be quadratic."""
 
 import tomllib
 from collections.abc import Mapping
@@ -48,11 +48,11 @@ def _redact_parser_message(message: str) -> str:
     return "a syntax error " + message[start:] if start >= 0 else "a syntax error"
 
 
-def _copy_tree(found: object) -> RawValue:
+def _copy_tree(tree: object) -> RawValue:
     """Copy the tree of tomllib to our tree type, without recursion."""
     top: list[RawValue] = [None]
     todo: list[tuple[object, list[RawValue] | dict[str, RawValue], int | str]] = [
-        (found, top, 0)
+        (tree, top, 0)
     ]
     while todo:
         value, parent, key = todo.pop()

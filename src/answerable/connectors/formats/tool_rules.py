@@ -1,4 +1,4 @@
-"""Rules of a client about its built-in tools, from its settings.
+"""Read a client's rules about its built-in tools from its settings.
 
 A denying or restricting rule becomes a text of the tool. It never removes the tool: an
 agent of the same account can edit the rule's file.
@@ -161,12 +161,12 @@ def _list_auto_approved_tools(
 
 
 def _needs_approval(
-    table: ClientTools, tool: str, maps: Sequence[DocumentNode]
+    table: ClientTools, tool: str, state_maps: Sequence[DocumentNode]
 ) -> bool:
-    """Tell whether the last matching line of the state maps asks or denies."""
+    """Tell whether the last matching entry of the state maps asks or denies."""
     names = {tool, "*", *(alias for alias, of in table.aliases if of == tool)}
     asked = False
-    for node in reversed(maps):  # the one that takes precedence is read last
+    for node in reversed(state_maps):  # the one that takes precedence is read last
         for name, state in node.members():
             if name in names:
                 stated = state.text_at("*") if state.is_object else state.text()
@@ -179,16 +179,16 @@ def sight_built_in_tool(
     client: str,
     agent: AgentId,
     environment: tuple[CredentialId, ...],
-    seen: FactProvenance,
+    provenance: FactProvenance,
 ) -> Tool:
-    """Build the sighting of a built-in tool.
+    """Build the inventory fact of a built-in tool.
 
     Args:
         tool: Tool with its rules.
         client: Agent kind.
         agent: Agent with this tool.
         environment: Credentials in the agent's variables.
-        seen: Provenance.
+        provenance: Provenance.
     """
     return Tool(
         id=built_in_tool_id(client, tool.name),
@@ -199,7 +199,7 @@ def sight_built_in_tool(
         enabled=tool.enabled,
         unattended=tool.unattended,
         credentials=environment,
-        seen=seen,
+        seen=provenance,
         rule=tool.rule,
     )
 
@@ -215,13 +215,13 @@ def narrow_for_sub_agent(
     if definition.tools is not None:
         named = [each for each in granted if each.name in (tool.name, *_EVERY)]
         if not named:
-            return _with_rule(tool, f"tools: no {tool.name}", enabled=False)
+            return _add_rule_texts(tool, f"tools: no {tool.name}", enabled=False)
         if not any(each.is_unconditional for each in named):
-            tool = _with_rule(tool, *map(str, named))
+            tool = _add_rule_texts(tool, *map(str, named))
     against = [each for each in refused if each.name in (tool.name, *_EVERY)]
     if against:
         enabled = not any(each.is_unconditional for each in against)
-        tool = _with_rule(tool, *map(str, against), enabled=enabled)
+        tool = _add_rule_texts(tool, *map(str, against), enabled=enabled)
     return tool
 
 
@@ -235,17 +235,17 @@ def rule_for_server(server: str, definition: AgentDefinition) -> tuple[str, bool
     enabled = definition.may_use(server)
     if definition.refused.mentions_server(server):
         texts.append(
-            f"disallowedTools: {_show_server_patterns(definition.denied, server)}"
+            f"disallowedTools: {_format_server_patterns(definition.denied, server)}"
         )
     if definition.tools is not None and server not in definition.named_servers:
         if not definition.granted.mentions_server(server):
             texts.append(f"tools: no {clean_text(redact_word(server))}")
         elif not definition.granted.covers_server(server):
-            texts.append(f"tools: {_show_server_patterns(definition.tools, server)}")
+            texts.append(f"tools: {_format_server_patterns(definition.tools, server)}")
     return _join_rules(texts), enabled
 
 
-def _show_server_patterns(patterns: Sequence[str], server: str) -> str:
+def _format_server_patterns(patterns: Sequence[str], server: str) -> str:
     """Format the first few patterns that name a server or its tools."""
     named = [text for text in patterns if ToolPatterns((text,)).mentions_server(server)]
     shown = ", ".join(clean_text(redact_word(text)) for text in named[:_MAX_SHOWN])
@@ -255,9 +255,10 @@ def _show_server_patterns(patterns: Sequence[str], server: str) -> str:
 _EVERY = ("*", "all", "@builtin")
 
 
-def _with_rule(
+def _add_rule_texts(
     tool: RuledBuiltInTool, *texts: str, enabled: bool = True
 ) -> RuledBuiltInTool:
+    """Return a tool with further rule texts, disabled if stated."""
     found = [text for text in (tool.rule, *texts) if text]
     return replace(tool, rule=_join_rules(found), enabled=tool.enabled and enabled)
 
@@ -270,6 +271,7 @@ def _apply_rules(
     limits: list[str],
     unattended: bool,
 ) -> RuledBuiltInTool:
+    """Apply all rules of the settings to one tool."""
     names = {name, "*", *(alias for alias, of in table.aliases if of == name)}
 
     def about(effect: ToolRuleEffect) -> list[_ToolPattern]:
@@ -298,6 +300,7 @@ def _apply_rules(
 
 
 def _join_rules(texts: Sequence[str]) -> str:
+    """Join the first few distinct rule texts, and count the others."""
     distinct = list(dict.fromkeys(texts))
     rest = len(distinct) - _MAX_SHOWN
     shown = "; ".join(distinct[:_MAX_SHOWN]) + (f"; {rest} more" if rest > 0 else "")
@@ -305,6 +308,7 @@ def _join_rules(texts: Sequence[str]) -> str:
 
 
 def _read_patterns(rules: ToolRuleList, root: DocumentNode) -> Iterator[_ToolPattern]:
+    """Yield the tool patterns of one rule list in a document."""
     node = root.descend(*rules.keys)
     if node is None:
         return
@@ -326,6 +330,7 @@ def _read_patterns(rules: ToolRuleList, root: DocumentNode) -> Iterator[_ToolPat
 
 
 def _parse_listed_pattern(rules: ToolRuleList, text: str, place: str) -> _ToolPattern:
+    """Parse a pattern of a list that may be about one tool."""
     if rules.of:
         expression = _EXPRESSION.fullmatch(text) is not None
         return _ToolPattern(rules.of, text, place, expression)
@@ -333,6 +338,7 @@ def _parse_listed_pattern(rules: ToolRuleList, text: str, place: str) -> _ToolPa
 
 
 def _parse_pattern(text: str, place: str) -> _ToolPattern:
+    """Parse `NAME` or `NAME(ARGUMENT)`."""
     found = _PATTERN.fullmatch(text.strip())
     if found is None:
         return _ToolPattern(text.strip(), "", place)

@@ -1,4 +1,4 @@
-"""Secrets in URLs and connection strings: userinfo, query, path, `Password=`."""
+"""Find secrets in URLs and connection strings: userinfo, query, path, `Password=`."""
 
 import re
 from collections.abc import Iterator
@@ -87,6 +87,7 @@ def find_url_secrets(url: str) -> Iterator[SecretUrlPart]:
 
 
 def _is_secret_name(key: str) -> bool:
+    """Tell whether a query parameter's name indicates a secret."""
     return key.lower() in _QUERY_NAMES or classify_name(key) in (
         ValueMeaning.CREDENTIAL,
         ValueMeaning.PASSWORD,
@@ -94,6 +95,7 @@ def _is_secret_name(key: str) -> bool:
 
 
 def _looks_secret(value: str) -> bool:
+    """Tell whether a path part looks like a secret."""
     return bool(classify_shape(value)) or (len(value) >= 16 and looks_random(value))
 
 

@@ -1,4 +1,4 @@
-"""Parser of references in values: `${VAR}`, `${input:id}`, `{file:...}`, `op://...`."""
+"""Parse references in values: `${VAR}`, `${input:id}`, `{file:...}`, `op://...`."""
 
 import re
 from collections.abc import Iterator
@@ -115,22 +115,23 @@ def split_references(value: str) -> ValuePieces:
     return ValuePieces(tuple(found), "".join(rest), dynamic)
 
 
-def _parse_whole_reference(bare: str) -> ValueReference | None:
+def _parse_whole_reference(value: str) -> ValueReference | None:
     """Parse a value that is one whole reference, other than `${...}`."""
-    if bare[:1] == "$" and _NAME.fullmatch(bare[1:]):
-        return _env_reference(bare[1:])
-    if len(bare) > 2 and bare[0] == bare[-1] == "%" and _NAME.fullmatch(bare[1:-1]):
-        return _env_reference(bare[1:-1])
-    if bare.startswith(_KEYCHAINS):
-        return ValueReference(CredentialClass.KEYCHAIN, _keep_clean_name(bare), "")
-    if (bare.startswith("$(") and bare.endswith(")")) or (
-        len(bare) > 2 and bare[0] == bare[-1] == "`"
+    if value[:1] == "$" and _NAME.fullmatch(value[1:]):
+        return _env_reference(value[1:])
+    if len(value) > 2 and value[0] == value[-1] == "%" and _NAME.fullmatch(value[1:-1]):
+        return _env_reference(value[1:-1])
+    if value.startswith(_KEYCHAINS):
+        return ValueReference(CredentialClass.KEYCHAIN, _keep_clean_name(value), "")
+    if (value.startswith("$(") and value.endswith(")")) or (
+        len(value) > 2 and value[0] == value[-1] == "`"
     ):
         return ValueReference(CredentialClass.KEYCHAIN, "", "")
     return None
 
 
 def _env_reference(name: str) -> ValueReference | None:
+    """Return a reference to a variable; None for a client's own setting."""
     return (
         None
         if name in _CLIENT_SETTINGS
@@ -170,24 +171,26 @@ def _find_closing_brace(text: str, brace: int) -> int:
     return -1
 
 
-def _parse_braced(inner: str) -> ValueReference | None:
-    if inner in _CLIENT_SETTINGS:
+def _parse_braced(content: str) -> ValueReference | None:
+    """Parse the text between braces to a reference, or None."""
+    if content in _CLIENT_SETTINGS:
         return None
-    scheme, colon, rest = inner.partition(":")
+    scheme, colon, rest = content.partition(":")
     if colon and not rest.startswith(("-", "=", "?", "+")):
         return _parse_schemed(scheme, rest)
-    if inner.startswith(("secrets.", "env.", "vars.")):
-        name = inner.partition(".")[2]
+    if content.startswith(("secrets.", "env.", "vars.")):
+        name = content.partition(".")[2]
         return ValueReference(CredentialClass.ENV_REF, _keep_clean_name(name), "")
-    if inner.startswith("inputs."):
-        return ValueReference(CredentialClass.KEYCHAIN, _keep_clean_name(inner), "")
-    name, default = _split_default(inner)
+    if content.startswith("inputs."):
+        return ValueReference(CredentialClass.KEYCHAIN, _keep_clean_name(content), "")
+    name, default = _split_default(content)
     if name in _CLIENT_SETTINGS:
         return None
     return ValueReference(CredentialClass.ENV_REF, _keep_clean_name(name), default)
 
 
 def _parse_schemed(scheme: str, rest: str) -> ValueReference | None:
+    """Parse a `SCHEME:REST` reference, e.g. `env:NAME` or `file:PATH`."""
     if scheme in ("env", "localEnv", "containerEnv"):
         name, default = _split_default(rest)
         if scheme != "env" and ":" in name:  # devcontainer: ${localEnv:X:default}
@@ -202,12 +205,13 @@ def _parse_schemed(scheme: str, rest: str) -> ValueReference | None:
     return ValueReference(CredentialClass.KEYCHAIN, _keep_clean_name(scheme), "")
 
 
-def _split_default(inner: str) -> tuple[str, str]:
+def _split_default(content: str) -> tuple[str, str]:
+    """Split `NAME:-default` into the name and the default value."""
     for mark in (":-", ":=", "-", "="):
-        name, found, default = inner.partition(mark)
+        name, found, default = content.partition(mark)
         if found and _NAME.fullmatch(name):
             return name, default
-    return inner, ""
+    return content, ""
 
 
 def _keep_clean_name(name: str) -> str:

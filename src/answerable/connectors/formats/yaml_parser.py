@@ -1,4 +1,4 @@
-"""Safe YAML parser: builds plain data from parser events.
+"""Parse YAML safely: plain data is built from parser events, within bounds.
 
 Scalars stay texts except the YAML 1.2 core booleans and null (so the workflow key
 `on` stays `on`, and a version is not a number). Aliases are followed by reference, and
@@ -85,7 +85,7 @@ class _YamlComposer:
     total: int = 0
 
     def handle_event(self, event: yaml.Event) -> None:
-        """Handle one parser event."""
+        """Update the tree under construction with one parser event."""
         if isinstance(event, yaml.ScalarEvent):
             self._add_scalar(event)
         elif isinstance(event, yaml.AliasEvent):
@@ -98,6 +98,7 @@ class _YamlComposer:
             self._close_collection()
 
     def _add_scalar(self, event: yaml.ScalarEvent) -> None:
+        """Add a scalar, typed unless quoted."""
         value: RawValue = event.value
         top = self.stack[-1] if self.stack else None
         key_is_next = top and isinstance(top.into, dict) and top.key is None
@@ -108,11 +109,13 @@ class _YamlComposer:
         self._attach_value(value)
 
     def _open_collection(self, new: _OpenCollection) -> None:
+        """Start a mapping or a sequence."""
         if len(self.stack) >= DEPTH_LIMIT:
             raise ParseError(f"nested deeper than {DEPTH_LIMIT} levels")
         self.stack.append(new)
 
     def _close_collection(self) -> None:
+        """End a collection, and apply its merge keys (`<<`)."""
         done = self.stack.pop()
         made: RawValue = done.into
         if isinstance(made, dict):
@@ -129,11 +132,13 @@ class _YamlComposer:
         self._attach_value(made)
 
     def _count_values(self, values: int) -> None:
+        """Count values; raises above the limit."""
         self.total += values
         if self.total > NODE_LIMIT:
             raise ParseError(f"more than {NODE_LIMIT} values")
 
     def _attach_value(self, value: RawValue) -> None:
+        """Attach a value to the open collection, or as the root."""
         self._count_values(1)
         if not self.stack:
             self.root = value
@@ -149,11 +154,15 @@ class _YamlComposer:
 
     @staticmethod
     def _set_member(
-        top: _OpenCollection, into: dict[str, RawValue], key: str, value: RawValue
+        collection: _OpenCollection,
+        mapping: dict[str, RawValue],
+        key: str,
+        value: RawValue,
     ) -> None:
+        """Set a member; records merge keys and repeated keys."""
         if key == "<<" and isinstance(value, dict | list):
-            top.merged += value if isinstance(value, list) else [value]
+            collection.merged += value if isinstance(value, list) else [value]
             return
-        if key in into:
-            top.doubled.append(key)
-        into[key] = value
+        if key in mapping:
+            collection.doubled.append(key)
+        mapping[key] = value

@@ -1,1 +1,1 @@
-"""Connector of the gateway's spool: records on their way to the store."""
+"""Gateway spool connector: reads recorded decisions on their way to the store."""

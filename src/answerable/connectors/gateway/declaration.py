@@ -1,4 +1,4 @@
-"""Declaration of the gateway spool connector."""
+"""Declare the gateway spool connector: its name, location and files."""
 
 from answerable.model.connector import ConnectorDeclaration
 from answerable.model.provenance import WrittenBy

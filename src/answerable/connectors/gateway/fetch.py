@@ -1,4 +1,4 @@
-"""Fetch of a gateway's spool in bounded batches, and removal of stored records."""
+"""Read a gateway's spool in bounded batches, and remove stored records."""
 
 import fcntl
 import time
@@ -44,25 +44,27 @@ def read(location: str, context: EventContext) -> Iterator[EventBatch]:
 
 
 def _read_spool(path: Path, context: EventContext) -> Iterator[EventBatch]:
-    with lock_spool(path, fcntl.LOCK_SH, patience=_LOCK_TIMEOUT):
+    with lock_spool(path, fcntl.LOCK_SH, timeout_seconds=_LOCK_TIMEOUT):
         yield from SpoolReader(path).read_batches(context.limits)
 
 
 @contextmanager
-def lock_spool(path: Path, how: int, *, patience: float = 0.0) -> Iterator[None]:
-    """Lock a spool among its readers within the context.
+def lock_spool(
+    path: Path, lock_mode: int, *, timeout_seconds: float = 0.0
+) -> Iterator[None]:
+    """Hold a lock on a spool, shared for reading or exclusive for shipping.
 
     Args:
         path: The spool.
-        how: `fcntl.LOCK_SH` to read, `fcntl.LOCK_EX` to ship.
-        patience: Seconds to wait for the current holder, which may be suspended.
+        lock_mode: `fcntl.LOCK_SH` to read, `fcntl.LOCK_EX` to ship.
+        timeout_seconds: Seconds to wait for the current holder, which may be suspended.
 
     Raises:
         EnvironmentFailure: It is not readable, or another process holds the lock.
     """
-    until = time.monotonic() + patience
+    until = time.monotonic() + timeout_seconds
     with open_folder(path) as handle:
-        while not try_lock(handle, how):
+        while not try_lock(handle, lock_mode):
             if time.monotonic() >= until:
                 raise EnvironmentFailure(
                     f"the spool is being shipped or read: {path}",
@@ -134,11 +136,14 @@ class SpoolReader:
 def _make_batch(
     folder: RecorderFolder,
     events: list[AuditEvent],
-    aside: list[QuarantinedRecord],
-    done: int,
-    total: int,
+    quarantined: list[QuarantinedRecord],
+    done_bytes: int,
+    total_bytes: int,
 ) -> EventBatch:
-    return EventBatch(str(folder.path), tuple(events), tuple(aside), done, total)
+    """Build a batch of events and quarantined records."""
+    return EventBatch(
+        str(folder.path), tuple(events), tuple(quarantined), done_bytes, total_bytes
+    )
 
 
 def _list_recorder_folders(path: Path) -> list[Path]:

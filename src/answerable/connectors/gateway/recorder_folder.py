@@ -1,4 +1,4 @@
-"""Recorder folder of a spool: its files, shipping progress and liveness.
+"""Read a recorder's folder in a spool: its files, shipping progress and liveness.
 
 RECORDER/000001.jsonl ...   as the recorder wrote them; zero bytes at the end are
                             reserved space for later lines
@@ -127,6 +127,7 @@ class RecorderFolder:
             self.path.rmdir()
 
     def _read_file(self, path: Path, *, last: bool) -> Iterator[LineResult]:
+        """Yield the complete lines of a file after the saved offset."""
         written_to = last and self.alive
         # Where it is gone it held no whole line: a full disk took nothing of it.
         with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
@@ -139,11 +140,12 @@ class RecorderFolder:
                         raise EnvironmentFailure(f"no spool of a gateway: {path}")
                     cut = len(line.rstrip(RESERVED_BYTES))
                     if cut and not written_to:
-                        self._report_torn_line(path, cut)
+                        self._report_truncated_line(path, cut)
                     return
                 yield self._parse_line(path, line)
 
     def _parse_line(self, path: Path, line: bytes) -> LineResult:
+        """Parse a line; an invalid one is quarantined."""
         offset = self.progress.offset
         self.progress.offset += len(line)
         try:
@@ -153,11 +155,13 @@ class RecorderFolder:
             aside = QuarantinedRecord(str(path), offset, error.reason, raw)
             return LineResult(None, aside, len(line))
 
-    def _report_torn_line(self, path: Path, size: int) -> None:
+    def _report_truncated_line(self, path: Path, size: int) -> None:
+        """Add a problem for a line that was cut off."""
         what = f"{size} bytes at its end are of a record that was cut short"
         self._torn.append(ReadProblem(ReadProblemKind.INVALID, str(path), what))
 
     def _save_progress(self) -> None:
+        """Save the shipping progress durably, by atomic rename."""
         self._lines.save_waiting()
         data = msgspec.json.encode(self.progress)
         beside = self.path / f".{SHIPPED_FILE}.new"
@@ -185,16 +189,17 @@ def is_recorder_alive(path: Path) -> bool:
         return not try_lock(handle, fcntl.LOCK_SH)
 
 
-def try_lock(handle: int, how: int) -> bool:
+def try_lock(handle: int, lock_mode: int) -> bool:
     """Try to lock an open folder; False if another process holds the lock."""
     try:
-        fcntl.flock(handle, how | fcntl.LOCK_NB)
+        fcntl.flock(handle, lock_mode | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
 
 
 def _load_progress(path: Path) -> ReadProgress:
+    """Load the shipping progress, empty if none is saved."""
     try:
         return msgspec.json.decode(
             (path / SHIPPED_FILE).read_bytes(), type=ReadProgress
@@ -209,6 +214,7 @@ def _load_progress(path: Path) -> ReadProgress:
 
 
 def _delete_files(files: list[Path]) -> None:
+    """Delete files, ignoring missing ones."""
     for path in files:
         path.unlink(missing_ok=True)
 

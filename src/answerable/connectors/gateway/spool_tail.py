@@ -1,4 +1,4 @@
-"""Tail of a spool: yields each decision once, as soon as it is complete.
+"""Follow a spool: yield each decision once, as soon as it is complete.
 
 Nothing is locked or written, so shipping never waits. Decisions that are shipped and
 removed between two reads are in the store and not returned here.
@@ -62,6 +62,7 @@ class _RecorderTail:
         self._lines = RecorderLines(path.name, self._progress)
 
     def read(self) -> list[AuditEvent]:
+        """Return the decisions of the new lines."""
         found = []
         for line in self._read_new_lines():
             try:
@@ -74,6 +75,7 @@ class _RecorderTail:
         return found
 
     def _read_new_lines(self) -> Iterator[bytes]:
+        """Yield new complete lines, at most `MAX_BYTES_PER_READ`."""
         left, progress = MAX_BYTES_PER_READ, self._progress
         try:
             paths = list_record_files(self._path)

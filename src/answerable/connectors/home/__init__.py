@@ -1,1 +1,1 @@
-"""`home:DIR`: agent clients, ambient credentials and the person of a home directory."""
+"""Home connector: reads agent clients, credentials and the person of a home."""

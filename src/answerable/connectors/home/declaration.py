@@ -1,4 +1,4 @@
-"""Declaration of the home connector."""
+"""Declare the home connector: its name, location and the files that it reads."""
 
 from collections.abc import Iterable, Iterator
 
@@ -10,6 +10,7 @@ from answerable.model.provenance import WrittenBy
 
 
 def _paths_on_all_systems(paths: Iterable[str]) -> Iterator[str]:
+    """Yield each path as on Linux, macOS and Windows."""
     return (spelled for path in paths for spelled in paths_on_all_systems(path))
 
 

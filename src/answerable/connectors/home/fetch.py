@@ -1,4 +1,4 @@
-"""Fetch of a home directory: executes nothing and uses no found credential."""
+"""Read a home directory; executes nothing and uses no found credential."""
 
 import os
 from dataclasses import replace
@@ -45,7 +45,7 @@ _GIT_CONFIGS = (".gitconfig", ".config/git/config")
 
 
 def sync(location: str, context: SyncContext) -> Sync:
-    """Read a home completely.
+    """Read a home directory completely into a sync result.
 
     Raises:
         UsageError: The folder is missing.
@@ -54,7 +54,7 @@ def sync(location: str, context: SyncContext) -> Sync:
     folder = BoundedFolder.open(location or "~")
     place = printable_path(folder.root)
     login = printable_path(folder.root.name or "host")
-    frame = SightingContext(
+    sighting_context = SightingContext(
         source=f"home:{place}",
         scope=f"home:{place}",
         written_by=DECLARATION.written_by,
@@ -63,21 +63,21 @@ def sync(location: str, context: SyncContext) -> Sync:
         login=login,
     )
     probes: list[Probe] = []
-    ambient = _read_ambient_files(folder, frame, probes)
-    frame = replace(
-        frame,
+    ambient = _read_ambient_files(folder, sighting_context, probes)
+    sighting_context = replace(
+        sighting_context,
         profile_keys=ambient.profile_keys,
         profiles=frozenset(ambient.profiles),
         contexts=ambient.contexts,
         proves={link.credential: link.identity for link in ambient.links},
     )
-    groups = _read_client_configs(folder, frame, probes, context)
+    groups = _read_client_configs(folder, sighting_context, probes, context)
     clients = [
         sight_client(
             client,
             (login,),
             files,
-            frame,
+            sighting_context,
             folder.read_env_file,
             folder.read_named_file,
         )
@@ -89,11 +89,11 @@ def sync(location: str, context: SyncContext) -> Sync:
     agents = tuple(agent for client in clients for agent in client.agents)
     problems = [problem for client in clients for problem in client.problems]
     return Sync(
-        source=frame.source,
+        source=sighting_context.source,
         connector=DECLARATION.name,
         started_at=context.now,
         facts=SightedFacts(
-            persons=sight_person(login, name, aliases, place, frame),
+            persons=sight_person(login, name, aliases, place, sighting_context),
             agents=agents,
             tools=tuple(tool for client in clients for tool in client.tools),
             credentials=(
@@ -106,9 +106,12 @@ def sync(location: str, context: SyncContext) -> Sync:
                 *(each for client in clients for each in client.identities),
             ),
             evidence=(
-                *build_home_evidence(person, agents, place, frame),
+                *build_home_evidence(person, agents, place, sighting_context),
                 *build_login_evidence(
-                    person, tuple(ambient.identities), tuple(ambient.links), frame
+                    person,
+                    tuple(ambient.identities),
+                    tuple(ambient.links),
+                    sighting_context,
                 ),
             ),
         ),
@@ -141,24 +144,28 @@ def list_probes(location: str) -> tuple[Probe, ...]:
 
 
 def _expand_and_probe(
-    folder: BoundedFolder, pattern: str, what: str, probes: list[Probe]
+    folder: BoundedFolder, pattern: str, description: str, probes: list[Probe]
 ) -> list[str]:
     """List the files that match a pattern in the layout of any system."""
     found: list[str] = []
     for spelled in paths_on_all_systems(pattern):
         paths = folder.expand(spelled)
         probes += [
-            Probe(folder.displayed_path(path), what, found=True) for path in paths
+            Probe(folder.displayed_path(path), description, found=True)
+            for path in paths
         ]
         if not paths:
-            probes.append(Probe(folder.displayed_path(spelled), what, found=False))
+            probes.append(
+                Probe(folder.displayed_path(spelled), description, found=False)
+            )
         found += paths
     return found
 
 
 def _read_ambient_files(
-    folder: BoundedFolder, frame: SightingContext, probes: list[Probe]
+    folder: BoundedFolder, sighting_context: SightingContext, probes: list[Probe]
 ) -> AmbientFacts:
+    """Read the ambient credential files, and build their facts."""
     ambient = AmbientFacts()
     for entry in AMBIENT_FILES:
         for path in _expand_and_probe(folder, entry.path, entry.what, probes):
@@ -169,7 +176,7 @@ def _read_ambient_files(
                 continue
             place = folder.displayed_path(path)
             try:
-                entry.parse(data, AmbientFileSource(place, frame), ambient)
+                entry.parse(data, AmbientFileSource(place, sighting_context), ambient)
             except ParseError as error:
                 folder.problems.append(invalid_file_problem(place, error))
     build_profile_sightings(ambient)
@@ -178,7 +185,7 @@ def _read_ambient_files(
 
 def _read_client_configs(
     folder: BoundedFolder,
-    frame: SightingContext,
+    sighting_context: SightingContext,
     probes: list[Probe],
     context: SyncContext,
 ) -> dict[str, list[ConfigDocument]]:
@@ -192,7 +199,7 @@ def _read_client_configs(
             if data is not None:
                 place = folder.displayed_path(path)
                 read += parse_config_document(
-                    entry, data, place, frame.written_by, folder.problems
+                    entry, data, place, sighting_context.written_by, folder.problems
                 )
     if is_own_home(folder.root):
         read += read_managed_settings(probes, folder.problems)
@@ -203,6 +210,7 @@ def _read_client_configs(
 
 
 def _read_git_person(folder: BoundedFolder) -> tuple[str, str]:
+    """Return the name and e-mail address of the git user, empty if unset."""
     for path in _GIT_CONFIGS:
         if not folder.expand(path):
             continue

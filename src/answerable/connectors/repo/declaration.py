@@ -1,4 +1,4 @@
-"""Declaration of the repo connector."""
+"""Declare the repository connector: its name, location and the files that it reads."""
 
 from answerable.connectors.formats.agent_clients import PROJECT_FILES
 from answerable.connectors.repo.parse.codeowners import LOCATIONS

@@ -1,4 +1,4 @@
-"""Fetch of a project folder at every depth, with hidden folders; executes nothing."""
+"""Read a project folder at every depth, with hidden folders; executes nothing."""
 
 from dataclasses import dataclass
 
@@ -69,7 +69,7 @@ class _ProjectInfo:
 
 
 def sync(location: str, context: SyncContext) -> Sync:
-    """Read a project completely.
+    """Read a project folder completely into a sync result.
 
     Raises:
         UsageError: The folder is missing.
@@ -79,7 +79,7 @@ def sync(location: str, context: SyncContext) -> Sync:
     place = printable_path(folder.root)
     user = find_user_home(folder.root, context.homes)
     home = printable_path(user) if user else find_enclosing_home(folder.root)
-    frame = SightingContext(
+    sighting_context = SightingContext(
         source=f"repo:{place}",
         scope=f"home:{home}" if home else "",
         written_by=DECLARATION.written_by,
@@ -91,27 +91,28 @@ def sync(location: str, context: SyncContext) -> Sync:
     remotes: list[Credential] = []
     projects = {
         base: _ProjectInfo(
-            _read_project_name(folder, base, frame, remotes), _owners_path(found, base)
+            _read_project_name(folder, base, sighting_context, remotes),
+            _owners_path(found, base),
         )
         for base in found.bases
     }
     inherited: list[Probe] = []
-    clients = _read_clients(folder, found, projects, frame, user, inherited)
-    variables = _read_env_files(folder, found, frame)
-    jobs = _read_workflows(folder, found, projects, frame)
+    clients = _read_clients(folder, found, projects, sighting_context, user, inherited)
+    variables = _read_env_files(folder, found, sighting_context)
+    jobs = _read_workflows(folder, found, projects, sighting_context)
     agents = [
         (agent, _relative_place(folder, agent), WrittenBy.SELF_REPORTED)
         for client in clients
         for agent in client.agents
     ] + jobs.agents
-    people, evidence = _read_owners(folder, found, projects, agents, frame)
+    people, evidence = _read_owners(folder, found, projects, agents, sighting_context)
     if home:
         login = person_id(home.rpartition("/")[2])
         local = tuple(agent for client in clients for agent in client.agents)
-        evidence += build_home_evidence(login, local, home, frame)
+        evidence += build_home_evidence(login, local, home, sighting_context)
     problems = [problem for client in clients for problem in client.problems]
     return Sync(
-        source=frame.source,
+        source=sighting_context.source,
         connector=DECLARATION.name,
         started_at=context.now,
         facts=SightedFacts(
@@ -151,14 +152,17 @@ def list_probes(location: str) -> tuple[Probe, ...]:
 
 
 def _read_project_name(
-    folder: BoundedFolder, base: str, frame: SightingContext, remotes: list[Credential]
+    folder: BoundedFolder,
+    base: str,
+    sighting_context: SightingContext,
+    remotes: list[Credential],
 ) -> str:
     """Return `OWNER/NAME` of a project's origin, else the name of its folder."""
     path = _join_path(base, ".git/config")
     data = folder.read(path) if folder.expand(path) else None
     text = data.decode("utf-8", "replace") if data is not None else ""
     remotes += [
-        sight_credential(item, folder.displayed_path(path), frame)
+        sight_credential(item, folder.displayed_path(path), sighting_context)
         for item in find_remote_credentials(text)
     ]
     name = base.rpartition("/")[2] or folder.root.name or "root"
@@ -167,24 +171,25 @@ def _read_project_name(
 
 def _read_clients(
     folder: BoundedFolder,
-    found: ProjectPaths,
+    project_paths: ProjectPaths,
     projects: dict[str, _ProjectInfo],
-    frame: SightingContext,
+    sighting_context: SightingContext,
     user: str,
     probes: list[Probe],
 ) -> list[ClientSightings]:
+    """Read agent configurations, grouped by client and folder."""
     groups: dict[tuple[str, tuple[str, ...]], list[ConfigDocument]] = {}
-    for path, entry in found.configs:
+    for path, entry in project_paths.configs:
         data = folder.read(path)
         if data is None:
             continue
         place = folder.displayed_path(path)
-        base = found.innermost_project(path)
+        base = project_paths.innermost_project(path)
         inside = config_base_folder(path.removeprefix(base).lstrip("/"), entry)
         name = projects[base].name
         parts = (name, inside) if inside else (name,)
         documents = parse_config_document(
-            entry, data, place, frame.written_by, folder.problems
+            entry, data, place, sighting_context.written_by, folder.problems
         )
         if documents:
             groups.setdefault((entry.client, parts), []).extend(documents)
@@ -192,7 +197,7 @@ def _read_clients(
     if user:
         names = {client for client, _ in groups}
         for document in read_user_settings(
-            user, names, frame.written_by, folder.problems, probes
+            user, names, sighting_context.written_by, folder.problems, probes
         ):
             above.setdefault(document.entry.client, []).append(document)
     return [
@@ -200,7 +205,7 @@ def _read_clients(
             client,
             parts,
             [*files, *above.get(client, ())],
-            frame,
+            sighting_context,
             folder.read_env_file,
             folder.read_named_file,
         )
@@ -209,27 +214,30 @@ def _read_clients(
 
 
 def _read_env_files(
-    folder: BoundedFolder, found: ProjectPaths, frame: SightingContext
+    folder: BoundedFolder,
+    project_paths: ProjectPaths,
+    sighting_context: SightingContext,
 ) -> list[Credential]:
     """Read `.env` files, which any agent in the project can read."""
     credentials: list[Credential] = []
-    for path in found.env_files:
+    for path in project_paths.env_files:
         read = folder.read_env_file(
             folder.displayed_path(path), path.rpartition("/")[2]
         )
         if read is not None:
-            credentials += sight_env_file(read, frame)
+            credentials += sight_env_file(read, sighting_context)
     return credentials
 
 
 def _read_workflows(
     folder: BoundedFolder,
-    found: ProjectPaths,
+    project_paths: ProjectPaths,
     projects: dict[str, _ProjectInfo],
-    frame: SightingContext,
+    sighting_context: SightingContext,
 ) -> JobSightings:
+    """Read the workflows, and build the facts of their agent jobs."""
     out = JobSightings()
-    for path in found.workflows:
+    for path in project_paths.workflows:
         data = folder.read(path)
         if data is None:
             continue
@@ -240,20 +248,23 @@ def _read_workflows(
         except ParseError as error:
             folder.problems.append(invalid_file_problem(place, error))
             continue
-        base = found.innermost_project(path)
+        base = project_paths.innermost_project(path)
         file = path.rpartition("/")[2]
         for job in jobs:
-            sight_job(job, (projects[base].name, file), path, place, frame, out)
+            sight_job(
+                job, (projects[base].name, file), path, place, sighting_context, out
+            )
     return out
 
 
 def _read_owners(
     folder: BoundedFolder,
-    found: ProjectPaths,
+    project_paths: ProjectPaths,
     projects: dict[str, _ProjectInfo],
     agents: list[tuple[Agent, str, WrittenBy]],
-    frame: SightingContext,
+    sighting_context: SightingContext,
 ) -> tuple[tuple[Person, ...], tuple[OwnerEvidence, ...]]:
+    """Read each project's code owners, and build evidence for its agents."""
     people: dict[str, Person] = {}
     evidence: list[OwnerEvidence] = []
     for base, project in projects.items():
@@ -275,27 +286,29 @@ def _read_owners(
         own = [
             (agent, path.removeprefix(base).lstrip("/"), author)
             for agent, path, author in agents
-            if found.innermost_project(path) == base
+            if project_paths.innermost_project(path) == base
         ]
-        named, reasons = sight_code_owners(owners, own, place, frame)
+        named, reasons = sight_code_owners(owners, own, place, sighting_context)
         people |= {person.id: person for person in named}
         evidence += reasons
     return tuple(people.values()), tuple(evidence)
 
 
-def _owners_path(found: ProjectPaths, base: str) -> str:
+def _owners_path(project_paths: ProjectPaths, base: str) -> str:
     """Return the effective code owners file: the first of three places."""
     for location in LOCATIONS:
         path = _join_path(base, location)
-        if path in found.owners:
+        if path in project_paths.owners:
             return path
     return ""
 
 
 def _relative_place(folder: BoundedFolder, agent: Agent) -> str:
+    """Return an agent's path relative to the scanned folder."""
     file = agent.place.partition("#")[0]
     return file.removeprefix(printable_path(folder.root)).lstrip("/")
 
 
 def _join_path(base: str, path: str) -> str:
+    """Join a folder and a path, of which either may be empty."""
     return f"{base}/{path}" if base else path

@@ -1,4 +1,4 @@
-"""Walk of a project folder: the paths of interest, by file names alone."""
+"""Walk a project folder, and classify the paths of interest by file names alone."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -81,31 +81,36 @@ def walk_project(folder: BoundedFolder, context: SyncContext | None) -> ProjectP
     return found
 
 
-def _classify_path(path: str, found: ProjectPaths) -> None:
+def _classify_path(path: str, project_paths: ProjectPaths) -> None:
+    """Add a path to the group of files that it belongs to."""
     parts = path.split("/")
     if ".git" in parts:
         if parts[-2:] == [".git", "HEAD"] or parts[-1] == ".git":
             base = "/".join(parts[: parts.index(".git")])
-            if base not in found.bases:
-                found.bases.append(base)
+            if base not in project_paths.bases:
+                project_paths.bases.append(base)
         return
-    if any(path.startswith(h) and is_home_file(path[len(h) :]) for h in found.homes):
-        found.of_homes.append(path)
+    if any(
+        path.startswith(h) and is_home_file(path[len(h) :]) for h in project_paths.homes
+    ):
+        project_paths.of_homes.append(path)
         return
     entry = find_project_file(path)
     if entry is not None:
-        found.configs.append((path, entry))
+        project_paths.configs.append((path, entry))
     elif any(matches_path_end(parts, pattern.split("/")) for pattern in WORKFLOWS):
-        found.workflows.append(path)
+        project_paths.workflows.append(path)
     elif parts[-1] == "CODEOWNERS":
-        found.owners.append(path)
+        project_paths.owners.append(path)
     elif is_env_file(parts[-1]):
-        found.env_files.append(path)
+        project_paths.env_files.append(path)
 
 
-def list_path_probes(folder: BoundedFolder, found: ProjectPaths) -> tuple[Probe, ...]:
+def list_path_probes(
+    folder: BoundedFolder, project_paths: ProjectPaths
+) -> tuple[Probe, ...]:
     """List the found files, and the project files that were searched for."""
-    there = {entry.path for _, entry in found.configs}
+    there = {entry.path for _, entry in project_paths.configs}
     missing = [
         (f"**/{entry.path}", entry)
         for entry in PROJECT_FILES
@@ -114,13 +119,16 @@ def list_path_probes(folder: BoundedFolder, found: ProjectPaths) -> tuple[Probe,
     return tuple(
         Probe(folder.displayed_path(path), what, state)
         for paths, what, state in (
-            *(([path], _describe_file(entry), True) for path, entry in found.configs),
-            (found.workflows, "workflow", True),
-            (found.owners, "owners", True),
+            *(
+                ([path], _describe_file(entry), True)
+                for path, entry in project_paths.configs
+            ),
+            (project_paths.workflows, "workflow", True),
+            (project_paths.owners, "owners", True),
             *(([path], _describe_file(entry), False) for path, entry in missing),
-            (found.env_files, "environment file", True),
-            (found.of_homes, "read by `home:`", None),
-            (found.skipped, "git's own objects; not read", None),
+            (project_paths.env_files, "environment file", True),
+            (project_paths.of_homes, "read by `home:`", None),
+            (project_paths.skipped, "git's own objects; not read", None),
             (folder.left_out, "a link that leads outside; not followed", None),
         )
         for path in paths
@@ -128,8 +136,10 @@ def list_path_probes(folder: BoundedFolder, found: ProjectPaths) -> tuple[Probe,
 
 
 def _describe_file(entry: ClientConfigFile) -> str:
+    """Return the description of a kind of file."""
     return f"{entry.client} {entry.role.value}"
 
 
 def _contains_path(base: str, path: str) -> bool:
+    """Tell whether a path is a folder or inside it."""
     return not base or path == base or path.startswith(base + "/")

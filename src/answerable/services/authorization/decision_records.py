@@ -84,7 +84,7 @@ def read_spool(spool: SpoolPlaces) -> SpooledDecisions:
     if spool is None or not spool.is_dir():
         return SpooledDecisions()
     try:
-        with lock_spool(spool, fcntl.LOCK_SH, patience=_SPOOL_WAIT_SECONDS):
+        with lock_spool(spool, fcntl.LOCK_SH, timeout_seconds=_SPOOL_WAIT_SECONDS):
             return SpooledDecisions(tuple(_read_spool_decisions(spool)), there=True)
     except EnvironmentFailure as error:
         return SpooledDecisions(unread=error.message, there=True)

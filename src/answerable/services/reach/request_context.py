@@ -220,7 +220,7 @@ def read_policy_file(
             layer,
             policy_id=PolicyId(location),
             name=location.rpartition("/")[2],
-            seen=FactProvenance(option, location, WrittenBy.PERSON, now),
+            provenance=FactProvenance(option, location, WrittenBy.PERSON, now),
         )
     except ParseError as error:
         raise UsageError(f"{error.message} (expected {what})", _HINT) from None

@@ -1,4 +1,4 @@
-"""Parser of account authorization details. Pure: bytes in, facts and problems out."""
+"""Parse account authorization details into identities, policies and problems."""
 
 from dataclasses import dataclass
 
@@ -37,7 +37,7 @@ class ParsedAccountDetails:
 
 
 def parse(data: bytes, *, source: str, place: str, now: int) -> ParsedAccountDetails:
-    """Parse answers of get-account-authorization-details.
+    """Parse a file of get-account-authorization-details answers.
 
     Args:
         data: One answer, several, or pages; see `formats.aws_answers`.
@@ -65,7 +65,7 @@ def parse(data: bytes, *, source: str, place: str, now: int) -> ParsedAccountDet
 def parse_pages(
     pages: tuple[AwsAnswer, ...], *, source: str, place: str, now: int
 ) -> ParsedAccountDetails:
-    """Parse pages of a known kind."""
+    """Parse already decoded pages of get-account-authorization-details."""
     details = parse_authorization_details(pages, place)
     facts, problems = build_account_facts(details, source=source, now=now)
     used = any(at.record.role_last_used for at in details.roles.values())

@@ -1,4 +1,4 @@
-"""Builder of facts from account details: identities, policies, attachments, owners."""
+"""Build facts from IAM account details: identities, policies, attachments, owners."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -68,48 +68,46 @@ class _AccountFactsBuilder(ProblemCollector):
 def build_account_facts(
     details: AuthorizationDetails, *, source: str, now: int
 ) -> tuple[SightedFacts, tuple[ReadProblem, ...]]:
-    """Build facts from typed records.
+    """Build the facts of an account from typed records.
 
     Args:
-        details: The account's records.
-        source: The sync's source.
         now: UTC nanoseconds; observation time of tags.
     """
-    build = _AccountFactsBuilder(source, now, problems=list(details.problems))
+    builder = _AccountFactsBuilder(source, now, problems=list(details.problems))
     for managed in details.policies.values():
-        _add_managed_policy(build, managed)
+        _add_managed_policy(builder, managed)
     for group in details.groups.values():
-        _add_group_policies(build, group)
+        _add_group_policies(builder, group)
     for user in details.users.values():
-        _add_user(build, user)
-    _attach_group_policies(build, details)
+        _add_user(builder, user)
+    _attach_group_policies(builder, details)
     for role in details.roles.values():
-        _add_role(build, role)
-    _add_trusted_roots(build)
-    for policy in build.policies.values():
+        _add_role(builder, role)
+    _add_trusted_roots(builder)
+    for policy in builder.policies.values():
         if ":iam::aws:policy/" not in policy.id:
-            _keep_first(build.resources, find_named_resources(policy))
+            _add_if_absent(builder.resources, find_named_resources(policy))
     facts = SightedFacts(
-        persons=tuple(build.persons.values()),
-        agents=tuple(build.agents.values()),
-        identities=tuple(build.identities.values()),
-        accounts=_list_accounts(build),
-        policies=tuple(build.policies.values()),
-        attachments=tuple(dict.fromkeys(build.attachments)),
-        resources=tuple(build.resources.values()),
-        evidence=tuple(build.evidence),
-        groups=tuple(_list_user_groups(build, details)),
+        persons=tuple(builder.persons.values()),
+        agents=tuple(builder.agents.values()),
+        identities=tuple(builder.identities.values()),
+        accounts=_list_accounts(builder),
+        policies=tuple(builder.policies.values()),
+        attachments=tuple(dict.fromkeys(builder.attachments)),
+        resources=tuple(builder.resources.values()),
+        evidence=tuple(builder.evidence),
+        groups=tuple(_list_user_groups(builder, details)),
     )
-    return facts, tuple(build.problems)
+    return facts, tuple(builder.problems)
 
 
-def _keep_first(kept: dict[str, FactT], found: Iterable[FactT]) -> None:
+def _add_if_absent(kept: dict[str, FactT], found: Iterable[FactT]) -> None:
     for fact in found:
         kept.setdefault(fact.id, fact)
 
 
 def _add_policy(
-    build: _AccountFactsBuilder,
+    facts: _AccountFactsBuilder,
     document: msgspec.Raw,
     layer: PolicyLayer,
     policy_id: PolicyId,
@@ -117,23 +115,23 @@ def _add_policy(
     place: str,
 ) -> Policy:
     """Parse a policy document; an unreadable one is kept as an unread policy."""
-    seen = build.provenance(place)
+    seen = facts.provenance(place)
     try:
         policy = parse_policy(
             _unquote_document(document),
             layer,
             policy_id=policy_id,
             name=name,
-            seen=seen,
+            provenance=seen,
         )
     except ParseError as error:
         policy = make_unread_policy(policy_id, name, error.reason, seen)
     for unread in policy.unread[:3]:
         what = f"statement {unread.sid!r} could not be read: {unread.why}"
-        build.add_problem(place, what)
+        facts.add_problem(place, what)
     if len(policy.unread) > 3:
-        build.add_problem(place, f"{len(policy.unread) - 3} more statements likewise")
-    build.policies.setdefault(policy.id, policy)
+        facts.add_problem(place, f"{len(policy.unread) - 3} more statements likewise")
+    facts.policies.setdefault(policy.id, policy)
     return policy
 
 
@@ -149,34 +147,38 @@ def _unquote_document(document: msgspec.Raw) -> bytes | str:
 
 
 def _add_managed_policy(
-    build: _AccountFactsBuilder, at: PlacedRecord[ManagedPolicyDetail]
+    facts: _AccountFactsBuilder, entry: PlacedRecord[ManagedPolicyDetail]
 ) -> None:
-    document = at.record.default_document()
+    """Add a managed policy with the document of its default version."""
+    document = entry.record.default_document()
     if document == NOTHING:
-        build.add_problem(at.place, "the default version of the policy has no document")
+        facts.add_problem(
+            entry.place, "the default version of the policy has no document"
+        )
         return
-    record = at.record
+    record = entry.record
     _add_policy(
-        build,
+        facts,
         document,
         PolicyLayer.IDENTITY,
         PolicyId(record.arn),
-        record.policy_name or at.parts.resource.rsplit("/", 1)[-1],
-        at.place,
+        record.policy_name or entry.parts.resource.rsplit("/", 1)[-1],
+        entry.place,
     )
 
 
 def _add_inline_policies(
-    build: _AccountFactsBuilder,
+    facts: _AccountFactsBuilder,
     owner: str,
     policies: Sequence[InlinePolicyDetail],
     place: str,
 ) -> list[PolicyId]:
+    """Add the inline policies of an identity or group, and return their ids."""
     ids = []
     for inline in policies:
         policy_id = PolicyId(f"{owner}#inline/{inline.policy_name}")
         _add_policy(
-            build,
+            facts,
             inline.policy_document,
             PolicyLayer.IDENTITY,
             policy_id,
@@ -188,88 +190,96 @@ def _add_inline_policies(
 
 
 def _attach_policies(
-    build: _AccountFactsBuilder,
+    facts: _AccountFactsBuilder,
     target: str,
     place: str,
     policies: Iterable[str],
     layer: PolicyLayer = PolicyLayer.IDENTITY,
     via: str = "",
 ) -> None:
-    seen = build.provenance(place)
-    build.attachments += [
+    """Attach policies to an identity, directly or through a group (`via`)."""
+    seen = facts.provenance(place)
+    facts.attachments += [
         PolicyAttachment(PolicyId(policy), target, layer, via, seen)
         for policy in policies
     ]
 
 
-def _policy_arns(attached: Sequence[AttachedPolicy]) -> Iterator[str]:
+def _list_policy_arns(attached: Sequence[AttachedPolicy]) -> Iterator[str]:
     return (one.policy_arn for one in attached)
 
 
-def _tag_pairs(tags: Sequence[IamTag]) -> tuple[tuple[str, str], ...]:
+def _list_tag_pairs(tags: Sequence[IamTag]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((tag.key, tag.value) for tag in tags))
 
 
 def _add_identity(
-    build: _AccountFactsBuilder,
-    at: PlacedRecord[UserDetail] | PlacedRecord[RoleDetail],
+    facts: _AccountFactsBuilder,
+    entry: PlacedRecord[UserDetail] | PlacedRecord[RoleDetail],
     kind: str,
     name: str,
     unique_id: str,
     last_used: int = 0,
 ) -> Identity:
+    """Add a user or role with its attached policies and its boundary."""
     identity = Identity(
-        id=IdentityId(at.record.arn),
+        id=IdentityId(entry.record.arn),
         kind=kind,
         name=name,
-        account=at.parts.account,
+        account=entry.parts.account,
         unique_id=unique_id,
-        tags=_tag_pairs(at.record.tags),
-        created_at=parse_timestamp_ns(at.record.create_date),
+        tags=_list_tag_pairs(entry.record.tags),
+        created_at=parse_timestamp_ns(entry.record.create_date),
         last_used_at=last_used,
-        seen=build.provenance(at.place),
+        seen=facts.provenance(entry.place),
     )
-    build.identities[identity.id] = identity
+    facts.identities[identity.id] = identity
     _attach_policies(
-        build, identity.id, at.place, _policy_arns(at.record.attached_managed_policies)
+        facts,
+        identity.id,
+        entry.place,
+        _list_policy_arns(entry.record.attached_managed_policies),
     )
-    boundary = at.record.permissions_boundary
+    boundary = entry.record.permissions_boundary
     if boundary and boundary.permissions_boundary_arn:
         arns = (boundary.permissions_boundary_arn,)
-        _attach_policies(build, identity.id, at.place, arns, PolicyLayer.BOUNDARY)
+        _attach_policies(facts, identity.id, entry.place, arns, PolicyLayer.BOUNDARY)
     return identity
 
 
 def _add_owner_evidence(
-    build: _AccountFactsBuilder, identity: Identity, *agent_ids: str
+    facts: _AccountFactsBuilder, identity: Identity, *agent_ids: str
 ) -> None:
+    """Add the owners that the identity's tags name, also for its agents."""
     people, evidence = find_tag_owners(
         (identity.id, *agent_ids), identity.tags, identity.seen
     )
-    _keep_first(build.persons, people)
-    build.evidence += evidence
+    _add_if_absent(facts.persons, people)
+    facts.evidence += evidence
 
 
-def _add_user(build: _AccountFactsBuilder, at: PlacedRecord[UserDetail]) -> None:
-    user = at.record
-    identity = _add_identity(build, at, "aws-user", user.user_name, user.user_id)
-    inline = _add_inline_policies(build, user.arn, user.user_policy_list, at.place)
-    _attach_policies(build, user.arn, at.place, inline)
-    _add_owner_evidence(build, identity)
+def _add_user(facts: _AccountFactsBuilder, entry: PlacedRecord[UserDetail]) -> None:
+    user = entry.record
+    identity = _add_identity(facts, entry, "aws-user", user.user_name, user.user_id)
+    inline = _add_inline_policies(facts, user.arn, user.user_policy_list, entry.place)
+    _attach_policies(facts, user.arn, entry.place, inline)
+    _add_owner_evidence(facts, identity)
 
 
 def _add_group_policies(
-    build: _AccountFactsBuilder, at: PlacedRecord[GroupDetail]
+    facts: _AccountFactsBuilder, entry: PlacedRecord[GroupDetail]
 ) -> None:
     """Add a group's policies, with or without members."""
-    group = at.record
-    inline = _add_inline_policies(build, group.arn, group.group_policy_list, at.place)
-    managed = _policy_arns(group.attached_managed_policies)
-    _attach_policies(build, group.arn, at.place, [*inline, *managed])
+    group = entry.record
+    inline = _add_inline_policies(
+        facts, group.arn, group.group_policy_list, entry.place
+    )
+    managed = _list_policy_arns(group.attached_managed_policies)
+    _attach_policies(facts, group.arn, entry.place, [*inline, *managed])
 
 
 def _list_user_groups(
-    build: _AccountFactsBuilder, details: AuthorizationDetails
+    facts: _AccountFactsBuilder, details: AuthorizationDetails
 ) -> Iterator[UserGroup]:
     """List the groups with their members, including empty groups."""
     members: dict[tuple[str, str], set[IdentityId]] = defaultdict(set)
@@ -282,12 +292,12 @@ def _list_user_groups(
             id=ResourceId(at.record.arn),
             account=account,
             members=tuple(sorted(members[account, name])),
-            seen=build.provenance(at.place),
+            seen=facts.provenance(at.place),
         )
 
 
 def _attach_group_policies(
-    build: _AccountFactsBuilder, details: AuthorizationDetails
+    facts: _AccountFactsBuilder, details: AuthorizationDetails
 ) -> None:
     """Attach group policies to each member, via the group."""
     named: dict[tuple[str, str], PlacedRecord[GroupDetail]] = {
@@ -297,16 +307,16 @@ def _attach_group_policies(
         for name in user.record.group_list:
             group = named.get((user.parts.account, name))
             if group is None:
-                build.add_problem(user.place, f"group {name!r} was not collected")
+                facts.add_problem(user.place, f"group {name!r} was not collected")
                 continue
             arn = group.record.arn
             inline = [
                 f"{arn}#inline/{policy.policy_name}"
                 for policy in group.record.group_policy_list
             ]
-            managed = _policy_arns(group.record.attached_managed_policies)
+            managed = _list_policy_arns(group.record.attached_managed_policies)
             _attach_policies(
-                build,
+                facts,
                 user.record.arn,
                 user.place,
                 [*inline, *managed],
@@ -314,45 +324,46 @@ def _attach_group_policies(
             )
 
 
-def _add_role(build: _AccountFactsBuilder, at: PlacedRecord[RoleDetail]) -> None:
-    role = at.record
+def _add_role(facts: _AccountFactsBuilder, entry: PlacedRecord[RoleDetail]) -> None:
+    """Add a role with its trust policy, agents, instance profiles and owners."""
+    role = entry.record
     used = (
         parse_timestamp_ns(role.role_last_used.last_used_date)
         if role.role_last_used
         else 0
     )
-    linked = at.parts.resource.startswith(f"role{_SERVICE_PATH}")
+    linked = entry.parts.resource.startswith(f"role{_SERVICE_PATH}")
     kind = "aws-service-role" if linked else "aws-role"
-    identity = _add_identity(build, at, kind, role.role_name, role.role_id, used)
-    inline = _add_inline_policies(build, role.arn, role.role_policy_list, at.place)
-    _attach_policies(build, role.arn, at.place, inline)
+    identity = _add_identity(facts, entry, kind, role.role_name, role.role_id, used)
+    inline = _add_inline_policies(facts, role.arn, role.role_policy_list, entry.place)
+    _attach_policies(facts, role.arn, entry.place, inline)
     found: list[Agent] = []
     if role.assume_role_policy_document == NOTHING:
-        build.add_problem(at.place, "the role has no AssumeRolePolicyDocument")
+        facts.add_problem(entry.place, "the role has no AssumeRolePolicyDocument")
     else:
         trust = _add_policy(
-            build,
+            facts,
             role.assume_role_policy_document,
             PolicyLayer.TRUST,
             PolicyId(f"{role.arn}#trust"),
             "trust",
-            at.place,
+            entry.place,
         )
-        _attach_policies(build, role.arn, at.place, (trust.id,), PolicyLayer.TRUST)
+        _attach_policies(facts, role.arn, entry.place, (trust.id,), PolicyLayer.TRUST)
         found = list(find_trusted_agents(identity, trust))
-    _keep_first(build.agents, found)
+    _add_if_absent(facts.agents, found)
     profiles = [profile.arn for profile in role.instance_profile_list]
-    _keep_first(build.resources, find_instance_profiles(profiles, identity))
-    _add_owner_evidence(build, identity, *(agent.id for agent in found))
+    _add_if_absent(facts.resources, find_instance_profiles(profiles, identity))
+    _add_owner_evidence(facts, identity, *(agent.id for agent in found))
 
 
-def _add_trusted_roots(build: _AccountFactsBuilder) -> None:
+def _add_trusted_roots(facts: _AccountFactsBuilder) -> None:
     """Add the root of a scanned account where a trust policy names it."""
     accounts = {
         (Arn.parse(identity.id).partition, identity.account)
-        for identity in build.identities.values()
+        for identity in facts.identities.values()
     }
-    for policy in build.policies.values():
+    for policy in facts.policies.values():
         if not policy.id.endswith("#trust"):
             continue
         named = {
@@ -375,12 +386,13 @@ def _add_trusted_roots(build: _AccountFactsBuilder) -> None:
                     last_used_at=0,
                     seen=policy.seen,
                 )
-                build.identities.setdefault(arn, root)
+                facts.identities.setdefault(arn, root)
 
 
-def _list_accounts(build: _AccountFactsBuilder) -> tuple[Account, ...]:
+def _list_accounts(facts: _AccountFactsBuilder) -> tuple[Account, ...]:
+    """List the accounts of the identities, each once."""
     found: dict[str, Account] = {}
-    for identity in build.identities.values():
+    for identity in facts.identities.values():
         number = identity.account
         if len(number) == 12 and number.isdecimal():
             account = Account(number, "", "", (), False, identity.seen)

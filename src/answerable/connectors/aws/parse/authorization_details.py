@@ -1,4 +1,4 @@
-"""Typed records of get-account-authorization-details answers.
+"""Decode get-account-authorization-details answers into typed records.
 
 An unreadable record becomes a problem; the rest is kept. Policy documents stay raw
 here, so that their own parser sees every key as written.
@@ -183,14 +183,15 @@ def _decode_records(
     found: dict[str, PlacedRecord[RecordT]],
     kind: type[RecordT],
     answer: AwsAnswer,
-    base: str,
+    parent_place: str,
     problems: list[ReadProblem],
 ) -> None:
+    """Decode the records of one kind; the first record with an ARN is kept."""
     name = _LIST_OF[kind]
-    raws = _decode_raw_list(answer, name, base, problems)
+    raws = _decode_raw_list(answer, name, parent_place, problems)
     decoder = msgspec.json.Decoder(kind)
     for index, raw in enumerate(raws):
-        place = f"{base}/{name}/{index}"
+        place = f"{parent_place}/{name}/{index}"
         try:
             record = decoder.decode(raw)
             parts = Arn.parse(record.arn)
@@ -210,14 +211,15 @@ def _decode_records(
 
 
 def _decode_raw_list(
-    answer: AwsAnswer, name: str, base: str, problems: list[ReadProblem]
+    answer: AwsAnswer, name: str, parent_place: str, problems: list[ReadProblem]
 ) -> list[msgspec.Raw]:
+    """Return the entries of a list undecoded; empty if missing or invalid."""
     if name not in answer.fields:
         return []
     try:
         return msgspec.json.decode(answer.fields[name], type=list[msgspec.Raw])
     except DECODE_ERRORS as error:
-        place = f"{base}/{name}"
+        place = f"{parent_place}/{name}"
         problems.append(
             ReadProblem(ReadProblemKind.INVALID, place, describe_decode_error(error))
         )
@@ -227,6 +229,7 @@ def _decode_raw_list(
 def _missing_list_problems(
     answers: Sequence[AwsAnswer], place: str
 ) -> Iterator[ReadProblem]:
+    """Yield a problem for each missing list, and for missing last pages."""
     present = {name for answer in answers for name in answer.fields}
     for name in LISTS:
         if name not in present:
@@ -242,4 +245,5 @@ def _missing_list_problems(
 
 
 def _is_stated(fields: dict[str, msgspec.Raw], name: str) -> bool:
+    """Tell whether a field is present and not null, false or empty."""
     return bytes(fields.get(name, b"null")) not in (b"null", b"false", b'""')

@@ -1,4 +1,4 @@
-"""Resources named in an account's details: full ARNs in policies, instance profiles."""
+"""Find resources named in an account's details: policy ARNs, instance profiles."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -38,7 +38,8 @@ def find_instance_profiles(arns: Iterable[str], role: Identity) -> Iterator[Reso
             yield replace(found, runs_as=role.id)
 
 
-def _resource_of_pattern(pattern: str, seen: FactProvenance) -> Resource | None:
+def _resource_of_pattern(pattern: str, provenance: FactProvenance) -> Resource | None:
+    """Return the resource of a full ARN; None for a pattern with wildcards."""
     try:
         arn = Arn.parse(pattern)
     except IdError:
@@ -51,4 +52,6 @@ def _resource_of_pattern(pattern: str, seen: FactProvenance) -> Resource | None:
     text = str(arn)
     if not arn.resource or any(letter in text for letter in _WILD):
         return None
-    return Resource(ResourceId(text), resource_kind_of_arn(arn), arn.account, (), seen)
+    return Resource(
+        ResourceId(text), resource_kind_of_arn(arn), arn.account, (), provenance
+    )

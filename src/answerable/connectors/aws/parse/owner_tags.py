@@ -1,4 +1,4 @@
-"""Owner tags of an identity, recorded as evidence and weighed elsewhere.
+"""Find the owners that an identity's tags name (`Owner`, `Team`, e-mail addresses).
 
 Any principal with tagging permission may have written them, including the identity
 itself; the inventory decides this from its permissions.
@@ -17,6 +17,7 @@ Tags = Sequence[tuple[str, str]]
 
 
 def _word_set(text: str) -> frozenset[str]:
+    """Split a text into a set of words."""
     return frozenset(text.split())
 
 
@@ -59,25 +60,25 @@ class TagOwner:
 
 
 def find_tag_owners(
-    subjects: Iterable[str], tags: Tags, seen: FactProvenance
+    subjects: Iterable[str], tags: Tags, provenance: FactProvenance
 ) -> tuple[list[Person], list[OwnerEvidence]]:
-    """Extract people and evidence for each subject from owner tags.
+    """Find the owners that tags name: people, and evidence for each subject.
 
     Args:
         subjects: Ids described by the tags: the identity and its agent.
         tags: Pairs (key, value).
-        seen: Provenance of the tags.
+        provenance: Provenance of the tags.
     """
     ids = tuple(subjects)
     people: list[Person] = []
     evidence: list[OwnerEvidence] = []
     for key, value in tags:
-        for named in _parse_owner_tag(_fold_tag_key(key), value):
+        for named in _parse_owner_tag(_normalise_tag_key(key), value):
             try:
                 person = person_id(named.text)
             except IdError:
                 continue
-            people.append(Person(person, "", (), named.team, True, seen))
+            people.append(Person(person, "", (), named.team, True, provenance))
             kind = (
                 OwnerEvidenceKind.TEAM_TAG
                 if named.team
@@ -92,20 +93,21 @@ def find_tag_owners(
                     reference=said,
                     act="",
                     standing=True,
-                    seen=seen,
+                    seen=provenance,
                 )
                 for subject in ids
             ]
     return people, evidence
 
 
-def _fold_tag_key(key: str) -> str:
-    """Fold `corp:Owned-By` to `ownedby`."""
+def _normalise_tag_key(key: str) -> str:
+    """Normalise a tag key: `corp:Owned-By` becomes `ownedby`."""
     last = key.replace("/", ":").rsplit(":", 1)[-1]
     return _NON_WORD.sub("", last.lower())
 
 
 def _parse_owner_tag(key: str, value: str) -> Iterator[TagOwner]:
+    """Yield the team or the people that one tag names."""
     text = value.strip()
     if not text or text.lower() in _PLACEHOLDER_OWNERS or not text.isprintable():
         return
@@ -116,6 +118,7 @@ def _parse_owner_tag(key: str, value: str) -> Iterator[TagOwner]:
 
 
 def _parse_person_names(text: str) -> Iterator[TagOwner]:
+    """Yield the owners in a tag value: addresses, a handle, or a display name."""
     if text.startswith("arn:"):
         # A session ends in the name it was started under; other ARNs are machines.
         text = text.rsplit("/", 1)[-1]
@@ -135,4 +138,5 @@ def _parse_person_names(text: str) -> Iterator[TagOwner]:
 
 
 def _is_team_name(text: str) -> bool:
+    """Tell whether a name is that of a team, by its words."""
     return not _TEAM_WORDS.isdisjoint(_NON_WORD.split(text.lower()))

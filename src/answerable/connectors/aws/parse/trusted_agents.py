@@ -1,4 +1,4 @@
-"""AI agents inferred from a role's trust policy.
+"""Infer AI agents from the AI services that a role's trust policy names.
 
 A role that trusts Amazon Bedrock can belong to an agent, but also to a knowledge base
 or another job; only an `aws:SourceArn` condition tells which. The agent's note states
@@ -67,6 +67,7 @@ def find_trusted_agents(role: Identity, trust: Policy) -> Iterator[Agent]:
 
 
 def _build_agent(role: Identity, platform: str, sources: list[_SourceArn]) -> Agent:
+    """Build the agent of a platform; declared if all source ARNs are exact."""
     exact = bool(sources) and all(source.exact for source in sources)
     narrowed = bool(sources) and all(source.kind for source in sources)
     note = (
@@ -94,6 +95,7 @@ def _build_agent(role: Identity, platform: str, sources: list[_SourceArn]) -> Ag
 
 
 def _trusts_service(statement: Statement, service: str) -> bool:
+    """Tell whether a statement lets a service assume the role."""
     principals = {
         value.lower() for kind, value in statement.principals if kind == "Service"
     }
@@ -101,6 +103,7 @@ def _trusts_service(statement: Statement, service: str) -> bool:
 
 
 def _list_source_arns(statement: Statement) -> list[_SourceArn]:
+    """List the values of the `aws:SourceArn` conditions of a statement."""
     return [
         _parse_source_arn(value)
         for clause in statement.conditions
@@ -111,6 +114,7 @@ def _list_source_arns(statement: Statement) -> list[_SourceArn]:
 
 
 def _parse_source_arn(value: str) -> _SourceArn:
+    """Parse a source ARN: its resource kind, and whether it has no wildcard."""
     try:
         resource = Arn.parse(value).resource
     except IdError:

@@ -1,4 +1,4 @@
-"""Parser of an organisation's answers. Pure: bytes in, facts and problems out."""
+"""Parse Organizations answers into accounts, control policies, people and problems."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -48,7 +48,7 @@ class ParsedOrganization:
 
 
 def parse(data: bytes, *, source: str, place: str, now: int) -> ParsedOrganization:
-    """Parse AWS Organizations answers.
+    """Parse a file of AWS Organizations answers.
 
     Args:
         data: One object, or several answers; see docs/aws.md.
@@ -69,18 +69,18 @@ def parse(data: bytes, *, source: str, place: str, now: int) -> ParsedOrganizati
 
 
 def parse_answers(
-    found: Sequence[AwsAnswer], *, source: str, place: str, now: int
+    answers: Sequence[AwsAnswer], *, source: str, place: str, now: int
 ) -> ParsedOrganization:
-    """Parse answers of a known kind."""
-    tree = build_tree(found, place)
+    """Parse already decoded AWS Organizations answers."""
+    tree = build_tree(answers, place)
     accounts = _build_accounts(tree, source, now)
     policies, attachments = _build_control_policies(tree, source, now)
-    center = parse_identity_center(tree, found, source=source, place=place, now=now)
+    center = parse_identity_center(tree, answers, source=source, place=place, now=now)
     facts = replace(
         center, accounts=accounts, policies=policies, attachments=attachments
     )
     words = _list_collected_kinds(tree)
-    if center.assignments or any("PermissionSet" in a.fields for a in found):
+    if center.assignments or any("PermissionSet" in a.fields for a in answers):
         words = (*words, IDENTITY_CENTER)
     return ParsedOrganization(
         facts, tuple(tree.problems), words, _account_coverage(words, accounts)
@@ -94,6 +94,7 @@ def _provenance(source: str, place: str, now: int) -> FactProvenance:
 def _build_accounts(
     tree: OrganizationTree, source: str, now: int
 ) -> tuple[Account, ...]:
+    """Build the accounts, each with its parents up to the root."""
     found = []
     for account, place in tree.accounts.values():
         organization, management = _organization_of_account(tree, account.arn)
@@ -141,6 +142,7 @@ def _path_to_root(tree: OrganizationTree, child: str) -> tuple[str, ...]:
 def _build_control_policies(
     tree: OrganizationTree, source: str, now: int
 ) -> tuple[tuple[Policy, ...], tuple[PolicyAttachment, ...]]:
+    """Build the service and resource control policies, and attachments."""
     policies: list[Policy] = []
     attachments: list[PolicyAttachment] = []
     for control in tree.policies.values():
@@ -169,30 +171,35 @@ def _build_control_policies(
 
 def _parse_control_policy(
     tree: OrganizationTree,
-    control: ControlPolicy,
+    control_policy: ControlPolicy,
     layer: PolicyLayer,
     policy_id: PolicyId,
-    seen: FactProvenance,
+    provenance: FactProvenance,
 ) -> Policy:
-    name = control.summary.name
+    """Parse a control policy; unread statements become problems."""
+    name = control_policy.summary.name
     try:
         policy = parse_policy(
-            control.content, layer, policy_id=policy_id, name=name, seen=seen
+            control_policy.content,
+            layer,
+            policy_id=policy_id,
+            name=name,
+            provenance=provenance,
         )
     except ParseError as error:
-        policy = make_unread_policy(policy_id, name, error.reason, seen)
+        policy = make_unread_policy(policy_id, name, error.reason, provenance)
     for unread in policy.unread[:3]:
         what = f"statement {unread.sid!r} could not be read: {unread.why}"
-        tree.add_problem(seen.place, what)
+        tree.add_problem(provenance.place, what)
     return policy
 
 
 def _account_coverage(
-    words: tuple[str, ...], accounts: tuple[Account, ...]
+    coverage_kinds: tuple[str, ...], accounts: tuple[Account, ...]
 ) -> tuple[CoverageScope, ...]:
     """Return the covered accounts: those with a known place in the tree."""
     placed = [account.id for account in accounts if account.parents]
-    kinds = [word for word in words if word != IDENTITY_CENTER]
+    kinds = [word for word in coverage_kinds if word != IDENTITY_CENTER]
     return tuple(CoverageScope(word, account) for account in placed for word in kinds)
 
 

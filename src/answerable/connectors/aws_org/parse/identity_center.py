@@ -1,4 +1,4 @@
-"""Parser of IAM Identity Center: permission sets, assignments, groups and people.
+"""Parse IAM Identity Center: permission sets, assignments, groups and people.
 
 Sources: IAM Identity Center API Reference and Identity Store API Reference.
 """
@@ -104,7 +104,7 @@ class _IdentityCenter:
 
 def parse_identity_center(
     tree: OrganizationTree,
-    found: Sequence[AwsAnswer],
+    answers: Sequence[AwsAnswer],
     *,
     source: str,
     place: str,
@@ -112,7 +112,7 @@ def parse_identity_center(
 ) -> SightedFacts:
     """Parse permission sets, groups, people and role assignments."""
     center = _IdentityCenter()
-    for answer in found:
+    for answer in answers:
         _merge_answers(tree, center, answer.fields, f"{place}#{answer.pointer}")
     people = dict(_build_people(tree, center, source, now))
     return SightedFacts(
@@ -126,23 +126,33 @@ def parse_identity_center(
 
 
 def _merge_answers(
-    tree: OrganizationTree, center: _IdentityCenter, fields: AnswerFields, base: str
+    tree: OrganizationTree,
+    center: _IdentityCenter,
+    fields: AnswerFields,
+    parent_place: str,
 ) -> None:
-    for _, answer, at in iter_answers_by_id(tree, fields, "PermissionSet", base):
+    """Merge permission sets, assignments, users and groups of one answer."""
+    for _, answer, at in iter_answers_by_id(
+        tree, fields, "PermissionSet", parent_place
+    ):
         whole = msgspec.Raw(msgspec.json.encode(answer))
         described = tree.decode(whole, _DescribedPermissionSet, at)
         if described is not None:
             known = described.permission_set
             center.sets[known.permission_set_arn] = known, at
     center.assignments += iter_records(
-        tree, fields, "AccountAssignments", AccountAssignment, base
+        tree, fields, "AccountAssignments", AccountAssignment, parent_place
     )
-    for user, at in iter_records(tree, fields, "Users", IdentityStoreUser, base):
+    for user, at in iter_records(
+        tree, fields, "Users", IdentityStoreUser, parent_place
+    ):
         center.users[user.user_id] = user, at
-    for group, at in iter_records(tree, fields, "Groups", IdentityStoreGroup, base):
+    for group, at in iter_records(
+        tree, fields, "Groups", IdentityStoreGroup, parent_place
+    ):
         center.groups[group.group_id] = group, at
     for each, _ in iter_records(
-        tree, fields, "GroupMemberships", GroupMembership, base
+        tree, fields, "GroupMemberships", GroupMembership, parent_place
     ):
         center.members[each.group_id].append(each.member_id.user_id)
 
@@ -154,6 +164,7 @@ def _provenance(source: str, place: str, now: int) -> FactProvenance:
 def _build_people(
     tree: OrganizationTree, center: _IdentityCenter, source: str, now: int
 ) -> Iterator[tuple[str, Person]]:
+    """Yield each user of the identity store by id, with addresses as aliases."""
     for user, at in center.users.values():
         emails = sorted(user.emails, key=lambda email: not email.primary)
         names = [email.value for email in emails if email.value] + [user.user_name]
@@ -176,7 +187,10 @@ def _build_people(
         )
 
 
-def _build_identity(arn: str, kind: str, name: str, seen: FactProvenance) -> Identity:
+def _build_identity(
+    arn: str, kind: str, name: str, provenance: FactProvenance
+) -> Identity:
+    """Build the identity of a permission set or a group."""
     return Identity(
         id=IdentityId(arn),
         kind=kind,
@@ -186,19 +200,21 @@ def _build_identity(arn: str, kind: str, name: str, seen: FactProvenance) -> Ide
         tags=(),
         created_at=0,
         last_used_at=0,
-        seen=seen,
+        seen=provenance,
     )
 
 
 def _build_permission_sets(
     center: _IdentityCenter, source: str, now: int
 ) -> Iterator[Identity]:
+    """Yield an identity for each permission set."""
     for arn, (each, at) in center.sets.items():
         kind = "aws-permission-set"
         yield _build_identity(arn, kind, each.name, _provenance(source, at, now))
 
 
 def _build_groups(center: _IdentityCenter, source: str, now: int) -> Iterator[Identity]:
+    """Yield an identity for each group."""
     for key, (each, at) in center.groups.items():
         seen = _provenance(source, at, now)
         yield _build_identity(
@@ -213,6 +229,7 @@ def _build_assignments(
     source: str,
     now: int,
 ) -> Iterator[RoleAssignment]:
+    """Yield a role assignment for each assigned person, also through groups."""
     for each, at in center.assignments:
         known = center.sets.get(each.permission_set_arn)
         if known is None:
@@ -233,18 +250,18 @@ def _assigned_people(
     tree: OrganizationTree,
     center: _IdentityCenter,
     people: dict[str, Person],
-    each: AccountAssignment,
-    at: str,
+    assignment: AccountAssignment,
+    place: str,
 ) -> Iterator[tuple[PersonId, str]]:
     """Yield the people of an assignment, each with the assigned group."""
     group = ""
-    users = [each.principal_id]
-    if each.principal_type == "GROUP":
-        known = center.groups.get(each.principal_id)
-        group = known[0].display_name if known else each.principal_id
-        users = center.members.get(each.principal_id, [])
+    users = [assignment.principal_id]
+    if assignment.principal_type == "GROUP":
+        known = center.groups.get(assignment.principal_id)
+        group = known[0].display_name if known else assignment.principal_id
+        users = center.members.get(assignment.principal_id, [])
     for user in users:
         if user in people:
             yield people[user].id, group
         else:
-            tree.add_problem(at, "a user that was not listed")
+            tree.add_problem(place, "a user that was not listed")

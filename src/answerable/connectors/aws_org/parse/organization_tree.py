@@ -1,4 +1,4 @@
-"""Typed answers of AWS Organizations, merged into one tree.
+"""Merge typed AWS Organizations answers into one tree of units and accounts.
 
 Some answers do not name their subject (`list-targets-for-policy` names no policy):
 those are stored under the queried id. docs/aws.md describes the whole format.
@@ -127,10 +127,10 @@ class OrganizationTree(ProblemCollector):
     delegated: dict[str, set[str]] = field(default_factory=dict)
 
 
-def build_tree(found: Sequence[AwsAnswer], place: str) -> OrganizationTree:
-    """Merge answers in file order."""
+def build_tree(answers: Sequence[AwsAnswer], place: str) -> OrganizationTree:
+    """Merge all answers into one tree, in file order."""
     tree = OrganizationTree()
-    for answer in found:
+    for answer in answers:
         base = f"{place}#{answer.pointer}"
         fields = answer.fields
         _add_organization(tree, fields, base)
@@ -156,71 +156,79 @@ def iter_records(
     fields: AnswerFields,
     name: str,
     kind: type[DecodedT],
-    base: str,
+    parent_place: str,
 ) -> Iterator[tuple[DecodedT, str]]:
     """Yield the entries of a list with their places."""
     if name not in fields:
         return
     if bytes(fields.get("NextToken", b"null")) not in (b"null", b'""'):
-        tree.add_problem(base, f"more of {name} follow, and they are not here")
-    raws = tree.decode(fields[name], list[msgspec.Raw], f"{base}/{name}") or []
+        tree.add_problem(parent_place, f"more of {name} follow, and they are not here")
+    raws = tree.decode(fields[name], list[msgspec.Raw], f"{parent_place}/{name}") or []
     for index, raw in enumerate(raws):
-        place = f"{base}/{name}/{index}"
+        place = f"{parent_place}/{name}/{index}"
         record = tree.decode(raw, kind, place)
         if record is not None:
             yield record, place
 
 
 def iter_answers_by_id(
-    tree: OrganizationTree, fields: AnswerFields, name: str, base: str
+    tree: OrganizationTree, fields: AnswerFields, name: str, parent_place: str
 ) -> Iterator[tuple[str, AnswerFields, str]]:
     """Yield the answers with their queried ids."""
     if name not in fields:
         return
-    below = tree.decode(fields[name], AnswerFields, f"{base}/{name}") or {}
+    below = tree.decode(fields[name], AnswerFields, f"{parent_place}/{name}") or {}
     for asked, raw in below.items():
-        place = f"{base}/{name}/{asked}"
+        place = f"{parent_place}/{name}/{asked}"
         answer = tree.decode(raw, AnswerFields, place)
         if answer is not None:
             yield asked, answer, place
 
 
-def _add_organization(tree: OrganizationTree, fields: AnswerFields, base: str) -> None:
+def _add_organization(
+    tree: OrganizationTree, fields: AnswerFields, parent_place: str
+) -> None:
+    """Set the organisation and its management account, if the answer has them."""
     if "Organization" in fields:
-        place = f"{base}/Organization"
+        place = f"{parent_place}/Organization"
         found = tree.decode(fields["Organization"], OrganizationRecord, place)
         tree.organization = found or tree.organization
 
 
 def _add_units(
-    tree: OrganizationTree, fields: AnswerFields, base: str, parent: str
+    tree: OrganizationTree, fields: AnswerFields, parent_place: str, parent: str
 ) -> None:
+    """Add the parent of each organisational unit."""
     for unit, _ in iter_records(
-        tree, fields, "OrganizationalUnits", OrganizationalUnit, base
+        tree, fields, "OrganizationalUnits", OrganizationalUnit, parent_place
     ):
         if parent or unit.parent_id:
             tree.parents[unit.id] = parent or unit.parent_id
 
 
 def _add_accounts(
-    tree: OrganizationTree, fields: AnswerFields, base: str, parent: str
+    tree: OrganizationTree, fields: AnswerFields, parent_place: str, parent: str
 ) -> None:
-    for account, place in iter_records(tree, fields, "Accounts", OrgAccount, base):
+    """Add accounts and their parents."""
+    for account, place in iter_records(
+        tree, fields, "Accounts", OrgAccount, parent_place
+    ):
         tree.accounts.setdefault(account.id, (account, place))
         if parent or account.parent_id:
             tree.parents[account.id] = parent or account.parent_id
 
 
 def _add_delegated_administrators(
-    tree: OrganizationTree, fields: AnswerFields, base: str
+    tree: OrganizationTree, fields: AnswerFields, parent_place: str
 ) -> None:
+    """Add delegated administrators and the services they administer."""
     for account, place in iter_records(
-        tree, fields, "DelegatedAdministrators", OrgAccount, base
+        tree, fields, "DelegatedAdministrators", OrgAccount, parent_place
     ):
         tree.accounts.setdefault(account.id, (account, place))
         tree.delegated.setdefault(account.id, set())
     for account_id, answer, place in iter_answers_by_id(
-        tree, fields, "DelegatedServicesForAccount", base
+        tree, fields, "DelegatedServicesForAccount", parent_place
     ):
         services = iter_records(
             tree, answer, "DelegatedServices", DelegatedService, place
@@ -230,15 +238,22 @@ def _add_delegated_administrators(
         )
 
 
-def _add_policies(tree: OrganizationTree, fields: AnswerFields, base: str) -> None:
-    for raw, place in iter_records(tree, fields, "Policies", AnswerFields, base):
+def _add_policies(
+    tree: OrganizationTree, fields: AnswerFields, parent_place: str
+) -> None:
+    """Add control policies with their documents and targets."""
+    for raw, place in iter_records(
+        tree, fields, "Policies", AnswerFields, parent_place
+    ):
         _add_policy(tree, raw, place)
-    for _, answer, place in iter_answers_by_id(tree, fields, "DescribePolicy", base):
+    for _, answer, place in iter_answers_by_id(
+        tree, fields, "DescribePolicy", parent_place
+    ):
         described = tree.decode(_encode_fields(answer), _DescribedPolicy, place)
         if described is not None:
             _merge_control_policy(tree, described.policy, place)
     for policy, answer, place in iter_answers_by_id(
-        tree, fields, "TargetsForPolicy", base
+        tree, fields, "TargetsForPolicy", parent_place
     ):
         targets = iter_records(tree, answer, "Targets", PolicyTarget, place)
         ids = [target.target_id for target, _ in targets]
@@ -260,17 +275,19 @@ def _add_policy(tree: OrganizationTree, fields: AnswerFields, place: str) -> Non
 
 
 def _merge_control_policy(
-    tree: OrganizationTree, found: _OrgPolicy, place: str
+    tree: OrganizationTree, described_policy: _OrgPolicy, place: str
 ) -> None:
-    summary = found.policy_summary
+    """Merge a described policy with what is known: its content and targets."""
+    summary = described_policy.policy_summary
     known = tree.policies.setdefault(summary.id, ControlPolicy(summary, place))
-    if found.content:
-        known.content = found.content
+    if described_policy.content:
+        known.content = described_policy.content
         known.place = place
-    if found.targets is not None:
-        ids = [target.target_id for target in found.targets]
+    if described_policy.targets is not None:
+        ids = [target.target_id for target in described_policy.targets]
         tree.targets.setdefault(summary.id, []).extend(ids)
 
 
 def _encode_fields(fields: AnswerFields) -> msgspec.Raw:
+    """Encode raw fields as one JSON object."""
     return msgspec.Raw(msgspec.json.encode(fields))

@@ -1,4 +1,4 @@
-"""Parser of answers about resources. Pure: bytes in, facts and problems out."""
+"""Parse answers about AWS resources into resources, policies, roles and problems."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -80,7 +80,7 @@ class ParsedResources:
 
 
 def parse(data: bytes, *, source: str, place: str, now: int) -> ParsedResources:
-    """Parse answers about resources.
+    """Parse a file of answers about resources.
 
     Args:
         data: One object, or several; see docs/aws.md.
@@ -103,82 +103,87 @@ def parse(data: bytes, *, source: str, place: str, now: int) -> ParsedResources:
 
 
 def parse_answers(
-    found: Sequence[AwsAnswer], *, source: str, place: str, now: int
+    answers: Sequence[AwsAnswer], *, source: str, place: str, now: int
 ) -> ParsedResources:
-    """Parse answers of a known kind."""
-    reading = AnswerReader()
-    estate = ResourceInventory(reading)
-    _set_caller_account(estate, found, place)
+    """Parse already decoded answers about resources."""
+    reader = AnswerReader()
+    inventory = ResourceInventory(reader)
+    _set_caller_account(inventory, answers, place)
     regions = {
-        _read_text(answer, REGION) for answer in found if REGION in answer.fields
+        _read_text(answer, REGION) for answer in answers if REGION in answer.fields
     }
     regions -= {""}
-    estate.region = next(iter(regions)) if len(regions) == 1 else ""
-    for answer in found:
+    inventory.region = next(iter(regions)) if len(regions) == 1 else ""
+    for answer in answers:
         base = f"{place}#{answer.pointer}"
-        read_lists(estate, answer.fields, base)
-        reading.check_complete(answer.fields, base)
-    build = ResourceFactsBuilder(source, now, estate)
-    for answer in found:
-        read_answers(build, answer.fields, f"{place}#{answer.pointer}")
-    agents = BedrockAgentReader(estate, source, now)
-    for answer in found:
+        read_lists(inventory, answer.fields, base)
+        reader.check_complete(answer.fields, base)
+    builder = ResourceFactsBuilder(source, now, inventory)
+    for answer in answers:
+        read_answers(builder, answer.fields, f"{place}#{answer.pointer}")
+    agents = BedrockAgentReader(inventory, source, now)
+    for answer in answers:
         agents.read(answer.fields, f"{place}#{answer.pointer}")
-    made = replace(build_facts(build), agents=tuple(agents.list_agents()))
-    _check_bucket_owners(estate, place)
-    answered = [h for p, h in build.holders.items() if p == f"{h}#policy"]
+    made = replace(build_facts(builder), agents=tuple(agents.list_agents()))
+    _check_bucket_owners(inventory, place)
+    answered = [h for p, h in builder.holders.items() if p == f"{h}#policy"]
     return ParsedResources(
         made,
-        reading.list_problems(),
-        _list_collected_kinds(estate, found),
-        compute_coverage(estate, found, answered, regions),
+        reader.list_problems(),
+        _list_collected_kinds(inventory, answers),
+        compute_coverage(inventory, answers, answered, regions),
     )
 
 
 def _set_caller_account(
-    estate: ResourceInventory, found: Sequence[AwsAnswer], place: str
+    inventory: ResourceInventory, answers: Sequence[AwsAnswer], place: str
 ) -> None:
     """Set the scanned account: nothing else identifies a bucket's owner."""
     numbers = {
-        _read_text(answer, CALLER) for answer in found if CALLER in answer.fields
+        _read_text(answer, CALLER) for answer in answers if CALLER in answer.fields
     }
-    for answer in found:
+    for answer in answers:
         if CALLER in answer.fields and "Arn" in answer.fields:
             try:
                 partition = Arn.parse(_read_text(answer, "Arn")).partition
             except IdError:
                 continue
-            estate.names = ResourceNames(partition or "aws")
+            inventory.names = ResourceNames(partition or "aws")
     good = [number for number in numbers if len(number) == 12 and number.isdecimal()]
     if len(good) == 1 == len(numbers):
-        (estate.caller,) = good
+        (inventory.caller,) = good
     elif numbers:
         what = "one account a file: which one owns the buckets cannot be told"
-        estate.reading.add_problem(place, what)
+        inventory.reading.add_problem(place, what)
 
 
 def _read_text(answer: AwsAnswer, name: str) -> str:
+    """Decode a string field of an answer, empty if missing or invalid."""
     try:
         return msgspec.json.decode(answer.fields[name], type=str)
     except DECODE_ERRORS:
         return ""
 
 
-def _check_bucket_owners(estate: ResourceInventory, place: str) -> None:
-    bare = [item for item in estate.items.values() if not item.account]
-    if any(item.arn.service == "s3" for item in bare) and not estate.caller:
+def _check_bucket_owners(inventory: ResourceInventory, place: str) -> None:
+    """Add a problem if the account that owns a listed bucket is unknown."""
+    bare = [item for item in inventory.items.values() if not item.account]
+    if any(item.arn.service == "s3" for item in bare) and not inventory.caller:
         what = "whose the buckets are is not said: add `aws sts get-caller-identity`"
-        estate.reading.add_problem(place, what)
+        inventory.reading.add_problem(place, what)
 
 
 def _list_collected_kinds(
-    estate: ResourceInventory, found: Sequence[AwsAnswer]
+    inventory: ResourceInventory, answers: Sequence[AwsAnswer]
 ) -> tuple[str, ...]:
-    """List the answered kinds; a kind with only refusals is not included."""
+    """List the answered kinds; a kind with only refused calls is excluded."""
     present = {
-        name for answer in found for name in _LISTS_WITH_FACTS if name in answer.fields
+        name
+        for answer in answers
+        for name in _LISTS_WITH_FACTS
+        if name in answer.fields
     }
-    there = estate.seen | present
+    there = inventory.seen | present
     words = [word for word, fields in _FIELDS_OF_KIND if there & set(fields)]
     if there >= _RUNNING_CODE_LISTS:
         words.append(declaration.RUNNING)

@@ -1,4 +1,4 @@
-"""Fields of an answer file: lists, and answers stored under a queried id.
+"""Define and read the fields of an answer file: lists, and answers by queried id.
 
 An answer that does not name its subject is stored under the queried id: the answer,
 `null` for none, or the error. A refused call is never read as "none".
@@ -63,10 +63,17 @@ class AnswerField:
 
 
 def _policy_field(
-    name: str, action: str, kind: str, none: str = "", holds: str = "Policy"
+    name: str,
+    action: str,
+    kind: str,
+    absent_codes: str = "",
+    document_field: str = "Policy",
 ) -> AnswerField:
-    bare = holds in ("Attributes", "ResourcePolicy")
-    return AnswerField(name, action, kind, frozenset(none.split()), holds, bare)
+    """Define a field with policy documents."""
+    bare = document_field in ("Attributes", "ResourcePolicy")
+    return AnswerField(
+        name, action, kind, frozenset(absent_codes.split()), document_field, bare
+    )
 
 
 # Error codes: the API reference of each operation, "Errors".
@@ -188,43 +195,45 @@ class AnswerReader(ProblemCollector):
     refusals: dict[tuple[str, bool], list[str]] = field(default_factory=dict)
 
     def iter_records(
-        self, fields: AnswerFields, name: str, kind: type[DecodedT], base: str
+        self, fields: AnswerFields, name: str, kind: type[DecodedT], parent_place: str
     ) -> Iterator[tuple[DecodedT, str]]:
         """Yield the entries of a list with their places."""
         if name not in fields:
             return
-        raws = self.decode(fields[name], list[msgspec.Raw], f"{base}/{name}") or []
+        raws = (
+            self.decode(fields[name], list[msgspec.Raw], f"{parent_place}/{name}") or []
+        )
         for index, raw in enumerate(raws):
-            place = f"{base}/{name}/{index}"
+            place = f"{parent_place}/{name}/{index}"
             record = self.decode(raw, kind, place)
             if record is not None:
                 yield record, place
 
     def iter_answers(
-        self, fields: AnswerFields, question: AnswerField, base: str
+        self, fields: AnswerFields, answer_field: AnswerField, parent_place: str
     ) -> Iterator[FieldAnswer]:
         """Yield the answers of a field; refused calls become problems."""
-        name = question.field
+        name = answer_field.field
         if name not in fields:
             return
         for asked, raw in (
-            self.decode(fields[name], AnswerFields, f"{base}/{name}") or {}
+            self.decode(fields[name], AnswerFields, f"{parent_place}/{name}") or {}
         ).items():
-            place = f"{base}/{name}/{redact_name(asked)}"
+            place = f"{parent_place}/{name}/{redact_name(asked)}"
             code = read_error_code(raw)
-            if bytes(raw) == b"null" or (code and code in question.none):
+            if bytes(raw) == b"null" or (code and code in answer_field.none):
                 yield FieldAnswer(asked, None, place)
             elif code is None:
                 yield FieldAnswer(asked, raw, place)
             else:
-                key = (question.action, code in ACCESS_DENIED_CODES)
+                key = (answer_field.action, code in ACCESS_DENIED_CODES)
                 self.refusals.setdefault(key, []).append(place)
 
-    def check_complete(self, fields: AnswerFields, base: str) -> None:
-        """Add a problem for an answer that is not the last page."""
+    def check_complete(self, fields: AnswerFields, parent_place: str) -> None:
+        """Add a problem if an answer is not the last page."""
         if has_more(fields):
             what = "more entries follow that are missing: collect without --max-items"
-            self.add_problem(base, what)
+            self.add_problem(parent_place, what)
 
     def list_problems(self) -> tuple[ReadProblem, ...]:
         """List all problems; refusals are grouped by kind."""
@@ -268,20 +277,22 @@ def read_error_code(raw: msgspec.Raw) -> str | None:
     return found[1] if found else ""
 
 
-def _parse_error(given: AnswerFields | str) -> str | None:
-    if isinstance(given, str):
+def _parse_error(raw_error: AnswerFields | str) -> str | None:
+    """Return the error code in place of an answer; None for no error."""
+    if isinstance(raw_error, str):
         # The policy itself, as `--query Policy --output text` prints it, is no error.
-        return None if given.lstrip().startswith("{") else given
-    if "Error" not in given:
+        return None if raw_error.lstrip().startswith("{") else raw_error
+    if "Error" not in raw_error:
         return None
     try:
-        error = msgspec.json.decode(given["Error"], type=_AwsCliError | str)
+        error = msgspec.json.decode(raw_error["Error"], type=_AwsCliError | str)
     except DECODE_ERRORS:
         return ""
     return error if isinstance(error, str) else error.code
 
 
 def _is_error_name(text: str) -> bool:
+    """Tell whether a text has the form of an error code."""
     return len(text) <= 80 and text.replace(".", "").isalpha()
 
 

@@ -1,4 +1,4 @@
-"""Parser of agents that Amazon Bedrock and AgentCore list.
+"""Parse the AI agents, runtimes and gateways of Amazon Bedrock and AgentCore.
 
 Sources: Amazon Bedrock API Reference, "GetAgent" and "ListAgentCollaborators"; Amazon
 Bedrock AgentCore Control Plane API Reference, "GetAgentRuntime" and "GetGateway".
@@ -87,33 +87,27 @@ class BedrockAgentReader:
     agents: dict[str, Agent] = field(default_factory=dict)
     parents: dict[str, str] = field(default_factory=dict)
 
-    def read(self, fields: AnswerFields, base: str) -> None:
+    def read(self, fields: AnswerFields, parent_place: str) -> None:
         """Read every agent, runtime and gateway of one answer."""
-        reading = self.estate.reading
-        for asked in reading.iter_answers(fields, AGENTS, base):
-            answer = reading.decode(asked.raw or NOTHING, _AgentAnswer, asked.place)
+        reader = self.estate.reading
+        for entry in reader.iter_answers(fields, AGENTS, parent_place):
+            answer = reader.decode(entry.raw or NOTHING, _AgentAnswer, entry.place)
             if answer is not None:
-                self._add_bedrock_agent(answer.agent, asked)
-        for asked in reading.iter_answers(fields, COLLABORATORS, base):
-            listed = reading.decode(
-                asked.raw or NOTHING, _CollaboratorList, asked.place
-            )
+                self._add_bedrock_agent(answer.agent, entry)
+        for entry in reader.iter_answers(fields, COLLABORATORS, parent_place):
+            listed = reader.decode(entry.raw or NOTHING, _CollaboratorList, entry.place)
             if listed is not None:
-                self._add_collaborators(listed, asked)
-        for asked in reading.iter_answers(fields, RUNTIMES, base):
-            runtime = reading.decode(
-                asked.raw or NOTHING, AgentCoreRuntime, asked.place
-            )
+                self._add_collaborators(listed, entry)
+        for entry in reader.iter_answers(fields, RUNTIMES, parent_place):
+            runtime = reader.decode(entry.raw or NOTHING, AgentCoreRuntime, entry.place)
             if runtime is not None:
                 named = (runtime.agent_runtime_arn, runtime.role_arn)
                 name = runtime.agent_runtime_name
-                self._add_agent("agentcore", named, name, (), asked)
-        for asked in reading.iter_answers(fields, GATEWAYS, base):
-            gateway = reading.decode(
-                asked.raw or NOTHING, AgentCoreGateway, asked.place
-            )
+                self._add_agent("agentcore", named, name, (), entry)
+        for entry in reader.iter_answers(fields, GATEWAYS, parent_place):
+            gateway = reader.decode(entry.raw or NOTHING, AgentCoreGateway, entry.place)
             if gateway is not None:
-                self._add_running_resource(gateway.gateway_arn, gateway.role_arn, asked)
+                self._add_running_resource(gateway.gateway_arn, gateway.role_arn, entry)
 
     def list_agents(self) -> Iterator[Agent]:
         """Yield the agents, each collaborator with its supervisor as parent."""
@@ -121,31 +115,36 @@ class BedrockAgentReader:
             parent = self.agents.get(self.parents.get(key, ""))
             yield replace(agent, parent=parent.id) if parent else agent
 
-    def _add_bedrock_agent(self, found: BedrockAgent, asked: FieldAnswer) -> None:
-        model = (("model", found.foundation_model),) if found.foundation_model else ()
-        named = (found.agent_arn, found.agent_resource_role_arn)
-        self._add_agent("bedrock", named, found.agent_name, model, asked)
+    def _add_bedrock_agent(self, agent: BedrockAgent, entry: FieldAnswer) -> None:
+        """Add a described Bedrock agent with its role and model."""
+        model = (("model", agent.foundation_model),) if agent.foundation_model else ()
+        named = (agent.agent_arn, agent.agent_resource_role_arn)
+        self._add_agent("bedrock", named, agent.agent_name, model, entry)
 
-    def _add_collaborators(self, listed: _CollaboratorList, asked: FieldAnswer) -> None:
-        for each in listed.agent_collaborator_summaries:
+    def _add_collaborators(
+        self, collaborators: _CollaboratorList, entry: FieldAnswer
+    ) -> None:
+        """Record the supervisor of each collaborator agent."""
+        for each in collaborators.agent_collaborator_summaries:
             # arn:aws:bedrock:REGION:ACCOUNT:agent-alias/AGENT/ALIAS
             pieces = each.agent_descriptor.alias_arn.rpartition(":")[2].split("/")
-            if len(pieces) == 3 and pieces[1] != asked.asked:
-                self.parents.setdefault(pieces[1], asked.asked)
+            if len(pieces) == 3 and pieces[1] != entry.asked:
+                self.parents.setdefault(pieces[1], entry.asked)
 
     def _add_agent(
         self,
         kind: str,
-        named: tuple[str, str],
+        arn_and_role: tuple[str, str],
         name: str,
         facts: tuple[tuple[str, str], ...],
-        asked: FieldAnswer,
+        entry: FieldAnswer,
     ) -> None:
-        arn = self._add_running_resource(*named, asked)
+        """Add an agent, with its ARN as a running resource."""
+        arn = self._add_running_resource(*arn_and_role, entry)
         if arn is None:
             return
         key = arn.resource.rpartition("/")[2]
-        role = parse_role_arn(named[1])
+        role = parse_role_arn(arn_and_role[1])
         self.agents[key] = Agent(
             id=_make_agent_id(kind, arn, key),
             kind=kind,
@@ -158,14 +157,14 @@ class BedrockAgentReader:
             runs_as=(IdentityId(role),) if role else (),
             note="",
             facts=facts,
-            seen=FactProvenance(self.source, asked.place, WrittenBy.PLATFORM, self.now),
+            seen=FactProvenance(self.source, entry.place, WrittenBy.PLATFORM, self.now),
         )
 
     def _add_running_resource(
-        self, text: str, role: str, asked: FieldAnswer
+        self, text: str, role: str, entry: FieldAnswer
     ) -> Arn | None:
         """Add a resource with its role; None for an invalid ARN."""
-        item = self.estate.get_or_add_arn(text, asked.place)
+        item = self.estate.get_or_add_arn(text, entry.place)
         if item is None:
             return None
         item.runs_as = parse_role_arn(role) or item.runs_as
@@ -173,4 +172,5 @@ class BedrockAgentReader:
 
 
 def _make_agent_id(kind: str, arn: Arn, key: str) -> AgentId:
+    """Build the id of an agent from its ARN."""
     return agent_id(kind, arn.account or "-", arn.region or "-", key)

@@ -1,4 +1,4 @@
-"""Coverage of an answer file: accounts and regions with a complete kind.
+"""Compute the accounts and regions that an answer file covers completely, by kind.
 
 A list covers one account and region. If it is complete and every listed resource has an
 answer, nothing of that kind is unknown there.
@@ -32,37 +32,37 @@ AccountRegion = tuple[str, str]
 
 
 def compute_coverage(
-    estate: ResourceInventory,
-    found: Sequence[AwsAnswer],
-    answered: Collection[str],
+    inventory: ResourceInventory,
+    answers: Sequence[AwsAnswer],
+    answered_fields: Collection[str],
     regions: Collection[str],
 ) -> tuple[CoverageScope, ...]:
-    """Return the places where policies and running code were collected completely.
+    """Return where policies and running code were collected completely.
 
     Args:
-        estate: Listed resources.
-        found: The answers.
-        answered: ARNs of resources with an answered policy query.
+        inventory: Listed resources.
+        answers: The answers.
+        answered_fields: ARNs of resources with an answered policy query.
         regions: Regions that the file states.
     """
-    ended = _list_complete_fields(found) - estate.broken
-    places = {name: set(_regions_of_list(estate, name, regions)) for name in ended}
+    ended = _list_complete_fields(answers) - inventory.broken
+    places = {name: set(_regions_of_list(inventory, name, regions)) for name in ended}
     policies = [
         CoverageScope(declaration.POLICIES, account, region, service)
         for name, service in _SERVICE_OF_LIST.items()
         for account, region in places.get(name, ())
         if all(
-            str(arn) in answered
-            for arn in estate.listed.get(name, ())
-            if _account_region(estate, arn) == (account, region)
+            str(arn) in answered_fields
+            for arn in inventory.listed.get(name, ())
+            if _account_region(inventory, arn) == (account, region)
         )
     ]
     both = places.get("Functions", set()) & places.get("Reservations", set())
-    instances = [p for arn, p in estate.launched.items() if ":instance/" in arn]
-    if not set(instances) <= estate.profiles.keys():
+    instances = [p for arn, p in inventory.launched.items() if ":instance/" in arn]
+    if not set(instances) <= inventory.profiles.keys():
         both = set()  # whom instances run as is not known
     running = [CoverageScope(declaration.RUNNING, *place) for place in both]
-    running += _launch_coverage(estate, places)
+    running += _launch_coverage(inventory, places)
     return tuple(sorted([*policies, *running]))
 
 
@@ -74,28 +74,28 @@ _LAUNCH_LISTS = {
 
 
 def _launch_coverage(
-    estate: ResourceInventory, places: Mapping[str, set[AccountRegion]]
+    inventory: ResourceInventory, places: Mapping[str, set[AccountRegion]]
 ) -> Iterator[CoverageScope]:
-    """Return the places where running tasks and launch templates are complete."""
+    """Return where running tasks and launch templates are complete."""
     for name, (kind, question) in _LAUNCH_LISTS.items():
-        answered = estate.answered.get(question, set())
+        answered = inventory.answered.get(question, set())
         for place in places.get(name, ()):
-            listed = estate.listed.get(name, ())
-            here = {arn for arn in listed if _account_region(estate, arn) == place}
+            listed = inventory.listed.get(name, ())
+            here = {arn for arn in listed if _account_region(inventory, arn) == place}
             known = all(
-                estate.launched.get(str(arn), "") in {"", *estate.profiles}
+                inventory.launched.get(str(arn), "") in {"", *inventory.profiles}
                 for arn in here
             )
             if here <= answered and known:
                 yield CoverageScope(declaration.RUNNING, *place, kind)
 
 
-def _list_complete_fields(found: Sequence[AwsAnswer]) -> set[str]:
-    """List the fields whose lists are complete."""
-    there = {n for answer in found for n in LISTS if n in answer.fields}
+def _list_complete_fields(answers: Sequence[AwsAnswer]) -> set[str]:
+    """List the fields whose lists are complete: their last page is present."""
+    there = {n for answer in answers for n in LISTS if n in answer.fields}
     broken = {
         n
-        for answer in found
+        for answer in answers
         if has_more(answer.fields)
         for n in LISTS
         if n in answer.fields
@@ -104,28 +104,30 @@ def _list_complete_fields(found: Sequence[AwsAnswer]) -> set[str]:
 
 
 def _regions_of_list(
-    estate: ResourceInventory, name: str, regions: Collection[str]
+    inventory: ResourceInventory, name: str, regions: Collection[str]
 ) -> Iterator[AccountRegion]:
-    """Return the places of a list: those of its resources, and the stated one.
+    """Yield the regions of a list: those of its resources, and the stated one.
 
     An empty list has no place of its own. The stated region counts only if no resource
     of the file is elsewhere: otherwise the file may cover several regions.
     """
-    for arn in estate.listed.get(name, ()):
-        account, region = _account_region(estate, arn)
+    for arn in inventory.listed.get(name, ()):
+        account, region = _account_region(inventory, arn)
         if account and (region or arn.service == "s3"):
             yield account, region
-    if not estate.caller:
+    if not inventory.caller:
         return
     if name == "Buckets":
-        yield estate.caller, ""
-    elif len(regions) == 1 and regions == _list_regions(estate) | set(regions):
-        yield estate.caller, next(iter(regions))
+        yield inventory.caller, ""
+    elif len(regions) == 1 and regions == _list_regions(inventory) | set(regions):
+        yield inventory.caller, next(iter(regions))
 
 
-def _account_region(estate: ResourceInventory, arn: Arn) -> AccountRegion:
-    return (arn.account or estate.caller, arn.region)
+def _account_region(inventory: ResourceInventory, arn: Arn) -> AccountRegion:
+    """Return the account and region of a resource."""
+    return (arn.account or inventory.caller, arn.region)
 
 
-def _list_regions(estate: ResourceInventory) -> set[str]:
-    return {a.region for named in estate.listed.values() for a in named if a.region}
+def _list_regions(inventory: ResourceInventory) -> set[str]:
+    """List the regions of all resources."""
+    return {a.region for named in inventory.listed.values() for a in named if a.region}

@@ -1,4 +1,4 @@
-"""Execution role of the code in a resource."""
+"""Find the IAM role that a resource's code runs as (Lambda, ECS, SageMaker, ...)."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ _MAX_DEPTH = 3
 
 
 def parse_role_arn(text: str) -> str:
-    """Return a role ARN unchanged, anything else as empty."""
+    """Return a text that is a role ARN unchanged, anything else as empty."""
     try:
         arn = Arn.parse(text)
     except IdError:

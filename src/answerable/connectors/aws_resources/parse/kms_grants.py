@@ -1,4 +1,4 @@
-"""KMS grants, converted to statements of a policy in addition to the key policy.
+"""Convert KMS grants to policy statements, in addition to the key policy.
 
 Source: AWS KMS Developer Guide, "Grants in AWS KMS"; API reference, CreateGrant. A
 retired or expired grant is no longer listed.
@@ -42,7 +42,7 @@ _CONSTRAINABLE_OPERATIONS = frozenset(
 def parse_grant(
     raw: msgspec.Raw, key: str, position: int
 ) -> Iterator[Statement | UnreadStatement]:
-    """Parse one entry of list-grants.
+    """Convert one entry of list-grants to statements.
 
     Args:
         raw: Undecoded entry.
@@ -59,7 +59,7 @@ def parse_grant(
     if grantee is None:
         yield UnreadStatement(sid, "the grant names no grantee")
         return
-    made = [_clean_operation(name) for name in grant.operations]
+    made = [_strip_wildcards(name) for name in grant.operations]
     bound, free = _constraint_conditions(grant.constraints)
     inside = tuple(f"kms:{name}" for name in made if name in _CONSTRAINABLE_OPERATIONS)
     outside = tuple(
@@ -88,6 +88,7 @@ def _allow_statement(
     principal: tuple[str, str],
     conditions: tuple[ConditionClause, ...],
 ) -> Statement:
+    """Build an Allow statement on one key for one principal."""
     return Statement(
         sid=sid,
         effect=PolicyEffect.ALLOW,
@@ -101,7 +102,8 @@ def _allow_statement(
     )
 
 
-def _clean_operation(operation: str) -> str:
+def _strip_wildcards(operation: str) -> str:
+    """Return an operation's name without wildcards."""
     # Not a pattern: a grant names operations, and a star in one would be a lie.
     return clean_text(operation).replace("*", "").replace("?", "")
 
@@ -120,16 +122,18 @@ def _parse_grantee(service: str, principal: str) -> tuple[str, str] | None:
 
 
 def _constraint_conditions(
-    given: GrantConstraints | None,
+    constraints: GrantConstraints | None,
 ) -> tuple[tuple[ConditionClause, ...], tuple[ConditionClause, ...]]:
-    """Build the conditions for operations with and without an encryption context."""
-    if given is None:
+    """Build conditions for operations with and without encryption context."""
+    if constraints is None:
         return (), ()
     always: tuple[ConditionClause, ...] = ()
-    if given.source_arn:
-        always = (ConditionClause("ArnLike", "aws:SourceArn", (given.source_arn,)),)
-    equals = given.encryption_context_equals
-    pairs = {**given.encryption_context_subset, **(equals or {})}
+    if constraints.source_arn:
+        always = (
+            ConditionClause("ArnLike", "aws:SourceArn", (constraints.source_arn,)),
+        )
+    equals = constraints.encryption_context_equals
+    pairs = {**constraints.encryption_context_subset, **(equals or {})}
     context = [
         ConditionClause(
             "StringEquals", f"kms:EncryptionContext:{name}", (_escape_variables(value),)
@@ -144,4 +148,5 @@ def _constraint_conditions(
 
 
 def _escape_variables(value: str) -> str:
+    """Escape `${` in a literal value, which is not a policy variable."""
     return value.replace("${", "${$}{")  # a grant knows no policy variables

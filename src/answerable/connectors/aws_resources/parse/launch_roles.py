@@ -1,4 +1,4 @@
-"""Roles of running ECS tasks and of launch templates.
+"""Find the roles of running ECS tasks and of EC2 launch templates.
 
 Sources: Amazon ECS API Reference, Task (`enableExecuteCommand`, `overrides`), and
 TaskOverride (`taskRoleArn` replaces the role of the definition); Amazon EC2 API
@@ -19,69 +19,73 @@ from answerable.connectors.aws_resources.parse.resource_lists import ResourceInv
 _EMPTY_OBJECT = msgspec.Raw(b"{}")
 
 
-def read_tasks(estate: ResourceInventory, asked: FieldAnswer) -> None:
-    """Read the tasks of one cluster."""
-    cluster = estate.names.resolve(asked.asked, CLUSTER_TASKS.kind)
+def read_tasks(inventory: ResourceInventory, entry: FieldAnswer) -> None:
+    """Read the running tasks of one cluster, with their roles."""
+    cluster = inventory.names.resolve(entry.asked, CLUSTER_TASKS.kind)
     if cluster is None:
         what = "which cluster this is cannot be told (expected its ARN)"
-        estate.reading.add_problem(asked.place, what)
+        inventory.reading.add_problem(entry.place, what)
         return
-    estate.get_or_add(cluster, asked.place)
-    if asked.raw is None:
+    inventory.get_or_add(cluster, entry.place)
+    if entry.raw is None:
         return
-    answer = estate.reading.decode(asked.raw, api_records.EcsTasksAnswer, asked.place)
+    answer = inventory.reading.decode(
+        entry.raw, api_records.EcsTasksAnswer, entry.place
+    )
     if answer is None:
         return
-    estate.answered.setdefault(CLUSTER_TASKS.field, set()).add(cluster)
+    inventory.answered.setdefault(CLUSTER_TASKS.field, set()).add(cluster)
     for task in answer.tasks:
-        item = estate.get_or_add_arn(task.task_arn, asked.place, "ecs:task")
+        item = inventory.get_or_add_arn(task.task_arn, entry.place, "ecs:task")
         if item is None:
-            estate.broken.add("clusterArns")
+            inventory.broken.add("clusterArns")
         elif task.enable_execute_command is not False:
             # Nothing enters a task in which ECS Exec is off.
             item.runs_as = parse_role_arn(task.overrides.task_role_arn)
             if not item.runs_as:
-                estate.defined[str(item.arn)] = task.task_definition_arn
+                inventory.defined[str(item.arn)] = task.task_definition_arn
 
 
-def read_versions(estate: ResourceInventory, asked: FieldAnswer) -> None:
-    """Read the default version of one launch template."""
-    template = estate.names.resolve(asked.asked, TEMPLATE_VERSIONS.kind)
+def read_versions(inventory: ResourceInventory, entry: FieldAnswer) -> None:
+    """Read the instance profile in a launch template's default version."""
+    template = inventory.names.resolve(entry.asked, TEMPLATE_VERSIONS.kind)
     if template is None:
         what = "which launch template this is cannot be told (expected its id)"
-        estate.reading.add_problem(asked.place, what)
+        inventory.reading.add_problem(entry.place, what)
         return
-    raw = asked.raw or _EMPTY_OBJECT
-    answer = estate.reading.decode(
-        raw, api_records.LaunchTemplateVersionsAnswer, asked.place
+    raw = entry.raw or _EMPTY_OBJECT
+    answer = inventory.reading.decode(
+        raw, api_records.LaunchTemplateVersionsAnswer, entry.place
     )
     if answer is None:
         return
-    estate.answered.setdefault(TEMPLATE_VERSIONS.field, set()).add(template)
+    inventory.answered.setdefault(TEMPLATE_VERSIONS.field, set()).add(template)
     for version in answer.launch_template_versions:
         profile = version.launch_template_data.iam_instance_profile
         if profile is not None:
-            named = profile.arn or _find_instance_profile(estate, profile.name)
-            estate.launched[str(estate.get_or_add(template, asked.place).arn)] = named
+            named = profile.arn or _find_instance_profile(inventory, profile.name)
+            inventory.launched[str(inventory.get_or_add(template, entry.place).arn)] = (
+                named
+            )
 
 
-def _find_instance_profile(estate: ResourceInventory, name: str) -> str:
+def _find_instance_profile(inventory: ResourceInventory, name: str) -> str:
     """Find an instance profile by name; it may have a path."""
-    found = [arn for arn in estate.profiles if arn.rpartition("/")[2] == name]
-    account = f"arn:{estate.names.partition}:iam::{estate.caller}"
+    found = [arn for arn in inventory.profiles if arn.rpartition("/")[2] == name]
+    account = f"arn:{inventory.names.partition}:iam::{inventory.caller}"
     return found[0] if found else f"{account}:instance-profile/{name}"
 
 
-def assign_task_roles(estate: ResourceInventory) -> None:
-    """Assign tasks the role of their definition."""
+def assign_task_roles(inventory: ResourceInventory) -> None:
+    """Assign each task without its own role that of its task definition."""
     missing: list[str] = []
-    for arn, definition in estate.defined.items():
-        item = estate.items.get(definition)
+    for arn, definition in inventory.defined.items():
+        item = inventory.items.get(definition)
         if item is None:
             missing.append(arn)
         else:
-            estate.items[arn].runs_as = item.runs_as
+            inventory.items[arn].runs_as = item.runs_as
     if missing:
-        estate.broken.add("clusterArns")
+        inventory.broken.add("clusterArns")
         what = f"the task definitions of {len(missing)} tasks are missing"
-        estate.reading.add_problem(estate.items[missing[0]].place, what)
+        inventory.reading.add_problem(inventory.items[missing[0]].place, what)

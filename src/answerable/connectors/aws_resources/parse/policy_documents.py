@@ -1,4 +1,4 @@
-"""Extraction of the policy document from an answer."""
+"""Extract the policy document from an answer of any service."""
 
 from collections.abc import Mapping
 
@@ -26,42 +26,43 @@ _EMPTY = (b"null", b'""')
 
 
 def extract_document(
-    reading: AnswerReader, question: AnswerField, asked: FieldAnswer
+    reader: AnswerReader, answer_field: AnswerField, entry: FieldAnswer
 ) -> msgspec.Raw | str | None:
-    """Extract the document: JSON, or text that is JSON.
+    """Extract the policy document: JSON, or a string that contains JSON.
 
     Returns:
         None for no policy; `NOTHING` where the answer is unclear, which adds a
         problem.
     """
-    if asked.raw is None:
+    if entry.raw is None:
         return None
-    if bytes(asked.raw).lstrip().startswith(b'"'):
-        return unquote_document(asked.raw)
-    fields = reading.decode(asked.raw, AnswerFields, asked.place)
+    if bytes(entry.raw).lstrip().startswith(b'"'):
+        return unquote_document(entry.raw)
+    fields = reader.decode(entry.raw, AnswerFields, entry.place)
     if fields is None:
         return NOTHING
     if "Statement" in fields:
-        return asked.raw
-    if question.holds == "Attributes":
-        answer = reading.decode(asked.raw, AttributesAnswer, asked.place)
+        return entry.raw
+    if answer_field.holds == "Attributes":
+        answer = reader.decode(entry.raw, AttributesAnswer, entry.place)
         found = answer.attributes.policy if answer else None
         if found is None:
             return NOTHING
     else:
-        found = _find_document_field(question, fields)
+        found = _find_document_field(answer_field, fields)
     if bytes(found) not in _EMPTY:
         return unquote_document(found)
-    if question.bare:
+    if answer_field.bare:
         return None
-    reading.add_problem(asked.place, f"the answer holds no {question.holds}")
+    reader.add_problem(entry.place, f"the answer holds no {answer_field.holds}")
     return NOTHING
 
 
 def _find_document_field(
-    question: AnswerField, fields: Mapping[str, msgspec.Raw]
+    answer_field: AnswerField, fields: Mapping[str, msgspec.Raw]
 ) -> msgspec.Raw:
-    names = (question.holds,) if question.kind else _DOCUMENT_FIELDS
+    """Find the field of an answer that contains the document."""
+    names = (answer_field.holds,) if answer_field.kind else _DOCUMENT_FIELDS
     return next((fields[name] for name in names if name in fields), NOTHING)
 
 

@@ -1,4 +1,4 @@
-"""Builder of facts from resource answers: policies, grants, blocks, tags, roles."""
+"""Build facts from resource answers: policies, grants, public access, tags, roles."""
 
 from dataclasses import dataclass, field
 
@@ -80,23 +80,25 @@ class ResourceFactsBuilder:
         """Build the provenance of a fact."""
         return FactProvenance(self.source, place, WrittenBy.PLATFORM, self.now)
 
-    def attach_policy(self, holder: str, policy: Policy) -> None:
+    def attach_policy(self, resource_arn: str, policy: Policy) -> None:
         """Attach a policy to its resource."""
         self.policies[policy.id] = policy
-        self.holders[policy.id] = holder
+        self.holders[policy.id] = resource_arn
 
 
-def read_answers(build: ResourceFactsBuilder, fields: AnswerFields, base: str) -> None:
+def read_answers(
+    builder: ResourceFactsBuilder, fields: AnswerFields, parent_place: str
+) -> None:
     """Read every answer stored under a queried id."""
-    reading, estate = build.answer_reader, build.estate
-    for asked in reading.iter_answers(fields, ACCESS_POINT, base):
-        answer = _decode_access_point(build, asked, api_records.AccessPointRecord)
-        if answer is not None and read_access_point(estate, answer, asked.place):
-            estate.seen.add(ACCESS_POINT.field)
+    reader, inventory = builder.answer_reader, builder.estate
+    for entry in reader.iter_answers(fields, ACCESS_POINT, parent_place):
+        answer = _decode_access_point(builder, entry, api_records.AccessPointRecord)
+        if answer is not None and read_access_point(inventory, answer, entry.place):
+            inventory.seen.add(ACCESS_POINT.field)
             if answer.public_access_block_configuration is None:
-                estate.blocks[answer.access_point_arn] = (
+                inventory.blocks[answer.access_point_arn] = (
                     api_records.BlockConfiguration(),
-                    asked.place,
+                    entry.place,
                 )
     for question, take in (
         *((question, _add_policy) for question in POLICIES),
@@ -107,98 +109,102 @@ def read_answers(build: ResourceFactsBuilder, fields: AnswerFields, base: str) -
         (TASKS, _add_task_definition),
         (DESCRIBED, _add_execution_role),
     ):
-        for asked in reading.iter_answers(fields, question, base):
-            take(build, question, asked)
-    for asked in reading.iter_answers(fields, CLUSTER_TASKS, base):
-        read_tasks(estate, asked)
-    for asked in reading.iter_answers(fields, TEMPLATE_VERSIONS, base):
-        read_versions(estate, asked)
+        for entry in reader.iter_answers(fields, question, parent_place):
+            take(builder, question, entry)
+    for entry in reader.iter_answers(fields, CLUSTER_TASKS, parent_place):
+        read_tasks(inventory, entry)
+    for entry in reader.iter_answers(fields, TEMPLATE_VERSIONS, parent_place):
+        read_versions(inventory, entry)
 
 
-def build_facts(build: ResourceFactsBuilder) -> SightedFacts:
-    """Return the built facts."""
-    estate = build.estate
-    for arn, (block, place) in estate.blocks.items():
-        _add_public_access_block(build, arn, block, place)
-    _assign_launch_roles(build)
-    assign_task_roles(estate)
+def build_facts(builder: ResourceFactsBuilder) -> SightedFacts:
+    """Return the facts built so far."""
+    inventory = builder.estate
+    for arn, (block, place) in inventory.blocks.items():
+        _add_public_access_block(builder, arn, block, place)
+    _assign_launch_roles(builder)
+    assign_task_roles(inventory)
     attachments = [
         PolicyAttachment(
-            policy.id, build.holders[policy.id], PolicyLayer.RESOURCE, "", policy.seen
+            policy.id, builder.holders[policy.id], PolicyLayer.RESOURCE, "", policy.seen
         )
-        for policy in build.policies.values()
+        for policy in builder.policies.values()
     ]
-    attachments += _missing_key_policies(build)
+    attachments += _missing_key_policies(builder)
     return SightedFacts(
-        policies=tuple(build.policies.values()),
+        policies=tuple(builder.policies.values()),
         attachments=tuple(attachments),
-        resources=tuple(_build_resource(build, item) for item in estate.items.values()),
-        public_access=tuple(build.blocks.values()),
+        resources=tuple(
+            _build_resource(builder, item) for item in inventory.items.values()
+        ),
+        public_access=tuple(builder.blocks.values()),
     )
 
 
-def _build_resource(build: ResourceFactsBuilder, item: ListedResource) -> Resource:
+def _build_resource(builder: ResourceFactsBuilder, item: ListedResource) -> Resource:
+    """Build a resource from its inventory entry."""
     return Resource(
         id=ResourceId(str(item.arn)),
         kind=resource_kind_of_arn(item.arn),
         account=item.account,
         tags=tuple(sorted(item.tags.items())),
-        seen=build.provenance(item.place),
+        seen=builder.provenance(item.place),
         behind=ResourceId(item.behind),
         runs_as=IdentityId(item.runs_as),
         network=item.network,
     )
 
 
-def _missing_key_policies(build: ResourceFactsBuilder) -> list[PolicyAttachment]:
+def _missing_key_policies(builder: ResourceFactsBuilder) -> list[PolicyAttachment]:
     """List missing key policies: every key has one, but only grants were collected."""
     return [
         PolicyAttachment(
             PolicyId(f"{key}#policy"), key, PolicyLayer.RESOURCE, "", policy.seen
         )
-        for policy in build.policies.values()
+        for policy in builder.policies.values()
         if policy.id.endswith("#grants")
-        and f"{(key := build.holders[policy.id])}#policy" not in build.policies
+        and f"{(key := builder.holders[policy.id])}#policy" not in builder.policies
     ]
 
 
 def _find_resource(
-    build: ResourceFactsBuilder, question: AnswerField, asked: FieldAnswer
+    builder: ResourceFactsBuilder, answer_field: AnswerField, entry: FieldAnswer
 ) -> ListedResource | None:
     """Find the queried resource."""
-    estate = build.estate
-    arn = estate.names.resolve(asked.asked, question.kind)
+    inventory = builder.estate
+    arn = inventory.names.resolve(entry.asked, answer_field.kind)
     if arn is None:
-        kind = question.kind or "resource"
+        kind = answer_field.kind or "resource"
         what = f"which {kind} this is cannot be told (expected its ARN)"
-        build.answer_reader.add_problem(asked.place, what)
+        builder.answer_reader.add_problem(entry.place, what)
         return None
-    return estate.get_or_add(arn, asked.place)
+    return inventory.get_or_add(arn, entry.place)
 
 
 def _decode_access_point(
-    build: ResourceFactsBuilder,
-    asked: FieldAnswer,
+    builder: ResourceFactsBuilder,
+    entry: FieldAnswer,
     kind: type[api_records.AccessPointRecord],
 ) -> api_records.AccessPointRecord | None:
-    return build.answer_reader.decode(asked.raw or NOTHING, kind, asked.place)
+    """Decode the answer about an access point; None if invalid."""
+    return builder.answer_reader.decode(entry.raw or NOTHING, kind, entry.place)
 
 
 def _add_policy(
-    build: ResourceFactsBuilder, question: AnswerField, asked: FieldAnswer
+    builder: ResourceFactsBuilder, answer_field: AnswerField, entry: FieldAnswer
 ) -> None:
     """Add a policy; an unreadable one is kept as an unread policy."""
-    if question.field == "QueueAttributes":
-        asked = _resolve_queue_arn(asked)
-    item = _find_resource(build, question, asked)
+    if answer_field.field == "QueueAttributes":
+        entry = _resolve_queue_arn(entry)
+    item = _find_resource(builder, answer_field, entry)
     if item is None:
         return
-    found = extract_document(build.answer_reader, question, asked)
+    found = extract_document(builder.answer_reader, answer_field, entry)
     if found == NOTHING:
         return
-    build.estate.seen.add(question.field)
+    builder.estate.seen.add(answer_field.field)
     policy_id = PolicyId(f"{item.arn}#policy")
-    seen = build.provenance(asked.place)
+    seen = builder.provenance(entry.place)
     policy = Policy(policy_id, "policy", (), (), seen)
     if found is not None:
         given = found if isinstance(found, str) else bytes(found)
@@ -208,34 +214,35 @@ def _add_policy(
                 PolicyLayer.RESOURCE,
                 policy_id=policy_id,
                 name="policy",
-                seen=seen,
+                provenance=seen,
             )
         except ParseError as error:
             policy = make_unread_policy(policy_id, "policy", error.reason, seen)
-    _report_unread_statements(build, policy)
-    build.attach_policy(str(item.arn), policy)
+    _report_unread_statements(builder, policy)
+    builder.attach_policy(str(item.arn), policy)
 
 
-def _resolve_queue_arn(asked: FieldAnswer) -> FieldAnswer:
+def _resolve_queue_arn(entry: FieldAnswer) -> FieldAnswer:
     """Resolve a queue, queried by URL, to the ARN in its answer."""
-    if asked.raw is None:
-        return asked
+    if entry.raw is None:
+        return entry
     try:
-        answer = msgspec.json.decode(asked.raw, type=api_records.AttributesAnswer)
+        answer = msgspec.json.decode(entry.raw, type=api_records.AttributesAnswer)
     except DECODE_ERRORS:
-        return asked  # said when the policy is looked for
+        return entry  # said when the policy is looked for
     arn = answer.attributes.queue_arn
-    return FieldAnswer(arn, asked.raw, asked.place) if arn else asked
+    return FieldAnswer(arn, entry.raw, entry.place) if arn else entry
 
 
-def _report_unread_statements(build: ResourceFactsBuilder, policy: Policy) -> None:
+def _report_unread_statements(builder: ResourceFactsBuilder, policy: Policy) -> None:
+    """Add a problem for each unread statement, at most three in detail."""
     place = policy.seen.place
     for unread in policy.unread[:3]:
         what = f"statement {unread.sid!r} could not be read: {unread.why}"
-        build.answer_reader.add_problem(place, what)
+        builder.answer_reader.add_problem(place, what)
     if len(policy.unread) > 3:
         more = f"{len(policy.unread) - 3} more statements likewise"
-        build.answer_reader.add_problem(place, more)
+        builder.answer_reader.add_problem(place, more)
 
 
 class _GrantList(msgspec.Struct, rename="pascal", frozen=True):
@@ -246,17 +253,18 @@ class _GrantList(msgspec.Struct, rename="pascal", frozen=True):
 
 
 def _add_grants(
-    build: ResourceFactsBuilder, question: AnswerField, asked: FieldAnswer
+    builder: ResourceFactsBuilder, answer_field: AnswerField, entry: FieldAnswer
 ) -> None:
-    item = _find_resource(build, question, asked)
+    """Add a key's grants as a policy of the key."""
+    item = _find_resource(builder, answer_field, entry)
     if item is None:
         return
     answer: _GrantList | None = _GrantList()
-    if asked.raw is not None:
-        answer = build.answer_reader.decode(asked.raw, _GrantList, asked.place)
+    if entry.raw is not None:
+        answer = builder.answer_reader.decode(entry.raw, _GrantList, entry.place)
     if answer is None:
         return
-    build.estate.seen.add(question.field)
+    builder.estate.seen.add(answer_field.field)
     key = str(item.arn)
     read: list[Statement | UnreadStatement] = []
     for position, raw in enumerate(answer.grants[:_MAX_GRANTS]):
@@ -272,108 +280,114 @@ def _add_grants(
         "grants",
         tuple(each for each in read if isinstance(each, Statement)),
         tuple(each for each in read if isinstance(each, UnreadStatement)),
-        build.provenance(asked.place),
+        builder.provenance(entry.place),
     )
-    _report_unread_statements(build, policy)
-    build.attach_policy(key, policy)
+    _report_unread_statements(builder, policy)
+    builder.attach_policy(key, policy)
 
 
 def _add_block_answer(
-    build: ResourceFactsBuilder, question: AnswerField, asked: FieldAnswer
+    builder: ResourceFactsBuilder, answer_field: AnswerField, entry: FieldAnswer
 ) -> None:
-    target = asked.asked
-    if question.kind == "account":
+    """Add the public access block in an answer for a bucket or an account."""
+    target = entry.asked
+    if answer_field.kind == "account":
         if len(target) != 12 or not target.isdecimal():
-            build.answer_reader.add_problem(
-                asked.place, "expected the number of an account"
+            builder.answer_reader.add_problem(
+                entry.place, "expected the number of an account"
             )
             return
     else:
-        item = _find_resource(build, question, asked)
+        item = _find_resource(builder, answer_field, entry)
         if item is None:
             return
         target = str(item.arn)
     block = api_records.BlockConfiguration()
-    if asked.raw is not None:
-        answer = build.answer_reader.decode(
-            asked.raw, api_records.BlockAnswer, asked.place
+    if entry.raw is not None:
+        answer = builder.answer_reader.decode(
+            entry.raw, api_records.BlockAnswer, entry.place
         )
         if answer is None:
             return
         block = answer.public_access_block_configuration
-    build.estate.seen.add(question.field)
-    _add_public_access_block(build, target, block, asked.place)
+    builder.estate.seen.add(answer_field.field)
+    _add_public_access_block(builder, target, block, entry.place)
 
 
 def _add_public_access_block(
-    build: ResourceFactsBuilder,
+    builder: ResourceFactsBuilder,
     target: str,
     block: api_records.BlockConfiguration,
     place: str,
 ) -> None:
-    build.blocks[target] = PublicAccessBlock(
+    """Add the public access block of a bucket or an account."""
+    builder.blocks[target] = PublicAccessBlock(
         target=target,
         restrict_public_buckets=block.restrict_public_buckets,
         block_public_policy=block.block_public_policy,
-        seen=build.provenance(place),
+        seen=builder.provenance(place),
     )
 
 
 def _add_tags(
-    build: ResourceFactsBuilder, question: AnswerField, asked: FieldAnswer
+    builder: ResourceFactsBuilder, answer_field: AnswerField, entry: FieldAnswer
 ) -> None:
-    item = _find_resource(build, question, asked)
+    """Add the tags of a bucket."""
+    item = _find_resource(builder, answer_field, entry)
     if item is None:
         return
-    if asked.raw is not None:
-        answer = build.answer_reader.decode(
-            asked.raw, api_records.BucketTagging, asked.place
+    if entry.raw is not None:
+        answer = builder.answer_reader.decode(
+            entry.raw, api_records.BucketTagging, entry.place
         )
         if answer is None:
             return
         item.tags |= {tag.key: tag.value for tag in answer.tag_set}
-    build.estate.seen.add(question.field)
+    builder.estate.seen.add(answer_field.field)
 
 
 def _add_task_definition(
-    build: ResourceFactsBuilder, question: AnswerField, asked: FieldAnswer
+    builder: ResourceFactsBuilder, answer_field: AnswerField, entry: FieldAnswer
 ) -> None:
-    answer = build.answer_reader.decode(
-        asked.raw or NOTHING, api_records.TaskDefinitionAnswer, asked.place
+    """Set the role of a task definition."""
+    answer = builder.answer_reader.decode(
+        entry.raw or NOTHING, api_records.TaskDefinitionAnswer, entry.place
     )
     if answer is None:
         return
     task = answer.task_definition
-    item = build.estate.get_or_add_arn(
-        task.task_definition_arn, asked.place, question.kind
+    item = builder.estate.get_or_add_arn(
+        task.task_definition_arn, entry.place, answer_field.kind
     )
     if item is not None:
         item.runs_as = parse_role_arn(task.task_role_arn)
 
 
 def _add_execution_role(
-    build: ResourceFactsBuilder, question: AnswerField, asked: FieldAnswer
+    builder: ResourceFactsBuilder, answer_field: AnswerField, entry: FieldAnswer
 ) -> None:
-    item = _find_resource(build, question, asked)
-    if item is not None and asked.raw is not None:
-        item.runs_as = find_execution_role(asked.raw)
+    """Set the role that a resource's code runs as."""
+    item = _find_resource(builder, answer_field, entry)
+    if item is not None and entry.raw is not None:
+        item.runs_as = find_execution_role(entry.raw)
 
 
-def _assign_launch_roles(build: ResourceFactsBuilder) -> None:
+def _assign_launch_roles(builder: ResourceFactsBuilder) -> None:
     """Assign the profile's role to instances and launch templates."""
-    estate = build.estate
+    inventory = builder.estate
     missing = 0
-    for arn, profile in estate.launched.items():
-        if profile in estate.profiles:
-            estate.items[arn].runs_as = estate.profiles[profile]
+    for arn, profile in inventory.launched.items():
+        if profile in inventory.profiles:
+            inventory.items[arn].runs_as = inventory.profiles[profile]
         elif ":instance/" in arn:
             missing += 1
     if missing:
         what = "iam list-instance-profiles is missing: the roles of {} are not known"
-        build.answer_reader.add_problem(
-            _first_launched_place(estate), what.format(f"{missing} instances")
+        builder.answer_reader.add_problem(
+            _place_of_first_launch(inventory), what.format(f"{missing} instances")
         )
 
 
-def _first_launched_place(estate: ResourceInventory) -> str:
-    return next(estate.items[arn].place for arn in estate.launched)
+def _place_of_first_launch(inventory: ResourceInventory) -> str:
+    """Return the place of the first launched resource."""
+    return next(inventory.items[arn].place for arn in inventory.launched)

@@ -1,4 +1,4 @@
-"""Resources named in the lists of an answer file, by ARN."""
+"""Read the lists of an answer file into an inventory of resources, by ARN."""
 
 import re
 from dataclasses import dataclass, field
@@ -105,100 +105,112 @@ class ResourceInventory:
             self.listed.setdefault(name, set()).add(item.arn)
 
 
-def read_lists(estate: ResourceInventory, fields: AnswerFields, base: str) -> None:
+def read_lists(
+    inventory: ResourceInventory, fields: AnswerFields, parent_place: str
+) -> None:
     """Read every list of one answer."""
-    reading = estate.reading
+    reading = inventory.reading
     for bucket, place in reading.iter_records(
-        fields, "Buckets", api_records.S3Bucket, base
+        fields, "Buckets", api_records.S3Bucket, parent_place
     ):
-        arn = estate.names.bucket_arn(bucket.name)
+        arn = inventory.names.bucket_arn(bucket.name)
         if arn is None:
             reading.add_problem(place, "no usable name of a bucket")
-        estate.record_listing("Buckets", estate.get_or_add(arn, place) if arn else None)
+        inventory.record_listing(
+            "Buckets", inventory.get_or_add(arn, place) if arn else None
+        )
     for point, place in reading.iter_records(
-        fields, "AccessPointList", api_records.AccessPointRecord, base
+        fields, "AccessPointList", api_records.AccessPointRecord, parent_place
     ):
-        read_access_point(estate, point, place)
-    _read_data_resources(estate, fields, base)
-    _read_compute_resources(estate, fields, base)
-    _read_launch_resources(estate, fields, base)
+        read_access_point(inventory, point, place)
+    _read_data_resources(inventory, fields, parent_place)
+    _read_compute_resources(inventory, fields, parent_place)
+    _read_launch_resources(inventory, fields, parent_place)
     for tagged, place in reading.iter_records(
-        fields, "ResourceTagMappingList", api_records.TaggedResource, base
+        fields, "ResourceTagMappingList", api_records.TaggedResource, parent_place
     ):
         arn = parse_resource_arn(tagged.arn)
         if arn is not None:  # identities and policies have tags elsewhere
-            _add_tags(estate.get_or_add(arn, place), tagged.tags)
+            _add_tags(inventory.get_or_add(arn, place), tagged.tags)
 
 
 def _read_data_resources(
-    estate: ResourceInventory, fields: AnswerFields, base: str
+    inventory: ResourceInventory, fields: AnswerFields, parent_place: str
 ) -> None:
     """Read resources that store or carry data."""
-    reading = estate.reading
-    for key, place in reading.iter_records(fields, "Keys", api_records.KmsKey, base):
-        estate.record_listing(
-            "Keys", estate.get_or_add_arn(key.key_arn, place, "kms:key")
+    reading = inventory.reading
+    for key, place in reading.iter_records(
+        fields, "Keys", api_records.KmsKey, parent_place
+    ):
+        inventory.record_listing(
+            "Keys", inventory.get_or_add_arn(key.key_arn, place, "kms:key")
         )
     for topic, place in reading.iter_records(
-        fields, "Topics", api_records.SnsTopic, base
+        fields, "Topics", api_records.SnsTopic, parent_place
     ):
-        estate.record_listing(
-            "Topics", estate.get_or_add_arn(topic.topic_arn, place, "sns:topic")
+        inventory.record_listing(
+            "Topics", inventory.get_or_add_arn(topic.topic_arn, place, "sns:topic")
         )
-    for url, place in reading.iter_records(fields, "QueueUrls", str, base):
-        queue = estate.names.resolve(url, "sqs:queue")
-        item = estate.get_or_add(queue, place, url) if queue else None
-        estate.record_listing("QueueUrls", item)
+    for url, place in reading.iter_records(fields, "QueueUrls", str, parent_place):
+        queue = inventory.names.resolve(url, "sqs:queue")
+        item = inventory.get_or_add(queue, place, url) if queue else None
+        inventory.record_listing("QueueUrls", item)
     for secret, place in reading.iter_records(
-        fields, "SecretList", api_records.SecretEntry, base
+        fields, "SecretList", api_records.SecretEntry, parent_place
     ):
         kind = "secretsmanager:secret"
-        item = estate.get_or_add_arn(secret.arn, place, kind, secret.name)
-        estate.record_listing("SecretList", item)
+        item = inventory.get_or_add_arn(secret.arn, place, kind, secret.name)
+        inventory.record_listing("SecretList", item)
         _add_tags(item, secret.tags)
     for repository, place in reading.iter_records(
-        fields, "repositories", api_records.EcrRepository, base
+        fields, "repositories", api_records.EcrRepository, parent_place
     ):
-        item = estate.get_or_add_arn(repository.repository_arn, place, "ecr:repository")
-        estate.record_listing("repositories", item)
+        item = inventory.get_or_add_arn(
+            repository.repository_arn, place, "ecr:repository"
+        )
+        inventory.record_listing("repositories", item)
 
 
 def read_access_point(
-    estate: ResourceInventory, point: api_records.AccessPointRecord, place: str
+    inventory: ResourceInventory,
+    access_point: api_records.AccessPointRecord,
+    place: str,
 ) -> Arn | None:
     """Read an access point and its bucket."""
-    item = estate.get_or_add_arn(
-        point.access_point_arn, place, "s3:accesspoint", point.name
+    item = inventory.get_or_add_arn(
+        access_point.access_point_arn, place, "s3:accesspoint", access_point.name
     )
     if item is None:
         return None
-    if point.vpc_configuration:
-        item.network = point.vpc_configuration.vpc_id
-    bucket = estate.names.bucket_arn(point.bucket) if point.bucket else None
+    if access_point.vpc_configuration:
+        item.network = access_point.vpc_configuration.vpc_id
+    bucket = (
+        inventory.names.bucket_arn(access_point.bucket) if access_point.bucket else None
+    )
     if bucket is not None:
         item.behind = str(bucket)
-        if point.bucket_account_id.isdecimal():
-            estate.get_or_add(bucket, place).account = point.bucket_account_id
-    block = point.public_access_block_configuration
+        if access_point.bucket_account_id.isdecimal():
+            inventory.get_or_add(bucket, place).account = access_point.bucket_account_id
+    block = access_point.public_access_block_configuration
     if block is not None:
-        estate.blocks[str(item.arn)] = (block, place)
+        inventory.blocks[str(item.arn)] = (block, place)
     return item.arn
 
 
 def _read_compute_resources(
-    estate: ResourceInventory, fields: AnswerFields, base: str
+    inventory: ResourceInventory, fields: AnswerFields, parent_place: str
 ) -> None:
     """Read compute resources: functions, instances and their profiles."""
-    reading = estate.reading
+    reading = inventory.reading
     for function, place in reading.iter_records(
-        fields, "Functions", api_records.LambdaFunction, base
+        fields, "Functions", api_records.LambdaFunction, parent_place
     ):
-        item = estate.get_or_add_arn(function.function_arn, place, "lambda:function")
-        estate.record_listing("Functions", item)
+        item = inventory.get_or_add_arn(function.function_arn, place, "lambda:function")
+        inventory.record_listing("Functions", item)
         if item is not None:
             item.runs_as = parse_role_arn(function.role)
     for profile, place in reading.iter_records(
-        fields, "InstanceProfiles", api_records.InstanceProfileRecord, base
+        fields, "InstanceProfiles", api_records.InstanceProfileRecord, parent_place
     ):
         roles = [
             role for role in (parse_role_arn(r.arn) for r in profile.roles) if role
@@ -207,41 +219,44 @@ def _read_compute_resources(
         if arn is None:
             reading.add_problem(place, "no usable ARN of an instance profile")
             continue
-        item = estate.get_or_add(arn, place)
-        item.runs_as = estate.profiles[profile.arn] = roles[0] if roles else ""
+        item = inventory.get_or_add(arn, place)
+        item.runs_as = inventory.profiles[profile.arn] = roles[0] if roles else ""
     for reservation, place in reading.iter_records(
-        fields, "Reservations", api_records.Ec2Reservation, base
+        fields, "Reservations", api_records.Ec2Reservation, parent_place
     ):
         for instance in reservation.instances:
-            _read_instance(estate, instance, reservation.owner_id, place)
+            _read_instance(inventory, instance, reservation.owner_id, place)
 
 
 def _read_launch_resources(
-    estate: ResourceInventory, fields: AnswerFields, base: str
+    inventory: ResourceInventory, fields: AnswerFields, parent_place: str
 ) -> None:
     """Read launch resources: clusters and launch templates."""
-    reading = estate.reading
-    for cluster, place in reading.iter_records(fields, "clusterArns", str, base):
-        estate.record_listing(
-            "clusterArns", estate.get_or_add_arn(cluster, place, "ecs:cluster")
+    reading = inventory.reading
+    for cluster, place in reading.iter_records(
+        fields, "clusterArns", str, parent_place
+    ):
+        inventory.record_listing(
+            "clusterArns", inventory.get_or_add_arn(cluster, place, "ecs:cluster")
         )
     for template, place in reading.iter_records(
-        fields, "LaunchTemplates", api_records.LaunchTemplate, base
+        fields, "LaunchTemplates", api_records.LaunchTemplate, parent_place
     ):
-        arn = launch_template_arn(estate, template.launch_template_id)
-        item = estate.get_or_add_arn(arn, place, "ec2:launch-template")
-        estate.record_listing("LaunchTemplates", item)
+        arn = launch_template_arn(inventory, template.launch_template_id)
+        item = inventory.get_or_add_arn(arn, place, "ec2:launch-template")
+        inventory.record_listing("LaunchTemplates", item)
 
 
-def launch_template_arn(estate: ResourceInventory, template: str) -> str:
+def launch_template_arn(inventory: ResourceInventory, template: str) -> str:
     """Build the ARN of a launch template, which no answer contains."""
-    if not estate.region or not estate.caller:
+    if not inventory.region or not inventory.caller:
         return ""
-    place = f"{estate.names.partition}:ec2:{estate.region}:{estate.caller}"
+    place = f"{inventory.names.partition}:ec2:{inventory.region}:{inventory.caller}"
     return f"arn:{place}:launch-template/{template}"
 
 
 def _parse_profile_arn(text: str) -> Arn | None:
+    """Parse the ARN of an instance profile; None for any other."""
     try:
         arn = Arn.parse(text)
     except IdError:
@@ -251,26 +266,30 @@ def _parse_profile_arn(text: str) -> Arn | None:
 
 
 def _read_instance(
-    estate: ResourceInventory, instance: api_records.Ec2Instance, owner: str, place: str
+    inventory: ResourceInventory,
+    instance: api_records.Ec2Instance,
+    owner: str,
+    place: str,
 ) -> None:
     """Read an instance with a profile; one without has no role."""
     zone = _REGION.fullmatch(instance.placement.availability_zone)
     arn = Arn(
-        estate.names.partition,
+        inventory.names.partition,
         "ec2",
         zone[1] if zone else "",
-        owner or estate.caller,
+        owner or inventory.caller,
         f"instance/{instance.instance_id}",
     )
-    estate.listed.setdefault("Reservations", set()).add(arn)
+    inventory.listed.setdefault("Reservations", set()).add(arn)
     profile = instance.iam_instance_profile
     if profile is None:
         return
-    item = estate.get_or_add_arn(str(arn), place, "ec2:instance")
+    item = inventory.get_or_add_arn(str(arn), place, "ec2:instance")
     if item is not None:
-        estate.launched[str(arn)] = profile.arn
+        inventory.launched[str(arn)] = profile.arn
 
 
 def _add_tags(item: ListedResource | None, tags: list[api_records.ResourceTag]) -> None:
+    """Add tags to a resource."""
     if item is not None:
         item.tags |= {tag.key: tag.value for tag in tags}

@@ -1,4 +1,4 @@
-"""Resolution of queried ids to ARNs."""
+"""Resolve queried ids (names, URLs, short ids) to resource ARNs."""
 
 import re
 from collections import defaultdict
@@ -61,14 +61,14 @@ class ResourceNames:
             return None
         return Arn(self.partition, "s3", "", "", name)
 
-    def resolve(self, asked: str, kind: str) -> Arn | None:
+    def resolve(self, queried_id: str, kind: str) -> Arn | None:
         """Resolve an id to a resource; None for no or several matches."""
         if kind == "s3:bucket":
-            return self.bucket_arn(asked)
-        if asked.startswith("arn:"):
-            return parse_resource_arn(asked, kind)
-        if kind == "sqs:queue" and (url := _QUEUE.fullmatch(asked)):
+            return self.bucket_arn(queried_id)
+        if queried_id.startswith("arn:"):
+            return parse_resource_arn(queried_id, kind)
+        if kind == "sqs:queue" and (url := _QUEUE.fullmatch(queried_id)):
             region = url["new"] or url["old"]
             return Arn(self.partition, "sqs", region, url["account"], url["name"])
-        known = self._known.get((kind, asked), set())
+        known = self._known.get((kind, queried_id), set())
         return Arn.parse(next(iter(known))) if len(known) == 1 else None

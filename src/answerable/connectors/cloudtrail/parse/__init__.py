@@ -1,1 +1,1 @@
-"""Pure parser from CloudTrail bytes to audit events."""
+"""Parse CloudTrail bytes into audit events, without IO."""

@@ -1,4 +1,4 @@
-"""IAM action names of CloudTrail calls."""
+"""Convert a CloudTrail event source and name to an IAM action name."""
 
 import re2
 
@@ -61,13 +61,14 @@ def iam_action_name(source: str, name: str) -> str:
     """
     known = _cache.get((source, name))
     if known is None:
-        known = _spell_action(source, name)
+        known = _build_action_name(source, name)
         if len(_cache) < _MAX_CACHED:  # names are the sender's: bounded
             _cache[source, name] = known
     return known
 
 
-def _spell_action(source: str, name: str) -> str:
+def _build_action_name(source: str, name: str) -> str:
+    """Build the action name from the service prefix and an unversioned call name."""
     prefix = source.removesuffix(".cn").removesuffix(".amazonaws.com")
     prefix = PREFIXES.get(prefix, prefix)
     versioned = _VERSION.fullmatch(name)

@@ -1,4 +1,4 @@
-"""Effects of a call: issued credentials, and created or deleted identities.
+"""Parse what a call issued or changed: credentials, created or deleted identities.
 
 Source: STS, IAM and Roles Anywhere API references; the types follow
 `responseElements` in CloudTrail. Secrets in the same answers are never read.
@@ -105,14 +105,14 @@ class CallEffects:
 
 
 def has_effects(record: CloudTrailRecord) -> bool:
-    """Tell whether the call can issue, create or delete."""
+    """Tell whether the call can issue a credential, or create or delete an identity."""
     return record.event_source in _EFFECT_SOURCES and record.event_name in _EFFECT_CALLS
 
 
 def parse_call_effects(
     record: CloudTrailRecord, caller: CloudTrailCaller
 ) -> CallEffects | None:
-    """Parse the effects of a call; None for an unknown form."""
+    """Parse the effects of a call; None for an unknown form of answer."""
     try:
         asked = _decode_request(record)
         answer = _decode_response(record)
@@ -139,69 +139,82 @@ def parse_call_effects(
 
 
 def _decode_request(record: CloudTrailRecord) -> _RequestParameters:
+    """Decode the parameters of the request."""
     raw = record.request_parameters
     return _RequestParameters() if raw == NULL else _REQUEST_DECODER.decode(raw)
 
 
 def _decode_response(record: CloudTrailRecord) -> _ResponseElements:
+    """Decode the answer of the call."""
     raw = record.response_elements
     return _ResponseElements() if raw == NULL else _RESPONSE_DECODER.decode(raw)
 
 
 def _identity_of_issued(
     name: str,
-    asked: _RequestParameters,
+    request: _RequestParameters,
     answer: _ResponseElements,
     caller: CloudTrailCaller,
 ) -> str:
+    """Return the identity that the issued credential acts as."""
     if name in SAME_IDENTITY_CALLS:
         return caller.identity
     if name == "AssumeRoot":
-        return asked.target_principal or ""
+        return request.target_principal or ""
     derived = answer.assumed_role_user.arn if answer.assumed_role_user else None
-    return asked.role_arn or role_arn_of_session(derived or "")
+    return request.role_arn or role_arn_of_session(derived or "")
 
 
-def _role_of_credential_set(each: _CredentialSet) -> str:
-    arn = each.assumed_role_user.arn if each.assumed_role_user else None
+def _role_of_credential_set(credential_set: _CredentialSet) -> str:
+    """Return the role of the session in a credential set."""
+    arn = (
+        credential_set.assumed_role_user.arn
+        if credential_set.assumed_role_user
+        else None
+    )
     return role_arn_of_session(arn or "")
 
 
 def _set_issued_credential(
-    found: CallEffects, issued: _StsCredentials | None, to: str
+    effects: CallEffects, credentials: _StsCredentials | None, identity: str
 ) -> None:
     """Record the credential that a call issued, and the identity it is for."""
-    if issued and issued.access_key_id and is_access_key_id(issued.access_key_id):
-        found.issued = "cred:aws/" + issued.access_key_id
-        found.issued_to = to
-        found.issued_until = parse_expiry(issued.expiration or "")
+    if (
+        credentials
+        and credentials.access_key_id
+        and is_access_key_id(credentials.access_key_id)
+    ):
+        effects.issued = "cred:aws/" + credentials.access_key_id
+        effects.issued_to = identity
+        effects.issued_until = parse_expiry(credentials.expiration or "")
 
 
 def _set_lifecycle_effects(
-    found: CallEffects,
+    effects: CallEffects,
     name: str,
-    asked: _RequestParameters,
+    request: _RequestParameters,
     answer: _ResponseElements,
     caller: CloudTrailCaller,
 ) -> None:
+    """Set the access key or identity that a call created or deleted."""
     if name == "CreateAccessKey":
         key = answer.access_key
         if key and key.access_key_id and is_access_key_id(key.access_key_id):
-            found.issued = "cred:aws/" + key.access_key_id
-            user = key.user_name or asked.user_name
+            effects.issued = "cred:aws/" + key.access_key_id
+            user = key.user_name or request.user_name
             own = not user or caller.identity.endswith("/" + user)
-            found.issued_to = (
+            effects.issued_to = (
                 caller.identity if own else _identity_arn(caller, "user", user)
             )
         return
     kind = "role" if name.endswith("Role") else "user"
     made = answer.role if kind == "role" else answer.user
-    named = asked.role_name if kind == "role" else asked.user_name
+    named = request.role_name if kind == "role" else request.user_name
     identity = (made.arn if made else None) or _identity_arn(caller, kind, named)
     if name.startswith("Create"):
-        found.created = identity
+        effects.created = identity
     else:
-        found.deleted = identity
+        effects.deleted = identity
 
 
 def _identity_arn(caller: CloudTrailCaller, kind: str, name: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Caller from `userIdentity`: identity, session and authenticated person.
+"""Resolve the caller in `userIdentity`: identity, session and signed-in person.
 
 Authenticated facts are separate from the caller's choices: a role session's name and
 its source identity are chosen by the caller. Source: AWS CloudTrail User Guide,
@@ -54,39 +54,46 @@ class CloudTrailCaller:
     by: str = ""
 
 
-def resolve_caller(record: CloudTrailRecord, who: UserIdentity) -> CloudTrailCaller:
-    """Return the caller of a record."""
+def resolve_caller(
+    record: CloudTrailRecord, user_identity: UserIdentity
+) -> CloudTrailCaller:
+    """Resolve the caller of a record from its `userIdentity`."""
     caller = CloudTrailCaller(
-        account=who.account_id or record.recipient_account_id or ""
+        account=user_identity.account_id or record.recipient_account_id or ""
     )
-    key = who.access_key_id
+    key = user_identity.access_key_id
     # Key ids of copies are often masked: any run of capitals and digits names a key.
     if key and 16 <= len(key) <= 128 and key.isalnum() and key == key.upper():
         caller.credential = "cred:aws/" + key
-    kind = who.type
+    kind = user_identity.type
     if kind == "AssumedRole":
-        _set_assumed_role(caller, who)
+        _set_assumed_role(caller, user_identity)
     elif kind == "IAMUser":
-        _set_iam_user(caller, who)
+        _set_iam_user(caller, user_identity)
     else:
-        _set_other_identity(caller, who, record)
-    if who.on_behalf_of and who.on_behalf_of.user_id:
-        _set_person(caller, who.on_behalf_of.user_id, "identity-center")
+        _set_other_identity(caller, user_identity, record)
+    if user_identity.on_behalf_of and user_identity.on_behalf_of.user_id:
+        _set_person(caller, user_identity.on_behalf_of.user_id, "identity-center")
     elif record.event_name == "ConsoleLogin" and kind == "IAMUser":
-        _set_console_person(caller, who, record)
+        _set_console_person(caller, user_identity, record)
     return caller
 
 
-def _set_assumed_role(caller: CloudTrailCaller, who: UserIdentity) -> None:
-    caller.session = who.arn or ""
-    issuer = who.session_context.session_issuer if who.session_context else None
+def _set_assumed_role(caller: CloudTrailCaller, user_identity: UserIdentity) -> None:
+    """Set the role and session of a caller that assumed a role."""
+    caller.session = user_identity.arn or ""
+    issuer = (
+        user_identity.session_context.session_issuer
+        if user_identity.session_context
+        else None
+    )
     if issuer and issuer.arn:
         caller.identity = issuer.arn
     else:
         caller.identity = role_arn_of_session(caller.session)
     caller.session_name = caller.session.rpartition("/")[2]
-    if not caller.session and who.principal_id:
-        caller.session_name = who.principal_id.partition(":")[2]
+    if not caller.session and user_identity.principal_id:
+        caller.session_name = user_identity.principal_id.partition(":")[2]
     if _RESERVED in caller.identity and caller.session_name:
         _set_person(caller, caller.session_name, "identity-center")
         caller.session_name = ""  # not the caller's words
@@ -101,25 +108,29 @@ def role_arn_of_session(session: str) -> str:
     return f"arn:{partition}:iam::{account}:role/{path}{role}"
 
 
-def _set_iam_user(caller: CloudTrailCaller, who: UserIdentity) -> None:
-    caller.identity = who.arn or ""
+def _set_iam_user(caller: CloudTrailCaller, user_identity: UserIdentity) -> None:
+    """Set the user ARN of an IAM user."""
+    caller.identity = user_identity.arn or ""
     if (
         not caller.identity
-        and who.account_id
-        and who.user_name not in (None, "", HIDDEN_USER_NAME)
+        and user_identity.account_id
+        and user_identity.user_name not in (None, "", HIDDEN_USER_NAME)
     ):
-        caller.identity = f"arn:aws:iam::{who.account_id}:user/{who.user_name}"
+        caller.identity = (
+            f"arn:aws:iam::{user_identity.account_id}:user/{user_identity.user_name}"
+        )
 
 
 def _set_console_person(
-    caller: CloudTrailCaller, who: UserIdentity, record: CloudTrailRecord
+    caller: CloudTrailCaller, user_identity: UserIdentity, record: CloudTrailRecord
 ) -> None:
+    """Set the person of an IAM user's successful console sign-in."""
     if (
-        who.user_name
-        and who.user_name != HIDDEN_USER_NAME
+        user_identity.user_name
+        and user_identity.user_name != HIDDEN_USER_NAME
         and _is_successful_sign_in(record)
     ):
-        _set_person(caller, who.user_name, "console-sign-in")
+        _set_person(caller, user_identity.user_name, "console-sign-in")
 
 
 def _is_successful_sign_in(record: CloudTrailRecord) -> bool:
@@ -128,54 +139,75 @@ def _is_successful_sign_in(record: CloudTrailRecord) -> bool:
 
 
 def _set_other_identity(
-    caller: CloudTrailCaller, who: UserIdentity, record: CloudTrailRecord
+    caller: CloudTrailCaller, user_identity: UserIdentity, record: CloudTrailRecord
 ) -> None:
-    match who.type:
+    """Set the identity of any other caller type, e.g. root, SAML, service."""
+    match user_identity.type:
         case "Root":
-            caller.identity = who.arn or f"arn:aws:iam::{caller.account}:root"
+            caller.identity = user_identity.arn or f"arn:aws:iam::{caller.account}:root"
         case "FederatedUser":
             # The federated name is the caller's choice; its power is the user's.
-            issuer = who.session_context.session_issuer if who.session_context else None
-            caller.identity = (issuer.arn if issuer else None) or who.arn or ""
-            caller.session = who.arn or ""
+            issuer = (
+                user_identity.session_context.session_issuer
+                if user_identity.session_context
+                else None
+            )
+            caller.identity = (
+                (issuer.arn if issuer else None) or user_identity.arn or ""
+            )
+            caller.session = user_identity.arn or ""
             caller.session_name = caller.session.rpartition("/")[2]
         case "SAMLUser":
-            subject = who.user_name or (who.principal_id or "").partition(":")[2]
-            caller.identity = _federated_id("saml", who.identity_provider, subject)
+            subject = (
+                user_identity.user_name
+                or (user_identity.principal_id or "").partition(":")[2]
+            )
+            caller.identity = _federated_id(
+                "saml", user_identity.identity_provider, subject
+            )
             _set_person(caller, subject, "saml")
         case "WebIdentityUser":
-            _set_web_identity(caller, who)
+            _set_web_identity(caller, user_identity)
         case "IdentityCenterUser":
-            known = who.on_behalf_of.user_id if who.on_behalf_of else None
+            known = (
+                user_identity.on_behalf_of.user_id
+                if user_identity.on_behalf_of
+                else None
+            )
             caller.identity = _federated_id("identity-center", caller.account, known)
         case "AWSAccount":
             # Another account's principal: its unique id is all that is told.
-            named = (who.principal_id or "").partition(":")[0]
-            caller.identity = who.arn or _federated_id("aws", who.account_id, named)
+            named = (user_identity.principal_id or "").partition(":")[0]
+            caller.identity = user_identity.arn or _federated_id(
+                "aws", user_identity.account_id, named
+            )
         case _:
-            service = who.invoked_by
+            service = user_identity.invoked_by
             if not service and record.event_type == "AwsServiceEvent":
                 service = record.event_source
-            caller.identity = service or who.arn or ""
+            caller.identity = service or user_identity.arn or ""
 
 
-def _set_web_identity(caller: CloudTrailCaller, who: UserIdentity) -> None:
-    principal = who.principal_id or ""
-    issuer = (who.identity_provider or "").rpartition("oidc-provider/")[2]
-    subject = who.user_name or principal.rpartition(":")[2]
+def _set_web_identity(caller: CloudTrailCaller, user_identity: UserIdentity) -> None:
+    """Set the OIDC identity, and its person unless it is a workload."""
+    principal = user_identity.principal_id or ""
+    issuer = (user_identity.identity_provider or "").rpartition("oidc-provider/")[2]
+    subject = user_identity.user_name or principal.rpartition(":")[2]
     caller.identity = _federated_id("oidc", issuer, subject)
     human = issuer in _HUMAN_ISSUERS or ("@" in subject and ":" not in subject)
     if human and not subject.endswith(_WORKLOAD_SUFFIXES):
         _set_person(caller, subject, "web-identity")
 
 
-def _federated_id(kind: str, where: str | None, subject: str | None) -> str:
-    return f"{kind}:{where or ''}/{subject}" if subject else ""
+def _federated_id(kind: str, provider: str | None, subject: str | None) -> str:
+    """Build the id of a federated identity, empty without a subject."""
+    return f"{kind}:{provider or ''}/{subject}" if subject else ""
 
 
-def _set_person(caller: CloudTrailCaller, subject: str, by: str) -> None:
+def _set_person(caller: CloudTrailCaller, subject: str, sign_in_method: str) -> None:
+    """Set the person and how they signed in; ignores an invalid name."""
     try:
         caller.person = person_id(subject)
     except IdError:
         return
-    caller.by = by
+    caller.by = sign_in_method

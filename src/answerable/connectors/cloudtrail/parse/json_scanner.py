@@ -1,4 +1,4 @@
-"""JSON scanner that finds the end of a value across chunks, in linear time."""
+"""Find the end of a JSON value that is split across chunks, in linear time."""
 
 import re
 
@@ -43,6 +43,7 @@ class JsonScanner:
         return -1
 
     def _closes_value(self, byte: int) -> bool:
+        """Update the nesting depth for one byte; True if it ends the value."""
         if byte == QUOTE:
             self._quoted = not self._quoted
             return not self._quoted and self._depth == 0
@@ -56,6 +57,6 @@ class JsonScanner:
         self._depth -= 1
         return self._depth <= 0
 
-    def shift(self, by: int) -> None:
+    def shift(self, count: int) -> None:
         """Adjust positions after the buffer's first bytes were dropped."""
-        self.position -= by
+        self.position -= count

@@ -1,4 +1,4 @@
-"""Wrappers of record lists: log files, and answers of lookup-events and Lake."""
+"""Find and decode record lists in log files and in lookup-events or Lake answers."""
 
 import re
 
@@ -18,14 +18,16 @@ def find_wrapped_list(head: bytes) -> int:
     return wrapper.end(1) if wrapper else 0
 
 
-def decode_wrapped_list(value: bytes, *, search: bool) -> list[msgspec.Raw] | None:
+def decode_wrapped_list(
+    value: bytes, *, search_members: bool
+) -> list[msgspec.Raw] | None:
     """Decode the records in a wrapper; None if the value is no wrapper.
 
     Args:
         value: Complete JSON value.
-        search: True to search for the list behind other members, too.
+        search_members: True to search for the list behind other members, too.
     """
-    named = search and (b'"Events"' in value or b'"Records"' in value)
+    named = search_members and (b'"Events"' in value or b'"Records"' in value)
     if not named and not find_wrapped_list(value[:LOOKAHEAD_BYTES]):
         return None
     try:

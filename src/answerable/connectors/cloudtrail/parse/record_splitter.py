@@ -1,4 +1,4 @@
-"""Splitter of a CloudTrail JSON stream into records, with flat memory.
+"""Split a stream of CloudTrail JSON into records, with constant memory.
 
 A log file is `{"Records": [...]}`; answers of `lookup-events` and CloudTrail Lake are
 `{"Events": [...]}` and `{"QueryResultRows": [...]}`; copies are lists, one record per
@@ -93,8 +93,8 @@ class RecordSplitter:
             _SplitterMode.LINES: self._step_lines,
             _SplitterMode.VALUE: self._step_value,
             _SplitterMode.LIST: self._step_list,
-            _SplitterMode.DROP: self._step_drop,
-            _SplitterMode.REST: self._step_drop,
+            _SplitterMode.DROP: self._skip_rest_of_value,
+            _SplitterMode.REST: self._skip_rest_of_value,
         }
 
     @property
@@ -124,6 +124,7 @@ class RecordSplitter:
         return pieces
 
     def _run_steps(self, *, final: bool) -> list[RecordPiece]:
+        """Run the step of the current mode until more input is needed."""
         pieces: list[RecordPiece] = []
         try:
             while self._mode is not _SplitterMode.DEAD and self._steps[self._mode](
@@ -143,6 +144,7 @@ class RecordSplitter:
     # Steps: each consumes bytes and returns True, or returns False to wait for more.
 
     def _step_top_level(self, pieces: list[RecordPiece], final: bool) -> bool:
+        """Detect the form of the input: list, object or neither."""
         if self._base + self._at == 0 and self._buffer[:3] == b"\xef\xbb\xbf":
             self._at = 3
         self._skip_blanks(_BLANKS)
@@ -163,6 +165,7 @@ class RecordSplitter:
         return True
 
     def _step_object(self) -> None:
+        """Detect an object's form: wrapped list, JSON lines or one value."""
         head = bytes(self._buffer[self._at : self._at + LOOKAHEAD_BYTES])
         start = find_wrapped_list(head)
         if start:
@@ -180,6 +183,7 @@ class RecordSplitter:
         self._hint, self._tried = b"", -1
 
     def _step_lines(self, pieces: list[RecordPiece], final: bool) -> bool:
+        """Split JSON lines at line breaks."""
         last = len(self._buffer) if final else self._buffer.rfind(b"\n", self._at)
         if last <= self._at:
             if len(self._buffer) - self._at <= self._limits.record_bytes:
@@ -196,19 +200,21 @@ class RecordSplitter:
         return self._at < len(self._buffer) and self._mode is not _SplitterMode.DEAD
 
     def _step_value(self, pieces: list[RecordPiece], final: bool) -> bool:
+        """Read one top-level value, and emit its records."""
         end = self._find_value_end(
             pieces, self._limits.file_bytes, _SplitterMode.TOP, final
         )
         if end < 0:
             return self._mode is not _SplitterMode.VALUE
         value = bytes(self._buffer[self._at : end])
-        self._emit_value(pieces, self._base + self._at, value, search=True)
+        self._emit_value(pieces, self._base + self._at, value, search_members=True)
         self._at = end
         if not self.is_stopped:
             self._mode = _SplitterMode.TOP
         return True
 
     def _step_list(self, pieces: list[RecordPiece], final: bool) -> bool:
+        """Read the next item of a list of records, or its end."""
         if self._scan is None:
             self._skip_blanks(_SEPARATORS)
             if self._at >= len(self._buffer):
@@ -223,7 +229,7 @@ class RecordSplitter:
             if first in CLOSE:
                 self._refuse_and_stop(pieces, "brackets do not match")
                 return True
-            if self._take_many_records(pieces):
+            if self._emit_record_block(pieces):
                 return True
             if first not in OPEN and first != QUOTE:
                 return self._step_scalar(pieces, final)
@@ -239,7 +245,8 @@ class RecordSplitter:
         self._at = end
         return not self.is_stopped
 
-    def _step_drop(self, pieces: list[RecordPiece], final: bool) -> bool:
+    def _skip_rest_of_value(self, pieces: list[RecordPiece], final: bool) -> bool:
+        """Skip the rest of a value too large, or of a finished wrapper."""
         scan = self._scan or JsonScanner(self._at)
         self._scan = scan
         end = scan.find_end(self._buffer)
@@ -250,7 +257,7 @@ class RecordSplitter:
         self._mode = self._back
         return True
 
-    def _take_many_records(self, pieces: list[RecordPiece]) -> bool:
+    def _emit_record_block(self, pieces: list[RecordPiece]) -> bool:
         """Take all records before the last certain record start in the buffer."""
         buffer, end = self._buffer, self._base + len(self._buffer)
         if self._tried == end:
@@ -269,8 +276,9 @@ class RecordSplitter:
         self._tried = end
         return False
 
-    def _decode_block(self, pieces: list[RecordPiece], cut: int) -> bool:
-        block = bytes(self._buffer[self._at : cut])
+    def _decode_block(self, pieces: list[RecordPiece], end: int) -> bool:
+        """Emit all records before `end`; False if they do not decode."""
+        block = bytes(self._buffer[self._at : end])
         try:
             raws = _RAWS.decode(b"[" + block + b"]")
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -282,12 +290,17 @@ class RecordSplitter:
             record = bytes(raw)
             self._emit_record(pieces, base + at, record)
             at += len(record)
-        self._at = cut
+        self._at = end
         return True
 
     def _find_value_end(
-        self, pieces: list[RecordPiece], most: int, back: _SplitterMode, final: bool
+        self,
+        pieces: list[RecordPiece],
+        max_bytes: int,
+        next_mode: _SplitterMode,
+        final: bool,
     ) -> int:
+        """Return the end of the value, -1 if incomplete or too large."""
         scan = self._scan or JsonScanner(self._at)
         self._scan = scan
         end = scan.find_end(self._buffer)
@@ -295,9 +308,9 @@ class RecordSplitter:
             self._scan = None
             return end
         size = len(self._buffer) - self._at
-        if size > most:
-            self._emit_refusal(pieces, f"larger than {most} bytes")
-            self._mode, self._back = _SplitterMode.DROP, back
+        if size > max_bytes:
+            self._emit_refusal(pieces, f"larger than {max_bytes} bytes")
+            self._mode, self._back = _SplitterMode.DROP, next_mode
             self._at = scan.position
         elif final and size:
             self._emit_refusal(pieces, "the file ends inside a record")
@@ -311,15 +324,17 @@ class RecordSplitter:
         offset: int,
         value: bytes,
         *,
-        search: bool = False,
+        search_members: bool = False,
     ) -> None:
-        listed = decode_wrapped_list(value, search=search)
+        """Emit a value as one record, or the records that it wraps."""
+        listed = decode_wrapped_list(value, search_members=search_members)
         for raw in [value] if listed is None else listed:
             self._emit_record(pieces, offset, bytes(raw))
 
     def _emit_record(
         self, pieces: list[RecordPiece], offset: int, record: bytes
     ) -> None:
+        """Emit a record, or a refusal if it is too large."""
         if len(record) > self._limits.record_bytes:
             why = f"larger than {self._limits.record_bytes} bytes"
             pieces.append(RecordPiece(offset, record[:MAX_HEAD_BYTES], why))
@@ -329,6 +344,7 @@ class RecordSplitter:
         pieces.append(RecordPiece(offset, record))
 
     def _step_scalar(self, pieces: list[RecordPiece], final: bool) -> bool:
+        """Refuse a list item that is no object, and skip it."""
         ends = [self._buffer.find(each, self._at) for each in (b",", b"]")]
         end = min((each for each in ends if each >= 0), default=-1)
         if end < 0 and not final:
@@ -340,6 +356,7 @@ class RecordSplitter:
         return not self.is_stopped
 
     def _skip_garbage_line(self, pieces: list[RecordPiece], final: bool) -> bool:
+        """Refuse a line that is not JSON, and skip it."""
         end = self._buffer.find(b"\n", self._at)
         if end < 0 and not final and len(self._buffer) - self._at < MAX_HEAD_BYTES:
             return False
@@ -347,19 +364,21 @@ class RecordSplitter:
         self._at = end + 1 if end >= 0 else len(self._buffer)
         return not self.is_stopped
 
-    def _emit_refusal(self, pieces: list[RecordPiece], why: str) -> None:
+    def _emit_refusal(self, pieces: list[RecordPiece], reason: str) -> None:
+        """Emit a refused piece; stops after too many."""
         head = bytes(self._buffer[self._at : self._at + MAX_HEAD_BYTES])
-        pieces.append(RecordPiece(self._base + self._at, head, why))
+        pieces.append(RecordPiece(self._base + self._at, head, reason))
         self._refused += 1
         if self._refused >= MAX_REFUSED:
             self._stop(f"{MAX_REFUSED} records could not be read")
 
-    def _refuse_and_stop(self, pieces: list[RecordPiece], why: str) -> None:
-        self._emit_refusal(pieces, why)
-        self._stop(why)
+    def _refuse_and_stop(self, pieces: list[RecordPiece], reason: str) -> None:
+        """Emit a refused piece, and stop splitting."""
+        self._emit_refusal(pieces, reason)
+        self._stop(reason)
 
-    def _stop(self, why: str) -> None:
-        self.problem = f"{why}: the rest of the file is not read"
+    def _stop(self, reason: str) -> None:
+        self.problem = f"{reason}: the rest of the file is not read"
         self._mode = _SplitterMode.DEAD
         self._at, self._scan = len(self._buffer), None
 

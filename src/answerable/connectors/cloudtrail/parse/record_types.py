@@ -1,4 +1,4 @@
-"""Types of CloudTrail records, with the fields that are read.
+"""Define typed CloudTrail records with only the fields that are read.
 
 Source: AWS CloudTrail User Guide, "CloudTrail record contents" and "CloudTrail
 userIdentity element". Parameters and answers differ per action and stay undecoded

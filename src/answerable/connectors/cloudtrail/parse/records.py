@@ -1,4 +1,4 @@
-"""Parser from a CloudTrail record to an audit event, or a refusal reason."""
+"""Parse one CloudTrail record into an audit event, or the reason it is refused."""
 
 import hashlib
 import json
@@ -104,22 +104,22 @@ def make_event(row: tuple[Any, ...]) -> AuditEvent:
 
 
 def parse_record(
-    raw: bytes, written_by: WrittenBy, make: EventFactory = make_event
+    raw: bytes, written_by: WrittenBy, event_factory: EventFactory = make_event
 ) -> ParsedRecord:
-    """Parse one record.
+    """Parse one CloudTrail record into an audit event, or a refusal.
 
     Args:
         raw: Bytes of the record, or of a wrapper with the record as text.
         written_by: Author class of the connector.
-        make: Factory of events from a row of their fields, in order.
+        event_factory: Factory of events from a row of their fields, in order.
     """
     try:
         record = _RECORD_DECODER.decode(raw) if raw[:1] != b"[" else CloudTrailRecord()
     except (msgspec.DecodeError, UnicodeError, RecursionError) as refusal:
         return RecordRefused(_refusal_reason(refusal))
     if record.event_name and record.event_time and record.event_source:
-        return _build_event(raw, record, written_by, make)
-    return _parse_wrapped_record(raw, record, written_by, make)
+        return _build_event(raw, record, written_by, event_factory)
+    return _parse_wrapped_record(raw, record, written_by, event_factory)
 
 
 def _refusal_reason(refusal: Exception) -> str:
@@ -132,6 +132,7 @@ def _refusal_reason(refusal: Exception) -> str:
 
 
 def _identity_refusal_reason(raw: bytes, refusal: Exception) -> str:
+    """Describe an invalid `userIdentity` with its path in the record."""
     try:
         _IDENTITY_DECODER.decode(raw)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as placed:
@@ -140,8 +141,12 @@ def _identity_refusal_reason(raw: bytes, refusal: Exception) -> str:
 
 
 def _parse_wrapped_record(
-    raw: bytes, outer: CloudTrailRecord, written_by: WrittenBy, make: EventFactory
+    raw: bytes,
+    outer: CloudTrailRecord,
+    written_by: WrittenBy,
+    event_factory: EventFactory,
 ) -> ParsedRecord:
+    """Parse a record inside an EventBridge, Lake or lookup-events entry."""
     try:
         around = (
             _LAKE_ROW_DECODER.decode(raw)
@@ -160,7 +165,7 @@ def _parse_wrapped_record(
     if around.insight_details != NULL:
         return RecordRefused("a CloudTrail Insights event, no call", skipped=True)
     if record.event_name and record.event_time and record.event_source:
-        return _build_event(inner, record, written_by, make)
+        return _build_event(inner, record, written_by, event_factory)
     needed = {
         "eventTime": record.event_time,
         "eventSource": record.event_source,
@@ -171,8 +176,12 @@ def _parse_wrapped_record(
 
 
 def _build_event(
-    raw: bytes, record: CloudTrailRecord, written_by: WrittenBy, make: EventFactory
+    raw: bytes,
+    record: CloudTrailRecord,
+    written_by: WrittenBy,
+    event_factory: EventFactory,
 ) -> ParsedRecord:
+    """Build the audit event of a decoded record."""
     try:
         when = parse_instant(record.event_time or "")
     except ValueError:
@@ -230,11 +239,11 @@ def _build_event(
         (),
         _collect_facts(record, who, action, caller, brought, len(raw)),
     )
-    return make(row)
+    return event_factory(row)
 
 
 def _digest_compact(raw: bytes) -> bytes:
-    """Hash a record without whitespace between tokens, as CloudTrail delivers it.
+    """Hash a record without white space between tokens (SHA-256).
 
     A pretty-printed copy is then no conflict with the original. The first keys show
     whether it was pretty-printed.
@@ -249,10 +258,11 @@ def _list_resources(
     record: CloudTrailRecord,
     action: str,
     caller: CloudTrailCaller,
-    brought: CallEffects,
+    effects: CallEffects,
 ) -> list[str]:
-    if brought.created or brought.deleted:
-        return [brought.created or brought.deleted]
+    """List the resources of a call: created, stated or derived ones."""
+    if effects.created or effects.deleted:
+        return [effects.created or effects.deleted]
     found = stated_resources(record.resources)
     if not found and record.request_parameters != NULL:
         found = derive_resources(
@@ -265,6 +275,7 @@ def _list_resources(
 
 
 def _outcome_of_error(error: str | None) -> EventOutcome:
+    """Return the outcome for an error code: success, denied or error."""
     if not error:
         return EventOutcome.SUCCESS
     return (
@@ -276,10 +287,10 @@ def _outcome_of_error(error: str | None) -> EventOutcome:
 
 def _collect_facts(
     record: CloudTrailRecord,
-    who: ParsedUserIdentity,
+    user_identity: ParsedUserIdentity,
     action: str,
     caller: CloudTrailCaller,
-    brought: CallEffects,
+    effects: CallEffects,
     size: int,
 ) -> tuple[tuple[str, str], ...]:
     """Collect the facts of the record, in sorted order."""
@@ -291,16 +302,16 @@ def _collect_facts(
         "true" if record.session_credential_from_console in (True, "true") else "",
         record.error_code,
         record.event_type if record.event_type != "AwsApiCall" else "",
-        who.identity.invoked_by,
-        who.mfa,
+        user_identity.identity.invoked_by,
+        user_identity.mfa,
         flag_text(record.read_only),
         record.aws_region,
         record.request_id,
-        brought.session_name,
+        effects.session_name,
         caller.session_name,
-        brought.source_identity or who.source_identity,
+        effects.source_identity or user_identity.source_identity,
         record.user_agent,
-        who.issuer_id,
+        user_identity.issuer_id,
         record.shared_event_id,
         tls.tls_version if tls else "",
         record.vpc_endpoint_id,
@@ -312,7 +323,9 @@ def _collect_facts(
     return pairs
 
 
-def _has_ambiguous_caller(raw: bytes, element: bytes, who: ParsedUserIdentity) -> bool:
+def _has_ambiguous_caller(
+    raw: bytes, element: bytes, user_identity: ParsedUserIdentity
+) -> bool:
     """Tell whether a key that determines the caller is repeated.
 
     Two parsers of such a record could see different callers. A count is fast; if a key
@@ -322,9 +335,9 @@ def _has_ambiguous_caller(raw: bytes, element: bytes, who: ParsedUserIdentity) -
     ends = raw.find(b'"eventTime"', begins)
     # In CloudTrail's own order and spelling nothing but the element is in between.
     if ends - begins == len(element) + _IDENTITY_KEY_BYTES:
-        plain = who.plain
+        plain = user_identity.plain
     else:
-        plain = has_unique_keys(raw[begins:ends], who.identity)
+        plain = has_unique_keys(raw[begins:ends], user_identity.identity)
     if (
         not plain
         or raw.find(b'"userIdentity"', begins + 1) >= 0
@@ -340,11 +353,13 @@ class _RepeatedKeyError(ValueError):
 
 
 def _refuse_repeated_keys(pairs: list[tuple[str, object]]) -> None:
+    """Raise if an object has repeated keys."""
     if len({key for key, _ in pairs}) < len(pairs):
         raise _RepeatedKeyError
 
 
 def _has_repeated_keys(raw: bytes) -> bool:
+    """Tell whether any object has repeated keys, or the JSON is invalid."""
     try:
         json.loads(raw, object_pairs_hook=_refuse_repeated_keys)
     except _RepeatedKeyError:

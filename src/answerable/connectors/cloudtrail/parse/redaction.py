@@ -1,4 +1,4 @@
-"""Redaction of quarantined records: secrets are removed, the rest is kept."""
+"""Remove secret values from quarantined records, and keep everything else."""
 
 import re2
 
@@ -16,5 +16,5 @@ _SECRET = re2.compile(
 
 
 def redact_secrets(raw: bytes) -> bytes:
-    """Remove secret values from a record, keeping everything else."""
+    """Remove secret values from the bytes of a record."""
     return bytes(_SECRET.sub(rb"\1null", raw))

@@ -1,4 +1,4 @@
-"""Resources of a call: the logged ARN, or one derived from the parameters.
+"""Find the resources of a call: logged ARNs, or ARNs derived from its parameters.
 
 The table is data: event source, then per parameter the ARN's resource part. The first
 present parameter wins, so the most specific is listed first. A name that is an ARN is
@@ -154,12 +154,14 @@ def resource_prefix(arn: str) -> str:
 
 
 def _partition_of_region(region: str) -> str:
+    """Return the AWS partition of a region."""
     if region.startswith("cn-"):
         return "aws-cn"
     return "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
 def _read_values(raw: msgspec.Raw | None) -> list[str]:
+    """Read a parameter's text or list of texts; longer ones than an ARN are dropped."""
     if raw is None:
         return []
     one = read_text(raw)
@@ -173,7 +175,8 @@ def _read_values(raw: msgspec.Raw | None) -> list[str]:
         return []
 
 
-def _fill_template(stem: str, service: str, template: str, value: str) -> str:
+def _fill_template(arn_prefix: str, service: str, template: str, value: str) -> str:
+    """Build an ARN from a resource template and a parameter's value."""
     if value.startswith("arn:"):
         return value
     if service == "sqs" and "/" in value:
@@ -182,17 +185,18 @@ def _fill_template(stem: str, service: str, template: str, value: str) -> str:
         template = "{}"
     elif service == "ssm":
         value = value.lstrip("/")
-    _, partition, _, region, account, _ = stem.split(":", 5)
+    _, partition, _, region, account, _ = arn_prefix.split(":", 5)
     if template.startswith("@@"):
         return f"arn:{partition}:{service}:::{template[2:].format(value)}"
     if template.startswith("@"):
         return f"arn:{partition}:{service}::{account}:{template[1:].format(value)}"
     if template.startswith(_MODELS):
         return f"arn:{partition}:{service}:{region}::{_MODELS}{value}"
-    return stem + template.format(value)
+    return arn_prefix + template.format(value)
 
 
 def _object_arn(bucket: str, params: RawObject) -> str:
+    """Return the ARN of an S3 object, or its bucket."""
     key = read_text(params.get("key"))
     if not key or len(key) > MAX_ARN_LENGTH or bucket.count(":") > 5:
         return bucket
@@ -200,6 +204,7 @@ def _object_arn(bucket: str, params: RawObject) -> str:
 
 
 def _instance_ids(params: RawObject) -> list[str]:
+    """Return the EC2 instance ids in `instancesSet`."""
     try:
         items = _ITEMS.decode(params["instancesSet"]).items or []
     except msgspec.DecodeError:
@@ -208,6 +213,7 @@ def _instance_ids(params: RawObject) -> list[str]:
 
 
 def _find_first_arn(params: RawObject) -> list[str]:
+    """Return the first parameter that is an ARN."""
     for raw in params.values():
         if bytes(memoryview(raw)[:5]) == b'"arn:':
             arn = read_text(raw)

@@ -1,4 +1,4 @@
-"""Parser of CloudTrail timestamps to UTC nanoseconds."""
+"""Parse CloudTrail timestamps to nanoseconds since the Unix epoch, UTC."""
 
 from datetime import UTC, datetime, timedelta
 

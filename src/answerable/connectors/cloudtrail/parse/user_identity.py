@@ -1,4 +1,4 @@
-"""Cached parsing of `userIdentity`: equal bytes are parsed once."""
+"""Parse `userIdentity` elements with a cache: equal bytes are parsed once."""
 
 from dataclasses import dataclass
 
@@ -59,6 +59,7 @@ def parse_user_identity(element: bytes) -> ParsedUserIdentity:
 
 
 def _decode_user_identity(element: bytes) -> ParsedUserIdentity:
+    """Decode a `userIdentity`, with its caller if independent of the record."""
     identity = _IDENTITY_DECODER.decode(element) or _NO_IDENTITY
     context = identity.session_context
     attributes = context.attributes if context else None
@@ -74,16 +75,16 @@ def _decode_user_identity(element: bytes) -> ParsedUserIdentity:
 
 
 def derive_caller(
-    record: CloudTrailRecord, who: ParsedUserIdentity
+    record: CloudTrailRecord, user_identity: ParsedUserIdentity
 ) -> CloudTrailCaller:
-    """Return the caller of a record."""
+    """Return the caller of a record, cached if independent of the record."""
     if (
-        who.caller is None
+        user_identity.caller is None
         or record.event_name == "ConsoleLogin"
         or record.event_type == "AwsServiceEvent"
     ):
-        return resolve_caller(record, who.identity)
-    return who.caller
+        return resolve_caller(record, user_identity.identity)
+    return user_identity.caller
 
 
 def has_unique_keys(element: bytes, identity: UserIdentity) -> bool:
@@ -101,7 +102,7 @@ def has_unique_keys(element: bytes, identity: UserIdentity) -> bool:
 
 
 def flag_text(flag: Flag) -> str:
-    """Return a flag as a word, empty if absent."""
+    """Return a boolean or text flag as text, empty if absent."""
     if isinstance(flag, bool):
         return "true" if flag else "false"
     return flag or ""

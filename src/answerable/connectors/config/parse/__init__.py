@@ -1,1 +1,1 @@
-"""Parser of `answerable.yaml` to `Config`, or all faults with positions."""
+"""Parse `answerable.yaml` into `Config`, or all faults with their positions."""

@@ -1,4 +1,4 @@
-"""Addresses, paths and URLs of a configuration."""
+"""Parse and check addresses, paths and URLs in the configuration."""
 
 import re
 from ipaddress import ip_address

@@ -1,4 +1,4 @@
-"""Section `agents`: declared agents, callers and allow rules."""
+"""Parse the section `agents`: declared agents, their callers and allow rules."""
 
 from collections.abc import Collection, Iterator
 
@@ -58,6 +58,7 @@ def read_agents(
 def _read_callers(
     agent: ConfigSection, servers: Collection[str], issuers: Collection[str]
 ) -> Iterator[CallerRule]:
+    """Yield the caller rules of an agent: by token, unix socket or stdio."""
     for section in agent.read_sections("callers"):
         kinds = [key for key in ("issuer", "unix", "stdio") if section.has(key)]
         issuer, sub = section.read_text("issuer"), section.read_text("sub")
@@ -98,6 +99,7 @@ def read_unix_caller(section: ConfigSection) -> UnixCallerRule:
 def _read_allow_rules(
     agent: ConfigSection, servers: Collection[str]
 ) -> Iterator[AllowRule]:
+    """Yield the allow rules of an agent."""
     for section in agent.read_sections("allow"):
         server = section.read_text("server", None)
         if server and server not in servers:

@@ -1,4 +1,4 @@
-"""Section `asks`: notifications of owners about blocked calls."""
+"""Parse the section `asks`: how owners are notified of blocked calls."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Behaviour settings: `tools` of a server, `tables`, `baseline` of an agent.
+"""Parse tool facts, reference tables (payees, hosts) and baselines of agents.
 
 The operator declares facts that no server reports: sensitive arguments, result fields
 that no outsider can write, and reference tables of owners.
@@ -17,13 +17,13 @@ _HOUR, _DAY = 3600, 86_400
 
 
 def read_tool_facts(
-    server: ConfigSection, reads: Collection[str]
+    server: ConfigSection, read_patterns: Collection[str]
 ) -> Iterator[tuple[str, ToolFacts]]:
-    """Read the facts about a server's tools, by tool.
+    """Read the facts about each tool of a server: writes, sensitive arguments, kinds.
 
     Args:
         server: Server section.
-        reads: Patterns of its read-only tools.
+        read_patterns: Patterns of its read-only tools.
     """
     for name, section in server.read_named_sections("tools"):
         kinds = section.read_pairs("kinds")
@@ -31,7 +31,7 @@ def read_tool_facts(
         if any(kind not in words for _, kind in kinds):
             section.report_fault("kinds", f"one of {', '.join(words)} was expected")
         facts = ToolFacts(
-            is_write=not any(matches(pattern, name) for pattern in reads),
+            is_write=not any(matches(pattern, name) for pattern in read_patterns),
             sensitive=section.read_texts("sensitive"),
             trusted=section.read_texts("trusted"),
             summed=section.read_texts("sum"),
@@ -61,6 +61,7 @@ def read_reference_tables(
 def _read_sinks(
     table: ConfigSection, servers: Collection[str]
 ) -> Iterator[tuple[str, str]]:
+    """Yield each tool argument that a reference table checks."""
     for section in table.read_sections("sinks"):
         server, tool = (
             section.read_text("server", None),

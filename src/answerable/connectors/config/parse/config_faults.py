@@ -1,4 +1,4 @@
-"""Configuration faults with line and column."""
+"""Collect and format configuration faults with line and column."""
 
 from dataclasses import dataclass, field
 
@@ -44,7 +44,7 @@ class ConfigError(UsageError):
 
 
 def format_faults(place: str, faults: tuple[ConfigFault, ...]) -> list[str]:
-    """Format faults for display."""
+    """Format faults for display, one a line."""
     return [
         f"{fault.file or place}:{fault.mark.line}:{fault.mark.column}: "
         + (f"{fault.path}: " if fault.path else "")
@@ -66,6 +66,6 @@ class ConfigFaults:
     found: list[ConfigFault] = field(default_factory=list)
     asked: set[str] = field(default_factory=set)
 
-    def add(self, mark: TextPosition, path: str, what: str) -> None:
+    def add(self, position: TextPosition, path: str, message: str) -> None:
         """Add a fault."""
-        self.found.append(ConfigFault(mark, path, what))
+        self.found.append(ConfigFault(position, path, message))

@@ -1,4 +1,4 @@
-"""Parser of the configuration file: bytes to `Config` and faults with positions."""
+"""Parse the bytes of the configuration into `Config`, and faults with positions."""
 
 import hashlib
 import re
@@ -120,11 +120,12 @@ def _read_scan_sources(file: ConfigSection) -> tuple[str, ...]:
 
 
 def _section_of_fault(fault: ConfigFault) -> str:
+    """Return the top-level section of a fault."""
     return fault.path.partition(".")[0].partition("[")[0]
 
 
 def parse_config(data: bytes, place: str, folder: str) -> ConfigReading:
-    """Parse a configuration.
+    """Parse the bytes of `answerable.yaml` into a configuration and faults.
 
     Args:
         data: Bytes of the file.
@@ -188,6 +189,7 @@ def parse_config(data: bytes, place: str, folder: str) -> ConfigReading:
 
 
 def _decode_text(data: bytes) -> str:
+    """Decode the file as UTF-8; raises if it is too large."""
     start = TextPosition(1, 1)
     if len(data) > MAX_BYTES:
         raise YamlRefused(ConfigFault(start, "", f"larger than {MAX_BYTES >> 20} MiB"))
@@ -199,6 +201,7 @@ def _decode_text(data: bytes) -> str:
 
 
 def _read_limits(section: ConfigSection) -> WorkerLimits:
+    """Read the limits of a worker, each within its bounds."""
     usual = WorkerLimits()
     limits = WorkerLimits(
         **{
@@ -216,6 +219,7 @@ def _read_limits(section: ConfigSection) -> WorkerLimits:
 
 
 def _read_otlp(section: ConfigSection) -> str:
+    """Read the OTLP endpoint for telemetry, empty if absent."""
     url = section.read_text("otlp")
     section.check(
         "otlp", lambda text: is_url(text, "http", "https"), "a URL was expected"

@@ -1,4 +1,4 @@
-"""Typed access to a YAML mapping; unknown keys are reported as faults.
+"""Read typed values from a YAML mapping; unknown keys are reported as faults.
 
 Nothing raises here: a value of the wrong kind is reported with its position, the
 default is used, and reading continues, so that one run reports all faults.
@@ -53,11 +53,11 @@ class ConfigSection:
         """Tell whether a key is present."""
         return key in self._members
 
-    def report_fault(self, key: str, what: str) -> None:
+    def report_fault(self, key: str, message: str) -> None:
         """Report a fault at a key, or at the section for a missing key."""
         member = self._members.get(key)
         mark = member.node.mark if member else self.mark
-        self._faults.add(mark, self._path_of(key) if key else self.path, what)
+        self._faults.add(mark, self._path_of(key) if key else self.path, message)
 
     def read_text(self, key: str, default: str | None = "") -> str:
         """Read a text; a default of None makes it required."""
@@ -102,7 +102,7 @@ class ConfigSection:
         ]
         return tuple((name, text) for name, text in read if text is not None)
 
-    def read_numbers(self, key: str, least: int, most: int) -> tuple[int, ...]:
+    def read_numbers(self, key: str, minimum: int, maximum: int) -> tuple[int, ...]:
         """Read a list of integers within bounds, empty if missing."""
         node = self._find_member(key)
         if node is None:
@@ -113,14 +113,14 @@ class ConfigSection:
             for item in items
             if isinstance(item.value, int)
             and not isinstance(item.value, bool)
-            and least <= item.value <= most
+            and minimum <= item.value <= maximum
         ]
         if not isinstance(node.value, list) or len(read) != len(items):
-            what = f"a list of numbers from {least} to {most} was expected"
+            what = f"a list of numbers from {minimum} to {maximum} was expected"
             self._faults.add(node.mark, self._path_of(key), what)
         return tuple(read)
 
-    def read_number(self, key: str, default: int, least: int, most: int) -> int:
+    def read_number(self, key: str, default: int, minimum: int, maximum: int) -> int:
         """Read an integer within bounds."""
         node = self._find_member(key)
         if node is None:
@@ -132,13 +132,13 @@ class ConfigSection:
                 node.mark, self._path_of(key), "a whole number was expected"
             )
             return default
-        if not least <= value <= most:
-            what = f"a number from {least} to {most} was expected"
+        if not minimum <= value <= maximum:
+            what = f"a number from {minimum} to {maximum} was expected"
             self._faults.add(node.mark, self._path_of(key), what)
             return default
         return value
 
-    def read_seconds(self, key: str, default: int, least: int, most: int) -> int:
+    def read_seconds(self, key: str, default: int, minimum: int, maximum: int) -> int:
         """Read a duration: whole seconds, or a text like `90s`, `10m`, `1h`."""
         node = self._find_member(key)
         if node is None:
@@ -150,8 +150,8 @@ class ConfigSection:
             what = "whole seconds, or a text like 10m, were expected"
             self._faults.add(node.mark, self._path_of(key), what)
             return default
-        if not least <= value <= most:
-            what = f"{least} to {most} seconds were expected"
+        if not minimum <= value <= maximum:
+            what = f"{minimum} to {maximum} seconds were expected"
             self._faults.add(node.mark, self._path_of(key), what)
             return default
         return value
@@ -182,7 +182,7 @@ class ConfigSection:
         return node.value
 
     def read_word(self, key: str, default: EnumWordT) -> EnumWordT:
-        """Read a member of an enumeration."""
+        """Read a text that must be a member of an enumeration."""
         text = self.read_text(key)
         if not self.has(key):
             return default
@@ -227,20 +227,21 @@ class ConfigSection:
                     member.mark, self.path, f"unknown key {name[:80]!r}; {hint}"
                 )
 
-    def check(self, key: str, is_right: Callable[[str], bool], what: str) -> None:
-        """Report a fault for an invalid text or list item."""
+    def check(self, key: str, is_valid: Callable[[str], bool], message: str) -> None:
+        """Check a text or each item of a list; an invalid one becomes a fault."""
         member = self._members.get(key)
         value = member.node.value if member else None
         nodes = value if isinstance(value, list) else [member.node] if member else []
         for node in nodes:
-            if isinstance(node.value, str) and not is_right(node.value):
-                self._faults.add(node.mark, self._path_of(key), what)
+            if isinstance(node.value, str) and not is_valid(node.value):
+                self._faults.add(node.mark, self._path_of(key), message)
 
     def _iter_leaves(
-        self, at: tuple[str, ...], members: dict[str, YamlMember], path: str
+        self, path_keys: tuple[str, ...], members: dict[str, YamlMember], path: str
     ) -> "Iterator[tuple[tuple[str, ...], LeafValue]]":
+        """Yield the path and value of each leaf below a mapping."""
         for name, member in members.items():
-            here, spelled = (*at, name), f"{path}.{name}"
+            here, spelled = (*path_keys, name), f"{path}.{name}"
             value = member.node.value
             if isinstance(value, dict) and value:
                 yield from self._iter_leaves(here, value, spelled)
@@ -262,19 +263,23 @@ class ConfigSection:
                 self._faults.add(member.node.mark, spelled, what)
 
     def _find_member(self, key: str) -> YamlNode | None:
+        """Return a member by its key, and mark the key as known."""
         self._asked.append(key)
         self._faults.asked.add(f"{self._shape}.{key}".removeprefix("."))
         member = self._members.get(key)
         return None if member is None or member.node.value is None else member.node
 
     def _path_of(self, key: str) -> str:
+        """Return the path of a key in the file."""
         return f"{self.path}.{key}" if self.path else key
 
     def _open_section(self, node: YamlNode, key: str, shape: str) -> "ConfigSection":
+        """Wrap a node in a section; a fault if it is no mapping."""
         below = f"{self._shape}.{shape}" if self._shape else shape
         return ConfigSection(node, self._path_of(key), below, self._faults)
 
     def _parse_text(self, node: YamlNode, path: str) -> str | None:
+        """Return a printable text, None and a fault for anything else."""
         value = node.value
         if not isinstance(value, str):
             self._faults.add(node.mark, path, "a text was expected (quote numbers)")

@@ -1,4 +1,4 @@
-"""Section `decisions`: the policy decision point for external enforcement points."""
+"""Parse the section `decisions`: access of external policy enforcement points."""
 
 from collections.abc import Collection, Iterator
 
@@ -60,6 +60,7 @@ def read_decision_point(
 def _read_enforcement_points(
     decisions: ConfigSection, servers: Collection[str], issuers: Collection[str]
 ) -> Iterator[EnforcementPointRule]:
+    """Yield the enforcement points, with the servers each may ask about."""
     taken: set[TokenCallerRule | UnixCallerRule] = set()
     for section in decisions.read_sections("callers"):
         rule = _read_caller_rule(section, issuers)
@@ -76,6 +77,7 @@ def _read_enforcement_points(
 def _read_caller_rule(
     section: ConfigSection, issuers: Collection[str]
 ) -> TokenCallerRule | UnixCallerRule | None:
+    """Read the caller of an enforcement point: a token or a unix peer."""
     issuer, sub = section.read_text("issuer"), section.read_text("sub")
     unix = section.read_section("unix")
     if section.has("issuer") == section.has("unix"):

@@ -1,4 +1,4 @@
-"""Sightings of a configuration: declared agents, owners and allowed tools."""
+"""Build inventory facts from a configuration: agents, owners and allowed tools."""
 
 from answerable.connectors.config.parse.agents import DECLARED_KIND
 from answerable.connectors.formats.redaction import clean_text
@@ -13,30 +13,36 @@ from answerable.model.tool import Tool
 _MAX_SHOWN = 200
 
 
-def sight_config(config: Config, frame: SightingContext) -> SightedFacts:
-    """Build the sightings of a configuration."""
+def sight_config(config: Config, context: SightingContext) -> SightedFacts:
+    """Build the inventory facts of a configuration."""
     servers = {server.name: server for server in config.servers}
     owned = [agent for agent in config.agents if agent.owner]
     return SightedFacts(
         persons=tuple(
-            dict.fromkeys(_build_person(agent, config, frame) for agent in owned),
+            dict.fromkeys(_build_person(agent, config, context) for agent in owned),
         ),
-        agents=tuple(_build_agent(agent, config, frame) for agent in config.agents),
+        agents=tuple(_build_agent(agent, config, context) for agent in config.agents),
         tools=tuple(
-            _build_tool(agent, servers[name], config, frame)
+            _build_tool(agent, servers[name], config, context)
             for agent in config.agents
             for name in dict.fromkeys(rule.server for rule in agent.allow)
             if name in servers
         ),
-        evidence=tuple(_build_owner_evidence(agent, config, frame) for agent in owned),
+        evidence=tuple(
+            _build_owner_evidence(agent, config, context) for agent in owned
+        ),
     )
 
 
 def _place_in_file(config: Config, agent: DeclaredAgent, *below: str) -> str:
+    """Return the place of an agent in the configuration file."""
     return "/".join((f"{config.place}#/agents", agent.name, *below))
 
 
-def _build_agent(agent: DeclaredAgent, config: Config, frame: SightingContext) -> Agent:
+def _build_agent(
+    agent: DeclaredAgent, config: Config, context: SightingContext
+) -> Agent:
+    """Build the declared agent."""
     place = _place_in_file(config, agent)
     return Agent(
         id=agent.id,
@@ -51,20 +57,22 @@ def _build_agent(agent: DeclaredAgent, config: Config, frame: SightingContext) -
         runs_as=(),
         note="",
         facts=(("mode", agent.mode.value),),
-        seen=frame.provenance(place),
+        seen=context.provenance(place),
     )
 
 
 def _build_person(
-    agent: DeclaredAgent, config: Config, frame: SightingContext
+    agent: DeclaredAgent, config: Config, context: SightingContext
 ) -> Person:
-    seen = frame.provenance(config.place)
+    """Build the person who owns an agent."""
+    seen = context.provenance(config.place)
     return Person(person_id(agent.owner), "", (), team=False, alive=True, seen=seen)
 
 
 def _build_owner_evidence(
-    agent: DeclaredAgent, config: Config, frame: SightingContext
+    agent: DeclaredAgent, config: Config, context: SightingContext
 ) -> OwnerEvidence:
+    """Build the ownership evidence of an agent's `owner` key."""
     return OwnerEvidence(
         subject=agent.id,
         person=person_id(agent.owner),
@@ -72,13 +80,17 @@ def _build_owner_evidence(
         reference=clean_text(f"owner: {agent.owner}", _MAX_SHOWN),
         act="",
         standing=True,
-        seen=frame.provenance(_place_in_file(config, agent, "owner")),
+        seen=context.provenance(_place_in_file(config, agent, "owner")),
     )
 
 
 def _build_tool(
-    agent: DeclaredAgent, server: UpstreamServer, config: Config, frame: SightingContext
+    agent: DeclaredAgent,
+    server: UpstreamServer,
+    config: Config,
+    context: SightingContext,
 ) -> Tool:
+    """Build the tool of a server that the agent may call."""
     # Of a command its first word: later ones may hold what is nobody's business.
     target = server.url or server.command[0] if server.command or server.url else ""
     return Tool(
@@ -90,5 +102,5 @@ def _build_tool(
         enabled=True,
         unattended=True,
         credentials=(),
-        seen=frame.provenance(_place_in_file(config, agent, "allow")),
+        seen=context.provenance(_place_in_file(config, agent, "allow")),
     )

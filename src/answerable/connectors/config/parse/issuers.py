@@ -1,4 +1,4 @@
-"""Section `issuers`: trusted token issuers."""
+"""Parse the section `issuers`: trusted token issuers, their keys and token types."""
 
 from collections.abc import Iterator
 from enum import StrEnum
@@ -35,7 +35,7 @@ class JtiRequirement(StrEnum):
 
 
 def read_issuers(file: ConfigSection, folder: str) -> Iterator[IssuerConfig]:
-    """Read the pinned issuers."""
+    """Read the trusted issuers."""
     seen: set[str] = set()
     for name, section in file.read_named_sections("issuers"):
         if not is_name(name):
@@ -50,6 +50,7 @@ def read_issuers(file: ConfigSection, folder: str) -> Iterator[IssuerConfig]:
 
 
 def _read_issuer(name: str, section: ConfigSection, folder: str) -> IssuerConfig:
+    """Read one issuer, and validate it."""
     pin = TrustedIssuer(
         name=name,
         iss=section.read_text("iss", None),
@@ -87,6 +88,7 @@ def _read_issuer(name: str, section: ConfigSection, folder: str) -> IssuerConfig
 
 
 def _read_token_types(section: ConfigSection) -> tuple[TokenType, ...]:
+    """Read the accepted token types; by default access tokens."""
     words = section.read_texts("tokens")
     what = f"one of {', '.join(TOKEN_TYPE_WORDS)} was expected"
     section.check("tokens", TOKEN_TYPE_WORDS.__contains__, what)
@@ -98,16 +100,17 @@ def _read_token_types(section: ConfigSection) -> tuple[TokenType, ...]:
     return named or (TokenType.ACCESS_TOKEN,)
 
 
-def _read_keys(section: ConfigSection, pin: TrustedIssuer, folder: str) -> str:
+def _read_keys(section: ConfigSection, issuer: TrustedIssuer, folder: str) -> str:
+    """Read the source of an issuer's keys: URL, file, socket or discovery."""
     keys = section.read_text("keys", None)
     if keys == DISCOVERY:
-        if not pin.iss.startswith("https:"):
+        if not issuer.iss.startswith("https:"):
             section.report_fault(
                 "keys", "only an issuer at an https URL has a discovery"
             )
         return keys
     if keys.startswith(SOCKET_PREFIX):
-        if not pin.ours:
+        if not issuer.ours:
             section.report_fault(
                 "keys", "only our own token service is asked at a socket"
             )
@@ -122,6 +125,7 @@ def _read_keys(section: ConfigSection, pin: TrustedIssuer, folder: str) -> str:
 
 
 def _read_token_review(issuer: ConfigSection, folder: str) -> TokenReviewConfig | None:
+    """Read the Kubernetes TokenReview settings, None if absent."""
     section = issuer.read_section("review")
     review = TokenReviewConfig(
         url=section.read_text("url"),

@@ -1,4 +1,4 @@
-"""Section `listen`: addresses, sockets and TLS."""
+"""Parse the section `listen`: addresses, unix sockets and TLS."""
 
 import ipaddress
 
@@ -51,11 +51,11 @@ def _read_networks(section: ConfigSection, key: str) -> tuple[str, ...]:
 
 
 def read_listeners(
-    section: ConfigSection, key: str, folder: str, usual: str, *, insecure: bool
+    section: ConfigSection, key: str, folder: str, default: str, *, insecure: bool
 ) -> tuple[Listener, ...]:
     """Read a list of listeners, with one default address."""
     listeners = read_optional_listeners(section, key, folder, insecure=insecure)
-    return listeners or (Listener(parse_address(usual), "", (), (), "", None),)
+    return listeners or (Listener(parse_address(default), "", (), (), "", None),)
 
 
 def read_optional_listeners(
@@ -69,6 +69,7 @@ def read_optional_listeners(
 
 
 def _read_listener(section: ConfigSection, folder: str, *, insecure: bool) -> Listener:
+    """Read one listener: an address or a unix socket, and its TLS."""
     unix = read_path(section, "unix", folder)
     if unix and section.has("address"):
         section.report_fault("address", "either address or unix was expected")
@@ -98,6 +99,7 @@ def _read_listener(section: ConfigSection, folder: str, *, insecure: bool) -> Li
 
 
 def _read_tls(listener: ConfigSection, folder: str) -> TlsFiles | None:
+    """Read the TLS files of a listener, None if absent."""
     section = listener.read_section("tls")
     tls = TlsFiles(
         certificate=read_path(section, "certificate", folder),

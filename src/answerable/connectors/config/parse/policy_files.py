@@ -1,4 +1,4 @@
-"""Key `policy`: Cedar policy files and their faults."""
+"""Read the key `policy` (paths of Cedar files), and convert policy faults."""
 
 from pathlib import PurePath
 

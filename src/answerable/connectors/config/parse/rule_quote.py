@@ -1,4 +1,4 @@
-"""Quotes of rules from the file, by their ids in decisions."""
+"""Quote a rule from the configuration file, by the rule id in a decision."""
 
 import re
 import textwrap

@@ -1,4 +1,4 @@
-"""Section `servers`: upstream MCP servers."""
+"""Parse the section `servers`: upstream MCP servers."""
 
 from collections.abc import Iterator
 
@@ -56,6 +56,7 @@ def _read_hook_client(section: ConfigSection) -> str:
 
 
 def _read_server(name: str, section: ConfigSection, folder: str) -> UpstreamServer:
+    """Read one server: reached by URL, command or client hook."""
     url = section.read_text("url")
     command = section.read_texts("command")
     insecure = section.read_flag("insecure")

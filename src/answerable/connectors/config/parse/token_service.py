@@ -1,4 +1,4 @@
-"""Section `sts`: the token service."""
+"""Parse the section `sts`: the token service."""
 
 import re
 
@@ -71,6 +71,7 @@ def read_token_service(
 
 
 def _read_health(section: ConfigSection, listen: ListenConfig) -> ListenAddress | None:
+    """Read the address of the health endpoint, None if absent."""
     given = section.has("health")
     address = read_address(section, "health", DEFAULT_HEALTH)
     if not listen.insecure and not is_loopback(address.host):
@@ -81,6 +82,7 @@ def _read_health(section: ConfigSection, listen: ListenConfig) -> ListenAddress 
 
 
 def _check_variables(section: ConfigSection, service: TokenServiceConfig) -> None:
+    """Check that secrets are named by variables, not stated as values."""
     named = (("database", service.database), ("passphrase_env", service.passphrase_env))
     for key, name in named:
         if name and not _VARIABLE.fullmatch(name):
@@ -92,12 +94,13 @@ def _check_variables(section: ConfigSection, service: TokenServiceConfig) -> Non
         )
 
 
-def _read_terminator(sts: ConfigSection) -> TlsTerminator | None:
-    section = sts.read_section("terminator")
+def _read_terminator(service_section: ConfigSection) -> TlsTerminator | None:
+    """Read the TLS terminator that forwards client certificates, or None."""
+    section = service_section.read_section("terminator")
     field = section.read_text("field").lower()
     uid = section.read_number("uid", 0, 0, MAX_ID)
     section.report_unknown_keys()
-    if not sts.has("terminator"):
+    if not service_section.has("terminator"):
         return None
     for key in ("field", "uid"):
         if not section.has(key):

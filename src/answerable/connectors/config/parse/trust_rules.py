@@ -1,4 +1,4 @@
-"""Section `rules`: trust rules and their faults.
+"""Parse and validate the section `rules`: trust rules of the token service.
 
 `federation` validates the rules; this module adds the positions in the file.
 """
@@ -45,17 +45,17 @@ class _PlacedRule:
 
 
 def read_trust_rules(
-    file: ConfigSection, around: ValidationContext
+    file: ConfigSection, context: ValidationContext
 ) -> tuple[TrustRule, ...]:
     """Read the rules and report their faults.
 
     Args:
         file: Root section.
-        around: Context for their validation.
+        context: Context for their validation.
     """
     placed = [_read_rule(section) for section in file.read_sections("rules")]
     rules = tuple(each.rule for each in placed)
-    for fault in validate_rules(rules, around):
+    for fault in validate_rules(rules, context):
         _report_fault(fault, placed[fault.position].places)
     return rules
 
@@ -74,6 +74,7 @@ def _report_fault(fault: RuleFault, places: Mapping[str, ConfigSection]) -> None
 
 
 def _read_rule(section: ConfigSection) -> _PlacedRule:
+    """Read one trust rule, with its sections for fault positions."""
     places = {"": section}
     grants = []
     for number, grant in enumerate(section.read_sections("grants")):
@@ -93,6 +94,7 @@ def _read_rule(section: ConfigSection) -> _PlacedRule:
 
 
 def _read_grant(section: ConfigSection) -> TokenGrant:
+    """Read one grant of a rule: audience, scopes, lifetime and binding."""
     brokered = False
     for key in _BROKERED_KEYS:
         if section.has(key):
@@ -127,7 +129,10 @@ def _read_subject(rule: ConfigSection) -> RuleSubject:
         match_glob=tuple(_read_claim_patterns(rule)),
     )
     root = rule.read_flag("root")
-    peer, launched = _read_peer(rule, root=root), _read_launched(rule, root=root)
+    peer, launched = (
+        _read_peer(rule, allow_root=root),
+        _read_launched(rule, allow_root=root),
+    )
     if len(kinds) != 1:
         rule.report_fault("", "one of issuer, unix or launched was expected")
     for key in ("match", "match_glob"):
@@ -139,6 +144,7 @@ def _read_subject(rule: ConfigSection) -> RuleSubject:
 
 
 def _read_claim_patterns(rule: ConfigSection) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield glob patterns for token claims, by claim path."""
     for path, pattern in rule.read_leaves("match_glob"):
         if isinstance(pattern, str):
             yield path, pattern
@@ -146,7 +152,8 @@ def _read_claim_patterns(rule: ConfigSection) -> Iterator[tuple[tuple[str, ...],
             rule.report_fault("match_glob", "a text was expected of each pattern")
 
 
-def _read_peer(rule: ConfigSection, *, root: bool) -> PeerSubject:
+def _read_peer(rule: ConfigSection, *, allow_root: bool) -> PeerSubject:
+    """Read a subject identified by its unix socket peer credentials."""
     section = rule.read_section("unix")
     gid = section.read_number("gid", 0, 0, MAX_ID)
     subject = PeerSubject(
@@ -157,11 +164,12 @@ def _read_peer(rule: ConfigSection, *, root: bool) -> PeerSubject:
     )
     section.report_unknown_keys()
     if rule.has("unix"):
-        _check_user(section, "uid", subject.uid, root=root)
+        _check_user(section, "uid", subject.uid, allow_root=allow_root)
     return subject
 
 
-def _read_launched(rule: ConfigSection, *, root: bool) -> LaunchedSubject:
+def _read_launched(rule: ConfigSection, *, allow_root: bool) -> LaunchedSubject:
+    """Read a subject started by the launcher (`run`)."""
     section = rule.read_section("launched")
     runs_as = section.read_number("runs_as", 0, 0, MAX_ID)
     subject = LaunchedSubject(
@@ -172,22 +180,25 @@ def _read_launched(rule: ConfigSection, *, root: bool) -> LaunchedSubject:
     )
     section.report_unknown_keys()
     if rule.has("launched"):
-        _check_user(section, "started_by", subject.started_by, root=root)
+        _check_user(section, "started_by", subject.started_by, allow_root=allow_root)
         if subject.runs_as is not None:
-            _check_user(section, "runs_as", subject.runs_as, root=root)
+            _check_user(section, "runs_as", subject.runs_as, allow_root=allow_root)
     return subject
 
 
-def _check_user(section: ConfigSection, key: str, uid: int, *, root: bool) -> None:
+def _check_user(
+    section: ConfigSection, key: str, uid: int, *, allow_root: bool
+) -> None:
     """Check that a user is stated, and that root is allowed explicitly."""
     if not section.has(key):
         section.report_fault("", f"{key} is missing")
-    elif uid == ROOT_UID and not root:
+    elif uid == ROOT_UID and not allow_root:
         what = f"{RuleFaultCode.ROOT}: the superuser can be anybody; say so with root: true"
         section.report_fault(key, what)
 
 
 def _read_person(section: ConfigSection) -> str:
+    """Read a person's id, empty if absent or invalid."""
     text = section.read_text("person")
     if not text:
         return ""

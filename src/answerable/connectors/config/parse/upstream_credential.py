@@ -1,4 +1,4 @@
-"""Section `servers.NAME.credential`: operator-held upstream credential."""
+"""Parse `servers.NAME.credential`: the credential for an upstream server."""
 
 import re
 from pathlib import PurePath
@@ -98,28 +98,31 @@ def read_upstream_credential(
     return read
 
 
-def _check_source(section: ConfigSection, read: UpstreamCredential) -> None:
+def _check_source(section: ConfigSection, credential: UpstreamCredential) -> None:
+    """Check that the credential has exactly one valid source."""
     if sum(section.has(key) for key in _SOURCES) != 1:
         section.report_fault("", "exactly one of file, command, env was expected")
     if section.has("ttl") and not section.has("command"):
         section.report_fault("ttl", "only what a command writes has one")
-    if read.command:
-        program = PurePath(read.command[0])
-        if not program.is_absolute() and program.name != read.command[0]:
+    if credential.command:
+        program = PurePath(credential.command[0])
+        if not program.is_absolute() and program.name != credential.command[0]:
             section.report_fault(
                 "command", "an absolute path or a plain name was expected"
             )
-    if read.env and _VARIABLE.fullmatch(read.env) is None:
+    if credential.env and _VARIABLE.fullmatch(credential.env) is None:
         section.report_fault("env", "the name of an environment variable was expected")
 
 
-def _check_header(section: ConfigSection, read: UpstreamCredential, url: str) -> None:
-    """Check the header that carries it to a URL."""
+def _check_header(
+    section: ConfigSection, credential: UpstreamCredential, url: str
+) -> None:
+    """Check the header that carries the credential to a URL."""
     if section.has("as_env"):
         section.report_fault("as_env", "only a command has an environment")
     if is_plain_text_url(url):
         section.report_fault("", "it goes to https or loopback only")
-    name = read.header
+    name = credential.header
     if (
         _HEADER_NAME.fullmatch(name) is None
         or name in _RESERVED_HEADERS
@@ -127,18 +130,18 @@ def _check_header(section: ConfigSection, read: UpstreamCredential, url: str) ->
     ):
         what = "a field for credentials was expected, like Authorization or X-Api-Key"
         section.report_fault("header", what)
-    if read.scheme and _SCHEME.fullmatch(read.scheme) is None:
+    if credential.scheme and _SCHEME.fullmatch(credential.scheme) is None:
         section.report_fault("scheme", "a word like Bearer was expected")
 
 
 def _check_variable(
-    section: ConfigSection, read: UpstreamCredential, env: tuple[str, ...]
+    section: ConfigSection, credential: UpstreamCredential, env: tuple[str, ...]
 ) -> None:
-    """Check the variable that carries it to a command."""
+    """Check the variable that carries the credential to a command."""
     for key in ("header", "scheme"):
         if section.has(key):
             section.report_fault(key, "only a URL is sent fields")
-    name = read.as_env
+    name = credential.as_env
     if not name:
         section.report_fault(
             "", "as_env is missing: a command finds it in its environment"

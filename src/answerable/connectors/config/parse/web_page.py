@@ -1,4 +1,4 @@
-"""Section `web`: the web page and its sign-in."""
+"""Parse the section `web`: the web page and its sign-in."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -70,6 +70,7 @@ def _with_page_url(listener: Listener, url: str) -> Listener:
 
 
 def _read_local_person(section: ConfigSection) -> str:
+    """Read the person of a local page without sign-in."""
     person = section.read_text("person")
     section.report_unknown_keys()
     if person:
@@ -84,6 +85,7 @@ def _read_local_person(section: ConfigSection) -> str:
 def _read_login(
     web: ConfigSection, issuers: Iterable[IssuerConfig]
 ) -> WebLoginConfig | None:
+    """Read the OpenID Connect sign-in and its role map, None if absent."""
     section = web.read_section("login")
     issuer = section.read_text("issuer")
     roles = section.read_section("roles")
@@ -117,6 +119,7 @@ def _read_login(
 def _check_issuer(
     section: ConfigSection, name: str, issuers: Iterable[IssuerConfig]
 ) -> None:
+    """Check that the sign-in's issuer exists and identifies people."""
     found = next((each for each in issuers if each.pin.name == name), None)
     if not name:
         return
@@ -128,6 +131,7 @@ def _check_issuer(
 
 
 def _read_role_map(roles: ConfigSection) -> Iterator[tuple[str, frozenset[WebRole]]]:
+    """Yield the roles for each value of the role claim."""
     for path, leaf in roles.read_leaves("map"):
         if len(path) != 1:
             roles.report_fault(
@@ -138,12 +142,14 @@ def _read_role_map(roles: ConfigSection) -> Iterator[tuple[str, frozenset[WebRol
 
 
 def _as_texts(leaf: LeafValue) -> tuple[str, ...]:
+    """Return a leaf as texts."""
     return tuple(map(str, leaf if isinstance(leaf, tuple) else (leaf,)))
 
 
 def _parse_roles(
     section: ConfigSection, key: str, words: tuple[str, ...]
 ) -> frozenset[WebRole]:
+    """Parse role names; a fault for unknown ones."""
     known = {role.value: role for role in WebRole}
     if not set(words) <= set(known):
         section.report_fault(key, _ROLES_FAULT)

@@ -1,4 +1,4 @@
-"""YAML parser to nodes with source positions.
+"""Parse YAML into nodes with line and column; anchors and tags are refused.
 
 Built from parser events with an explicit stack, so that depth is unlimited by
 recursion. Ambiguous YAML is refused: anchors and aliases, tags, merges, a repeated key,
@@ -89,7 +89,7 @@ def parse_yaml_nodes(text: str) -> YamlNode:
         if isinstance(event, yaml.DocumentStartEvent) and root is not None:
             raise _refused_error(mark, "one document was expected")
         if isinstance(event, yaml.NodeEvent):
-            _refuse_sharing(event, mark)
+            _refuse_anchors_and_tags(event, mark)
         done: YamlNode | None = None
         if isinstance(event, yaml.CollectionStartEvent):
             if len(stack) == MAX_DEPTH:
@@ -111,6 +111,7 @@ def parse_yaml_nodes(text: str) -> YamlNode:
 
 
 def _parse_events(text: str) -> Iterator[yaml.Event]:
+    """Yield the parser's events; an error raises with its position."""
     try:
         yield from yaml.parse(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
@@ -121,38 +122,44 @@ def _parse_events(text: str) -> Iterator[yaml.Event]:
         ) from None
 
 
-def _refuse_sharing(event: yaml.NodeEvent, mark: TextPosition) -> None:
+def _refuse_anchors_and_tags(event: yaml.NodeEvent, position: TextPosition) -> None:
+    """Raise for anchors, aliases and tags."""
     if event.anchor is not None:
-        raise _refused_error(mark, "anchors and aliases are not taken")
+        raise _refused_error(position, "anchors and aliases are not taken")
     tagged = (yaml.ScalarEvent, yaml.CollectionStartEvent)
     if isinstance(event, tagged) and event.tag is not None:
-        raise _refused_error(mark, "tags are not taken")
+        raise _refused_error(position, "tags are not taken")
 
 
 def _set_key(
-    top: _OpenYamlCollection, into: dict[str, YamlMember], key: str, mark: TextPosition
+    collection: _OpenYamlCollection,
+    mapping: dict[str, YamlMember],
+    key: str,
+    position: TextPosition,
 ) -> None:
-    if key in into:
-        raise _refused_error(mark, "this key is repeated")
-    top.key, top.key_mark = key, mark
+    """Set the key of the next value; raises if it is repeated."""
+    if key in mapping:
+        raise _refused_error(position, "this key is repeated")
+    collection.key, collection.key_mark = key, position
 
 
-def _attach_node(stack: list[_OpenYamlCollection], done: YamlNode) -> YamlNode | None:
+def _attach_node(stack: list[_OpenYamlCollection], node: YamlNode) -> YamlNode | None:
     """Attach a value to its parent; returns the root."""
     if not stack:
-        return done
+        return node
     top = stack[-1]
     if isinstance(top.into, list):
-        top.into.append(done)
+        top.into.append(node)
     elif top.key_mark is None:
-        raise _refused_error(done.mark, "a key must be text")
+        raise _refused_error(node.mark, "a key must be text")
     else:
-        top.into[top.key] = YamlMember(top.key_mark, done)
+        top.into[top.key] = YamlMember(top.key_mark, node)
         top.key_mark = None
     return None
 
 
-def _parse_scalar(event: yaml.ScalarEvent, mark: TextPosition) -> YamlValue:
+def _parse_scalar(event: yaml.ScalarEvent, position: TextPosition) -> YamlValue:
+    """Return a scalar's value; raises if its type is ambiguous in YAML."""
     text: str = event.value
     if not event.implicit[0]:  # quoted
         return text
@@ -162,14 +169,20 @@ def _parse_scalar(event: yaml.ScalarEvent, mark: TextPosition) -> YamlValue:
         return int(text)
     if _AMBIGUOUS.fullmatch(text) and not _ADDRESS.fullmatch(text):
         raise _refused_error(
-            mark, "put this in quotes, or write true, false or a number"
+            position, "put this in quotes, or write true, false or a number"
         )
     return text
 
 
-def _to_position(mark: _YamlMark | None) -> TextPosition:
-    return TextPosition(mark.line + 1, mark.column + 1) if mark else TextPosition(1, 1)
+def _to_position(position: _YamlMark | None) -> TextPosition:
+    """Convert a parser mark to a line and a column from 1."""
+    return (
+        TextPosition(position.line + 1, position.column + 1)
+        if position
+        else TextPosition(1, 1)
+    )
 
 
-def _refused_error(mark: TextPosition, what: str) -> YamlRefused:
-    return YamlRefused(ConfigFault(mark, "", what))
+def _refused_error(position: TextPosition, message: str) -> YamlRefused:
+    """Build the error for refused YAML."""
+    return YamlRefused(ConfigFault(position, "", message))

@@ -1,1 +1,1 @@
-"""Parser from gateway records to audit events, line by line."""
+"""Parse gateway records line by line into audit events."""

@@ -1,4 +1,4 @@
-"""Events of gateway records: a decision with its end, or counted refusals.
+"""Build audit events of gateway decisions, counted refusals and revocations.
 
 The event is a function of the records' bytes alone. So a repeated read, in any pieces,
 builds the same event, and the store recognises it.
@@ -49,27 +49,27 @@ class RawRecord:
 
 
 def build_call_event(
-    recorder: str, told: RawRecord, ended: CallEndRecord | None, raw: bytes
+    recorder: str, raw_decision: RawRecord, call_end: CallEndRecord | None, raw: bytes
 ) -> AuditEvent:
-    """Build the event of a decision.
+    """Build the event of a decision and, if known, the end of its call.
 
     Args:
         recorder: Name of the recorder.
-        told: The decision, with its own id (`has_own_id`).
-        ended: End of its call; None for a blocked call or an unknown end.
+        raw_decision: The decision, with its own id (`has_own_id`).
+        call_end: End of its call; None for a blocked call or an unknown end.
         raw: Bytes of the end, empty without one.
     """
-    decided = told.record
+    decided = raw_decision.record
     caller, act = decided.caller, decided.act
     return AuditEvent(
         event_id=EventId(bytes.fromhex(decided.id)),
         event_time=decided.at,
         source=source_of_recorder(recorder),
         scope=recorder,
-        written_by=_author_of_recorder(recorder),
-        raw_sha256=hashlib.sha256(told.raw + b"\n" + raw).digest(),
+        written_by=_written_by_of_recorder(recorder),
+        raw_sha256=hashlib.sha256(raw_decision.raw + b"\n" + raw).digest(),
         action=_action_of_method(act.method),
-        outcome=_outcome_of_call(decided, ended),
+        outcome=_outcome_of_call(decided, call_end),
         native_id=str(decided.sequence),
         identity=act.identity,
         credential=token_credential_id(caller.token_sha256)
@@ -78,11 +78,11 @@ def build_call_event(
         person=caller.person,
         resource=_resource_of_target(act.target, act.server, act.name),
         resource_prefix=_tool_prefix(act.server) if act.server else "",
-        resources=_watched_resources(act),
+        resources=_monitored_resources(act),
         decision_id=decided.id,
         run=caller.run,
         entities=_argument_entities(act),
-        facts=_call_facts(decided, ended),
+        facts=_call_facts(decided, call_end),
         recorder=recorder,
         sequence=decided.sequence,
         agent=caller.agent,
@@ -91,58 +91,58 @@ def build_call_event(
 
 
 def build_refusals_event(
-    recorder: str, refused: RefusalCountRecord, raw: bytes
+    recorder: str, refusals: RefusalCountRecord, raw: bytes
 ) -> AuditEvent:
     """Build the event of like requests that were rejected within a second."""
     return AuditEvent(
-        event_id=recorded_event_id(recorder, refused),
-        event_time=refused.at,
+        event_id=recorded_event_id(recorder, refusals),
+        event_time=refusals.at,
         source=source_of_recorder(recorder),
         scope=recorder,
-        written_by=_author_of_recorder(recorder),
+        written_by=_written_by_of_recorder(recorder),
         raw_sha256=hashlib.sha256(raw).digest(),
-        action=_refused_action(recorder, refused.method),
+        action=_refused_action(recorder, refusals.method),
         outcome=EventOutcome.DENIED,
-        native_id=str(refused.sequence),
-        resource=f"server:mcp/{refused.server}" if refused.server else "",
-        resource_prefix=_tool_prefix(refused.server) if refused.server else "",
-        facts=(("count", str(refused.count)), ("refused", refused.why)),
+        native_id=str(refusals.sequence),
+        resource=f"server:mcp/{refusals.server}" if refusals.server else "",
+        resource_prefix=_tool_prefix(refusals.server) if refusals.server else "",
+        facts=(("count", str(refusals.count)), ("refused", refusals.why)),
         recorder=recorder,
-        sequence=refused.sequence,
-        agent=refused.agent,
-        tool=f"{_tool_prefix(refused.server)}*" if refused.server else "",
+        sequence=refusals.sequence,
+        agent=refusals.agent,
+        tool=f"{_tool_prefix(refusals.server)}*" if refusals.server else "",
     )
 
 
 def build_revocation_event(
-    recorder: str, kill: RevocationApplied, raw: bytes
+    recorder: str, revocation: RevocationApplied, raw: bytes
 ) -> AuditEvent:
     """Build the event of a revocation, which is an operator's act."""
     return AuditEvent(
-        event_id=recorded_event_id(recorder, kill),
-        event_time=kill.at,
+        event_id=recorded_event_id(recorder, revocation),
+        event_time=revocation.at,
         source=source_of_recorder(recorder),
         scope=recorder,
-        written_by=_author_of_recorder(recorder),
+        written_by=_written_by_of_recorder(recorder),
         raw_sha256=hashlib.sha256(raw).digest(),
-        action="answerable:revive" if kill.revived else "answerable:kill",
+        action="answerable:revive" if revocation.revived else "answerable:kill",
         outcome=EventOutcome.SUCCESS,
-        native_id=str(kill.sequence),
-        resource=kill.subject,
+        native_id=str(revocation.sequence),
+        resource=revocation.subject,
         recorder=recorder,
-        sequence=kill.sequence,
+        sequence=revocation.sequence,
     )
 
 
-def _author_of_recorder(recorder: str) -> WrittenBy:
+def _written_by_of_recorder(recorder: str) -> WrittenBy:
     """Return the author class of a record; a client hook's is self-reported."""
     is_hook = source_of_recorder(recorder) == HOOK
     return WrittenBy.SELF_REPORTED if is_hook else DECLARATION.written_by
 
 
-def has_own_id(recorder: str, decided: DecisionRecord) -> bool:
+def has_own_id(recorder: str, decision_record: DecisionRecord) -> bool:
     """Tell whether a decision has the id that its recorder assigned."""
-    return decided.id == recorded_event_id(recorder, decided).hex()
+    return decision_record.id == recorded_event_id(recorder, decision_record).hex()
 
 
 def _action_of_method(method: str) -> str:
@@ -160,25 +160,26 @@ def _refused_action(recorder: str, method: str) -> str:
 
 
 def _tool_prefix(server: str) -> str:
+    """Return the prefix of the tool ids of a server."""
     return f"tool:mcp/{server}/"
 
 
-def _tool_of_call(act: CallSummary) -> str:
+def _tool_of_call(call: CallSummary) -> str:
     """Return the tool id; a call without a tool gets the server's id.
 
     A decision point may be queried about an unknown server. A client's built-in tool
     has its id from the inventory.
     """
-    if not act.server:
+    if not call.server:
         return ""
-    client = act.era.removeprefix(_HOOK_METHODS)
-    if client != act.era and act.target is TargetKind.TOOL:
-        server, _, tool = act.name.removeprefix(_MCP_TOOL_PREFIX).partition("__")
-        if act.name.startswith(_MCP_TOOL_PREFIX) and tool:
+    client = call.era.removeprefix(_HOOK_METHODS)
+    if client != call.era and call.target is TargetKind.TOOL:
+        server, _, tool = call.name.removeprefix(_MCP_TOOL_PREFIX).partition("__")
+        if call.name.startswith(_MCP_TOOL_PREFIX) and tool:
             return _tool_prefix(server) + tool
-        return f"tool:{client}/{act.name}"
-    return _tool_prefix(act.server) + (
-        act.name if act.target is TargetKind.TOOL else "*"
+        return f"tool:{client}/{call.name}"
+    return _tool_prefix(call.server) + (
+        call.name if call.target is TargetKind.TOOL else "*"
     )
 
 
@@ -191,28 +192,30 @@ def _resource_of_target(target: str, server: str, name: str) -> str:
     return f"server:mcp/{server}" if server else ""
 
 
-def _watched_resources(act: CallSummary) -> tuple[str, ...]:
-    parts = (each.partition(":") for each in act.watched)
+def _monitored_resources(call: CallSummary) -> tuple[str, ...]:
+    """List the monitored resources of a call."""
+    parts = (each.partition(":") for each in call.watched)
     return tuple(
-        _resource_of_target(target, act.server, name) for target, _, name in parts
+        _resource_of_target(target, call.server, name) for target, _, name in parts
     )
 
 
-def _argument_entities(act: CallSummary) -> tuple[str, ...]:
+def _argument_entities(call: CallSummary) -> tuple[str, ...]:
     """List distinct entities of the arguments: type and text."""
-    if act.acted is None:
+    if call.acted is None:
         return ()
-    values = act.acted.seen.values
+    values = call.acted.seen.values
     return tuple(dict.fromkeys(f"{each.kind}:{each.text}" for each in values))
 
 
 def _outcome_of_call(
-    decided: DecisionRecord, ended: CallEndRecord | None
+    decision_record: DecisionRecord, call_end: CallEndRecord | None
 ) -> EventOutcome:
-    if not decided.decision.passes:
-        failed = decided.decision.effect is DecisionEffect.ERROR
+    """Return the outcome: denied, failed, unknown, or that of its end."""
+    if not decision_record.decision.passes:
+        failed = decision_record.decision.effect is DecisionEffect.ERROR
         return EventOutcome.ERROR if failed else EventOutcome.DENIED
-    return EventOutcome.UNKNOWN if ended is None else _OUTCOMES[ended.end.outcome]
+    return EventOutcome.UNKNOWN if call_end is None else _OUTCOMES[call_end.end.outcome]
 
 
 # Sorted, as facts are. Whatever is empty is left out.
@@ -254,10 +257,15 @@ _NO_END = CallResult(CallOutcome.UNKNOWN)
 
 
 def _call_facts(
-    decided: DecisionRecord, ended: CallEndRecord | None
+    decision_record: DecisionRecord, call_end: CallEndRecord | None
 ) -> tuple[tuple[str, str], ...]:
-    caller, act, decision = decided.caller, decided.act, decided.decision
-    end = _NO_END if ended is None else ended.end
+    """Return the facts of a call, without empty ones."""
+    caller, act, decision = (
+        decision_record.caller,
+        decision_record.act,
+        decision_record.decision,
+    )
+    end = _NO_END if call_end is None else call_end.end
     told = (
         end.sha256,
         str(end.size or ""),
@@ -269,13 +277,15 @@ def _call_facts(
         str(end.code or ""),
         decision.durability.value,
         decision.effect.value,
-        _ending_of_call(decided, ended),
-        str(ended.sequence) if ended is not None else "",
+        _call_end_text(decision_record, call_end),
+        str(call_end.sequence) if call_end is not None else "",
         " ".join(end.inputs),
         act.jti,
         "true" if caller.known else "false",
         decision.layer.value,
-        str((ended.at - decided.at) // 1_000_000) if ended is not None else "",
+        str((call_end.at - decision_record.at) // 1_000_000)
+        if call_end is not None
+        else "",
         decision.mode.value,
         end.state,
         decision.policy,
@@ -295,18 +305,22 @@ def _call_facts(
     return tuple([pair for pair in zip(_FACTS, told, strict=True) if pair[1]])
 
 
-def _encode_behaviour(act: CallSummary) -> str:
-    return "" if act.acted is None else msgspec.json.encode(act.acted).decode()
+def _encode_behaviour(call: CallSummary) -> str:
+    """Encode the recorded behaviour of a call as JSON."""
+    return "" if call.acted is None else msgspec.json.encode(call.acted).decode()
 
 
-def _result_summary(end: CallResult) -> str:
+def _result_summary(result: CallResult) -> str:
     """Summarise the result of a monitored call: bytes, records, outsiders' text."""
-    if not end.came:
+    if not result.came:
         return ""
-    return f"{end.text} {end.records} {'untrusted' if end.untrusted else 'trusted'}"
+    return f"{result.text} {result.records} {'untrusted' if result.untrusted else 'trusted'}"
 
 
-def _ending_of_call(decided: DecisionRecord, ended: CallEndRecord | None) -> str:
-    if ended is not None:
-        return ended.end.outcome.value
-    return "never recorded" if decided.decision.passes else ""
+def _call_end_text(
+    decision_record: DecisionRecord, call_end: CallEndRecord | None
+) -> str:
+    """Return how the call ended, for its facts."""
+    if call_end is not None:
+        return call_end.end.outcome.value
+    return "never recorded" if decision_record.decision.passes else ""

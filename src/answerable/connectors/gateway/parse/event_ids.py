@@ -1,4 +1,4 @@
-"""Ids of recorded events, as the recorders assign them."""
+"""Compute the ids of recorded events, as the recorders assign them."""
 
 from answerable.model.event_sources import source_of_recorder
 from answerable.model.ids import EventId, event_id

@@ -1,4 +1,4 @@
-"""Events of token service attempts, which link credentials.
+"""Build audit events of token exchanges, which link credentials.
 
 As with decisions, the event is a function of the record's bytes alone.
 """
@@ -51,16 +51,19 @@ def has_own_exchange_id(recorder: str, record: ExchangeRecord) -> bool:
 
 
 def _credential_of_digest(sha256: str) -> str:
+    """Return the credential id of a token's digest."""
     return token_credential_id(bytes.fromhex(sha256)) if sha256 else ""
 
 
 def _outcome_of_exchange(record: ExchangeRecord) -> EventOutcome:
+    """Return the outcome of a token exchange."""
     if not record.error:
         return EventOutcome.SUCCESS
     return EventOutcome.ERROR if record.error in _SERVER_ERRORS else EventOutcome.DENIED
 
 
 def _exchange_facts(record: ExchangeRecord) -> tuple[tuple[str, str], ...]:
+    """Return the facts of a token exchange, sorted, without empty ones."""
     told = {
         "actor": record.actor,
         "attestor": record.attestor,

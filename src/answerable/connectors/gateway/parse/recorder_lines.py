@@ -1,4 +1,4 @@
-"""Lines of one recorder: sequence and hash chain checks, decisions joined with ends."""
+"""Parse a recorder's lines: check sequence and hash chain, join calls with ends."""
 
 from collections.abc import Iterator
 
@@ -83,7 +83,7 @@ class RecorderLines:
         }
 
     def parse_line(self, line: bytes) -> AuditEvent | None:
-        """Parse one line.
+        """Parse one line; returns the event that it completes, if any.
 
         Args:
             line: Line with its end.
@@ -110,7 +110,7 @@ class RecorderLines:
         self._waiting.clear()
 
     def save_waiting(self) -> None:
-        """Save decisions without an end in the progress."""
+        """Save the decisions without an end in the read progress."""
         self._progress.waiting = {
             number: told.raw.decode() for number, told in self._waiting.items()
         }
@@ -137,9 +137,11 @@ class RecorderLines:
         return True
 
     def _report_broken_record(self, number: int) -> None:
+        """Add a problem for a record that breaks the hash chain."""
         self.problems.append(f"gateway {self._name}: record {number} does not hold")
 
     def _event_of_record(self, record: SpoolRecord, raw: bytes) -> AuditEvent | None:
+        """Build the event of a record; None if it has none yet."""
         match record:
             case DecisionRecord():
                 return self._handle_decision(record, raw)
@@ -162,6 +164,7 @@ class RecorderLines:
         return None
 
     def _handle_decision(self, record: DecisionRecord, raw: bytes) -> AuditEvent | None:
+        """Return a refusal's event; a passed call waits for its end."""
         if not has_own_id(self._name, record):
             raise ParseError("the decision has the id of another record")
         if not record.decision.passes:
@@ -170,16 +173,19 @@ class RecorderLines:
         return None
 
     def _handle_exchange(self, record: ExchangeRecord, raw: bytes) -> AuditEvent:
+        """Build the event of a token exchange, after checking its id."""
         if not has_own_exchange_id(self._name, record):
             raise ParseError("the exchange has the id of another record")
         return build_exchange_event(self._name, record, raw)
 
     def _handle_end(self, record: CallEndRecord, raw: bytes) -> AuditEvent:
+        """Build the event of the decision that this end completes."""
         told = self._waiting.pop(record.decided, None)
         if told is None:
             raise ParseError("the end of a decision that is not there")
         return build_call_event(self._name, told, record, raw)
 
     def _decode_waiting(self, raw: bytes) -> RawRecord:
+        """Decode a saved decision without an end."""
         record = msgspec.json.decode(raw, type=DecisionRecord)
         return RawRecord(record, raw)

@@ -1,4 +1,4 @@
-"""Events of sign-ins, refused sign-ins and sign-outs at the web page.
+"""Build audit events of sign-ins, refused sign-ins and sign-outs at the web page.
 
 As with decisions, the event is a function of the record's bytes alone.
 """

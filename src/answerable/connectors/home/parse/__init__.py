@@ -1,1 +1,1 @@
-"""Parsers for a home's ambient credentials and its person."""
+"""Parse a home's ambient credential files, and find its person."""

@@ -1,4 +1,4 @@
-"""Table of ambient credential files in a home."""
+"""List the ambient credential files of a home, each with its parser."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,10 +57,13 @@ class AmbientFile:
     parse: AmbientFileParser
 
 
-def _parse_aws_file(data: bytes, source: AmbientFileSource, into: AmbientFacts) -> None:
+def _parse_aws_file(
+    data: bytes, source: AmbientFileSource, facts: AmbientFacts
+) -> None:
+    """Parse an AWS config or credentials file; an unclosed section raises."""
     shared = source.place.rpartition("/")[2] == "credentials"
     text = decode_text(data, source.place)
-    parse_aws_profiles(text, source, into, shared=shared)
+    parse_aws_profiles(text, source, facts, shared=shared)
     line = find_unclosed_section(text)
     if line:  # what stands below it was taken for settings of the section above
         raise ParseError(

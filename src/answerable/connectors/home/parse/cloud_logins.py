@@ -1,4 +1,4 @@
-"""Login files of the Google Cloud, Azure and Kubernetes command-line tools."""
+"""Parse login files of the Google Cloud, Azure and Kubernetes command-line tools."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ from answerable.model.credential import CredentialLifetime
 
 
 def parse_gcloud_adc(
-    data: bytes, source: AmbientFileSource, into: AmbientFacts
+    data: bytes, source: AmbientFileSource, facts: AmbientFacts
 ) -> None:
     """Parse application default credentials (Google Cloud: "How ADC works")."""
     read = parse_google_file(data, source.place)
@@ -34,23 +34,23 @@ def parse_gcloud_adc(
         lifetime=read.lifetime,
         account=read.project,
     )
-    into.credentials.append(credential)
+    facts.credentials.append(credential)
     if read.identity is not None:
         key = read.identity.kind == "gcp-service-account"
         how = "service-account-key" if key else "google-login"
-        into.add_identity_link(credential, read.identity, how, source)
+        facts.add_identity_link(credential, read.identity, how, source)
 
 
 def parse_gcloud_active_config(
-    data: bytes, source: AmbientFileSource, into: AmbientFacts
+    data: bytes, source: AmbientFileSource, facts: AmbientFacts
 ) -> None:
     """Parse `active_config`: the name of the active gcloud configuration."""
     name = decode_text(data, source.place).strip()
-    into.gcloud_configuration = name or into.gcloud_configuration
+    facts.gcloud_configuration = name or facts.gcloud_configuration
 
 
 def parse_gcloud_configuration(
-    data: bytes, source: AmbientFileSource, into: AmbientFacts
+    data: bytes, source: AmbientFileSource, facts: AmbientFacts
 ) -> None:
     """Parse a gcloud configuration: its signed-in account.
 
@@ -64,17 +64,17 @@ def parse_gcloud_configuration(
         credential = source.build_credential(
             "gcloud-login", setting.value, pointer="/core/account"
         )
-        active = name == into.gcloud_configuration
+        active = name == facts.gcloud_configuration
         if active and not setting.value.endswith(".gserviceaccount.com"):
-            into.handles.append(setting.value)
-        into.credentials.append(replace(credential, explicit_only=not active))
+            facts.handles.append(setting.value)
+        facts.credentials.append(replace(credential, explicit_only=not active))
         if "@" in setting.value:
             identity = google_account(setting.value)
-            into.add_identity_link(credential, identity, "google-login", source)
+            facts.add_identity_link(credential, identity, "google-login", source)
 
 
 def parse_azure_profile(
-    data: bytes, source: AmbientFileSource, into: AmbientFacts
+    data: bytes, source: AmbientFileSource, facts: AmbientFacts
 ) -> None:
     """Parse `azureProfile.json`: one credential per signed-in account.
 
@@ -90,7 +90,7 @@ def parse_azure_profile(
             continue
         users.setdefault(user.text(), subscription)
         if subscription.flag("isDefault"):
-            into.azure_account = user.text()
+            facts.azure_account = user.text()
     for name, subscription in users.items():
         user = subscription.get("user") or subscription
         credential = source.build_credential(
@@ -99,17 +99,17 @@ def parse_azure_profile(
             pointer=f"{user.pointer}/name",
             lifetime=CredentialLifetime.SHORT_LIVED,
         )
-        other = bool(into.azure_account) and name != into.azure_account
-        into.credentials.append(replace(credential, explicit_only=other))
+        other = bool(facts.azure_account) and name != facts.azure_account
+        facts.credentials.append(replace(credential, explicit_only=other))
         service = user.text_at("type") == "servicePrincipal"
         if not other and not service:
-            into.handles.append(name)
+            facts.handles.append(name)
         identity = entra_principal(name, service=service)
-        into.add_identity_link(credential, identity, "azure-login", source)
+        facts.add_identity_link(credential, identity, "azure-login", source)
 
 
 def parse_azure_principals(
-    data: bytes, source: AmbientFileSource, into: AmbientFacts
+    data: bytes, source: AmbientFileSource, facts: AmbientFacts
 ) -> None:
     """Parse `service_principal_entries.json`: client secrets of service principals."""
     root = parse_document(data, DocumentFormat.JSON, source.place).root
@@ -124,8 +124,8 @@ def parse_azure_principals(
             pointer=secret.pointer,
             value=secret.text(),
         )
-        chosen = bool(name) and name == into.azure_account
-        into.credentials.append(replace(credential, explicit_only=not chosen))
+        chosen = bool(name) and name == facts.azure_account
+        facts.credentials.append(replace(credential, explicit_only=not chosen))
         if name:
             identity = entra_principal(name, service=True)
-            into.add_identity_link(credential, identity, "client-secret", source)
+            facts.add_identity_link(credential, identity, "client-secret", source)

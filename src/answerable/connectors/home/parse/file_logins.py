@@ -1,4 +1,4 @@
-"""Login files of PostgreSQL, PyPI and Terraform."""
+"""Parse login files of PostgreSQL, PyPI and Terraform."""
 
 import re
 
@@ -20,7 +20,7 @@ _CREDENTIALS_BLOCK = re.compile(
 _TOKEN = re.compile(r'token\s*=\s*"([^"\n]{1,4096})"')
 
 
-def parse_pgpass(data: bytes, source: AmbientFileSource, into: AmbientFacts) -> None:
+def parse_pgpass(data: bytes, source: AmbientFileSource, facts: AmbientFacts) -> None:
     """Read `.pgpass`: `HOST:PORT:DATABASE:USER:PASSWORD` lines.
 
     Source: https://www.postgresql.org/docs/current/libpq-pgpass.html
@@ -31,7 +31,7 @@ def parse_pgpass(data: bytes, source: AmbientFileSource, into: AmbientFacts) -> 
         if len(fields) < 5 or line.lstrip().startswith("#") or not fields[4]:
             continue
         host, _, database, user, password = fields[:5]
-        into.credentials.append(
+        facts.credentials.append(
             source.build_credential(
                 "password",
                 f"{user}@{host}/{database}",
@@ -56,7 +56,7 @@ def _split_pgpass_line(line: str) -> list[str]:
     return fields
 
 
-def parse_pypirc(data: bytes, source: AmbientFileSource, into: AmbientFacts) -> None:
+def parse_pypirc(data: bytes, source: AmbientFileSource, facts: AmbientFacts) -> None:
     """Read `.pypirc`: one credential per repository with a password.
 
     Source: https://packaging.python.org/en/latest/specifications/pypirc/
@@ -68,7 +68,7 @@ def parse_pypirc(data: bytes, source: AmbientFileSource, into: AmbientFacts) -> 
             continue
         user = settings.get("username")
         token = user is not None and user.value == "__token__"
-        into.credentials.append(
+        facts.credentials.append(
             source.build_credential(
                 "api-key" if token else "password",
                 section,
@@ -79,7 +79,7 @@ def parse_pypirc(data: bytes, source: AmbientFileSource, into: AmbientFacts) -> 
 
 
 def parse_terraform_credentials(
-    data: bytes, source: AmbientFileSource, into: AmbientFacts
+    data: bytes, source: AmbientFileSource, facts: AmbientFacts
 ) -> None:
     """Read `credentials.tfrc.json`: one token per host.
 
@@ -90,11 +90,11 @@ def parse_terraform_credentials(
     for host, entry in hosts.members() if hosts is not None else ():
         token = entry.get("token")
         if token is not None and token.text():
-            _add_terraform_token(host, token.pointer, token.text(), source, into)
+            _add_terraform_token(host, token.pointer, token.text(), source, facts)
 
 
 def parse_terraformrc(
-    data: bytes, source: AmbientFileSource, into: AmbientFacts
+    data: bytes, source: AmbientFileSource, facts: AmbientFacts
 ) -> None:
     """Read the `credentials "HOST" { token = "..." }` blocks of a CLI configuration.
 
@@ -103,13 +103,14 @@ def parse_terraformrc(
     for block in _CREDENTIALS_BLOCK.finditer(decode_text(data, source.place)):
         for token in _TOKEN.finditer(block[2]):
             _add_terraform_token(
-                block[1], f"/credentials/{block[1]}", token[1], source, into
+                block[1], f"/credentials/{block[1]}", token[1], source, facts
             )
 
 
 def _add_terraform_token(
-    host: str, pointer: str, token: str, source: AmbientFileSource, into: AmbientFacts
+    host: str, pointer: str, token: str, source: AmbientFileSource, facts: AmbientFacts
 ) -> None:
-    into.credentials.append(
+    """Add the token of a Terraform host."""
+    facts.credentials.append(
         source.build_credential("terraform-token", host, pointer=pointer, value=token)
     )

@@ -1,4 +1,4 @@
-"""Person of a home: the folder's login name, and the git user."""
+"""Find the person of a home: its folder's login name, and the git user."""
 
 from collections.abc import Mapping, Sequence
 
@@ -48,16 +48,20 @@ def parse_git_person(text: str) -> tuple[str, str]:
 
 
 def sight_person(
-    login: str, name: str, aliases: tuple[str, ...], place: str, frame: SightingContext
+    login: str,
+    name: str,
+    aliases: tuple[str, ...],
+    place: str,
+    context: SightingContext,
 ) -> tuple[Person, ...]:
-    """Build the sightings of the person.
+    """Build the person of a home: login name, and self-reported name and aliases.
 
     The login is the folder's own name, which no process in it can change. Name and
     aliases come from files that an agent of the same person could have written, so they
     are a separate, self-reported sighting.
     """
     person = person_id(login)
-    folder = frame.provenance(place, WrittenBy.PLATFORM)
+    folder = context.provenance(place, WrittenBy.PLATFORM)
     known = Person(person, "", (), team=False, alive=True, seen=folder)
     folded = tuple(
         dict.fromkeys(clean_text(alias).lower() for alias in aliases if alias)
@@ -66,6 +70,6 @@ def sight_person(
         return (known,)
     shown = clean_text(name) if name else ""
     said = Person(
-        person, shown, folded, team=False, alive=True, seen=frame.provenance(place)
+        person, shown, folded, team=False, alive=True, seen=context.provenance(place)
     )
     return (known, said)

@@ -1,4 +1,4 @@
-"""Login files of the GitHub CLI, Docker, npm, netrc, git and ssh."""
+"""Parse login files of the GitHub CLI, Docker, npm, netrc, git and ssh."""
 
 import re
 from dataclasses import replace
@@ -26,7 +26,7 @@ _AUTH_LINE = re.compile(
 )
 
 
-def parse_gh_hosts(data: bytes, source: AmbientFileSource, into: AmbientFacts) -> None:
+def parse_gh_hosts(data: bytes, source: AmbientFileSource, facts: AmbientFacts) -> None:
     """Read `hosts.yml` of the GitHub CLI; without a token it is in the keyring.
 
     Of several accounts of one host `user` is the active one (`gh auth switch`).
@@ -34,22 +34,23 @@ def parse_gh_hosts(data: bytes, source: AmbientFileSource, into: AmbientFacts) -
     root = parse_document(data, DocumentFormat.YAML, source.place).root
     for host, entry in root.members():
         user = entry.text_at("user")
-        _sight_gh_login(host, user, entry, source, into)
+        _add_gh_login(host, user, entry, source, facts)
         others = entry.get("users")
         for name, other in others.members() if others is not None else ():
             if name != user:
-                _sight_gh_login(host, name, other, source, into, active=False)
+                _add_gh_login(host, name, other, source, facts, active=False)
 
 
-def _sight_gh_login(
+def _add_gh_login(
     host: str,
     user: str,
     entry: DocumentNode,
     source: AmbientFileSource,
-    into: AmbientFacts,
+    facts: AmbientFacts,
     *,
     active: bool = True,
 ) -> None:
+    """Add the token and user of one GitHub host."""
     token = entry.get("oauth_token") or entry.descend("users", user, "oauth_token")
     credential = source.build_credential(
         "github-token",
@@ -57,28 +58,28 @@ def _sight_gh_login(
         pointer=token.pointer if token is not None else entry.pointer,
         value=token.text() if token is not None else "",
     )
-    into.credentials.append(replace(credential, explicit_only=not active))
+    facts.credentials.append(replace(credential, explicit_only=not active))
     if user:
-        into.handles.append(user)
-        into.add_identity_link(credential, github_user(user, host), "gh-login", source)
+        facts.handles.append(user)
+        facts.add_identity_link(credential, github_user(user, host), "gh-login", source)
 
 
 def parse_docker_config(
-    data: bytes, source: AmbientFileSource, into: AmbientFacts
+    data: bytes, source: AmbientFileSource, facts: AmbientFacts
 ) -> None:
     """Read `config.json` of Docker: registries with a login, in it or a helper."""
     root = parse_document(data, DocumentFormat.JSON, source.place).root
     registries = root.get("auths")
     for registry, entry in registries.members() if registries else ():
         value = entry.text_at("auth", "identitytoken", "password")
-        into.credentials.append(
+        facts.credentials.append(
             source.build_credential(
                 "docker-auth", registry, pointer=entry.pointer, value=value
             )
         )
     helpers = root.get("credHelpers")
     for registry, entry in helpers.members() if helpers else ():
-        into.credentials.append(
+        facts.credentials.append(
             source.build_credential(
                 "docker-auth",
                 registry,
@@ -88,7 +89,7 @@ def parse_docker_config(
         )
 
 
-def parse_npmrc(data: bytes, source: AmbientFileSource, into: AmbientFacts) -> None:
+def parse_npmrc(data: bytes, source: AmbientFileSource, facts: AmbientFacts) -> None:
     """Read `.npmrc`: `//HOST/:_authToken=VALUE`."""
     for number, line in enumerate(_split_lines(data, source), 1):
         found = _AUTH_LINE.fullmatch(line) or _AUTH_LINE.fullmatch(f":{line}")
@@ -96,7 +97,7 @@ def parse_npmrc(data: bytes, source: AmbientFileSource, into: AmbientFacts) -> N
             continue
         value = found["value"].strip("\"'")
         reference = split_references(value).references
-        into.credentials.append(
+        facts.credentials.append(
             source.build_credential(
                 "npm-token",
                 found["host"].strip("/") or "npm",
@@ -110,12 +111,12 @@ def parse_npmrc(data: bytes, source: AmbientFileSource, into: AmbientFacts) -> N
 
 
 def parse_netrc_file(
-    data: bytes, source: AmbientFileSource, into: AmbientFacts
+    data: bytes, source: AmbientFileSource, facts: AmbientFacts
 ) -> None:
     """Read `.netrc`: one credential per machine with a password."""
     for machine in parse_netrc_text(decode_text(data, source.place)):
         if machine.password:
-            into.credentials.append(
+            facts.credentials.append(
                 source.build_credential(
                     "netrc",
                     machine.name,
@@ -126,7 +127,7 @@ def parse_netrc_file(
 
 
 def parse_git_credentials(
-    data: bytes, source: AmbientFileSource, into: AmbientFacts
+    data: bytes, source: AmbientFileSource, facts: AmbientFacts
 ) -> None:
     """Read `.git-credentials`: one URL with userinfo per line."""
     for number, line in enumerate(_split_lines(data, source), 1):
@@ -134,7 +135,7 @@ def parse_git_credentials(
         user, _, password = userinfo.partition(":")
         if not password:
             continue
-        into.credentials.append(
+        facts.credentials.append(
             source.build_credential(
                 "github-token" if host.startswith("github.com") else "password",
                 f"{user}@{host}" if user else host,
@@ -145,23 +146,23 @@ def parse_git_credentials(
 
 
 def parse_private_key(
-    data: bytes, source: AmbientFileSource, into: AmbientFacts
+    data: bytes, source: AmbientFileSource, facts: AmbientFacts
 ) -> None:
     """Detect a private key from the beginning of a key file."""
     text = data.decode("utf-8", "replace").strip()
     if text.startswith("-----BEGIN ") and "PRIVATE KEY-----" in text[:80]:
-        into.credentials.append(
+        facts.credentials.append(
             source.build_credential("private-key", _file_name(source.place), value=text)
         )
 
 
 def parse_token_file(
-    data: bytes, source: AmbientFileSource, into: AmbientFacts
+    data: bytes, source: AmbientFileSource, facts: AmbientFacts
 ) -> None:
     """Read a file that contains one token alone."""
     value = decode_text(data, source.place).strip()
     if value:
-        into.credentials.append(
+        facts.credentials.append(
             source.build_credential(
                 "bearer-token", _file_name(source.place), value=value
             )
@@ -169,13 +170,13 @@ def parse_token_file(
 
 
 def parse_ssh_config(
-    data: bytes, source: AmbientFileSource, into: AmbientFacts
+    data: bytes, source: AmbientFileSource, facts: AmbientFacts
 ) -> None:
     """Read `~/.ssh/config` for the agent it names (`IdentityAgent`)."""
     for number, line in enumerate(_split_lines(data, source), 1):
         name, _, value = line.replace("=", " ").partition(" ")
         if name.lower() == "identityagent" and value.strip().lower() != "none":
-            into.credentials.append(
+            facts.credentials.append(
                 source.build_credential(
                     "ssh-agent",
                     redact_name(value.strip().strip('"')),
@@ -186,9 +187,11 @@ def parse_ssh_config(
 
 
 def _split_lines(data: bytes, source: AmbientFileSource) -> list[str]:
+    """Decode a file and split it into lines."""
     text = decode_text(data, source.place)
     return [line.strip() for line in text.split("\n")[:LINES_LIMIT]]
 
 
 def _file_name(place: str) -> str:
+    """Return the last part of a path."""
     return place.rpartition("/")[2]

@@ -1,1 +1,1 @@
-"""Parsers for a project's workflows, code owners and name."""
+"""Parse a project's workflows, code owners and name."""

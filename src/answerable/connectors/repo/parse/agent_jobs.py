@@ -1,4 +1,4 @@
-"""Sightings of workflow jobs that run an agent."""
+"""Build inventory facts of workflow jobs that run an AI agent."""
 
 from dataclasses import dataclass, field, replace
 
@@ -56,25 +56,25 @@ class JobSightings:
 
 def sight_job(
     job: AgentJob,
-    parts: tuple[str, ...],
+    id_parts: tuple[str, ...],
     path: str,
     place: str,
-    frame: SightingContext,
-    out: JobSightings,
+    context: SightingContext,
+    sightings: JobSightings,
 ) -> None:
-    """Build the sightings of one job.
+    """Add the inventory facts of one job: agents, tools and credentials.
 
     Args:
         job: Parsed job.
-        parts: Project name and the workflow's file name, for ids.
+        id_parts: Project name and the workflow's file name, for ids.
         path: Path of the workflow in its project.
         place: Absolute path of the workflow.
-        frame: Context shared by all sightings.
-        out: Target of the sightings.
+        context: Context shared by all sightings.
+        sightings: Target of the sightings.
     """
     name = redact_name(job.job)
-    this = agent_id("github-actions", *map(redact_name, parts), name)
-    scope = f"github-actions:{'/'.join((*map(redact_name, parts), name))}"
+    this = agent_id("github-actions", *map(redact_name, id_parts), name)
+    scope = f"github-actions:{'/'.join((*map(redact_name, id_parts), name))}"
     job_place = join_place(place, job.pointer)
     agent = Agent(
         id=this,
@@ -88,13 +88,13 @@ def sight_job(
         runs_as=make_identity_ids(*job.roles, *(each.id for each in job.google)),
         note="",
         facts=_job_facts(job),
-        seen=frame.provenance(job_place),
+        seen=context.provenance(job_place),
     )
     # A read-only token cannot change the file that names the owners.
     author = WrittenBy.SELF_REPORTED if job.may_write_contents else WrittenBy.PLATFORM
-    out.agents.append((agent, path, author))
-    out.identities += [
-        each.to_identity(frame.provenance(job_place)) for each in job.google
+    sightings.agents.append((agent, path, author))
+    sightings.identities += [
+        each.to_identity(context.provenance(job_place)) for each in job.google
     ]
     variables: dict[CredentialId, None] = {}
     for found in job.found:
@@ -102,24 +102,24 @@ def sight_job(
         # The token of each job is its own; a secret is the same in every job.
         own = ambient and found.kind == "github-token"
         named = replace(found, value=f"{scope}:{found.value}") if own else found
-        credential = sight_credential(named, place, frame)
+        credential = sight_credential(named, place, context)
         lifetime = _LIFETIMES.get(found.kind) if ambient else None
-        out.credentials.append(
+        sightings.credentials.append(
             replace(credential, scope=scope, lifetime=lifetime or credential.lifetime)
         )
         if not ambient and found.pointer.startswith(_list_env_places(job)):
             variables[credential.id] = None
         arn = found.value.partition(":")[2]
         if found.kind == "github-oidc" and arn:
-            out.links.append(
-                _federation_link(credential.id, arn, credential.place, frame)
+            sightings.links.append(
+                _build_federation_link(credential.id, arn, credential.place, context)
             )
     for server in job.servers:
-        sighted = [(f, sight_credential(f, place, frame)) for f in server.found]
-        out.credentials += [replace(item, scope=scope) for _, item in sighted]
+        sighted = [(f, sight_credential(f, place, context)) for f in server.found]
+        sightings.credentials += [replace(item, scope=scope) for _, item in sighted]
         stated = [item for f, item in sighted if f.pointer not in server.withheld]
         server_name = redact_name(server.name)
-        out.tools.append(
+        sightings.tools.append(
             Tool(
                 id=tool_id(server_name),
                 agent=this,
@@ -129,13 +129,13 @@ def sight_job(
                 enabled=server.enabled,
                 unattended=True,
                 credentials=tuple(dict.fromkeys(item.id for item in stated)),
-                seen=frame.provenance(join_place(place, server.pointer)),
+                seen=context.provenance(join_place(place, server.pointer)),
             )
         )
 
     for client in job.runs:
-        seen = frame.provenance(job_place)
-        out.tools += [
+        seen = context.provenance(job_place)
+        sightings.tools += [
             sight_built_in_tool(tool, client, this, tuple(variables), seen)
             for tool in _list_built_in_tools(job, client)
         ]
@@ -162,15 +162,17 @@ def _list_built_in_tools(job: AgentJob, client: str) -> list[RuledBuiltInTool]:
     return list(found.values())
 
 
-def _federation_link(
-    credential: CredentialId, arn: str, place: str, frame: SightingContext
+def _build_federation_link(
+    credential: CredentialId, arn: str, place: str, context: SightingContext
 ) -> CredentialLink:
+    """Build the link from a workflow's OIDC token to the role it assumes."""
     return CredentialLink(
-        credential, IdentityId(arn), "federated-trust", frame.provenance(place)
+        credential, IdentityId(arn), "federated-trust", context.provenance(place)
     )
 
 
 def _job_facts(job: AgentJob) -> tuple[tuple[str, str], ...]:
+    """Return the facts of a job: clients, events and permissions."""
     permissions = ", ".join(f"{scope}: {access}" for scope, access in job.permissions)
     facts = [
         ("client", ", ".join(job.runs)),

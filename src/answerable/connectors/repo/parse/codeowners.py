@@ -1,4 +1,4 @@
-r"""CODEOWNERS parser: owners of the paths of a project.
+r"""Parse CODEOWNERS files, and find the owners of a path.
 
 Source: GitHub Docs, "About code owners": patterns as in .gitignore apart from `!`,
 `[ ]` and `\#`; the last pattern that matches a path decides alone; a pattern without
@@ -80,6 +80,7 @@ def matches_path(pattern: str, path: str) -> bool:
 
 @lru_cache(maxsize=RULES_LIMIT)
 def _compile_pattern(pattern: str) -> _Re2Pattern:
+    """Compile a pattern to a regular expression."""
     anchored = "/" in pattern.removesuffix("/")
     body = pattern.lstrip("/")
     is_folder = body.endswith("/")
@@ -90,7 +91,7 @@ def _compile_pattern(pattern: str) -> _Re2Pattern:
         if part == "**":
             out.append(".*" if last else "(?:.*/)?")
         else:
-            out.append(_part_expression(part) + ("" if last else "/"))
+            out.append(_path_part_regex(part) + ("" if last else "/"))
     head = "" if anchored else "(?:.*/)?"
     # `docs/*` fits the files in docs but not those below (GitHub's own example);
     # a plain name fits a file of that name and everything below such a folder.
@@ -100,7 +101,8 @@ def _compile_pattern(pattern: str) -> _Re2Pattern:
     return compiled
 
 
-def _part_expression(part: str) -> str:
+def _path_part_regex(part: str) -> str:
+    """Return the regular expression of one path part."""
     return "".join(
         "[^/]*" if char == "*" else "[^/]" if char == "?" else re2.escape(char)
         for char in part

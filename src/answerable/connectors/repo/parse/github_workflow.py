@@ -1,4 +1,4 @@
-"""GitHub workflow parser: jobs that run an AI agent, their triggers and credentials.
+"""Parse GitHub workflows: jobs that run an AI agent, triggers and credentials.
 
 Source: GitHub Docs, "Workflow syntax for GitHub Actions". A job's secrets, its token
 and the roles it may assume are credentials of the agent in it: they share its scope.
@@ -171,6 +171,7 @@ def _build_agent_job(
     steps: list[DocumentNode],
     runs: list[str],
 ) -> AgentJob:
+    """Build a job with the events, permissions and credentials of its steps."""
     events = _read_events(root)
     permissions = _read_permissions(job) or _read_permissions(root)
     stated = dict(permissions)
@@ -214,6 +215,7 @@ def _build_agent_job(
 
 
 def _find_clients(step: DocumentNode) -> Iterator[str]:
+    """Yield the agent clients that a step runs, by action or command."""
     action = step.text_at("uses").partition("@")[0].lower()
     if action in AGENT_ACTIONS:
         yield AGENT_ACTIONS[action]
@@ -232,6 +234,7 @@ def _find_clients(step: DocumentNode) -> Iterator[str]:
 
 
 def _read_events(root: DocumentNode) -> tuple[str, ...]:
+    """Return the names of the events that trigger a workflow."""
     on = root.get("on")
     if on is None:
         return ()
@@ -240,6 +243,7 @@ def _read_events(root: DocumentNode) -> tuple[str, ...]:
 
 
 def _read_permissions(node: DocumentNode) -> tuple[tuple[str, str], ...]:
+    """Return the stated token permissions, empty if not stated."""
     block = node.get("permissions")
     if block is None:
         return ()
@@ -252,26 +256,25 @@ def _read_permissions(node: DocumentNode) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(stated)) or (("all", "none"),)
 
 
-def _read_env_block(block: DocumentNode, read: AgentJob) -> None:
+def _read_env_block(block: DocumentNode, job: AgentJob) -> None:
+    """Add the servers and credentials of an `env` or `with` block to a job."""
     plain: list[NamedPosition] = []
     for leaf in walk_scalars(block):
         name = leaf.pointer.rpartition("/")[2]
         text = leaf.text()
         position = NamedPosition(name, leaf.pointer, text)
         if "{" in text and "mcpServers" in text:
-            read.servers += _read_inline_servers(leaf, text)
+            job.servers += _read_inline_servers(leaf, text)
         secrets = _find_secret_references(position)
-        read.found += secrets
+        job.found += secrets
         if not secrets and "\n" not in text and "${{" not in text:
             plain.append(position)
     # An AWS key and its id are one credential; names in lists say nothing together.
     named = {position.name for position in plain}
     if len(named) == len(plain):
-        read.found += find_in_environment(plain)
+        job.found += find_in_environment(plain)
     else:
-        read.found += (
-            each for position in plain for each in find_in_variable(position)
-        )
+        job.found += (each for position in plain for each in find_in_variable(position))
 
 
 def _read_inline_servers(leaf: DocumentNode, text: str) -> tuple[McpServerEntry, ...]:
@@ -308,7 +311,8 @@ def _find_secret_references(position: NamedPosition) -> tuple[FoundCredential, .
     return tuple(found)
 
 
-def _read_aws_role(step: DocumentNode, read: AgentJob) -> None:
+def _read_aws_role(step: DocumentNode, job: AgentJob) -> None:
+    """Add the AWS role that a step assumes with the job's OIDC token."""
     action = step.text_at("uses").partition("@")[0].lower()
     inputs = step.get("with")
     role = inputs.get("role-to-assume") if inputs is not None else None
@@ -320,20 +324,20 @@ def _read_aws_role(step: DocumentNode, read: AgentJob) -> None:
     except IdError:
         arn = ""
     if arn and "$" not in arn:
-        read.roles.append(arn)
-    if read.id_token and inputs is not None and inputs.get("aws-access-key-id") is None:
-        read.found.append(
+        job.roles.append(arn)
+    if job.id_token and inputs is not None and inputs.get("aws-access-key-id") is None:
+        job.found.append(
             FoundCredential(
                 "role-to-assume",
                 role.pointer,
                 CredentialClass.AMBIENT,
                 "github-oidc",
-                f"{read.job}:{arn}",
+                f"{job.job}:{arn}",
             )
         )
 
 
-def _read_google_login(step: DocumentNode, read: AgentJob) -> None:
+def _read_google_login(step: DocumentNode, job: AgentJob) -> None:
     """Read a sign-in by workload identity federation.
 
     Source: https://github.com/google-github-actions/auth. Without `service_account` the
@@ -352,14 +356,14 @@ def _read_google_login(step: DocumentNode, read: AgentJob) -> None:
         stated = "@" in account and "$" not in account
         identity = google_account(account) if stated else None
     if identity is not None:
-        read.google.append(identity)
-    if read.id_token:
-        read.found.append(
+        job.google.append(identity)
+    if job.id_token:
+        job.found.append(
             FoundCredential(
                 "workload_identity_provider",
                 provider.pointer,
                 CredentialClass.AMBIENT,
                 "github-oidc",
-                f"{read.job}:{identity.id if identity else ''}",
+                f"{job.job}:{identity.id if identity else ''}",
             )
         )

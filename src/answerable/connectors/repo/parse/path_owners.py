@@ -1,4 +1,4 @@
-"""Sightings of code owners: people and ownership evidence."""
+"""Build people and ownership evidence from code owners."""
 
 import re
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ def sight_code_owners(
     owners: CodeOwners,
     agents: Iterable[tuple[Agent, str, WrittenBy]],
     place: str,
-    frame: SightingContext,
+    context: SightingContext,
 ) -> tuple[tuple[Person, ...], tuple[OwnerEvidence, ...]]:
     """Build evidence of the owners that the file names for each agent.
 
@@ -30,7 +30,7 @@ def sight_code_owners(
         agents: Each with the path of its configuration, and the file's author class
             with respect to that agent.
         place: Path of the file.
-        frame: Context shared by all sightings.
+        context: Context shared by all sightings.
     """
     people: dict[PersonId, Person] = {}
     evidence: list[OwnerEvidence] = []
@@ -39,7 +39,7 @@ def sight_code_owners(
         for owner in rule.owners if rule is not None else ():
             if rule is None or not _OWNER.fullmatch(owner):
                 continue
-            seen = frame.provenance(f"{place}#/{rule.line}", written_by)
+            seen = context.provenance(f"{place}#/{rule.line}", written_by)
             person = person_id(owner.removeprefix("@"))
             team = owner[0] == "@" and "/" in owner
             people[person] = Person(person, "", (), team=team, alive=True, seen=seen)

@@ -1,4 +1,4 @@
-"""Project name, and the folder that a configuration applies to."""
+"""Determine a project's name, and the folder that a configuration applies to."""
 
 from answerable.connectors.formats.agent_clients import ClientConfigFile
 from answerable.connectors.formats.credential_detection import (
@@ -58,6 +58,7 @@ def find_remote_credentials(git_config: str) -> tuple[FoundCredential, ...]:
 
 
 def _slug_of_url(url: str) -> str:
+    """Return `OWNER/NAME` of a git URL, redacted."""
     path = split_url(url)[2] if is_url(url) else url.rpartition(":")[2]
     parts = [part for part in path.removesuffix("/").split("/") if part]
     if is_url(url):

@@ -1,4 +1,4 @@
-"""Literal credentials and JSON in the script of a workflow step (`run:`)."""
+"""Find literal credentials and JSON in the script of a workflow step (`run:`)."""
 
 import re
 from collections.abc import Iterator
@@ -37,6 +37,7 @@ def find_script_literals(script: NamedPosition) -> tuple[FoundCredential, ...]:
 
 
 def _find_line_literals(line: NamedPosition) -> Iterator[FoundCredential]:
+    """Yield the literal credentials of one line."""
     words = [word.group() for word in _WORD.finditer(line.value)][:_WORDS_LIMIT]
     for word in words:
         assigned = _ASSIGNMENT.fullmatch(word)
@@ -55,9 +56,11 @@ def _find_line_literals(line: NamedPosition) -> Iterator[FoundCredential]:
             yield each
 
 
-def _is_static_literal(found: FoundCredential) -> bool:
+def _is_static_literal(credential: FoundCredential) -> bool:
     """Tell whether a value is literal, not computed when the step runs."""
-    return found.cls is CredentialClass.LITERAL and not set(found.value) & set("$`")
+    return credential.cls is CredentialClass.LITERAL and not set(
+        credential.value
+    ) & set("$`")
 
 
 def find_embedded_json(text: str, member: str) -> RawValue | None:

@@ -1,4 +1,4 @@
-"""Tool rules in a workflow step, in the form of the client's settings.
+"""Convert a workflow step's tool rules to the form of its client's settings.
 
 Sources: https://github.com/anthropics/claude-code-action/blob/main/docs/usage.md,
 https://github.com/openai/codex-action and
@@ -47,6 +47,7 @@ def read_step_settings(client: str, step: DocumentNode) -> tuple[DocumentNode, .
 def _claude_settings(
     inputs: DocumentNode, words: Sequence[str]
 ) -> tuple[DocumentNode, ...]:
+    """Return Claude Code's allowed and denied tools as settings."""
     if any(word in _BYPASS_FLAGS for word in words):
         return ()
     allowed = [
@@ -63,6 +64,7 @@ def _claude_settings(
 def _codex_settings(
     inputs: DocumentNode, words: Sequence[str], *, is_action: bool
 ) -> DocumentNode:
+    """Return Codex's sandbox mode as settings."""
     given = inputs.text_at("sandbox")
     for flag in ("--sandbox", "-s"):
         if flag in words[:-1]:
@@ -88,6 +90,7 @@ def _flag_values(words: Sequence[str], flags: Sequence[str]) -> list[str]:
 
 
 def _split_words(text: str) -> list[str]:
+    """Split a shell text into words, also with an unclosed quote."""
     cut = text[:_TEXT_LIMIT].replace("\\\n", " ")
     try:
         return shlex.split(cut, comments=True)[:_WORDS_LIMIT]
@@ -96,6 +99,7 @@ def _split_words(text: str) -> list[str]:
 
 
 def _parse_json_settings(text: str) -> tuple[DocumentNode, ...]:
+    """Parse settings written as JSON in the step, empty if none."""
     if not text.lstrip().startswith("{"):
         return ()
     try:
