@@ -1,4 +1,4 @@
-"""The decision function: a request against the policy in force, outermost layer first."""
+"""Decide a request by revocations, quarantine, policy and exceptions, in this order."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -160,6 +160,7 @@ def _apply_policy(
     *,
     listed: bool,
 ) -> Decision:
+    """Decide by the configuration's allow rules and the Cedar policies."""
     classes = table.servers.get(request.server)
     if classes is None:
         return table.no_server
@@ -183,6 +184,7 @@ def _apply_policy(
 def _look_up_table(
     profile: AgentProfile, classes: CallClasses, request: AuthorizationRequest
 ) -> Decision:
+    """Decide by the allow rules of the configuration file alone."""
     grants = profile.grants.get(request.server)
     if grants is None:
         answer = profile.refused
@@ -253,6 +255,7 @@ def _apply_mode(
 def _record_durability(
     classes: CallClasses, request: AuthorizationRequest, decision: Decision
 ) -> RecordDurability:
+    """Return whether the record must be on disk before the call proceeds."""
     if not decision.passes:
         return RecordDurability.BUFFERED
     return classes.durability(request.target, request.action, request.name)
@@ -261,6 +264,7 @@ def _record_durability(
 def _deny_quarantined(
     table: DecisionTable, mode: EnforcementMode, subject: str
 ) -> Decision:
+    """Build the denial of a quarantined item; it passes unless mode is enforce."""
     # It is not known what it would do, so its record comes first where it goes on.
     passes = mode is not EnforcementMode.ENFORCE
     durability = RecordDurability.DURABLE if passes else RecordDurability.BUFFERED
@@ -294,6 +298,7 @@ def _apply_exceptions(
     request: AuthorizationRequest,
     decision: Decision,
 ) -> Decision:
+    """Allow a denied request that a signed policy exception covers."""
     lifted = apply_exceptions(standing.amendments, request, decision)
     if lifted is decision:
         return decision
@@ -305,6 +310,7 @@ def _apply_exceptions(
 
 
 def _find_profile(table: DecisionTable, request: AuthorizationRequest) -> AgentProfile:
+    """Return the compiled profile of the requesting agent, or the default one."""
     found = table.agents.get(request.agent)
     if found is not None:
         return found

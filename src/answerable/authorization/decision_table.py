@@ -1,4 +1,4 @@
-"""Decision table: the configuration compiled for lookups.
+"""Compile the configuration and Cedar policies into a decision table for lookups.
 
 Every decision that follows from the configuration alone is made here, once. A call
 costs a lookup of the agent, the server and the name, and a scan of patterns for a name
@@ -217,6 +217,7 @@ def fixed_decision(
 def _undeclared_profile(
     config: Config, policy: str, reason: DecisionReason
 ) -> AgentProfile:
+    """Build the profile of agents that the configuration does not declare."""
     mode = config.default_mode
     refused = _build_pair(policy, mode, DecisionEffect.DENY, reason, ("default_mode",))
     return AgentProfile(mode, {}, refused)
@@ -225,6 +226,7 @@ def _undeclared_profile(
 def _build_profile(
     agent: DeclaredAgent, servers: Mapping[str, CallClasses], policy: str
 ) -> AgentProfile:
+    """Compile the mode and allow rules of one agent."""
     refused = _build_pair(
         policy, agent.mode, DecisionEffect.DENY, DecisionReason.NO_RULE, ()
     )
@@ -245,6 +247,7 @@ def _build_grants(
     policy: str,
     refused: DecisionPair,
 ) -> ServerGrants:
+    """Compile an agent's allow rules for one server, in file order."""
     patterns: dict[TargetKind, list[tuple[str, DecisionPair]]] = {}
     whole = dict.fromkeys(CONNECTION_TARGETS, _allow_pair(policy, mode, (rules[0].id,)))
     for rule in rules:
@@ -282,6 +285,7 @@ def rule_names(rule: AllowRule) -> tuple[tuple[TargetKind, tuple[str, ...]], ...
 def _allow_pair(
     policy: str, mode: EnforcementMode, determining: tuple[str, ...]
 ) -> DecisionPair:
+    """Build the pair of decisions of an allow rule."""
     return _build_pair(
         policy, mode, DecisionEffect.ALLOW, DecisionReason.ALLOWED, determining
     )
@@ -294,6 +298,7 @@ def _build_pair(
     reason: DecisionReason,
     determining: tuple[str, ...],
 ) -> DecisionPair:
+    """Build one decision twice: with a buffered and with a durable record."""
     passes = effect is DecisionEffect.ALLOW or mode is not EnforcementMode.ENFORCE
     if effect is DecisionEffect.ERROR:
         passes = False

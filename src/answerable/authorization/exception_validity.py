@@ -1,4 +1,4 @@
-"""Validity of signed policy exceptions at a moment, with the reason if invalid.
+"""Check whether signed policy exceptions are valid at a moment, and why if not.
 
 Signatures are verified before. This checks, at every moment, that the person still
 answers for the agent and that the exception is neither expired nor revoked.
@@ -117,12 +117,14 @@ def drop_expired(
 def _filter_by_type(
     said: Sequence[VerifiedStatement], kind: StatementType
 ) -> Iterable[VerifiedStatement]:
+    """Return the statements of one type."""
     return (each for each in said if each.statement.type is kind)
 
 
 def _check_owner(
     each: VerifiedStatement, who: OwnerDirectory
 ) -> PolicyExceptionInvalidity | None:
+    """Return the reason if the signer is not the attested owner; else None."""
     owns = who.is_owner(each.key.person, each.statement.subject)
     return None if owns else PolicyExceptionInvalidity.NOT_OWNER
 
@@ -148,6 +150,7 @@ def _find_second_person(
 def _check_second_person(
     start: VerifiedStatement, each: VerifiedStatement, who: OwnerDirectory
 ) -> PolicyExceptionInvalidity | None:
+    """Return the reason if a person may not confirm a break-glass; else None."""
     first, second = start.key.person, each.key.person
     agent = start.statement.subject
     if each.statement.subject != agent:
@@ -167,6 +170,7 @@ def _check_second_person(
 def _collect_revocations(
     said: Sequence[VerifiedStatement], who: OwnerDirectory
 ) -> Mapping[str, Sequence[PersonId]]:
+    """Group the persons who revoked an exception, by its digest."""
     found: dict[str, list[PersonId]] = defaultdict(list)
     for each in _filter_by_type(said, StatementType.AMENDMENT_REVOKED):
         found[each.statement.get_claim("amendment")].append(who.same(each.key.person))
@@ -186,7 +190,7 @@ def _is_revoked(
 
 
 def _has_expired(said: OwnerStatement, now: int, *, is_open: bool) -> bool:
-    """Tell whether it expired, or its confirmation period passed."""
+    """Tell whether an exception or its confirmation period has expired."""
     if is_open and now > said.signed_at + CONFIRMATION_WINDOW:
         return True
     until = said.get_claim("until")
@@ -196,6 +200,7 @@ def _has_expired(said: OwnerStatement, now: int, *, is_open: bool) -> bool:
 def _build_exception(
     each: VerifiedStatement, persons: Sequence[PersonId]
 ) -> PolicyException:
+    """Build the policy exception of a signed statement."""
     said = each.statement
     is_owners = said.type is StatementType.AMENDMENT
     until, arguments = said.get_claim("until"), said.get_claim("arguments")

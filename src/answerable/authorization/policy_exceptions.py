@@ -1,4 +1,4 @@
-"""Application of signed policy exceptions to a decision that is not an allow."""
+"""Apply signed policy exceptions to a request that the policy does not allow."""
 
 import hashlib
 from collections.abc import Mapping
@@ -55,6 +55,7 @@ def apply_exceptions(
 def _matches_arguments(
     amendment: PolicyException, request: AuthorizationRequest
 ) -> bool:
+    """Tell whether an exception covers the arguments, by their SHA-256."""
     if not amendment.arguments:
         return True
     return hashlib.sha256(request.arguments).hexdigest() == amendment.arguments

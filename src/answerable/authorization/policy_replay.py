@@ -1,4 +1,4 @@
-"""Policy replay: decisions of two policies on the same calls, compared.
+"""Compare the decisions of two policies on the same recorded calls (replay).
 
 The result leaves out names of tools and arguments: it shows whose decisions change, and
 by which rules.
@@ -65,6 +65,7 @@ def merge_replays(replays: Iterable[PolicyReplayResult]) -> PolicyReplayResult:
 
 
 def _is_unenforced(group: ChangedDecisions) -> bool:
+    """Tell whether a call is newly denied, but still passes in its agent's mode."""
     allowed = (
         group.before is DecisionEffect.ALLOW and group.after is not DecisionEffect.ALLOW
     )
@@ -74,6 +75,7 @@ def _is_unenforced(group: ChangedDecisions) -> bool:
 def _build_group(
     request: AuthorizationRequest, before: Decision, after: Decision
 ) -> ChangedDecisions:
+    """Build the group key of a changed decision, with count 0."""
     return ChangedDecisions(
         agent=request.agent,
         server=request.server,
@@ -89,6 +91,7 @@ def _build_group(
 
 
 def _largest_groups(groups: Counter[ChangedDecisions]) -> tuple[ChangedDecisions, ...]:
+    """Return the largest groups with their counts, at most MAX_GROUPS."""
     return tuple(
         msgspec.structs.replace(group, count=count)
         for group, count in groups.most_common(MAX_GROUPS)

@@ -1,4 +1,4 @@
-"""Revocations: subjects that may do nothing, in every mode.
+"""Find the revocation (`kill`) that stops a request, in every mode.
 
 | subject | written | stops |
 |---|---|---|
@@ -88,6 +88,7 @@ def is_undeclared_subject(subject: str, config: Config) -> bool:
 
 
 def _rule_agents(rule: TrustRule) -> tuple[str, ...]:
+    """Return the agent of a federation trust rule and those it delegates to."""
     return rule.agent, *rule.delegate_to
 
 

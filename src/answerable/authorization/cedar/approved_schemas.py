@@ -1,4 +1,4 @@
-"""Approved JSON Schemas of tool arguments as Cedar types.
+"""Translate approved JSON Schemas of tool arguments into Cedar types.
 
 A server's JSON Schema is untrusted until a person approves the tool. After that,
 policies about the tool are validated against it: types, members, required members,
@@ -66,6 +66,7 @@ class ArgumentSchema:
     def _accepts_members(
         self, path: AttributePath, arguments: Mapping[str, object]
     ) -> bool:
+        """Tell whether the closed object at a path has only declared members."""
         given: object = arguments
         for name in path:
             given = given.get(name) if isinstance(given, dict) else None
@@ -100,6 +101,7 @@ def parse_argument_schema(schema: str) -> ArgumentSchema:
 def _iterate_members(
     at: AttributePath, schema: JsonSchema
 ) -> Iterator[tuple[AttributePath, JsonSchema, bool]]:
+    """Yield each property as (path, schema, is it optional), nested ones too."""
     required = schema.get("required")
     for name, said in _as_object(schema.get("properties")).items():
         each, path = _as_object(said), (*at, name)
@@ -122,12 +124,14 @@ def _cedar_type(schema: JsonSchema) -> str:
 
 
 def _json_types(schema: JsonSchema) -> set[str]:
+    """Return the names in `type` as a set; empty without one."""
     said = schema.get("type")
     many = said if isinstance(said, list) else [said]
     return {each for each in many if isinstance(each, str)}
 
 
 def _is_closed(schema: JsonSchema) -> bool:
+    """Tell whether an object schema forbids undeclared properties."""
     return (
         isinstance(schema.get("properties"), dict)
         and schema.get("additionalProperties") is False
@@ -136,4 +140,5 @@ def _is_closed(schema: JsonSchema) -> bool:
 
 
 def _as_object(said: object) -> JsonSchema:
+    """Return a JSON object, or an empty one for a value of another type."""
     return said if isinstance(said, dict) else {}

@@ -1,4 +1,4 @@
-"""Compiler of simple Cedar conditions from their JSON form to Python closures.
+"""Compile simple Cedar conditions from their JSON form into Python closures.
 
 A simple condition reads `context`, `resource.name` and literals with comparisons,
 `like`, `has`, set membership and boolean operators. The semantics are Cedar's: a
@@ -46,6 +46,7 @@ class CompiledConditions:
         self.check: Predicate = _conjunction(parts)
 
     def _compile_value(self, node: Mapping[str, Any]) -> ValueReader:
+        """Compile an expression to a function that returns its value."""
         ((word, given),) = node.items()
         if word == "Value":
             constant = _parse_literal(given)
@@ -98,6 +99,7 @@ class CompiledConditions:
                 raise NotCompilable(word)
 
     def _compile_equality(self, given: Mapping[str, Any], *, wanted: bool) -> Predicate:
+        """Compile `==` or `!=` where one side is a literal."""
         left, right = given["left"], given["right"]
         if "Value" not in left and "Value" not in right:
             raise NotCompilable("two values that are not known before")
@@ -107,6 +109,7 @@ class CompiledConditions:
     def _compile_contains(
         self, left: Mapping[str, Any], right: Mapping[str, Any]
     ) -> Predicate:
+        """Compile `contains` where the set or the item is literal."""
         if "Set" in left:
             if not all("Value" in each for each in left["Set"]):
                 raise NotCompilable("a set of what is not known before")
@@ -137,6 +140,7 @@ def equals(one: object, other: object) -> bool:
 
 
 def _parse_literal(given: object) -> object:
+    """Convert a literal from Cedar's JSON form: string, number, boolean or entity."""
     if isinstance(given, str | int):
         return given
     if isinstance(given, dict) and isinstance(uid := given.get("__entity"), dict):
@@ -145,20 +149,25 @@ def _parse_literal(given: object) -> object:
 
 
 def _with_type(value: object) -> tuple[type, object]:
+    """Pair a value with its type, since in Python true equals 1."""
     return type(value), value
 
 
 def _is_member(item: object, items: frozenset[tuple[type, object]]) -> bool:
+    """Tell whether a set contains a value of the same type."""
     return not isinstance(item, dict | list) and _with_type(item) in items
 
 
 def _require_set(value: object) -> list[object]:
+    """Return a set value; another type is an evaluation error, as in Cedar."""
     if not isinstance(value, list):
         raise EvaluationFailure
     return value
 
 
 def _require_true(read: ValueReader) -> Predicate:
+    """Build a predicate from a value that must be a boolean."""
+
     def check(facts: CedarRequest) -> bool:
         value = read(facts)
         if not isinstance(value, bool):
@@ -169,16 +178,19 @@ def _require_true(read: ValueReader) -> Predicate:
 
 
 def _negate(check: Predicate) -> Predicate:
+    """Build the negation of a predicate."""
     return lambda facts: not check(facts)
 
 
 def _conjunction(checks: list[Predicate]) -> Predicate:
+    """Build a predicate that holds if all predicates hold."""
     if len(checks) == 1:
         return checks[0]
     return lambda facts: all(check(facts) for check in checks)
 
 
 def _disjunction(one: Predicate, other: Predicate) -> Predicate:
+    """Build a predicate that holds if one of two predicates holds."""
     return lambda facts: one(facts) or other(facts)
 
 
@@ -197,6 +209,8 @@ def _path_reader(path: AttributePath) -> ValueReader:
 
 
 def _member_reader(read: ValueReader, name: str) -> ValueReader:
+    """Build a function that reads an attribute; a missing one is an error."""
+
     def member(facts: CedarRequest) -> object:
         value = read(facts)
         if isinstance(value, dict) and name in value:
@@ -209,6 +223,8 @@ def _member_reader(read: ValueReader, name: str) -> ValueReader:
 
 
 def _has_predicate(read: ValueReader, name: str) -> Predicate:
+    """Build a predicate that tells whether an attribute is present (`has`)."""
+
     def has(facts: CedarRequest) -> bool:
         value = read(facts)
         if isinstance(value, dict):
@@ -229,6 +245,7 @@ _ORDERS: Mapping[str, Callable[[int, int], bool]] = {
 
 
 def _comparison(word: str, one: ValueReader, other: ValueReader) -> Predicate:
+    """Build a predicate for `<` and the like; both sides must be numbers."""
     holds = _ORDERS[word]
 
     def ordered(facts: CedarRequest) -> bool:
@@ -242,6 +259,7 @@ def _comparison(word: str, one: ValueReader, other: ValueReader) -> Predicate:
 
 
 def _like_predicate(read: ValueReader, pattern: list[Any]) -> Predicate:
+    """Build a predicate that matches a string against a `like` pattern."""
     parts = [""]
     for each in pattern:
         if each == "Wildcard":

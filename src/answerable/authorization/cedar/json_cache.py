@@ -1,4 +1,4 @@
-"""Cache of Cedar's JSON form for policies that differ only in literals.
+"""Cache Cedar's JSON form of policies, shared by those that differ only in literals.
 
 A large set has a few shapes with different names and numbers. Cedar converts each shape
 once, with a marker in place of each literal; the literals of a policy are then filled
@@ -47,7 +47,7 @@ class _PolicyShape:
     likes: frozenset[int]
 
     def render(self, literals: Literals) -> str:
-        """Fill in the literals of a policy."""
+        """Return the policy's JSON with these literals filled in."""
         filled = [""] * (2 * len(self.order) + 1)
         filled[::2] = self.parts
         filled[1::2] = [
@@ -89,7 +89,7 @@ class PolicyJsonCache:
     def _learn_shape(
         self, text: str, between: Fragments, literals: Literals
     ) -> _PolicyShape | None:
-        """Convert a shape with Cedar and check that it reproduces the policy."""
+        """Convert a policy shape with Cedar and check that it reproduces the policy."""
         texts = [each.endswith('"') for each in between[: len(literals)]]
         marks = [
             chr(_MARK + at) if is_text else str(_NUMBER + at)
@@ -118,7 +118,7 @@ class PolicyJsonCache:
 
 
 def _split_literals(text: str) -> tuple[Fragments, Literals]:
-    """Split a policy at its literals; return none if that is not safe.
+    """Split a policy text at its literals; return None if that is not safe.
 
     The fragment before a string ends with the quote, so strings and numbers differ in
     shape.

@@ -1,4 +1,4 @@
-r"""Lexer that splits a policy file into policies, with positions.
+r"""Split a Cedar policy file into single policies, with line numbers.
 
 The Cedar engine gives no positions. The tokens that matter are strings, comments,
 annotations and `;`. A string must end on its line: Cedar allows line breaks in strings,
@@ -58,7 +58,7 @@ class _OpenPolicyText:
     heads: tuple[int, ...] = ()
 
     def add_token(self, token: re.Match[str]) -> None:
-        """Add one token."""
+        """Add one token to the policy that is being read."""
         kind, at = token.lastgroup, token.start()
         if kind == "head":
             if self.has_head:
@@ -72,6 +72,8 @@ class _OpenPolicyText:
                 self.id = self.id or token["named"][1:-1]
 
     def finish(self, text: str, to: int, *, ended: bool) -> PolicyText:
+        """Return the policy text that ends at an offset."""
+
         def line(at: int) -> int:
             return self.line + text.count("\n", self.at, at)
 
@@ -86,7 +88,7 @@ class _OpenPolicyText:
 
 
 def split_policies(text: str, line: int = 1) -> Iterator[PolicyText]:
-    """Split a text into policies.
+    """Split the text of a file into policies.
 
     Args:
         text: Content of one file, or a part of it.

@@ -1,4 +1,4 @@
-"""Argument names and texts that another parser could read differently.
+"""Detect argument names and texts that another parser could read differently.
 
 A policy on `amount` does not cover `Amount`, and a comparison with `/srv/*` does not
 cover `/srv/../etc`. A policy that reads such a name errs (evaluation error), on every
@@ -80,6 +80,7 @@ def _is_prefix_pattern(pattern: object) -> bool:
 
 
 def _iterate_paths(node: object) -> Iterator[AttributePath]:
+    """Yield every attribute path that an expression reads."""
     if isinstance(node, dict):
         path = attribute_path(node) if "." in node else None
         if path is not None:
@@ -132,7 +133,7 @@ class AmbiguityCheck:
         )
 
     def find_ambiguous(self, facts: CedarRequest) -> tuple[int, ...]:
-        """Return the positions of the policies that err for a request."""
+        """Return the positions of policies that read an ambiguous argument."""
         given = facts.context.get("arguments")
         if not (self._read and isinstance(given, dict)):
             return ()
@@ -148,6 +149,7 @@ class AmbiguityCheck:
 
 
 def _get_member(given: object, path: AttributePath) -> object:
+    """Return the value at a path of nested objects; None if there is none."""
     for name in path:
         given = given.get(name) if isinstance(given, dict) else None
     return given

@@ -1,4 +1,4 @@
-"""Cedar schema that policies are validated against.
+"""Build the Cedar schema for validation, with argument types inferred from policies.
 
 Entity types, actions and context are fixed. Argument types are inferred from use:
 `context.arguments.amount < 5` makes `amount` a number, `context.arguments has amount`
@@ -85,6 +85,7 @@ def are_compatible(one: ArgumentTypes, other: ArgumentTypes) -> bool:
 def _collect_types(
     node: Mapping[str, Any], wanted: str, found: dict[AttributePath, Any]
 ) -> None:
+    """Collect the type that each operator expects of the paths below a node."""
     ((word, given),) = node.items()
     path = attribute_path(node)
     if path is not None:
@@ -156,6 +157,7 @@ def _record_use(
 
 
 def _literal_type(node: Mapping[str, Any]) -> str:
+    """Return the Cedar type of a literal expression."""
     ((word, given),) = node.items()
     match word, given:
         case "Value", bool():
@@ -172,11 +174,13 @@ def _literal_type(node: Mapping[str, Any]) -> str:
 
 
 def _item_type(node: Mapping[str, Any]) -> str:
+    """Return the type of a set's items, taken from its first item."""
     items = node.get("Set")
     return _literal_type(items[0]) if items else _UNKNOWN
 
 
 def _render_record(uses: ArgumentTypes, at: AttributePath) -> str:
+    """Format the record type of the arguments below a path as Cedar schema text."""
     members = []
     for path, (kind, may_miss) in sorted(uses.items()):
         if len(path) == len(at) + 1 and path[: len(at)] == at and kind != ABSENT_TYPE:
@@ -188,6 +192,7 @@ def _render_record(uses: ArgumentTypes, at: AttributePath) -> str:
 
 
 def _quote_name(name: str) -> str:
+    """Quote a name as a Cedar string, with control characters escaped."""
     escaped = "".join(
         char if char.isprintable() and char not in '"\\' else f"\\u{{{ord(char):x}}}"
         for char in name

@@ -1,4 +1,4 @@
-"""Validation of policy texts by Cedar: rules, or every fault.
+"""Validate policy texts with Cedar; return the parsed rules, or every fault.
 
 The result of one policy does not depend on the others, so a large set can be validated
 in parts by several processes.
@@ -125,6 +125,7 @@ def _use_cached_json(policy: _PolicyUnderValidation, forms: PolicyJsonCache) -> 
 
 
 def _parse_batch(batch: list[_PolicyUnderValidation]) -> bool:
+    """Parse several policies in one call of Cedar; return False if that fails."""
     if any(each.piece.open_line for each in batch):
         return False
     try:
@@ -139,6 +140,7 @@ def _parse_batch(batch: list[_PolicyUnderValidation]) -> bool:
 
 
 def _parse_single(policy: _PolicyUnderValidation) -> None:
+    """Parse one policy text; add a fault for each error in it."""
     piece = policy.piece
     why = _find_text_fault(piece)
     if not why:
@@ -196,6 +198,7 @@ def _policies_from_json(found: str) -> list[Mapping[str, Any]]:
 
 
 def _accept_parsed(policy: _PolicyUnderValidation, parsed: Mapping[str, Any]) -> None:
+    """Check a parsed policy and build its rule; add a fault if it is not allowed."""
     if any(_has_slot(parsed[key]) for key in ("principal", "resource")):
         policy.faults.append("a template: it would allow nothing")
         return
@@ -228,6 +231,7 @@ def _single_action(head: Mapping[str, Any], entities: Iterable[tuple[str, str]])
 
 
 def _has_slot(scope: Mapping[str, Any]) -> bool:
+    """Tell whether a scope has a template slot such as `?principal`."""
     return "slot" in scope or "slot" in scope.get("in", {})
 
 
@@ -238,6 +242,7 @@ def _build_rule(
     *,
     asks: bool,
 ) -> CedarPolicy:
+    """Build the rule of a parsed policy: scope, conditions, effect, layer."""
     scope = parse_scope(parsed)
     conditions = parsed["conditions"]
     layer, compiled = DecisionLayer.TABLE, b""
@@ -301,6 +306,7 @@ def _validate_by_schema(policies: list[_PolicyUnderValidation]) -> None:
 
 
 def _validate_group(schema: str, members: list[_PolicyUnderValidation]) -> None:
+    """Validate policies against one schema, in batches."""
     import cedarpy
 
     parsed = cedarpy.Schema.from_str(schema)
@@ -311,6 +317,7 @@ def _validate_group(schema: str, members: list[_PolicyUnderValidation]) -> None:
 def _validate_batch(
     batch: list[_PolicyUnderValidation], schema: "cedarpy.Schema"
 ) -> None:
+    """Validate a batch with Cedar; add each error to the policy it names."""
     import cedarpy
 
     text = "\n".join(each.piece.text for each in batch)
@@ -330,5 +337,6 @@ def _validate_batch(
 
 
 def _schema_note(policy: _PolicyUnderValidation) -> str:
+    """Return a note for errors if an approved schema typed the arguments."""
     rule = policy.rule
     return " (arguments as approved)" if rule is not None and rule.approved else ""

@@ -1,4 +1,4 @@
-"""Lookalike detection for tool names.
+"""Detect tool names that look like another server's, as in tool shadowing.
 
 | how | means |
 |---|---|
@@ -50,6 +50,7 @@ def skeleton(name: str) -> str:
 
 @lru_cache(maxsize=8192)
 def _cached_skeleton(name: str) -> str:
+    """Fold case, accents, invisible characters and lookalike letters of a name."""
     folded = unicodedata.normalize("NFKC", name).casefold()
     # Accents go, too: they are easily overlooked.
     apart = unicodedata.normalize("NFD", folded)

@@ -1,4 +1,4 @@
-"""Comparison of a server's lists with its pins: pass, pin on first use, or quarantine.
+"""Compare a server's lists with its pins: pass, pin on first use, or quarantine.
 
 | observed | `first-use` | `apply_approval` |
 |---|---|---|
@@ -148,6 +148,7 @@ class _ListObserver:
         )
 
     def _pin_or_quarantine(self, definition: McpDefinition) -> None:
+        """Pin a new item on first use, or put it in quarantine."""
         is_too_many = len(self._items.keys() | self._seen.keys()) >= MAX_ITEMS
         if is_too_many or len(definition.name) > MAX_NAME:
             self._changed |= not self._is_full
@@ -179,6 +180,7 @@ class _ListObserver:
             )
 
     def _quarantine(self, seen: QuarantinedDefinition) -> None:
+        """Put an item in quarantine."""
         definition = self._fit_storage(seen.definition)
         self._seen[definition.key] = replace(seen, definition=definition)
         self._changed = True
@@ -244,6 +246,7 @@ def is_quarantined(
 
 
 def _quarantined_names(pins: ServerPins, kind: DefinitionKind) -> frozenset[str]:
+    """Return the names of one kind that are in quarantine."""
     return frozenset(
         seen.definition.name
         for seen in pins.seen.values()
