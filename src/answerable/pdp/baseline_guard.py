@@ -1,4 +1,4 @@
-"""Baselines at the decision point: calls that only the gateway can judge are denied.
+"""Apply baselines at the decision point: deny calls that only the gateway can judge.
 
 A baseline explains values by earlier results, which only the gateway sees. So calls of
 an agent with an enforced baseline are denied here, unless its owner signed an
@@ -88,4 +88,5 @@ class BaselineGuard:
 
 
 def _is_enforced(standing: ValidBaseline) -> bool:
+    """Tell whether a signed baseline is in its enforced stage."""
     return standing.stage is BaselineStage.ENFORCE

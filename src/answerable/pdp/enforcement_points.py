@@ -1,4 +1,4 @@
-"""Authentication of enforcement points listed in the section `decisions`.
+"""Authenticate the policy enforcement points that the configuration lists.
 
 They authenticate like callers of the gateway: a token of a pinned issuer, bound to a
 key or certificate if required, or the kernel's facts at a unix socket.
@@ -66,7 +66,7 @@ class EnforcementPointAuthenticator:
     async def authenticate(
         self, head: HttpRequestHead, link: ConnectionInfo
     ) -> EnforcementPoint:
-        """Authenticate the sender of a request.
+        """Authenticate the enforcement point that sent a request.
 
         Raises:
             Problem: It is unknown, or not listed.
@@ -95,6 +95,7 @@ class EnforcementPointAuthenticator:
     async def _authenticate_again(
         self, head: HttpRequestHead, link: ConnectionInfo
     ) -> EnforcementPoint:
+        """Authenticate once more, after the issuer's keys were fetched."""
         try:
             caller = self._callers.authenticate(head, link, self._clock())
         except IssuerKeysNeeded:
@@ -105,6 +106,7 @@ class EnforcementPointAuthenticator:
         return self._find_listed(caller.agent, caller.principal)
 
     def _find_listed(self, id: AgentId, principal: str) -> EnforcementPoint:
+        """Return the listed enforcement point, or raise 403 if it is not listed."""
         number = id.removeprefix(_PREFIX)
         if number == id:
             says = "the enforcement point is not named in decisions.callers"
@@ -113,6 +115,7 @@ class EnforcementPointAuthenticator:
 
 
 def _to_problem(unknown: Unauthenticated) -> ProblemResponse:
+    """Convert a failed authentication to a problem document."""
     says = {
         401: "a token of a pinned issuer is required",
         403: "the enforcement point is not named in decisions.callers",
@@ -124,6 +127,7 @@ def _to_problem(unknown: Unauthenticated) -> ProblemResponse:
 
 
 def _decisions_section(config: Config) -> DecisionPointConfig:
+    """Return the configuration section `decisions`, which must exist."""
     point = config.decisions
     if point is None:
         raise AssertionError("a decision point has a section of its own")
@@ -149,4 +153,5 @@ def _callers_config(config: Config) -> Config:
 
 
 def _with_audience(issuer: IssuerConfig, audience: str) -> IssuerConfig:
+    """Return the issuer with another expected audience, if one is given."""
     return replace(issuer, audience=audience) if audience else issuer

@@ -1,4 +1,4 @@
-"""Access evaluation: decide, record, answer.
+"""Evaluate AuthZEN access requests: decide, record the decision, answer.
 
 An enforcement point gets the effect and a decision id, like a refused agent at the
 gateway. Reason, rule and exceptions are for owners and operators, who look them up by
@@ -63,7 +63,7 @@ class EvaluationAnswer(msgspec.Struct, frozen=True):
 
     @property
     def reported_effect(self) -> str:
-        """Return the reported effect: an allow that is held back is a denial."""
+        """Return the effect to report: an allow that the mode blocks is a denial."""
         return "deny" if self.effect == DecisionEffect.ALLOW.value else self.effect
 
     def to_decision(self) -> dict[str, Any]:
@@ -175,6 +175,7 @@ class EvaluationService:
     async def _evaluate_item(
         self, said: JsonMembers, number: int, asked_by: EnforcementPoint
     ) -> dict[str, Any]:
+        """Evaluate one item of a batch; a missing key is an error of that item."""
         try:
             evaluation = parse_evaluation(said, at=f"evaluations[{number}].")
         except MissingKey as missing:
@@ -186,7 +187,7 @@ class EvaluationService:
     def read_question(
         self, evaluation: EvaluationRequest, asked_by: EnforcementPoint
     ) -> McpQuestion | None:
-        """Return the question in MCP vocabulary, if the enforcement point may ask it."""
+        """Convert to an MCP call query; None if the caller may not ask it."""
         servers = asked_by.servers
         usual = servers[0] if len(servers) == 1 else ""
         action, resource = evaluation.action, evaluation.resource
@@ -200,7 +201,7 @@ class EvaluationService:
     def _read_questions(
         self, evaluation: EvaluationRequest, asked_by: EnforcementPoint
     ) -> list[McpQuestion | None]:
-        """Return the question in MCP vocabulary, else by approved mappings."""
+        """Convert to MCP call queries, by approved tool mappings if necessary."""
         asked = self.read_question(evaluation, asked_by)
         if asked is not None:
             return [asked]
@@ -222,6 +223,7 @@ class EvaluationService:
     def _decide_question(
         self, caller: VerifiedCaller, asked: McpQuestion | None, arguments: bytes | None
     ) -> Decision:
+        """Decide one MCP call query; None, an unknown one, is denied."""
         if asked is None:
             return fixed_decision(
                 self.authority.policy_digest,
@@ -233,7 +235,7 @@ class EvaluationService:
     def decide_request(
         self, caller: VerifiedCaller, request: AuthorizationRequest
     ) -> Decision:
-        """Decide by policy and baseline."""
+        """Decide a request by the policy and the agent's baseline."""
         decision = self.authority.authorize(request)
         judged = self._behaviour.apply_baseline(
             caller, request.server, request.target, decision
@@ -265,6 +267,7 @@ def build_request(
 def _build_act(
     evaluation: EvaluationRequest, asked: McpQuestion | None, asked_by: EnforcementPoint
 ) -> CallSummary:
+    """Describe an evaluation for its decision record."""
     arguments = evaluation.action.arguments or b""
     return CallSummary(
         era=AUTHZEN_ERA,

@@ -1,4 +1,4 @@
-"""Vocabulary of questions: MCP methods as actions, MCP items as resources. Pure.
+"""Translate AuthZEN actions and resources into MCP calls, and back. Pure.
 
 | `action.name` | `resource.type` | `resource.id` |
 |---|---|---|

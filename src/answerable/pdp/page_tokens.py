@@ -1,4 +1,4 @@
-"""Page tokens of searches.
+"""Paginate search results, with page tokens that a MAC binds to their search.
 
 A token holds the last key and the page size under a MAC that covers the search too, so
 a token for a changed search is rejected (AuthZEN 1.0, 8.2). Results are sorted by key,
@@ -42,7 +42,7 @@ class Paginator:
     def paginate(
         self, found: Sequence[SearchResult], page: PageRequest
     ) -> dict[str, Any]:
-        """Return one page of a search.
+        """Return one page of search results.
 
         Args:
             found: All results, sorted by key.
@@ -64,12 +64,14 @@ class Paginator:
         return {"page": about, "results": [entity for _, entity in shown]}
 
     def _encode_token(self, after: str, limit: int, asked: str) -> str:
+        """Build the token of the next page: last key and limit, with a MAC."""
         place = msgspec.json.encode((after, limit))
         return base64.urlsafe_b64encode(
             self._compute_mac(place, asked) + place
         ).decode()
 
     def _decode_token(self, page: PageRequest) -> tuple[str, int]:
+        """Verify a page token; return its last key and limit."""
         try:
             whole = base64.b64decode(page.token, b"-_", validate=True)
         except (binascii.Error, ValueError):
@@ -85,9 +87,11 @@ class Paginator:
         return after, limit
 
     def _compute_mac(self, place: bytes, asked: str) -> bytes:
+        """Compute the MAC of a position in one search."""
         return hmac.digest(self._key, asked.encode() + place, "sha256")[:MAC_SIZE]
 
 
 def _token_error() -> MalformedRequest:
+    """Build the error for a page token of another search."""
     says = "page.token is not of this search, or something of the search was changed"
     return MalformedRequest(says, "page-token")

@@ -1,4 +1,4 @@
-"""AuthZEN searches for subjects, resources and actions (1.0, 8).
+"""Answer AuthZEN searches for subjects, resources and actions (1.0, 8).
 
 Each result is one that an evaluation without arguments would allow now. Names covered
 only by a pattern are unknown here, and the answer then says that it is incomplete.
@@ -113,6 +113,7 @@ class SearchService:
     async def _is_allowed(
         self, evaluation: EvaluationRequest, asked_by: EnforcementPoint
     ) -> bool:
+        """Tell whether an evaluation would be allowed, without recording it."""
         asked = self._evaluating.read_question(evaluation, asked_by)
         if asked is None:
             return False
@@ -122,6 +123,7 @@ class SearchService:
     def _candidate_subjects(
         self, type: str
     ) -> Iterator[tuple[EvaluationSubject, dict[str, Any]]]:
+        """Yield every known subject of a type, and its entity for the answer."""
         known = self._evaluating.subjects
         for agent in known.known_agents:
             if type == AGENT:
@@ -139,6 +141,7 @@ class SearchService:
     async def _allowed_resources(
         self, evaluation: EvaluationRequest, asked_by: EnforcementPoint
     ) -> AsyncIterator[SearchResult]:
+        """Yield each configured resource that the subject may use."""
         type, within = evaluation.resource.type, evaluation.resource.server
         for server in [each.name for each in self.config.servers]:
             if within not in ("", server):
@@ -177,6 +180,7 @@ class SearchService:
         )
 
     def _rule_names_of(self, server: str) -> Iterator[tuple[TargetKind, str]]:
+        """Yield type and name of each item that the configuration lists."""
         for agent in self.config.agents:
             for rule in agent.allow:
                 if rule.server == server:
@@ -189,6 +193,7 @@ class SearchService:
 
 
 def _to_entity(type: str, asked: McpQuestion) -> dict[str, Any]:
+    """Build the AuthZEN entity of a resource."""
     entity: dict[str, Any] = {"type": type, "id": format_resource_id(asked)}
     if type == "resource":
         # The same URI may be at several servers.

@@ -1,4 +1,4 @@
-"""Resolution of an AuthZEN subject to a caller.
+"""Resolve the subject of an AuthZEN request to a known agent.
 
 | `subject.type` | `id` | found by |
 |---|---|---|
@@ -72,7 +72,7 @@ class SubjectResolver:
     async def resolve(
         self, evaluation: EvaluationRequest, asked_by: EnforcementPoint
     ) -> VerifiedCaller:
-        """Return the caller of an evaluation."""
+        """Return the agent that an evaluation is about, as a verified caller."""
         caller = await self.resolve_subject(evaluation.subject, asked_by)
         named = self._find_agent(evaluation.agent) if evaluation.agent else None
         if named is not None and named != caller.agent:
@@ -83,7 +83,7 @@ class SubjectResolver:
     async def resolve_subject(
         self, subject: EvaluationSubject, asked_by: EnforcementPoint
     ) -> VerifiedCaller:
-        """Return the caller of a subject."""
+        """Return the agent that a subject means, as a verified caller."""
         if subject.type == IDENTITY and subject.token:
             return await self._resolve_token(subject, asked_by)
         if subject.type == IDENTITY:
@@ -111,6 +111,7 @@ class SubjectResolver:
     async def _resolve_token(
         self, subject: EvaluationSubject, asked_by: EnforcementPoint
     ) -> VerifiedCaller:
+        """Resolve a subject by its token; an unknown caller if it is not valid."""
         for _ in range(2):
             try:
                 caller = self._callers.authenticate_token(subject.token, self._clock())
@@ -127,6 +128,7 @@ class SubjectResolver:
     def _resolve_sub(
         self, subject: EvaluationSubject, asked_by: EnforcementPoint
     ) -> VerifiedCaller:
+        """Resolve an identity by the one caller rule that names its `sub`."""
         rules = [each for each in self._by_rule if each.sub == subject.id]
         if len(rules) != 1:
             return _unknown_caller(subject, asked_by)
@@ -136,12 +138,14 @@ class SubjectResolver:
         )
 
     def _find_agent(self, named: str) -> AgentId | None:
+        """Return the known agent with this id or declared name; None if unknown."""
         for id in (AgentId(named), AgentId(_DECLARED + named)):
             if id in self._known:
                 return id
         return None
 
     def _index_config(self, config: Config, inventory: frozenset[AgentId]) -> None:
+        """Index the agents and caller rules of a configuration."""
         self._issuers = config.issuers
         self._known = inventory | {agent.id for agent in config.agents}
         self._by_rule = {
@@ -159,6 +163,7 @@ def _token_subjects(caller: VerifiedCaller) -> set[str]:
 
 
 def _build_caller(agent: AgentId, principal: str, *, known: bool) -> VerifiedCaller:
+    """Build a caller whose identity the enforcement point vouches for."""
     return VerifiedCaller(
         agent=agent,
         known=known,
@@ -174,6 +179,7 @@ def _build_caller(agent: AgentId, principal: str, *, known: bool) -> VerifiedCal
 def _unknown_caller(
     subject: EvaluationSubject, asked_by: EnforcementPoint
 ) -> VerifiedCaller:
+    """Build the caller for a subject that is not a known agent."""
     try:
         agent = agent_id("asked", subject.type, subject.id)
     except IdError:

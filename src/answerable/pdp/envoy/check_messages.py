@@ -1,4 +1,4 @@
-"""Conversion of ext_authz messages: CheckRequest to request, decision to response.
+"""Convert Envoy ext_authz messages: CheckRequest to request, decision to response.
 
 Envoy joins repeated header fields with a comma: a second token or content type makes
 the value invalid.
@@ -58,7 +58,7 @@ class EnvoyRequest:
 
 
 def parse_check(request: Any) -> EnvoyRequest:
-    """Parse a check.
+    """Parse a CheckRequest into request head, body, connection and principal.
 
     Raises:
         Refused: It is no MCP request, or its body is incomplete.
@@ -108,7 +108,7 @@ def _header_pairs(http: Any) -> list[tuple[bytes, bytes]]:
 
 
 def _read_body(http: Any) -> bytes:
-    """Return the body.
+    """Return the request body that Envoy forwarded; empty without one.
 
     Raises:
         Refused: It is too large, or a text in which Envoy may have replaced bytes.
@@ -138,6 +138,7 @@ def _check_body_length(head: HttpRequestHead, size: int, body: bytes) -> None:
 
 
 def _build_link(http: Any, source: Any) -> ConnectionInfo:
+    """Build the connection facts: client certificate, TLS, URL."""
     secure = http.scheme == "https"
     return ConnectionInfo(
         certificate=_decode_certificate(source.certificate),
@@ -188,6 +189,7 @@ def deny_response(
 
 
 def _header_option(name: str, value: str) -> Any:
+    """Build a header field that Envoy sets, replacing an existing one."""
     return proto.HeaderValueOption(
         header=proto.HeaderValue(key=name, value=value), append_action=_OVERWRITE
     )

@@ -1,4 +1,4 @@
-"""Evaluation of one ext_authz check: authenticate the caller, parse, decide.
+"""Evaluate one Envoy ext_authz check: authenticate the caller, parse, decide.
 
 The request is handled as at the gateway. State that only the gateway has is missing
 here: owners of tasks, retry state, server requests, requests in flight. If the agent's
@@ -68,7 +68,7 @@ class CheckHandler:
         self._recorder, self._clock = recorder, clock
 
     async def check(self, request: Any, asked_by: EnforcementPoint) -> Any:
-        """Answer one check."""
+        """Evaluate one CheckRequest; return the CheckResponse."""
         try:
             held = parse_check(request)
             if held.head.fields.get("origin", "").lower() not in ("", *self._origins):
@@ -92,6 +92,7 @@ class CheckHandler:
         )
 
     async def _authenticate_caller(self, held: EnvoyRequest) -> VerifiedCaller:
+        """Authenticate by Envoy's verified principal or by the request's token."""
         if held.principal and "authorization" not in held.head.fields:
             named = self._evaluating.subjects.resolve_certificate(held.principal)
             if named is not None:
@@ -153,6 +154,7 @@ def _build_request(
     name: str,
     arguments: memoryview = NO_ARGUMENTS,
 ) -> AuthorizationRequest:
+    """Build the authorization request for one target of a call."""
     return AuthorizationRequest(
         agent=caller.agent,
         known=caller.known,
@@ -169,6 +171,7 @@ def _build_request(
 
 
 def _build_act(call: McpCall, body: bytes, asked_by: EnforcementPoint) -> CallSummary:
+    """Describe a call for its decision record, with digests of its arguments."""
     arguments = call.arguments
     return CallSummary(
         era=call.era,
@@ -186,6 +189,7 @@ def _build_act(call: McpCall, body: bytes, asked_by: EnforcementPoint) -> CallSu
 
 
 def _refusal_response(refused: RequestRefused, request: Any) -> Any:
+    """Build the response that refuses a malformed MCP request."""
     http = request.attributes.request.http
     raw = {each.key.lower(): each.value for each in http.header_map.headers}
     said = http.headers.get(VERSION_HEADER) or raw.get(VERSION_HEADER, "")
@@ -194,6 +198,7 @@ def _refusal_response(refused: RequestRefused, request: Any) -> Any:
 
 
 def _unauthenticated_response(unknown: Unauthenticated) -> Any:
+    """Build the response that refuses an unauthenticated caller."""
     fields = {"www-authenticate": unknown.challenge} if unknown.challenge else {}
     if unknown.nonce:
         fields["dpop-nonce"] = unknown.nonce

@@ -1,4 +1,4 @@
-"""HTTP server for enforcement points: authentication, limits, error documents.
+"""Serve AuthZEN over HTTP: authenticate enforcement points, limit bodies, answer.
 
 Every response repeats the request's `X-Request-ID` (AuthZEN 1.0, 10.1.3). Errors are
 problem documents; a denial is not an error.
@@ -114,12 +114,16 @@ class PdpHttpServer:
                 del counts[principal]
 
     def _post_endpoint(self, handler: QuestionHandler) -> PageHandler:
+        """Wrap a handler as the endpoint of an AuthZEN POST request."""
+
         async def endpoint(request: Request) -> Response:
             return await self._answer_post(request, handler)
 
         return endpoint
 
     def _page_endpoint(self, page: PageHandler) -> PageHandler:
+        """Wrap a page as an endpoint that checks Host and Origin."""
+
         async def endpoint(request: Request) -> Response:
             try:
                 _check_host(_build_head(request), request)
@@ -132,6 +136,7 @@ class PdpHttpServer:
     async def _answer_post(
         self, request: Request, handler: QuestionHandler
     ) -> Response:
+        """Authenticate, parse and handle a POST; errors become problem documents."""
         try:
             head = _build_head(request)
             _check_host(head, request)
@@ -155,6 +160,7 @@ class PdpHttpServer:
         )
 
     async def _read_body(self, request: Request, head: HttpRequestHead) -> bytes:
+        """Read a JSON body of at most MAX_BODY bytes."""
         kind = head.fields.get("content-type", "").partition(";")[0].strip().lower()
         if kind != JSON_TYPE:
             raise MalformedRequest(
@@ -173,6 +179,7 @@ class PdpHttpServer:
         return bytes(body)
 
     def _reject(self, problem: ProblemResponse) -> Response:
+        """Count a rejected request, and build its response."""
         self._recorder.count_refused_request(problem.why)
         return _problem_response(problem)
 
@@ -215,6 +222,7 @@ def _build_head(request: Request) -> HttpRequestHead:
 
 
 def _check_host(head: HttpRequestHead, request: Request) -> None:
+    """Reject a request whose Host or Origin is not ours."""
     try:
         check_host_and_origin(head, request.scope["state"]["served"])
     except RequestRefused as refused:
@@ -223,16 +231,19 @@ def _check_host(head: HttpRequestHead, request: Request) -> None:
 
 
 def _get_link(request: Request) -> ConnectionInfo:
+    """Return the connection facts of a request."""
     link: ConnectionInfo = request.scope["state"]["link"]
     return link
 
 
 def _problem_response(problem: ProblemResponse) -> Response:
+    """Build the HTTP response of a problem document."""
     fields = {"cache-control": "no-store"} | problem.fields
     return Response(problem.body(), problem.status, fields, PROBLEM_TYPE)
 
 
 async def _route_error(_: Request, error: Exception) -> Response:
+    """Build the problem document for an unknown path or method."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for these alone
     says = (
         "the method is not supported here"

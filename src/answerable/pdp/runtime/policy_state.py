@@ -1,4 +1,4 @@
-"""State that overrides the policy: revocations, pins, signed exceptions, baselines.
+"""Watch the state that overrides policy: revocations, pins, exceptions, baselines.
 
 It is read from the gateway's folder and the store, and never written.
 """
@@ -124,13 +124,17 @@ class PolicyStateWatch:
             self._log.warning("asks.nobody-told", why=error.message)
 
     def _log_undelivered(self, host: str, decision: str, why: str) -> None:
+        """Log an approval request that its owner did not receive."""
         self._log.warning("ask.not-told", host=host, decision=decision, why=why)
 
     def _log_rejected_exception(self, digest: str, why: str) -> None:
+        """Log a signed policy exception that is invalid."""
         self._log.warning("amendment.refused", id=digest, why=why)
 
     def _log_rejected_baseline(self, digest: str, why: str) -> None:
+        """Log a signed baseline that is invalid."""
         self._log.warning("baseline.refused", id=digest, why=why)
 
     def _log_unreadable_store(self, why: str) -> None:
+        """Log that the store of signed statements cannot be read."""
         self._log.error("amendments.unread", why=why)

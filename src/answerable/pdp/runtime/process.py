@@ -1,4 +1,4 @@
-"""Process of the decision point; it runs as the gateway's user."""
+"""Run the decision point as a process of the gateway's user."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ def run_server(
     *,
     alone: bool = True,
 ) -> None:
-    """Serve a configuration until told to end.
+    """Serve a configuration until a signal stops the process.
 
     Args:
         ready: Called with the listeners once they are open.

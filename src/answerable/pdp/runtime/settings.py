@@ -1,4 +1,4 @@
-"""Settings of the decision point: configuration file, state folder, store."""
+"""Load the settings of the decision point: configuration file, state folder, store."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -46,7 +46,7 @@ class PdpSettings:
 
     @property
     def shared(self) -> Path:
-        """Return the gateway's folder, with revocations and pins."""
+        """Return the gateway's state folder, with revocations and pins."""
         return gateway_state(self.config, self.store)
 
     @property

@@ -1,4 +1,4 @@
-"""Batches of evaluations, and searches (AuthZEN 1.0, 7 and 8)."""
+"""Parse AuthZEN batches of evaluations, and pages of searches (1.0, 7 and 8)."""
 
 import hashlib
 import json
@@ -63,6 +63,7 @@ def parse_batch(said: JsonMembers) -> list[JsonMembers]:
 
 
 def _apply_defaults(said: JsonMembers, given: list[object]) -> Iterator[JsonMembers]:
+    """Yield each evaluation of a batch, completed by the batch's defaults."""
     defaults = {key: said[key] for key in DEFAULT_KEYS if key in said}
     for number, each in enumerate(given):
         if not isinstance(each, dict):
@@ -89,7 +90,7 @@ def parse_semantic(said: JsonMembers) -> BatchSemantic:
 
 
 def parse_page(said: JsonMembers, what: str) -> PageRequest:
-    """Parse `page`.
+    """Parse the pagination object `page` of a search.
 
     Args:
         what: Kind of search; a token of another kind is rejected.

@@ -1,4 +1,4 @@
-"""Parser of AuthZEN evaluation requests.
+"""Parse AuthZEN evaluation requests, strictly.
 
 Only these keys are inputs of a decision (AuthZEN 1.0, 5):
 
@@ -140,6 +140,7 @@ def _reject_lookalikes(said: JsonMembers) -> None:
 
 
 def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Build an object from its members; reject a repeated key."""
     read = dict(pairs)
     if len(read) != len(pairs):
         raise MalformedRequest("a key is repeated", "repeated-key")
@@ -147,6 +148,7 @@ def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _parse_integer(spelled: str) -> int:
+    """Parse an integer; reject one that I-JSON cannot represent exactly."""
     read = int(spelled)
     if abs(read) > MAX_NUMBER:
         raise MalformedRequest("a number is too large", "number")
@@ -154,6 +156,7 @@ def _parse_integer(spelled: str) -> int:
 
 
 def _parse_float(spelled: str) -> float:
+    """Parse a float; reject one that overflows."""
     read = float(spelled)
     if read in (float("inf"), float("-inf")):
         raise MalformedRequest("a number is too large", "number")
@@ -182,7 +185,7 @@ def parse_evaluation(said: JsonMembers, *, at: str = "") -> EvaluationRequest:
 def parse_subject(
     said: JsonMembers, *, at: str = "", searched: bool = False
 ) -> EvaluationSubject:
-    """Parse the subject.
+    """Parse the member `subject`.
 
     Args:
         said: Members of the parent.
@@ -202,7 +205,7 @@ def parse_subject(
 
 
 def parse_action(said: JsonMembers, *, at: str = "") -> EvaluationAction:
-    """Parse the action.
+    """Parse the member `action`.
 
     Raises:
         Missing: A required key is missing.
@@ -309,6 +312,7 @@ _KNOWN_KEYS = build_key_tree(
 def _get_entity(
     said: JsonMembers, key: str, path: str
 ) -> tuple[JsonMembers, JsonMembers]:
+    """Return a required object and its `properties`."""
     if key not in said:
         raise MissingKey(path)
     members = get_object(said, key, path)
@@ -316,6 +320,7 @@ def _get_entity(
 
 
 def _get_name(members: JsonMembers, key: str, path: str) -> str:
+    """Return a required string that is not empty."""
     if key not in members:
         raise MissingKey(f"{path}.{key}")
     name = _get_text(members, key, path, MAX_NAME)
@@ -325,6 +330,7 @@ def _get_name(members: JsonMembers, key: str, path: str) -> str:
 
 
 def _get_text(members: JsonMembers, key: str, path: str, most: int) -> str:
+    """Return an optional string of limited length; empty if it is missing."""
     found = members.get(key, "")
     if not isinstance(found, str) or len(found) > most:
         says = f"{path}.{key} must be a string of at most {most} characters"

@@ -1,4 +1,4 @@
-"""Problem documents (RFC 9457) for requests that are not evaluated.
+"""HTTP errors as problem documents (RFC 9457), for requests that are not evaluated.
 
 The status says what is wrong with the request or its sender. A denial is not an error:
 it is answered with 200 (AuthZEN 10.1.2).

@@ -1,4 +1,4 @@
-"""Parser of a tool's `x-authzen-mapping` (COAZ-MCP).
+"""Parse a tool's `x-authzen-mapping` (COAZ-MCP): from tool call to AuthZEN request.
 
 A mapping comes from the governed server, so it is hostile text, and used only if a
 person approved it. Only expressions that name a value are supported; nothing is
@@ -121,6 +121,7 @@ def parse_mapping(text: str) -> tuple[MappingEntry, ...]:
 
 
 def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Build an object from its members; reject a repeated key."""
     read = dict(pairs)
     if len(read) != len(pairs):
         raise ValueError("a key is repeated")
@@ -128,13 +129,14 @@ def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _reject_constant(spelled: str) -> object:
+    """Reject NaN and Infinity, which are not JSON."""
     raise ValueError(spelled)
 
 
 def _envelope_entries(
     envelope: str, template: dict[str, object]
 ) -> list[dict[str, object]]:
-    """Return the questions of an envelope, each with the shared defaults."""
+    """Return the evaluations of an envelope, each with the shared defaults."""
     if envelope == "evaluation":
         return [template]
     given = template.get("evaluations")
@@ -154,6 +156,7 @@ def _envelope_entries(
 
 
 def _build_entry(said: dict[str, object]) -> MappingEntry:
+    """Parse one evaluation template; check the references in it."""
     leaves: dict[JsonPath, MappingLeaf] = {}
     for entity in _ENTITIES:
         if entity in said:
@@ -173,6 +176,7 @@ def _build_entry(said: dict[str, object]) -> MappingEntry:
 def _iterate_leaves(
     at: JsonPath, value: object
 ) -> Iterator[tuple[JsonPath, MappingLeaf]]:
+    """Yield each value of a template with its path."""
     if len(at) > MAX_DEPTH:
         raise MappingRejected("too-deep", f"at most {MAX_DEPTH} levels were expected")
     if isinstance(value, dict):
@@ -189,10 +193,12 @@ def _iterate_leaves(
 
 
 def _build_constant(value: object) -> MappingConstant:
+    """Build a literal value, as JSON."""
     return MappingConstant(json.dumps(value, sort_keys=True))
 
 
 def _parse_expression(text: str) -> MappingLeaf:
+    """Parse `$params...` or `$token...` as a reference, `$$...` as a literal."""
     if text.startswith("$$"):
         return _build_constant(text[1:])
     found = _REFERENCE.fullmatch(text) if len(text) <= MAX_EXPRESSION else None
@@ -229,6 +235,7 @@ def _check_reference(leaf: MappingLeaf) -> None:
 def _constant_text(
     leaves: Mapping[JsonPath, MappingLeaf], entity: str, key: str
 ) -> str:
+    """Return a value that must be a literal string."""
     leaf = leaves.get((entity, key))
     read = json.loads(leaf.spelled) if isinstance(leaf, MappingConstant) else None
     if not isinstance(read, str) or not read:
