@@ -1,4 +1,4 @@
-"""Redaction of the observed values of a call before they go on record."""
+"""Redact argument and result values of a call before the call is recorded."""
 
 from dataclasses import replace
 
@@ -36,4 +36,5 @@ def drop_values(acted: CallBehaviour) -> CallBehaviour:
 
 
 def _is_credential(value: ArgumentValue) -> bool:
+    """Tell whether a text looks like a credential."""
     return contains_credential(value.text)

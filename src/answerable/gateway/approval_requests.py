@@ -1,4 +1,4 @@
-"""Approval requests: denied calls that the agent's owner could allow.
+"""Notify the owner of an agent of a denied call that the owner could approve.
 
 A worker notifies its supervisor, which notifies the webhook; the stdio wrapper notifies
 the webhook itself. All apply the same rate limit, so an agent that is denied a thousand
@@ -37,7 +37,7 @@ class ApprovalRequestNotifier:
         self.reconfigure(asks)
 
     def reconfigure(self, asks: ApprovalRequestConfig | None) -> None:
-        """Apply another configuration from now on."""
+        """Apply another configuration."""
         if asks is None:
             self._rate = None
         elif self._rate is None:
@@ -48,7 +48,7 @@ class ApprovalRequestNotifier:
     def notify(
         self, caller: VerifiedCaller, call: McpCall, decision: Decision, id: str
     ) -> None:
-        """Notify of a denied call that its owner could have allowed.
+        """Notify the owner of a denied call, if the owner could approve it.
 
         Args:
             caller: The verified caller.

@@ -1,4 +1,4 @@
-"""Combination of a policy decision with the judgement of a baseline."""
+"""Combine the policy decision on a call with the assessment by its baseline."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ from answerable.model.spool_record import CallBehaviour
 def combine_decisions(
     decision: Decision, acted: CallBehaviour, judgement: BaselineAssessment
 ) -> Decision:
-    """Combine both decisions: a profile never allows what a policy denies."""
+    """Return the stricter one: a baseline never allows what the policy denies."""
     is_blocked = acted.enforced and judgement.effect is not DecisionEffect.ALLOW
     if not is_blocked or decision.effect is not DecisionEffect.ALLOW:
         return decision
@@ -32,7 +32,7 @@ def combine_decisions(
 
 
 def ambiguous_argument(decision: Decision, enforced: tuple[str, ...]) -> Decision:
-    """Return an error where an enforced profile reads an ambiguous argument.
+    """Return an error if an enforced profile reads an argument that is ambiguous.
 
     Args:
         decision: The decision of the policy.
@@ -51,7 +51,7 @@ def ambiguous_argument(decision: Decision, enforced: tuple[str, ...]) -> Decisio
 
 
 def evaluation_failed(decision: Decision, enforced: tuple[str, ...]) -> Decision:
-    """Deny where an enforced profile could not be evaluated.
+    """Deny a call that an enforced profile could not evaluate.
 
     Args:
         decision: The decision of the policy.

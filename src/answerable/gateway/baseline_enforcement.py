@@ -1,4 +1,4 @@
-"""Enforcement of baselines: a call is observed before it goes on, its result after it.
+"""Enforce behaviour baselines: judge each call by its agent's profiles.
 
 Each agent with a `baseline` has a window: the recent inputs and actions of its runs.
 The window explains the origins of a call's values. The signed profile, where there is
@@ -182,6 +182,7 @@ class BaselineEnforcer:
         decision: Decision,
         judging: JudgementContext,
     ) -> tuple[Decision, ObservedCall]:
+        """Observe a call; combine the policy decision with the strictest assessment."""
         learning, chain, envelope = judging
         arguments: JsonValue = {}
         if call.arguments:
@@ -250,11 +251,12 @@ class BaselineEnforcer:
         seen.came = seen.window.add_result(seen.run, call, seen.arguments, brought)
 
     def record_unread_result(self, seen: ObservedCall, id: str, size: int) -> None:
-        """Record that a result passed that was too large to keep."""
+        """Note that a result was too large to observe, with its size."""
         call = replace(seen.call, id=id)
         seen.came = seen.window.add_oversized(seen.run, call, seen.arguments, size)
 
     def _apply_config(self, config: Config) -> None:
+        """Index the agents with a baseline, the facts about tools, and the tables."""
         self._watched = {
             agent.id: agent.baseline
             for agent in config.agents
@@ -273,6 +275,7 @@ class BaselineEnforcer:
         }
 
     def _get_window(self, agent: AgentId, learning: LearningConfig) -> Window:
+        """Return the observation window of an agent; evict the oldest if too many."""
         window = self._windows.get(agent)
         if window is None:
             span = learning.span * _SECOND
@@ -295,7 +298,7 @@ class BaselineEnforcer:
 
 
 def build_profiles(standing: Iterable[ValidBaseline]) -> ProfilesBySubject:
-    """Index the valid profiles by subject."""
+    """Decode the profiles of valid signed baselines, by subject."""
     return {
         each.subject: EnforcedProfile(
             ProfileIndex.build(decode_profile(each.profile)),
@@ -321,6 +324,7 @@ def _stable_identity(identity: str) -> str:
 
 
 def _cold_start_profile(agent: AgentId, how: ColdStartMode) -> EnforcedProfile | None:
+    """Build the profile for an agent without a learned one; None if it is off."""
     if how is ColdStartMode.OFF:
         return None
     held = ProfileIndex.build(cold_profile(BaselineSubject("", agent, "")))
@@ -334,6 +338,7 @@ def _build_activity(
     standard: EnforcedProfile | None,
     judgement: BaselineAssessment,
 ) -> CallBehaviour:
+    """Build the behaviour record of a call, its values redacted or dropped."""
     learning, _, envelope = judging
     acted = CallBehaviour(
         seen,

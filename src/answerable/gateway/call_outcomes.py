@@ -1,4 +1,4 @@
-"""Outcomes of a call: a denial, a missing credential, a message that waits for records."""
+"""Build the outcomes of a call: denials, errors, messages that wait for records."""
 
 import asyncio
 from dataclasses import replace
@@ -15,7 +15,7 @@ from answerable.server.mcp.call import McpCall
 
 
 def without_credential(decision: Decision) -> Decision:
-    """Return an error: without a credential the server would see another principal."""
+    """Turn a decision into an error: the server's credential is missing."""
     return replace(
         decision,
         effect=DecisionEffect.ERROR,
@@ -27,7 +27,7 @@ def without_credential(decision: Decision) -> Decision:
 
 
 def denied_call(call: McpCall, decision: Decision, decision_id: str) -> DeniedCall:
-    """Build the denial of a call whose decision is on record."""
+    """Build the denial of a call whose decision is recorded."""
     not_its_own = decision.reason is DecisionReason.NOT_ITS_OWN
     # A call that a baseline holds back is denied, whatever the policy allows.
     is_allowed = decision.effect is DecisionEffect.ALLOW

@@ -1,7 +1,6 @@
-"""Pipeline of one call: decision, ownership of handles, records, and the messages back.
+"""Process a call: decide, check handle ownership, record, and filter the answers.
 
-The transport begins a call, passes each message of the server to `process_message`, and ends the
-call. Everything here works in memory; nothing writes to a socket.
+A transport begins a call, passes messages to `process_message`, and ends the call.
 """
 
 from collections.abc import Mapping
@@ -67,8 +66,7 @@ NO_RESULT = CallObservation("", 0, "")
 class CallPipeline:
     """Decides, tracks and records the calls of one worker, for every transport.
 
-    Optional parts are None where no server needs credentials, nothing is reloaded,
-    nothing is pinned, or no agent has a baseline.
+    An optional part is None if no server, agent or reload needs it.
     """
 
     def __init__(
@@ -102,9 +100,8 @@ class CallPipeline:
     ) -> InFlightCall | DeniedCall:
         """Decide on a call and record the decision; a call that goes on must be ended.
 
-        Where `ticket.durable` is set, the transport waits for it before it sends. Work
-        that no call waits for is left to `write_deferred`, which follows at once. A server
-        without a credential has `shown` None.
+        The transport waits for `ticket.durable`, if it is set, before it sends, and calls
+        `write_deferred` next. A server without a credential has `shown` None.
         """
         self._latest = request = self._build_request(caller, call)
         decision = self._decide_call(caller, call, request)
@@ -141,9 +138,8 @@ class CallPipeline:
 
     def uses_credential(self, server: str) -> bool:
         """Tell whether a server gets a credential."""
-        return self.credentials is not None and self.credentials.needs_credential(
-            server
-        )
+        found = self.credentials
+        return found is not None and found.needs_credential(server)
 
     def would_allow(self, caller: VerifiedCaller, call: McpCall) -> bool:
         """Tell whether a call would go on, without recording the decision."""
@@ -215,10 +211,8 @@ class CallPipeline:
         """
         call = passage.call
         if call.kind is MessageKind.REQUEST:
-            if answer.kind is not MessageKind.RESPONSE or answer.id not in (
-                call.id,
-                None,
-            ):
+            is_other = answer.id not in (call.id, None)
+            if answer.kind is not MessageKind.RESPONSE or is_other:
                 raise RequestRefused(RefusalReason.EVENT_TYPE)
             passage.answer = answer
         for method in answer.inputs:
@@ -271,6 +265,7 @@ class CallPipeline:
         return seen.came or NO_RESULT
 
     def _mark_ended(self, passage: InFlightCall) -> None:
+        """Mark a call as ended, and release its request id."""
         passage.ended = True
         self._ownership.end(passage.key)
 
@@ -285,6 +280,7 @@ class CallPipeline:
         *,
         later: bool = False,
     ) -> RecordTicket | DeniedCall:
+        """Record a decision; return its ticket, or the denial of the call."""
         try:
             ticket = self.recorder.record_decision(
                 caller, call, decision, body, shown=shown, acted=acted, later=later
@@ -298,6 +294,7 @@ class CallPipeline:
     def _decide_call(
         self, caller: VerifiedCaller, call: McpCall, request: AuthorizationRequest
     ) -> Decision:
+        """Decide by policy on a call and the items it uses, then by handle owner."""
         decision = self.authority.authorize(request)
         for each in call.watched:
             if not decision.passes:
@@ -308,11 +305,13 @@ class CallPipeline:
         return self._ownership.decide(caller, call, decision)
 
     def _decide_again(self, caller: VerifiedCaller, call: McpCall) -> Decision:
+        """Decide once more by the current policy, without a record."""
         return self._decide_call(caller, call, self._build_request(caller, call))
 
     def _build_request(
         self, caller: VerifiedCaller, call: McpCall
     ) -> AuthorizationRequest:
+        """Build the authorization request of a call."""
         action = RequestedAction(call.method, call.target, call.name, call.arguments)
         identity = self._upstream_identity(caller, call)
         return build_decision_request(caller, call, identity, action)
@@ -320,12 +319,13 @@ class CallPipeline:
     def _authorize_action(
         self, caller: VerifiedCaller, call: McpCall, action: RequestedAction
     ) -> Decision:
+        """Decide by policy on one action of a call."""
         identity = self._upstream_identity(caller, call)
-        return self.authority.authorize(
-            build_decision_request(caller, call, identity, action)
-        )
+        request = build_decision_request(caller, call, identity, action)
+        return self.authority.authorize(request)
 
     def _upstream_identity(self, caller: VerifiedCaller, call: McpCall) -> str:
+        """Return the principal that the server sees for a caller."""
         shown = self.credentials
         return "" if shown is None else shown.identity(caller, call.server)
 
@@ -372,6 +372,7 @@ class CallPipeline:
         return MessageOutcome(data)
 
     def _filter_answer(self, passage: InFlightCall, data: bytes) -> bytes:
+        """Learn definitions from an answer; remove items the caller may not use."""
         call = passage.call
         method = UNKNOWN if call.kind is MessageKind.OPEN else call.method
         may = partial(self._may_use_item, passage)

@@ -1,4 +1,4 @@
-"""Inputs of a decision: a verified caller and one action."""
+"""Build the authorization request for a verified caller and one action."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Definitions of servers (tools, prompts, templates), learned from answers.
+"""Learn the definitions of tools, prompts and templates from servers' answers.
 
 Clients need not list anything: at the first call of a tool or prompt, and then once a
 minute, the gateway itself requests the server's list, as the caller does. A server that
@@ -106,6 +106,7 @@ class DefinitionWatcher:
     def _report_to_pins(
         self, server: str, found: DefinedItems, *, is_asked: bool = True
     ) -> None:
+        """Compare the items of a list with the server's pins."""
         if self._pins is None:
             return
         self._pins.record_list(
@@ -162,16 +163,16 @@ class _DefinitionFetch:
         self._upstream.send(sent, self)
 
     def may_send(self) -> bool:
-        """Refuse to send to a server whose identity has changed."""
+        """Return False: a server whose identity has changed gets no request."""
         return False
 
     def on_head(self, returned: UpstreamHead, length: int | None) -> None:
-        """Take the head of the answer."""
+        """Receive the head of the answer."""
         if returned.kind == EVENT_STREAM and returned.heading.status == HTTP_OK:
             self._events = SseParser(MAX_LIST)
 
     def on_data(self, data: bytes) -> None:
-        """Take a piece of the body, up to the size limit of a list."""
+        """Receive a piece of the body, up to the size limit of a list."""
         try:
             data = self._watch.feed(data)
         except RequestRefused:
@@ -179,6 +180,7 @@ class _DefinitionFetch:
         self._buffer_data(data)
 
     def _buffer_data(self, data: bytes) -> None:
+        """Buffer a piece of the body, or learn from the events that it completes."""
         self._room -= len(data)
         if self._failed or self._room < 0:
             self._failed, self._parts = True, []
@@ -190,7 +192,7 @@ class _DefinitionFetch:
                     self._learn_from_message(event.data)
 
     def on_end(self) -> None:
-        """Learn from the complete answer."""
+        """Learn from the complete answer; request the next page, if there is one."""
         rest = self._watch.flush()
         if rest:
             self._buffer_data(rest)
@@ -225,6 +227,7 @@ def _build_forwarded_headers(onward: bytes, method: str, *, is_modern: bool) -> 
 
 
 def _build_list_request(call: McpCall, cursor: str) -> bytes:
+    """Build the JSON-RPC request for one page of a list."""
     params: dict[str, object] = {"cursor": cursor} if cursor else {}
     if call.era.is_modern:
         params["_meta"] = {

@@ -1,4 +1,4 @@
-"""Values of one call in flight: allowed or denied, and the messages that come back."""
+"""State of one call in flight: allowed or denied, and the server's messages."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""Requests that persons filed with agents, and which of them apply to a caller.
+"""Index the requests that persons filed with agents; find those for a caller.
 
 An agent's own messages have no influence. The filer of a request is known by a signing
 key, and the person of a run by our token service; a run without a person acts for the
@@ -18,7 +18,7 @@ RUN_OF_ANOTHER_PERSON = "for-the-run-of-another-person"
 
 
 def _ignore_rejected(id: str, why: str) -> None:
-    """Ignore a rejected request."""
+    """Do nothing: the default listener for rejected requests."""
 
 
 class PersonRequestIndex:
@@ -62,6 +62,7 @@ class PersonRequestIndex:
     def _applies_to(
         self, request: PersonRequest, caller: VerifiedCaller, now: int
     ) -> bool:
+        """Tell whether a request is for this caller's run, by its own person."""
         if now >= request.until or request.run not in (ANY_RUN, caller.run):
             return False
         person = caller.person

@@ -1,4 +1,4 @@
-"""Session ids of older servers, bound to the caller that received them.
+"""Bind the session id of an upstream server to the caller that received it.
 
 A server that speaks MCP 2025-11-25 or before accepts a session id from any client. The
 id that a client gets is the server's own behind an HMAC tag over server and principal:
@@ -37,6 +37,7 @@ class SessionIdBinder:
         return session if hmac.compare_digest(tag.encode(), expected.encode()) else None
 
     def _compute_tag(self, session: str, server: str, principal: str) -> str:
+        """Compute the MAC of a session id for one server and caller."""
         # None of the three holds a line feed: names, printable text, visible letters.
         said = "\n".join((server, principal, session)).encode()
         return encode_base64url(hmac.digest(self._key, said, "sha256")[:_TAG_BYTES])

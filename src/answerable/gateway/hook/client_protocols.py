@@ -1,4 +1,4 @@
-"""Hook protocols of clients: events that they send, and answers that they expect.
+"""Parse the hook events of coding agents (Claude Code, Cursor), and format answers.
 
 | client | events | answered with |
 |---|---|---|
@@ -59,7 +59,7 @@ class HookVerdict:
 
     @property
     def sentence(self) -> str:
-        """Message to the agent."""
+        """Return the message to the agent."""
         said = (
             "Needs its owner"
             if self.effect is DecisionEffect.ASK
@@ -84,7 +84,7 @@ _decode = msgspec.json.Decoder(_HookEvent, strict=True).decode
 
 
 def parse_event(client: str, data: bytes) -> HookAct:
-    """Parse the event of a client.
+    """Parse the hook event of a client.
 
     Args:
         client: `claude-code` or `cursor`.
@@ -117,7 +117,7 @@ def parse_event(client: str, data: bytes) -> HookAct:
 def format_answer(
     client: str, act: HookAct, verdict: HookVerdict, *, ask_here: bool
 ) -> bytes:
-    """Format the answer for a client; empty where it expects none.
+    """Format the hook's answer for a client; empty if it expects none.
 
     Args:
         client: Name of the client.
@@ -141,6 +141,7 @@ def format_answer(
 
 
 def _format_cursor_answer(act: HookAct, verdict: HookVerdict, otherwise: str) -> bytes:
+    """Format the answer for Cursor."""
     if verdict.passes:
         return _encode({"permission": "allow"})
     said = {"permission": otherwise}
@@ -150,21 +151,24 @@ def _format_cursor_answer(act: HookAct, verdict: HookVerdict, otherwise: str) ->
 
 
 def _parse_tool_event(said: _HookEvent) -> tuple[str, Arguments]:
+    """Return tool name and arguments of an event about any tool."""
     return said.tool_name, _parse_object(said.tool_input)
 
 
 def _parse_shell_event(said: _HookEvent) -> tuple[str, Arguments]:
+    """Return tool name and arguments of an event about a shell command."""
     return "Shell", {"command": said.command, "cwd": said.cwd}
 
 
 def _parse_mcp_event(said: _HookEvent) -> tuple[str, Arguments]:
-    """Name the tool; for its server the client gives only an address or a command."""
+    """Return tool name and arguments of an MCP call; its server is only an address."""
     where = {"url": said.url, "command": said.command}
     at = {name: value for name, value in where.items() if value}
     return f"MCP:{said.tool_name}", {"input": _parse_object(said.tool_input), **at}
 
 
 def _parse_file_event(said: _HookEvent) -> tuple[str, Arguments]:
+    """Return tool name and arguments of an event about reading a file."""
     return "Read", {"file_path": said.file_path}
 
 
@@ -180,7 +184,7 @@ _EVENTS: Mapping[str, Mapping[str, Callable[[_HookEvent], tuple[str, Arguments]]
 
 
 def _parse_object(value: object) -> Arguments:
-    """Return an object; one client sends it as JSON text."""
+    """Return a JSON object; one client sends it as JSON text."""
     if isinstance(value, str):
         try:
             value = msgspec.json.decode(value)

@@ -1,4 +1,4 @@
-"""Decision of `hook` on one tool call of a client, as by the gateway, and its record.
+"""Decide a coding agent's tool call in its hook by the gateway's policy, and record it.
 
 It uses the same configuration, rules, revocations and policy exceptions. A call that
 cannot be decided or recorded is denied where the agent's mode enforces.
@@ -62,7 +62,7 @@ class HookContext:
 def prepare_hook(
     place: str, client: str, store: Path | None, usual: Path | None
 ) -> HookContext:
-    """Read the configuration, and identify the agent of a hook.
+    """Read the configuration, and identify the agent that runs the hook.
 
     Args:
         place: Path of the configuration.
@@ -166,6 +166,7 @@ def _apply_exceptions(
 def _build_recorded_act(
     asked: HookContext, act: client_protocols.HookAct
 ) -> CallSummary:
+    """Describe the tool call for its decision record."""
     return CallSummary(
         era=f"hook/{asked.server.hook}",
         method=METHOD,
@@ -178,6 +179,7 @@ def _build_recorded_act(
 
 
 def _identify_parent(config: Config, server: str) -> VerifiedCaller:
+    """Identify the agent by the parent process of the hook."""
     peer = read_parent().peer
     principal = f"uid:{peer.uid}/stdio:{server}"
     agent, known = AgentMapping(config, frozenset()).find_by_parent(server, principal)

@@ -1,4 +1,4 @@
-"""Recorder of a hook's single decision.
+"""Record the single decision of a hook process in the evidence spool.
 
 The record is on disk on return. The hook runs in the agent's client, so its input is
 the agent's own claim: the recorder's name marks it as such, and readers do not trust
@@ -74,6 +74,7 @@ def record_hook_decision(
 
 
 def _count_waiting(spool: Path) -> int:
+    """Count the hook records in the spool that are not yet shipped."""
     try:
         return sum(1 for _ in spool.glob(f"{HOOK_PREFIX}*"))
     except OSError:

@@ -1,4 +1,4 @@
-"""Connection of one client: parses requests as they arrive, and answers them in order.
+"""Serve one client's HTTP connection: parse requests, answer them in order.
 
 A request is answered by its `HttpRequestHandler`; the next one waits for its end. Backpressure stops
 reading from the faster side. A client that half-closes the connection is treated as
@@ -101,11 +101,11 @@ class ClientConnection(asyncio.Protocol):
 
     @property
     def is_busy(self) -> bool:
-        """True while a request of an identified caller is answered."""
+        """Return True while a request of an authenticated caller is answered."""
         return self._turn is not None and self._turn.caller is not None
 
     def data_received(self, data: bytes) -> None:
-        """Parse the bytes of the client."""
+        """Parse received bytes into requests."""
         if self._transport is None or self._closes:
             return
         self._is_new = False
@@ -164,7 +164,7 @@ class ClientConnection(asyncio.Protocol):
             self._closes = True
 
     def recheck(self) -> None:
-        """Cut the open request where a revocation forbids it."""
+        """Stop the open request if a revocation now forbids it."""
         if self._turn is not None:
             self._turn.recheck()
 
@@ -268,6 +268,7 @@ class ClientConnection(asyncio.Protocol):
             turn.fail_body(arrived)
 
     def _handle_head(self, opening: McpRequestHead) -> None:
+        """Authenticate a request by its head, and choose what follows."""
         head = opening.head
         self._closes = self._closes or head.closes
         turn = self._turn = HttpRequestHandler(self, opening)
@@ -338,11 +339,12 @@ class ClientConnection(asyncio.Protocol):
         return transport
 
     def _reply_refused(self, refused: RequestRefused) -> None:
-        """Reply to bytes that are no request."""
+        """Reply to bytes that are not a valid HTTP request."""
         self.door.exchange.recorder.count_refused(refused.why.value, None, "", "")
         self.reply(build_heading(refused.wire.status, {}), b"")
 
     def _finish_request(self) -> None:
+        """Release the answered request; process the next one, or close."""
         turn, self._turn = self._turn, None
         self._chunked = None
         if turn is not None:
@@ -357,11 +359,13 @@ class ClientConnection(asyncio.Protocol):
             self._set_deadline()
 
     def _closes_after_reply(self) -> bool:
+        """Tell whether the connection closes after this reply."""
         # The received bytes begin with an answered request without a caller: the
         # connection cannot be relayed any more.
         return self._closes or self.door.draining or self._received is not None
 
     def _write_bytes(self, data: bytes) -> None:
+        """Write bytes, if the client is still connected."""
         if self._transport is not None:
             self._transport.write(data)
 

@@ -1,4 +1,4 @@
-"""Body reader for an event stream: judges each event, and passes it on unchanged.
+"""Relay an event stream (SSE): check each event, and forward it unchanged.
 
 Comments, ids and retry times pass unchanged. An event with a message is parsed like any
 message; one that may not pass is dropped or replaced. An event that requests an input
@@ -33,7 +33,7 @@ class EventStreamBody:
         relayed.outlet.begin(relayed.heading, relayed.session, None)
 
     def on_data(self, data: bytes) -> "EventStreamBody":
-        """Pass on the events that are complete.
+        """Forward the events that are complete.
 
         Raises:
             Refused: One of them is ambiguous or malformed; earlier ones were passed on.
@@ -73,7 +73,7 @@ class EventStreamBody:
         return True
 
     def _judge_event(self, event: SseEvent) -> bytes:
-        """Judge an event; return the bytes that may pass at once."""
+        """Check an event; return the bytes that may pass at once."""
         if event.data:
             heard = self._relayed.exchange.process_message(
                 self._relayed.passage, event.data
@@ -93,7 +93,7 @@ class EventStreamBody:
         return b""
 
     def _on_recorded(self, _: RecordFuture) -> None:
-        """Pass on the events that waited for a record."""
+        """Forward the events that waited for a record."""
         if self._relayed.passage.ended:
             return
         passed = []
@@ -111,7 +111,7 @@ class EventStreamBody:
             self.on_end()
 
     def _encode_passed(self, event: SseEvent, heard: MessageOutcome) -> bytes:
-        """Return the bytes to pass on for one event."""
+        """Return the bytes to forward for one event."""
         if heard.back is not None:
             self._relayed.answer_server(heard.back)
         if heard.data is event.data:
@@ -121,6 +121,7 @@ class EventStreamBody:
         return _format_event(heard.data, event.type, event.id)
 
     def _write_data(self, data: bytes) -> None:
+        """Write bytes to the client, and count them."""
         if data:
             self._relayed.count_bytes(data)
             self._relayed.outlet.write(data)

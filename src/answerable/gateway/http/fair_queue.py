@@ -1,4 +1,4 @@
-"""Fair queue of calls by caller, for large calls and for callers with many open calls.
+"""Queue calls fairly by caller: large calls, and callers with many open calls.
 
 Most calls never wait here. A call that may take long is started in an iteration of the
 event loop of its own, callers in turn. A caller whose calls take long gets a small
@@ -73,6 +73,7 @@ class FairQueue:
         self._schedule_next()
 
     def _schedule_next(self) -> None:
+        """Schedule the next queued call, unless one is scheduled."""
         if not self._is_due:
             self._is_due = True
             self._loop.call_soon(self._run_next)
@@ -120,9 +121,11 @@ class FairQueue:
         return self._has_no_debt(caller, now) and (not is_large or now >= self._free_at)
 
     def _is_only_caller(self, now: float) -> bool:
+        """Tell whether no other caller was active in the last second."""
         return now - self._other_at >= _BUSY_SECONDS
 
     def _has_no_debt(self, caller: str, now: float) -> bool:
+        """Tell whether a caller has used no more than its share of time."""
         debt = self._debts.get(caller)
         if debt is None:
             return True
@@ -132,6 +135,7 @@ class FairQueue:
         return debt.saved >= 0
 
     def _charge_caller(self, caller: str, seconds: float) -> None:
+        """Subtract processing time from a caller's budget."""
         if seconds < MIN_CHARGE:
             return
         now = self._loop.time()

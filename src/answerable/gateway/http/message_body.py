@@ -1,4 +1,4 @@
-"""Body readers for one message: buffered while small, else parsed while it streams.
+"""Read an answer of one message: buffered if small, else parsed while it streams.
 
 A list is always buffered, since items may be removed from it.
 """
@@ -23,13 +23,13 @@ class BodyReader(Protocol):
     """Reader of the body of one answer."""
 
     def on_data(self, data: bytes) -> "BodyReader":
-        """Take a piece; return the reader of the next one, or raise `RequestRefused`."""
+        """Receive a piece; return the reader of the next, or raise `RequestRefused`."""
 
     def on_end(self) -> None:
-        """Take the end, or raise `RequestRefused`."""
+        """Receive the end of the body, or raise `RequestRefused`."""
 
     def on_lost(self, refused: RequestRefused) -> bool:
-        """Take a failure; tell whether the client was told already."""
+        """Receive a failure; return whether the client already got an error."""
 
 
 class BufferedBody:
@@ -70,7 +70,7 @@ class BufferedBody:
         return StreamedBody(self._relayed, self._length).on_data(b"".join(self._parts))
 
     def on_end(self) -> None:
-        """Judge the message, and pass it on.
+        """Check the complete message, and forward it.
 
         Raises:
             Refused: It is ambiguous or malformed.
@@ -87,17 +87,19 @@ class BufferedBody:
         return False
 
     def _on_recorded(self, heard: MessageOutcome, until: RecordFuture) -> None:
-        """Pass on the message when the inputs that it requests are on record."""
+        """Forward the message when the records that it caused are on disk."""
         if not self._relayed.passage.ended:
             self._send_outcome(resolve_outcome(heard, until))
 
     def _send_outcome(self, heard: MessageOutcome) -> None:
+        """Send the checked message as the complete reply."""
         relayed = self._relayed
         data = heard.data or b""
         then = partial(relayed.finish_whole, data)
         relayed.outlet.reply(relayed.heading, data, relayed.session, then)
 
     def _judge_message(self, data: bytes) -> MessageOutcome:
+        """Check the message; return what the client gets."""
         relayed = self._relayed
         if not data:
             return MessageOutcome(data)
@@ -135,7 +137,7 @@ class StreamedBody:
         self._judged = self._begun = False
 
     def on_data(self, data: bytes) -> BodyReader:
-        """Parse a piece, then pass it on.
+        """Parse a piece, then forward it.
 
         Raises:
             Refused: The answer is ambiguous or malformed.
@@ -175,6 +177,7 @@ class StreamedBody:
         return True
 
     def _judge_summary(self) -> None:
+        """Check the summary of an answer too large to buffer."""
         answer = self._skim.parse_summary()
         if (
             self._relayed.exchange.process_answer(self._relayed.passage, answer)

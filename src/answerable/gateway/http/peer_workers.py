@@ -1,4 +1,4 @@
-"""Relay between the workers of one gateway, so that one worker serves each principal.
+"""Relay connections to the worker process that serves their principal.
 
 The state of a principal (handles, tasks, seen proofs, open calls) is kept by one
 worker, its owner. A connection whose first caller belongs to another worker is relayed
@@ -70,7 +70,7 @@ class PeerWorkers:
             side.abort()
 
     def owns(self, principal: str) -> bool:
-        """Tell whether this worker owns a principal."""
+        """Tell whether this worker serves a principal."""
         return self._find_owner(principal) == self._worker
 
     def hand_over(
@@ -82,7 +82,7 @@ class PeerWorkers:
         received: bytes,
         slot: ConnectionSlot | None = None,
     ) -> None:
-        """Relay a connection to the owner of its caller, until its end.
+        """Relay a connection to the worker that serves its caller, until its end.
 
         Args:
             transport: Transport of the client.
@@ -106,6 +106,7 @@ class PeerWorkers:
     async def _connect_to_owner(
         self, near: "_RelayEnd", path: Path, first: bytes
     ) -> None:
+        """Connect to the owning worker, with retries, and relay both directions."""
         far = _RelayEnd(self._relayed)
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
@@ -127,6 +128,7 @@ class PeerWorkers:
         return True
 
     def _find_owner(self, principal: str) -> int:
+        """Return the number of the worker that serves a principal, by hash."""
         return zlib.crc32(principal.encode()) % self._workers
 
 

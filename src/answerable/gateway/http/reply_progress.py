@@ -1,4 +1,4 @@
-"""State of one answer under way: byte count, digest, and outcome."""
+"""Track one reply in progress: byte count, digest, and outcome."""
 
 import hashlib
 
@@ -65,7 +65,7 @@ class ReplyProgress:
 
     @property
     def has_same_server(self) -> bool:
-        """True while the server is configured as it was when the call was allowed."""
+        """Return True while the server's configuration is that of the decision."""
         now = self.exchange.get_server(self.passage.call.server)
         return now is self.server or now == self.server
 
@@ -127,6 +127,7 @@ class ReplyProgress:
         return None if shown is None else msgspec.structs.replace(sent, shown=shown)
 
     def _derive_outcome(self) -> CallOutcome:
+        """Derive the outcome of the call from its answer or HTTP status."""
         answer = self.passage.answer
         if answer is None:
             # A notification has no answer but its status.
@@ -138,7 +139,7 @@ class ReplyProgress:
 
 
 def resolve_outcome(heard: MessageOutcome, until: RecordFuture) -> MessageOutcome:
-    """Return the outcome of a message that waited for its records."""
+    """Return the outcome of a message whose records are now on disk, or failed."""
     failed = until.cancelled() or until.exception() is not None
     return heard.instead or MessageOutcome(None) if failed else heard
 

@@ -1,4 +1,4 @@
-"""Writer of the reply to one request."""
+"""Interface to write the reply to one request."""
 
 from collections.abc import Callable
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""Client connection as one request sees it, and replies that need no server."""
+"""Interface of the client connection to one request; replies that need no server."""
 
 from typing import Protocol
 

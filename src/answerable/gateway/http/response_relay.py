@@ -1,4 +1,4 @@
-"""Relay of one server's answer to one client.
+"""Relay one server's answer to one client, checked and without leaked credentials.
 
 The head is rewritten and the body is passed on unchanged. A body is buffered, parsed
 while it streams, or split into events, by its type. An ambiguous answer is not passed
@@ -68,7 +68,7 @@ class ResponseRelay:
         return self._relayed.exchange.may_send(self.passage)
 
     def on_head(self, returned: UpstreamHead, length: int | None) -> None:
-        """Take the head of the answer."""
+        """Receive the head of the answer."""
         relayed = self._relayed
         relayed.heading = returned.heading
         if returned.refuses and self.sent.shown is not None:
@@ -87,7 +87,7 @@ class ResponseRelay:
             self._fail_answer(refused, CallOutcome.UPSTREAM_ERROR)
 
     def on_data(self, data: bytes) -> None:
-        """Take a piece of the body."""
+        """Receive a piece of the body."""
         body = self._body
         assert body is not None  # noqa: S101 - a head comes first
         try:
@@ -100,7 +100,7 @@ class ResponseRelay:
             self._fail_answer(refused, CallOutcome.UPSTREAM_ERROR)
 
     def on_end(self) -> None:
-        """Take the end of the answer."""
+        """Receive the end of the answer."""
         body = self._body
         assert body is not None  # noqa: S101 - a head comes first
         try:
@@ -120,6 +120,7 @@ class ResponseRelay:
         self._relayed.end(outcome)
 
     def _fail_answer(self, refused: RequestRefused, outcome: CallOutcome) -> None:
+        """End the call with an error reply, or cut a reply that has begun."""
         self._stop()
         if refused.why is RefusalReason.CREDENTIAL:
             outcome = CallOutcome.LEAKED
@@ -142,6 +143,7 @@ class ResponseRelay:
         return self._wrap(said, call.server, self._relayed.passage.caller.principal)
 
     def _choose_body_reader(self, kind: str, length: int | None) -> BodyReader:
+        """Return the reader for an event stream, or for one message."""
         if kind == EVENT_STREAM and self._relayed.heading.status == OK:
             return EventStreamBody(self._relayed)
         return BufferedBody(self._relayed, kind, length)

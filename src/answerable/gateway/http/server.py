@@ -1,4 +1,4 @@
-"""HTTP server of one worker: shared state of its connections, and operations on all."""
+"""HTTP server of one worker: limits its open calls, and drains or aborts them all."""
 
 import asyncio
 import time
@@ -23,10 +23,10 @@ class OpenConnection(Protocol):
     """Open connection of a client."""
 
     def drain(self) -> None:
-        """Finish the open request, and read no other."""
+        """Finish the open request, and accept no other."""
 
     def recheck(self) -> None:
-        """Cut the open request where a revocation forbids it."""
+        """Stop the open request if a revocation now forbids it."""
 
     def abort(self) -> None:
         """Close at once."""
@@ -36,7 +36,7 @@ class PeerRouter(Protocol):
     """Router of connections to the worker that owns their principal."""
 
     def owns(self, principal: str) -> bool:
-        """Tell whether this worker owns a principal."""
+        """Tell whether this worker serves a principal."""
 
     def hand_over(
         self,
@@ -142,7 +142,7 @@ class GatewayHttpServer:
             front.drain()
 
     def recheck(self) -> None:
-        """Cut every open request that a new revocation forbids."""
+        """Stop every open request that a new revocation forbids."""
         for front in list(self.fronts):
             front.recheck()
 

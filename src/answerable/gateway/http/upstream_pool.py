@@ -1,4 +1,4 @@
-"""Connection pool of one upstream server.
+"""Pool the HTTP connections to one upstream server, and send messages over them.
 
 A call has a connection to itself until its answer is complete. A server may close an
 idle connection at the moment it is used again; only a call without side effects is then
@@ -106,6 +106,7 @@ class UpstreamPool:
             connection.close()
 
     async def _open_connection(self, carried: "_PooledRequest") -> None:
+        """Open a connection, check the server's identity, and send."""
         where = self.endpoint
         try:
             async with asyncio.timeout(self.limits.connect):
@@ -170,17 +171,20 @@ class _PooledRequest:
         )
 
     def abort(self) -> None:
+        """Abort the request and its connection."""
         if not self.done:
             self.done = True
             if self.connection is not None:
                 self.connection.abort()
 
     def pause(self) -> None:
+        """Stop reading the answer."""
         self.paused = True
         if self.connection is not None:
             self.connection.pause()
 
     def resume(self) -> None:
+        """Continue reading the answer."""
         self.paused = False
         if self.connection is not None:
             self.connection.resume()
@@ -212,6 +216,7 @@ class _UpstreamConnection(asyncio.Protocol):
         self._heard = False  # something came back for this one
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport of the new connection."""
         self._transport = cast(asyncio.Transport, transport)
         self._pool.ticker.add(self)
 
@@ -231,6 +236,7 @@ class _UpstreamConnection(asyncio.Protocol):
         carried.attach(self)
 
     def data_received(self, data: bytes) -> None:
+        """Parse reply bytes, and pass them to the sink of the request."""
         carried = self._carried
         if carried is None:
             # An unsolicited answer would be mistaken for the next one's.
@@ -251,6 +257,7 @@ class _UpstreamConnection(asyncio.Protocol):
         self._deliver_parts(carried, found)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Resend a repeatable request, or end the reply or fail it."""
         self._pool.ticker.discard(self)
         self._pool.remove_idle(self)
         self._transport = None
@@ -349,6 +356,7 @@ class _UpstreamConnection(asyncio.Protocol):
             self._pool.add_idle(self)
 
     def _fail_request(self, why: RefusalReason) -> None:
+        """Close the connection, and fail its request."""
         carried = self._carried
         self.abort()
         if carried is not None:
@@ -356,6 +364,7 @@ class _UpstreamConnection(asyncio.Protocol):
 
 
 def _reply_length(reply: UpstreamReply) -> int | None:
+    """Return the length of a reply's body; None if it is unknown."""
     return reply.length if reply.length > CHUNKED else None
 
 

@@ -1,4 +1,4 @@
-"""Recorder of one worker: numbers the records of decisions and ends.
+"""Record the decisions and outcomes of one worker, in numbered records.
 
 Everything here runs on the worker's event loop and touches memory only; the journal
 writes to disk.
@@ -142,7 +142,7 @@ class GatewayRecorder(ServerRecorder):
             self._write_decision(owed)
 
     def _write_decision(self, facts: DecisionFacts) -> None:
-        """Write the record of a decision, under the number of its ticket."""
+        """Write the record of a decision, with the number of its ticket."""
         ticket, spelled = facts.ticket, self._spelled
         sequence, at = ticket.sequence, ticket.at
         ticket.id = event_id(at, GATEWAY, self.name, b"%d" % sequence).hex()
@@ -180,6 +180,7 @@ class GatewayRecorder(ServerRecorder):
         self.count_refused_request(why, agent, server, method)
 
     def _on_withheld(self, ticket: RecordTicket) -> None:
+        """Record that a call was withheld, since its decision was not written."""
         self.record_end(ticket, CallResult(CallOutcome.WITHHELD))
 
 
@@ -209,7 +210,7 @@ def build_act(
     shown: PresentedCredential | None = None,
     acted: CallBehaviour | None = None,
 ) -> CallSummary:
-    """Describe what a call does, without its arguments."""
+    """Describe a call for its record, without its arguments."""
     arguments = ""
     if call.arguments:
         arguments = hashlib.sha256(call.arguments).hexdigest()
@@ -236,4 +237,5 @@ def build_act(
 
 
 def _watched_names(watched: tuple[WatchedItem, ...]) -> tuple[str, ...]:
+    """Return the items that a call refers to, as `TARGET:NAME`."""
     return tuple(f"{each.target}:{each.name}" for each in watched)

@@ -1,4 +1,4 @@
-"""Policy replay in a serving worker: a few calls per iteration of the event loop."""
+"""Replay recent calls under another policy, a few per event loop iteration."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Metrics of one worker: decisions, outcomes, refusals, and durations of calls.
+"""Count decisions, outcomes and refusals of one worker, and measure call durations.
 
 The recorder counts them, so that records and metrics agree.
 """
@@ -50,6 +50,7 @@ class _DurationHistogram:
         self.total = 0.0
 
     def observe(self, seconds: float) -> None:
+        """Count one duration in its bucket."""
         self.buckets[bisect_left(DURATION_BUCKETS, seconds)] += 1
         self.total += seconds
 
@@ -159,6 +160,7 @@ class CountingRecorder(GatewayRecorder):
     def _export_span(
         self, begun: _OpenCall, ticket: RecordTicket, now: int, end: CallResult | None
     ) -> None:
+        """Queue the OpenTelemetry span of a finished call."""
         if self._spans is not None:
             over = FinishedCall(
                 begun.caller,

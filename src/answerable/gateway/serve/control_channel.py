@@ -1,4 +1,4 @@
-"""Messages between supervisor and workers: one JSON object per line.
+"""Exchange messages between supervisor and workers: one JSON object per line.
 
 Each worker has a socket pair to its supervisor. A closed socket means that the other
 side has ended: the worker then drains and ends, too.
@@ -85,6 +85,7 @@ class _Interner:
         )
 
     def _intern_value(self, said: Interned) -> Interned:
+        """Return the stored value that equals this one."""
         return cast(Interned, self._known.setdefault(said, said))
 
 
@@ -281,10 +282,12 @@ class ControlChannel:
         self._writer.close()
 
     async def _read_lines(self) -> AsyncIterator[bytes]:
+        """Yield lines until the channel is closed."""
         while line := await self._read_line():
             yield line
 
     async def _read_line(self) -> bytes:
+        """Read one line; empty if the peer is gone or the line is too long."""
         try:
             return await self._reader.readline()
         except (OSError, ValueError):  # gone, or a line beyond the limit

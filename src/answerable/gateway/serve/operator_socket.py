@@ -1,4 +1,4 @@
-"""Operator socket: queries to a running gateway by its own user.
+"""Serve the operator's queries to a running gateway, over a Unix socket.
 
     STATE/operator.sock    one JSON line in, one out, then closed
 
@@ -83,6 +83,7 @@ class OperatorSocket:
     async def _handle_connection(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
+        """Answer one query, if the peer is our own user or root."""
         with suppress(OSError, ValueError, TimeoutError, msgspec.MsgspecError):
             async with asyncio.timeout(REQUEST_TIMEOUT):
                 if _peer_uid(writer) in (os.getuid(), 0):
@@ -121,6 +122,7 @@ def request_policy_trial(state: Path, policy: WorkerPolicy) -> PolicyTrialResult
 
 
 def _peer_uid(writer: asyncio.StreamWriter) -> int:
+    """Return the user id of the peer process (SO_PEERCRED)."""
     peer = writer.get_extra_info("socket")
     said = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, UCRED.size)
     return int(UCRED.unpack(said)[1])

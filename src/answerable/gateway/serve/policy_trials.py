@@ -1,4 +1,4 @@
-"""Policy trials: another policy, evaluated by every worker on its recent calls."""
+"""Try another policy: each worker evaluates it on its recent calls."""
 
 from collections.abc import Sequence
 
@@ -61,6 +61,7 @@ def describe_changes(replayed: PolicyReplayResult) -> list[str]:
 
 
 def _describe_change(turned: ChangedDecisions) -> str:
+    """Format a group of changed decisions as one line."""
     before = _describe_effect(turned.before, turned.passed, turned.rules_before)
     after = _describe_effect(
         turned.after, turned.passes, turned.rules or (turned.reason,)
@@ -69,5 +70,6 @@ def _describe_change(turned: ChangedDecisions) -> str:
 
 
 def _describe_effect(effect: DecisionEffect, passes: bool, by: Sequence[str]) -> str:
+    """Format an effect, and the rules that determined it."""
     let = " (goes on)" if passes and effect is not DecisionEffect.ALLOW else ""
     return f"{effect}{let}" + (f" by {', '.join(by)}" if by else "")

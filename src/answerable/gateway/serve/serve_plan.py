@@ -1,4 +1,4 @@
-"""Serve plan: the configuration as read, and the folders in use."""
+"""Read the configuration and policies for `serve`, and the folders in use."""
 
 import zlib
 from collections.abc import Mapping
@@ -41,21 +41,22 @@ class ServePlan:
 
     @property
     def state(self) -> Path:
-        """State folder of the gateway."""
+        """Return the state folder of the gateway."""
         return gateway_state(self.config, self.store)
 
     @property
     def digest(self) -> str:
-        """Digest of the policy, as decisions name it."""
+        """Return the digest of the policy, as decisions name it."""
         return policy_digest(self.config, self.reading.policies)
 
     @property
     def _spool_limits(self) -> tuple[int, int]:
+        """Return the size limits of the spool."""
         return self.config.limits.spool, self.config.limits.spool_per_agent
 
     @property
     def restart_only_settings(self) -> Mapping[str, object]:
-        """Settings that only a restart can change, by their key in the file."""
+        """Return settings that only a restart can change, by their key in the file."""
         return {
             "listen": replace(
                 self.config.listen,
@@ -119,6 +120,7 @@ def read_plan(
 
 
 def _compress_rules(rules: CedarPolicySet) -> bytes:
+    """Encode and compress the Cedar policies for the workers; limit their size."""
     if not rules.digest:
         return b""
     packed = msgspec.msgpack.encode(rules.for_evaluation())

@@ -1,4 +1,4 @@
-"""Signed statements of persons: watched by the supervisor, distributed to workers.
+"""Watch the signed statements in the store, and distribute them to the workers.
 
 A worker gets every change, and starts with the statements that are valid by then. A
 break-glass exception of two persons is visible in the log, in the metrics, and at every
@@ -94,9 +94,11 @@ class SignedStatementDistributor:
         await self._requests.close()
 
     def _log_undelivered(self, host: str, decision: str, why: str) -> None:
+        """Log an approval request that its owner did not receive."""
         self._log.warning("ask.not-told", host=host, decision=decision, why=why)
 
     def _distribute_exceptions(self, standing: PolicyExceptions) -> None:
+        """Send the valid policy exceptions to every worker; log the changes."""
         before, self.standing = self.standing, standing
         for child in self._children:
             child.send(ExceptionsChanged(standing))
@@ -108,6 +110,7 @@ class SignedStatementDistributor:
                 self._log_exception("over", each)
 
     def _log_exception(self, what: str, amendment: PolicyException) -> None:
+        """Log that a policy exception begins or ends."""
         # Without the name of the tool, which a caller chose.
         fields: dict[str, LogField] = {
             "id": amendment.id,
@@ -122,6 +125,7 @@ class SignedStatementDistributor:
             self._log.info(f"amendment.{what}", **fields)
 
     def _distribute_baselines(self, standing: tuple[ValidBaseline, ...]) -> None:
+        """Send the valid baselines to every worker; log the changes."""
         before, self.baselines = self.baselines, standing
         for child in self._children:
             child.send(BaselinesChanged(standing))
@@ -133,6 +137,7 @@ class SignedStatementDistributor:
                 self._log_baseline("over", each)
 
     def _log_baseline(self, what: str, standing: ValidBaseline) -> None:
+        """Log that a baseline begins or ends."""
         self._log.info(
             f"baseline.{what}",
             digest=standing.digest,
@@ -142,6 +147,7 @@ class SignedStatementDistributor:
         )
 
     def _distribute_requests(self, standing: tuple[PersonRequest, ...]) -> None:
+        """Send the valid requests of persons to every worker; log new ones."""
         before, self.requests = {each.id for each in self.requests}, standing
         for child in self._children:
             child.send(PersonRequestsChanged(standing))
@@ -153,13 +159,17 @@ class SignedStatementDistributor:
                 )
 
     def _log_rejected_request(self, digest: str, why: str) -> None:
+        """Log a signed request of a person that is invalid."""
         self._log.warning("request.refused", id=digest, why=why)
 
     def _log_rejected_baseline(self, digest: str, why: str) -> None:
+        """Log a signed baseline that is invalid."""
         self._log.warning("baseline.refused", id=digest, why=why)
 
     def _log_rejected_exception(self, digest: str, why: str) -> None:
+        """Log a signed policy exception that is invalid."""
         self._log.warning("amendment.refused", id=digest, why=why)
 
     def _log_unreadable_store(self, why: str) -> None:
+        """Log that the store of signed statements cannot be read."""
         self._log.error("amendments.unread", why=why)

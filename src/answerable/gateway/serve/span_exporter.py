@@ -1,4 +1,4 @@
-"""OpenTelemetry export of spans and durations (OTLP over HTTP), off the path of calls.
+"""Export OpenTelemetry spans and durations (OTLP over HTTP) in the background.
 
 Names follow OpenTelemetry's semantic conventions for MCP and GenAI. A call leaves a
 tuple here; a thread turns them into spans twice a second. The queue is bounded and
@@ -65,7 +65,7 @@ class FinishedCall(NamedTuple):
 
     @property
     def error(self) -> str:
-        """Value of `error.type`, empty without an error."""
+        """Return the value of `error.type`; empty without an error."""
         if self.end is None:
             return self.decision.reason.value
         return (
@@ -188,6 +188,7 @@ class SpanExporter:
         self._meters.shutdown(timeout_millis=2_000)
 
     def _export_loop(self) -> None:
+        """Export queued calls periodically, until closed (thread)."""
         last = False
         while not last:
             last = self._ended.wait(EXPORT_INTERVAL)
@@ -195,6 +196,7 @@ class SpanExporter:
                 self._emit_span(self._waiting.popleft())
 
     def _emit_span(self, over: FinishedCall) -> None:
+        """Emit the span and the duration of a finished call."""
         from opentelemetry.trace import SpanKind, Status, StatusCode
 
         said = span_attributes(over)
@@ -219,6 +221,7 @@ class SpanExporter:
 
 
 def _span_links(trace: str) -> "list[Link]":
+    """Return a link to the span that a `traceparent` names; none if invalid."""
     from opentelemetry.trace import Link, SpanContext, TraceFlags
 
     found = _TRACEPARENT.fullmatch(trace)

@@ -1,4 +1,4 @@
-"""Supervisor of `serve`: binds sockets, and starts, restarts and stops workers.
+"""Supervise `serve`: bind sockets; start, restart and stop workers.
 
 No call passes through it. It owns the listening sockets, the last good reading of the
 file, the shipping of evidence, and the status pages; workers that lose it finish their
@@ -154,9 +154,11 @@ class Supervisor:
                 await self._shut_down()
 
     def _announce_new_links(self, listening: list[tuple[str, str]]) -> None:
+        """Report the sign-in link of a restarted page."""
         self._links(new_links(listening))
 
     def _install_signal_handlers(self) -> None:
+        """Stop on SIGTERM or SIGINT, reload on SIGHUP."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._log.log_loop_error)
         for number in STOP_SIGNALS:
@@ -166,6 +168,7 @@ class Supervisor:
         )
 
     async def _open_listeners(self) -> None:
+        """Bind all sockets, start companions and workers, serve the status pages."""
         listen = self._plan.config.listen
         api = bind_address(listen.api, share=False)
         where = ListenAddress(listen.api.host, api.getsockname()[1])
@@ -208,6 +211,7 @@ class Supervisor:
             )
 
     def _build_start_message(self, worker: int) -> StartWorker:
+        """Build the first message to a worker: policy, sockets, statements."""
         return StartWorker(
             worker=worker,
             workers=len(self._children),
@@ -221,6 +225,7 @@ class Supervisor:
         )
 
     def _notify_owner(self, asked: BlockedCall) -> None:
+        """Notify an owner of a denied call, for a worker."""
         self._owners.teller.notify(asked)
 
     # A file that changed.
@@ -244,6 +249,7 @@ class Supervisor:
                 self._notifier.ready(self._status_line())
 
     def _status_line(self) -> str:
+        """Return the status text for systemd."""
         refused = self._health.reload_refused
         return format_status(self.listening, refused)
 
@@ -277,6 +283,7 @@ class Supervisor:
         return ""
 
     def _warn_of_prefixes(self) -> None:
+        """Log policies that compare a path with a prefix pattern."""
         warnings = find_prefix_warnings(self._plan.reading.policies)
         if warnings:
             self._log.warning("policy.prefix", policies=warnings)
@@ -284,17 +291,20 @@ class Supervisor:
     async def _distribute_policy(
         self, policy: WorkerPolicy
     ) -> list[OrderRefused | PolicyApplied | None]:
+        """Send a policy to every worker; return their answers."""
         return [await child.apply_policy(policy) for child in self._children]
 
     async def _try_policy(
         self, policy: WorkerPolicy
     ) -> PolicyTrialResult | OrderRefused:
+        """Evaluate another policy in every worker, for the operator."""
         async with self._reloading:
             return await try_on_workers(self._children, policy)
 
     # Background tasks.
 
     async def _watch_health(self) -> None:
+        """Poll the workers periodically; log new alarms."""
         told: list[str] = []
         while True:
             await self._health.poll_workers()
@@ -304,6 +314,7 @@ class Supervisor:
             await asyncio.sleep(HEALTH_INTERVAL)
 
     async def _ship_periodically(self) -> None:
+        """Ship the spool to the store periodically."""
         while True:
             await asyncio.sleep(SHIP_INTERVAL)
             # A shipping that has begun continues when this task is cancelled.
@@ -311,6 +322,7 @@ class Supervisor:
             await asyncio.shield(self._shipping)
 
     async def _ship_spool(self, *, behind: bool = False) -> None:
+        """Ship the spool to the store; note failures for the health page."""
         plan = self._plan
         most = plan.config.limits.spool if behind else 0
         told = await ship_in_subprocess(plan.store, plan.state / "spool", most=most)
@@ -328,6 +340,7 @@ class Supervisor:
     # The end.
 
     async def _shut_down(self) -> None:
+        """Drain and stop workers and companions, ship the rest, close sockets."""
         self._log.info("serve.ending")
         self._notifier.stopping()
         self._health.ending = True

@@ -1,4 +1,4 @@
-"""Worker process: an event loop, a policy, and a recorder of its own.
+"""Run one worker process: an event loop that serves calls, and obeys the supervisor.
 
     python -m answerable.gateway.serve.worker HANDLE
 
@@ -70,6 +70,7 @@ async def run(handle: int) -> int:
 
 
 async def _handle_orders(channel: ControlChannel, house: WorkerApp) -> None:
+    """Execute the supervisor's orders until it orders a drain."""
     async for order in channel.receive_orders():
         match order:
             case CollectMetrics():
@@ -89,6 +90,7 @@ async def _handle_orders(channel: ControlChannel, house: WorkerApp) -> None:
 async def _answer_policy_order(
     house: WorkerApp, order: WorkerPolicy | TryPolicy
 ) -> PolicyApplied | PolicyTrialResult | OrderRefused:
+    """Apply or try a policy; return the report, or the refusal."""
     try:
         if isinstance(order, WorkerPolicy):
             return PolicyApplied(*await house.reload(order))

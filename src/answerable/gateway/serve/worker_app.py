@@ -1,4 +1,4 @@
-"""Parts of one worker: assembled from a configuration, and replaced at a reload."""
+"""Assemble one worker from a configuration, and replace its parts at a reload."""
 
 import asyncio
 import os
@@ -192,18 +192,18 @@ class WorkerApp:
 
     @property
     def alarm(self) -> str:
-        """Current disk error; empty while the disk accepts writes."""
+        """Return the current disk error; empty while the disk accepts writes."""
         return self.recorder.alarm
 
     @property
     def is_busy(self) -> bool:
-        """True while a connection is open."""
+        """Return True while a connection is open."""
         relays = self._peers is not None and self._peers.is_busy
         return bool(self.door.fronts) or relays
 
     @property
     def drain_seconds(self) -> int:
-        """Seconds that open calls have to finish."""
+        """Return the seconds that open calls have to finish."""
         return self._config.limits.drain
 
     def series(self) -> Iterator[MetricSeries]:
@@ -333,10 +333,12 @@ class WorkerApp:
     def _on_revocations_changed(
         self, killed: Revocations, revived: Revocations
     ) -> None:
+        """Reject tokens of revoked keys, and report the changed revocations."""
         self._callers.revoke_keys(revoked_key_ids(self._authority.revocations))
         self._kills_told.report_changes(killed, revived)
 
     async def _open_listener(self, given: InheritedSocket) -> None:
+        """Accept client connections at a socket bound by the supervisor."""
         listener = given.listener
         served = ServedNames(frozenset(given.hosts), frozenset(listener.origins))
         front = partial(ClientConnection, self.door, served, given.url)
@@ -371,19 +373,24 @@ class WorkerApp:
     def _accept_relayed(
         self, link: ConnectionInfo, served: ServedNames
     ) -> ClientConnection:
+        """Build the protocol of a connection that another worker relays."""
         return ClientConnection(self.door, served, link.url, link=link)
 
     def _spawn_task(self, work: Coroutine[None, None, None]) -> None:
+        """Start a background task."""
         self.door.spawn(work)
 
     def _log_rejected_request(self, request: str, why: str) -> None:
+        """Log a signed request of a person that is invalid."""
         self._log.warning("request.refused", id=request, why=why)
 
     def _log_credential_event(self, event: str, server: str, what: str) -> None:
+        """Log a credential's failure, renewal or leak."""
         tell = {LEAKED_EVENT: self._log.error, TAKEN_EVENT: self._log.info}.get(
             event, self._log.warning
         )
         tell(event, server=server, what=what)
 
     def _log_key_failure(self, issuer: str, why: str) -> None:
+        """Log that an issuer's keys could not be renewed."""
         self._log.warning("issuer.keys-refused", issuer=issuer, why=why)

@@ -1,4 +1,4 @@
-"""Parts of a worker that follow from its policy message."""
+"""Build the parts of a worker that depend on its policy message."""
 
 from collections.abc import Collection
 from dataclasses import replace

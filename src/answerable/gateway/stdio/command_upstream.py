@@ -1,4 +1,4 @@
-"""Server by command, behind the gateway: one process per caller or session.
+"""Run an upstream server by command: one process per caller or session.
 
 The state of a process (open files, logins) belongs to its caller. So no two callers
 share a process, and an older client's session is one process from `initialize` on. A
@@ -105,6 +105,7 @@ class CommandUpstream:
     def _send_in_session(
         self, sent: UpstreamRequest, sink: ResponseSink
     ) -> UpstreamTransfer:
+        """Send to the process of the session; 404 if it has ended."""
         owner = _process_owner(sent, sent.session)
         child = self._children.get(owner)
         if child is None:
@@ -119,6 +120,7 @@ class CommandUpstream:
     def _send_to(
         self, child: StdioServer | None, sent: UpstreamRequest, sink: ResponseSink
     ) -> UpstreamTransfer:
+        """Send to a process; fail as unreachable without one."""
         if child is not None:
             return child.send(sent, sink)
         under_way = PendingMessage(_NoCarrier(), sent, sink)
@@ -130,6 +132,7 @@ class CommandUpstream:
     def _reply_status(
         self, status: int, sent: UpstreamRequest, sink: ResponseSink
     ) -> UpstreamTransfer:
+        """Answer a message with an HTTP status alone."""
         under_way = PendingMessage(_NoCarrier(), sent, sink)
         self._loop.call_soon(under_way.reply_status, status)
         return under_way
@@ -166,6 +169,7 @@ class CommandUpstream:
                 self.on_idle(child)
 
     def _remove_server(self, child: StdioServer) -> bool:
+        """Forget a process; return False if it was forgotten before."""
         owner = self._owners.pop(child, None)
         self._ticker.discard(child)
         if owner is not None:
@@ -180,6 +184,7 @@ class CommandUpstream:
 
 
 def _process_owner(sent: UpstreamRequest, session: str) -> ProcessOwner:
+    """Return the key of a process: principal, session and credential."""
     return sent.principal, session, sent.shown.digest if sent.shown else ""
 
 
@@ -189,13 +194,13 @@ class _NoCarrier:
     session = ""
 
     def cancel(self, under_way: PendingMessage) -> None:
-        pass
+        """Do nothing: there is no process."""
 
     def pause_for(self, under_way: PendingMessage) -> None:
-        pass
+        """Do nothing: there is no process."""
 
     def resume_for(self, under_way: PendingMessage) -> None:
-        pass
+        """Do nothing: there is no process."""
 
 
 def build_commands(

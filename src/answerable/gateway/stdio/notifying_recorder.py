@@ -1,4 +1,4 @@
-"""Recorder of a wrapper, which sends approval requests without a supervisor."""
+"""Record the decisions of a stdio wrapper, and notify owners of denied calls."""
 
 from collections.abc import Callable
 
@@ -24,6 +24,7 @@ class NotifyingRecorder(GatewayRecorder):
     held_back: HeldCallListener | None = None
 
     def _write_decision(self, facts: DecisionFacts) -> None:
+        """Write the record of a decision; notify the owner if it is a denial."""
         super()._write_decision(facts)
         if not facts.decision.passes and self.held_back is not None:
             self.held_back(facts.caller, facts.call, facts.decision, facts.ticket.id)

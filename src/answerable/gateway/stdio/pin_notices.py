@@ -1,4 +1,4 @@
-"""Notices about pins on the standard error of a wrapper."""
+"""Print notices about pinned definitions on the standard error of a wrapper."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Process of a server: its pipes, its process group, and its shutdown.
+"""Run a server as a child process: pipes, process group, and shutdown.
 
 It leads a process group, so that its children end with it. Shutdown follows MCP
 (2025-11-25 basic/lifecycle "Shutdown"): close its input, then SIGTERM, then SIGKILL.
@@ -168,7 +168,7 @@ class ServerProcess:
         self.send_signal(signal.SIGKILL)
 
     def _on_output_end(self) -> None:
-        """Handle the end of its output."""
+        """Shut down a server that closes its output; report its exit code."""
         if self._output is not None:
             self._output.close()
             self._output = None

@@ -1,4 +1,4 @@
-"""Handler of one message of a stdio client, from its decision to the end of its answer.
+"""Handle one message of a stdio client: decide, record, send, and answer.
 
 As over HTTP it is decided, recorded, and sent; the answer goes through a `ResponseRelay`, which
 judges it, and is written as lines here.
@@ -103,6 +103,7 @@ class StdioRequestHandler(ReplyWriter):
             client.on_sent(self)
 
     def _begin_call(self, shown: PresentedCredential | None) -> None:
+        """Decide and record the message; send it, or answer with the denial."""
         exchange = self._client.exchange
         self.sent = msgspec.structs.replace(self.sent, shown=shown)
         begun = exchange.begin(
@@ -140,7 +141,7 @@ class StdioRequestHandler(ReplyWriter):
             self._sending.resume()
 
     def recheck(self) -> None:
-        """Cut the call where a revocation forbids it, and answer with the denial."""
+        """Stop the call if a revocation forbids it, and answer with the denial."""
         relay, exchange = self._relay, self._client.exchange
         if relay is None or self._quiet or exchange.may_continue(relay.passage):
             return
@@ -163,7 +164,7 @@ class StdioRequestHandler(ReplyWriter):
         self._close_message()
 
     def on_cancelled(self) -> None:
-        """Handle the client's cancellation."""
+        """Record that the client has cancelled the request."""
         self._cancelled = True
         if self.waits:
             self.abandon()
@@ -196,7 +197,7 @@ class StdioRequestHandler(ReplyWriter):
             self._events = SseParser()
 
     def write(self, data: bytes) -> None:
-        """Take a piece: write events at once, other messages when complete."""
+        """Receive a piece: write events at once, other messages when complete."""
         if self._events is not None:
             for event in self._events.feed(data):
                 if isinstance(event, SseEvent) and event.data:
@@ -246,30 +247,36 @@ class StdioRequestHandler(ReplyWriter):
             self._client.on_sent(self)
 
     def _send_upstream(self, relay: ResponseRelay) -> None:
+        """Send the message to the server."""
         self._sending = self._client.upstream.send(self.sent, relay)
         self._client.exchange.definitions.fetch_if_stale(self.sent)
         if self._client.paused:
             self._sending.pause()
 
     def _reply_denied(self, denied: DeniedCall) -> None:
+        """Answer a denied request with its error, and close the message."""
         if self.sent.call.kind is MessageKind.REQUEST:
             self._write_message(denied.error_body(self.sent.call.id))
         self._close_message()
 
     def _error_body(self, why: RefusalReason) -> bytes:
+        """Build the JSON-RPC error for a refusal."""
         call = self.sent.call
         return RequestRefused(why).for_request(call.id, call.method).error_body()
 
     def _write_message(self, message: bytes) -> None:
+        """Write one message to the client, unless it is abandoned."""
         if not self._quiet:
             self.last = message
             self._client.write_message(to_one_line(message))
 
     def _abort_upstream(self) -> None:
+        """Abort the transfer to the server, if there is one."""
         if self._sending is not None:
             self._sending.abort()
 
     def _close_message(self) -> None:
+        """Release the message, and report it as finished."""
         if not self._quiet:
             self._quiet = True
             # They refer to this handler: a cycle would wait for garbage collection.

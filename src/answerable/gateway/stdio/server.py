@@ -1,4 +1,4 @@
-"""Upstream MCP server as a child process: JSON-RPC lines to stdin, routed from stdout.
+"""Run an upstream MCP server as a child process, with JSON-RPC lines on its pipes.
 
 | line | goes to |
 |---|---|
@@ -72,7 +72,7 @@ class StdioServerListener(Protocol):
     """Listener of a server process."""
 
     def on_idle(self, child: "StdioServer") -> None:
-        """Handle a server that has had no request for long."""
+        """Handle a server that has had no request since the last check."""
 
     def on_exit(self, child: "StdioServer", code: int) -> None:
         """Handle the exit of a server, with its exit code."""
@@ -119,7 +119,7 @@ class StdioServer:
 
     @property
     def is_idle(self) -> bool:
-        """True while no request or stream is open."""
+        """Return True while no request or stream is open."""
         return not self._open and self._stream is None
 
     def send(self, sent: UpstreamRequest, sink: ResponseSink) -> UpstreamTransfer:
@@ -156,20 +156,22 @@ class StdioServer:
             self._write_line(msgspec.json.encode(note | {"params": params}))
 
     def pause_for(self, under_way: PendingMessage) -> None:
-        """Pause the output: the client of this request is slower."""
+        """Pause the server's output: the client of this request is slower."""
         self._slow.add(under_way)
         self.process.pause()
 
     def resume_for(self, under_way: PendingMessage) -> None:
-        """Resume the output once no client is slower."""
+        """Resume the server's output once no client is slower."""
         self._slow.discard(under_way)
         if not self._slow:
             self.process.resume()
 
     def _write_line(self, body: bytes) -> None:
+        """Write one message as a line to the server's stdin."""
         self.process.input.write(to_one_line(body) + b"\n")
 
     def _send_request(self, under_way: PendingMessage, body: bytes) -> None:
+        """Send a request, with another id if its own is taken."""
         id = under_way.id
         assert id is not None  # noqa: S101 - a request has one
         if self._open and self._is_id_taken(under_way, id):
@@ -187,6 +189,7 @@ class StdioServer:
         )
 
     def _new_id(self) -> MessageId:
+        """Return a request id that no open request has."""
         return next(
             id
             for id in (f"answerable-{number}" for number in self._numbers)
@@ -217,6 +220,7 @@ class StdioServer:
         under_way.begin_stream()
 
     def _on_output(self, data: bytes) -> None:
+        """Split output into lines, and route each."""
         for line in self._lines.feed(data):
             if isinstance(line, RequestRefused):
                 self._fail_all(RefusalReason.EVENT_TOO_LARGE)
@@ -228,7 +232,7 @@ class StdioServer:
                 self._told.on_stray_line(refused.why)
 
     def _route_line(self, line: bytes) -> None:
-        """Pass a line to its receiver.
+        """Deliver a line to the request that it belongs to.
 
         Raises:
             Refused: It has none.
@@ -250,7 +254,7 @@ class StdioServer:
         answered.deliver_answer(line, 0 if error is None else error.code)
 
     def _route_message(self, message: JsonRpcMessage, line: bytes) -> None:
-        """Pass on a request or notification of the server."""
+        """Deliver a request or notification of the server."""
         whom = self._find_request(message, line) or self._default_receiver()
         if message.kind is MessageKind.REQUEST and whom is not None and whom.is_modern:
             whom = None  # in 2026-07-28 a server requests inputs in its answer
@@ -278,6 +282,7 @@ class StdioServer:
         return None if subscription is None else self._open.get(subscription)
 
     def _default_receiver(self) -> PendingMessage | None:
+        """Return the stream, or else the last open request."""
         if self._stream is not None:
             return self._stream
         waiting = (o for o in reversed(self._open.values()) if not o.done)
@@ -293,6 +298,7 @@ class StdioServer:
         return line if token is None else replace_ids(line, {PROGRESS_OF: token})
 
     def _fail_all(self, why: RefusalReason) -> None:
+        """Fail all open requests, and close the stream."""
         lost, self._open = list(self._open.values()), {}
         for each in lost:
             each.fail(why, forwarded=True)
@@ -301,5 +307,6 @@ class StdioServer:
             self._stream = None
 
     def _on_exit(self, code: int) -> None:
+        """Fail all open requests, and report the exit code."""
         self._fail_all(RefusalReason.LOST)
         self._told.on_exit(self, code)

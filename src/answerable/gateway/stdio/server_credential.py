@@ -1,4 +1,4 @@
-"""Credential of a wrapped server: in HTTP fields, or in the environment of its process.
+"""Provide a wrapped server's credential, in HTTP fields or environment variables.
 
 A process keeps the environment of its start. The starter of a wrapper sends no token,
 so there is nothing to exchange at the token service.
@@ -24,7 +24,7 @@ from answerable.server.secret_fingerprints import build_fingerprinter
 def build_provider(
     wrapped: WrappedServer, tell: Callable[[str], None]
 ) -> CredentialProvider:
-    """Build the credentials; a client's own command does not get a URL's credential.
+    """Build the credential provider; a client's own command gets no URL's credential.
 
     Args:
         wrapped: The wrapped server.

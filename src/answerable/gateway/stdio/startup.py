@@ -1,4 +1,4 @@
-"""Start and end of `gateway stdio`: reads the configuration, ships evidence."""
+"""Start `gateway stdio`: read the configuration. At its end, ship the evidence."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -52,7 +52,7 @@ def load_wrapped_server(
 
 
 def ship_evidence(wrapped: WrappedServer, tell: Callable[[str], None]) -> None:
-    """Ship the records to the store; refused ones wait for the next time.
+    """Ship the records to the store; refused ones stay in the spool.
 
     Args:
         wrapped: The wrapped server.

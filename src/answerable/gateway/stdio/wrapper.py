@@ -1,4 +1,4 @@
-"""Wrapper of `gateway stdio`: enforces decisions between one client and one server.
+"""Run `gateway stdio`: enforce decisions between one client and one server.
 
 The client is the process that started the wrapper. Each line passes unchanged, or not
 at all.
@@ -66,7 +66,7 @@ NOTIFY_TIMEOUT = 2.0  # seconds for the last notifications of owners
 
 
 def wrap_server(wrapped: WrappedServer, tell: Callable[[str], None]) -> int:
-    """Wrap a server until it or its client ends.
+    """Run the wrapper until the server or its client ends.
 
     Args:
         wrapped: The wrapped server.
@@ -233,7 +233,7 @@ class StdioWrapper:
         return code
 
     def on_idle(self, child: StdioServer) -> None:
-        """Ignore it: a client may be silent for any time."""
+        """Do nothing: a client may be silent for any time."""
 
     def on_exit(self, child: StdioServer, code: int) -> None:
         """End with the server."""
@@ -248,6 +248,7 @@ class StdioWrapper:
             )
 
     def _set_exit_code(self, code: int) -> None:
+        """Set the exit code that `run` returns, once."""
         if not self._over.done():
             self._over.set_result(code)
 
@@ -278,23 +279,27 @@ class StdioWrapper:
             self._end_when_done()
 
     def _on_signal(self, number: int) -> None:
+        """Forward a signal to the server; without a process, end."""
         if self._child is None:
             self._set_exit_code(128 + number)
         else:
             self._child.process.terminate(number)
 
     def _drain(self, reader: ReadPipe) -> None:
-        """Read no more from the client, answer what is under way, and end."""
+        """Read no more from the client, answer open requests, and end."""
         reader.close()
         self._front.on_input_end()
 
     def _report_rejected_baseline(self, digest: str, why: str) -> None:
+        """Report a signed baseline that is invalid."""
         self._tell(f"the baseline {digest[:16]} is rejected ({why})")
 
     def _report_rejected_request(self, digest: str, why: str) -> None:
+        """Report a signed request of a person that is invalid."""
         self._tell(f"the request {digest[:16]} is rejected ({why})")
 
     def _report_rejected_exception(self, digest: str, why: str) -> None:
+        """Report a signed policy exception that is invalid."""
         self._tell(f"the amendment {digest[:16]} is rejected ({why})")
 
     def _record_revocations(self, killed: Revocations, revived: Revocations) -> None:

@@ -1,4 +1,4 @@
-"""Cache of operator credentials for servers, read in the background.
+"""Cache the operator's credentials for servers, and renew them in the background.
 
 A file is checked every second and read again when it changes. The output of a command
 is renewed when a fifth of its lifetime is left. A credential that cannot be renewed is
@@ -93,7 +93,7 @@ class StaticCredentialCache:
         return server in self._kept
 
     def find(self, server: str) -> PresentedCredential | None:
-        """Return the credential of a server; None where it is missing or expired."""
+        """Return the cached credential; None if it is missing or expired."""
         kept = self._kept[server]
         shown = kept.shown
         return None if shown is None or self._clock() >= shown.until else shown
@@ -125,7 +125,7 @@ class StaticCredentialCache:
 
     @property
     def failed_count(self) -> int:
-        """Number of credentials whose last renewal failed."""
+        """Return the number of credentials whose last renewal failed."""
         return sum(bool(kept.why) for kept in self._kept.values())
 
     async def fetch(self, server: str) -> None:
@@ -152,10 +152,12 @@ class StaticCredentialCache:
         self._groups.kill_all()
 
     async def _refresh_if_due(self, server: str, kept: _CachedSource) -> None:
+        """Fetch the credential of a server if it is due."""
         if await self._is_due(kept):
             await self.fetch(server)
 
     async def _is_due(self, kept: _CachedSource) -> bool:
+        """Tell whether a credential expires soon, or its file has changed."""
         source, shown, now = kept.source, kept.shown, self._clock()
         if source.file and await asyncio.to_thread(file_stamp, source) != kept.stamp:
             kept.not_before = 0.0
@@ -164,6 +166,7 @@ class StaticCredentialCache:
         return is_over and now >= kept.not_before
 
     async def _fetch_once(self, server: str, kept: _CachedSource) -> None:
+        """Read a secret from its source, and store it or note the failure."""
         done = asyncio.get_running_loop().create_future()
         kept.reading = done
         try:
@@ -187,6 +190,7 @@ class StaticCredentialCache:
     def _store_secret(
         self, server: str, kept: _CachedSource, secret: str, digest: str
     ) -> None:
+        """Replace the cached credential by one with the secret just read."""
         now, source = self._clock(), kept.source
         leaks = (kept.shown.leaks if kept.shown else NO_SECRETS).with_secret(secret)
         scheme = f"{source.scheme} " if source.scheme else ""
@@ -210,6 +214,7 @@ class StaticCredentialCache:
             self._tell(TAKEN_EVENT, server, "")
 
     def _record_failure(self, server: str, kept: _CachedSource, why: str) -> None:
+        """Schedule a retry, with backoff, and report a new reason."""
         now = self._clock()
         kept.patience = min(max(MIN_RETRY_DELAY, kept.patience * 2), MAX_RETRY_DELAY)
         kept.not_before = now + kept.patience

@@ -1,4 +1,4 @@
-"""Leak filter: finds the server's credential in its answer while it streams.
+"""Detect a server's credential in its answer, while the answer streams.
 
 Only a possible beginning of a secret is buffered: a few bytes, where a piece ends in
 the middle of one. The text is decoded, layer by layer, and each encoding of the secret
@@ -101,6 +101,7 @@ class SecretPatterns:
         return min(most * MAX_ESCAPE + partial, len(data))
 
     def _count_partial_text(self, tail: bytes) -> int:
+        """Count the bytes at the end of a text that may begin a secret."""
         if not tail:
             return 0
         forms = self._spelled + self._escaped
@@ -138,7 +139,7 @@ class LeakFilter:
         leaks.clean = returned
 
     def feed(self, data: bytes) -> bytes:
-        """Take a piece; return the bytes that may pass.
+        """Check a piece; return the bytes that may pass, keep the rest.
 
         Raises:
             Refused: It contains the credential.

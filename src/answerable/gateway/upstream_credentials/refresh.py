@@ -1,4 +1,4 @@
-"""Backoff for refreshing credentials that a server has rejected.
+"""Limit how often rejected credentials are refreshed (backoff).
 
 A server may reject any credential, and a caller may provoke that. So there is a pause
 before the next refresh, which doubles as long as the previous refresh did not help.

@@ -1,4 +1,4 @@
-"""Sources of an operator's credential: a file, the output of a command, a variable.
+"""Read an operator's credential from a file, a command's output, or a variable.
 
 All of it blocks, and so runs in a thread. Error messages contain no text of a file or a
 program.
@@ -98,6 +98,7 @@ def read_secret(source: UpstreamCredential, groups: ProcessGroups) -> str:
 
 
 def _read_source(source: UpstreamCredential, groups: ProcessGroups) -> bytes:
+    """Read the bytes of a secret from its file, command or variable."""
     if source.file:
         return _read_file(source.file)
     if source.command:
@@ -108,6 +109,7 @@ def _read_source(source: UpstreamCredential, groups: ProcessGroups) -> bytes:
 
 
 def _read_file(path: str) -> bytes:
+    """Read a secret file; reject one that other users may access."""
     # A pipe without a writer would block for ever.
     file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(file, "rb") as opened:
@@ -158,6 +160,7 @@ def _run_command(argv: tuple[str, ...], groups: ProcessGroups) -> bytes:
 
 
 def _read_output(running: "subprocess.Popen[bytes]", until: float) -> bytes:
+    """Read a command's output until its end, with size limit and deadline."""
     out = running.stdout
     assert out is not None  # noqa: S101 - it was asked for
     data = b""
@@ -171,6 +174,7 @@ def _read_output(running: "subprocess.Popen[bytes]", until: float) -> bytes:
 
 
 def _wait_for_exit(pid: int, until: float) -> None:
+    """Wait until a process has exited, or raise at the deadline."""
     handle = os.pidfd_open(pid)
     try:
         _wait_readable(handle, until)

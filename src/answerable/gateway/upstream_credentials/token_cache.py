@@ -1,4 +1,4 @@
-"""Cache of tokens for servers, exchanged at the token service for the caller of a call.
+"""Cache access tokens for servers, exchanged at the token service for each caller.
 
 A server with an `audience` gets a token that our token service issued for it, under the
 caller's delegation. It is requested once for each delegation and server, and renewed in
@@ -166,6 +166,7 @@ class UpstreamTokenCache:
     async def _fetch_once(
         self, caller: VerifiedCaller, server: str, token: str
     ) -> None:
+        """Request a token and cache it; concurrent calls share one request."""
         key = _cache_key(caller, server)
         if asking := self._asking.get(key):
             await asyncio.shield(asking)
@@ -206,6 +207,7 @@ class UpstreamTokenCache:
     async def _request_token(
         self, caller: VerifiedCaller, server: str, token: str
     ) -> PresentedCredential | None:
+        """Exchange the caller's token (RFC 8693); None if that fails."""
         if self._place is None or not token:
             return None
         form = {
@@ -233,6 +235,7 @@ def token_service_address(config: Config) -> FetchLocation | None:
 
 
 def _cache_key(caller: VerifiedCaller, server: str) -> TokenKey:
+    """Return the cache key: caller, its run and the server."""
     return caller.principal, caller.run, server
 
 

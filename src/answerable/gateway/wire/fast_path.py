@@ -1,4 +1,4 @@
-"""Fast parser for the ordinary message: a tool call, or the result of one.
+"""Parse the ordinary tool call or result fast; leave others to the full parser.
 
 Most messages have the minimal JSON encoding. Such a one is decoded once, into a type
 that accepts its known members alone, and then its size is compared: where the decoded

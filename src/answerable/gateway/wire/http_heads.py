@@ -1,4 +1,4 @@
-"""HTTP heads that the gateway writes: to a server, and back to a client.
+"""Write HTTP heads: of requests to a server, and of replies to a client.
 
 Each is written from known fields. All others are dropped: credentials, cookies,
 forwarding fields, and unknown ones. The body is passed on unchanged.
@@ -123,7 +123,7 @@ def build_json_heading(status: int) -> ReplyHeading:
 
 
 def judge_upstream_head(status: int, fields: Mapping[str, str]) -> UpstreamHead:
-    """Judge the head of a server's answer.
+    """Check the head of a server's answer; collect what the relay needs.
 
     Args:
         status: HTTP status.

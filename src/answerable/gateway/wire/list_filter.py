@@ -1,4 +1,4 @@
-"""List filter: items that the caller may not use are removed, all other bytes stay.
+"""Remove items from a list that the caller may not use; keep all other bytes.
 
 A caller sees what it may call, and nothing else. Each call is decided again, so a
 filtered list protects nothing; it spares a model useless tools. In 2026-07-28 such an
@@ -121,6 +121,7 @@ def filter_for_caller(
 def _filter_items(
     data: bytes, span: Span, listing: ListKind, may: Callable[[ListKind, str], bool]
 ) -> list[SpanEdit]:
+    """Return the edit that removes forbidden items; none if all may stay."""
     items = find_item_spans(data, span)
     kept = [item for item in items if _may_use_item(data, item, listing, may)]
     if len(kept) == len(items):
@@ -167,6 +168,7 @@ def _may_use_item(
 def _mark_private(
     data: bytes, span: Span, result: Mapping[str, Span]
 ) -> list[SpanEdit]:
+    """Return the edit that marks the filtered list as not cacheable for others."""
     if SCOPE in result:
         is_private = data[result[SCOPE]] == PRIVATE
         return [] if is_private else [(result[SCOPE], PRIVATE)]
@@ -176,6 +178,7 @@ def _mark_private(
 
 
 def _apply_edits(data: bytes, edits: list[SpanEdit]) -> bytes:
+    """Replace byte spans, from the last to the first."""
     for span, piece in sorted(edits, key=lambda edit: edit[0].start, reverse=True):
         data = data[: span.start] + piece + data[span.stop :]
     return data

@@ -1,4 +1,4 @@
-"""Head of an MCP request, with everything that follows from it alone.
+"""Parse the head of an MCP request over HTTP, with a cache of equal heads.
 
 A client that keeps its connection sends nearly the same head each time. A parsed head
 is a function of its bytes alone, so equal bytes are parsed once. The caller is no part

@@ -1,4 +1,4 @@
-"""Streaming summary of a large answer, without buffering it.
+"""Summarize a large answer while it streams, without buffering it.
 
 The first two levels of the answer are copied into a sketch of at most 256 KiB; deeper
 containers become `{}` or `[]`, and texts longer than 64 KiB `""`. The sketch is then
@@ -59,7 +59,7 @@ class StreamingSummary:
         self._key = ""
 
     def feed(self, data: bytes) -> None:
-        """Take a slice.
+        """Parse the next piece of the answer.
 
         Raises:
             Refused: The sketch would be too large, or the answer is nested too deeply.
@@ -70,11 +70,11 @@ class StreamingSummary:
 
     @property
     def is_whole(self) -> bool:
-        """True after the last bracket."""
+        """Return True after the last bracket."""
         return bool(self._sketch) and not self._depth and not self._in_string
 
     def parse_summary(self) -> ServerMessage:
-        """Parse the sketch, once everything was fed.
+        """Parse the shortened copy, once the whole answer was fed.
 
         Raises:
             Refused: As `parse_server_message`; or the answer is incomplete.
@@ -84,6 +84,7 @@ class StreamingSummary:
         return parse_server_message(bytes(self._sketch))
 
     def _choose_reader(self) -> Callable[[bytes, int], int]:
+        """Return the method that parses at the current position."""
         if self._in_string:
             return self._read_string
         return self._skip_container if self._until else self._copy_token
@@ -116,6 +117,7 @@ class StreamingSummary:
             self._at_key = token == b","
 
     def _enter_container(self) -> None:
+        """Enter an object or array; decide whether to keep or skip it."""
         self._increase_depth()
         if self._depth <= SHALLOW or self._kept:
             return
@@ -126,6 +128,7 @@ class StreamingSummary:
             self._until = self._depth - 1
 
     def _increase_depth(self) -> None:
+        """Count one more nesting level, up to a limit."""
         self._depth += 1
         if self._depth > ANSWER_DEPTH:
             raise RequestRefused(RefusalReason.TOO_DEEP)
@@ -177,12 +180,14 @@ class StreamingSummary:
             self._key = _decode_key(whole)
 
     def _append_sketch(self, piece: bytes) -> None:
+        """Append to the shortened copy of the answer, up to a limit."""
         self._sketch += piece
         if len(self._sketch) > MAX_SKETCH:
             raise RequestRefused(RefusalReason.EVENT_TOO_LARGE)
 
 
 def _decode_key(spelled: bytes) -> str:
+    """Decode the name of a member."""
     try:
         return msgspec.json.decode(spelled, type=str)
     except DECODE_ERRORS:

@@ -1,4 +1,4 @@
-"""Incremental parser for HTTP replies of an upstream server.
+"""Parse HTTP replies of an upstream server incrementally.
 
 A reply is framed as strictly as a request: an ambiguous end is refused, since the rest
 would become the answer to another request. HTTP/1.0 is accepted, as simple servers use
@@ -77,6 +77,7 @@ class _SizedReplyBody:
         self._piece = b""
 
     def feed(self, data: bytes, at: int) -> int:
+        """Take bytes of the body; return the offset after them."""
         self._piece = data[at : at + self._left]
         self._left -= len(self._piece)
         self.done = self._left == 0
@@ -95,6 +96,7 @@ class _BodyUntilClose:
         self._piece = b""
 
     def feed(self, data: bytes, at: int) -> int:
+        """Take all bytes; return the offset after them."""
         self._piece = data[at:]
         return len(data)
 
@@ -116,7 +118,7 @@ class ReplyParser:
         self._reading: _SizedReplyBody | ChunkedDecoder | _BodyUntilClose | None = None
 
     def feed(self, data: bytes) -> list[ReplyPart]:
-        """Parse a slice; list its parts: a head, pieces of the body, and its end.
+        """Parse received bytes; list the parts of the reply: head, body pieces, end.
 
         Raises:
             Refused: It is malformed, or longer than the reply; no part of the slice is
@@ -131,7 +133,7 @@ class ReplyParser:
         return found
 
     def on_close(self) -> list[ReplyPart]:
-        """Take the end of the connection; list the end of the reply, where it is one.
+        """Note that the connection closed; list the end, if that completes the reply.
 
         Raises:
             Refused: The reply is incomplete.
@@ -144,6 +146,7 @@ class ReplyParser:
         return []
 
     def _consume_slice(self, data: bytes, at: int, found: list[ReplyPart]) -> int:
+        """Parse the head or a piece of the body; return the offset after it."""
         if self._reading is None:
             after = self._consume_head(data, at, found)
         else:
@@ -198,6 +201,7 @@ def parse_whole_reply(data: bytes) -> tuple[UpstreamReply, bytes] | None:
 
 
 def _choose_body(length: int) -> _SizedReplyBody | ChunkedDecoder | _BodyUntilClose:
+    """Return the body parser for a length, chunked coding, or end at close."""
     if length == CHUNKED:
         # A stream is unbounded; buffers of its events are bounded elsewhere.
         return ChunkedDecoder(sys.maxsize, sys.maxsize)
@@ -221,6 +225,7 @@ def parse_reply_head(data: bytes) -> UpstreamReply | None:
 
 
 def _parse_head(data: bytes) -> UpstreamReply | None:
+    """Parse a status line and fields; None for an interim (1xx) reply."""
     line = STATUS.fullmatch(data, 0, data.find(b"\r\n"))
     if line is None:
         raise RequestRefused(RefusalReason.MALFORMED_HEAD)
