@@ -123,12 +123,12 @@ class DecisionTable:
 def compile_table(
     config: Config,
     rules: CedarPolicySet = NO_CEDAR_POLICIES,
-    before: DecisionTable | None = None,
+    previous: DecisionTable | None = None,
 ) -> DecisionTable:
     """Compile a configuration and its Cedar policies.
 
     Args:
-        before: Previous table; unchanged parts are reused.
+        previous: Previous table; unchanged parts are reused.
     """
     policy = policy_digest(config, rules)
     servers = {
@@ -146,7 +146,7 @@ def compile_table(
             policy, DecisionEffect.DENY, DecisionReason.UNKNOWN_SERVER
         ),
         failed=fixed_decision(policy, DecisionEffect.ERROR, DecisionReason.EVALUATION),
-        slices=SliceCache(rules, before.slices if before else None),
+        slices=SliceCache(rules, previous.slices if previous else None),
     )
 
 
@@ -243,9 +243,9 @@ def _build_profile(
 def _build_grants(
     mode: EnforcementMode,
     rules: list[AllowRule],
-    classes: CallClasses,
+    call_classes: CallClasses,
     policy: str,
-    refused: DecisionPair,
+    denial: DecisionPair,
 ) -> ServerGrants:
     """Compile an agent's allow rules for one server, in file order."""
     patterns: dict[TargetKind, list[tuple[str, DecisionPair]]] = {}
@@ -264,13 +264,13 @@ def _build_grants(
                     answer for pattern, answer in pairs if matches(pattern, name)
                 )
                 exact[target, name] = answer.for_durability(
-                    classes.durability(target, "", name)
+                    call_classes.durability(target, "", name)
                 )
     prefixes = {
         target: tuple(pair for pair in pairs if is_prefix(pair[0]))
         for target, pairs in patterns.items()
     }
-    return ServerGrants(exact, prefixes, whole, refused)
+    return ServerGrants(exact, prefixes, whole, denial)
 
 
 def rule_names(rule: AllowRule) -> tuple[tuple[TargetKind, tuple[str, ...]], ...]:

@@ -31,11 +31,11 @@ BREAK_GLASS_LIFTABLE = OWNER_LIFTABLE | {
 
 
 def apply_exceptions(
-    amendments: ExceptionIndex, request: AuthorizationRequest, decision: Decision
+    exceptions: ExceptionIndex, request: AuthorizationRequest, decision: Decision
 ) -> Decision:
     """Allow a request that an exception covers; else return the decision unchanged."""
     key = (request.agent, request.server, request.target, request.name)
-    for each in amendments.get(key, ()):
+    for each in exceptions.get(key, ()):
         breaks_glass = each.kind is PolicyExceptionKind.BREAK_GLASS
         lifts = BREAK_GLASS_LIFTABLE if breaks_glass else OWNER_LIFTABLE
         if decision.reason not in lifts or not _matches_arguments(each, request):
@@ -53,9 +53,9 @@ def apply_exceptions(
 
 
 def _matches_arguments(
-    amendment: PolicyException, request: AuthorizationRequest
+    exception: PolicyException, request: AuthorizationRequest
 ) -> bool:
     """Tell whether an exception covers the arguments, by their SHA-256."""
-    if not amendment.arguments:
+    if not exception.arguments:
         return True
-    return hashlib.sha256(request.arguments).hexdigest() == amendment.arguments
+    return hashlib.sha256(request.arguments).hexdigest() == exception.arguments

@@ -20,23 +20,23 @@ DecisionPairs = tuple[
 
 
 def compare_decisions(
-    decided: Iterable[DecisionPairs], left_out: int
+    decisions: Iterable[DecisionPairs], skipped: int
 ) -> PolicyReplayResult:
     """Compare the decisions of two policies.
 
     Args:
-        decided: Each call with both decisions.
-        left_out: Number of calls that were not decided again.
+        decisions: Each call with both decisions.
+        skipped: Number of calls that were not decided again.
     """
     calls, groups = 0, Counter[ChangedDecisions]()
-    for request, before, after in decided:
+    for request, before, after in decisions:
         calls += 1
         if (before.effect, before.passes) != (after.effect, after.passes):
             groups[_build_group(request, before, after)] += 1
     listed = _largest_groups(groups)
     return PolicyReplayResult(
         calls=calls,
-        left_out=left_out,
+        left_out=skipped,
         held_back=sum(n for g, n in groups.items() if g.passed and not g.passes),
         let_through=sum(n for g, n in groups.items() if g.passes and not g.passed),
         in_name=sum(n for g, n in groups.items() if _is_unenforced(g)),

@@ -36,17 +36,21 @@ class ApprovalRequestNotifier:
         self._rate: NotificationRate | None = None
         self.reconfigure(asks)
 
-    def reconfigure(self, asks: ApprovalRequestConfig | None) -> None:
+    def reconfigure(self, config: ApprovalRequestConfig | None) -> None:
         """Apply another configuration."""
-        if asks is None:
+        if config is None:
             self._rate = None
         elif self._rate is None:
-            self._rate = NotificationRate(asks.per_agent)
+            self._rate = NotificationRate(config.per_agent)
         else:
-            self._rate.per_agent = asks.per_agent
+            self._rate.per_agent = config.per_agent
 
     def notify(
-        self, caller: VerifiedCaller, call: McpCall, decision: Decision, id: str
+        self,
+        caller: VerifiedCaller,
+        call: McpCall,
+        decision: Decision,
+        decision_id: str,
     ) -> None:
         """Notify the owner of a denied call, if the owner could approve it.
 
@@ -54,7 +58,7 @@ class ApprovalRequestNotifier:
             caller: The verified caller.
             call: The call.
             decision: The decision on it.
-            id: Id of the decision.
+            decision_id: Id of the decision.
         """
         rate = self._rate
         if rate is None or decision.passes:
@@ -64,4 +68,4 @@ class ApprovalRequestNotifier:
             caller.agent, call.server, call.target, call.name, digest
         )
         if owner_could_allow(wanted, decision) and rate.allow(wanted, time.monotonic()):
-            self._say(BlockedCall(id, wanted))
+            self._say(BlockedCall(decision_id, wanted))

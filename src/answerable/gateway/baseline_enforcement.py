@@ -126,9 +126,9 @@ class BaselineEnforcer:
         if before != (self._facts, self._tables, self._watched):
             self._windows.clear()
 
-    def set_profiles(self, standards: ProfilesBySubject) -> None:
+    def set_profiles(self, profiles: ProfilesBySubject) -> None:
         """Judge by these profiles from the next call on."""
-        self._standards = standards
+        self._standards = profiles
 
     def check_call(
         self,
@@ -138,7 +138,7 @@ class BaselineEnforcer:
         decision: Decision,
         network: str = "",
         *,
-        above: Mapping[AgentId, str] = NO_IDENTITIES,
+        ancestors: Mapping[AgentId, str] = NO_IDENTITIES,
     ) -> tuple[Decision, ObservedCall | None]:
         """Observe a call and judge it by the profiles of its agent chain.
 
@@ -152,7 +152,7 @@ class BaselineEnforcer:
                 ours.
             decision: The decision of the policy.
             network: Network of the client connection.
-            above: Principal that the server would see, by agent above the caller.
+            ancestors: Principal that the server would see, by agent above the caller.
 
         Returns:
             The combined decision, which never allows more than the policy alone, and
@@ -165,7 +165,7 @@ class BaselineEnforcer:
         identity = _stable_identity(identity)
         chain = tuple(
             self._profiles_of_chain(
-                caller, call.server, {caller.agent: identity, **above}
+                caller, call.server, {caller.agent: identity, **ancestors}
             )
         )
         try:
@@ -180,10 +180,10 @@ class BaselineEnforcer:
         call: McpCall,
         identity: str,
         decision: Decision,
-        judging: JudgementContext,
+        context: JudgementContext,
     ) -> tuple[Decision, ObservedCall]:
         """Observe a call; combine the policy decision with the strictest assessment."""
-        learning, chain, envelope = judging
+        learning, chain, envelope = context
         arguments: JsonValue = {}
         if call.arguments:
             if has_more_values(bytes(call.arguments), MAX_ARGUMENT_VALUES):
@@ -207,7 +207,7 @@ class BaselineEnforcer:
         standard, judgement = max(
             found, key=_strictness_key, default=(None, NO_DEVIATION)
         )
-        acted = _build_activity(seen, identity, judging, standard, judgement)
+        acted = _build_activity(seen, identity, context, standard, judgement)
         watched = ObservedCall(window, run, seen, arguments, acted)
         if isinstance(arguments, dict) and self._has_confusable_argument(
             tool, chain, arguments
@@ -234,12 +234,14 @@ class BaselineEnforcer:
                 return self._watched[agent]
         return None
 
-    def record_result(self, seen: ObservedCall, id: str, data: bytes) -> None:
+    def record_result(
+        self, observed: ObservedCall, decision_id: str, data: bytes
+    ) -> None:
         """Record the result of a call.
 
         Args:
-            seen: The call.
-            id: Id of the decision on it.
+            observed: The call.
+            decision_id: Id of the decision on it.
             data: The complete message.
         """
         said = msgspec.json.decode(data)
@@ -247,13 +249,19 @@ class BaselineEnforcer:
         brought: JsonValue = said.get("error")
         if isinstance(result, dict):
             brought = mcp_result_content(result)
-        call = replace(seen.call, id=id)
-        seen.came = seen.window.add_result(seen.run, call, seen.arguments, brought)
+        call = replace(observed.call, id=decision_id)
+        observed.came = observed.window.add_result(
+            observed.run, call, observed.arguments, brought
+        )
 
-    def record_unread_result(self, seen: ObservedCall, id: str, size: int) -> None:
+    def record_unread_result(
+        self, observed: ObservedCall, decision_id: str, size: int
+    ) -> None:
         """Note that a result was too large to observe, with its size."""
-        call = replace(seen.call, id=id)
-        seen.came = seen.window.add_oversized(seen.run, call, seen.arguments, size)
+        call = replace(observed.call, id=decision_id)
+        observed.came = observed.window.add_oversized(
+            observed.run, call, observed.arguments, size
+        )
 
     def _apply_config(self, config: Config) -> None:
         """Index the agents with a baseline, the facts about tools, and the tables."""
@@ -297,7 +305,7 @@ class BaselineEnforcer:
                 yield found
 
 
-def build_profiles(standing: Iterable[ValidBaseline]) -> ProfilesBySubject:
+def build_profiles(baselines: Iterable[ValidBaseline]) -> ProfilesBySubject:
     """Decode the profiles of valid signed baselines, by subject."""
     return {
         each.subject: EnforcedProfile(
@@ -305,15 +313,15 @@ def build_profiles(standing: Iterable[ValidBaseline]) -> ProfilesBySubject:
             each.digest,
             each.stage is BaselineStage.ENFORCE,
         )
-        for each in standing
+        for each in baselines
     }
 
 
 def _strictness_key(
-    found: tuple[EnforcedProfile, BaselineAssessment],
+    assessed: tuple[EnforcedProfile, BaselineAssessment],
 ) -> tuple[bool, int]:
     """Sort key of a judgement: enforced and restrictive ones come last."""
-    standard, judgement = found
+    standard, judgement = assessed
     strictness = STRICTNESS[judgement.effect]
     return standard.enforced and strictness > 0, strictness
 
@@ -323,32 +331,32 @@ def _stable_identity(identity: str) -> str:
     return "" if identity.startswith("cred:") else identity
 
 
-def _cold_start_profile(agent: AgentId, how: ColdStartMode) -> EnforcedProfile | None:
+def _cold_start_profile(agent: AgentId, mode: ColdStartMode) -> EnforcedProfile | None:
     """Build the profile for an agent without a learned one; None if it is off."""
-    if how is ColdStartMode.OFF:
+    if mode is ColdStartMode.OFF:
         return None
     held = ProfileIndex.build(cold_profile(BaselineSubject("", agent, "")))
-    return EnforcedProfile(held, "", how is ColdStartMode.ENFORCE)
+    return EnforcedProfile(held, "", mode is ColdStartMode.ENFORCE)
 
 
 def _build_activity(
-    seen: CallObservation,
+    observation: CallObservation,
     identity: str,
-    judging: JudgementContext,
-    standard: EnforcedProfile | None,
-    judgement: BaselineAssessment,
+    context: JudgementContext,
+    profile: EnforcedProfile | None,
+    assessment: BaselineAssessment,
 ) -> CallBehaviour:
     """Build the behaviour record of a call, its values redacted or dropped."""
-    learning, _, envelope = judging
+    learning, _, envelope = context
     acted = CallBehaviour(
-        seen,
+        observation,
         identity,
         learning.span,
-        effect=judgement.effect if standard else "",
-        profile=standard.digest if standard else "",
-        enforced=standard is not None and standard.enforced,
-        findings=judgement.findings,
-        amendment=judgement.amendment,
+        effect=assessment.effect if profile else "",
+        profile=profile.digest if profile else "",
+        enforced=profile is not None and profile.enforced,
+        findings=assessment.findings,
+        amendment=assessment.amendment,
         envelope=envelope,
     )
     return redact_secrets(acted) if learning.values else drop_values(acted)

@@ -41,9 +41,9 @@ def denied_call(call: McpCall, decision: Decision, decision_id: str) -> DeniedCa
 
 
 def after_records(
-    data: bytes, passage: InFlightCall, instead: MessageOutcome
+    data: bytes, in_flight: InFlightCall, fallback: MessageOutcome
 ) -> MessageOutcome:
     """Delay a message until the records that it caused are on disk."""
-    waits, passage.waits = passage.waits, []
+    waits, in_flight.waits = in_flight.waits, []
     until = waits[0] if len(waits) == 1 else asyncio.gather(*waits)
-    return MessageOutcome(data, until=until, instead=instead)
+    return MessageOutcome(data, until=until, instead=fallback)

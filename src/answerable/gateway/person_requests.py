@@ -17,7 +17,7 @@ from answerable.model.provenance import WrittenBy
 RUN_OF_ANOTHER_PERSON = "for-the-run-of-another-person"
 
 
-def _ignore_rejected(id: str, why: str) -> None:
+def _ignore_rejected(id: str, reason: str) -> None:
     """Do nothing: the default listener for rejected requests."""
 
 
@@ -33,12 +33,12 @@ class PersonRequestIndex:
         self._told: set[str] = set()
         self._by_agent: dict[AgentId, list[tuple[PersonRequest, RequestedValues]]] = {}
 
-    def replace_all(self, standing: Iterable[PersonRequest]) -> None:
+    def replace_all(self, requests: Iterable[PersonRequest]) -> None:
         """Replace all requests."""
         found: dict[AgentId, list[tuple[PersonRequest, RequestedValues]]] = defaultdict(
             list
         )
-        for each in standing:
+        for each in requests:
             asked = RequestedValues(frozenset(each.values), WrittenBy.PERSON, each.id)
             found[each.agent].append((each, asked))
         self._by_agent = dict(found)

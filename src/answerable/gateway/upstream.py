@@ -40,7 +40,7 @@ class ResponseSink(Protocol):
     def may_send(self) -> bool:
         """Tell whether to send although the server's identity has changed."""
 
-    def on_head(self, returned: UpstreamHead, length: int | None) -> None:
+    def on_head(self, head: UpstreamHead, length: int | None) -> None:
         """Receive the head, and the length of the body if it is known."""
 
     def on_data(self, data: bytes) -> None:
@@ -49,11 +49,11 @@ class ResponseSink(Protocol):
     def on_end(self) -> None:
         """Receive the end of a complete answer."""
 
-    def on_lost(self, why: RefusalReason, *, forwarded: bool) -> None:
+    def on_lost(self, reason: RefusalReason, *, forwarded: bool) -> None:
         """Receive a failure: the answer will not come, or not completely.
 
         Args:
-            why: Reason of the failure.
+            reason: Reason of the failure.
             forwarded: The server may have read the call.
         """
 
@@ -74,5 +74,5 @@ class UpstreamTransfer(Protocol):
 class Upstream(Protocol):
     """One upstream server."""
 
-    def send(self, sent: UpstreamRequest, sink: ResponseSink) -> UpstreamTransfer:
+    def send(self, request: UpstreamRequest, sink: ResponseSink) -> UpstreamTransfer:
         """Send one message; its sink is called later, never before this returns."""

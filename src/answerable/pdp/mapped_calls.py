@@ -116,15 +116,15 @@ def _relevant_leaves(entry: MappingEntry) -> Iterator[tuple[JsonPath, MappingLea
             yield keys, leaf
 
 
-def _leaf_matches(leaf: MappingLeaf, said: Any, arguments: Any, tool: str) -> bool:
+def _leaf_matches(leaf: MappingLeaf, value: Any, arguments: Any, tool: str) -> bool:
     """Tell whether a value equals what the mapping makes of the call."""
     if isinstance(leaf, MappingConstant):
-        return said is _MISSING or _json_equal(said, json.loads(leaf.spelled))
+        return value is _MISSING or _json_equal(value, json.loads(leaf.spelled))
     if leaf.keys == ("name",):
-        return bool(said == tool)
+        return bool(value == tool)
     if arguments is None:
         return True
-    return _json_equal(said, _value_at(arguments, leaf.argument_path))
+    return _json_equal(value, _value_at(arguments, leaf.argument_path))
 
 
 def _value_at(value: Any, keys: JsonPath) -> Any:

@@ -48,10 +48,10 @@ class ArgumentSchema:
     members: ArgumentTypes
     closed: frozenset[AttributePath]
 
-    def apply_types(self, uses: ArgumentTypes) -> ArgumentTypes:
+    def apply_types(self, argument_types: ArgumentTypes) -> ArgumentTypes:
         """Replace inferred types by the types that the schema declares."""
-        found = dict(uses)
-        for path, (kind, _) in uses.items():
+        found = dict(argument_types)
+        for path, (kind, _) in argument_types.items():
             if path in self.members:
                 said, may_miss = self.members[path]
                 found[path] = (said or kind, may_miss)
@@ -99,12 +99,12 @@ def parse_argument_schema(schema: str) -> ArgumentSchema:
 
 
 def _iterate_members(
-    at: AttributePath, schema: JsonSchema
+    parent: AttributePath, schema: JsonSchema
 ) -> Iterator[tuple[AttributePath, JsonSchema, bool]]:
     """Yield each property as (path, schema, is it optional), nested ones too."""
     required = schema.get("required")
     for name, said in _as_object(schema.get("properties")).items():
-        each, path = _as_object(said), (*at, name)
+        each, path = _as_object(said), (*parent, name)
         is_required = isinstance(required, list) and name in required
         # To a policy a null is as if it were not there.
         yield path, each, not is_required or "null" in _json_types(each)
@@ -139,6 +139,6 @@ def _is_closed(schema: JsonSchema) -> bool:
     )
 
 
-def _as_object(said: object) -> JsonSchema:
+def _as_object(value: object) -> JsonSchema:
     """Return a JSON object, or an empty one for a value of another type."""
-    return said if isinstance(said, dict) else {}
+    return value if isinstance(value, dict) else {}

@@ -85,28 +85,28 @@ class EngineQuery:
         )
 
     def evaluate(
-        self, facts: CedarRequest, handles: PolicySetCache
+        self, request: CedarRequest, handles: PolicySetCache
     ) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return the positions of policies that hold, and of those that err.
 
         If one forbids, the permits that hold are left out. If Cedar reaches no
         decision, every policy errs.
         """
-        asked = facts.scope_json() | {"context": facts.context_json(self._reads)}
+        asked = request.scope_json() | {"context": request.context_json(self._reads)}
         policies = handles.get(self._texts)
         return evaluate_in_engine(self.positions, asked, policies, self._entities)
 
 
 def evaluate_in_engine(
     positions: Sequence[int],
-    asked: dict[str, object],
+    query: dict[str, object],
     policies: "PolicySet",
     entities: str,
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Evaluate policies in Cedar; return positions that hold and positions that err."""
     from cedarpy import Decision, is_authorized
 
-    answer = is_authorized(asked, policies, entities)
+    answer = is_authorized(query, policies, entities)
     if answer.decision is Decision.NoDecision:
         return (), tuple(positions)
     found = answer.diagnostics

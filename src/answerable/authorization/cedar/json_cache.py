@@ -87,10 +87,10 @@ class PolicyJsonCache:
         return form.render(literals) if form is not None else ""
 
     def _learn_shape(
-        self, text: str, between: Fragments, literals: Literals
+        self, text: str, fragments: Fragments, literals: Literals
     ) -> _PolicyShape | None:
         """Convert a policy shape with Cedar and check that it reproduces the policy."""
-        texts = [each.endswith('"') for each in between[: len(literals)]]
+        texts = [each.endswith('"') for each in fragments[: len(literals)]]
         marks = [
             chr(_MARK + at) if is_text else str(_NUMBER + at)
             for at, is_text in enumerate(texts)
@@ -98,13 +98,13 @@ class PolicyJsonCache:
         # It ends with a quote, then; a word that ends so leads to no form.
         likes = frozenset(
             at
-            for at, each in enumerate(between)
+            for at, each in enumerate(fragments)
             if each.removesuffix('"').rstrip().endswith("like")
         )
         marked = "".join(
             f'{before}{mark}"' if is_text else f"{before}{mark}"
             for before, mark, is_text in zip_longest(
-                between, marks, texts, fillvalue=""
+                fragments, marks, texts, fillvalue=""
             )
         )
         try:
@@ -132,23 +132,23 @@ def _split_literals(text: str) -> tuple[Fragments, Literals]:
 
 
 def _build_shape(
-    written: str, marks: list[str], likes: frozenset[int]
+    policy_json: str, markers: list[str], like_positions: frozenset[int]
 ) -> _PolicyShape | None:
     """Find the markers in Cedar's JSON; None unless each occurs exactly once."""
     places: list[tuple[int, int, int]] = []
-    for at, mark in enumerate(marks):
-        sought = _like_pattern_json(mark) if at in likes else mark
-        if written.count(sought) != 1 or written.count(mark) != 1:
+    for at, mark in enumerate(markers):
+        sought = _like_pattern_json(mark) if at in like_positions else mark
+        if policy_json.count(sought) != 1 or policy_json.count(mark) != 1:
             return None
-        start = written.index(sought)
+        start = policy_json.index(sought)
         places.append((start, start + len(sought), at))
-    if _ORDERED in written:
+    if _ORDERED in policy_json:
         return None
     places.sort()
-    starts = [start for start, _, _ in places] + [len(written)]
+    starts = [start for start, _, _ in places] + [len(policy_json)]
     ends = [0] + [end for _, end, _ in places]
-    parts = tuple(written[e:s] for e, s in zip(ends, starts, strict=True))
-    return _PolicyShape(parts, tuple(at for _, _, at in places), likes)
+    parts = tuple(policy_json[e:s] for e, s in zip(ends, starts, strict=True))
+    return _PolicyShape(parts, tuple(at for _, _, at in places), like_positions)
 
 
 def _like_pattern_json(literal: str) -> str:

@@ -71,18 +71,18 @@ class _OpenPolicyText:
             if kind == "id":
                 self.id = self.id or token["named"][1:-1]
 
-    def finish(self, text: str, to: int, *, ended: bool) -> PolicyText:
+    def finish(self, text: str, end: int, *, is_terminated: bool) -> PolicyText:
         """Return the policy text that ends at an offset."""
 
         def line(at: int) -> int:
             return self.line + text.count("\n", self.at, at)
 
         return PolicyText(
-            text[self.at : to],
+            text[self.at : end],
             self.line,
             self.id,
             0 if self.open_at < 0 else line(self.open_at),
-            ended,
+            is_terminated,
             tuple((at - self.at, line(at)) for at in self.heads),
         )
 
@@ -114,12 +114,12 @@ def split_policies(text: str, line: int = 1) -> Iterator[PolicyText]:
             counted = at
             begun = _OpenPolicyText(at, line)
         if kind == "end":
-            yield begun.finish(text, end, ended=True)
+            yield begun.finish(text, end, is_terminated=True)
             begun = None
         else:
             begun.add_token(token)
     if begun is not None:
-        yield begun.finish(text, end, ended=False)
+        yield begun.finish(text, end, is_terminated=False)
 
 
 def split_at_heads(piece: PolicyText) -> Iterator[PolicyText]:

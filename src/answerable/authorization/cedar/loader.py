@@ -67,25 +67,25 @@ class _PolicyInFile:
 
 def load_rules(
     files: Iterable[CedarFile],
-    known: Iterable[str],
-    before: CedarPolicySet = NO_CEDAR_POLICIES,
-    judged: PolicyValidator = validate_policies,
-    approved: ApprovedSchemas = NO_APPROVED_SCHEMAS,
+    known_names: Iterable[str],
+    previous: CedarPolicySet = NO_CEDAR_POLICIES,
+    validate: PolicyValidator = validate_policies,
+    approved_schemas: ApprovedSchemas = NO_APPROVED_SCHEMAS,
 ) -> LoadedPolicies:
     """Load policies and collect every fault.
 
     Args:
-        known: Names that a policy may reference: `agent:declared/NAME`, `server:NAME`.
-        before: Previous result; unchanged policies are reused.
-        judged: Validator, in this process or elsewhere; consumes the texts lazily.
+        known_names: Names that policies may use: `agent:declared/NAME`, `server:NAME`.
+        previous: Previous result; unchanged policies are reused.
+        validate: Validator, in this process or elsewhere; consumes the texts lazily.
     """
     files = tuple(files)
     faults: list[CedarFault] = []
     policies: list[_PolicyInFile] = []
-    stamps = {tool: schema_digest(schema) for tool, schema in approved.items()}
+    stamps = {tool: schema_digest(schema) for tool, schema in approved_schemas.items()}
     kept = {
         rule.text: rule
-        for rule in before.rules
+        for rule in previous.rules
         if rule.approved == stamps.get(rule.resource, "")
     }
     new: list[_PolicyInFile] = []
@@ -98,10 +98,10 @@ def load_rules(
                     new.append(each)
                     yield each.piece
 
-    for each, what in zip(new, judged(found(), approved), strict=True):
+    for each, what in zip(new, validate(found(), approved_schemas), strict=True):
         each.rule = what.rule
         each.faults += what.faults
-    names = frozenset(known)
+    names = frozenset(known_names)
     for each in policies:
         each.rule = each.rule or kept.get(each.piece.text)
         each.faults += (

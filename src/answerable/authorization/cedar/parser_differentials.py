@@ -132,9 +132,9 @@ class AmbiguityCheck:
             if path[: len(ARGUMENTS)] == ARGUMENTS
         )
 
-    def find_ambiguous(self, facts: CedarRequest) -> tuple[int, ...]:
+    def find_ambiguous(self, request: CedarRequest) -> tuple[int, ...]:
         """Return the positions of policies that read an ambiguous argument."""
-        given = facts.context.get("arguments")
+        given = request.context.get("arguments")
         if not (self._read and isinstance(given, dict)):
             return ()
         found: tuple[int, ...] = ()
@@ -148,8 +148,8 @@ class AmbiguityCheck:
         )
 
 
-def _get_member(given: object, path: AttributePath) -> object:
+def _get_member(value: object, path: AttributePath) -> object:
     """Return the value at a path of nested objects; None if there is none."""
     for name in path:
-        given = given.get(name) if isinstance(given, dict) else None
-    return given
+        value = value.get(name) if isinstance(value, dict) else None
+    return value

@@ -256,23 +256,23 @@ def combine_responses(
 
 
 def _build_response(
-    rules: tuple[CedarPolicy, ...], effect: DecisionEffect, found: Positions
+    rules: tuple[CedarPolicy, ...], effect: DecisionEffect, determining: Positions
 ) -> PolicyResponse:
     """Build the response with an effect and the ids of the determining policies."""
-    named = [rules[position] for position in sorted(set(found))]
+    named = [rules[position] for position in sorted(set(determining))]
     deepest = max((rule.layer for rule in named), key=_LAYER_DEPTH.__getitem__)
     return PolicyResponse(effect, tuple(rule.id for rule in named), deepest)
 
 
 def _evaluate_checks(
-    checks: Iterable[tuple[int, CompiledConditions]], facts: CedarRequest
+    checks: Iterable[tuple[int, CompiledConditions]], request: CedarRequest
 ) -> tuple[Positions, Positions]:
     """Evaluate compiled conditions; return positions that hold and that err."""
     holding: Positions = ()
     erring: Positions = ()
     for position, compiled in checks:
         try:
-            if compiled.check(facts):
+            if compiled.check(request):
                 holding += (position,)
         except EvaluationFailure:
             erring += (position,)

@@ -76,26 +76,26 @@ class _PolicyUnderValidation:
 
 
 def validate_policies(
-    pieces: Iterable[PolicyText],
-    approved: ApprovedSchemas = NO_APPROVED_SCHEMAS,
-    forms: PolicyJsonCache | None = None,
+    texts: Iterable[PolicyText],
+    approved_schemas: ApprovedSchemas = NO_APPROVED_SCHEMAS,
+    json_cache: PolicyJsonCache | None = None,
 ) -> list[ValidatedPolicy]:
     """Parse policies with Cedar and validate them against the schema.
 
     Args:
-        pieces: Policy texts, or fragments found in their place.
-        forms: Cache of JSON forms.
+        texts: Policy texts, or fragments found in their place.
+        json_cache: Cache of JSON forms.
     """
-    forms = PolicyJsonCache(policies_to_json) if forms is None else forms
-    policies = [_PolicyUnderValidation(piece) for piece in pieces]
-    others = [each for each in policies if not _use_cached_json(each, forms)]
+    json_cache = PolicyJsonCache(policies_to_json) if json_cache is None else json_cache
+    policies = [_PolicyUnderValidation(piece) for piece in texts]
+    others = [each for each in policies if not _use_cached_json(each, json_cache)]
     for start in range(0, len(others), BATCH_SIZE):
         batch = others[start : start + BATCH_SIZE]
         if not _parse_batch(batch):
             for each in batch:
                 _parse_single(each)
     for each in policies:
-        _apply_approved_schema(each, approved)
+        _apply_approved_schema(each, approved_schemas)
     _validate_by_schema([each for each in policies if each.rule is not None])
     return [ValidatedPolicy(each.rule, tuple(each.faults)) for each in policies]
 
@@ -114,11 +114,13 @@ def policies_to_json(text: str) -> str:
     return cedarpy.policies_to_json_str(text)
 
 
-def _use_cached_json(policy: _PolicyUnderValidation, forms: PolicyJsonCache) -> bool:
+def _use_cached_json(
+    policy: _PolicyUnderValidation, json_cache: PolicyJsonCache
+) -> bool:
     """Take the JSON of a known shape; return whether there was one."""
     piece = policy.piece
     is_one = piece.ended and not piece.open_line and not piece.heads
-    found = forms.to_json(piece.text) if is_one else ""
+    found = json_cache.to_json(piece.text) if is_one else ""
     if found:
         _accept_parsed(policy, *_policies_from_json(found))
     return bool(found)
@@ -187,9 +189,9 @@ def _parse_policies(text: str) -> list[Mapping[str, Any]]:
     return _policies_from_json(policies_to_json(text))
 
 
-def _policies_from_json(found: str) -> list[Mapping[str, Any]]:
+def _policies_from_json(policy_set_json: str) -> list[Mapping[str, Any]]:
     """Return the policies of a JSON form, templates included."""
-    read = json.loads(found)
+    read = json.loads(policy_set_json)
     both = {**read["templates"], **read["staticPolicies"]}
     return [both[f"policy{position}"] for position in range(len(both))]
 
@@ -219,14 +221,18 @@ def _accept_parsed(policy: _PolicyUnderValidation, parsed: Mapping[str, Any]) ->
     entities = dict.fromkeys(find_entities(said))
     policy.faults += [what for each in entities if (what := find_id_fault(*each))]
     policy.action = _single_action(parsed["action"], entities)
-    policy.rule = _build_rule(policy, parsed, tuple(entities), asks=asks)
+    policy.rule = _build_rule(policy, parsed, tuple(entities), is_ask=asks)
 
 
-def _single_action(head: Mapping[str, Any], entities: Iterable[tuple[str, str]]) -> str:
+def _single_action(
+    action_scope: Mapping[str, Any], entities: Iterable[tuple[str, str]]
+) -> str:
     """Return the one method that a policy applies to; empty if there are several."""
-    if head["op"] != "==" or any(kind.endswith(_ACTION) for kind, _ in entities):
+    if action_scope["op"] != "==" or any(
+        kind.endswith(_ACTION) for kind, _ in entities
+    ):
         return ""
-    kind, action = head["entity"]["type"], head["entity"]["id"]
+    kind, action = action_scope["entity"]["type"], action_scope["entity"]["id"]
     return action if kind == _ACTION and action in RESOURCE_TYPES else ""
 
 
@@ -240,7 +246,7 @@ def _build_rule(
     parsed: Mapping[str, Any],
     entities: tuple[tuple[str, str], ...],
     *,
-    asks: bool,
+    is_ask: bool,
 ) -> CedarPolicy:
     """Build the rule of a parsed policy: scope, conditions, effect, layer."""
     scope = parse_scope(parsed)
@@ -250,7 +256,7 @@ def _build_rule(
         simple = compile_conditions(conditions) is not None
         layer = DecisionLayer.CONSTRAINT if simple else DecisionLayer.CEDAR
         compiled = msgspec.json.encode(conditions) if simple else b""
-    denies = DecisionEffect.ASK if asks else DecisionEffect.DENY
+    denies = DecisionEffect.ASK if is_ask else DecisionEffect.DENY
     mentions = (
         configuration_reference(*each) for each in entities if not find_id_fault(*each)
     )
@@ -272,11 +278,11 @@ def _build_rule(
 
 
 def _apply_approved_schema(
-    policy: _PolicyUnderValidation, approved: ApprovedSchemas
+    policy: _PolicyUnderValidation, approved_schemas: ApprovedSchemas
 ) -> None:
     """Type the arguments of a policy about one tool by its approved schema."""
     rule = policy.rule
-    schema = approved.get(rule.resource, "") if rule is not None else ""
+    schema = approved_schemas.get(rule.resource, "") if rule is not None else ""
     if rule is None or not schema:
         return
     policy.rule = msgspec.structs.replace(rule, approved=schema_digest(schema))

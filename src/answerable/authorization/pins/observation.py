@@ -179,10 +179,10 @@ class _ListObserver:
                 QuarantinedDefinition(definition, QuarantineReason.NEW, self._now)
             )
 
-    def _quarantine(self, seen: QuarantinedDefinition) -> None:
+    def _quarantine(self, item: QuarantinedDefinition) -> None:
         """Put an item in quarantine."""
-        definition = self._fit_storage(seen.definition)
-        self._seen[definition.key] = replace(seen, definition=definition)
+        definition = self._fit_storage(item.definition)
+        self._seen[definition.key] = replace(item, definition=definition)
         self._changed = True
 
     def _fit_storage(self, definition: McpDefinition) -> McpDefinition:
@@ -308,38 +308,38 @@ def select_for_approval(
     return ApprovalSelection(tuple(waiting.values()), identity)
 
 
-def is_current(pins: ServerPins, chosen: ApprovalSelection) -> bool:
+def is_current(pins: ServerPins, selection: ApprovalSelection) -> bool:
     """Tell whether the reviewed items are still the latest known."""
-    for each in chosen.items:
+    for each in selection.items:
         pin, seen = pins.items.get(each.key), pins.seen.get(each.key)
         known = [e.definition.sha256 for e in (pin, seen) if e is not None]
         if each.sha256 not in known:
             return False
     known_servers = [each.identity for each in pins.servers]
-    return not chosen.identity or chosen.identity in (*known_servers, pins.other)
+    return not selection.identity or selection.identity in (*known_servers, pins.other)
 
 
 def apply_approval(
-    pins: ServerPins, chosen: ApprovalSelection, approval: DefinitionApproval
+    pins: ServerPins, selection: ApprovalSelection, approval: DefinitionApproval
 ) -> ServerPins:
     """Pin what a person approved.
 
     Args:
         pins: Pins of the server.
     """
-    keys = {each.key for each in chosen.items}
+    keys = {each.key for each in selection.items}
     pinned = {
-        each.key: DefinitionPin(each, approval.at, approval) for each in chosen.items
+        each.key: DefinitionPin(each, approval.at, approval) for each in selection.items
     }
     found = replace(
         pins,
         items=pins.items | pinned,
         seen={key: seen for key, seen in pins.seen.items() if key not in keys},
     )
-    if not chosen.identity:
+    if not selection.identity:
         return found
-    others = tuple(e for e in pins.servers if e.identity != chosen.identity)
-    server = PinnedServerIdentity(chosen.identity, approval.at, approval)
+    others = tuple(e for e in pins.servers if e.identity != selection.identity)
+    server = PinnedServerIdentity(selection.identity, approval.at, approval)
     return replace(
         found,
         servers=(*others, server)[-MAX_IDENTITIES:],

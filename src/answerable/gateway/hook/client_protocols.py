@@ -140,36 +140,36 @@ def format_answer(
     return _encode({"hookSpecificOutput": said})
 
 
-def _format_cursor_answer(act: HookAct, verdict: HookVerdict, otherwise: str) -> bytes:
+def _format_cursor_answer(act: HookAct, verdict: HookVerdict, denial: str) -> bytes:
     """Format the answer for Cursor."""
     if verdict.passes:
         return _encode({"permission": "allow"})
-    said = {"permission": otherwise}
+    said = {"permission": denial}
     if act.event != "beforeReadFile":
         said |= {"user_message": verdict.sentence, "agent_message": verdict.sentence}
     return _encode(said)
 
 
-def _parse_tool_event(said: _HookEvent) -> tuple[str, Arguments]:
+def _parse_tool_event(event: _HookEvent) -> tuple[str, Arguments]:
     """Return tool name and arguments of an event about any tool."""
-    return said.tool_name, _parse_object(said.tool_input)
+    return event.tool_name, _parse_object(event.tool_input)
 
 
-def _parse_shell_event(said: _HookEvent) -> tuple[str, Arguments]:
+def _parse_shell_event(event: _HookEvent) -> tuple[str, Arguments]:
     """Return tool name and arguments of an event about a shell command."""
-    return "Shell", {"command": said.command, "cwd": said.cwd}
+    return "Shell", {"command": event.command, "cwd": event.cwd}
 
 
-def _parse_mcp_event(said: _HookEvent) -> tuple[str, Arguments]:
+def _parse_mcp_event(event: _HookEvent) -> tuple[str, Arguments]:
     """Return tool name and arguments of an MCP call; its server is only an address."""
-    where = {"url": said.url, "command": said.command}
+    where = {"url": event.url, "command": event.command}
     at = {name: value for name, value in where.items() if value}
-    return f"MCP:{said.tool_name}", {"input": _parse_object(said.tool_input), **at}
+    return f"MCP:{event.tool_name}", {"input": _parse_object(event.tool_input), **at}
 
 
-def _parse_file_event(said: _HookEvent) -> tuple[str, Arguments]:
+def _parse_file_event(event: _HookEvent) -> tuple[str, Arguments]:
     """Return tool name and arguments of an event about reading a file."""
-    return "Read", {"file_path": said.file_path}
+    return "Read", {"file_path": event.file_path}
 
 
 _EVENTS: Mapping[str, Mapping[str, Callable[[_HookEvent], tuple[str, Arguments]]]] = {

@@ -178,7 +178,7 @@ class ClientConnection(asyncio.Protocol):
         heading: ReplyHeading,
         body: bytes,
         session: str = "",
-        then: Callable[[], None] = do_nothing,
+        on_sent: Callable[[], None] = do_nothing,
     ) -> None:
         """Send a complete reply; a reply already begun is truncated."""
         if self._chunked is not None:
@@ -193,7 +193,7 @@ class ClientConnection(asyncio.Protocol):
                 self._write_bytes(head)
                 self._write_bytes(body)
         finally:
-            then()
+            on_sent()
         self._finish_request()
 
     def begin(self, heading: ReplyHeading, session: str, length: int | None) -> None:
@@ -218,10 +218,10 @@ class ClientConnection(asyncio.Protocol):
         """Truncate the reply, so that the client sees that it is incomplete."""
         self.abort()
 
-    def replace_reply(self, early: ImmediateReply) -> None:
+    def replace_reply(self, reply: ImmediateReply) -> None:
         """Replace a reply that has not begun; end or truncate another one."""
         if self._chunked is None:
-            self.reply(early.heading, early.body)
+            self.reply(reply.heading, reply.body)
         elif self._chunked:
             self._closes = True
             self.finish()
@@ -247,31 +247,31 @@ class ClientConnection(asyncio.Protocol):
             self._update_reading()
         self._set_deadline()
 
-    def _start_request(self, arrived: ParsedItem[McpRequestHead]) -> None:
+    def _start_request(self, item: ParsedItem[McpRequestHead]) -> None:
         """Start a request from its head."""
-        if isinstance(arrived, McpRequestHead):
-            self._handle_head(arrived)
+        if isinstance(item, McpRequestHead):
+            self._handle_head(item)
         else:
-            assert isinstance(arrived, RequestRefused)  # noqa: S101 - a head comes first
+            assert isinstance(item, RequestRefused)  # noqa: S101 - a head comes first
             self._closes = True
-            self._reply_refused(arrived)
+            self._reply_refused(item)
 
     def _continue_request(
-        self, turn: HttpRequestHandler, arrived: ParsedItem[McpRequestHead]
+        self, handler: HttpRequestHandler, item: ParsedItem[McpRequestHead]
     ) -> None:
         """Pass the body to the open request."""
-        if isinstance(arrived, RequestBody):
-            turn.receive_body(arrived.data)
+        if isinstance(item, RequestBody):
+            handler.receive_body(item.data)
         else:
-            assert isinstance(arrived, RequestRefused)  # noqa: S101 - a body comes first
+            assert isinstance(item, RequestRefused)  # noqa: S101 - a body comes first
             self._closes = True
-            turn.fail_body(arrived)
+            handler.fail_body(item)
 
-    def _handle_head(self, opening: McpRequestHead) -> None:
+    def _handle_head(self, request_head: McpRequestHead) -> None:
         """Authenticate a request by its head, and choose what follows."""
-        head = opening.head
+        head = request_head.head
         self._closes = self._closes or head.closes
-        turn = self._turn = HttpRequestHandler(self, opening)
+        turn = self._turn = HttpRequestHandler(self, request_head)
         turn.start()
         if turn.caller is not None:
             self._assign_worker(turn, turn.caller.principal)
@@ -283,11 +283,11 @@ class ClientConnection(asyncio.Protocol):
         elif expects:
             self._write_bytes(CONTINUE)
 
-    def _reply_without_body(self, turn: HttpRequestHandler) -> None:
+    def _reply_without_body(self, handler: HttpRequestHandler) -> None:
         """Reply without reading the body."""
         self._closes = True
         self._arrived.clear()
-        turn.receive_body(b"")
+        handler.receive_body(b"")
 
     def on_identified(self) -> None:
         """Continue after the caller is authenticated, or is not."""
@@ -304,23 +304,23 @@ class ClientConnection(asyncio.Protocol):
             self._transport.resume_reading()
         self.process_arrived()
 
-    def _assign_worker(self, turn: HttpRequestHandler, principal: str) -> None:
+    def _assign_worker(self, handler: HttpRequestHandler, principal: str) -> None:
         """Keep the connection, or relay it to the worker that owns its caller."""
         slot = self._slot
         if slot is not None and not self.door.admission.identify(slot, principal):
-            turn.refuse(RefusalReason.TOO_MANY_CONNECTIONS)
+            handler.refuse(RefusalReason.TOO_MANY_CONNECTIONS)
             return
         peers = self.door.peers
         received, self._received = self._received, None
         if peers is None or peers.owns(principal):
             self._is_ours = True
-            turn.reserve_body()
-            if turn.is_parked and self._transport is not None:
+            handler.reserve_body()
+            if handler.is_parked and self._transport is not None:
                 self._transport.pause_reading()
         elif self._is_ours or received is None:
             # One hop, and one worker for all requests of a connection.
             self._closes = True
-            turn.refuse_misdirected()
+            handler.refuse_misdirected()
         else:
             transport = self._detach_transport()
             if transport is not None:
@@ -338,10 +338,10 @@ class ClientConnection(asyncio.Protocol):
         self._turn = None
         return transport
 
-    def _reply_refused(self, refused: RequestRefused) -> None:
+    def _reply_refused(self, refusal: RequestRefused) -> None:
         """Reply to bytes that are not a valid HTTP request."""
-        self.door.exchange.recorder.count_refused(refused.why.value, None, "", "")
-        self.reply(build_heading(refused.wire.status, {}), b"")
+        self.door.exchange.recorder.count_refused(refusal.why.value, None, "", "")
+        self.reply(build_heading(refusal.wire.status, {}), b"")
 
     def _finish_request(self) -> None:
         """Release the answered request; process the next one, or close."""

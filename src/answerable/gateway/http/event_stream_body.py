@@ -61,13 +61,13 @@ class EventStreamBody:
         relayed.end(None if is_answered else CallOutcome.UNKNOWN)
         relayed.outlet.finish()
 
-    def on_lost(self, refused: RequestRefused) -> bool:
+    def on_lost(self, refusal: RequestRefused) -> bool:
         """Send the error in an event of our own, and end the stream."""
         call = self._relayed.passage.call
         if call.kind is MessageKind.REQUEST and (
             self._waiting or self._relayed.passage.answer is None
         ):
-            error = refused.for_request(call.id, call.method).error_body()
+            error = refusal.for_request(call.id, call.method).error_body()
             self._write_data(_format_event(error, MESSAGE, None))
         self._relayed.outlet.finish()
         return True
@@ -110,15 +110,15 @@ class EventStreamBody:
         if self._is_whole:
             self.on_end()
 
-    def _encode_passed(self, event: SseEvent, heard: MessageOutcome) -> bytes:
+    def _encode_passed(self, event: SseEvent, outcome: MessageOutcome) -> bytes:
         """Return the bytes to forward for one event."""
-        if heard.back is not None:
-            self._relayed.answer_server(heard.back)
-        if heard.data is event.data:
+        if outcome.back is not None:
+            self._relayed.answer_server(outcome.back)
+        if outcome.data is event.data:
             return event.raw
-        if heard.data is None:
+        if outcome.data is None:
             return b""
-        return _format_event(heard.data, event.type, event.id)
+        return _format_event(outcome.data, event.type, event.id)
 
     def _write_data(self, data: bytes) -> None:
         """Write bytes to the client, and count them."""

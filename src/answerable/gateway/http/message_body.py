@@ -28,7 +28,7 @@ class BodyReader(Protocol):
     def on_end(self) -> None:
         """Receive the end of the body, or raise `RequestRefused`."""
 
-    def on_lost(self, refused: RequestRefused) -> bool:
+    def on_lost(self, refusal: RequestRefused) -> bool:
         """Receive a failure; return whether the client already got an error."""
 
 
@@ -82,19 +82,19 @@ class BufferedBody:
         else:
             heard.until.add_done_callback(lambda until: self._on_recorded(heard, until))
 
-    def on_lost(self, refused: RequestRefused) -> bool:
+    def on_lost(self, refusal: RequestRefused) -> bool:
         """Report that nothing was passed on."""
         return False
 
-    def _on_recorded(self, heard: MessageOutcome, until: RecordFuture) -> None:
+    def _on_recorded(self, outcome: MessageOutcome, recorded: RecordFuture) -> None:
         """Forward the message when the records that it caused are on disk."""
         if not self._relayed.passage.ended:
-            self._send_outcome(resolve_outcome(heard, until))
+            self._send_outcome(resolve_outcome(outcome, recorded))
 
-    def _send_outcome(self, heard: MessageOutcome) -> None:
+    def _send_outcome(self, outcome: MessageOutcome) -> None:
         """Send the checked message as the complete reply."""
         relayed = self._relayed
-        data = heard.data or b""
+        data = outcome.data or b""
         then = partial(relayed.finish_whole, data)
         relayed.outlet.reply(relayed.heading, data, relayed.session, then)
 
@@ -171,7 +171,7 @@ class StreamedBody:
         self._relayed.end()
         self._relayed.outlet.finish()
 
-    def on_lost(self, refused: RequestRefused) -> bool:
+    def on_lost(self, refusal: RequestRefused) -> bool:
         """Truncate the reply: a part of it was passed on."""
         self._relayed.outlet.truncate()
         return True

@@ -138,10 +138,10 @@ class ReplyProgress:
         return CallOutcome.FAILED if failed else CallOutcome.COMPLETED
 
 
-def resolve_outcome(heard: MessageOutcome, until: RecordFuture) -> MessageOutcome:
+def resolve_outcome(outcome: MessageOutcome, recorded: RecordFuture) -> MessageOutcome:
     """Return the outcome of a message whose records are now on disk, or failed."""
-    failed = until.cancelled() or until.exception() is not None
-    return heard.instead or MessageOutcome(None) if failed else heard
+    failed = recorded.cancelled() or recorded.exception() is not None
+    return outcome.instead or MessageOutcome(None) if failed else outcome
 
 
 class DiscardingSink:
@@ -151,7 +151,7 @@ class DiscardingSink:
         """Refuse to send where the server's identity has changed."""
         return False
 
-    def on_head(self, returned: UpstreamHead, length: int | None) -> None:
+    def on_head(self, head: UpstreamHead, length: int | None) -> None:
         """Ignore the head."""
 
     def on_data(self, data: bytes) -> None:
@@ -160,5 +160,5 @@ class DiscardingSink:
     def on_end(self) -> None:
         """Ignore the end."""
 
-    def on_lost(self, why: RefusalReason, *, forwarded: bool) -> None:
+    def on_lost(self, reason: RefusalReason, *, forwarded: bool) -> None:
         """Ignore the failure."""

@@ -18,7 +18,7 @@ class ReplyWriter(Protocol):
         heading: ReplyHeading,
         body: bytes,
         session: str = "",
-        then: Callable[[], None] = do_nothing,
+        on_sent: Callable[[], None] = do_nothing,
     ) -> None:
         """Send a complete reply.
 
@@ -26,7 +26,7 @@ class ReplyWriter(Protocol):
             heading: Its status and fields.
             body: Its body.
             session: Session id for the client, empty without one.
-            then: Called once it is sent, before the next request.
+            on_sent: Called once it is sent, before the next request.
         """
 
     def begin(self, heading: ReplyHeading, session: str, length: int | None) -> None:

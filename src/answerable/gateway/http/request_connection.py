@@ -50,7 +50,7 @@ class RequestConnection(ReplyWriter, Protocol):
     def abort(self) -> None:
         """Close at once."""
 
-    def replace_reply(self, early: ImmediateReply) -> None:
+    def replace_reply(self, reply: ImmediateReply) -> None:
         """Replace a reply that has not begun; end or truncate another one."""
 
 

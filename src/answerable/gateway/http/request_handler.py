@@ -93,9 +93,9 @@ class HttpRequestHandler:
         """Reply that another worker has to serve the caller, over a new connection."""
         self.early = self._refusal_reply(RequestRefused(RefusalReason.MISDIRECTED))
 
-    def refuse(self, why: RefusalReason) -> None:
+    def refuse(self, reason: RefusalReason) -> None:
         """Refuse the request before its body arrives."""
-        self.early = self._refusal_reply(RequestRefused(why))
+        self.early = self._refusal_reply(RequestRefused(reason))
         self.is_refused = True
 
     def reserve_body(self) -> None:
@@ -142,9 +142,9 @@ class HttpRequestHandler:
         if self.early is not None:
             self._send_reply(self.early)
 
-    def fail_body(self, refused: RequestRefused) -> None:
+    def fail_body(self, refusal: RequestRefused) -> None:
         """Reply to a body that cannot be read."""
-        self._send_reply(self.early or self._refusal_reply(refused))
+        self._send_reply(self.early or self._refusal_reply(refusal))
 
     def on_client_gone(self) -> None:
         """Abort the call of a client that is gone; its outcome is unknown."""
@@ -216,12 +216,12 @@ class HttpRequestHandler:
         except Unauthenticated as who:
             self.early = self._unauthenticated_reply(who)
 
-    def _unauthenticated_reply(self, who: Unauthenticated) -> ImmediateReply:
+    def _unauthenticated_reply(self, error: Unauthenticated) -> ImmediateReply:
         """Build the reply that refuses an unauthenticated caller."""
-        self._count_refusal(who.reason, "")
-        fields = {"www-authenticate": who.challenge, "dpop-nonce": who.nonce}
+        self._count_refusal(error.reason, "")
+        fields = {"www-authenticate": error.challenge, "dpop-nonce": error.nonce}
         said = {name: value for name, value in fields.items() if value}
-        return ImmediateReply(build_heading(who.status, said))
+        return ImmediateReply(build_heading(error.status, said))
 
     def _metadata_reply(self, target: str) -> ImmediateReply:
         """Build the reply with the protected resource metadata (RFC 9728)."""
@@ -298,20 +298,20 @@ class HttpRequestHandler:
         caller: VerifiedCaller,
         call: McpCall,
         data: bytes,
-        shown: PresentedCredential | None,
+        credential: PresentedCredential | None,
     ) -> None:
         """Decide, record, and send the call."""
         door = self._door
         session = self._upstream_session(call, caller.principal)
         sent = UpstreamRequest(
-            call, data, self._opening.onward, session, caller.principal, shown
+            call, data, self._opening.onward, session, caller.principal, credential
         )
         if not door.may_start_call(caller.principal):
             raise RequestRefused(
                 RefusalReason.TOO_MANY_CALLS, id=call.id, method=call.method
             )
         network = self._line.link.network
-        begun = door.exchange.begin(caller, call, sent.body, shown, network)
+        begun = door.exchange.begin(caller, call, sent.body, credential, network)
         if isinstance(begun, DeniedCall):
             self.early = build_denial_reply(call, begun)
             return
@@ -320,22 +320,22 @@ class HttpRequestHandler:
         finally:
             door.exchange.write_deferred()
 
-    def _send_when_recorded(self, begun: InFlightCall, sent: UpstreamRequest) -> None:
+    def _send_when_recorded(self, call: InFlightCall, request: UpstreamRequest) -> None:
         """Send an allowed call, at once or when its record is on disk."""
         door = self._door
-        door.count_started(begun.caller.principal)
+        door.count_started(call.caller.principal)
         self._relay = relay = ResponseRelay(
             door.exchange,
-            begun,
-            sent,
+            call,
+            request,
             self._line,
             door.sessions.wrap,
             self._abort_upstream,
         )
-        if begun.ticket.durable is None:
+        if call.ticket.durable is None:
             self._send_upstream(relay)
         else:
-            begun.ticket.durable.add_done_callback(partial(self._on_recorded, relay))
+            call.ticket.durable.add_done_callback(partial(self._on_recorded, relay))
 
     def _on_recorded(self, relay: ResponseRelay, durable: asyncio.Future[None]) -> None:
         """Send the call when its record is on disk; deny it when writing failed."""
@@ -376,20 +376,20 @@ class HttpRequestHandler:
         if self._sending is not None:
             self._sending.abort()
 
-    def _send_reply(self, early: ImmediateReply) -> None:
-        self._line.reply(early.heading, early.body)
+    def _send_reply(self, reply: ImmediateReply) -> None:
+        self._line.reply(reply.heading, reply.body)
 
-    def _refusal_reply(self, refused: RequestRefused) -> ImmediateReply:
+    def _refusal_reply(self, refusal: RequestRefused) -> ImmediateReply:
         """Build the reply that refuses a malformed request, and count it."""
-        self._count_refusal(refused.why.value, refused.method)
+        self._count_refusal(refusal.why.value, refusal.method)
         said = self._head.fields.get(VERSION_HEADER, "")
-        body = refused.error_body(said)
-        status = refused.http_status(in_a_session=said != McpRevision.V2026_07_28)
+        body = refusal.error_body(said)
+        status = refusal.http_status(in_a_session=said != McpRevision.V2026_07_28)
         return ImmediateReply(
             build_json_heading(status) if body else build_heading(status, {}), body
         )
 
-    def _count_refusal(self, why: str, method: str) -> None:
+    def _count_refusal(self, reason: str, method: str) -> None:
         """Count a refused request by reason, server and method."""
         try:
             server = parse_server_name(self._head.target)
@@ -397,4 +397,4 @@ class HttpRequestHandler:
             server = ""
         exchange = self._door.exchange
         known = server if server in exchange.servers else ""
-        exchange.recorder.count_refused(why, self.caller, known, method)
+        exchange.recorder.count_refused(reason, self.caller, known, method)

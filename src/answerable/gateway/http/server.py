@@ -43,7 +43,7 @@ class PeerRouter(Protocol):
         transport: asyncio.Transport,
         principal: str,
         link: ConnectionInfo,
-        served: ServedNames,
+        served_names: ServedNames,
         received: bytes,
         slot: ConnectionSlot | None,
     ) -> None:
@@ -113,9 +113,9 @@ class GatewayHttpServer:
         for look in self.waiters.pop(principal, ()):
             look()
 
-    def wait_for_bytes(self, principal: str, look: Callable[[], None]) -> None:
+    def wait_for_bytes(self, principal: str, retry: Callable[[], None]) -> None:
         """Register a retry for the next release of a principal's bytes."""
-        self.waiters.setdefault(principal, deque()).append(look)
+        self.waiters.setdefault(principal, deque()).append(retry)
 
     def count_started(self, principal: str) -> None:
         """Count one more open call."""
@@ -129,9 +129,9 @@ class GatewayHttpServer:
         else:
             del self.in_flight[principal]
 
-    def spawn(self, work: Coroutine[None, None, None]) -> None:
+    def spawn(self, coroutine: Coroutine[None, None, None]) -> None:
         """Start a background task."""
-        task = self.loop.create_task(work)
+        task = self.loop.create_task(coroutine)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 

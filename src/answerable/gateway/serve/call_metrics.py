@@ -158,19 +158,23 @@ class CountingRecorder(GatewayRecorder):
             self._spans.close()
 
     def _export_span(
-        self, begun: _OpenCall, ticket: RecordTicket, now: int, end: CallResult | None
+        self,
+        open_call: _OpenCall,
+        ticket: RecordTicket,
+        now: int,
+        end: CallResult | None,
     ) -> None:
         """Queue the OpenTelemetry span of a finished call."""
         if self._spans is not None:
             over = FinishedCall(
-                begun.caller,
-                begun.call,
-                begun.decision,
+                open_call.caller,
+                open_call.call,
+                open_call.decision,
                 decision_id=ticket.id,
-                began=begun.at,
+                began=open_call.at,
                 ended=now,
                 end=end,
-                trace=begun.trace,
+                trace=open_call.trace,
             )
             self._spans.add(over)
 

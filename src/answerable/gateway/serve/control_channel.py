@@ -84,9 +84,9 @@ class _Interner:
             prefixes=self._intern_value(rule.prefixes),
         )
 
-    def _intern_value(self, said: Interned) -> Interned:
+    def _intern_value(self, value: Interned) -> Interned:
         """Return the stored value that equals this one."""
-        return cast(Interned, self._known.setdefault(said, said))
+        return cast(Interned, self._known.setdefault(value, value))
 
 
 class TryPolicy(msgspec.Struct, frozen=True, tag="try"):
@@ -260,10 +260,10 @@ class ControlChannel:
         pair.setblocking(False)
         return cls(*await asyncio.open_connection(sock=pair, limit=MAX_LINE))
 
-    def send(self, said: WorkerOrder | WorkerReport) -> None:
+    def send(self, message: WorkerOrder | WorkerReport) -> None:
         """Send a message; a closed channel drops it."""
         if not self._writer.is_closing():
-            self._writer.write(msgspec.json.encode(said) + b"\n")
+            self._writer.write(msgspec.json.encode(message) + b"\n")
 
     async def receive_orders(self) -> AsyncIterator[WorkerOrder]:
         """Yield the orders of the supervisor until it is gone."""

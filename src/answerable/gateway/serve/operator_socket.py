@@ -54,14 +54,14 @@ class OperatorSocket:
 
     @classmethod
     async def listen(
-        cls, state: Path, attempt: Callable[[WorkerPolicy], Awaitable[TrialAnswer]]
+        cls, state: Path, try_policy: Callable[[WorkerPolicy], Awaitable[TrialAnswer]]
     ) -> "OperatorSocket":
         """Listen at the operator socket.
 
         Raises:
             EnvironmentFailure: The socket cannot be bound.
         """
-        operator = cls(state, attempt)
+        operator = cls(state, try_policy)
         operator._path.unlink(missing_ok=True)  # of one that was killed
         try:
             operator._server = await asyncio.start_unix_server(

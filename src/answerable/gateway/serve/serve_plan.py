@@ -76,11 +76,11 @@ class ServePlan:
 
 
 def read_plan(
-    place: str,
+    config_path: str,
     store: Path | None,
-    usual: Path | None,
+    default_store: Path | None,
     listen: str,
-    before: CedarPolicySet | None = NO_CEDAR_POLICIES,
+    previous: CedarPolicySet | None = NO_CEDAR_POLICIES,
 ) -> ServePlan:
     """Read the configuration, and the agents in the store.
 
@@ -88,26 +88,26 @@ def read_plan(
     call.
 
     Args:
-        place: Path of the file.
+        config_path: Path of the file.
         store: Store named on the command line; None without one.
-        usual: Default store.
+        default_store: Default store.
         listen: Address for the API in place of the file's; empty for none.
-        before: Cedar policies of the previous reading; None leaves them unread.
+        previous: Cedar policies of the previous reading; None leaves them unread.
 
     Raises:
         ConfigError: More than the policy is invalid.
         UsageError: The file does not exist, or the address is none.
         EnvironmentFailure: The file or the store may not be read.
     """
-    if before is None:
-        reading = read_config_file(place)
+    if previous is None:
+        reading = read_config_file(config_path)
     else:
-        reading = read_with_policies(place, store, usual, before)
-    config = require_config(place, reading)
+        reading = read_with_policies(config_path, store, default_store, previous)
+    config = require_config(config_path, reading)
     if listen:
         beside = config.web is not None
         config = replace(config, listen=_override_listen(config.listen, listen, beside))
-    root = resolve_store(config, store, usual)
+    root = resolve_store(config, store, default_store)
     policy = WorkerPolicy(
         text=reading.data,
         place=config.place,

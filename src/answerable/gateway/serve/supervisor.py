@@ -123,11 +123,11 @@ class Supervisor:
         self._tasks = BackgroundTasks()
         self._shipping: asyncio.Task[None] | None = None
 
-    async def run(self, ready: Callable[["Supervisor"], None]) -> None:
+    async def run(self, on_ready: Callable[["Supervisor"], None]) -> None:
         """Serve until a signal stops it.
 
         Args:
-            ready: Called once every worker listens.
+            on_ready: Called once every worker listens.
 
         Raises:
             EnvironmentFailure: Something cannot be used, or a worker does not start.
@@ -143,7 +143,7 @@ class Supervisor:
                 )
                 await self._owners.refresh()
                 await self._open_listeners()
-                ready(self)
+                on_ready(self)
                 self._notifier.ready(self._status_line())
                 self._tasks.spawn(self._notifier.keep_alive())
                 self._tasks.spawn(self._ship_periodically())
@@ -224,9 +224,9 @@ class Supervisor:
             requests=self._owners.requests,
         )
 
-    def _notify_owner(self, asked: BlockedCall) -> None:
+    def _notify_owner(self, blocked_call: BlockedCall) -> None:
         """Notify an owner of a denied call, for a worker."""
-        self._owners.teller.notify(asked)
+        self._owners.teller.notify(blocked_call)
 
     # A file that changed.
 
@@ -318,13 +318,13 @@ class Supervisor:
         while True:
             await asyncio.sleep(SHIP_INTERVAL)
             # A shipping that has begun continues when this task is cancelled.
-            self._shipping = asyncio.create_task(self._ship_spool(behind=True))
+            self._shipping = asyncio.create_task(self._ship_spool(in_background=True))
             await asyncio.shield(self._shipping)
 
-    async def _ship_spool(self, *, behind: bool = False) -> None:
+    async def _ship_spool(self, *, in_background: bool = False) -> None:
         """Ship the spool to the store; note failures for the health page."""
         plan = self._plan
-        most = plan.config.limits.spool if behind else 0
+        most = plan.config.limits.spool if in_background else 0
         told = await ship_in_subprocess(plan.store, plan.state / "spool", most=most)
         if told.refused:
             if self._health.ship_refused != told.refused:
@@ -368,27 +368,29 @@ def new_links(listening: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def serve(
-    read: Callable[[CedarPolicySet], ServePlan],
-    ready: Callable[[list[tuple[str, str]]], None],
-    beside: Callable[[ServePlan], Mapping[str, Sequence[str]]] = lambda _: {},
+    read_plan: Callable[[CedarPolicySet], ServePlan],
+    on_ready: Callable[[list[tuple[str, str]]], None],
+    companions: Callable[[ServePlan], Mapping[str, Sequence[str]]] = lambda _: {},
 ) -> None:
     """Run a gateway until a signal stops it.
 
     Args:
-        read: Reads the configuration, given the policies of the last reading.
-        ready: Called with the endpoints once they are open, and with each sign-in link
-            of a restarted page.
-        beside: Returns the commands of companion processes by name.
+        read_plan: Reads the configuration, given the policies of the last reading.
+        on_ready: Called with the endpoints once they are open, and with each sign-in
+            link of a restarted page.
+        companions: Returns the commands of companion processes by name.
 
     Raises:
         AnswerableError: The configuration cannot be read, or cannot be served.
     """
     notifier = SystemdNotifier.from_environment(os.environ)
-    plan = read(NO_CEDAR_POLICIES)
+    plan = read_plan(NO_CEDAR_POLICIES)
     log = OperatorLog("supervisor")
 
     async def supervise() -> None:
-        supervisor = Supervisor(plan, read, log, beside(plan), ready, notifier)
-        await supervisor.run(lambda served: ready(served.listening))
+        supervisor = Supervisor(
+            plan, read_plan, log, companions(plan), on_ready, notifier
+        )
+        await supervisor.run(lambda served: on_ready(served.listening))
 
     asyncio.run(supervise())

@@ -175,7 +175,10 @@ class WorkerApp:
 
     @classmethod
     async def open(
-        cls, start: StartWorker, log: OperatorLog, say: Callable[[ApprovalWanted], None]
+        cls,
+        start: StartWorker,
+        log: OperatorLog,
+        request_approval: Callable[[ApprovalWanted], None],
     ) -> "WorkerApp":
         """Assemble a worker and start to listen.
 
@@ -183,7 +186,7 @@ class WorkerApp:
             AnswerableError: Something that it needs is missing or invalid.
         """
         config = parse_worker_config(start.policy)
-        house = cls(start, config, log, say)
+        house = cls(start, config, log, request_approval)
         for each in start.sockets:
             await house._open_listener(each)
         if start.workers > 1:
@@ -284,17 +287,17 @@ class WorkerApp:
         config = await asyncio.to_thread(parse_worker_config, policy)
         return config, await asyncio.to_thread(compile_table, policy, config, before)
 
-    def set_policy_exceptions(self, standing: PolicyExceptions) -> None:
+    def set_policy_exceptions(self, exceptions: PolicyExceptions) -> None:
         """Replace the policy exceptions in force."""
-        self._amendments.replace_all(standing)
+        self._amendments.replace_all(exceptions)
 
-    def set_baselines(self, standing: tuple[Baseline, ...]) -> None:
+    def set_baselines(self, baselines: tuple[Baseline, ...]) -> None:
         """Replace the baselines in force."""
-        self._behaviour.set_profiles(build_profiles(standing))
+        self._behaviour.set_profiles(build_profiles(baselines))
 
-    def set_person_requests(self, standing: tuple[PersonRequest, ...]) -> None:
+    def set_person_requests(self, requests: tuple[PersonRequest, ...]) -> None:
         """Replace the requests of persons in force."""
-        self._requests.replace_all(standing)
+        self._requests.replace_all(requests)
 
     def drain(self) -> None:
         """Accept no more connections; open calls continue."""
@@ -331,18 +334,18 @@ class WorkerApp:
         self.door.recheck()
 
     def _on_revocations_changed(
-        self, killed: Revocations, revived: Revocations
+        self, revoked: Revocations, restored: Revocations
     ) -> None:
         """Reject tokens of revoked keys, and report the changed revocations."""
         self._callers.revoke_keys(revoked_key_ids(self._authority.revocations))
-        self._kills_told.report_changes(killed, revived)
+        self._kills_told.report_changes(revoked, restored)
 
-    async def _open_listener(self, given: InheritedSocket) -> None:
+    async def _open_listener(self, inherited: InheritedSocket) -> None:
         """Accept client connections at a socket bound by the supervisor."""
-        listener = given.listener
-        served = ServedNames(frozenset(given.hosts), frozenset(listener.origins))
-        front = partial(ClientConnection, self.door, served, given.url)
-        bound = socket.socket(fileno=os.dup(given.handle))
+        listener = inherited.listener
+        served = ServedNames(frozenset(inherited.hosts), frozenset(listener.origins))
+        front = partial(ClientConnection, self.door, served, inherited.url)
+        bound = socket.socket(fileno=os.dup(inherited.handle))
         loop = self.door.loop
         named = with_current_tls_files(listener, self._config.listen.gateway)
         context = self._tls.add(named)
@@ -376,21 +379,21 @@ class WorkerApp:
         """Build the protocol of a connection that another worker relays."""
         return ClientConnection(self.door, served, link.url, link=link)
 
-    def _spawn_task(self, work: Coroutine[None, None, None]) -> None:
+    def _spawn_task(self, coroutine: Coroutine[None, None, None]) -> None:
         """Start a background task."""
-        self.door.spawn(work)
+        self.door.spawn(coroutine)
 
-    def _log_rejected_request(self, request: str, why: str) -> None:
+    def _log_rejected_request(self, request: str, reason: str) -> None:
         """Log a signed request of a person that is invalid."""
-        self._log.warning("request.refused", id=request, why=why)
+        self._log.warning("request.refused", id=request, why=reason)
 
-    def _log_credential_event(self, event: str, server: str, what: str) -> None:
+    def _log_credential_event(self, event: str, server: str, reason: str) -> None:
         """Log a credential's failure, renewal or leak."""
         tell = {LEAKED_EVENT: self._log.error, TAKEN_EVENT: self._log.info}.get(
             event, self._log.warning
         )
-        tell(event, server=server, what=what)
+        tell(event, server=server, what=reason)
 
-    def _log_key_failure(self, issuer: str, why: str) -> None:
+    def _log_key_failure(self, issuer: str, reason: str) -> None:
         """Log that an issuer's keys could not be renewed."""
-        self._log.warning("issuer.keys-refused", issuer=issuer, why=why)
+        self._log.warning("issuer.keys-refused", issuer=issuer, why=reason)

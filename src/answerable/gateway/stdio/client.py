@@ -158,23 +158,23 @@ class StdioClient:
         """Store the session id of the server."""
         self._session = session
 
-    def spawn(self, work: Coroutine[None, None, None]) -> None:
+    def spawn(self, coroutine: Coroutine[None, None, None]) -> None:
         """Start a background task."""
-        task = asyncio.get_running_loop().create_task(work)
+        task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def on_sent(self, turn: StdioRequestHandler) -> None:
+    def on_sent(self, handler: StdioRequestHandler) -> None:
         """Note that a delayed message was sent."""
         if self._ended:
             self._changed()
 
-    def on_finished(self, turn: StdioRequestHandler) -> None:
+    def on_finished(self, handler: StdioRequestHandler) -> None:
         """Forget a message that is finished."""
-        self._turns.pop(turn, None)
-        method = turn.sent.call.method
+        self._turns.pop(handler, None)
+        method = handler.sent.call.method
         if method == INITIALIZE:
-            self._version = negotiated_version(turn.last)
+            self._version = negotiated_version(handler.last)
         elif method == INITIALIZED:
             self._send_stream_call(MessageKind.OPEN, TargetKind.STREAM)
         if self._ended:
@@ -221,19 +221,19 @@ class StdioClient:
         self._turns[turn] = None
         turn.start()
 
-    def _refuse_line(self, refused: RequestRefused) -> None:
+    def _refuse_line(self, refusal: RequestRefused) -> None:
         """Answer a refused line with an error, where it has an id."""
         self.exchange.recorder.count_refused(
-            refused.why.value, self.caller, self._server, refused.method
+            refusal.why.value, self.caller, self._server, refusal.method
         )
-        if refused.id is not None or not refused.method:
-            self.write_message(_build_error(refused))
+        if refusal.id is not None or not refusal.method:
+            self.write_message(_build_error(refusal))
 
 
-def _build_error(refused: RequestRefused) -> bytes:
+def _build_error(refusal: RequestRefused) -> bytes:
     """Encode the JSON-RPC error, also for a refusal that HTTP expresses as a status."""
-    if refused.wire.code != NO_CODE:
-        return refused.error_body()
-    answer = {"jsonrpc": "2.0"} | ({} if refused.id is None else {"id": refused.id})
-    error = {"code": INVALID_REQUEST, "message": refused.wire.says}
+    if refusal.wire.code != NO_CODE:
+        return refusal.error_body()
+    answer = {"jsonrpc": "2.0"} | ({} if refusal.id is None else {"id": refusal.id})
+    error = {"code": INVALID_REQUEST, "message": refusal.wire.says}
     return msgspec.json.encode(answer | {"error": error})

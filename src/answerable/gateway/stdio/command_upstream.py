@@ -67,18 +67,20 @@ class CommandUpstream:
         self._back_off = 0.0  # seconds, 0 while none has failed
         self._not_before = 0.0
 
-    def send(self, sent: UpstreamRequest, sink: ResponseSink) -> UpstreamTransfer:
+    def send(self, request: UpstreamRequest, sink: ResponseSink) -> UpstreamTransfer:
         """Send one message to the process of its caller."""
-        call = sent.call
+        call = request.call
         if call.era.is_modern:
-            return self._send_to(self._get_server(sent, "", sink), sent, sink)
-        if sent.session:
-            return self._send_in_session(sent, sink)
+            return self._send_to(self._get_server(request, "", sink), request, sink)
+        if request.session:
+            return self._send_in_session(request, sink)
         if call.method == INITIALIZE:
             session = secrets.token_hex(16)
-            return self._send_to(self._get_server(sent, session, sink), sent, sink)
+            return self._send_to(
+                self._get_server(request, session, sink), request, sink
+            )
         status = NO_STREAM if call.kind is MessageKind.OPEN else BAD_REQUEST
-        return self._reply_status(status, sent, sink)
+        return self._reply_status(status, request, sink)
 
     def close(self) -> None:
         """End all processes."""
@@ -99,49 +101,49 @@ class CommandUpstream:
         elif was_wanted:
             self._delay_next_start()
 
-    def on_stray_line(self, why: RefusalReason) -> None:
+    def on_stray_line(self, reason: RefusalReason) -> None:
         """Ignore a line without a receiver; its text may not be shown."""
 
     def _send_in_session(
-        self, sent: UpstreamRequest, sink: ResponseSink
+        self, request: UpstreamRequest, sink: ResponseSink
     ) -> UpstreamTransfer:
         """Send to the process of the session; 404 if it has ended."""
-        owner = _process_owner(sent, sent.session)
+        owner = _process_owner(request, request.session)
         child = self._children.get(owner)
         if child is None:
             self._end_outdated(owner)
             # An older client then starts a new session (2025-11-25 basic/transports).
-            return self._reply_status(NOT_FOUND, sent, sink)
-        if sent.call.kind is MessageKind.CLOSE:
+            return self._reply_status(NOT_FOUND, request, sink)
+        if request.call.kind is MessageKind.CLOSE:
             self.on_idle(child)
-            return self._reply_status(OK, sent, sink)
-        return child.send(sent, sink)
+            return self._reply_status(OK, request, sink)
+        return child.send(request, sink)
 
     def _send_to(
-        self, child: StdioServer | None, sent: UpstreamRequest, sink: ResponseSink
+        self, child: StdioServer | None, request: UpstreamRequest, sink: ResponseSink
     ) -> UpstreamTransfer:
         """Send to a process; fail as unreachable without one."""
         if child is not None:
-            return child.send(sent, sink)
-        under_way = PendingMessage(_NoCarrier(), sent, sink)
+            return child.send(request, sink)
+        under_way = PendingMessage(_NoCarrier(), request, sink)
         self._loop.call_soon(
             lambda: under_way.fail(RefusalReason.UNREACHABLE, forwarded=False)
         )
         return under_way
 
     def _reply_status(
-        self, status: int, sent: UpstreamRequest, sink: ResponseSink
+        self, status: int, request: UpstreamRequest, sink: ResponseSink
     ) -> UpstreamTransfer:
         """Answer a message with an HTTP status alone."""
-        under_way = PendingMessage(_NoCarrier(), sent, sink)
+        under_way = PendingMessage(_NoCarrier(), request, sink)
         self._loop.call_soon(under_way.reply_status, status)
         return under_way
 
     def _get_server(
-        self, sent: UpstreamRequest, session: str, sink: ResponseSink
+        self, request: UpstreamRequest, session: str, sink: ResponseSink
     ) -> StdioServer | None:
         """Return the process of an owner, started if necessary."""
-        owner = _process_owner(sent, session)
+        owner = _process_owner(request, session)
         child = self._children.get(owner)
         if child is not None:
             return child
@@ -151,7 +153,7 @@ class CommandUpstream:
         if not self._met(program_identity(self._program)) and not sink.may_send():
             return None
         try:
-            program = self._program.with_credential(sent.shown)
+            program = self._program.with_credential(request.shown)
             child = StdioServer(self._loop, program, self, session)
         except OSError:
             self._delay_next_start()
@@ -183,9 +185,9 @@ class CommandUpstream:
         self._not_before = self._loop.time() + self._back_off
 
 
-def _process_owner(sent: UpstreamRequest, session: str) -> ProcessOwner:
+def _process_owner(request: UpstreamRequest, session: str) -> ProcessOwner:
     """Return the key of a process: principal, session and credential."""
-    return sent.principal, session, sent.shown.digest if sent.shown else ""
+    return request.principal, session, request.shown.digest if request.shown else ""
 
 
 class _NoCarrier:
@@ -193,13 +195,13 @@ class _NoCarrier:
 
     session = ""
 
-    def cancel(self, under_way: PendingMessage) -> None:
+    def cancel(self, message: PendingMessage) -> None:
         """Do nothing: there is no process."""
 
-    def pause_for(self, under_way: PendingMessage) -> None:
+    def pause_for(self, message: PendingMessage) -> None:
         """Do nothing: there is no process."""
 
-    def resume_for(self, under_way: PendingMessage) -> None:
+    def resume_for(self, message: PendingMessage) -> None:
         """Do nothing: there is no process."""
 
 
@@ -207,7 +209,7 @@ def build_commands(
     servers: tuple[UpstreamServer, ...],
     limits: WorkerLimits,
     ticker: DeadlineTimer,
-    met: ServerIdentityCheck = accept_any_server,
+    check_identity: ServerIdentityCheck = accept_any_server,
 ) -> Mapping[str, CommandUpstream]:
     """Build the upstreams of all servers by command; no process is started yet.
 
@@ -215,7 +217,7 @@ def build_commands(
         servers: Servers.
         limits: Limits.
         ticker: Timer for idle processes.
-        met: Called with server and identity; tells whether it is unchanged.
+        check_identity: Called with server and identity; tells whether it is unchanged.
     """
     loop = asyncio.get_running_loop()
     return {
@@ -224,7 +226,7 @@ def build_commands(
             limits,
             ticker,
             loop,
-            partial(met, server.name),
+            partial(check_identity, server.name),
         )
         for server in servers
         if server.command

@@ -25,10 +25,10 @@ SUBSCRIPTION: IdPath = ("params", "_meta", _SUBSCRIPTION)
 SUBSCRIPTION_ENDED: IdPath = ("result", "_meta", _SUBSCRIPTION)
 
 
-def find_id(body: bytes, place: IdPath) -> MessageId | None:
+def find_id(body: bytes, path: IdPath) -> MessageId | None:
     """Find the id at a path; None where there is none."""
     try:
-        span = _find_span(body, place)
+        span = _find_span(body, path)
         return None if span is None else parse_id(body, span)
     except RequestRefused:
         return None
@@ -57,10 +57,10 @@ def _sort_edits(
     return sorted(there, key=lambda edit: edit[0].start, reverse=True)
 
 
-def _find_span(body: bytes, place: IdPath) -> Span | None:
+def _find_span(body: bytes, path: IdPath) -> Span | None:
     """Find the bytes of a member at a path; None if it is missing."""
     span: Span | None = None
-    for key in place:
+    for key in path:
         if span is not None and not is_object(body, span):
             return None
         span = find_members(body, span).get(key)

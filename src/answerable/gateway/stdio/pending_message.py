@@ -47,13 +47,13 @@ class MessageCarrier(Protocol):
 
     session: str
 
-    def cancel(self, under_way: "PendingMessage") -> None:
+    def cancel(self, message: "PendingMessage") -> None:
         """Cancel a message that no client waits for."""
 
-    def pause_for(self, under_way: "PendingMessage") -> None:
+    def pause_for(self, message: "PendingMessage") -> None:
         """Pause the output: the client of this message is slower."""
 
-    def resume_for(self, under_way: "PendingMessage") -> None:
+    def resume_for(self, message: "PendingMessage") -> None:
         """Resume the output: its client has caught up."""
 
 
@@ -156,11 +156,11 @@ class PendingMessage:
             self._sink.on_head(_build_response_head(status), 0)
             self.finish()
 
-    def fail(self, why: RefusalReason, *, forwarded: bool) -> None:
+    def fail(self, reason: RefusalReason, *, forwarded: bool) -> None:
         """Report that no answer will come."""
         if not self.done:
             self.done = True
-            self._sink.on_lost(why, forwarded=forwarded)
+            self._sink.on_lost(reason, forwarded=forwarded)
 
     def abort(self) -> None:
         """Abort the message."""

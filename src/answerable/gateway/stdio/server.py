@@ -77,7 +77,7 @@ class StdioServerListener(Protocol):
     def on_exit(self, child: "StdioServer", code: int) -> None:
         """Handle the exit of a server, with its exit code."""
 
-    def on_stray_line(self, why: RefusalReason) -> None:
+    def on_stray_line(self, reason: RefusalReason) -> None:
         """Handle a line without a receiver."""
 
 
@@ -122,11 +122,11 @@ class StdioServer:
         """Return True while no request or stream is open."""
         return not self._open and self._stream is None
 
-    def send(self, sent: UpstreamRequest, sink: ResponseSink) -> UpstreamTransfer:
+    def send(self, request: UpstreamRequest, sink: ResponseSink) -> UpstreamTransfer:
         """Send one message."""
         self._used = True
-        under_way = PendingMessage(self, sent, sink)
-        if sent.call.kind is MessageKind.OPEN:
+        under_way = PendingMessage(self, request, sink)
+        if request.call.kind is MessageKind.OPEN:
             self._loop.call_soon(self._open_stream, under_way)
         elif self.process.input.size > MAX_UNREAD or len(self._open) >= MAX_OPEN:
             # Unread input and unanswered requests are bounded.
@@ -134,9 +134,9 @@ class StdioServer:
                 lambda: under_way.fail(RefusalReason.LATE, forwarded=False)
             )
         elif under_way.is_request:
-            self._send_request(under_way, sent.body)
+            self._send_request(under_way, request.body)
         else:
-            self._send_notification(under_way, sent.body)
+            self._send_notification(under_way, request.body)
         return under_way
 
     def on_deadline(self) -> None:
@@ -146,23 +146,23 @@ class StdioServer:
             self._told.on_idle(self)
         self._used = False
 
-    def cancel(self, under_way: PendingMessage) -> None:
+    def cancel(self, message: PendingMessage) -> None:
         """Cancel a request that no client waits for, where it can be cancelled."""
-        if under_way is self._stream:
+        if message is self._stream:
             self._stream = None
-        elif under_way.is_request and under_way.call.method != INITIALIZE:
+        elif message.is_request and message.call.method != INITIALIZE:
             note = {"jsonrpc": "2.0", "method": CANCELLED}
-            params = {"requestId": under_way.id}
+            params = {"requestId": message.id}
             self._write_line(msgspec.json.encode(note | {"params": params}))
 
-    def pause_for(self, under_way: PendingMessage) -> None:
+    def pause_for(self, message: PendingMessage) -> None:
         """Pause the server's output: the client of this request is slower."""
-        self._slow.add(under_way)
+        self._slow.add(message)
         self.process.pause()
 
-    def resume_for(self, under_way: PendingMessage) -> None:
+    def resume_for(self, message: PendingMessage) -> None:
         """Resume the server's output once no client is slower."""
-        self._slow.discard(under_way)
+        self._slow.discard(message)
         if not self._slow:
             self.process.resume()
 
@@ -170,19 +170,19 @@ class StdioServer:
         """Write one message as a line to the server's stdin."""
         self.process.input.write(to_one_line(body) + b"\n")
 
-    def _send_request(self, under_way: PendingMessage, body: bytes) -> None:
+    def _send_request(self, message: PendingMessage, body: bytes) -> None:
         """Send a request, with another id if its own is taken."""
-        id = under_way.id
+        id = message.id
         assert id is not None  # noqa: S101 - a request has one
-        if self._open and self._is_id_taken(under_way, id):
+        if self._open and self._is_id_taken(message, id):
             id = self._new_id()
-            body = under_way.assign_ids(id, id)
-        self._open[id] = under_way
+            body = message.assign_ids(id, id)
+        self._open[id] = message
         self._write_line(body)
 
-    def _is_id_taken(self, under_way: PendingMessage, id: MessageId) -> bool:
+    def _is_id_taken(self, message: PendingMessage, id: MessageId) -> bool:
         """Tell whether an id or progress token collides with an open request's."""
-        token = under_way.client_token
+        token = message.client_token
         return id in self._open or (
             token is not None
             and any(o.process_token == token for o in self._open.values())
@@ -196,9 +196,9 @@ class StdioServer:
             if id not in self._open
         )
 
-    def _send_notification(self, under_way: PendingMessage, body: bytes) -> None:
+    def _send_notification(self, message: PendingMessage, body: bytes) -> None:
         """Forward a message without an answer."""
-        call = under_way.call
+        call = message.call
         cancelled = None
         if call.method == CANCELLED:
             cancelled = next(
@@ -207,17 +207,17 @@ class StdioServer:
         if cancelled is not None and cancelled.id != call.about:
             body = replace_ids(body, {ABOUT: cancelled.id or ""})
         self._write_line(body)
-        self._loop.call_soon(under_way.reply_status, ACCEPTED)
+        self._loop.call_soon(message.reply_status, ACCEPTED)
         if cancelled is not None:
             # Most servers do not answer a cancelled request.
             self._loop.call_soon(cancelled.close)
 
-    def _open_stream(self, under_way: PendingMessage) -> None:
+    def _open_stream(self, message: PendingMessage) -> None:
         """Open the session's stream; an earlier one is closed."""
-        before, self._stream = self._stream, under_way
+        before, self._stream = self._stream, message
         if before is not None:
             before.close()
-        under_way.begin_stream()
+        message.begin_stream()
 
     def _on_output(self, data: bytes) -> None:
         """Split output into lines, and route each."""
@@ -288,20 +288,20 @@ class StdioServer:
         waiting = (o for o in reversed(self._open.values()) if not o.done)
         return next(waiting, None)
 
-    def _restore_ids(self, whom: PendingMessage, line: bytes) -> bytes:
+    def _restore_ids(self, message: PendingMessage, line: bytes) -> bytes:
         """Restore the client's own ids."""
-        own = whom.call.id
-        if own is None or whom.id == own:
+        own = message.call.id
+        if own is None or message.id == own:
             return line
         line = replace_ids(line, {SUBSCRIPTION: own})
-        token = whom.client_token
+        token = message.client_token
         return line if token is None else replace_ids(line, {PROGRESS_OF: token})
 
-    def _fail_all(self, why: RefusalReason) -> None:
+    def _fail_all(self, reason: RefusalReason) -> None:
         """Fail all open requests, and close the stream."""
         lost, self._open = list(self._open.values()), {}
         for each in lost:
-            each.fail(why, forwarded=True)
+            each.fail(reason, forwarded=True)
         if self._stream is not None:
             self._stream.close()
             self._stream = None

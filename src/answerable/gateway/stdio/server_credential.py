@@ -22,13 +22,13 @@ from answerable.server.secret_fingerprints import build_fingerprinter
 
 
 def build_provider(
-    wrapped: WrappedServer, tell: Callable[[str], None]
+    wrapped: WrappedServer, print_line: Callable[[str], None]
 ) -> CredentialProvider:
     """Build the credential provider; a client's own command gets no URL's credential.
 
     Args:
         wrapped: The wrapped server.
-        tell: Writes a line to standard error.
+        print_line: Writes a line to standard error.
     """
     server = wrapped.server
     if wrapped.argv and server.url:
@@ -36,11 +36,13 @@ def build_provider(
 
     def alarm(event: str, name: str, what: str) -> None:
         if event == REFUSED_EVENT:
-            tell(f"there is no credential for {name}: {what}")
+            print_line(f"there is no credential for {name}: {what}")
         elif event == STALE_EVENT:
-            tell(f"{name} rejects its credential, which is renewed: {what}")
+            print_line(f"{name} rejects its credential, which is renewed: {what}")
         elif event == LEAKED_EVENT:
-            tell(f"{name} returned its credential: the answer was withheld ({what})")
+            print_line(
+                f"{name} returned its credential: the answer was withheld ({what})"
+            )
 
     return CredentialProvider(
         replace(wrapped.config, servers=(server,)),

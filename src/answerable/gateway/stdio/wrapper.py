@@ -65,12 +65,12 @@ STDIN, STDOUT = 0, 1
 NOTIFY_TIMEOUT = 2.0  # seconds for the last notifications of owners
 
 
-def wrap_server(wrapped: WrappedServer, tell: Callable[[str], None]) -> int:
+def wrap_server(wrapped: WrappedServer, print_line: Callable[[str], None]) -> int:
     """Run the wrapper until the server or its client ends.
 
     Args:
         wrapped: The wrapped server.
-        tell: Writes a line to standard error.
+        print_line: Writes a line to standard error.
 
     Returns:
         The exit code of the server, or 0 where it has none.
@@ -82,9 +82,9 @@ def wrap_server(wrapped: WrappedServer, tell: Callable[[str], None]) -> int:
     import uvloop
 
     async def run() -> int:
-        credentials = build_provider(wrapped, tell)
+        credentials = build_provider(wrapped, print_line)
         given = await fetch_process_credential(wrapped, credentials)
-        return await StdioWrapper(wrapped, tell, credentials, given).run()
+        return await StdioWrapper(wrapped, print_line, credentials, given).run()
 
     return uvloop.run(run())
 
@@ -239,12 +239,12 @@ class StdioWrapper:
         """End with the server."""
         self._set_exit_code(code)
 
-    def on_stray_line(self, why: RefusalReason) -> None:
+    def on_stray_line(self, reason: RefusalReason) -> None:
         """Report a line without a receiver, once for each reason."""
-        if why not in self._told:
-            self._told.add(why)
+        if reason not in self._told:
+            self._told.add(reason)
             self._tell(
-                f"the server wrote a line without a receiver ({why}); it is dropped"
+                f"the server wrote a line without a receiver ({reason}); it is dropped"
             )
 
     def _set_exit_code(self, code: int) -> None:
@@ -290,24 +290,24 @@ class StdioWrapper:
         reader.close()
         self._front.on_input_end()
 
-    def _report_rejected_baseline(self, digest: str, why: str) -> None:
+    def _report_rejected_baseline(self, digest: str, reason: str) -> None:
         """Report a signed baseline that is invalid."""
-        self._tell(f"the baseline {digest[:16]} is rejected ({why})")
+        self._tell(f"the baseline {digest[:16]} is rejected ({reason})")
 
-    def _report_rejected_request(self, digest: str, why: str) -> None:
+    def _report_rejected_request(self, digest: str, reason: str) -> None:
         """Report a signed request of a person that is invalid."""
-        self._tell(f"the request {digest[:16]} is rejected ({why})")
+        self._tell(f"the request {digest[:16]} is rejected ({reason})")
 
-    def _report_rejected_exception(self, digest: str, why: str) -> None:
+    def _report_rejected_exception(self, digest: str, reason: str) -> None:
         """Report a signed policy exception that is invalid."""
-        self._tell(f"the amendment {digest[:16]} is rejected ({why})")
+        self._tell(f"the amendment {digest[:16]} is rejected ({reason})")
 
-    def _record_revocations(self, killed: Revocations, revived: Revocations) -> None:
+    def _record_revocations(self, revoked: Revocations, restored: Revocations) -> None:
         """Record revocations; the client is refused from its next call on."""
-        self._recorder.record_revocations(killed, revived)
+        self._recorder.record_revocations(revoked, restored)
 
     def _build_upstream(
-        self, wrapped: WrappedServer, given: PresentedCredential | None
+        self, wrapped: WrappedServer, credential: PresentedCredential | None
     ) -> Upstream:
         """Start the server, or prepare to connect to it.
 
@@ -332,7 +332,7 @@ class StdioWrapper:
             )
             # A changed program gets no credential.
             is_same = self._pins.check_identity(server.name, program_identity(what))
-            what = what.with_credential(given) if is_same else what
+            what = what.with_credential(credential) if is_same else what
             self._child = StdioServer(self._loop, what, self)
         except OSError as error:
             self._kills.close()

@@ -51,12 +51,12 @@ def list_escaped_encodings(secret: str) -> tuple[bytes, ...]:
     return tail, once, by_php, _escape_json(once), _escape_json(by_php)
 
 
-def _generate_encodings(tail: bytes) -> Iterator[bytes]:
+def _generate_encodings(data_end: bytes) -> Iterator[bytes]:
     """Yield a text, its hex form, and its base64 forms at each alignment."""
-    digits = tail.hex()
-    yield from (tail, digits.encode("ascii"), digits.upper().encode("ascii"))
+    digits = data_end.hex()
+    yield from (data_end, digits.encode("ascii"), digits.upper().encode("ascii"))
     for before, shared in enumerate(_SHARED):
-        data = bytes(before) + tail
+        data = bytes(before) + data_end
         whole = len(data) * 8 // 6  # characters that what follows has no part in
         plain = base64.b64encode(data)[shared:whole]
         yield plain

@@ -124,19 +124,19 @@ class LeakFilter:
         self._leaks = leaks
         self._held = b""
 
-    def check_head(self, returned: UpstreamHead) -> None:
+    def check_head(self, head: UpstreamHead) -> None:
         """Check the forwarded fields of the head.
 
         Raises:
             Refused: They contain the credential.
         """
         leaks = self._leaks
-        if returned is leaks.clean:
+        if head is leaks.clean:
             return  # the same head was checked before
-        session = (returned.session or "").encode("latin-1")
-        if leaks.occurs_in(returned.heading.spelled) or leaks.occurs_in(session):
+        session = (head.session or "").encode("latin-1")
+        if leaks.occurs_in(head.heading.spelled) or leaks.occurs_in(session):
             raise RequestRefused(RefusalReason.CREDENTIAL)
-        leaks.clean = returned
+        leaks.clean = head
 
     def feed(self, data: bytes) -> bytes:
         """Check a piece; return the bytes that may pass, keep the rest.
@@ -162,12 +162,12 @@ class LeakFilter:
         return held
 
 
-def _count_prefix(tail: bytes, spelled: bytes) -> int:
+def _count_prefix(tail: bytes, encoding: bytes) -> int:
     """Count the bytes at the end that begin one encoding, if they are 4 or more."""
-    start = spelled[:_MIN_PREFIX]
-    at = tail.find(start, max(0, len(tail) - len(spelled) + 1))
+    start = encoding[:_MIN_PREFIX]
+    at = tail.find(start, max(0, len(tail) - len(encoding) + 1))
     while at >= 0:
-        if spelled.startswith(tail[at:]):
+        if encoding.startswith(tail[at:]):
             return len(tail) - at
         at = tail.find(start, at + 1)
     return 0

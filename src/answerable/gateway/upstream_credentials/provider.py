@@ -105,7 +105,7 @@ class CredentialProvider:
         self,
         caller: VerifiedCaller,
         server: str,
-        shown: PresentedCredential,
+        credential: PresentedCredential,
         status: int,
     ) -> None:
         """Note that a server rejected a call because of its credential.
@@ -116,13 +116,13 @@ class CredentialProvider:
         Args:
             caller: Caller of the call.
             server: Destination of the call.
-            shown: The rejected credential.
+            credential: The rejected credential.
             status: HTTP status of the answer.
         """
         if server in self._held:
-            is_stale = self._held.report_rejected(server, shown)
+            is_stale = self._held.report_rejected(server, credential)
         else:
-            is_stale = self._tokens.report_rejected(caller, server, shown)
+            is_stale = self._tokens.report_rejected(caller, server, credential)
         if is_stale:
             self._tell(STALE_EVENT, server, f"it answered {status}")
 

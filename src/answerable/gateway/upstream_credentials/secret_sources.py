@@ -159,13 +159,13 @@ def _run_command(argv: tuple[str, ...], groups: ProcessGroups) -> bytes:
     return data
 
 
-def _read_output(running: "subprocess.Popen[bytes]", until: float) -> bytes:
+def _read_output(process: "subprocess.Popen[bytes]", deadline: float) -> bytes:
     """Read a command's output until its end, with size limit and deadline."""
-    out = running.stdout
+    out = process.stdout
     assert out is not None  # noqa: S101 - it was asked for
     data = b""
     while len(data) <= MAX_SECRET + 2:
-        _wait_readable(out.fileno(), until)
+        _wait_readable(out.fileno(), deadline)
         piece = out.read(MAX_SECRET)
         if not piece:
             return data
@@ -173,20 +173,20 @@ def _read_output(running: "subprocess.Popen[bytes]", until: float) -> bytes:
     raise CredentialUnavailable(f"it has more than {MAX_SECRET} bytes")
 
 
-def _wait_for_exit(pid: int, until: float) -> None:
+def _wait_for_exit(pid: int, deadline: float) -> None:
     """Wait until a process has exited, or raise at the deadline."""
     handle = os.pidfd_open(pid)
     try:
-        _wait_readable(handle, until)
+        _wait_readable(handle, deadline)
     finally:
         os.close(handle)
 
 
-def _wait_readable(handle: int, until: float) -> None:
+def _wait_readable(handle: int, deadline: float) -> None:
     """Wait until a descriptor is readable; `select` has no high descriptors."""
     poll = select.poll()
     poll.register(handle, select.POLLIN)
-    if not poll.poll(max(until - time.monotonic(), 0) * 1000):
+    if not poll.poll(max(deadline - time.monotonic(), 0) * 1000):
         raise CredentialUnavailable(
             f"the command took more than {COMMAND_TIMEOUT:.0f} seconds"
         )

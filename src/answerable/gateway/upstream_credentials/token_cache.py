@@ -134,7 +134,7 @@ class UpstreamTokenCache:
         return None if kept is None or self._clock() >= kept.until else kept
 
     def report_rejected(
-        self, caller: VerifiedCaller, server: str, shown: PresentedCredential
+        self, caller: VerifiedCaller, server: str, credential: PresentedCredential
     ) -> bool:
         """Schedule a new request, since the server rejected the token.
 
@@ -144,7 +144,7 @@ class UpstreamTokenCache:
         """
         key = _cache_key(caller, server)
         kept = self._kept.get(key)
-        if kept is None or kept.digest != shown.digest or key in self._aside:
+        if kept is None or kept.digest != credential.digest or key in self._aside:
             return False
         if self._is_backing_off(key) or not self._anew.may_refresh(key):
             return False

@@ -48,7 +48,7 @@ class LineSplitter:
         self.closed = True
         return None if whole else RequestRefused(RefusalReason.CUT_SHORT)
 
-    def _append(self, piece: bytes, found: list[bytes | RequestRefused]) -> bool:
+    def _append(self, piece: bytes, lines: list[bytes | RequestRefused]) -> bool:
         """Add to the current line; return False if it is too long."""
         if self.closed:
             return False
@@ -57,5 +57,5 @@ class LineSplitter:
         if self._size > self._most:
             self.closed = True
             self._parts = []
-            found.append(RequestRefused(RefusalReason.BODY_TOO_LARGE))
+            lines.append(RequestRefused(RefusalReason.BODY_TOO_LARGE))
         return not self.closed

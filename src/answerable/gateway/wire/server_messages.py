@@ -116,19 +116,19 @@ def _read_flag(data: bytes, span: Span | None) -> bool:
     return value == b"true"
 
 
-def _read_text(data: bytes, found: Mapping[str, Span], key: str) -> str:
+def _read_text(data: bytes, members: Mapping[str, Span], key: str) -> str:
     """Read an optional string."""
-    if key not in found:
+    if key not in members:
         return ""
-    value = read_string(data, found[key])
+    value = read_string(data, members[key])
     if value is None:
         raise RequestRefused(RefusalReason.EVENT_TYPE)
     return value
 
 
-def _read_digest(data: bytes, found: Mapping[str, Span], key: str) -> str:
+def _read_digest(data: bytes, members: Mapping[str, Span], key: str) -> str:
     """Return the SHA-256 of an optional string; empty without one."""
-    return sha256_hex(_read_text(data, found, key)) if key in found else ""
+    return sha256_hex(_read_text(data, members, key)) if key in members else ""
 
 
 def _read_task(data: bytes, result: Mapping[str, Span]) -> str:

@@ -89,14 +89,14 @@ class StreamingSummary:
             return self._read_string
         return self._skip_container if self._until else self._copy_token
 
-    def _copy_token(self, data: bytes, at: int) -> int:
+    def _copy_token(self, data: bytes, offset: int) -> int:
         """Copy up to and including the next token; return the offset after it."""
-        found = next(TOKEN.finditer(data, at), None)
+        found = next(TOKEN.finditer(data, offset), None)
         if found is None:
-            self._append_sketch(data[at:])
+            self._append_sketch(data[offset:])
             return len(data)
         token = found[0]
-        self._append_sketch(data[at : found.start()])
+        self._append_sketch(data[offset : found.start()])
         if token == b'"':
             self._in_string, self._text, self._size = True, [token], 1
         else:
@@ -133,9 +133,9 @@ class StreamingSummary:
         if self._depth > ANSWER_DEPTH:
             raise RequestRefused(RefusalReason.TOO_DEEP)
 
-    def _skip_container(self, data: bytes, at: int) -> int:
+    def _skip_container(self, data: bytes, offset: int) -> int:
         """Omit the rest of a container; return the offset after it."""
-        for found in DEEP.finditer(data, at):
+        for found in DEEP.finditer(data, offset):
             token = found[0]
             if token in b"{[":
                 self._increase_depth()
@@ -150,13 +150,15 @@ class StreamingSummary:
                 return found.end()
         return len(data)
 
-    def _read_string(self, data: bytes, at: int) -> int:
+    def _read_string(self, data: bytes, offset: int) -> int:
         """Read more of a string; return the offset after its end, or the slice's."""
-        start, at = at, at + self._is_escaped
-        at = next(REST.finditer(data, at)).end()
-        self._is_escaped = data[at : at + 1] == b"\\"  # then it is the last byte
-        self._in_string = data[at : at + 1] != b'"'
-        end = len(data) if self._in_string else at + 1
+        start, offset = offset, offset + self._is_escaped
+        offset = next(REST.finditer(data, offset)).end()
+        self._is_escaped = (
+            data[offset : offset + 1] == b"\\"
+        )  # then it is the last byte
+        self._in_string = data[offset : offset + 1] != b'"'
+        end = len(data) if self._in_string else offset + 1
         if self._text is not None:
             self._add_string_piece(data[start:end])
         return end
@@ -186,9 +188,9 @@ class StreamingSummary:
             raise RequestRefused(RefusalReason.EVENT_TOO_LARGE)
 
 
-def _decode_key(spelled: bytes) -> str:
+def _decode_key(encoded: bytes) -> str:
     """Decode the name of a member."""
     try:
-        return msgspec.json.decode(spelled, type=str)
+        return msgspec.json.decode(encoded, type=str)
     except DECODE_ERRORS:
         raise RequestRefused(RefusalReason.NOT_JSON) from None

@@ -76,12 +76,12 @@ class _SizedReplyBody:
         self._left = length
         self._piece = b""
 
-    def feed(self, data: bytes, at: int) -> int:
+    def feed(self, data: bytes, offset: int) -> int:
         """Take bytes of the body; return the offset after them."""
-        self._piece = data[at : at + self._left]
+        self._piece = data[offset : offset + self._left]
         self._left -= len(self._piece)
         self.done = self._left == 0
-        return at + len(self._piece)
+        return offset + len(self._piece)
 
     def take(self) -> bytes:
         return self._piece
@@ -95,9 +95,9 @@ class _BodyUntilClose:
     def __init__(self) -> None:
         self._piece = b""
 
-    def feed(self, data: bytes, at: int) -> int:
+    def feed(self, data: bytes, offset: int) -> int:
         """Take all bytes; return the offset after them."""
-        self._piece = data[at:]
+        self._piece = data[offset:]
         return len(data)
 
     def take(self) -> bytes:
@@ -145,23 +145,23 @@ class ReplyParser:
             raise RequestRefused(RefusalReason.CUT_SHORT)
         return []
 
-    def _consume_slice(self, data: bytes, at: int, found: list[ReplyPart]) -> int:
+    def _consume_slice(self, data: bytes, offset: int, parts: list[ReplyPart]) -> int:
         """Parse the head or a piece of the body; return the offset after it."""
         if self._reading is None:
-            after = self._consume_head(data, at, found)
+            after = self._consume_head(data, offset, parts)
         else:
-            after = self._reading.feed(data, at)
+            after = self._reading.feed(data, offset)
             piece = self._reading.take()
             if piece:
-                found.append(piece)
+                parts.append(piece)
         if self._reading is not None and self._reading.done:
             self.done = True
-            found.append(ReplyEnd.END)
+            parts.append(ReplyEnd.END)
         return after
 
-    def _consume_head(self, data: bytes, at: int, found: list[ReplyPart]) -> int:
+    def _consume_head(self, data: bytes, offset: int, parts: list[ReplyPart]) -> int:
         """Parse a head, or its beginning; return the offset after it."""
-        held = self._held + data[at:] if self._held or at else data
+        held = self._held + data[offset:] if self._held or offset else data
         end = held.find(EMPTY_LINE, 0, MAX_HEAD_BYTES)
         if end < 0:
             if len(held) >= MAX_HEAD_BYTES:
@@ -177,7 +177,7 @@ class ReplyParser:
             if self._interim < 0:
                 raise RequestRefused(RefusalReason.MALFORMED_HEAD)
             return after
-        found.append(reply)
+        parts.append(reply)
         self._reading = _choose_body(reply.length)
         return after
 

@@ -147,12 +147,12 @@ def _build_link(http: Any, source: Any) -> ConnectionInfo:
     )
 
 
-def _decode_certificate(spelled: str) -> bytes:
+def _decode_certificate(escaped_pem: str) -> bytes:
     """Decode a URL-escaped PEM certificate to DER; empty for none."""
-    if not spelled:
+    if not escaped_pem:
         return b""
     try:
-        read = x509.load_pem_x509_certificate(unquote_to_bytes(spelled))
+        read = x509.load_pem_x509_certificate(unquote_to_bytes(escaped_pem))
     except ValueError:
         return b""
     return read.public_bytes(Encoding.DER)

@@ -94,13 +94,13 @@ class PdpHttpServer:
         )
 
     @contextmanager
-    def count_in_flight(self, enforcer: EnforcementPoint) -> Iterator[None]:
+    def count_in_flight(self, enforcement_point: EnforcementPoint) -> Iterator[None]:
         """Count a request in progress of one enforcement point.
 
         Raises:
             Problem: It has too many.
         """
-        principal, counts = enforcer.principal, self.in_flight
+        principal, counts = enforcement_point.principal, self.in_flight
         if counts[principal] >= self.limits.calls_per_caller:
             raise ProblemResponse(
                 429, "too-many-calls", "too many requests are under way"

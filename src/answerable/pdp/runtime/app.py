@@ -308,6 +308,6 @@ class PdpApp:
         """Log an unexpected exception of a request."""
         self._log.log_loop_error(self._loop, {"exception": error})
 
-    def _log_key_failure(self, issuer: str, why: str) -> None:
+    def _log_key_failure(self, issuer: str, reason: str) -> None:
         """Log that an issuer's keys could not be renewed."""
-        self._log.warning("issuer.keys-refused", issuer=issuer, why=why)
+        self._log.warning("issuer.keys-refused", issuer=issuer, why=reason)

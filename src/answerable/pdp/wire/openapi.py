@@ -92,23 +92,25 @@ def _metadata_operation() -> OpenApiSchema:
     }
 
 
-def _post_operation(summary: str, asked: str, told: str) -> OpenApiSchema:
+def _post_operation(
+    summary: str, request_schema: str, response_schema: str
+) -> OpenApiSchema:
     """Build the OpenAPI operation of a POST endpoint."""
     problem = {"$ref": "#/components/responses/Problem"}
     statuses = ("400", "401", "403", "405", "413", "421", "429", "500", "503")
     return {
         "summary": summary,
-        "operationId": asked[0].lower() + asked[1:],
+        "operationId": request_schema[0].lower() + request_schema[1:],
         "parameters": [{"$ref": "#/components/parameters/RequestId"}],
         "requestBody": {
             "required": True,
-            "content": {_JSON: {"schema": _schema_ref(asked)}},
+            "content": {_JSON: {"schema": _schema_ref(request_schema)}},
         },
         "responses": {
             "200": {
                 "description": "The answer.",
                 "headers": {"X-Request-ID": {"schema": {"type": "string"}}},
-                "content": {_JSON: {"schema": _schema_ref(told)}},
+                "content": {_JSON: {"schema": _schema_ref(response_schema)}},
             },
             **dict.fromkeys(statuses, problem),
         },

@@ -43,12 +43,12 @@ class MappingRejected(AnswerableError):  # noqa: N818 - reads as the refusal it 
     """A mapping that is not used.
 
     Args:
-        why: Reason code for the log.
+        reason: Reason code for the log.
     """
 
-    def __init__(self, why: str, says: str) -> None:
+    def __init__(self, reason: str, says: str) -> None:
         super().__init__(f"a mapping was refused: {says}")
-        self.why = why
+        self.why = reason
 
 
 class MappingReference(msgspec.Struct, frozen=True):
@@ -128,9 +128,9 @@ def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return read
 
 
-def _reject_constant(spelled: str) -> object:
+def _reject_constant(constant: str) -> object:
     """Reject NaN and Infinity, which are not JSON."""
-    raise ValueError(spelled)
+    raise ValueError(constant)
 
 
 def _envelope_entries(
@@ -155,12 +155,12 @@ def _envelope_entries(
     return found
 
 
-def _build_entry(said: dict[str, object]) -> MappingEntry:
+def _build_entry(template: dict[str, object]) -> MappingEntry:
     """Parse one evaluation template; check the references in it."""
     leaves: dict[JsonPath, MappingLeaf] = {}
     for entity in _ENTITIES:
-        if entity in said:
-            leaves.update(_iterate_leaves((entity,), said[entity]))
+        if entity in template:
+            leaves.update(_iterate_leaves((entity,), template[entity]))
     _check_subject_leaves(leaves)
     for leaf in leaves.values():
         _check_reference(leaf)
@@ -174,22 +174,22 @@ def _build_entry(said: dict[str, object]) -> MappingEntry:
 
 
 def _iterate_leaves(
-    at: JsonPath, value: object
+    path: JsonPath, value: object
 ) -> Iterator[tuple[JsonPath, MappingLeaf]]:
     """Yield each value of a template with its path."""
-    if len(at) > MAX_DEPTH:
+    if len(path) > MAX_DEPTH:
         raise MappingRejected("too-deep", f"at most {MAX_DEPTH} levels were expected")
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _iterate_leaves((*at, key), inner)
+            yield from _iterate_leaves((*path, key), inner)
     elif isinstance(value, list):
         if any(isinstance(inner, dict | list | str) for inner in value):
             raise MappingRejected("list", "a list of plain numbers was expected")
-        yield at, _build_constant(value)
+        yield path, _build_constant(value)
     elif isinstance(value, str) and value.startswith("$"):
-        yield at, _parse_expression(value)
+        yield path, _parse_expression(value)
     else:
-        yield at, _build_constant(value)
+        yield path, _build_constant(value)
 
 
 def _build_constant(value: object) -> MappingConstant:
