@@ -165,7 +165,7 @@ def _apply_policy(
     if classes is None:
         return table.no_server
     if not table.slices or profile is table.unknown:
-        return _look_up_table(profile, classes, request)
+        return _decide_by_allow_rules(profile, classes, request)
     found = table.slices.get_slice(request)
     said = (
         found.evaluate_upper_bound()
@@ -174,14 +174,14 @@ def _apply_policy(
     )
     if said.decision is not None:
         return said.decision
-    decision = _look_up_table(profile, classes, request)
+    decision = _decide_by_allow_rules(profile, classes, request)
     decision = _combine_with_cedar(table, classes, request, decision, said)
     if not for_listing:
         said.decision = decision
     return decision
 
 
-def _look_up_table(
+def _decide_by_allow_rules(
     profile: AgentProfile, call_classes: CallClasses, request: AuthorizationRequest
 ) -> Decision:
     """Decide by the allow rules of the configuration file alone."""

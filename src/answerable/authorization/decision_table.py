@@ -165,8 +165,8 @@ def build_fallback_table(servers: Iterable[str]) -> DecisionTable:
     Args:
         servers: Names of the servers, as far as known.
     """
-    allowed = _allow_pair("", EnforcementMode.ENFORCE, ())
-    missing = _build_pair(
+    allowed = _build_allow_pair("", EnforcementMode.ENFORCE, ())
+    missing = _build_decision_pair(
         "",
         EnforcementMode.ENFORCE,
         DecisionEffect.ERROR,
@@ -219,7 +219,9 @@ def _undeclared_profile(
 ) -> AgentProfile:
     """Build the profile of agents that the configuration does not declare."""
     mode = config.default_mode
-    refused = _build_pair(policy, mode, DecisionEffect.DENY, reason, ("default_mode",))
+    refused = _build_decision_pair(
+        policy, mode, DecisionEffect.DENY, reason, ("default_mode",)
+    )
     return AgentProfile(mode, {}, refused)
 
 
@@ -227,7 +229,7 @@ def _build_profile(
     agent: DeclaredAgent, servers: Mapping[str, CallClasses], policy: str
 ) -> AgentProfile:
     """Compile the mode and allow rules of one agent."""
-    refused = _build_pair(
+    refused = _build_decision_pair(
         policy, agent.mode, DecisionEffect.DENY, DecisionReason.NO_RULE, ()
     )
     rules: dict[str, list[AllowRule]] = {}
@@ -249,9 +251,11 @@ def _build_grants(
 ) -> ServerGrants:
     """Compile an agent's allow rules for one server, in file order."""
     patterns: dict[TargetKind, list[tuple[str, DecisionPair]]] = {}
-    whole = dict.fromkeys(CONNECTION_TARGETS, _allow_pair(policy, mode, (rules[0].id,)))
+    whole = dict.fromkeys(
+        CONNECTION_TARGETS, _build_allow_pair(policy, mode, (rules[0].id,))
+    )
     for rule in rules:
-        answer = _allow_pair(policy, mode, (rule.id,))
+        answer = _build_allow_pair(policy, mode, (rule.id,))
         for target, names in rule_names(rule):
             patterns.setdefault(target, []).extend((name, answer) for name in names)
         for each in rule.inputs:
@@ -282,16 +286,16 @@ def rule_names(rule: AllowRule) -> tuple[tuple[TargetKind, tuple[str, ...]], ...
     )
 
 
-def _allow_pair(
+def _build_allow_pair(
     policy: str, mode: EnforcementMode, determining: tuple[str, ...]
 ) -> DecisionPair:
     """Build the pair of decisions of an allow rule."""
-    return _build_pair(
+    return _build_decision_pair(
         policy, mode, DecisionEffect.ALLOW, DecisionReason.ALLOWED, determining
     )
 
 
-def _build_pair(
+def _build_decision_pair(
     policy: str,
     mode: EnforcementMode,
     effect: DecisionEffect,

@@ -39,7 +39,7 @@ def compare_decisions(
         left_out=skipped,
         held_back=sum(n for g, n in groups.items() if g.passed and not g.passes),
         let_through=sum(n for g, n in groups.items() if g.passes and not g.passed),
-        in_name=sum(n for g, n in groups.items() if _is_unenforced(g)),
+        in_name=sum(n for g, n in groups.items() if _is_unenforced_denial(g)),
         turned=listed,
         more=groups.total() - sum(each.count for each in listed),
     )
@@ -64,7 +64,7 @@ def merge_replays(replays: Iterable[PolicyReplayResult]) -> PolicyReplayResult:
     return msgspec.structs.replace(whole, turned=listed, more=whole.more + unlisted)
 
 
-def _is_unenforced(group: ChangedDecisions) -> bool:
+def _is_unenforced_denial(group: ChangedDecisions) -> bool:
     """Tell whether a call is newly denied, but still passes in its agent's mode."""
     allowed = (
         group.before is DecisionEffect.ALLOW and group.after is not DecisionEffect.ALLOW

@@ -172,7 +172,7 @@ class BaselineEnforcer:
             judging = (learning, chain, build_envelope(caller, network))
             return self._judge_call(caller, call, identity, decision, judging)
         except Exception:  # noqa: BLE001 - whatever went wrong, the answer is no
-            return evaluation_failed(decision, _enforced(chain)), None
+            return evaluation_failed(decision, _enforced_digests(chain)), None
 
     def _judge_call(
         self,
@@ -207,12 +207,12 @@ class BaselineEnforcer:
         standard, judgement = max(
             found, key=_strictness_key, default=(None, NO_DEVIATION)
         )
-        acted = _build_activity(seen, identity, context, standard, judgement)
+        acted = _build_behaviour(seen, identity, context, standard, judgement)
         watched = ObservedCall(window, run, seen, arguments, acted)
         if isinstance(arguments, dict) and self._has_confusable_argument(
             tool, chain, arguments
         ):
-            return ambiguous_argument(decision, _enforced(chain)), watched
+            return ambiguous_argument(decision, _enforced_digests(chain)), watched
         return combine_decisions(decision, acted, judgement), watched
 
     def _has_confusable_argument(
@@ -282,11 +282,11 @@ class BaselineEnforcer:
             for id, learning in self._watched.items()
         }
 
-    def _get_window(self, agent: AgentId, learning: LearningConfig) -> Window:
+    def _get_window(self, agent: AgentId, settings: LearningConfig) -> Window:
         """Return the observation window of an agent; evict the oldest if too many."""
         window = self._windows.get(agent)
         if window is None:
-            span = learning.span * _SECOND
+            span = settings.span * _SECOND
             window = self._windows[agent] = Window(self._facts, self._tables, span)
             if len(self._windows) > MAX_WINDOWS:
                 self._windows.popitem(last=False)
@@ -339,7 +339,7 @@ def _cold_start_profile(agent: AgentId, mode: ColdStartMode) -> EnforcedProfile 
     return EnforcedProfile(held, "", mode is ColdStartMode.ENFORCE)
 
 
-def _build_activity(
+def _build_behaviour(
     observation: CallObservation,
     identity: str,
     context: JudgementContext,
@@ -362,6 +362,6 @@ def _build_activity(
     return redact_secrets(acted) if learning.values else drop_values(acted)
 
 
-def _enforced(chain: tuple[EnforcedProfile, ...]) -> tuple[str, ...]:
+def _enforced_digests(chain: tuple[EnforcedProfile, ...]) -> tuple[str, ...]:
     """List the digests of the enforced profiles of a chain."""
     return tuple(each.digest for each in chain if each.enforced)

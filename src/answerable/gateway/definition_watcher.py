@@ -84,19 +84,23 @@ class DefinitionWatcher:
         )
 
     def fetch_if_stale(
-        self, request: UpstreamRequest, changed: Item | None = None
+        self, request: UpstreamRequest, changed_kind: Item | None = None
     ) -> None:
         """Request the list of a server where it is stale or has changed.
 
         Args:
             request: A message to that server, or one that it answers.
-            changed: Kind of list that the server announced as changed, or None.
+            changed_kind: Kind of list that the server announced as changed, or None.
         """
         server, pins = request.call.server, self._pins
         if pins is None:
             return
-        item = ITEM_BY_METHOD.get(request.call.method) if changed is None else changed
-        if item is None or not (changed or pins.is_stale(server, item)):
+        item = (
+            ITEM_BY_METHOD.get(request.call.method)
+            if changed_kind is None
+            else changed_kind
+        )
+        if item is None or not (changed_kind or pins.is_stale(server, item)):
             return
         upstream = self._servers.get(server)
         if upstream is not None and pins.is_pinned(server):

@@ -77,7 +77,7 @@ class EnforcementPointAuthenticator:
             await self._callers.fetch_keys(needed.issuer)
             return await self._authenticate_again(head, connection)
         except Unauthenticated as unknown:
-            raise _to_problem(unknown) from None
+            raise _to_problem_response(unknown) from None
         return self._find_listed(caller.agent, caller.principal)
 
     def revoke_keys(self, kids: frozenset[str]) -> None:
@@ -104,7 +104,7 @@ class EnforcementPointAuthenticator:
             says = "the keys of the token's issuer cannot be had now"
             raise ProblemResponse(503, "no-keys", says) from None
         except Unauthenticated as unknown:
-            raise _to_problem(unknown) from None
+            raise _to_problem_response(unknown) from None
         return self._find_listed(caller.agent, caller.principal)
 
     def _find_listed(self, id: AgentId, principal: str) -> EnforcementPoint:
@@ -116,7 +116,7 @@ class EnforcementPointAuthenticator:
         return EnforcementPoint(principal, self._point.callers[int(number)].servers)
 
 
-def _to_problem(error: Unauthenticated) -> ProblemResponse:
+def _to_problem_response(error: Unauthenticated) -> ProblemResponse:
     """Convert a failed authentication to a problem document."""
     says = {
         401: "a token of a pinned issuer is required",

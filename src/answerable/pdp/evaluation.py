@@ -146,21 +146,25 @@ class EvaluationService:
         caller = await self.subjects.resolve(evaluation, enforcement_point)
         arguments = evaluation.action.arguments
         asked, decision = self._decide_strictest(
-            caller, self._read_questions(evaluation, enforcement_point), arguments
+            caller, self._to_call_queries(evaluation, enforcement_point), arguments
         )
-        act = _build_act(evaluation, asked, enforcement_point)
+        act = _build_call_summary(evaluation, asked, enforcement_point)
         return await self.record_decision(caller, act, decision)
 
     async def record_decision(
-        self, caller: VerifiedCaller, act: CallSummary, decision: Decision
+        self, caller: VerifiedCaller, call_summary: CallSummary, decision: Decision
     ) -> EvaluationAnswer:
         """Record a decision and build the answer."""
         try:
-            id = await self._recorder.record_decision(caller, act, decision)
+            id = await self._recorder.record_decision(caller, call_summary, decision)
         except NotRecorded:
             return EvaluationAnswer(False, DecisionEffect.ERROR.value, "")
         wanted = ApprovalScope(
-            caller.agent, act.server, act.target, act.name, act.arguments
+            caller.agent,
+            call_summary.server,
+            call_summary.target,
+            call_summary.name,
+            call_summary.arguments,
         )
         self._told(id, wanted, decision)
         return EvaluationAnswer(decision.passes, decision.effect.value, id)
@@ -170,7 +174,7 @@ class EvaluationService:
 
         Nothing is recorded.
         """
-        return self._decide_question(caller, query, None).passes
+        return self._decide_query(caller, query, None).passes
 
     async def _evaluate_item(
         self, item: JsonMembers, number: int, enforcement_point: EnforcementPoint
@@ -200,7 +204,7 @@ class EvaluationService:
             return None
         return asked
 
-    def _read_questions(
+    def _to_call_queries(
         self, evaluation: EvaluationRequest, enforcement_point: EnforcementPoint
     ) -> list[McpQuestion | None]:
         """Convert to MCP call queries, by approved tool mappings if necessary."""
@@ -219,12 +223,12 @@ class EvaluationService:
     ) -> tuple[McpQuestion | None, Decision]:
         """Decide all possible meanings and return one that is denied, if any."""
         decided = [
-            (each, self._decide_question(caller, each, arguments)) for each in query
+            (each, self._decide_query(caller, each, arguments)) for each in query
         ]
         held_back = (each for each in decided if not each[1].passes)
         return next(held_back, decided[0])
 
-    def _decide_question(
+    def _decide_query(
         self, caller: VerifiedCaller, query: McpQuestion | None, arguments: bytes | None
     ) -> Decision:
         """Decide one MCP call query; None, an unknown one, is denied."""
@@ -268,7 +272,7 @@ def build_request(
     )
 
 
-def _build_act(
+def _build_call_summary(
     evaluation: EvaluationRequest,
     query: McpQuestion | None,
     enforcement_point: EnforcementPoint,

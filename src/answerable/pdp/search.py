@@ -165,7 +165,7 @@ class SearchService:
         target = TARGETS_BY_TYPE.get(type)
         named = {
             name
-            for each, name in self._rule_names_of(server)
+            for each, name in self._configured_items(server)
             if each is target and not is_prefix(name)
         }
         return {name for name in named if not name.startswith(f"{type}:mcp/")}
@@ -176,10 +176,10 @@ class SearchService:
         return any(
             each is target and is_prefix(name)
             for server in self.config.servers
-            for each, name in self._rule_names_of(server.name)
+            for each, name in self._configured_items(server.name)
         )
 
-    def _rule_names_of(self, server: str) -> Iterator[tuple[TargetKind, str]]:
+    def _configured_items(self, server: str) -> Iterator[tuple[TargetKind, str]]:
         """Yield type and name of each item that the configuration lists."""
         for agent in self.config.agents:
             for rule in agent.allow:

@@ -92,7 +92,7 @@ class SubjectResolver:
         if found is None:
             return _unknown_caller(subject, enforcement_point)
         return _build_caller(
-            found, f"{enforcement_point.principal}/{found}", known=True
+            found, f"{enforcement_point.principal}/{found}", is_known=True
         )
 
     def resolve_certificate(self, principal: str) -> VerifiedCaller | None:
@@ -107,7 +107,7 @@ class SubjectResolver:
             is_of_it = principal.startswith(issuer.pin.iss + "/")
             if is_trust_domain(issuer.pin.iss) and is_of_it and rule in self._by_rule:
                 agent, named = self._by_rule[rule], f"{rule.issuer}/{principal}"
-                return _build_caller(agent, named, known=True)
+                return _build_caller(agent, named, is_known=True)
         return None
 
     async def _resolve_token(
@@ -138,7 +138,7 @@ class SubjectResolver:
             return _unknown_caller(subject, enforcement_point)
         rule = rules[0]
         return _build_caller(
-            self._by_rule[rule], f"{rule.issuer}/{rule.sub}", known=True
+            self._by_rule[rule], f"{rule.issuer}/{rule.sub}", is_known=True
         )
 
     def _find_agent(self, name: str) -> AgentId | None:
@@ -166,11 +166,11 @@ def _token_subjects(caller: VerifiedCaller) -> set[str]:
     return {subs, *subs.split(" by ")}
 
 
-def _build_caller(agent: AgentId, principal: str, *, known: bool) -> VerifiedCaller:
+def _build_caller(agent: AgentId, principal: str, *, is_known: bool) -> VerifiedCaller:
     """Build a caller whose identity the enforcement point vouches for."""
     return VerifiedCaller(
         agent=agent,
-        known=known,
+        known=is_known,
         person="",
         run="",
         shown=AuthenticationMethod.ENFORCEMENT_POINT,
@@ -188,4 +188,6 @@ def _unknown_caller(
         agent = agent_id("asked", subject.type, subject.id)
     except IdError:
         agent = agent_id("asked", "unspeakable")
-    return _build_caller(agent, f"{enforcement_point.principal}/{agent}", known=False)
+    return _build_caller(
+        agent, f"{enforcement_point.principal}/{agent}", is_known=False
+    )

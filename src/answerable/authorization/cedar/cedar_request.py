@@ -197,7 +197,7 @@ def _build_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _escape_key(name: str) -> str:
     """Escape a key that Cedar reserves or that is not valid Unicode."""
-    if name in _RESERVED_KEYS or not _is_text(name):
+    if name in _RESERVED_KEYS or not _is_valid_unicode(name):
         return "\0" + name.encode("ascii", "backslashreplace").decode("ascii")
     return name
 
@@ -213,7 +213,7 @@ def _convert_value(value: object) -> object:
         return _convert_float(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return value if _LEAST <= value <= _MOST else EntityUid(OTHER_TYPE, str(value))
-    if isinstance(value, str) and not _is_text(value):
+    if isinstance(value, str) and not _is_valid_unicode(value):
         return EntityUid(OTHER_TYPE, ascii(value))
     return value
 
@@ -225,7 +225,7 @@ def _convert_float(value: float) -> object:
     return EntityUid(OTHER_TYPE, repr(value))
 
 
-def _is_text(value: str) -> bool:
+def _is_valid_unicode(value: str) -> bool:
     """Tell whether a string is valid Unicode (without lone surrogates)."""
     if value.isascii():
         return True

@@ -94,7 +94,7 @@ class CompiledConditions:
             case "contains":
                 return self._compile_contains(given["left"], given["right"])
             case "Value" | "Var" | ".":
-                return _require_true(self._compile_value(node))
+                return _boolean_predicate(self._compile_value(node))
             case _:
                 raise NotCompilable(word)
 
@@ -167,7 +167,7 @@ def _require_set(value: object) -> list[object]:
     return value
 
 
-def _require_true(read_value: ValueReader) -> Predicate:
+def _boolean_predicate(read_value: ValueReader) -> Predicate:
     """Build a predicate from a value that must be a boolean."""
 
     def check(facts: CedarRequest) -> bool:

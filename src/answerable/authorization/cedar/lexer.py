@@ -122,12 +122,12 @@ def split_policies(text: str, line: int = 1) -> Iterator[PolicyText]:
         yield begun.finish(text, end, is_terminated=False)
 
 
-def split_at_heads(piece: PolicyText) -> Iterator[PolicyText]:
+def split_at_heads(policy_text: PolicyText) -> Iterator[PolicyText]:
     """Split a faulty fragment at the further policy heads in it."""
-    starts = [(0, piece.line), *piece.heads]
-    ends = [at for at, _ in piece.heads] + [len(piece.text)]
+    starts = [(0, policy_text.line), *policy_text.heads]
+    ends = [at for at, _ in policy_text.heads] + [len(policy_text.text)]
     for (at, line), end in zip(starts, ends, strict=True):
-        yield from split_policies(piece.text[at:end].rstrip(), line)
+        yield from split_policies(policy_text.text[at:end].rstrip(), line)
 
 
 def strip_scope(text: str) -> str:

@@ -97,7 +97,7 @@ class SliceCache:
 
     def get_slice(self, request: AuthorizationRequest) -> "PolicySlice":
         """Return the cached policy slice for a request, or build it."""
-        key = _slice_key(request)
+        key = _cache_key(request)
         found = self._lately.get(key)
         if found is not None:
             return found
@@ -110,7 +110,7 @@ class SliceCache:
 
     def retain(self, requests: Iterable[AuthorizationRequest]) -> None:
         """Evict all slices except those for the given requests."""
-        kept = (_slice_key(each) for each in requests)
+        kept = (_cache_key(each) for each in requests)
         known = self._before | self._lately
         self._before = {key: known[key] for key in kept if key in known}
         self._lately = {}
@@ -141,7 +141,7 @@ class SliceCache:
         return PolicySlice(self.rules, self.handles, takes, request)
 
 
-def _slice_key(request: AuthorizationRequest) -> SliceKey:
+def _cache_key(request: AuthorizationRequest) -> SliceKey:
     """Return the cache key of a request: all but its arguments."""
     return (
         request.agent, request.action, request.server, request.target, request.name,

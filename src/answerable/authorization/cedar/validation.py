@@ -122,7 +122,7 @@ def _use_cached_json(
     is_one = piece.ended and not piece.open_line and not piece.heads
     found = json_cache.to_json(piece.text) if is_one else ""
     if found:
-        _accept_parsed(policy, *_policies_from_json(found))
+        _check_parsed_policy(policy, *_policies_from_json(found))
     return bool(found)
 
 
@@ -137,7 +137,7 @@ def _parse_batch(batch: list[_PolicyUnderValidation]) -> bool:
     if len(found) != len(batch):
         return False
     for each, parsed in zip(batch, found, strict=True):
-        _accept_parsed(each, parsed)
+        _check_parsed_policy(each, parsed)
     return True
 
 
@@ -146,7 +146,7 @@ def _parse_single(policy: _PolicyUnderValidation) -> None:
     piece = policy.piece
     why = _find_text_fault(piece)
     if not why:
-        _accept_parsed(policy, *_parse_policies(piece.text))
+        _check_parsed_policy(policy, *_parse_policies(piece.text))
         return
     if not piece.heads:
         policy.faults.append(why)
@@ -166,15 +166,19 @@ def _parse_single(policy: _PolicyUnderValidation) -> None:
         policy.faults.append(f"{what}{said} (line {last.line})")
 
 
-def _find_text_fault(piece: PolicyText) -> str:
+def _find_text_fault(policy_text: PolicyText) -> str:
     """Return the fault of a policy text; empty if there is none."""
-    if piece.open_line:
-        where = "" if piece.open_line == piece.line else f" {piece.open_line}"
+    if policy_text.open_line:
+        where = (
+            ""
+            if policy_text.open_line == policy_text.line
+            else f" {policy_text.open_line}"
+        )
         return f"a string does not end on its line{where}"
-    if not piece.ended:
+    if not policy_text.ended:
         return "no `;` at its end"
     try:
-        found = _parse_policies(piece.text)
+        found = _parse_policies(policy_text.text)
     except ValueError as error:
         return str(error)
     return "" if len(found) == 1 else "one policy was expected"
@@ -199,7 +203,9 @@ def _policies_from_json(policy_set_json: str) -> list[Mapping[str, Any]]:
 # Rules from parsed policies.
 
 
-def _accept_parsed(policy: _PolicyUnderValidation, parsed: Mapping[str, Any]) -> None:
+def _check_parsed_policy(
+    policy: _PolicyUnderValidation, parsed: Mapping[str, Any]
+) -> None:
     """Check a parsed policy and build its rule; add a fault if it is not allowed."""
     if any(_has_slot(parsed[key]) for key in ("principal", "resource")):
         policy.faults.append("a template: it would allow nothing")

@@ -66,9 +66,7 @@ def build_definition(kind: DefinitionKind, name: str, raw: bytes) -> McpDefiniti
     except (ValueError, TypeError, RecursionError):
         digest = hashlib.sha256(raw).hexdigest()
         return McpDefinition(kind, name, digest, is_ambiguous=True)
-    kept = tuple(
-        sorted((field, _shorten_field(text)) for field, text in fields.items())
-    )
+    kept = tuple(sorted((field, _digest_field(text)) for field, text in fields.items()))
     return McpDefinition(kind, name, hashlib.sha256(whole.encode()).hexdigest(), kept)
 
 
@@ -115,7 +113,7 @@ def _canonical_json(value: object) -> str:
     )
 
 
-def _shorten_field(text: str) -> str:
+def _digest_field(text: str) -> str:
     """Replace the JSON text of a field by its digest."""
     return text if len(text) <= MAX_FIELD else _text_digest(text)
 

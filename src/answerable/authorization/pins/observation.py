@@ -171,7 +171,7 @@ class _ListObserver:
             )
         elif self._is_open:
             self._items[definition.key] = DefinitionPin(
-                self._fit_storage(definition), self._now
+                self._shorten_if_full(definition), self._now
             )
             self._changed = True
         else:
@@ -181,11 +181,11 @@ class _ListObserver:
 
     def _quarantine(self, item: QuarantinedDefinition) -> None:
         """Put an item in quarantine."""
-        definition = self._fit_storage(item.definition)
+        definition = self._shorten_if_full(item.definition)
         self._seen[definition.key] = replace(item, definition=definition)
         self._changed = True
 
-    def _fit_storage(self, definition: McpDefinition) -> McpDefinition:
+    def _shorten_if_full(self, definition: McpDefinition) -> McpDefinition:
         """Keep the texts of a definition while there is room for them."""
         if self._room is None:
             kept = [pin.definition for pin in self._items.values()]
@@ -219,11 +219,11 @@ def build_quarantine(pins: ServerPins, pinning: PinningMode) -> ServerQuarantine
         prompts=prompts,
         approved_tools=_approved_names(pins, pinning, DefinitionKind.TOOL),
         approved_prompts=_approved_names(pins, pinning, DefinitionKind.PROMPT),
-        closed=_closed_schemas(pins),
+        closed=_tools_with_closed_schema(pins),
     )
 
 
-def _closed_schemas(pins: ServerPins) -> dict[str, ArgumentSchema]:
+def _tools_with_closed_schema(pins: ServerPins) -> dict[str, ArgumentSchema]:
     """Return the approved tools whose schema allows no additional members."""
     return {
         pin.definition.name: said

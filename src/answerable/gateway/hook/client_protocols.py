@@ -115,37 +115,42 @@ def parse_event(client: str, data: bytes) -> HookAct:
 
 
 def format_answer(
-    client: str, act: HookAct, verdict: HookVerdict, *, ask_here: bool
+    client: str, tool_call: HookAct, verdict: HookVerdict, *, ask_here: bool
 ) -> bytes:
     """Format the hook's answer for a client; empty if it expects none.
 
     Args:
         client: Name of the client.
-        act: The tool call.
+        tool_call: The tool call.
         verdict: The decision.
         ask_here: On `ask`, the client asks the person at its terminal.
     """
     asks = ask_here and not verdict.passes and verdict.effect is DecisionEffect.ASK
     if client == "cursor":
         # Only before a command and an MCP call does it ask its person.
-        asks = asks and act.event in ("beforeShellExecution", "beforeMCPExecution")
-        return _format_cursor_answer(act, verdict, "ask" if asks else "deny")
+        asks = asks and tool_call.event in (
+            "beforeShellExecution",
+            "beforeMCPExecution",
+        )
+        return _format_cursor_answer(tool_call, verdict, "ask" if asks else "deny")
     if verdict.passes:
         return b""  # its own rules go on; an "allow" would skip its person
     said = {
-        "hookEventName": act.event,
+        "hookEventName": tool_call.event,
         "permissionDecision": "ask" if asks else "deny",
         "permissionDecisionReason": verdict.sentence,
     }
     return _encode({"hookSpecificOutput": said})
 
 
-def _format_cursor_answer(act: HookAct, verdict: HookVerdict, denial: str) -> bytes:
+def _format_cursor_answer(
+    tool_call: HookAct, verdict: HookVerdict, denial: str
+) -> bytes:
     """Format the answer for Cursor."""
     if verdict.passes:
         return _encode({"permission": "allow"})
     said = {"permission": denial}
-    if act.event != "beforeReadFile":
+    if tool_call.event != "beforeReadFile":
         said |= {"user_message": verdict.sentence, "agent_message": verdict.sentence}
     return _encode(said)
 

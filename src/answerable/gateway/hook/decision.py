@@ -99,7 +99,9 @@ def prepare_hook(
     )
 
 
-def decide_act(context: HookContext, act: client_protocols.HookAct) -> HookVerdict:
+def decide_act(
+    context: HookContext, tool_call: client_protocols.HookAct
+) -> HookVerdict:
     """Decide on a tool call, and record the decision before it is returned.
 
     Raises:
@@ -121,10 +123,10 @@ def decide_act(context: HookContext, act: client_protocols.HookAct) -> HookVerdi
         server=context.server.name,
         action=METHOD,
         target=TargetKind.TOOL,
-        name=act.tool,
+        name=tool_call.tool,
         run=caller.run,
         principal=caller.principal,
-        arguments=act.arguments,
+        arguments=tool_call.arguments,
     )
     decision = authority.authorize(request)
     if (
@@ -135,7 +137,7 @@ def decide_act(context: HookContext, act: client_protocols.HookAct) -> HookVerdi
     id = record_hook_decision(
         state / "spool",
         caller,
-        _build_recorded_act(context, act),
+        _build_call_summary(context, tool_call),
         decision,
         time.time_ns(),
     )
@@ -165,8 +167,8 @@ def _apply_exceptions(
     return authority.authorize(request)
 
 
-def _build_recorded_act(
-    context: HookContext, act: client_protocols.HookAct
+def _build_call_summary(
+    context: HookContext, tool_call: client_protocols.HookAct
 ) -> CallSummary:
     """Describe the tool call for its decision record."""
     return CallSummary(
@@ -174,9 +176,9 @@ def _build_recorded_act(
         method=METHOD,
         server=context.server.name,
         target=TargetKind.TOOL,
-        name=act.tool,
-        size=len(act.arguments),
-        arguments=hashlib.sha256(act.arguments).hexdigest(),
+        name=tool_call.tool,
+        size=len(tool_call.arguments),
+        arguments=hashlib.sha256(tool_call.arguments).hexdigest(),
     )
 
 

@@ -31,14 +31,18 @@ MAX_WAITING = 4096  # decisions of hooks that wait to be shipped
 
 
 def record_hook_decision(
-    spool: Path, caller: VerifiedCaller, act: CallSummary, decision: Decision, now: int
+    spool: Path,
+    caller: VerifiedCaller,
+    call_summary: CallSummary,
+    decision: Decision,
+    now: int,
 ) -> str:
     """Record a decision.
 
     Args:
         spool: Folder of all recorders' folders.
         caller: The caller.
-        act: The tool call.
+        call_summary: The tool call.
         decision: The decision.
         now: UTC nanoseconds.
 
@@ -57,7 +61,7 @@ def record_hook_decision(
     key = event_id(now, source_of_recorder(name), name, b"2").hex()
     records = (
         RecorderOpened(1, now, name, WORKER, "", 0),
-        DecisionRecord(2, now, key, caller, act, decision),
+        DecisionRecord(2, now, key, caller, call_summary, decision),
         RecorderClosed(3, now),
     )
     data, chain = encode_lines(map(encode_record, records), initial_chain_hash(name))

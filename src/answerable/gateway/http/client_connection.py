@@ -147,7 +147,7 @@ class ClientConnection(asyncio.Protocol):
         slow = RequestRefused(RefusalReason.SLOW)
         self._closes = True
         if turn is None:
-            self._reply_refused(slow)
+            self._reply_malformed(slow)
         else:
             turn.fail_body(slow)
 
@@ -250,11 +250,11 @@ class ClientConnection(asyncio.Protocol):
     def _start_request(self, item: ParsedItem[McpRequestHead]) -> None:
         """Start a request from its head."""
         if isinstance(item, McpRequestHead):
-            self._handle_head(item)
+            self._begin_request(item)
         else:
             assert isinstance(item, RequestRefused)  # noqa: S101 - a head comes first
             self._closes = True
-            self._reply_refused(item)
+            self._reply_malformed(item)
 
     def _continue_request(
         self, handler: HttpRequestHandler, item: ParsedItem[McpRequestHead]
@@ -267,7 +267,7 @@ class ClientConnection(asyncio.Protocol):
             self._closes = True
             handler.fail_body(item)
 
-    def _handle_head(self, request_head: McpRequestHead) -> None:
+    def _begin_request(self, request_head: McpRequestHead) -> None:
         """Authenticate a request by its head, and choose what follows."""
         head = request_head.head
         self._closes = self._closes or head.closes
@@ -338,7 +338,7 @@ class ClientConnection(asyncio.Protocol):
         self._turn = None
         return transport
 
-    def _reply_refused(self, refusal: RequestRefused) -> None:
+    def _reply_malformed(self, refusal: RequestRefused) -> None:
         """Reply to bytes that are not a valid HTTP request."""
         self.door.exchange.recorder.count_refused(refusal.why.value, None, "", "")
         self.reply(build_heading(refusal.wire.status, {}), b"")

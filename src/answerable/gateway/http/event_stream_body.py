@@ -43,7 +43,7 @@ class EventStreamBody:
             for event in self._events.feed(data):
                 if isinstance(event, RequestRefused):
                     raise event
-                passed.append(self._judge_event(event))
+                passed.append(self._check_event(event))
         finally:
             self._write_data(b"".join(passed))
         return self
@@ -72,7 +72,7 @@ class EventStreamBody:
         self._relayed.outlet.finish()
         return True
 
-    def _judge_event(self, event: SseEvent) -> bytes:
+    def _check_event(self, event: SseEvent) -> bytes:
         """Check an event; return the bytes that may pass at once."""
         if event.data:
             heard = self._relayed.exchange.process_message(

@@ -76,7 +76,7 @@ class BufferedBody:
             Refused: It is ambiguous or malformed.
         """
         data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        heard = self._judge_message(data)
+        heard = self._check_message(data)
         if heard.until is None:
             self._send_outcome(heard)
         else:
@@ -98,7 +98,7 @@ class BufferedBody:
         then = partial(relayed.finish_whole, data)
         relayed.outlet.reply(relayed.heading, data, relayed.session, then)
 
-    def _judge_message(self, data: bytes) -> MessageOutcome:
+    def _check_message(self, data: bytes) -> MessageOutcome:
         """Check the message; return what the client gets."""
         relayed = self._relayed
         if not data:
@@ -150,7 +150,7 @@ class StreamedBody:
             if self._skim.asks:
                 raise RequestRefused(RefusalReason.EVENT_TOO_LARGE)
             if self._skim.is_whole:
-                self._judge_summary()
+                self._check_summary()
         relayed = self._relayed
         if not self._begun:
             # Not before: where this piece is refused, an error can still be given.
@@ -176,7 +176,7 @@ class StreamedBody:
         self._relayed.outlet.truncate()
         return True
 
-    def _judge_summary(self) -> None:
+    def _check_summary(self) -> None:
         """Check the summary of an answer too large to buffer."""
         answer = self._skim.parse_summary()
         if (

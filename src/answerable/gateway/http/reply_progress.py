@@ -69,11 +69,11 @@ class ReplyProgress:
         now = self.exchange.get_server(self.passage.call.server)
         return now is self.server or now == self.server
 
-    def refetch_definitions(self, changed: Item) -> None:
+    def refetch_definitions(self, changed_kind: Item) -> None:
         """Request the list that the server announced as changed."""
         sent = self._refresh_request()
         if sent is not None:
-            self.exchange.definitions.fetch_if_stale(sent, changed)
+            self.exchange.definitions.fetch_if_stale(sent, changed_kind)
 
     def count_bytes(self, data: bytes) -> None:
         """Count and digest bytes for the client."""

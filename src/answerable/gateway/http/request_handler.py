@@ -124,12 +124,12 @@ class HttpRequestHandler:
         if self.early is None and caller is not None:
             under_way = door.in_flight.get(caller.principal, 0)
             if door.queue.must_wait(caller.principal, len(data), under_way):
-                work = partial(self._process_body, data)
+                work = partial(self._handle_call, data)
                 door.queue.add(caller.principal, len(data), work)
                 return
-        self._process_body(data)
+        self._handle_call(data)
 
-    def _process_body(self, data: bytes) -> None:
+    def _handle_call(self, data: bytes) -> None:
         """Parse, decide, record, and send the call."""
         if self._over:
             return

@@ -68,11 +68,11 @@ class ServePlan:
             "limits.spool": self._spool_limits,
         }
 
-    def with_policy(self, later: "ServePlan") -> "ServePlan":
+    def with_policy(self, new_plan: "ServePlan") -> "ServePlan":
         """Return this plan with the changeable parts of a later one."""
         listen = self.config.listen
-        config = replace(later.config, listen=listen, state=str(self.state))
-        return ServePlan(config, later.reading, self.store, later.policy)
+        config = replace(new_plan.config, listen=listen, state=str(self.state))
+        return ServePlan(config, new_plan.reading, self.store, new_plan.policy)
 
 
 def read_plan(

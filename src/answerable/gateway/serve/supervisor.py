@@ -98,7 +98,7 @@ class Supervisor:
             for number in workers
         ]
         self._beside = [
-            CompanionProcess(name, argv, log, self._announce_new_links)
+            CompanionProcess(name, argv, log, self._report_sign_in_link)
             for name, argv in beside.items()
         ]
         self._owners = SignedStatementDistributor(plan.store, self._children, log)
@@ -153,7 +153,7 @@ class Supervisor:
             finally:
                 await self._shut_down()
 
-    def _announce_new_links(self, listening: list[tuple[str, str]]) -> None:
+    def _report_sign_in_link(self, listening: list[tuple[str, str]]) -> None:
         """Report the sign-in link of a restarted page."""
         self._links(new_links(listening))
 
@@ -203,7 +203,7 @@ class Supervisor:
             self._log.warning("operator.not-listening", why=error.message)
         shown = [at for what, at in self.listening if what != SIGN_IN_LINK]
         self._log.info("serve.ready", listening=shown)
-        self._warn_of_prefixes()
+        self._warn_of_prefix_patterns()
         if not self._plan.policy.whole:
             config, faults = self._plan.config, self._plan.reading.faults
             self._log.error(
@@ -259,11 +259,11 @@ class Supervisor:
             raise ConfigError(plan.config.place, plan.reading.faults)
         webhook = self._owners.teller.build_webhook(plan.config.asks)
         before, self._plan = self._plan, self._plan.with_policy(plan)
-        answers = await self._distribute_policy(plan.policy)
+        answers = await self._apply_policy_in_workers(plan.policy)
         refused = first_refusal(answers)
         if refused is not None:
             self._plan = before
-            await self._distribute_policy(before.policy)
+            await self._apply_policy_in_workers(before.policy)
             self._log.error("config.refused", faults=[refused.why])
             return refused.why
         if before.config.asks != plan.config.asks:
@@ -279,16 +279,16 @@ class Supervisor:
             replayed=summarize_replay(replayed),
             turned=describe_changes(replayed),
         )
-        self._warn_of_prefixes()
+        self._warn_of_prefix_patterns()
         return ""
 
-    def _warn_of_prefixes(self) -> None:
+    def _warn_of_prefix_patterns(self) -> None:
         """Log policies that compare a path with a prefix pattern."""
         warnings = find_prefix_warnings(self._plan.reading.policies)
         if warnings:
             self._log.warning("policy.prefix", policies=warnings)
 
-    async def _distribute_policy(
+    async def _apply_policy_in_workers(
         self, policy: WorkerPolicy
     ) -> list[OrderRefused | PolicyApplied | None]:
         """Send a policy to every worker; return their answers."""

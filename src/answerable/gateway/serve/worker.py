@@ -36,9 +36,9 @@ from answerable.server.operator_log import OperatorLog
 POLL_INTERVAL = 0.1  # seconds between two looks at what is still under way
 
 
-async def run(handle: int) -> int:
+async def run(socket_fd: int) -> int:
     """Serve until the supervisor orders a drain, or is gone."""
-    channel = await ControlChannel.connect(socket.socket(fileno=handle))
+    channel = await ControlChannel.connect(socket.socket(fileno=socket_fd))
     orders = channel.receive_orders()
     start = await anext(orders, None)
     if not isinstance(start, StartWorker):

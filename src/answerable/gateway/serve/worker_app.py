@@ -176,7 +176,7 @@ class WorkerApp:
     @classmethod
     async def open(
         cls,
-        start: StartWorker,
+        start_message: StartWorker,
         log: OperatorLog,
         request_approval: Callable[[ApprovalWanted], None],
     ) -> "WorkerApp":
@@ -185,12 +185,12 @@ class WorkerApp:
         Raises:
             AnswerableError: Something that it needs is missing or invalid.
         """
-        config = parse_worker_config(start.policy)
-        house = cls(start, config, log, request_approval)
-        for each in start.sockets:
+        config = parse_worker_config(start_message.policy)
+        house = cls(start_message, config, log, request_approval)
+        for each in start_message.sockets:
             await house._open_listener(each)
-        if start.workers > 1:
-            await house._connect_peers(start)
+        if start_message.workers > 1:
+            await house._connect_peers(start_message)
         return house
 
     @property
@@ -354,12 +354,12 @@ class WorkerApp:
         )
         self._servings.append(serving)
 
-    async def _connect_peers(self, start: StartWorker) -> None:
+    async def _connect_peers(self, start_message: StartWorker) -> None:
         """Listen for connections that other workers relay, and relay to them."""
         folder = self._own.parent
         loop = self.door.loop
         self.door.peers = self._peers = PeerWorkers(
-            start.worker, start.workers, folder, loop
+            start_message.worker, start_message.workers, folder, loop
         )
         self._own.unlink(missing_ok=True)
         try:
@@ -374,10 +374,10 @@ class WorkerApp:
         self._servings.append(serving)
 
     def _accept_relayed(
-        self, link: ConnectionInfo, served: ServedNames
+        self, link: ConnectionInfo, served_names: ServedNames
     ) -> ClientConnection:
         """Build the protocol of a connection that another worker relays."""
-        return ClientConnection(self.door, served, link.url, link=link)
+        return ClientConnection(self.door, served_names, link.url, link=link)
 
     def _spawn_task(self, coroutine: Coroutine[None, None, None]) -> None:
         """Start a background task."""

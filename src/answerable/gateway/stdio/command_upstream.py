@@ -71,13 +71,15 @@ class CommandUpstream:
         """Send one message to the process of its caller."""
         call = request.call
         if call.era.is_modern:
-            return self._send_to(self._get_server(request, "", sink), request, sink)
+            return self._send_to_process(
+                self._get_process(request, "", sink), request, sink
+            )
         if request.session:
             return self._send_in_session(request, sink)
         if call.method == INITIALIZE:
             session = secrets.token_hex(16)
-            return self._send_to(
-                self._get_server(request, session, sink), request, sink
+            return self._send_to_process(
+                self._get_process(request, session, sink), request, sink
             )
         status = NO_STREAM if call.kind is MessageKind.OPEN else BAD_REQUEST
         return self._reply_status(status, request, sink)
@@ -85,17 +87,17 @@ class CommandUpstream:
     def close(self) -> None:
         """End all processes."""
         for child in list(self._owners):
-            self._remove_server(child)
+            self._forget_process(child)
             child.process.terminate()
 
     def on_idle(self, child: StdioServer) -> None:
         """End a process that is no longer used."""
-        self._remove_server(child)
+        self._forget_process(child)
         child.process.shut_down()
 
     def on_exit(self, child: StdioServer, code: int) -> None:
         """Forget a process that has ended."""
-        was_wanted = self._remove_server(child)
+        was_wanted = self._forget_process(child)
         if child.served:
             self._back_off = 0.0
         elif was_wanted:
@@ -119,7 +121,7 @@ class CommandUpstream:
             return self._reply_status(OK, request, sink)
         return child.send(request, sink)
 
-    def _send_to(
+    def _send_to_process(
         self, child: StdioServer | None, request: UpstreamRequest, sink: ResponseSink
     ) -> UpstreamTransfer:
         """Send to a process; fail as unreachable without one."""
@@ -139,7 +141,7 @@ class CommandUpstream:
         self._loop.call_soon(under_way.reply_status, status)
         return under_way
 
-    def _get_server(
+    def _get_process(
         self, request: UpstreamRequest, session: str, sink: ResponseSink
     ) -> StdioServer | None:
         """Return the process of an owner, started if necessary."""
@@ -170,7 +172,7 @@ class CommandUpstream:
             if other[:2] == owner[:2] and other != owner and child.is_idle:
                 self.on_idle(child)
 
-    def _remove_server(self, child: StdioServer) -> bool:
+    def _forget_process(self, child: StdioServer) -> bool:
         """Forget a process; return False if it was forgotten before."""
         owner = self._owners.pop(child, None)
         self._ticker.discard(child)

@@ -163,6 +163,6 @@ class WritePipe:
             self.closed.set_result(None)
 
 
-def _is_dev_null(handle: int) -> bool:
+def _is_dev_null(descriptor: int) -> bool:
     """Tell whether a descriptor is `/dev/null`."""
-    return os.fstat(handle).st_rdev == os.stat(os.devnull).st_rdev
+    return os.fstat(descriptor).st_rdev == os.stat(os.devnull).st_rdev

@@ -22,16 +22,16 @@ from answerable.server.secret_fingerprints import build_fingerprinter
 
 
 def build_provider(
-    wrapped: WrappedServer, print_line: Callable[[str], None]
+    wrapped_server: WrappedServer, print_line: Callable[[str], None]
 ) -> CredentialProvider:
     """Build the credential provider; a client's own command gets no URL's credential.
 
     Args:
-        wrapped: The wrapped server.
+        wrapped_server: The wrapped server.
         print_line: Writes a line to standard error.
     """
-    server = wrapped.server
-    if wrapped.argv and server.url:
+    server = wrapped_server.server
+    if wrapped_server.argv and server.url:
         server = replace(server, credential=None)
 
     def alarm(event: str, name: str, what: str) -> None:
@@ -45,23 +45,23 @@ def build_provider(
             )
 
     return CredentialProvider(
-        replace(wrapped.config, servers=(server,)),
+        replace(wrapped_server.config, servers=(server,)),
         time.time,
         lambda work: work.close(),
-        build_fingerprinter(wrapped.store),
+        build_fingerprinter(wrapped_server.store),
         alarm,
     )
 
 
 async def fetch_process_credential(
-    wrapped: WrappedServer, credentials: CredentialProvider
+    wrapped_server: WrappedServer, credentials: CredentialProvider
 ) -> PresentedCredential | None:
     """Fetch the credential for the environment of a server's process; None for none.
 
     Raises:
         EnvironmentFailure: One is configured, and cannot be fetched.
     """
-    kept, name = wrapped.server.credential, wrapped.server.name
+    kept, name = wrapped_server.server.credential, wrapped_server.server.name
     if kept is None or not kept.as_env:
         return None
     given = await credentials.fetch_static(name)
@@ -73,11 +73,11 @@ async def fetch_process_credential(
     return given
 
 
-def build_environment(wrapped: WrappedServer) -> dict[str, str]:
+def build_environment(wrapped_server: WrappedServer) -> dict[str, str]:
     """Return the environment for a client's own command, without credentials.
 
     A variable that holds a credential is for its server alone, under another name.
     """
-    kept = (each.credential for each in wrapped.config.servers)
+    kept = (each.credential for each in wrapped_server.config.servers)
     names = {each.env for each in kept if each is not None}
     return {name: value for name, value in os.environ.items() if name not in names}

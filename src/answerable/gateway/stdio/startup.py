@@ -55,13 +55,15 @@ def load_wrapped_server(
     return WrappedServer(config, server, argv, root, state, reading.policies)
 
 
-def ship_evidence(wrapped: WrappedServer, print_line: Callable[[str], None]) -> None:
+def ship_evidence(
+    wrapped_server: WrappedServer, print_line: Callable[[str], None]
+) -> None:
     """Ship the records to the store; refused ones stay in the spool.
 
     Args:
-        wrapped: The wrapped server.
+        wrapped_server: The wrapped server.
         print_line: Writes a line to standard error.
     """
-    shipped = ship_store_spool(wrapped.store, wrapped.state / "spool")
+    shipped = ship_store_spool(wrapped_server.store, wrapped_server.state / "spool")
     if isinstance(shipped, AnswerableError):
         print_line(f"the evidence waits in the spool: {shipped.message}")

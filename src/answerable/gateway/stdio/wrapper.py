@@ -65,11 +65,13 @@ STDIN, STDOUT = 0, 1
 NOTIFY_TIMEOUT = 2.0  # seconds for the last notifications of owners
 
 
-def wrap_server(wrapped: WrappedServer, print_line: Callable[[str], None]) -> int:
+def wrap_server(
+    wrapped_server: WrappedServer, print_line: Callable[[str], None]
+) -> int:
     """Run the wrapper until the server or its client ends.
 
     Args:
-        wrapped: The wrapped server.
+        wrapped_server: The wrapped server.
         print_line: Writes a line to standard error.
 
     Returns:
@@ -82,9 +84,9 @@ def wrap_server(wrapped: WrappedServer, print_line: Callable[[str], None]) -> in
     import uvloop
 
     async def run() -> int:
-        credentials = build_provider(wrapped, print_line)
-        given = await fetch_process_credential(wrapped, credentials)
-        return await StdioWrapper(wrapped, print_line, credentials, given).run()
+        credentials = build_provider(wrapped_server, print_line)
+        given = await fetch_process_credential(wrapped_server, credentials)
+        return await StdioWrapper(wrapped_server, print_line, credentials, given).run()
 
     return uvloop.run(run())
 
@@ -278,12 +280,12 @@ class StdioWrapper:
             front.close()
             self._end_when_done()
 
-    def _on_signal(self, number: int) -> None:
+    def _on_signal(self, signal_number: int) -> None:
         """Forward a signal to the server; without a process, end."""
         if self._child is None:
-            self._set_exit_code(128 + number)
+            self._set_exit_code(128 + signal_number)
         else:
-            self._child.process.terminate(number)
+            self._child.process.terminate(signal_number)
 
     def _drain(self, reader: ReadPipe) -> None:
         """Read no more from the client, answer open requests, and end."""
@@ -307,15 +309,15 @@ class StdioWrapper:
         self._recorder.record_revocations(revoked, restored)
 
     def _build_upstream(
-        self, wrapped: WrappedServer, credential: PresentedCredential | None
+        self, wrapped_server: WrappedServer, credential: PresentedCredential | None
     ) -> Upstream:
         """Start the server, or prepare to connect to it.
 
         Raises:
             EnvironmentFailure: It cannot be run, or its TLS files cannot be read.
         """
-        server = wrapped.server
-        own = wrapped.argv
+        server = wrapped_server.server
+        own = wrapped_server.argv
         try:
             if not own and server.url:
                 return UpstreamPool(
@@ -326,7 +328,7 @@ class StdioWrapper:
                     partial(self._pins.check_identity, server.name),
                 )
             what = (
-                ServerProgram(own, build_environment(wrapped), shows_errors=True)
+                ServerProgram(own, build_environment(wrapped_server), shows_errors=True)
                 if own
                 else build_program(server, shows_errors=True)
             )
@@ -345,10 +347,12 @@ class StdioWrapper:
         return self._child
 
 
-def _set_nonblocking(handle: int) -> Callable[[], None]:
+def _set_nonblocking(descriptor: int) -> Callable[[], None]:
     """Set a shared pipe or socket non-blocking; return the undo function."""
-    kind = os.fstat(handle).st_mode
-    if not (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind)) or not os.get_blocking(handle):
+    kind = os.fstat(descriptor).st_mode
+    if not (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind)) or not os.get_blocking(
+        descriptor
+    ):
         return lambda: None
-    os.set_blocking(handle, False)
-    return lambda: os.set_blocking(handle, True)
+    os.set_blocking(descriptor, False)
+    return lambda: os.set_blocking(descriptor, True)

@@ -240,7 +240,7 @@ def _cache_key(caller: VerifiedCaller, server: str) -> TokenKey:
 
 
 def _build_credential(
-    answer: _TokenAnswer, identity: str, now: float, leaks: SecretPatterns
+    answer: _TokenAnswer, identity: str, now: float, leak_patterns: SecretPatterns
 ) -> PresentedCredential | None:
     """Build the credential from an answer; a sender-constrained token is unusable."""
     token = answer.access_token
@@ -253,7 +253,7 @@ def _build_credential(
         jti=_read_jti(token),
         renewal=now + life * RENEW_FRACTION,
         until=now + life - EXPIRY_MARGIN,
-        leaks=leaks.with_secret(token),
+        leaks=leak_patterns.with_secret(token),
         field=f"authorization: Bearer {token}\r\n".encode("ascii"),
     )
 

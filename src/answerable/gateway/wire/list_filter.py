@@ -114,7 +114,7 @@ def filter_for_caller(
     if not keep_instructions and INSTRUCTIONS in result:
         edits.append((result[INSTRUCTIONS], b'""'))
     if is_modern:
-        edits += _mark_private(data, span, result)
+        edits += _set_private_cache_scope(data, span, result)
     return _apply_edits(data, edits)
 
 
@@ -171,7 +171,7 @@ def _may_use_item(
     return name is not None and is_allowed(listing, name)
 
 
-def _mark_private(
+def _set_private_cache_scope(
     data: bytes, span: Span, result_members: Mapping[str, Span]
 ) -> list[SpanEdit]:
     """Return the edit that marks the filtered list as not cacheable for others."""

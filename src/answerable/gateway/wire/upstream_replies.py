@@ -129,7 +129,7 @@ class ReplyParser:
         while at < len(data):
             if self.done:
                 raise RequestRefused(RefusalReason.UNASKED)
-            at = self._consume_slice(data, at, found)
+            at = self._parse_slice(data, at, found)
         return found
 
     def on_close(self) -> list[ReplyPart]:
@@ -145,10 +145,10 @@ class ReplyParser:
             raise RequestRefused(RefusalReason.CUT_SHORT)
         return []
 
-    def _consume_slice(self, data: bytes, offset: int, parts: list[ReplyPart]) -> int:
+    def _parse_slice(self, data: bytes, offset: int, parts: list[ReplyPart]) -> int:
         """Parse the head or a piece of the body; return the offset after it."""
         if self._reading is None:
-            after = self._consume_head(data, offset, parts)
+            after = self._parse_head_bytes(data, offset, parts)
         else:
             after = self._reading.feed(data, offset)
             piece = self._reading.take()
@@ -159,7 +159,9 @@ class ReplyParser:
             parts.append(ReplyEnd.END)
         return after
 
-    def _consume_head(self, data: bytes, offset: int, parts: list[ReplyPart]) -> int:
+    def _parse_head_bytes(
+        self, data: bytes, offset: int, parts: list[ReplyPart]
+    ) -> int:
         """Parse a head, or its beginning; return the offset after it."""
         held = self._held + data[offset:] if self._held or offset else data
         end = held.find(EMPTY_LINE, 0, MAX_HEAD_BYTES)

@@ -74,7 +74,9 @@ def parse_check(request: Any) -> EnvoyRequest:
     body = _read_body(http)
     head = build_head(method, target, _header_pairs(http))
     _check_body_length(head, http.size, body)
-    return EnvoyRequest(head, body, _build_link(http, source), source.principal)
+    return EnvoyRequest(
+        head, body, _build_connection_info(http, source), source.principal
+    )
 
 
 def _header_pairs(http: Any) -> list[tuple[bytes, bytes]]:
@@ -137,7 +139,7 @@ def _check_body_length(head: HttpRequestHead, size: int, body: bytes) -> None:
         raise RequestRefused(RefusalReason.CUT_SHORT)
 
 
-def _build_link(http: Any, source: Any) -> ConnectionInfo:
+def _build_connection_info(http: Any, source: Any) -> ConnectionInfo:
     """Build the connection facts: client certificate, TLS, URL."""
     secure = http.scheme == "https"
     return ConnectionInfo(

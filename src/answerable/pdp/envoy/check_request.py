@@ -82,7 +82,7 @@ class CheckHandler:
             self._recorder.count_refused_request(unknown.reason)
             return _unauthenticated_response(unknown)
         decision = decide_call(self._evaluating, caller, call, enforcement_point)
-        act = _build_act(call, held.body, enforcement_point)
+        act = _build_call_summary(call, held.body, enforcement_point)
         answer = await self._evaluating.record_decision(caller, act, decision)
         if answer.passes:
             return allow_response(answer.id)
@@ -170,7 +170,7 @@ def _build_request(
     )
 
 
-def _build_act(
+def _build_call_summary(
     call: McpCall, body: bytes, enforcement_point: EnforcementPoint
 ) -> CallSummary:
     """Describe a call for its decision record, with digests of its arguments."""

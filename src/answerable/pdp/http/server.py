@@ -140,7 +140,9 @@ class PdpHttpServer:
         try:
             head = _build_head(request)
             _check_host(head, request)
-            enforcer = await self._enforcers.authenticate(head, _get_link(request))
+            enforcer = await self._enforcers.authenticate(
+                head, _get_connection_info(request)
+            )
             request.scope["state"]["caller"] = enforcer.principal
             with self.count_in_flight(enforcer):
                 said = parse_body(await self._read_body(request, head))
@@ -230,7 +232,7 @@ def _check_host(head: HttpRequestHead, request: Request) -> None:
         raise ProblemResponse(refused.wire.status, refused.why.value, says) from None
 
 
-def _get_link(request: Request) -> ConnectionInfo:
+def _get_connection_info(request: Request) -> ConnectionInfo:
     """Return the connection facts of a request."""
     link: ConnectionInfo = request.scope["state"]["link"]
     return link

@@ -25,7 +25,7 @@ class EvaluationRecorder(ServerRecorder):
     prefix = PDP_PREFIX
 
     async def record_decision(
-        self, caller: VerifiedCaller, act: CallSummary, decision: Decision
+        self, caller: VerifiedCaller, call_summary: CallSummary, decision: Decision
     ) -> str:
         """Record a decision; a durable one is on disk on return.
 
@@ -46,7 +46,7 @@ class EvaluationRecorder(ServerRecorder):
         if decision.durability is RecordDurability.DURABLE:
             durable = journal.loop.create_future()
         ticket = RecordTicket(key, sequence, agent, decision.passes, durable)
-        record = DecisionRecord(sequence, at, key, caller, act, decision)
+        record = DecisionRecord(sequence, at, key, caller, call_summary, decision)
         journal.append(record, agent, ticket if durable is not None else None)
         if durable is not None:
             await durable
