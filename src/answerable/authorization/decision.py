@@ -71,7 +71,7 @@ def decide(
     *,
     for_listing: bool = False,
 ) -> Decision:
-    """Decide one request from memory.
+    """Decide one authorization request by the policy in force.
 
     Args:
         table: The policy in force.
@@ -239,7 +239,7 @@ def _apply_mode(
     determining: tuple[str, ...],
     layer: DecisionLayer,
 ) -> Decision:
-    """Apply a stricter effect as far as the mode enforces it."""
+    """Replace a decision by a stricter effect; the mode decides whether it blocks."""
     passes = decision.mode is not EnforcementMode.ENFORCE
     return replace(
         decision,

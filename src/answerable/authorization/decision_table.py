@@ -278,7 +278,7 @@ def _build_grants(
 
 
 def rule_names(rule: AllowRule) -> tuple[tuple[TargetKind, tuple[str, ...]], ...]:
-    """Return the names in a rule, by target."""
+    """Return the name patterns of an allow rule, by kind of target."""
     return (
         (TargetKind.TOOL, rule.tools),
         (TargetKind.RESOURCE, rule.resources),

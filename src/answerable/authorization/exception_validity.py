@@ -65,7 +65,7 @@ class ExceptionStatus:
 def evaluate_exceptions(
     statements: Sequence[VerifiedStatement], directory: OwnerDirectory, now: int
 ) -> tuple[ExceptionStatus, ...]:
-    """Evaluate the validity of every exception.
+    """Check the validity of every signed exception.
 
     Args:
         statements: Verified statements, in log order.
@@ -136,7 +136,7 @@ def _find_second_person(
     confirmations: Sequence[VerifiedStatement],
     directory: OwnerDirectory,
 ) -> tuple[tuple[PersonId, ...], PolicyExceptionInvalidity | None]:
-    """Find the second person of a break-glass."""
+    """Find the second person who confirmed a break-glass exception, or why none did."""
     first = initiation.key.person
     if directory.same(first) not in directory.attested:
         return (first,), PolicyExceptionInvalidity.NOT_ATTESTED
@@ -189,7 +189,7 @@ def _is_revoked(
     exception: VerifiedStatement,
     directory: OwnerDirectory,
 ) -> bool:
-    """Tell whether its signer or the agent's owner revoked it."""
+    """Tell whether a signer or the agent's owner revoked the exception."""
     may = {directory.same(person) for person in signers}
     owner = directory.owners.get(AgentId(exception.statement.subject))
     return any(person in may or person == owner for person in revokers)

@@ -10,7 +10,7 @@ from answerable.server.authentication.token_cache import ACTOR_SEPARATOR
 
 
 def build_envelope(caller: VerifiedCaller, network: str) -> RunEnvelope:
-    """Build the envelope of a call.
+    """Return the network and workload of a call, from verified facts alone.
 
     Args:
         caller: The verified caller.

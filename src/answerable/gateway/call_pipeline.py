@@ -98,7 +98,7 @@ class CallPipeline:
         credential: PresentedCredential | None = None,
         network: str = "",
     ) -> InFlightCall | DeniedCall:
-        """Decide on a call and record the decision; a call that goes on must be ended.
+        """Decide on a call and record the decision; call `end` for an allowed one.
 
         The transport waits for `ticket.durable`, if set, before it sends, and then calls
         `write_deferred`. A server without a credential has `credential` None.
@@ -142,11 +142,11 @@ class CallPipeline:
         return found is not None and found.needs_credential(server)
 
     def would_allow(self, caller: VerifiedCaller, call: McpCall) -> bool:
-        """Tell whether a call would go on, without recording the decision."""
+        """Tell whether a call would be allowed, without recording the decision."""
         return self._decide_again(caller, call).passes
 
     def fail_unrecorded(self, in_flight: InFlightCall) -> DeniedCall:
-        """Deny a call whose record did not reach the disk; the recorder has its end."""
+        """Deny a call whose decision record could not be written to disk."""
         self._mark_ended(in_flight)
         return DeniedCall(DecisionEffect.ERROR.value, in_flight.ticket.id)
 
@@ -162,7 +162,7 @@ class CallPipeline:
         return decision.passes or not held
 
     def process_message(self, in_flight: InFlightCall, data: bytes) -> MessageOutcome:
-        """Process one message of a server: a JSON body, an event's data, a line.
+        """Check and filter one message of a server: a JSON body, event data, or a line.
 
         Raises:
             Refused: It is ambiguous or malformed, or answers another request.
@@ -339,7 +339,7 @@ class CallPipeline:
         }
 
     def _decide_input(self, in_flight: InFlightCall, method: str) -> DeniedCall | None:
-        """Decide on an input that a server requests, as an action of its own."""
+        """Decide on an input that a server requests, as a separate action."""
         caller, call = in_flight.caller, in_flight.call
         asked = build_input_call(call, method)
         decision = self.authority.authorize(self._build_request(caller, asked))
@@ -353,7 +353,7 @@ class CallPipeline:
     def _process_server_request(
         self, in_flight: InFlightCall, answer: ServerMessage, data: bytes
     ) -> MessageOutcome:
-        """Process a request of a server (2025-11-25 and before)."""
+        """Authorize a request from the server to its client (MCP up to 2025-11-25)."""
         call = in_flight.call
         if call.era.is_modern or answer.id is None:
             raise RequestRefused(RefusalReason.EVENT_TYPE)

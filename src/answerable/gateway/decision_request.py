@@ -24,7 +24,7 @@ def build_decision_request(
     identity: str,
     action: RequestedAction,
 ) -> AuthorizationRequest:
-    """Build the request to the decision point.
+    """Build the authorization request for one action of a call.
 
     Args:
         caller: The verified caller.

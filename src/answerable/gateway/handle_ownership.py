@@ -38,7 +38,7 @@ class HandleOwnershipTracker:
         self._in_flight: set[HandleKey] = set()
 
     def begin(self, caller: VerifiedCaller, call: McpCall) -> HandleKey | None:
-        """Register a call that goes on; return its key while it is in flight."""
+        """Register an allowed call; return its key while it is in flight."""
         if call.kind is MessageKind.REQUEST:
             key = _request_id_key(call, call.id, caller)
             self._in_flight.add(key)

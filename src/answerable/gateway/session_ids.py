@@ -26,12 +26,12 @@ class SessionIdBinder:
         self._key = derive_key(secret, "session")
 
     def wrap(self, upstream_session_id: str, server: str, principal: str) -> str:
-        """Return the session id for the client; it is 23 characters longer."""
+        """Prefix a MAC (23 characters) that binds the id to server and caller."""
         tag = self._compute_tag(upstream_session_id, server, principal)
         return f"{tag}.{upstream_session_id}"
 
     def unwrap(self, text: str, server: str, principal: str) -> str | None:
-        """Return the server's own id; None where the id belongs to another caller."""
+        """Verify the MAC; return the server's own id, or None for another caller's."""
         tag, _, session = text.partition(".")
         expected = self._compute_tag(session, server, principal)
         return session if hmac.compare_digest(tag.encode(), expected.encode()) else None

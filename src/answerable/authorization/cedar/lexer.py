@@ -123,7 +123,7 @@ def split_policies(text: str, line: int = 1) -> Iterator[PolicyText]:
 
 
 def split_at_heads(policy_text: PolicyText) -> Iterator[PolicyText]:
-    """Split a faulty fragment at the further policy heads in it."""
+    """Split a text with a missing `;` where further policies begin in it."""
     starts = [(0, policy_text.line), *policy_text.heads]
     ends = [at for at, _ in policy_text.heads] + [len(policy_text.text)]
     for (at, line), end in zip(starts, ends, strict=True):

@@ -141,7 +141,7 @@ def _operand_types(
 
 
 def attribute_path(node: Mapping[str, Any]) -> AttributePath | None:
-    """Return the attribute path of a node, from a variable down; None if it is none."""
+    """Return the path of an attribute access such as `context.a.b`; else None."""
     names: list[str] = []
     while "." in node:
         names.append(node["."]["attr"])

@@ -45,7 +45,7 @@ _FIELDS: Mapping[DefinitionKind, tuple[str, ...]] = {
 
 
 def build_definition(kind: DefinitionKind, name: str, raw: bytes) -> McpDefinition:
-    """Build the definition of an item.
+    """Build the canonical definition of a tool, prompt, template or instructions.
 
     Args:
         name: Its name in the list.

@@ -126,7 +126,7 @@ class _ListObserver:
         self._changed = False
 
     def observe_item(self, definition: McpDefinition) -> None:
-        """Compare one item."""
+        """Compare one listed item with its pin."""
         key = definition.key
         pin, seen = self._items.get(key), self._seen.get(key)
         if seen is not None:
@@ -186,7 +186,7 @@ class _ListObserver:
         self._changed = True
 
     def _shorten_if_full(self, definition: McpDefinition) -> McpDefinition:
-        """Keep the texts of a definition while there is room for them."""
+        """Replace the texts of a definition by digests if there is no room for them."""
         if self._room is None:
             kept = [pin.definition for pin in self._items.values()]
             kept += [seen.definition for seen in self._seen.values()]
@@ -211,7 +211,7 @@ def observe_identity(
 
 
 def build_quarantine(pins: ServerPins, pinning: PinningMode) -> ServerQuarantine:
-    """Collect what is quarantined of a server."""
+    """Collect the quarantined items of a server."""
     tools, prompts = (_quarantined_names(pins, kind) for kind in _NAMED)
     return ServerQuarantine(
         server=pins.has_identity_changed,

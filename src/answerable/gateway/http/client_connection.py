@@ -72,7 +72,7 @@ class ClientConnection(asyncio.Protocol):
         self._chunked: bool | None = None  # None: the answer is not begun
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Read the transport facts of the client, and admit it."""
+        """Read peer address and TLS facts of the client, and take a connection slot."""
         transport = cast(asyncio.Transport, transport)
         door = self.door
         try:
@@ -152,7 +152,7 @@ class ClientConnection(asyncio.Protocol):
             turn.fail_body(slow)
 
     def drain(self) -> None:
-        """Finish the open request; end a stream without an end now."""
+        """Finish the open request; end a session stream now."""
         if self._turn is None:
             self._closes = True
             if self._transport is not None:
@@ -197,7 +197,7 @@ class ClientConnection(asyncio.Protocol):
         self._finish_request()
 
     def begin(self, heading: ReplyHeading, session: str, length: int | None) -> None:
-        """Send the head; pieces follow, chunked where the length is None."""
+        """Send status line and fields; the body follows, chunked if length is None."""
         self._chunked = length is None
         closes = self._closes_after_reply()
         self._write_bytes(
@@ -229,7 +229,7 @@ class ClientConnection(asyncio.Protocol):
             self.truncate()
 
     def process_arrived(self) -> None:
-        """Process the parsed items."""
+        """Handle the parsed requests and body pieces in order."""
         if self._advancing:
             return
         self._advancing = True
@@ -290,7 +290,7 @@ class ClientConnection(asyncio.Protocol):
         handler.receive_body(b"")
 
     def on_identified(self) -> None:
-        """Continue after the caller is authenticated, or is not."""
+        """Continue after authentication, whether it succeeded or failed."""
         turn = self._turn
         if turn is not None and turn.caller is not None:
             self._assign_worker(turn, turn.caller.principal)

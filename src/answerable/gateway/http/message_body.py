@@ -83,7 +83,7 @@ class BufferedBody:
             heard.until.add_done_callback(lambda until: self._on_recorded(heard, until))
 
     def on_lost(self, refusal: RequestRefused) -> bool:
-        """Report that nothing was passed on."""
+        """Return False: the client has got nothing of the answer."""
         return False
 
     def _on_recorded(self, outcome: MessageOutcome, recorded: RecordFuture) -> None:
@@ -172,7 +172,7 @@ class StreamedBody:
         self._relayed.outlet.finish()
 
     def on_lost(self, refusal: RequestRefused) -> bool:
-        """Truncate the reply: a part of it was passed on."""
+        """Truncate the reply, since a part of it was sent; return True."""
         self._relayed.outlet.truncate()
         return True
 

@@ -84,7 +84,7 @@ class ReplyProgress:
             self._digest.update(data)
 
     def finish_whole(self, data: bytes) -> None:
-        """Count a complete reply, and record the end of the call."""
+        """Count the bytes of a complete reply, and record the end of the call."""
         self.count_bytes(data)
         self.end()
 
@@ -99,7 +99,7 @@ class ReplyProgress:
         )
 
     def answer_server(self, data: bytes) -> None:
-        """Answer a request of the server in the client's place."""
+        """Send the server an answer to its request, in the client's place."""
         call, sent = self.passage.call, self._refresh_request()
         upstream = self.exchange.servers.get(call.server)
         if sent is None or upstream is None:
@@ -148,7 +148,7 @@ class DiscardingSink:
     """Response sink that ignores the answer."""
 
     def may_send(self) -> bool:
-        """Refuse to send where the server's identity has changed."""
+        """Return False: a server whose identity has changed gets no message."""
         return False
 
     def on_head(self, head: UpstreamHead, length: int | None) -> None:

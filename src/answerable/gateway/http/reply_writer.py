@@ -30,7 +30,7 @@ class ReplyWriter(Protocol):
         """
 
     def begin(self, heading: ReplyHeading, session: str, length: int | None) -> None:
-        """Send the head; pieces follow, chunked where the length is None."""
+        """Send status line and fields; the body follows, chunked if length is None."""
 
     def write(self, data: bytes) -> None:
         """Send a piece of the body."""

@@ -42,7 +42,7 @@ class RequestConnection(ReplyWriter, Protocol):
     link: ConnectionInfo
 
     def on_identified(self) -> None:
-        """Continue after the caller is authenticated, or is not."""
+        """Continue after authentication, whether it succeeded or failed."""
 
     def on_body_allowed(self) -> None:
         """Continue reading: the body may arrive now."""

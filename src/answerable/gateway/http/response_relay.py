@@ -134,7 +134,7 @@ class ResponseRelay:
         relayed.outlet.reply(build_json_heading(refusal.wire.status), body)
 
     def _client_session_id(self, session_id: str | None) -> str:
-        """Return the session id for the client, empty without one."""
+        """Return the client's session id, bound to its caller; empty without one."""
         call = self._relayed.passage.call
         if session_id is None or call.era.is_modern:
             return ""

@@ -114,7 +114,7 @@ class GatewayHttpServer:
             look()
 
     def wait_for_bytes(self, principal: str, retry: Callable[[], None]) -> None:
-        """Register a retry for the next release of a principal's bytes."""
+        """Register a function to call when a principal's other calls release bytes."""
         self.waiters.setdefault(principal, deque()).append(retry)
 
     def count_started(self, principal: str) -> None:

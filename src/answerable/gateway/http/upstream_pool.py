@@ -190,7 +190,7 @@ class _PooledRequest:
             self.connection.resume()
 
     def attach(self, connection: "_UpstreamConnection") -> None:
-        """Attach the connection, paused where the answer has to wait."""
+        """Attach the connection that carries the request; pause it if necessary."""
         self.connection = connection
         if self.paused:
             connection.pause()
@@ -289,7 +289,7 @@ class _UpstreamConnection(asyncio.Protocol):
             self._fail_request(RefusalReason.LATE)
 
     def close(self) -> None:
-        """Close in order."""
+        """Close the connection after its buffered data is sent."""
         self._pool.remove_idle(self)
         if self._transport is not None:
             self._transport.close()
@@ -339,7 +339,7 @@ class _UpstreamConnection(asyncio.Protocol):
                 sink.on_data(each)
 
     def _complete(self, request: _PooledRequest) -> None:
-        """Return the connection to the pool where that is safe."""
+        """Return the connection to the pool, or close it if it cannot be reused."""
         request.done = True
         request.connection = None
         self._carried = None

@@ -135,7 +135,7 @@ class GatewayRecorder(ServerRecorder):
         return ticket
 
     def write_deferred(self) -> None:
-        """Write the deferred record; no other record gets a number before."""
+        """Write the deferred decision record before any other record gets a number."""
         owed = self._owed
         if owed is not None:
             self._owed = None

@@ -15,7 +15,7 @@ BATCH_SIZE = 8  # calls per iteration: another call waits half a millisecond
 async def replay_policy(
     authority: Authorizer, table: DecisionTable, replay_buffer: ReplayBuffer
 ) -> PolicyReplayResult:
-    """Evaluate another policy on the recent calls.
+    """Decide the buffered calls again by another policy; compare the decisions.
 
     Args:
         authority: Decides by the policy in force.

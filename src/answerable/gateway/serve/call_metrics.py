@@ -137,7 +137,7 @@ class CountingRecorder(GatewayRecorder):
         )
 
     def record_end(self, ticket: RecordTicket, end: CallResult) -> None:
-        """Record how a call ended."""
+        """Record how a call ended; count its outcome and duration."""
         super().record_end(ticket, end)
         begun = self._begun.pop(ticket.sequence, None)
         if begun is not None:

@@ -69,7 +69,7 @@ class ServePlan:
         }
 
     def with_policy(self, new_plan: "ServePlan") -> "ServePlan":
-        """Return this plan with the changeable parts of a later one."""
+        """Return this plan with the settings of a newer one that need no restart."""
         listen = self.config.listen
         config = replace(new_plan.config, listen=listen, state=str(self.state))
         return ServePlan(config, new_plan.reading, self.store, new_plan.policy)

@@ -288,15 +288,15 @@ class WorkerApp:
         return config, await asyncio.to_thread(compile_table, policy, config, before)
 
     def set_policy_exceptions(self, exceptions: PolicyExceptions) -> None:
-        """Replace the policy exceptions in force."""
+        """Replace the valid policy exceptions."""
         self._amendments.replace_all(exceptions)
 
     def set_baselines(self, baselines: tuple[Baseline, ...]) -> None:
-        """Replace the baselines in force."""
+        """Replace the valid baselines."""
         self._behaviour.set_profiles(build_profiles(baselines))
 
     def set_person_requests(self, requests: tuple[PersonRequest, ...]) -> None:
-        """Replace the requests of persons in force."""
+        """Replace the valid requests of persons."""
         self._requests.replace_all(requests)
 
     def drain(self) -> None:

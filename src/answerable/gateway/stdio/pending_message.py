@@ -108,13 +108,13 @@ class PendingMessage:
         return replace_ids(self._sent.body, {ID: id, TOKEN: token})
 
     def deliver_event(self, line: bytes) -> None:
-        """Deliver a message that is not the answer."""
+        """Pass a notification or request of the server to the sink, as an event."""
         if not self.done:
             self.begin_stream()
             self._sink.on_data(b"data: %b\n\n" % to_one_line(line))
 
     def deliver_answer(self, line: bytes, code: int) -> None:
-        """Deliver the answer.
+        """Pass the answer of the server to the sink, as an HTTP reply.
 
         Args:
             line: The answer.
