@@ -116,7 +116,7 @@ def test_an_agent_above_is_held_to_the_profile_of_its_own_identity() -> None:
     child = replace(CALLER, agent=AgentId("agent:declared/below"), chain=(AGENT,))
     identity = f"https://sts.example/{child.agent}"
     decision, watched = behaviour.check_call(
-        child, CALL, identity, ALLOWED, "local", above={AGENT: parents}
+        child, CALL, identity, ALLOWED, "local", ancestors={AGENT: parents}
     )
     assert watched is not None
     assert decision.effect is DecisionEffect.DENY

@@ -71,7 +71,7 @@ def test_any_bytes_are_a_body_or_a_bad_request(data: bytes) -> None:
 @FEW
 @given(st.dictionaries(st.sampled_from([*ALLOWED, "page", "evaluations"]), JSON))
 def test_any_object_is_a_question_or_a_bad_request(said: dict[str, Any]) -> None:
-    pages = partial(parse_page, what="subject")
+    pages = partial(parse_page, search_kind="subject")
     for read in (parse_evaluation, parse_batch, parse_semantic, pages):
         refused = refusal(read, said)
         assert refused is None or isinstance(refused, MalformedRequest)

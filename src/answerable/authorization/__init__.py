@@ -1,1 +1,1 @@
-"""Authorization: a request and the policy in force give a decision. Pure."""
+"""Decide requests of agents: evaluate the policy in force, return a decision. Pure."""

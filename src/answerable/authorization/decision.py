@@ -1,4 +1,4 @@
-"""The decision function: a request against the policy in force, outermost layer first."""
+"""Decide a request by revocations, quarantine, policy and exceptions, in this order."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -66,79 +66,79 @@ _REASONS: Mapping[DecisionEffect, DecisionReason] = {
 
 def decide(
     table: DecisionTable,
-    standing: RuntimeState,
+    state: RuntimeState,
     request: AuthorizationRequest,
     *,
-    listed: bool = False,
+    for_listing: bool = False,
 ) -> Decision:
-    """Decide one request from memory.
+    """Decide one authorization request by the policy in force.
 
     Args:
         table: The policy in force.
-        listed: Decide whether a list shows the item, not the call itself: conditions on
-            arguments and pending approvals pass.
+        for_listing: Decide whether a list shows the item, not the call itself:
+            conditions on arguments and pending approvals pass.
     """
     profile = _find_profile(table, request)
-    if standing.kills:
-        subject = find_revocation(standing.kills, request)
+    if state.kills:
+        subject = find_revocation(state.kills, request)
         if subject:
             return fixed_decision(
                 table.policy, DecisionEffect.DENY, DecisionReason.KILLED, profile.mode, (subject,),
                 DecisionLayer.KILL,
             )  # fmt: skip
-    if standing.quarantine:
-        subject = find_quarantined(standing.quarantine, request)
+    if state.quarantine:
+        subject = find_quarantined(state.quarantine, request)
         if subject:
             return _deny_quarantined(table, profile.mode, subject)
         subject = (
-            "" if listed else find_undeclared_arguments(standing.quarantine, request)
+            "" if for_listing else find_undeclared_arguments(state.quarantine, request)
         )
         if subject:
             return _reject_undeclared_arguments(table, profile.mode, subject)
-    decision = _decide_for_agent(table, standing, request, listed=listed)
+    decision = _decide_for_agent(table, state, request, for_listing=for_listing)
     if (
         request.chain
         and decision.effect is DecisionEffect.ALLOW
         and decision.reason is not DecisionReason.BREAK_GLASS
     ):
         decision = _check_delegation_chain(
-            table, standing, request, decision, listed=listed
+            table, state, request, decision, for_listing=for_listing
         )
-    if listed and decision.effect is DecisionEffect.ASK:
+    if for_listing and decision.effect is DecisionEffect.ASK:
         return replace(decision, passes=True)
     return decision
 
 
 def _decide_for_agent(
     table: DecisionTable,
-    standing: RuntimeState,
+    state: RuntimeState,
     request: AuthorizationRequest,
     *,
-    listed: bool,
+    for_listing: bool,
 ) -> Decision:
     """Decide for one agent by policy, then apply its exceptions."""
     profile = _find_profile(table, request)
-    decision = _apply_policy(table, profile, request, listed=listed)
-    if standing.amendments and decision.effect is not DecisionEffect.ALLOW:
-        return _apply_exceptions(table, standing, request, decision)
+    decision = _apply_policy(table, profile, request, for_listing=for_listing)
+    if state.amendments and decision.effect is not DecisionEffect.ALLOW:
+        return _apply_exceptions(table, state, request, decision)
     return decision
 
 
 def _check_delegation_chain(
     table: DecisionTable,
-    standing: RuntimeState,
+    state: RuntimeState,
     request: AuthorizationRequest,
     decision: Decision,
     *,
-    listed: bool,
+    for_listing: bool,
 ) -> Decision:
     """Deny what a parent agent may not do; only break-glass lifts that."""
     for parent in request.chain:
         # Our own token service named it.
         asked = msgspec.structs.replace(request, agent=parent, known=True, chain=())
-        above = _decide_for_agent(table, standing, asked, listed=listed)
+        above = _decide_for_agent(table, state, asked, for_listing=for_listing)
         if above.effect is DecisionEffect.ALLOW or (
-            listed and above.effect is DecisionEffect.ASK
+            for_listing and above.effect is DecisionEffect.ASK
         ):
             continue
         failed = above.effect is DecisionEffect.ERROR
@@ -149,7 +149,7 @@ def _check_delegation_chain(
             (parent, *above.determining),
             DecisionLayer.CHAIN,
         )
-        return _apply_exceptions(table, standing, request, beneath)
+        return _apply_exceptions(table, state, request, beneath)
     return decision
 
 
@@ -158,31 +158,33 @@ def _apply_policy(
     profile: AgentProfile,
     request: AuthorizationRequest,
     *,
-    listed: bool,
+    for_listing: bool,
 ) -> Decision:
+    """Decide by the configuration's allow rules and the Cedar policies."""
     classes = table.servers.get(request.server)
     if classes is None:
         return table.no_server
     if not table.slices or profile is table.unknown:
-        return _look_up_table(profile, classes, request)
+        return _decide_by_allow_rules(profile, classes, request)
     found = table.slices.get_slice(request)
     said = (
         found.evaluate_upper_bound()
-        if listed
+        if for_listing
         else found.said or found.evaluate(request)
     )
     if said.decision is not None:
         return said.decision
-    decision = _look_up_table(profile, classes, request)
+    decision = _decide_by_allow_rules(profile, classes, request)
     decision = _combine_with_cedar(table, classes, request, decision, said)
-    if not listed:
+    if not for_listing:
         said.decision = decision
     return decision
 
 
-def _look_up_table(
-    profile: AgentProfile, classes: CallClasses, request: AuthorizationRequest
+def _decide_by_allow_rules(
+    profile: AgentProfile, call_classes: CallClasses, request: AuthorizationRequest
 ) -> Decision:
+    """Decide by the allow rules of the configuration file alone."""
     grants = profile.grants.get(request.server)
     if grants is None:
         answer = profile.refused
@@ -192,21 +194,21 @@ def _look_up_table(
             return spelled
         answer = grants.find_decision(request.target, request.name)
     return answer.for_durability(
-        classes.durability(request.target, request.action, request.name)
+        call_classes.durability(request.target, request.action, request.name)
     )
 
 
 def _combine_with_cedar(
     table: DecisionTable,
-    classes: CallClasses,
+    call_classes: CallClasses,
     request: AuthorizationRequest,
     decision: Decision,
-    said: PolicyResponse,
+    response: PolicyResponse,
 ) -> Decision:
     """Combine the decision of the configuration file with the Cedar response."""
     allows = decision.effect is DecisionEffect.ALLOW
-    rules = said.rules
-    if said.effect is None:
+    rules = response.rules
+    if response.effect is None:
         if allows or request.target not in CONNECTION_TARGETS:
             return decision
         # Whoever may do anything there may connect to it.
@@ -214,20 +216,20 @@ def _combine_with_cedar(
         if not connecting:
             return decision
         rules = (connecting,)
-    elif said.effect is not DecisionEffect.ALLOW:
+    elif response.effect is not DecisionEffect.ALLOW:
         joined = _apply_mode(
-            decision, said.effect, _REASONS[said.effect], rules, said.layer
+            decision, response.effect, _REASONS[response.effect], rules, response.layer
         )
-        return joined.with_durability(_record_durability(classes, request, joined))
+        return joined.with_durability(_record_durability(call_classes, request, joined))
     joined = replace(
         decision,
         effect=DecisionEffect.ALLOW,
         passes=True,
         reason=DecisionReason.ALLOWED,
         determining=(*decision.determining, *rules) if allows else rules,
-        layer=said.layer,
+        layer=response.layer,
     )
-    return joined.with_durability(_record_durability(classes, request, joined))
+    return joined.with_durability(_record_durability(call_classes, request, joined))
 
 
 def _apply_mode(
@@ -237,7 +239,7 @@ def _apply_mode(
     determining: tuple[str, ...],
     layer: DecisionLayer,
 ) -> Decision:
-    """Apply a stricter effect as far as the mode enforces it."""
+    """Replace a decision by a stricter effect; the mode decides whether it blocks."""
     passes = decision.mode is not EnforcementMode.ENFORCE
     return replace(
         decision,
@@ -251,16 +253,18 @@ def _apply_mode(
 
 
 def _record_durability(
-    classes: CallClasses, request: AuthorizationRequest, decision: Decision
+    call_classes: CallClasses, request: AuthorizationRequest, decision: Decision
 ) -> RecordDurability:
+    """Return whether the record must be on disk before the call proceeds."""
     if not decision.passes:
         return RecordDurability.BUFFERED
-    return classes.durability(request.target, request.action, request.name)
+    return call_classes.durability(request.target, request.action, request.name)
 
 
 def _deny_quarantined(
     table: DecisionTable, mode: EnforcementMode, subject: str
 ) -> Decision:
+    """Build the denial of a quarantined item; it passes unless mode is enforce."""
     # It is not known what it would do, so its record comes first where it goes on.
     passes = mode is not EnforcementMode.ENFORCE
     durability = RecordDurability.DURABLE if passes else RecordDurability.BUFFERED
@@ -290,11 +294,12 @@ def _reject_undeclared_arguments(
 
 def _apply_exceptions(
     table: DecisionTable,
-    standing: RuntimeState,
+    state: RuntimeState,
     request: AuthorizationRequest,
     decision: Decision,
 ) -> Decision:
-    lifted = apply_exceptions(standing.amendments, request, decision)
+    """Allow a denied request that a signed policy exception covers."""
+    lifted = apply_exceptions(state.amendments, request, decision)
     if lifted is decision:
         return decision
     classes = table.servers[request.server]
@@ -305,6 +310,7 @@ def _apply_exceptions(
 
 
 def _find_profile(table: DecisionTable, request: AuthorizationRequest) -> AgentProfile:
+    """Return the compiled profile of the requesting agent, or the default one."""
     found = table.agents.get(request.agent)
     if found is not None:
         return found

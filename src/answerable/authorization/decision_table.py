@@ -1,4 +1,4 @@
-"""Decision table: the configuration compiled for lookups.
+"""Compile the configuration and Cedar policies into a decision table for lookups.
 
 Every decision that follows from the configuration alone is made here, once. A call
 costs a lookup of the agent, the server and the name, and a scan of patterns for a name
@@ -123,12 +123,12 @@ class DecisionTable:
 def compile_table(
     config: Config,
     rules: CedarPolicySet = NO_CEDAR_POLICIES,
-    before: DecisionTable | None = None,
+    previous: DecisionTable | None = None,
 ) -> DecisionTable:
     """Compile a configuration and its Cedar policies.
 
     Args:
-        before: Previous table; unchanged parts are reused.
+        previous: Previous table; unchanged parts are reused.
     """
     policy = policy_digest(config, rules)
     servers = {
@@ -146,7 +146,7 @@ def compile_table(
             policy, DecisionEffect.DENY, DecisionReason.UNKNOWN_SERVER
         ),
         failed=fixed_decision(policy, DecisionEffect.ERROR, DecisionReason.EVALUATION),
-        slices=SliceCache(rules, before.slices if before else None),
+        slices=SliceCache(rules, previous.slices if previous else None),
     )
 
 
@@ -165,8 +165,8 @@ def build_fallback_table(servers: Iterable[str]) -> DecisionTable:
     Args:
         servers: Names of the servers, as far as known.
     """
-    allowed = _allow_pair("", EnforcementMode.ENFORCE, ())
-    missing = _build_pair(
+    allowed = _build_allow_pair("", EnforcementMode.ENFORCE, ())
+    missing = _build_decision_pair(
         "",
         EnforcementMode.ENFORCE,
         DecisionEffect.ERROR,
@@ -217,15 +217,19 @@ def fixed_decision(
 def _undeclared_profile(
     config: Config, policy: str, reason: DecisionReason
 ) -> AgentProfile:
+    """Build the profile of agents that the configuration does not declare."""
     mode = config.default_mode
-    refused = _build_pair(policy, mode, DecisionEffect.DENY, reason, ("default_mode",))
+    refused = _build_decision_pair(
+        policy, mode, DecisionEffect.DENY, reason, ("default_mode",)
+    )
     return AgentProfile(mode, {}, refused)
 
 
 def _build_profile(
     agent: DeclaredAgent, servers: Mapping[str, CallClasses], policy: str
 ) -> AgentProfile:
-    refused = _build_pair(
+    """Compile the mode and allow rules of one agent."""
+    refused = _build_decision_pair(
         policy, agent.mode, DecisionEffect.DENY, DecisionReason.NO_RULE, ()
     )
     rules: dict[str, list[AllowRule]] = {}
@@ -241,14 +245,17 @@ def _build_profile(
 def _build_grants(
     mode: EnforcementMode,
     rules: list[AllowRule],
-    classes: CallClasses,
+    call_classes: CallClasses,
     policy: str,
-    refused: DecisionPair,
+    denial: DecisionPair,
 ) -> ServerGrants:
+    """Compile an agent's allow rules for one server, in file order."""
     patterns: dict[TargetKind, list[tuple[str, DecisionPair]]] = {}
-    whole = dict.fromkeys(CONNECTION_TARGETS, _allow_pair(policy, mode, (rules[0].id,)))
+    whole = dict.fromkeys(
+        CONNECTION_TARGETS, _build_allow_pair(policy, mode, (rules[0].id,))
+    )
     for rule in rules:
-        answer = _allow_pair(policy, mode, (rule.id,))
+        answer = _build_allow_pair(policy, mode, (rule.id,))
         for target, names in rule_names(rule):
             patterns.setdefault(target, []).extend((name, answer) for name in names)
         for each in rule.inputs:
@@ -261,17 +268,17 @@ def _build_grants(
                     answer for pattern, answer in pairs if matches(pattern, name)
                 )
                 exact[target, name] = answer.for_durability(
-                    classes.durability(target, "", name)
+                    call_classes.durability(target, "", name)
                 )
     prefixes = {
         target: tuple(pair for pair in pairs if is_prefix(pair[0]))
         for target, pairs in patterns.items()
     }
-    return ServerGrants(exact, prefixes, whole, refused)
+    return ServerGrants(exact, prefixes, whole, denial)
 
 
 def rule_names(rule: AllowRule) -> tuple[tuple[TargetKind, tuple[str, ...]], ...]:
-    """Return the names in a rule, by target."""
+    """Return the name patterns of an allow rule, by kind of target."""
     return (
         (TargetKind.TOOL, rule.tools),
         (TargetKind.RESOURCE, rule.resources),
@@ -279,21 +286,23 @@ def rule_names(rule: AllowRule) -> tuple[tuple[TargetKind, tuple[str, ...]], ...
     )
 
 
-def _allow_pair(
+def _build_allow_pair(
     policy: str, mode: EnforcementMode, determining: tuple[str, ...]
 ) -> DecisionPair:
-    return _build_pair(
+    """Build the pair of decisions of an allow rule."""
+    return _build_decision_pair(
         policy, mode, DecisionEffect.ALLOW, DecisionReason.ALLOWED, determining
     )
 
 
-def _build_pair(
+def _build_decision_pair(
     policy: str,
     mode: EnforcementMode,
     effect: DecisionEffect,
     reason: DecisionReason,
     determining: tuple[str, ...],
 ) -> DecisionPair:
+    """Build one decision twice: with a buffered and with a durable record."""
     passes = effect is DecisionEffect.ALLOW or mode is not EnforcementMode.ENFORCE
     if effect is DecisionEffect.ERROR:
         passes = False

@@ -1,4 +1,4 @@
-"""Validity of signed policy exceptions at a moment, with the reason if invalid.
+"""Check whether signed policy exceptions are valid at a moment, and why if not.
 
 Signatures are verified before. This checks, at every moment, that the person still
 answers for the agent and that the exception is neither expired nor revoked.
@@ -63,82 +63,86 @@ class ExceptionStatus:
 
 
 def evaluate_exceptions(
-    said: Sequence[VerifiedStatement], who: OwnerDirectory, now: int
+    statements: Sequence[VerifiedStatement], directory: OwnerDirectory, now: int
 ) -> tuple[ExceptionStatus, ...]:
-    """Evaluate the validity of every exception.
+    """Check the validity of every signed exception.
 
     Args:
-        said: Verified statements, in log order.
+        statements: Verified statements, in log order.
         now: UTC nanoseconds.
     """
-    revoked = _collect_revocations(said, who)
+    revoked = _collect_revocations(statements, directory)
     confirmed: dict[str, list[VerifiedStatement]] = defaultdict(list)
-    for each in _filter_by_type(said, StatementType.BREAK_GLASS_CONFIRMED):
+    for each in _filter_by_type(statements, StatementType.BREAK_GLASS_CONFIRMED):
         confirmed[each.statement.get_claim("start")].append(each)
     judged = []
-    for each in said:
+    for each in statements:
         kind = each.statement.type
         persons: tuple[PersonId, ...] = (each.key.person,)
         if kind is StatementType.AMENDMENT:
-            fallen = _check_owner(each, who)
+            fallen = _check_owner(each, directory)
         elif kind is StatementType.BREAK_GLASS:
-            persons, fallen = _find_second_person(each, confirmed[each.digest], who)
+            persons, fallen = _find_second_person(
+                each, confirmed[each.digest], directory
+            )
         else:
             continue
         if _has_expired(
             each.statement, now, is_open=fallen is PolicyExceptionInvalidity.UNCONFIRMED
         ):
             fallen = PolicyExceptionInvalidity.ENDED
-        if _is_revoked(revoked.get(each.digest, ()), persons, each, who):
+        if _is_revoked(revoked.get(each.digest, ()), persons, each, directory):
             fallen = PolicyExceptionInvalidity.REVOKED
         judged.append(ExceptionStatus(_build_exception(each, persons), each, fallen))
     return tuple(judged)
 
 
-def index_exceptions(amendments: Iterable[PolicyException]) -> ExceptionIndex:
+def index_exceptions(exceptions: Iterable[PolicyException]) -> ExceptionIndex:
     """Index exceptions by the key that decisions look up."""
     found: dict[ExceptionKey, list[PolicyException]] = defaultdict(list)
-    for each in amendments:
+    for each in exceptions:
         found[each.agent, each.server, each.target, each.name].append(each)
     return {key: tuple(listed) for key, listed in found.items()}
 
 
 def drop_expired(
-    amendments: Iterable[PolicyException], now: float
+    exceptions: Iterable[PolicyException], now: float
 ) -> tuple[PolicyException, ...]:
     """Drop expired exceptions.
 
     Args:
         now: NumericDate.
     """
-    return tuple(each for each in amendments if not each.until or now < each.until)
+    return tuple(each for each in exceptions if not each.until or now < each.until)
 
 
 def _filter_by_type(
-    said: Sequence[VerifiedStatement], kind: StatementType
+    statements: Sequence[VerifiedStatement], kind: StatementType
 ) -> Iterable[VerifiedStatement]:
-    return (each for each in said if each.statement.type is kind)
+    """Return the statements of one type."""
+    return (each for each in statements if each.statement.type is kind)
 
 
 def _check_owner(
-    each: VerifiedStatement, who: OwnerDirectory
+    exception: VerifiedStatement, directory: OwnerDirectory
 ) -> PolicyExceptionInvalidity | None:
-    owns = who.is_owner(each.key.person, each.statement.subject)
+    """Return the reason if the signer is not the attested owner; else None."""
+    owns = directory.is_owner(exception.key.person, exception.statement.subject)
     return None if owns else PolicyExceptionInvalidity.NOT_OWNER
 
 
 def _find_second_person(
-    start: VerifiedStatement,
-    confirmed: Sequence[VerifiedStatement],
-    who: OwnerDirectory,
+    initiation: VerifiedStatement,
+    confirmations: Sequence[VerifiedStatement],
+    directory: OwnerDirectory,
 ) -> tuple[tuple[PersonId, ...], PolicyExceptionInvalidity | None]:
-    """Find the second person of a break-glass."""
-    first = start.key.person
-    if who.same(first) not in who.attested:
+    """Find the second person who confirmed a break-glass exception, or why none did."""
+    first = initiation.key.person
+    if directory.same(first) not in directory.attested:
         return (first,), PolicyExceptionInvalidity.NOT_ATTESTED
     fallen = PolicyExceptionInvalidity.UNCONFIRMED
-    for each in confirmed:
-        why = _check_second_person(start, each, who)
+    for each in confirmations:
+        why = _check_second_person(initiation, each, directory)
         if why is None:
             return (first, each.key.person), None
         fallen = why
@@ -146,61 +150,68 @@ def _find_second_person(
 
 
 def _check_second_person(
-    start: VerifiedStatement, each: VerifiedStatement, who: OwnerDirectory
+    initiation: VerifiedStatement,
+    confirmation: VerifiedStatement,
+    directory: OwnerDirectory,
 ) -> PolicyExceptionInvalidity | None:
-    first, second = start.key.person, each.key.person
-    agent = start.statement.subject
-    if each.statement.subject != agent:
+    """Return the reason if a person may not confirm a break-glass; else None."""
+    first, second = initiation.key.person, confirmation.key.person
+    agent = initiation.statement.subject
+    if confirmation.statement.subject != agent:
         return PolicyExceptionInvalidity.OTHER_AGENT
-    if who.same(first) == who.same(second):
+    if directory.same(first) == directory.same(second):
         return PolicyExceptionInvalidity.SAME_PERSON
-    if who.same(second) not in who.attested:
+    if directory.same(second) not in directory.attested:
         return PolicyExceptionInvalidity.NOT_ATTESTED
-    if not (who.is_owner(first, agent) or who.is_owner(second, agent)):
+    if not (directory.is_owner(first, agent) or directory.is_owner(second, agent)):
         return PolicyExceptionInvalidity.NOT_OWNER
-    if not is_key_valid(start.key, each.placed):
+    if not is_key_valid(initiation.key, confirmation.placed):
         return PolicyExceptionInvalidity.KEY_GONE
-    between = each.statement.signed_at - start.statement.signed_at
+    between = confirmation.statement.signed_at - initiation.statement.signed_at
     return None if between <= CONFIRMATION_WINDOW else PolicyExceptionInvalidity.LATE
 
 
 def _collect_revocations(
-    said: Sequence[VerifiedStatement], who: OwnerDirectory
+    statements: Sequence[VerifiedStatement], directory: OwnerDirectory
 ) -> Mapping[str, Sequence[PersonId]]:
+    """Group the persons who revoked an exception, by its digest."""
     found: dict[str, list[PersonId]] = defaultdict(list)
-    for each in _filter_by_type(said, StatementType.AMENDMENT_REVOKED):
-        found[each.statement.get_claim("amendment")].append(who.same(each.key.person))
+    for each in _filter_by_type(statements, StatementType.AMENDMENT_REVOKED):
+        found[each.statement.get_claim("amendment")].append(
+            directory.same(each.key.person)
+        )
     return found
 
 
 def _is_revoked(
-    by: Sequence[PersonId],
-    persons: Sequence[PersonId],
-    each: VerifiedStatement,
-    who: OwnerDirectory,
+    revokers: Sequence[PersonId],
+    signers: Sequence[PersonId],
+    exception: VerifiedStatement,
+    directory: OwnerDirectory,
 ) -> bool:
-    """Tell whether its signer or the agent's owner revoked it."""
-    may = {who.same(person) for person in persons}
-    owner = who.owners.get(AgentId(each.statement.subject))
-    return any(person in may or person == owner for person in by)
+    """Tell whether a signer or the agent's owner revoked the exception."""
+    may = {directory.same(person) for person in signers}
+    owner = directory.owners.get(AgentId(exception.statement.subject))
+    return any(person in may or person == owner for person in revokers)
 
 
-def _has_expired(said: OwnerStatement, now: int, *, is_open: bool) -> bool:
-    """Tell whether it expired, or its confirmation period passed."""
-    if is_open and now > said.signed_at + CONFIRMATION_WINDOW:
+def _has_expired(statement: OwnerStatement, now: int, *, is_open: bool) -> bool:
+    """Tell whether an exception or its confirmation period has expired."""
+    if is_open and now > statement.signed_at + CONFIRMATION_WINDOW:
         return True
-    until = said.get_claim("until")
+    until = statement.get_claim("until")
     return until != NO_EXPIRY and int(until) <= now
 
 
 def _build_exception(
-    each: VerifiedStatement, persons: Sequence[PersonId]
+    statement: VerifiedStatement, persons: Sequence[PersonId]
 ) -> PolicyException:
-    said = each.statement
+    """Build the policy exception of a signed statement."""
+    said = statement.statement
     is_owners = said.type is StatementType.AMENDMENT
     until, arguments = said.get_claim("until"), said.get_claim("arguments")
     return PolicyException(
-        id=each.digest,
+        id=statement.digest,
         kind=PolicyExceptionKind.OWNER
         if is_owners
         else PolicyExceptionKind.BREAK_GLASS,

@@ -1,4 +1,4 @@
-r"""Name patterns of the allow table: exact text, `*` for all, a prefix ending in `*`.
+"""Match names against allow-table patterns: exact text, `*` for all, or `prefix*`.
 
 Prefixes are compared as text, but the server may normalise: `file:///srv/` is a prefix
 of `file:///srv/../etc/passwd`. So a prefix matches no name with `..`, a backslash, a

@@ -1,4 +1,4 @@
-"""Application of signed policy exceptions to a decision that is not an allow."""
+"""Apply signed policy exceptions to a request that the policy does not allow."""
 
 import hashlib
 from collections.abc import Mapping
@@ -31,11 +31,11 @@ BREAK_GLASS_LIFTABLE = OWNER_LIFTABLE | {
 
 
 def apply_exceptions(
-    amendments: ExceptionIndex, request: AuthorizationRequest, decision: Decision
+    exceptions: ExceptionIndex, request: AuthorizationRequest, decision: Decision
 ) -> Decision:
     """Allow a request that an exception covers; else return the decision unchanged."""
     key = (request.agent, request.server, request.target, request.name)
-    for each in amendments.get(key, ()):
+    for each in exceptions.get(key, ()):
         breaks_glass = each.kind is PolicyExceptionKind.BREAK_GLASS
         lifts = BREAK_GLASS_LIFTABLE if breaks_glass else OWNER_LIFTABLE
         if decision.reason not in lifts or not _matches_arguments(each, request):
@@ -53,8 +53,9 @@ def apply_exceptions(
 
 
 def _matches_arguments(
-    amendment: PolicyException, request: AuthorizationRequest
+    exception: PolicyException, request: AuthorizationRequest
 ) -> bool:
-    if not amendment.arguments:
+    """Tell whether an exception covers the arguments, by their SHA-256."""
+    if not exception.arguments:
         return True
-    return hashlib.sha256(request.arguments).hexdigest() == amendment.arguments
+    return hashlib.sha256(request.arguments).hexdigest() == exception.arguments

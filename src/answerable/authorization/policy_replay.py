@@ -1,4 +1,4 @@
-"""Policy replay: decisions of two policies on the same calls, compared.
+"""Compare the decisions of two policies on the same recorded calls (replay).
 
 The result leaves out names of tools and arguments: it shows whose decisions change, and
 by which rules.
@@ -20,26 +20,26 @@ DecisionPairs = tuple[
 
 
 def compare_decisions(
-    decided: Iterable[DecisionPairs], left_out: int
+    decisions: Iterable[DecisionPairs], skipped: int
 ) -> PolicyReplayResult:
     """Compare the decisions of two policies.
 
     Args:
-        decided: Each call with both decisions.
-        left_out: Number of calls that were not decided again.
+        decisions: Each call with both decisions.
+        skipped: Number of calls that were not decided again.
     """
     calls, groups = 0, Counter[ChangedDecisions]()
-    for request, before, after in decided:
+    for request, before, after in decisions:
         calls += 1
         if (before.effect, before.passes) != (after.effect, after.passes):
             groups[_build_group(request, before, after)] += 1
     listed = _largest_groups(groups)
     return PolicyReplayResult(
         calls=calls,
-        left_out=left_out,
+        left_out=skipped,
         held_back=sum(n for g, n in groups.items() if g.passed and not g.passes),
         let_through=sum(n for g, n in groups.items() if g.passes and not g.passed),
-        in_name=sum(n for g, n in groups.items() if _is_unenforced(g)),
+        in_name=sum(n for g, n in groups.items() if _is_unenforced_denial(g)),
         turned=listed,
         more=groups.total() - sum(each.count for each in listed),
     )
@@ -64,7 +64,8 @@ def merge_replays(replays: Iterable[PolicyReplayResult]) -> PolicyReplayResult:
     return msgspec.structs.replace(whole, turned=listed, more=whole.more + unlisted)
 
 
-def _is_unenforced(group: ChangedDecisions) -> bool:
+def _is_unenforced_denial(group: ChangedDecisions) -> bool:
+    """Tell whether a call is newly denied, but still passes in its agent's mode."""
     allowed = (
         group.before is DecisionEffect.ALLOW and group.after is not DecisionEffect.ALLOW
     )
@@ -74,6 +75,7 @@ def _is_unenforced(group: ChangedDecisions) -> bool:
 def _build_group(
     request: AuthorizationRequest, before: Decision, after: Decision
 ) -> ChangedDecisions:
+    """Build the group key of a changed decision, with count 0."""
     return ChangedDecisions(
         agent=request.agent,
         server=request.server,
@@ -89,6 +91,7 @@ def _build_group(
 
 
 def _largest_groups(groups: Counter[ChangedDecisions]) -> tuple[ChangedDecisions, ...]:
+    """Return the largest groups with their counts, at most MAX_GROUPS."""
     return tuple(
         msgspec.structs.replace(group, count=count)
         for group, count in groups.most_common(MAX_GROUPS)

@@ -1,4 +1,4 @@
-"""Quarantine: items that differ from what a person approved; calls to them are denied.
+"""Find quarantined items (changed since a person approved them) that a call uses.
 
 | subject | written | stops |
 |---|---|---|

@@ -1,4 +1,4 @@
-"""Durability class of a decision record: whether the call waits for the disk.
+"""Decide whether a call waits until its decision record is on disk (durability).
 
 These wait: writes, and every tool that no operator declared a read (a server's own
 annotations do not count); reads of sensitive resources; and requests from a server to
@@ -34,7 +34,7 @@ class CallClasses:
 
     @classmethod
     def from_server(cls, server: UpstreamServer) -> "CallClasses":
-        """Compile a server's configuration."""
+        """Compile the `reads` and `sensitive` patterns of a server's configuration."""
         reads, read_prefixes = _split_patterns(server.reads)
         sensitive, sensitive_prefixes = _split_patterns(server.sensitive)
         return cls(reads, read_prefixes, sensitive, sensitive_prefixes)
@@ -54,9 +54,11 @@ class CallClasses:
         return RecordDurability.DURABLE if durable else RecordDurability.BUFFERED
 
     def _is_read(self, name: str) -> bool:
+        """Tell whether a tool surely only reads, by the configured patterns."""
         return name in self.reads or any(matches(p, name) for p in self.read_prefixes)
 
     def _is_sensitive(self, name: str) -> bool:
+        """Tell whether a resource may be sensitive, by the configured patterns."""
         return name in self.sensitive or any(
             may_match(p, name) for p in self.sensitive_prefixes
         )
@@ -65,5 +67,6 @@ class CallClasses:
 def _split_patterns(
     patterns: tuple[str, ...],
 ) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Split patterns into exact names and prefixes."""
     prefixes = tuple(p for p in patterns if is_prefix(p))
     return frozenset(patterns) - frozenset(prefixes), prefixes

@@ -1,4 +1,4 @@
-"""Revocations: subjects that may do nothing, in every mode.
+"""Find the revocation (`kill`) that stops a request, in every mode.
 
 | subject | written | stops |
 |---|---|---|
@@ -62,9 +62,9 @@ def parse_revocation_subject(text: str) -> str:
     return text
 
 
-def revoked_key_ids(kills: Revocations) -> frozenset[str]:
+def revoked_key_ids(revocations: Revocations) -> frozenset[str]:
     """Return the kid of each revoked signing key of our token service."""
-    return frozenset(each[len(_KEY) :] for each in kills if each.startswith(_KEY))
+    return frozenset(each[len(_KEY) :] for each in revocations if each.startswith(_KEY))
 
 
 def is_undeclared_subject(subject: str, config: Config) -> bool:
@@ -88,10 +88,11 @@ def is_undeclared_subject(subject: str, config: Config) -> bool:
 
 
 def _rule_agents(rule: TrustRule) -> tuple[str, ...]:
+    """Return the agent of a federation trust rule and those it delegates to."""
     return rule.agent, *rule.delegate_to
 
 
-def find_revocation(kills: Revocations, request: AuthorizationRequest) -> str:
+def find_revocation(revocations: Revocations, request: AuthorizationRequest) -> str:
     """Return the revocation that stops a request; empty if none does."""
     subjects = [
         request.agent,
@@ -106,4 +107,4 @@ def find_revocation(kills: Revocations, request: AuthorizationRequest) -> str:
         subjects.append(request.person)
     if request.target is TargetKind.TOOL:
         subjects.append(f"tool:mcp/{request.server}/{request.name}")
-    return next((subject for subject in subjects if subject in kills), "")
+    return next((subject for subject in subjects if subject in revocations), "")

@@ -1,4 +1,4 @@
-"""Redaction of the observed values of a call before they go on record."""
+"""Redact argument and result values of a call before the call is recorded."""
 
 from dataclasses import replace
 
@@ -10,30 +10,31 @@ from answerable.model.spool_record import CallBehaviour
 from answerable.server.mcp.call import sha256_hex
 
 
-def redact_secrets(acted: CallBehaviour) -> CallBehaviour:
+def redact_secrets(behaviour: CallBehaviour) -> CallBehaviour:
     """Replace values that look like credentials by their digests."""
-    values = acted.seen.values
+    values = behaviour.seen.values
     if not any(map(_is_credential, values)):
-        return acted
+        return behaviour
     secrets = [each for each in values if _is_credential(each)]
     hidden = {each.text: f"sha256:{sha256_hex(each.text)}" for each in secrets}
     kept = tuple(
         replace(each, text=hidden.get(each.text, each.text)) for each in values
     )
-    seen = replace(acted.seen, values=kept)
-    return msgspec.structs.replace(drop_values(acted), seen=seen)
+    seen = replace(behaviour.seen, values=kept)
+    return msgspec.structs.replace(drop_values(behaviour), seen=seen)
 
 
-def drop_values(acted: CallBehaviour) -> CallBehaviour:
+def drop_values(behaviour: CallBehaviour) -> CallBehaviour:
     """Drop the values of a call and keep their types."""
-    values = tuple(replace(each, text="", origins=()) for each in acted.seen.values)
+    values = tuple(replace(each, text="", origins=()) for each in behaviour.seen.values)
     findings = tuple(
         replace(each, expected=(), observed="", origin=None, sentence="")
-        for each in acted.findings
+        for each in behaviour.findings
     )
-    seen = replace(acted.seen, values=values)
-    return msgspec.structs.replace(acted, seen=seen, findings=findings)
+    seen = replace(behaviour.seen, values=values)
+    return msgspec.structs.replace(behaviour, seen=seen, findings=findings)
 
 
 def _is_credential(value: ArgumentValue) -> bool:
+    """Tell whether a text looks like a credential."""
     return contains_credential(value.text)

@@ -1,4 +1,4 @@
-"""Approval requests: denied calls that the agent's owner could allow.
+"""Notify the owner of an agent of a denied call that the owner could approve.
 
 A worker notifies its supervisor, which notifies the webhook; the stdio wrapper notifies
 the webhook itself. All apply the same rate limit, so an agent that is denied a thousand
@@ -36,25 +36,29 @@ class ApprovalRequestNotifier:
         self._rate: NotificationRate | None = None
         self.reconfigure(asks)
 
-    def reconfigure(self, asks: ApprovalRequestConfig | None) -> None:
-        """Apply another configuration from now on."""
-        if asks is None:
+    def reconfigure(self, config: ApprovalRequestConfig | None) -> None:
+        """Apply another configuration."""
+        if config is None:
             self._rate = None
         elif self._rate is None:
-            self._rate = NotificationRate(asks.per_agent)
+            self._rate = NotificationRate(config.per_agent)
         else:
-            self._rate.per_agent = asks.per_agent
+            self._rate.per_agent = config.per_agent
 
     def notify(
-        self, caller: VerifiedCaller, call: McpCall, decision: Decision, id: str
+        self,
+        caller: VerifiedCaller,
+        call: McpCall,
+        decision: Decision,
+        decision_id: str,
     ) -> None:
-        """Notify of a denied call that its owner could have allowed.
+        """Notify the owner of a denied call, if the owner could approve it.
 
         Args:
             caller: The verified caller.
             call: The call.
             decision: The decision on it.
-            id: Id of the decision.
+            decision_id: Id of the decision.
         """
         rate = self._rate
         if rate is None or decision.passes:
@@ -64,4 +68,4 @@ class ApprovalRequestNotifier:
             caller.agent, call.server, call.target, call.name, digest
         )
         if owner_could_allow(wanted, decision) and rate.allow(wanted, time.monotonic()):
-            self._say(BlockedCall(id, wanted))
+            self._say(BlockedCall(decision_id, wanted))

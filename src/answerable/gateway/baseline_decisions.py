@@ -1,4 +1,4 @@
-"""Combination of a policy decision with the judgement of a baseline."""
+"""Combine the policy decision on a call with the assessment by its baseline."""
 
 from dataclasses import replace
 
@@ -14,50 +14,52 @@ from answerable.model.spool_record import CallBehaviour
 
 
 def combine_decisions(
-    decision: Decision, acted: CallBehaviour, judgement: BaselineAssessment
+    decision: Decision, behaviour: CallBehaviour, assessment: BaselineAssessment
 ) -> Decision:
-    """Combine both decisions: a profile never allows what a policy denies."""
-    is_blocked = acted.enforced and judgement.effect is not DecisionEffect.ALLOW
+    """Return the stricter one: a baseline never allows what the policy denies."""
+    is_blocked = behaviour.enforced and assessment.effect is not DecisionEffect.ALLOW
     if not is_blocked or decision.effect is not DecisionEffect.ALLOW:
         return decision
-    codes = (f"{each.layer}:{each.code}" for each in judgement.findings)
+    codes = (f"{each.layer}:{each.code}" for each in assessment.findings)
     return replace(
         decision,
-        effect=judgement.effect,
+        effect=assessment.effect,
         passes=decision.mode is not EnforcementMode.ENFORCE,
         reason=DecisionReason.BEHAVIOUR,
-        determining=(f"baseline:{acted.profile}", *dict.fromkeys(codes)),
+        determining=(f"baseline:{behaviour.profile}", *dict.fromkeys(codes)),
         layer=DecisionLayer.BASELINE,
     )
 
 
-def ambiguous_argument(decision: Decision, enforced: tuple[str, ...]) -> Decision:
-    """Return an error where an enforced profile reads an ambiguous argument.
+def ambiguous_argument(
+    decision: Decision, profile_digests: tuple[str, ...]
+) -> Decision:
+    """Return an error if an enforced profile reads an argument that is ambiguous.
 
     Args:
         decision: The decision of the policy.
-        enforced: Digests of the enforced profiles.
+        profile_digests: Digests of the enforced profiles.
     """
-    if not enforced or decision.effect is not DecisionEffect.ALLOW:
+    if not profile_digests or decision.effect is not DecisionEffect.ALLOW:
         return decision
     return replace(
         decision,
         effect=DecisionEffect.ERROR,
         passes=decision.mode is not EnforcementMode.ENFORCE,
         reason=DecisionReason.EVALUATION,
-        determining=tuple(f"baseline:{each}" for each in enforced),
+        determining=tuple(f"baseline:{each}" for each in profile_digests),
         layer=DecisionLayer.BASELINE,
     )
 
 
-def evaluation_failed(decision: Decision, enforced: tuple[str, ...]) -> Decision:
-    """Deny where an enforced profile could not be evaluated.
+def evaluation_failed(decision: Decision, profile_digests: tuple[str, ...]) -> Decision:
+    """Deny a call that an enforced profile could not evaluate.
 
     Args:
         decision: The decision of the policy.
-        enforced: Digests of the enforced profiles.
+        profile_digests: Digests of the enforced profiles.
     """
-    if not enforced:
+    if not profile_digests:
         return decision
     return replace(
         decision,

@@ -1,4 +1,4 @@
-"""Enforcement of baselines: a call is observed before it goes on, its result after it.
+"""Enforce behaviour baselines: judge each call by its agent's profiles.
 
 Each agent with a `baseline` has a window: the recent inputs and actions of its runs.
 The window explains the origins of a call's values. The signed profile, where there is
@@ -126,9 +126,9 @@ class BaselineEnforcer:
         if before != (self._facts, self._tables, self._watched):
             self._windows.clear()
 
-    def set_profiles(self, standards: ProfilesBySubject) -> None:
+    def set_profiles(self, profiles: ProfilesBySubject) -> None:
         """Judge by these profiles from the next call on."""
-        self._standards = standards
+        self._standards = profiles
 
     def check_call(
         self,
@@ -138,7 +138,7 @@ class BaselineEnforcer:
         decision: Decision,
         network: str = "",
         *,
-        above: Mapping[AgentId, str] = NO_IDENTITIES,
+        ancestors: Mapping[AgentId, str] = NO_IDENTITIES,
     ) -> tuple[Decision, ObservedCall | None]:
         """Observe a call and judge it by the profiles of its agent chain.
 
@@ -152,7 +152,7 @@ class BaselineEnforcer:
                 ours.
             decision: The decision of the policy.
             network: Network of the client connection.
-            above: Principal that the server would see, by agent above the caller.
+            ancestors: Principal that the server would see, by agent above the caller.
 
         Returns:
             The combined decision, which never allows more than the policy alone, and
@@ -165,14 +165,14 @@ class BaselineEnforcer:
         identity = _stable_identity(identity)
         chain = tuple(
             self._profiles_of_chain(
-                caller, call.server, {caller.agent: identity, **above}
+                caller, call.server, {caller.agent: identity, **ancestors}
             )
         )
         try:
             judging = (learning, chain, build_envelope(caller, network))
             return self._judge_call(caller, call, identity, decision, judging)
         except Exception:  # noqa: BLE001 - whatever went wrong, the answer is no
-            return evaluation_failed(decision, _enforced(chain)), None
+            return evaluation_failed(decision, _enforced_digests(chain)), None
 
     def _judge_call(
         self,
@@ -180,9 +180,10 @@ class BaselineEnforcer:
         call: McpCall,
         identity: str,
         decision: Decision,
-        judging: JudgementContext,
+        context: JudgementContext,
     ) -> tuple[Decision, ObservedCall]:
-        learning, chain, envelope = judging
+        """Observe a call; combine the policy decision with the strictest assessment."""
+        learning, chain, envelope = context
         arguments: JsonValue = {}
         if call.arguments:
             if has_more_values(bytes(call.arguments), MAX_ARGUMENT_VALUES):
@@ -206,12 +207,12 @@ class BaselineEnforcer:
         standard, judgement = max(
             found, key=_strictness_key, default=(None, NO_DEVIATION)
         )
-        acted = _build_activity(seen, identity, judging, standard, judgement)
+        acted = _build_behaviour(seen, identity, context, standard, judgement)
         watched = ObservedCall(window, run, seen, arguments, acted)
         if isinstance(arguments, dict) and self._has_confusable_argument(
             tool, chain, arguments
         ):
-            return ambiguous_argument(decision, _enforced(chain)), watched
+            return ambiguous_argument(decision, _enforced_digests(chain)), watched
         return combine_decisions(decision, acted, judgement), watched
 
     def _has_confusable_argument(
@@ -233,12 +234,14 @@ class BaselineEnforcer:
                 return self._watched[agent]
         return None
 
-    def record_result(self, seen: ObservedCall, id: str, data: bytes) -> None:
+    def record_result(
+        self, observed: ObservedCall, decision_id: str, data: bytes
+    ) -> None:
         """Record the result of a call.
 
         Args:
-            seen: The call.
-            id: Id of the decision on it.
+            observed: The call.
+            decision_id: Id of the decision on it.
             data: The complete message.
         """
         said = msgspec.json.decode(data)
@@ -246,15 +249,22 @@ class BaselineEnforcer:
         brought: JsonValue = said.get("error")
         if isinstance(result, dict):
             brought = mcp_result_content(result)
-        call = replace(seen.call, id=id)
-        seen.came = seen.window.add_result(seen.run, call, seen.arguments, brought)
+        call = replace(observed.call, id=decision_id)
+        observed.came = observed.window.add_result(
+            observed.run, call, observed.arguments, brought
+        )
 
-    def record_unread_result(self, seen: ObservedCall, id: str, size: int) -> None:
-        """Record that a result passed that was too large to keep."""
-        call = replace(seen.call, id=id)
-        seen.came = seen.window.add_oversized(seen.run, call, seen.arguments, size)
+    def record_unread_result(
+        self, observed: ObservedCall, decision_id: str, size: int
+    ) -> None:
+        """Note that a result was too large to observe, with its size."""
+        call = replace(observed.call, id=decision_id)
+        observed.came = observed.window.add_oversized(
+            observed.run, call, observed.arguments, size
+        )
 
     def _apply_config(self, config: Config) -> None:
+        """Index the agents with a baseline, the facts about tools, and the tables."""
         self._watched = {
             agent.id: agent.baseline
             for agent in config.agents
@@ -272,10 +282,11 @@ class BaselineEnforcer:
             for id, learning in self._watched.items()
         }
 
-    def _get_window(self, agent: AgentId, learning: LearningConfig) -> Window:
+    def _get_window(self, agent: AgentId, settings: LearningConfig) -> Window:
+        """Return the observation window of an agent; evict the oldest if too many."""
         window = self._windows.get(agent)
         if window is None:
-            span = learning.span * _SECOND
+            span = settings.span * _SECOND
             window = self._windows[agent] = Window(self._facts, self._tables, span)
             if len(self._windows) > MAX_WINDOWS:
                 self._windows.popitem(last=False)
@@ -294,23 +305,23 @@ class BaselineEnforcer:
                 yield found
 
 
-def build_profiles(standing: Iterable[ValidBaseline]) -> ProfilesBySubject:
-    """Index the valid profiles by subject."""
+def build_profiles(baselines: Iterable[ValidBaseline]) -> ProfilesBySubject:
+    """Decode the profiles of valid signed baselines, by subject."""
     return {
         each.subject: EnforcedProfile(
             ProfileIndex.build(decode_profile(each.profile)),
             each.digest,
             each.stage is BaselineStage.ENFORCE,
         )
-        for each in standing
+        for each in baselines
     }
 
 
 def _strictness_key(
-    found: tuple[EnforcedProfile, BaselineAssessment],
+    assessed: tuple[EnforcedProfile, BaselineAssessment],
 ) -> tuple[bool, int]:
     """Sort key of a judgement: enforced and restrictive ones come last."""
-    standard, judgement = found
+    standard, judgement = assessed
     strictness = STRICTNESS[judgement.effect]
     return standard.enforced and strictness > 0, strictness
 
@@ -320,35 +331,37 @@ def _stable_identity(identity: str) -> str:
     return "" if identity.startswith("cred:") else identity
 
 
-def _cold_start_profile(agent: AgentId, how: ColdStartMode) -> EnforcedProfile | None:
-    if how is ColdStartMode.OFF:
+def _cold_start_profile(agent: AgentId, mode: ColdStartMode) -> EnforcedProfile | None:
+    """Build the profile for an agent without a learned one; None if it is off."""
+    if mode is ColdStartMode.OFF:
         return None
     held = ProfileIndex.build(cold_profile(BaselineSubject("", agent, "")))
-    return EnforcedProfile(held, "", how is ColdStartMode.ENFORCE)
+    return EnforcedProfile(held, "", mode is ColdStartMode.ENFORCE)
 
 
-def _build_activity(
-    seen: CallObservation,
+def _build_behaviour(
+    observation: CallObservation,
     identity: str,
-    judging: JudgementContext,
-    standard: EnforcedProfile | None,
-    judgement: BaselineAssessment,
+    context: JudgementContext,
+    profile: EnforcedProfile | None,
+    assessment: BaselineAssessment,
 ) -> CallBehaviour:
-    learning, _, envelope = judging
+    """Build the behaviour record of a call, its values redacted or dropped."""
+    learning, _, envelope = context
     acted = CallBehaviour(
-        seen,
+        observation,
         identity,
         learning.span,
-        effect=judgement.effect if standard else "",
-        profile=standard.digest if standard else "",
-        enforced=standard is not None and standard.enforced,
-        findings=judgement.findings,
-        amendment=judgement.amendment,
+        effect=assessment.effect if profile else "",
+        profile=profile.digest if profile else "",
+        enforced=profile is not None and profile.enforced,
+        findings=assessment.findings,
+        amendment=assessment.amendment,
         envelope=envelope,
     )
     return redact_secrets(acted) if learning.values else drop_values(acted)
 
 
-def _enforced(chain: tuple[EnforcedProfile, ...]) -> tuple[str, ...]:
+def _enforced_digests(chain: tuple[EnforcedProfile, ...]) -> tuple[str, ...]:
     """List the digests of the enforced profiles of a chain."""
     return tuple(each.digest for each in chain if each.enforced)

@@ -1,4 +1,4 @@
-"""Envelope of a call for a baseline: network and workload, never the caller's claims.
+"""Build the envelope of a call that baselines check: its network and workload.
 
 The workload is attested by the kernel, or by the issuer of the token. It is never the
 person that it acts for, and never a single run.
@@ -10,7 +10,7 @@ from answerable.server.authentication.token_cache import ACTOR_SEPARATOR
 
 
 def build_envelope(caller: VerifiedCaller, network: str) -> RunEnvelope:
-    """Build the envelope of a call.
+    """Return the network and workload of a call, from verified facts alone.
 
     Args:
         caller: The verified caller.

@@ -1,4 +1,4 @@
-"""Outcomes of a call: a denial, a missing credential, a message that waits for records."""
+"""Build the outcomes of a call: denials, errors, messages that wait for records."""
 
 import asyncio
 from dataclasses import replace
@@ -15,7 +15,7 @@ from answerable.server.mcp.call import McpCall
 
 
 def without_credential(decision: Decision) -> Decision:
-    """Return an error: without a credential the server would see another principal."""
+    """Turn a decision into an error: the server's credential is missing."""
     return replace(
         decision,
         effect=DecisionEffect.ERROR,
@@ -27,7 +27,7 @@ def without_credential(decision: Decision) -> Decision:
 
 
 def denied_call(call: McpCall, decision: Decision, decision_id: str) -> DeniedCall:
-    """Build the denial of a call whose decision is on record."""
+    """Build the denial of a call whose decision is recorded."""
     not_its_own = decision.reason is DecisionReason.NOT_ITS_OWN
     # A call that a baseline holds back is denied, whatever the policy allows.
     is_allowed = decision.effect is DecisionEffect.ALLOW
@@ -41,9 +41,9 @@ def denied_call(call: McpCall, decision: Decision, decision_id: str) -> DeniedCa
 
 
 def after_records(
-    data: bytes, passage: InFlightCall, instead: MessageOutcome
+    data: bytes, in_flight: InFlightCall, fallback: MessageOutcome
 ) -> MessageOutcome:
     """Delay a message until the records that it caused are on disk."""
-    waits, passage.waits = passage.waits, []
+    waits, in_flight.waits = in_flight.waits, []
     until = waits[0] if len(waits) == 1 else asyncio.gather(*waits)
-    return MessageOutcome(data, until=until, instead=instead)
+    return MessageOutcome(data, until=until, instead=fallback)

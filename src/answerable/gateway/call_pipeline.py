@@ -1,7 +1,6 @@
-"""Pipeline of one call: decision, ownership of handles, records, and the messages back.
+"""Process a call: decide, check handle ownership, record, and filter the answers.
 
-The transport begins a call, passes each message of the server to `process_message`, and ends the
-call. Everything here works in memory; nothing writes to a socket.
+A transport begins a call, passes messages to `process_message`, and ends the call.
 """
 
 from collections.abc import Mapping
@@ -67,8 +66,7 @@ NO_RESULT = CallObservation("", 0, "")
 class CallPipeline:
     """Decides, tracks and records the calls of one worker, for every transport.
 
-    Optional parts are None where no server needs credentials, nothing is reloaded,
-    nothing is pinned, or no agent has a baseline.
+    An optional part is None if no server, agent or reload needs it.
     """
 
     def __init__(
@@ -97,14 +95,13 @@ class CallPipeline:
         caller: VerifiedCaller,
         call: McpCall,
         body: bytes,
-        shown: PresentedCredential | None = None,
+        credential: PresentedCredential | None = None,
         network: str = "",
     ) -> InFlightCall | DeniedCall:
-        """Decide on a call and record the decision; a call that goes on must be ended.
+        """Decide on a call and record the decision; call `end` for an allowed one.
 
-        Where `ticket.durable` is set, the transport waits for it before it sends. Work
-        that no call waits for is left to `write_deferred`, which follows at once. A server
-        without a credential has `shown` None.
+        The transport waits for `ticket.durable`, if set, before it sends, and then calls
+        `write_deferred`. A server without a credential has `credential` None.
         """
         self._latest = request = self._build_request(caller, call)
         decision = self._decide_call(caller, call, request)
@@ -116,15 +113,15 @@ class CallPipeline:
                 request.identity,
                 decision,
                 network,
-                above=self._parent_identities(caller, call),
+                ancestors=self._parent_identities(caller, call),
             )
             if decision.reason is DecisionReason.BEHAVIOUR:
                 decision = self.authority.apply_exceptions(request, decision)
-        if shown is None and decision.passes and self.uses_credential(call.server):
+        if credential is None and decision.passes and self.uses_credential(call.server):
             decision = without_credential(decision)
         acted = None if seen is None else seen.acted
         begun = self._record_decision(
-            caller, call, decision, body, shown, acted, later=True
+            caller, call, decision, body, credential, acted, deferred=True
         )
         if isinstance(begun, DeniedCall):
             self.write_deferred()
@@ -141,53 +138,52 @@ class CallPipeline:
 
     def uses_credential(self, server: str) -> bool:
         """Tell whether a server gets a credential."""
-        return self.credentials is not None and self.credentials.needs_credential(
-            server
-        )
+        found = self.credentials
+        return found is not None and found.needs_credential(server)
 
     def would_allow(self, caller: VerifiedCaller, call: McpCall) -> bool:
-        """Tell whether a call would go on, without recording the decision."""
+        """Tell whether a call would be allowed, without recording the decision."""
         return self._decide_again(caller, call).passes
 
-    def fail_unrecorded(self, passage: InFlightCall) -> DeniedCall:
-        """Deny a call whose record did not reach the disk; the recorder has its end."""
-        self._mark_ended(passage)
-        return DeniedCall(DecisionEffect.ERROR.value, passage.ticket.id)
+    def fail_unrecorded(self, in_flight: InFlightCall) -> DeniedCall:
+        """Deny a call whose decision record could not be written to disk."""
+        self._mark_ended(in_flight)
+        return DeniedCall(DecisionEffect.ERROR.value, in_flight.ticket.id)
 
-    def may_continue(self, passage: InFlightCall) -> bool:
+    def may_continue(self, in_flight: InFlightCall) -> bool:
         """Tell whether an open call may continue after a revocation."""
-        decision = self._decide_again(passage.caller, passage.call)
+        decision = self._decide_again(in_flight.caller, in_flight.call)
         return decision.reason is not DecisionReason.KILLED
 
-    def may_send(self, passage: InFlightCall) -> bool:
+    def may_send(self, in_flight: InFlightCall) -> bool:
         """Tell whether a call may be sent, now that its server's identity is known."""
-        decision = self._decide_again(passage.caller, passage.call)
+        decision = self._decide_again(in_flight.caller, in_flight.call)
         held = decision.reason in (DecisionReason.KILLED, DecisionReason.QUARANTINED)
         return decision.passes or not held
 
-    def process_message(self, passage: InFlightCall, data: bytes) -> MessageOutcome:
-        """Process one message of a server: a JSON body, an event's data, a line.
+    def process_message(self, in_flight: InFlightCall, data: bytes) -> MessageOutcome:
+        """Check and filter one message of a server: a JSON body, event data, or a line.
 
         Raises:
             Refused: It is ambiguous or malformed, or answers another request.
         """
         answer = parse_plain_answer(data) or parse_server_message(data)
         if answer.kind is MessageKind.REQUEST:
-            return self._process_server_request(passage, answer, data)
+            return self._process_server_request(in_flight, answer, data)
         if answer.kind is MessageKind.NOTIFICATION:
             return MessageOutcome(data, changed=ITEM_BY_NOTIFICATION.get(answer.method))
-        denied = self.process_answer(passage, answer)
+        denied = self.process_answer(in_flight, answer)
         if denied is not None:
             return MessageOutcome(denied.error_body(answer.id))
-        call = passage.call
-        if passage.seen is not None and self._behaviour is not None:
-            self._behaviour.record_result(passage.seen, passage.ticket.id, data)
+        call = in_flight.call
+        if in_flight.seen is not None and self._behaviour is not None:
+            self._behaviour.record_result(in_flight.seen, in_flight.ticket.id, data)
         if call.kind is MessageKind.OPEN or call.method in BUFFERED_METHODS:
-            data = self._filter_answer(passage, data)
-        if passage.waits:
-            unrecorded = DeniedCall(DecisionEffect.ERROR.value, passage.ticket.id)
+            data = self._filter_answer(in_flight, data)
+        if in_flight.waits:
+            unrecorded = DeniedCall(DecisionEffect.ERROR.value, in_flight.ticket.id)
             return after_records(
-                data, passage, MessageOutcome(unrecorded.error_body(answer.id))
+                data, in_flight, MessageOutcome(unrecorded.error_body(answer.id))
             )
         return MessageOutcome(data)
 
@@ -197,40 +193,38 @@ class CallPipeline:
         return None if found is None else found.get_server(server)
 
     def report_rejected_credential(
-        self, passage: InFlightCall, shown: PresentedCredential, status: int
+        self, in_flight: InFlightCall, credential: PresentedCredential, status: int
     ) -> None:
         """Note that a server rejected a call because of its credential."""
         if self.credentials is not None:
             self.credentials.report_rejected(
-                passage.caller, passage.call.server, shown, status
+                in_flight.caller, in_flight.call.server, credential, status
             )
 
     def process_answer(
-        self, passage: InFlightCall, answer: ServerMessage
+        self, in_flight: InFlightCall, answer: ServerMessage
     ) -> DeniedCall | None:
         """Register the handles in the parsed answer to a call; return a denied input.
 
         Raises:
             Refused: It answers something else.
         """
-        call = passage.call
+        call = in_flight.call
         if call.kind is MessageKind.REQUEST:
-            if answer.kind is not MessageKind.RESPONSE or answer.id not in (
-                call.id,
-                None,
-            ):
+            is_other = answer.id not in (call.id, None)
+            if answer.kind is not MessageKind.RESPONSE or is_other:
                 raise RequestRefused(RefusalReason.EVENT_TYPE)
-            passage.answer = answer
+            in_flight.answer = answer
         for method in answer.inputs:
-            denied = self._authorize_input(passage, method)
+            denied = self._decide_input(in_flight, method)
             if denied is not None:
                 return denied
-        self._ownership.record_answer(passage.caller, call, answer)
+        self._ownership.record_answer(in_flight.caller, call, answer)
         return None
 
     def end(
         self,
-        passage: InFlightCall,
+        in_flight: InFlightCall,
         outcome: CallOutcome,
         *,
         status: int = 0,
@@ -238,11 +232,11 @@ class CallPipeline:
         sha256: str = "",
     ) -> None:
         """Record how a call ended; only the first end counts."""
-        if passage.ended:
+        if in_flight.ended:
             return
-        self._mark_ended(passage)
-        answer = passage.answer or NO_ANSWER
-        came = self._get_result(passage, size)
+        self._mark_ended(in_flight)
+        answer = in_flight.answer or NO_ANSWER
+        came = self._get_result(in_flight, size)
         end = CallResult(
             outcome,
             status,
@@ -257,22 +251,23 @@ class CallPipeline:
             records=came.records,
             untrusted=came.untrusted,
         )
-        self.recorder.record_end(passage.ticket, end)
+        self.recorder.record_end(in_flight.ticket, end)
         if outcome is CallOutcome.LEAKED and self.credentials is not None:
-            self.credentials.report_leak(passage.call.server, passage.ticket.id)
+            self.credentials.report_leak(in_flight.call.server, in_flight.ticket.id)
 
-    def _get_result(self, passage: InFlightCall, size: int) -> CallObservation:
+    def _get_result(self, in_flight: InFlightCall, size: int) -> CallObservation:
         """Return the observed result of a watched call."""
-        seen = passage.seen
+        seen = in_flight.seen
         if seen is None or self._behaviour is None:
             return NO_RESULT
         if seen.came is None and size:
-            self._behaviour.record_unread_result(seen, passage.ticket.id, size)
+            self._behaviour.record_unread_result(seen, in_flight.ticket.id, size)
         return seen.came or NO_RESULT
 
-    def _mark_ended(self, passage: InFlightCall) -> None:
-        passage.ended = True
-        self._ownership.end(passage.key)
+    def _mark_ended(self, in_flight: InFlightCall) -> None:
+        """Mark a call as ended, and release its request id."""
+        in_flight.ended = True
+        self._ownership.end(in_flight.key)
 
     def _record_decision(
         self,
@@ -280,14 +275,15 @@ class CallPipeline:
         call: McpCall,
         decision: Decision,
         body: bytes,
-        shown: PresentedCredential | None = None,
-        acted: CallBehaviour | None = None,
+        credential: PresentedCredential | None = None,
+        behaviour: CallBehaviour | None = None,
         *,
-        later: bool = False,
+        deferred: bool = False,
     ) -> RecordTicket | DeniedCall:
+        """Record a decision; return its ticket, or the denial of the call."""
         try:
             ticket = self.recorder.record_decision(
-                caller, call, decision, body, shown=shown, acted=acted, later=later
+                caller, call, decision, body, credential, behaviour, deferred=deferred
             )
         except NotRecorded:
             return DeniedCall(DecisionEffect.ERROR.value, "")
@@ -298,6 +294,7 @@ class CallPipeline:
     def _decide_call(
         self, caller: VerifiedCaller, call: McpCall, request: AuthorizationRequest
     ) -> Decision:
+        """Decide by policy on a call and the items it uses, then by handle owner."""
         decision = self.authority.authorize(request)
         for each in call.watched:
             if not decision.passes:
@@ -308,11 +305,13 @@ class CallPipeline:
         return self._ownership.decide(caller, call, decision)
 
     def _decide_again(self, caller: VerifiedCaller, call: McpCall) -> Decision:
+        """Decide once more by the current policy, without a record."""
         return self._decide_call(caller, call, self._build_request(caller, call))
 
     def _build_request(
         self, caller: VerifiedCaller, call: McpCall
     ) -> AuthorizationRequest:
+        """Build the authorization request of a call."""
         action = RequestedAction(call.method, call.target, call.name, call.arguments)
         identity = self._upstream_identity(caller, call)
         return build_decision_request(caller, call, identity, action)
@@ -320,12 +319,13 @@ class CallPipeline:
     def _authorize_action(
         self, caller: VerifiedCaller, call: McpCall, action: RequestedAction
     ) -> Decision:
+        """Decide by policy on one action of a call."""
         identity = self._upstream_identity(caller, call)
-        return self.authority.authorize(
-            build_decision_request(caller, call, identity, action)
-        )
+        request = build_decision_request(caller, call, identity, action)
+        return self.authority.authorize(request)
 
     def _upstream_identity(self, caller: VerifiedCaller, call: McpCall) -> str:
+        """Return the principal that the server sees for a caller."""
         shown = self.credentials
         return "" if shown is None else shown.identity(caller, call.server)
 
@@ -338,59 +338,60 @@ class CallPipeline:
             for agent in caller.chain
         }
 
-    def _authorize_input(self, passage: InFlightCall, method: str) -> DeniedCall | None:
-        """Decide on an input that a server requests, as an action of its own."""
-        caller, call = passage.caller, passage.call
+    def _decide_input(self, in_flight: InFlightCall, method: str) -> DeniedCall | None:
+        """Decide on an input that a server requests, as a separate action."""
+        caller, call = in_flight.caller, in_flight.call
         asked = build_input_call(call, method)
         decision = self.authority.authorize(self._build_request(caller, asked))
         recorded = self._record_decision(caller, asked, decision, b"")
         if isinstance(recorded, DeniedCall):
             return recorded
         if recorded.durable is not None:
-            passage.waits.append(recorded.durable)
+            in_flight.waits.append(recorded.durable)
         return None
 
     def _process_server_request(
-        self, passage: InFlightCall, answer: ServerMessage, data: bytes
+        self, in_flight: InFlightCall, answer: ServerMessage, data: bytes
     ) -> MessageOutcome:
-        """Process a request of a server (2025-11-25 and before)."""
-        call = passage.call
+        """Authorize a request from the server to its client (MCP up to 2025-11-25)."""
+        call = in_flight.call
         if call.era.is_modern or answer.id is None:
             raise RequestRefused(RefusalReason.EVENT_TYPE)
         if find_method(call.era, answer.method, MessageSender.SERVER) is None:
             unknown = RequestRefused(RefusalReason.UNKNOWN_METHOD, id=answer.id)
             return MessageOutcome(None, unknown.error_body())
         for method in answer.inputs:
-            denied = self._authorize_input(passage, method)
+            denied = self._decide_input(in_flight, method)
             if denied is not None:
                 return MessageOutcome(None, denied.error_body(answer.id))
-        self._ownership.record_server_request(passage.caller, call, answer.id)
-        if passage.waits:
-            unrecorded = DeniedCall(DecisionEffect.ERROR.value, passage.ticket.id)
+        self._ownership.record_server_request(in_flight.caller, call, answer.id)
+        if in_flight.waits:
+            unrecorded = DeniedCall(DecisionEffect.ERROR.value, in_flight.ticket.id)
             back = unrecorded.error_body(answer.id)
-            return after_records(data, passage, MessageOutcome(None, back))
+            return after_records(data, in_flight, MessageOutcome(None, back))
         return MessageOutcome(data)
 
-    def _filter_answer(self, passage: InFlightCall, data: bytes) -> bytes:
-        call = passage.call
+    def _filter_answer(self, in_flight: InFlightCall, data: bytes) -> bytes:
+        """Learn definitions from an answer; remove items the caller may not use."""
+        call = in_flight.call
         method = UNKNOWN if call.kind is MessageKind.OPEN else call.method
-        may = partial(self._may_use_item, passage)
+        may = partial(self._may_use_item, in_flight)
         self.definitions.learn_from_answer(call, method, data)
-        speaks = not self.definitions.is_withheld(passage, Item.INSTRUCTIONS)
+        speaks = not self.definitions.is_withheld(in_flight, Item.INSTRUCTIONS)
         return filter_for_caller(
-            data, method, may, is_modern=call.era.is_modern, speaks=speaks
+            data, method, may, is_modern=call.era.is_modern, keep_instructions=speaks
         )
 
     def _may_use_item(
-        self, passage: InFlightCall, listing: ListKind, name: str
+        self, in_flight: InFlightCall, listing: ListKind, name: str
     ) -> bool:
         """Tell whether the caller may use one item of a list."""
         definitions = self.definitions
         if listing.is_template and definitions.is_withheld(
-            passage, Item.TEMPLATE, name
+            in_flight, Item.TEMPLATE, name
         ):
             return False
-        caller, call = passage.caller, passage.call
+        caller, call = in_flight.caller, in_flight.call
         item = msgspec.structs.replace(call, target=listing.target, name=name)
         action = RequestedAction(listing.action, listing.target, name)
         identity = self._upstream_identity(caller, call)

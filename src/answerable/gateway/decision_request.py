@@ -1,4 +1,4 @@
-"""Inputs of a decision: a verified caller and one action."""
+"""Build the authorization request for a verified caller and one action."""
 
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ def build_decision_request(
     identity: str,
     action: RequestedAction,
 ) -> AuthorizationRequest:
-    """Build the request to the decision point.
+    """Build the authorization request for one action of a call.
 
     Args:
         caller: The verified caller.

@@ -1,4 +1,4 @@
-"""Definitions of servers (tools, prompts, templates), learned from answers.
+"""Learn the definitions of tools, prompts and templates from servers' answers.
 
 Clients need not list anything: at the first call of a tool or prompt, and then once a
 minute, the gateway itself requests the server's list, as the caller does. A server that
@@ -73,47 +73,54 @@ class DefinitionWatcher:
         """
         if self._pins is not None and self._pins.is_pinned(call.server):
             for each in find_definitions(data, method):
-                self._report_to_pins(call.server, each, is_asked=method != UNKNOWN)
+                self._report_to_pins(call.server, each, is_solicited=method != UNKNOWN)
 
-    def is_withheld(self, passage: InFlightCall, item: Item, name: str = "") -> bool:
+    def is_withheld(self, in_flight: InFlightCall, item: Item, name: str = "") -> bool:
         """Tell whether a listed item is in quarantine and its agent's mode enforces."""
         return (
             self._pins is not None
-            and passage.decision.mode is EnforcementMode.ENFORCE
-            and self._pins.is_quarantined(passage.call.server, item, name)
+            and in_flight.decision.mode is EnforcementMode.ENFORCE
+            and self._pins.is_quarantined(in_flight.call.server, item, name)
         )
 
     def fetch_if_stale(
-        self, sent: UpstreamRequest, changed: Item | None = None
+        self, request: UpstreamRequest, changed_kind: Item | None = None
     ) -> None:
         """Request the list of a server where it is stale or has changed.
 
         Args:
-            sent: A message to that server, or one that it answers.
-            changed: Kind of list that the server announced as changed, or None.
+            request: A message to that server, or one that it answers.
+            changed_kind: Kind of list that the server announced as changed, or None.
         """
-        server, pins = sent.call.server, self._pins
+        server, pins = request.call.server, self._pins
         if pins is None:
             return
-        item = ITEM_BY_METHOD.get(sent.call.method) if changed is None else changed
-        if item is None or not (changed or pins.is_stale(server, item)):
+        item = (
+            ITEM_BY_METHOD.get(request.call.method)
+            if changed_kind is None
+            else changed_kind
+        )
+        if item is None or not (changed_kind or pins.is_stale(server, item)):
             return
         upstream = self._servers.get(server)
         if upstream is not None and pins.is_pinned(server):
             pins.mark_requested(server, item)
-            _DefinitionFetch(upstream, sent, item, self._report_to_pins).fetch_page("")
+            _DefinitionFetch(upstream, request, item, self._report_to_pins).fetch_page(
+                ""
+            )
 
     def _report_to_pins(
-        self, server: str, found: DefinedItems, *, is_asked: bool = True
+        self, server: str, items: DefinedItems, *, is_solicited: bool = True
     ) -> None:
+        """Compare the items of a list with the server's pins."""
         if self._pins is None:
             return
         self._pins.record_list(
             server,
-            found.kind,
-            found.items,
-            is_last=not found.cursor,
-            is_asked=is_asked,
+            items.kind,
+            items.items,
+            is_last=not items.cursor,
+            is_asked=is_solicited,
         )
 
 
@@ -162,16 +169,16 @@ class _DefinitionFetch:
         self._upstream.send(sent, self)
 
     def may_send(self) -> bool:
-        """Refuse to send to a server whose identity has changed."""
+        """Return False: a server whose identity has changed gets no request."""
         return False
 
-    def on_head(self, returned: UpstreamHead, length: int | None) -> None:
-        """Take the head of the answer."""
-        if returned.kind == EVENT_STREAM and returned.heading.status == HTTP_OK:
+    def on_head(self, head: UpstreamHead, length: int | None) -> None:
+        """Receive the head of the answer."""
+        if head.kind == EVENT_STREAM and head.heading.status == HTTP_OK:
             self._events = SseParser(MAX_LIST)
 
     def on_data(self, data: bytes) -> None:
-        """Take a piece of the body, up to the size limit of a list."""
+        """Receive a piece of the body, up to the size limit of a list."""
         try:
             data = self._watch.feed(data)
         except RequestRefused:
@@ -179,6 +186,7 @@ class _DefinitionFetch:
         self._buffer_data(data)
 
     def _buffer_data(self, data: bytes) -> None:
+        """Buffer a piece of the body, or learn from the events that it completes."""
         self._room -= len(data)
         if self._failed or self._room < 0:
             self._failed, self._parts = True, []
@@ -190,14 +198,14 @@ class _DefinitionFetch:
                     self._learn_from_message(event.data)
 
     def on_end(self) -> None:
-        """Learn from the complete answer."""
+        """Learn from the complete answer; request the next page, if there is one."""
         rest = self._watch.flush()
         if rest:
             self._buffer_data(rest)
         if self._events is None and self._parts:
             self._learn_from_message(b"".join(self._parts))
 
-    def on_lost(self, why: RefusalReason, *, forwarded: bool) -> None:
+    def on_lost(self, reason: RefusalReason, *, forwarded: bool) -> None:
         """Ignore the failure: a later call requests the list again."""
 
     def _learn_from_message(self, data: bytes) -> None:
@@ -215,16 +223,17 @@ class _DefinitionFetch:
                 self.fetch_page(each.cursor)
 
 
-def _build_forwarded_headers(onward: bytes, method: str, *, is_modern: bool) -> bytes:
+def _build_forwarded_headers(headers: bytes, method: str, *, is_modern: bool) -> bytes:
     """Keep the caller's forwarded fields and replace those that mirror the message."""
-    lines = onward.decode("latin-1").splitlines(keepends=True)
+    lines = headers.decode("latin-1").splitlines(keepends=True)
     kept = [line for line in lines if not line.lower().startswith(_MIRRORED_HEADERS)]
-    if is_modern and onward:
+    if is_modern and headers:
         kept.append(f"{METHOD_HEADER}: {method}\r\n")
     return "".join(kept).encode("latin-1")
 
 
 def _build_list_request(call: McpCall, cursor: str) -> bytes:
+    """Build the JSON-RPC request for one page of a list."""
     params: dict[str, object] = {"cursor": cursor} if cursor else {}
     if call.era.is_modern:
         params["_meta"] = {

@@ -1,4 +1,4 @@
-"""Ownership checks for tasks, `requestState`, server requests and requests in flight.
+"""Check that tasks, `requestState` and request ids are used by their owner only.
 
 | handle | belongs to | known by |
 |---|---|---|
@@ -38,7 +38,7 @@ class HandleOwnershipTracker:
         self._in_flight: set[HandleKey] = set()
 
     def begin(self, caller: VerifiedCaller, call: McpCall) -> HandleKey | None:
-        """Register a call that goes on; return its key while it is in flight."""
+        """Register an allowed call; return its key while it is in flight."""
         if call.kind is MessageKind.REQUEST:
             key = _request_id_key(call, call.id, caller)
             self._in_flight.add(key)
@@ -119,6 +119,7 @@ class HandleOwnershipTracker:
     def _find_task_owner(
         self, caller: VerifiedCaller, call: McpCall, task: str
     ) -> HandleOwner:
+        """Tell whether a task is the caller's, another's, or unknown."""
         return self._owned.find_owner(
             ("task", call.server, sha256_hex(task)), caller.principal
         )
@@ -137,11 +138,13 @@ def _carries_no_handle(call: McpCall) -> bool:
 
 
 def _state_key(call: McpCall, state: str) -> HandleKey:
+    """Build the registry key of a `requestState` value."""
     # Of these a name alone may hold a line end, and what follows it has 64 digits.
     return ("state", sha256_hex(f"{call.server}\n{call.method}\n{call.name}\n{state}"))
 
 
 def _server_request_key(call: McpCall, id: str | int | None) -> HandleKey:
+    """Build the registry key of a request that the server sent."""
     # 1 and "1" are two ids.
     return ("question", sha256_hex(f"{call.server}\n{call.session}\n{id!r}"))
 
@@ -149,4 +152,5 @@ def _server_request_key(call: McpCall, id: str | int | None) -> HandleKey:
 def _request_id_key(
     call: McpCall, id: str | int | None, caller: VerifiedCaller
 ) -> HandleKey:
+    """Build the registry key of a client request in flight."""
     return (caller.principal, call.server, call.session, repr(id))

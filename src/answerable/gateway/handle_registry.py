@@ -1,4 +1,4 @@
-"""Registry of handles: `requestState`, task and request ids handed out by servers.
+"""Register the handles that servers hand out (tasks, `requestState`), with their owner.
 
 Handles are kept as digests and belong to the principal that they were sent to. Each
 principal has its own quota, in which the oldest handle is evicted first, so no
@@ -85,6 +85,7 @@ class HandleRegistry:
         self._remove_entry(oldest, principal)
 
     def _remove_entry(self, key: HandleKey, principal: str) -> None:
+        """Update the counts of a handle that was removed."""
         self._held -= 1
         self._owners[key] -= 1
         if not self._owners[key]:

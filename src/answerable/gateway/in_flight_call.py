@@ -1,4 +1,4 @@
-"""Values of one call in flight: allowed or denied, and the messages that come back."""
+"""State of one call in flight: allowed or denied, and the server's messages."""
 
 import asyncio
 from typing import Any
@@ -37,7 +37,7 @@ class DeniedCall(msgspec.Struct, frozen=True):
     is_unknown_task: bool = False
 
     def error_body(self, id: str | int | None) -> bytes:
-        """Encode the JSON-RPC error."""
+        """Encode the JSON-RPC error that the client gets."""
         if self.is_unknown_task:
             return RequestRefused(RefusalReason.UNKNOWN_TASK, id=id).error_body()
         return build_denial(id, self.decision, self.decision_id)

@@ -1,4 +1,4 @@
-"""Requests that persons filed with agents, and which of them apply to a caller.
+"""Index the requests that persons filed with agents; find those for a caller.
 
 An agent's own messages have no influence. The filer of a request is known by a signing
 key, and the person of a run by our token service; a run without a person acts for the
@@ -17,8 +17,8 @@ from answerable.model.provenance import WrittenBy
 RUN_OF_ANOTHER_PERSON = "for-the-run-of-another-person"
 
 
-def _ignore_rejected(id: str, why: str) -> None:
-    """Ignore a rejected request."""
+def _ignore_rejected(id: str, reason: str) -> None:
+    """Do nothing: the default listener for rejected requests."""
 
 
 class PersonRequestIndex:
@@ -33,12 +33,12 @@ class PersonRequestIndex:
         self._told: set[str] = set()
         self._by_agent: dict[AgentId, list[tuple[PersonRequest, RequestedValues]]] = {}
 
-    def replace_all(self, standing: Iterable[PersonRequest]) -> None:
+    def replace_all(self, requests: Iterable[PersonRequest]) -> None:
         """Replace all requests."""
         found: dict[AgentId, list[tuple[PersonRequest, RequestedValues]]] = defaultdict(
             list
         )
-        for each in standing:
+        for each in requests:
             asked = RequestedValues(frozenset(each.values), WrittenBy.PERSON, each.id)
             found[each.agent].append((each, asked))
         self._by_agent = dict(found)
@@ -62,6 +62,7 @@ class PersonRequestIndex:
     def _applies_to(
         self, request: PersonRequest, caller: VerifiedCaller, now: int
     ) -> bool:
+        """Tell whether a request is for this caller's run, by its own person."""
         if now >= request.until or request.run not in (ANY_RUN, caller.run):
             return False
         person = caller.person

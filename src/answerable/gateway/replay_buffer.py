@@ -1,4 +1,4 @@
-"""Replay buffer: the last requests of a worker, in memory only.
+"""Keep the last requests of a worker in memory, for policy replay.
 
 Arguments are kept while they are small; for a call with large ones only the fact that
 there was one.

@@ -1,4 +1,4 @@
-"""Identity of a server, by which another one at the same place is detected.
+"""Compute a server's identity (TLS key or program) to detect a replaced server.
 
 | reached by | identity |
 |---|---|
@@ -40,6 +40,7 @@ def tls_key_identity(tls: ssl.SSLObject) -> str:
 
 @lru_cache(maxsize=1024)
 def _spki_identity(certificate: bytes) -> str:
+    """Return the SHA-256 of a certificate's public key (SPKI)."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
     from cryptography.x509 import load_der_x509_certificate
 
@@ -67,6 +68,7 @@ def command_identity(argv: Sequence[str], path: str) -> str:
 
 
 def _program_digest(path: str) -> str:
+    """Return the digest of a program file."""
     facts = os.stat(path)
     return _file_digest(path, facts.st_ino, facts.st_mtime_ns, facts.st_size)
 

@@ -1,4 +1,4 @@
-"""Session ids of older servers, bound to the caller that received them.
+"""Bind the session id of an upstream server to the caller that received it.
 
 A server that speaks MCP 2025-11-25 or before accepts a session id from any client. The
 id that a client gets is the server's own behind an HMAC tag over server and principal:
@@ -26,17 +26,18 @@ class SessionIdBinder:
         self._key = derive_key(secret, "session")
 
     def wrap(self, upstream_session_id: str, server: str, principal: str) -> str:
-        """Return the session id for the client; it is 23 characters longer."""
+        """Prefix a MAC (23 characters) that binds the id to server and caller."""
         tag = self._compute_tag(upstream_session_id, server, principal)
         return f"{tag}.{upstream_session_id}"
 
     def unwrap(self, text: str, server: str, principal: str) -> str | None:
-        """Return the server's own id; None where the id belongs to another caller."""
+        """Verify the MAC; return the server's own id, or None for another caller's."""
         tag, _, session = text.partition(".")
         expected = self._compute_tag(session, server, principal)
         return session if hmac.compare_digest(tag.encode(), expected.encode()) else None
 
     def _compute_tag(self, session: str, server: str, principal: str) -> str:
+        """Compute the MAC of a session id for one server and caller."""
         # None of the three holds a line feed: names, printable text, visible letters.
         said = "\n".join((server, principal, session)).encode()
         return encode_base64url(hmac.digest(self._key, said, "sha256")[:_TAG_BYTES])

@@ -1,4 +1,4 @@
-"""Interface of upstream servers, over HTTP or by command.
+"""Interfaces to upstream servers, reached over HTTP or started by command.
 
 A transport passes a call to an `Upstream` and gets the answer through a `ResponseSink`, in HTTP
 terms: a head, pieces of a body, an end. A server by command does the same: one message
@@ -40,20 +40,20 @@ class ResponseSink(Protocol):
     def may_send(self) -> bool:
         """Tell whether to send although the server's identity has changed."""
 
-    def on_head(self, returned: UpstreamHead, length: int | None) -> None:
-        """Take the head, and the length of the body where it is known."""
+    def on_head(self, head: UpstreamHead, length: int | None) -> None:
+        """Receive the head, and the length of the body if it is known."""
 
     def on_data(self, data: bytes) -> None:
-        """Take a piece of the body."""
+        """Receive a piece of the body."""
 
     def on_end(self) -> None:
-        """Take the end of a complete answer."""
+        """Receive the end of a complete answer."""
 
-    def on_lost(self, why: RefusalReason, *, forwarded: bool) -> None:
-        """Take a failure: the answer will not come, or not completely.
+    def on_lost(self, reason: RefusalReason, *, forwarded: bool) -> None:
+        """Receive a failure: the answer will not come, or not completely.
 
         Args:
-            why: Reason of the failure.
+            reason: Reason of the failure.
             forwarded: The server may have read the call.
         """
 
@@ -74,5 +74,5 @@ class UpstreamTransfer(Protocol):
 class Upstream(Protocol):
     """One upstream server."""
 
-    def send(self, sent: UpstreamRequest, sink: ResponseSink) -> UpstreamTransfer:
+    def send(self, request: UpstreamRequest, sink: ResponseSink) -> UpstreamTransfer:
         """Send one message; its sink is called later, never before this returns."""

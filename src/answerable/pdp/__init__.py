@@ -1,1 +1,1 @@
-"""Policy decision point for external enforcement points: AuthZEN and Envoy ext_authz."""
+"""Policy decision point for external enforcement points: AuthZEN and ext_authz."""

@@ -1,4 +1,4 @@
-"""Baselines at the decision point: calls that only the gateway can judge are denied.
+"""Apply baselines at the decision point: deny calls that only the gateway can judge.
 
 A baseline explains values by earlier results, which only the gateway sees. So calls of
 an agent with an enforced baseline are denied here, unless its owner signed an
@@ -45,12 +45,12 @@ class BaselineGuard:
             if agent.baseline is not None
         }
 
-    def set_profiles(self, standing: Iterable[ValidBaseline]) -> None:
+    def set_profiles(self, baselines: Iterable[ValidBaseline]) -> None:
         """Replace the signed profiles."""
         # For any identity: the identity that the server sees is not known here.
         self._standing = {
             (each.subject.agent, each.subject.server): each
-            for each in sorted(standing, key=_is_enforced)
+            for each in sorted(baselines, key=_is_enforced)
         }
 
     def apply_baseline(
@@ -87,5 +87,6 @@ class BaselineGuard:
         return "" if self._watched.get(agent) is ColdStartMode.ENFORCE else None
 
 
-def _is_enforced(standing: ValidBaseline) -> bool:
-    return standing.stage is BaselineStage.ENFORCE
+def _is_enforced(baseline: ValidBaseline) -> bool:
+    """Tell whether a signed baseline is in its enforced stage."""
+    return baseline.stage is BaselineStage.ENFORCE

@@ -1,4 +1,4 @@
-"""Authentication of enforcement points listed in the section `decisions`.
+"""Authenticate the policy enforcement points that the configuration lists.
 
 They authenticate like callers of the gateway: a token of a pinned issuer, bound to a
 key or certificate if required, or the kernel's facts at a unix socket.
@@ -64,47 +64,51 @@ class EnforcementPointAuthenticator:
         self._point = _decisions_section(config)
 
     async def authenticate(
-        self, head: HttpRequestHead, link: ConnectionInfo
+        self, head: HttpRequestHead, connection: ConnectionInfo
     ) -> EnforcementPoint:
-        """Authenticate the sender of a request.
+        """Authenticate the enforcement point that sent a request.
 
         Raises:
             Problem: It is unknown, or not listed.
         """
         try:
-            caller = self._callers.authenticate(head, link, self._clock())
+            caller = self._callers.authenticate(head, connection, self._clock())
         except IssuerKeysNeeded as needed:
             await self._callers.fetch_keys(needed.issuer)
-            return await self._authenticate_again(head, link)
+            return await self._authenticate_again(head, connection)
         except Unauthenticated as unknown:
-            raise _to_problem(unknown) from None
+            raise _to_problem_response(unknown) from None
         return self._find_listed(caller.agent, caller.principal)
 
     def revoke_keys(self, kids: frozenset[str]) -> None:
         """Reject tokens signed by these keys of our token service."""
         self._callers.revoke_keys(kids)
 
-    def resource_metadata(self, target: str, link: ConnectionInfo) -> bytes:
+    def resource_metadata(self, target: str, connection: ConnectionInfo) -> bytes:
         """Return the resource metadata (RFC 9728); empty if tokens are not used."""
-        return self._callers.build_metadata(target, link)
+        return self._callers.build_metadata(target, connection)
 
-    def renew_keys(self, tell: Callable[[str, str], None]) -> Coroutine[Any, Any, None]:
+    def renew_keys(
+        self, on_failure: Callable[[str, str], None]
+    ) -> Coroutine[Any, Any, None]:
         """Renew issuer keys before they expire, until cancelled."""
-        return self._callers.keep_fresh(tell)
+        return self._callers.keep_fresh(on_failure)
 
     async def _authenticate_again(
-        self, head: HttpRequestHead, link: ConnectionInfo
+        self, head: HttpRequestHead, connection: ConnectionInfo
     ) -> EnforcementPoint:
+        """Authenticate once more, after the issuer's keys were fetched."""
         try:
-            caller = self._callers.authenticate(head, link, self._clock())
+            caller = self._callers.authenticate(head, connection, self._clock())
         except IssuerKeysNeeded:
             says = "the keys of the token's issuer cannot be had now"
             raise ProblemResponse(503, "no-keys", says) from None
         except Unauthenticated as unknown:
-            raise _to_problem(unknown) from None
+            raise _to_problem_response(unknown) from None
         return self._find_listed(caller.agent, caller.principal)
 
     def _find_listed(self, id: AgentId, principal: str) -> EnforcementPoint:
+        """Return the listed enforcement point, or raise 403 if it is not listed."""
         number = id.removeprefix(_PREFIX)
         if number == id:
             says = "the enforcement point is not named in decisions.callers"
@@ -112,18 +116,20 @@ class EnforcementPointAuthenticator:
         return EnforcementPoint(principal, self._point.callers[int(number)].servers)
 
 
-def _to_problem(unknown: Unauthenticated) -> ProblemResponse:
+def _to_problem_response(error: Unauthenticated) -> ProblemResponse:
+    """Convert a failed authentication to a problem document."""
     says = {
         401: "a token of a pinned issuer is required",
         403: "the enforcement point is not named in decisions.callers",
-    }.get(unknown.status, "the keys of the token's issuer cannot be had now")
-    fields = {"www-authenticate": unknown.challenge} if unknown.challenge else {}
-    if unknown.nonce:
-        fields["dpop-nonce"] = unknown.nonce
-    return ProblemResponse(unknown.status, unknown.reason, says, fields)
+    }.get(error.status, "the keys of the token's issuer cannot be had now")
+    fields = {"www-authenticate": error.challenge} if error.challenge else {}
+    if error.nonce:
+        fields["dpop-nonce"] = error.nonce
+    return ProblemResponse(error.status, error.reason, says, fields)
 
 
 def _decisions_section(config: Config) -> DecisionPointConfig:
+    """Return the configuration section `decisions`, which must exist."""
     point = config.decisions
     if point is None:
         raise AssertionError("a decision point has a section of its own")
@@ -149,4 +155,5 @@ def _callers_config(config: Config) -> Config:
 
 
 def _with_audience(issuer: IssuerConfig, audience: str) -> IssuerConfig:
+    """Return the issuer with another expected audience, if one is given."""
     return replace(issuer, audience=audience) if audience else issuer

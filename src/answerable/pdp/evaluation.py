@@ -1,4 +1,4 @@
-"""Access evaluation: decide, record, answer.
+"""Evaluate AuthZEN access requests: decide, record the decision, answer.
 
 An enforcement point gets the effect and a decision id, like a refused agent at the
 gateway. Reason, rule and exceptions are for owners and operators, who look them up by
@@ -63,7 +63,7 @@ class EvaluationAnswer(msgspec.Struct, frozen=True):
 
     @property
     def reported_effect(self) -> str:
-        """Return the reported effect: an allow that is held back is a denial."""
+        """Return the effect to report: an allow that the mode blocks is a denial."""
         return "deny" if self.effect == DecisionEffect.ALLOW.value else self.effect
 
     def to_decision(self) -> dict[str, Any]:
@@ -102,7 +102,7 @@ class EvaluationService:
         self._behaviour = behaviour
 
     async def evaluate(
-        self, said: JsonMembers, asked_by: EnforcementPoint
+        self, body: JsonMembers, enforcement_point: EnforcementPoint
     ) -> dict[str, Any]:
         """Answer an Access Evaluation request.
 
@@ -110,84 +110,91 @@ class EvaluationService:
             Invalid: It is malformed.
         """
         return (
-            await self.decide_and_record(parse_evaluation(said), asked_by)
+            await self.decide_and_record(parse_evaluation(body), enforcement_point)
         ).to_decision()
 
     async def evaluate_batch(
-        self, said: JsonMembers, asked_by: EnforcementPoint
+        self, body: JsonMembers, enforcement_point: EnforcementPoint
     ) -> dict[str, Any]:
         """Answer an Access Evaluations request.
 
         Raises:
             Invalid: It is malformed.
         """
-        semantic = parse_semantic(said)
-        evaluations = parse_batch(said)
+        semantic = parse_semantic(body)
+        evaluations = parse_batch(body)
         if not evaluations:
-            return await self.evaluate(said, asked_by)
+            return await self.evaluate(body, enforcement_point)
         if semantic is BatchSemantic.ALL:
             # Together, so that those that wait for the disk wait once.
             items = (
-                self._evaluate_item(each, number, asked_by)
+                self._evaluate_item(each, number, enforcement_point)
                 for number, each in enumerate(evaluations)
             )
             return {"evaluations": await asyncio.gather(*items)}
         answers: list[dict[str, Any]] = []
         for number, each in enumerate(evaluations):
-            answers.append(await self._evaluate_item(each, number, asked_by))
+            answers.append(await self._evaluate_item(each, number, enforcement_point))
             if semantic.stops_after(answers[-1]["decision"]):
                 break
         return {"evaluations": answers}
 
     async def decide_and_record(
-        self, evaluation: EvaluationRequest, asked_by: EnforcementPoint
+        self, evaluation: EvaluationRequest, enforcement_point: EnforcementPoint
     ) -> EvaluationAnswer:
         """Decide one evaluation and record the decision."""
-        caller = await self.subjects.resolve(evaluation, asked_by)
+        caller = await self.subjects.resolve(evaluation, enforcement_point)
         arguments = evaluation.action.arguments
         asked, decision = self._decide_strictest(
-            caller, self._read_questions(evaluation, asked_by), arguments
+            caller, self._to_call_queries(evaluation, enforcement_point), arguments
         )
-        act = _build_act(evaluation, asked, asked_by)
+        act = _build_call_summary(evaluation, asked, enforcement_point)
         return await self.record_decision(caller, act, decision)
 
     async def record_decision(
-        self, caller: VerifiedCaller, act: CallSummary, decision: Decision
+        self, caller: VerifiedCaller, call_summary: CallSummary, decision: Decision
     ) -> EvaluationAnswer:
         """Record a decision and build the answer."""
         try:
-            id = await self._recorder.record_decision(caller, act, decision)
+            id = await self._recorder.record_decision(caller, call_summary, decision)
         except NotRecorded:
             return EvaluationAnswer(False, DecisionEffect.ERROR.value, "")
         wanted = ApprovalScope(
-            caller.agent, act.server, act.target, act.name, act.arguments
+            caller.agent,
+            call_summary.server,
+            call_summary.target,
+            call_summary.name,
+            call_summary.arguments,
         )
         self._told(id, wanted, decision)
         return EvaluationAnswer(decision.passes, decision.effect.value, id)
 
-    def would_pass(self, caller: VerifiedCaller, asked: McpQuestion) -> bool:
+    def would_pass(self, caller: VerifiedCaller, query: McpQuestion) -> bool:
         """Tell whether a call would be allowed with unknown arguments.
 
         Nothing is recorded.
         """
-        return self._decide_question(caller, asked, None).passes
+        return self._decide_query(caller, query, None).passes
 
     async def _evaluate_item(
-        self, said: JsonMembers, number: int, asked_by: EnforcementPoint
+        self, item: JsonMembers, number: int, enforcement_point: EnforcementPoint
     ) -> dict[str, Any]:
+        """Evaluate one item of a batch; a missing key is an error of that item."""
         try:
-            evaluation = parse_evaluation(said, at=f"evaluations[{number}].")
+            evaluation = parse_evaluation(item, path_prefix=f"evaluations[{number}].")
         except MissingKey as missing:
             self._recorder.count_refused_request(missing.why)
             error = {"status": missing.status, "message": missing.message}
             return {"decision": False, "context": {"error": error}}
-        return (await self.decide_and_record(evaluation, asked_by)).to_decision()
+        return (
+            await self.decide_and_record(evaluation, enforcement_point)
+        ).to_decision()
 
     def read_question(
-        self, evaluation: EvaluationRequest, asked_by: EnforcementPoint
+        self, evaluation: EvaluationRequest, enforcement_point: EnforcementPoint
     ) -> McpQuestion | None:
-        """Return the question in MCP vocabulary, if the enforcement point may ask it."""
-        servers = asked_by.servers
+        """Convert to an MCP call query; None if the caller may not ask it."""
+        servers = enforcement_point.servers
         usual = servers[0] if len(servers) == 1 else ""
         action, resource = evaluation.action, evaluation.resource
         asked = mcp_vocabulary.parse_question(
@@ -197,43 +204,46 @@ class EvaluationService:
             return None
         return asked
 
-    def _read_questions(
-        self, evaluation: EvaluationRequest, asked_by: EnforcementPoint
+    def _to_call_queries(
+        self, evaluation: EvaluationRequest, enforcement_point: EnforcementPoint
     ) -> list[McpQuestion | None]:
-        """Return the question in MCP vocabulary, else by approved mappings."""
-        asked = self.read_question(evaluation, asked_by)
+        """Convert to MCP call queries, by approved tool mappings if necessary."""
+        asked = self.read_question(evaluation, enforcement_point)
         if asked is not None:
             return [asked]
-        return [*self._mapped.find_calls(evaluation, asked_by.servers)] or [None]
+        return [*self._mapped.find_calls(evaluation, enforcement_point.servers)] or [
+            None
+        ]
 
     def _decide_strictest(
         self,
         caller: VerifiedCaller,
-        asked: Sequence[McpQuestion | None],
+        query: Sequence[McpQuestion | None],
         arguments: bytes | None,
     ) -> tuple[McpQuestion | None, Decision]:
         """Decide all possible meanings and return one that is denied, if any."""
         decided = [
-            (each, self._decide_question(caller, each, arguments)) for each in asked
+            (each, self._decide_query(caller, each, arguments)) for each in query
         ]
         held_back = (each for each in decided if not each[1].passes)
         return next(held_back, decided[0])
 
-    def _decide_question(
-        self, caller: VerifiedCaller, asked: McpQuestion | None, arguments: bytes | None
+    def _decide_query(
+        self, caller: VerifiedCaller, query: McpQuestion | None, arguments: bytes | None
     ) -> Decision:
-        if asked is None:
+        """Decide one MCP call query; None, an unknown one, is denied."""
+        if query is None:
             return fixed_decision(
                 self.authority.policy_digest,
                 DecisionEffect.DENY,
                 DecisionReason.NO_RULE,
             )
-        return self.decide_request(caller, build_request(caller, asked, arguments))
+        return self.decide_request(caller, build_request(caller, query, arguments))
 
     def decide_request(
         self, caller: VerifiedCaller, request: AuthorizationRequest
     ) -> Decision:
-        """Decide by policy and baseline."""
+        """Decide a request by the policy and the agent's baseline."""
         decision = self.authority.authorize(request)
         judged = self._behaviour.apply_baseline(
             caller, request.server, request.target, decision
@@ -244,16 +254,16 @@ class EvaluationService:
 
 
 def build_request(
-    caller: VerifiedCaller, asked: McpQuestion, arguments: bytes | None
+    caller: VerifiedCaller, query: McpQuestion, arguments: bytes | None
 ) -> AuthorizationRequest:
     """Build the policy request; None arguments are unknown."""
     return AuthorizationRequest(
         agent=caller.agent,
         known=caller.known,
-        server=asked.server,
-        action=asked.action,
-        target=asked.target,
-        name=asked.name,
+        server=query.server,
+        action=query.action,
+        target=query.target,
+        name=query.name,
         run=caller.run,
         principal=caller.principal,
         person=caller.person,
@@ -262,17 +272,20 @@ def build_request(
     )
 
 
-def _build_act(
-    evaluation: EvaluationRequest, asked: McpQuestion | None, asked_by: EnforcementPoint
+def _build_call_summary(
+    evaluation: EvaluationRequest,
+    query: McpQuestion | None,
+    enforcement_point: EnforcementPoint,
 ) -> CallSummary:
+    """Describe an evaluation for its decision record."""
     arguments = evaluation.action.arguments or b""
     return CallSummary(
         era=AUTHZEN_ERA,
-        method=asked.action if asked else evaluation.action.name,
-        server=asked.server if asked else "",
-        target=asked.target if asked else TargetKind.REQUEST,
-        name=asked.name if asked else evaluation.resource.id,
+        method=query.action if query else evaluation.action.name,
+        server=query.server if query else "",
+        target=query.target if query else TargetKind.REQUEST,
+        name=query.name if query else evaluation.resource.id,
         size=len(arguments),
         arguments=hashlib.sha256(arguments).hexdigest() if arguments else "",
-        asked_by=asked_by.principal,
+        asked_by=enforcement_point.principal,
     )

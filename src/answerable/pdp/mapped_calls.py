@@ -1,4 +1,4 @@
-"""Questions in the vocabulary of a tool's approved AuthZEN mapping.
+"""Translate AuthZEN questions into MCP calls, by a tool's approved mapping.
 
 An enforcement point that follows COAZ-MCP asks about `get_customer` on
 `customer`/`cust-12345` if a tool maps its calls so. The decision is about the call of
@@ -51,7 +51,7 @@ class MappedCalls:
     def find_calls(
         self, evaluation: EvaluationRequest, servers: Sequence[str]
     ) -> list[McpQuestion]:
-        """Return the calls that a question is about; empty without a matching mapping.
+        """Return the MCP calls that an evaluation means; empty without a mapping.
 
         Args:
             servers: Servers in scope, empty for all.
@@ -68,6 +68,7 @@ class MappedCalls:
     def _cached_entries(
         self, server: str, tool: str, text: str
     ) -> tuple[MappingEntry, ...]:
+        """Return the parsed entries of a mapping, from the cache if possible."""
         found = self._read.get(text)
         if found is None:
             if len(self._read) >= MAX_CACHED:
@@ -78,6 +79,7 @@ class MappedCalls:
     def _parse_entries(
         self, server: str, tool: str, text: str
     ) -> tuple[MappingEntry, ...]:
+        """Parse a mapping; an unusable one has no entries and is reported once."""
         try:
             entries = parse_mapping(text)
             if any(find_target(each.action, each.type) for each in entries):
@@ -94,7 +96,7 @@ class MappedCalls:
 def _matches_entry(
     entry: MappingEntry, evaluation: EvaluationRequest, tool: str
 ) -> bool:
-    """Tell whether a mapping entry produces a question."""
+    """Tell whether a mapping entry produces this evaluation from a call."""
     named = (evaluation.action.name, evaluation.resource.type)
     if (entry.action, entry.type) != named:
         return False
@@ -107,24 +109,26 @@ def _matches_entry(
 
 
 def _relevant_leaves(entry: MappingEntry) -> Iterator[tuple[JsonPath, MappingLeaf]]:
+    """Yield the mapped values to compare: all but subject and token claims."""
     for keys, leaf in entry.leaves.items():
         is_claim = isinstance(leaf, MappingReference) and leaf.root == "token"
         if keys[0] != "subject" and not is_claim:
             yield keys, leaf
 
 
-def _leaf_matches(leaf: MappingLeaf, said: Any, arguments: Any, tool: str) -> bool:
+def _leaf_matches(leaf: MappingLeaf, value: Any, arguments: Any, tool: str) -> bool:
     """Tell whether a value equals what the mapping makes of the call."""
     if isinstance(leaf, MappingConstant):
-        return said is _MISSING or _json_equal(said, json.loads(leaf.spelled))
+        return value is _MISSING or _json_equal(value, json.loads(leaf.spelled))
     if leaf.keys == ("name",):
-        return bool(said == tool)
+        return bool(value == tool)
     if arguments is None:
         return True
-    return _json_equal(said, _value_at(arguments, leaf.argument_path))
+    return _json_equal(value, _value_at(arguments, leaf.argument_path))
 
 
 def _value_at(value: Any, keys: JsonPath) -> Any:
+    """Return the value at a path of object keys; `_MISSING` if there is none."""
     for key in keys:
         if not isinstance(value, Mapping) or key not in value:
             return _MISSING

@@ -1,4 +1,4 @@
-"""Vocabulary of questions: MCP methods as actions, MCP items as resources. Pure.
+"""Translate AuthZEN actions and resources into MCP calls, and back. Pure.
 
 | `action.name` | `resource.type` | `resource.id` |
 |---|---|---|
@@ -52,27 +52,31 @@ class McpQuestion:
 def parse_question(
     action: EvaluationAction,
     resource: EvaluationResource,
-    usual: str,
+    default_server: str,
     audiences: Collection[str] = (),
 ) -> McpQuestion | None:
     """Return the MCP call that a question is about; None in another vocabulary.
 
     Args:
-        usual: Default server, empty for none.
+        default_server: Default server, empty for none.
         audiences: Audiences of our tokens, which name the default server.
     """
     target = find_target(action.name, resource.type)
     if target is None:
         return None
     if resource.type == SERVER_TYPE:
-        named = usual if usual and resource.id in audiences else resource.id
+        named = (
+            default_server
+            if default_server and resource.id in audiences
+            else resource.id
+        )
         server = named.removeprefix("server:mcp/")
         is_said = resource.server in ("", server)
         return McpQuestion(server, action.name, target) if is_said else None
     server, name = _split_resource_id(resource)
     if resource.server and server not in ("", resource.server):
         return None
-    server = server or resource.server or usual
+    server = server or resource.server or default_server
     return McpQuestion(server, action.name, target, name) if server else None
 
 
@@ -104,13 +108,13 @@ def actions_for_type(type: str) -> list[str]:
     return sorted(name for name in names if find_target(name, type) is not None)
 
 
-def format_resource_id(asked: McpQuestion) -> str:
+def format_resource_id(query: McpQuestion) -> str:
     """Return the full resource id of a call."""
-    if asked.target is TargetKind.RESOURCE:
-        return asked.name
-    if not asked.name:
-        return f"server:mcp/{asked.server}"
-    return f"{asked.target}:mcp/{asked.server}/{asked.name}"
+    if query.target is TargetKind.RESOURCE:
+        return query.name
+    if not query.name:
+        return f"server:mcp/{query.server}"
+    return f"{query.target}:mcp/{query.server}/{query.name}"
 
 
 _REFERENCE_TARGETS = (TargetKind.RESOURCE, TargetKind.PROMPT)

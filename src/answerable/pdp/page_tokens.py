@@ -1,4 +1,4 @@
-"""Page tokens of searches.
+"""Paginate search results, with page tokens that a MAC binds to their search.
 
 A token holds the last key and the page size under a MAC that covers the search too, so
 a token for a changed search is rejected (AuthZEN 1.0, 8.2). Results are sorted by key,
@@ -40,36 +40,38 @@ class Paginator:
         self._key = derive_key(secret, "authzen-page")
 
     def paginate(
-        self, found: Sequence[SearchResult], page: PageRequest
+        self, results: Sequence[SearchResult], page: PageRequest
     ) -> dict[str, Any]:
-        """Return one page of a search.
+        """Return one page of search results.
 
         Args:
-            found: All results, sorted by key.
+            results: All results, sorted by key.
 
         Raises:
             Invalid: The token belongs to another search.
         """
         after, limit = self._decode_token(page) if page.token else ("", page.limit)
         most = DEFAULT_PAGE_SIZE if limit is None else min(limit, MAX_PAGE_SIZE)
-        start = bisect_right([key for key, _ in found], after) if after else 0
-        shown = found[start : start + most]
-        more = start + len(shown) < len(found)
+        start = bisect_right([key for key, _ in results], after) if after else 0
+        shown = results[start : start + most]
+        more = start + len(shown) < len(results)
         last = shown[-1][0] if shown else after
         about = {
             "next_token": self._encode_token(last, most, page.asked) if more else "",
             "count": len(shown),
-            "total": len(found),
+            "total": len(results),
         }
         return {"page": about, "results": [entity for _, entity in shown]}
 
-    def _encode_token(self, after: str, limit: int, asked: str) -> str:
-        place = msgspec.json.encode((after, limit))
+    def _encode_token(self, last_key: str, limit: int, search: str) -> str:
+        """Build the token of the next page: last key and limit, with a MAC."""
+        place = msgspec.json.encode((last_key, limit))
         return base64.urlsafe_b64encode(
-            self._compute_mac(place, asked) + place
+            self._compute_mac(place, search) + place
         ).decode()
 
     def _decode_token(self, page: PageRequest) -> tuple[str, int]:
+        """Verify a page token; return its last key and limit."""
         try:
             whole = base64.b64decode(page.token, b"-_", validate=True)
         except (binascii.Error, ValueError):
@@ -84,10 +86,12 @@ class Paginator:
             raise _token_error()
         return after, limit
 
-    def _compute_mac(self, place: bytes, asked: str) -> bytes:
-        return hmac.digest(self._key, asked.encode() + place, "sha256")[:MAC_SIZE]
+    def _compute_mac(self, position: bytes, search: str) -> bytes:
+        """Compute the MAC of a position in one search."""
+        return hmac.digest(self._key, search.encode() + position, "sha256")[:MAC_SIZE]
 
 
 def _token_error() -> MalformedRequest:
+    """Build the error for a page token of another search."""
     says = "page.token is not of this search, or something of the search was changed"
     return MalformedRequest(says, "page-token")

@@ -1,4 +1,4 @@
-"""AuthZEN searches for subjects, resources and actions (1.0, 8).
+"""Answer AuthZEN searches for subjects, resources and actions (1.0, 8).
 
 Each result is one that an evaluation without arguments would allow now. Names covered
 only by a pattern are unknown here, and the answer then says that it is incomplete.
@@ -47,40 +47,40 @@ class SearchService:
         self.config = config
 
     async def search_subjects(
-        self, said: JsonMembers, asked_by: EnforcementPoint
+        self, body: JsonMembers, enforcement_point: EnforcementPoint
     ) -> dict[str, Any]:
         """Answer a Subject Search.
 
         Raises:
             Invalid: It is malformed.
         """
-        subject = parse_subject(said, searched=True)
-        action, resource = parse_action(said), parse_resource(said)
-        page, agent = parse_page(said, "subject"), parse_context_agent(said)
+        subject = parse_subject(body, is_search=True)
+        action, resource = parse_action(body), parse_resource(body)
+        page, agent = parse_page(body, "subject"), parse_context_agent(body)
         found = [
             (f"{each.type}:{each.id}", entity)
             for each, entity in self._candidate_subjects(subject.type)
             if await self._is_allowed(
-                EvaluationRequest(each, action, resource, agent), asked_by
+                EvaluationRequest(each, action, resource, agent), enforcement_point
             )
         ]
         return self._paging.paginate(sorted(found), page)
 
     async def search_resources(
-        self, said: JsonMembers, asked_by: EnforcementPoint
+        self, body: JsonMembers, enforcement_point: EnforcementPoint
     ) -> dict[str, Any]:
         """Answer a Resource Search.
 
         Raises:
             Invalid: It is malformed.
         """
-        subject, action = parse_subject(said), parse_action(said)
-        resource = parse_resource(said, searched=True)
-        page, agent = parse_page(said, "resource"), parse_context_agent(said)
+        subject, action = parse_subject(body), parse_action(body)
+        resource = parse_resource(body, is_search=True)
+        page, agent = parse_page(body, "resource"), parse_context_agent(body)
         asked = EvaluationRequest(subject, action, resource, agent)
         found = {
             key: entity
-            async for key, entity in self._allowed_resources(asked, asked_by)
+            async for key, entity in self._allowed_resources(asked, enforcement_point)
         }
         complete = not self._has_patterns(resource.type)
         answer = self._paging.paginate(sorted(found.items()), page)
@@ -91,37 +91,39 @@ class SearchService:
         }
 
     async def search_actions(
-        self, said: JsonMembers, asked_by: EnforcementPoint
+        self, body: JsonMembers, enforcement_point: EnforcementPoint
     ) -> dict[str, Any]:
         """Answer an Action Search.
 
         Raises:
             Invalid: It is malformed.
         """
-        subject, resource = parse_subject(said), parse_resource(said)
-        page, agent = parse_page(said, "action"), parse_context_agent(said)
+        subject, resource = parse_subject(body), parse_resource(body)
+        page, agent = parse_page(body, "action"), parse_context_agent(body)
         found: list[SearchResult] = [
             (name, {"name": name})
             for name in actions_for_type(resource.type)
             if await self._is_allowed(
                 EvaluationRequest(subject, EvaluationAction(name), resource, agent),
-                asked_by,
+                enforcement_point,
             )
         ]
         return self._paging.paginate(found, page)
 
     async def _is_allowed(
-        self, evaluation: EvaluationRequest, asked_by: EnforcementPoint
+        self, evaluation: EvaluationRequest, enforcement_point: EnforcementPoint
     ) -> bool:
-        asked = self._evaluating.read_question(evaluation, asked_by)
+        """Tell whether an evaluation would be allowed, without recording it."""
+        asked = self._evaluating.read_question(evaluation, enforcement_point)
         if asked is None:
             return False
-        caller = await self._evaluating.subjects.resolve(evaluation, asked_by)
+        caller = await self._evaluating.subjects.resolve(evaluation, enforcement_point)
         return self._evaluating.would_pass(caller, asked)
 
     def _candidate_subjects(
         self, type: str
     ) -> Iterator[tuple[EvaluationSubject, dict[str, Any]]]:
+        """Yield every known subject of a type, and its entity for the answer."""
         known = self._evaluating.subjects
         for agent in known.known_agents:
             if type == AGENT:
@@ -137,8 +139,9 @@ class SearchService:
                     yield EvaluationSubject(IDENTITY, rule.sub), entity
 
     async def _allowed_resources(
-        self, evaluation: EvaluationRequest, asked_by: EnforcementPoint
+        self, evaluation: EvaluationRequest, enforcement_point: EnforcementPoint
     ) -> AsyncIterator[SearchResult]:
+        """Yield each configured resource that the subject may use."""
         type, within = evaluation.resource.type, evaluation.resource.server
         for server in [each.name for each in self.config.servers]:
             if within not in ("", server):
@@ -148,8 +151,8 @@ class SearchService:
                 one = EvaluationRequest(
                     evaluation.subject, evaluation.action, resource, evaluation.agent
                 )
-                asked = self._evaluating.read_question(one, asked_by)
-                if asked is not None and await self._is_allowed(one, asked_by):
+                asked = self._evaluating.read_question(one, enforcement_point)
+                if asked is not None and await self._is_allowed(one, enforcement_point):
                     yield (
                         format_resource_id(asked) + f" {server}",
                         _to_entity(type, asked),
@@ -162,7 +165,7 @@ class SearchService:
         target = TARGETS_BY_TYPE.get(type)
         named = {
             name
-            for each, name in self._rule_names_of(server)
+            for each, name in self._configured_items(server)
             if each is target and not is_prefix(name)
         }
         return {name for name in named if not name.startswith(f"{type}:mcp/")}
@@ -173,10 +176,11 @@ class SearchService:
         return any(
             each is target and is_prefix(name)
             for server in self.config.servers
-            for each, name in self._rule_names_of(server.name)
+            for each, name in self._configured_items(server.name)
         )
 
-    def _rule_names_of(self, server: str) -> Iterator[tuple[TargetKind, str]]:
+    def _configured_items(self, server: str) -> Iterator[tuple[TargetKind, str]]:
+        """Yield type and name of each item that the configuration lists."""
         for agent in self.config.agents:
             for rule in agent.allow:
                 if rule.server == server:
@@ -188,9 +192,10 @@ class SearchService:
                 yield from ((TargetKind.RESOURCE, name) for name in each.sensitive)
 
 
-def _to_entity(type: str, asked: McpQuestion) -> dict[str, Any]:
-    entity: dict[str, Any] = {"type": type, "id": format_resource_id(asked)}
+def _to_entity(type: str, query: McpQuestion) -> dict[str, Any]:
+    """Build the AuthZEN entity of a resource."""
+    entity: dict[str, Any] = {"type": type, "id": format_resource_id(query)}
     if type == "resource":
         # The same URI may be at several servers.
-        entity["properties"] = {"server": asked.server}
+        entity["properties"] = {"server": query.server}
     return entity

@@ -1,4 +1,4 @@
-"""Resolution of an AuthZEN subject to a caller.
+"""Resolve the subject of an AuthZEN request to a known agent.
 
 | `subject.type` | `id` | found by |
 |---|---|---|
@@ -70,28 +70,30 @@ class SubjectResolver:
         return [rule for rule, each in self._by_rule.items() if each == agent]
 
     async def resolve(
-        self, evaluation: EvaluationRequest, asked_by: EnforcementPoint
+        self, evaluation: EvaluationRequest, enforcement_point: EnforcementPoint
     ) -> VerifiedCaller:
-        """Return the caller of an evaluation."""
-        caller = await self.resolve_subject(evaluation.subject, asked_by)
+        """Return the agent that an evaluation is about, as a verified caller."""
+        caller = await self.resolve_subject(evaluation.subject, enforcement_point)
         named = self._find_agent(evaluation.agent) if evaluation.agent else None
         if named is not None and named != caller.agent:
             # The subject and the context name two agents, so neither is taken.
-            return _unknown_caller(evaluation.subject, asked_by)
+            return _unknown_caller(evaluation.subject, enforcement_point)
         return caller
 
     async def resolve_subject(
-        self, subject: EvaluationSubject, asked_by: EnforcementPoint
+        self, subject: EvaluationSubject, enforcement_point: EnforcementPoint
     ) -> VerifiedCaller:
-        """Return the caller of a subject."""
+        """Return the agent that a subject means, as a verified caller."""
         if subject.type == IDENTITY and subject.token:
-            return await self._resolve_token(subject, asked_by)
+            return await self._resolve_token(subject, enforcement_point)
         if subject.type == IDENTITY:
-            return self._resolve_sub(subject, asked_by)
+            return self._resolve_sub(subject, enforcement_point)
         found = self._find_agent(subject.id) if subject.type == AGENT else None
         if found is None:
-            return _unknown_caller(subject, asked_by)
-        return _build_caller(found, f"{asked_by.principal}/{found}", known=True)
+            return _unknown_caller(subject, enforcement_point)
+        return _build_caller(
+            found, f"{enforcement_point.principal}/{found}", is_known=True
+        )
 
     def resolve_certificate(self, principal: str) -> VerifiedCaller | None:
         """Return the caller of a verified certificate; None if unknown.
@@ -105,12 +107,13 @@ class SubjectResolver:
             is_of_it = principal.startswith(issuer.pin.iss + "/")
             if is_trust_domain(issuer.pin.iss) and is_of_it and rule in self._by_rule:
                 agent, named = self._by_rule[rule], f"{rule.issuer}/{principal}"
-                return _build_caller(agent, named, known=True)
+                return _build_caller(agent, named, is_known=True)
         return None
 
     async def _resolve_token(
-        self, subject: EvaluationSubject, asked_by: EnforcementPoint
+        self, subject: EvaluationSubject, enforcement_point: EnforcementPoint
     ) -> VerifiedCaller:
+        """Resolve a subject by its token; an unknown caller if it is not valid."""
         for _ in range(2):
             try:
                 caller = self._callers.authenticate_token(subject.token, self._clock())
@@ -121,27 +124,32 @@ class SubjectResolver:
             else:
                 # The id is the subject's, as the token says (COAZ-MCP, 8).
                 is_same = subject.id in _token_subjects(caller)
-                return caller if is_same else _unknown_caller(subject, asked_by)
-        return _unknown_caller(subject, asked_by)
+                return (
+                    caller if is_same else _unknown_caller(subject, enforcement_point)
+                )
+        return _unknown_caller(subject, enforcement_point)
 
     def _resolve_sub(
-        self, subject: EvaluationSubject, asked_by: EnforcementPoint
+        self, subject: EvaluationSubject, enforcement_point: EnforcementPoint
     ) -> VerifiedCaller:
+        """Resolve an identity by the one caller rule that names its `sub`."""
         rules = [each for each in self._by_rule if each.sub == subject.id]
         if len(rules) != 1:
-            return _unknown_caller(subject, asked_by)
+            return _unknown_caller(subject, enforcement_point)
         rule = rules[0]
         return _build_caller(
-            self._by_rule[rule], f"{rule.issuer}/{rule.sub}", known=True
+            self._by_rule[rule], f"{rule.issuer}/{rule.sub}", is_known=True
         )
 
-    def _find_agent(self, named: str) -> AgentId | None:
-        for id in (AgentId(named), AgentId(_DECLARED + named)):
+    def _find_agent(self, name: str) -> AgentId | None:
+        """Return the known agent with this id or declared name; None if unknown."""
+        for id in (AgentId(name), AgentId(_DECLARED + name)):
             if id in self._known:
                 return id
         return None
 
     def _index_config(self, config: Config, inventory: frozenset[AgentId]) -> None:
+        """Index the agents and caller rules of a configuration."""
         self._issuers = config.issuers
         self._known = inventory | {agent.id for agent in config.agents}
         self._by_rule = {
@@ -158,10 +166,11 @@ def _token_subjects(caller: VerifiedCaller) -> set[str]:
     return {subs, *subs.split(" by ")}
 
 
-def _build_caller(agent: AgentId, principal: str, *, known: bool) -> VerifiedCaller:
+def _build_caller(agent: AgentId, principal: str, *, is_known: bool) -> VerifiedCaller:
+    """Build a caller whose identity the enforcement point vouches for."""
     return VerifiedCaller(
         agent=agent,
-        known=known,
+        known=is_known,
         person="",
         run="",
         shown=AuthenticationMethod.ENFORCEMENT_POINT,
@@ -172,10 +181,13 @@ def _build_caller(agent: AgentId, principal: str, *, known: bool) -> VerifiedCal
 
 
 def _unknown_caller(
-    subject: EvaluationSubject, asked_by: EnforcementPoint
+    subject: EvaluationSubject, enforcement_point: EnforcementPoint
 ) -> VerifiedCaller:
+    """Build the caller for a subject that is not a known agent."""
     try:
         agent = agent_id("asked", subject.type, subject.id)
     except IdError:
         agent = agent_id("asked", "unspeakable")
-    return _build_caller(agent, f"{asked_by.principal}/{agent}", known=False)
+    return _build_caller(
+        agent, f"{enforcement_point.principal}/{agent}", is_known=False
+    )

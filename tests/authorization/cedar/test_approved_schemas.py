@@ -48,7 +48,7 @@ def _read(
         {_TOOL: json.dumps(schema)} if schema else NO_APPROVED_SCHEMAS
     )
     file = CedarFile("a.cedar", text.encode())
-    return load_rules([file], KNOWN, before, approved=approved)
+    return load_rules([file], KNOWN, before, approved_schemas=approved)
 
 
 _ = "context.arguments."  # what a condition reads

@@ -51,4 +51,4 @@ def test_a_list_shows_whatever_a_call_may_get(
     for request in asked:
         decision = fast.decide(table, RuntimeState(), request)
         if decision.effect in (DecisionEffect.ALLOW, DecisionEffect.ASK):
-            assert fast.decide(table, RuntimeState(), request, listed=True).passes
+            assert fast.decide(table, RuntimeState(), request, for_listing=True).passes

@@ -147,5 +147,7 @@ def test_what_cedar_refuses_is_not_right_for_being_alike() -> None:
 
     good = [_policy(f"context.arguments.x == {n}") for n in range(4)]
     text = "\n".join([*good, _policy("context.arguments.x == 7 7"), *good])
-    found = validate_policies(split_policies(text), forms=Mistaken(policies_to_json))
+    found = validate_policies(
+        split_policies(text), json_cache=Mistaken(policies_to_json)
+    )
     assert [bool(each.faults) for each in found] == [False] * 4 + [True] + [False] * 4

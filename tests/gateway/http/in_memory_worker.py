@@ -79,11 +79,11 @@ class Notes:
         call: McpCall,
         decision: Decision,
         body: bytes,
-        shown: PresentedCredential | None = None,
-        acted: CallBehaviour | None = None,
-        later: bool = False,
+        credential: PresentedCredential | None = None,
+        behaviour: CallBehaviour | None = None,
+        deferred: bool = False,
     ) -> RecordTicket:
-        assert shown is None
+        assert credential is None
         self.kept.append((caller.agent, call, decision, body))
         id = f"{len(self.kept):032x}"
         durable = None

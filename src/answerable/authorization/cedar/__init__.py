@@ -1,1 +1,1 @@
-"""Cedar policies: loaded and validated, compiled into tiers, evaluated."""
+"""Load, validate, compile and evaluate Cedar policies."""

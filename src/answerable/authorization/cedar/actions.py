@@ -1,4 +1,4 @@
-"""MCP methods as Cedar actions: the resource type of each, and which take arguments."""
+"""Map MCP methods to Cedar actions, with resource type and use of arguments."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Approved JSON Schemas of tool arguments as Cedar types.
+"""Translate approved JSON Schemas of tool arguments into Cedar types.
 
 A server's JSON Schema is untrusted until a person approves the tool. After that,
 policies about the tool are validated against it: types, members, required members,
@@ -48,10 +48,10 @@ class ArgumentSchema:
     members: ArgumentTypes
     closed: frozenset[AttributePath]
 
-    def apply_types(self, uses: ArgumentTypes) -> ArgumentTypes:
+    def apply_types(self, argument_types: ArgumentTypes) -> ArgumentTypes:
         """Replace inferred types by the types that the schema declares."""
-        found = dict(uses)
-        for path, (kind, _) in uses.items():
+        found = dict(argument_types)
+        for path, (kind, _) in argument_types.items():
             if path in self.members:
                 said, may_miss = self.members[path]
                 found[path] = (said or kind, may_miss)
@@ -66,6 +66,7 @@ class ArgumentSchema:
     def _accepts_members(
         self, path: AttributePath, arguments: Mapping[str, object]
     ) -> bool:
+        """Tell whether the closed object at a path has only declared members."""
         given: object = arguments
         for name in path:
             given = given.get(name) if isinstance(given, dict) else None
@@ -98,11 +99,12 @@ def parse_argument_schema(schema: str) -> ArgumentSchema:
 
 
 def _iterate_members(
-    at: AttributePath, schema: JsonSchema
+    parent: AttributePath, schema: JsonSchema
 ) -> Iterator[tuple[AttributePath, JsonSchema, bool]]:
+    """Yield each property as (path, schema, is it optional), nested ones too."""
     required = schema.get("required")
     for name, said in _as_object(schema.get("properties")).items():
-        each, path = _as_object(said), (*at, name)
+        each, path = _as_object(said), (*parent, name)
         is_required = isinstance(required, list) and name in required
         # To a policy a null is as if it were not there.
         yield path, each, not is_required or "null" in _json_types(each)
@@ -122,12 +124,14 @@ def _cedar_type(schema: JsonSchema) -> str:
 
 
 def _json_types(schema: JsonSchema) -> set[str]:
+    """Return the names in `type` as a set; empty without one."""
     said = schema.get("type")
     many = said if isinstance(said, list) else [said]
     return {each for each in many if isinstance(each, str)}
 
 
 def _is_closed(schema: JsonSchema) -> bool:
+    """Tell whether an object schema forbids undeclared properties."""
     return (
         isinstance(schema.get("properties"), dict)
         and schema.get("additionalProperties") is False
@@ -135,5 +139,6 @@ def _is_closed(schema: JsonSchema) -> bool:
     )
 
 
-def _as_object(said: object) -> JsonSchema:
-    return said if isinstance(said, dict) else {}
+def _as_object(value: object) -> JsonSchema:
+    """Return a JSON object, or an empty one for a value of another type."""
+    return value if isinstance(value, dict) else {}

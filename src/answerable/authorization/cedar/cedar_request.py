@@ -1,4 +1,4 @@
-"""The Cedar authorization request: principal, action, resource and context.
+"""Build the Cedar authorization request: principal, action, resource and context.
 
 One view serves the Cedar engine and the compiled conditions. Arguments are parsed
 strictly: duplicate members or invalid JSON leave no arguments, and a policy that reads
@@ -146,6 +146,7 @@ class CedarRequest:
 
 
 def _build_context(request: AuthorizationRequest) -> dict[str, object]:
+    """Collect identity, person and parsed arguments, each if present."""
     found: dict[str, object] = {}
     if request.identity:
         found["identity"] = EntityUid("Identity", request.identity)
@@ -180,6 +181,7 @@ def parse_arguments(arguments: bytes | memoryview) -> dict[str, object]:
 
 
 def _build_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Convert a JSON object; reject duplicate keys, and note members that are null."""
     found = dict(pairs)
     if len(found) != len(pairs):
         raise UnreadableArguments("a duplicate member")
@@ -194,12 +196,14 @@ def _build_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _escape_key(name: str) -> str:
-    if name in _RESERVED_KEYS or not _is_text(name):
+    """Escape a key that Cedar reserves or that is not valid Unicode."""
+    if name in _RESERVED_KEYS or not _is_valid_unicode(name):
         return "\0" + name.encode("ascii", "backslashreplace").decode("ascii")
     return name
 
 
 def _convert_value(value: object) -> object:
+    """Convert a JSON value; one that Cedar cannot express becomes an entity."""
     if isinstance(value, list):
         return [
             EntityUid(OTHER_TYPE, "null") if e is None else _convert_value(e)
@@ -209,18 +213,20 @@ def _convert_value(value: object) -> object:
         return _convert_float(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return value if _LEAST <= value <= _MOST else EntityUid(OTHER_TYPE, str(value))
-    if isinstance(value, str) and not _is_text(value):
+    if isinstance(value, str) and not _is_valid_unicode(value):
         return EntityUid(OTHER_TYPE, ascii(value))
     return value
 
 
 def _convert_float(value: float) -> object:
+    """Convert a whole number to int, another float to an entity."""
     if value.is_integer() and _LEAST <= value <= _MOST:
         return int(value)
     return EntityUid(OTHER_TYPE, repr(value))
 
 
-def _is_text(value: str) -> bool:
+def _is_valid_unicode(value: str) -> bool:
+    """Tell whether a string is valid Unicode (without lone surrogates)."""
     if value.isascii():
         return True
     try:
@@ -231,6 +237,7 @@ def _is_text(value: str) -> bool:
 
 
 def _reject_constant(name: str) -> object:
+    """Reject NaN and Infinity, which are not JSON."""
     raise UnreadableArguments(f"{name} is no JSON")
 
 

@@ -1,4 +1,4 @@
-"""Compiler of simple Cedar conditions from their JSON form to Python closures.
+"""Compile simple Cedar conditions from their JSON form into Python closures.
 
 A simple condition reads `context`, `resource.name` and literals with comparisons,
 `like`, `has`, set membership and boolean operators. The semantics are Cedar's: a
@@ -46,6 +46,7 @@ class CompiledConditions:
         self.check: Predicate = _conjunction(parts)
 
     def _compile_value(self, node: Mapping[str, Any]) -> ValueReader:
+        """Compile an expression to a function that returns its value."""
         ((word, given),) = node.items()
         if word == "Value":
             constant = _parse_literal(given)
@@ -77,7 +78,7 @@ class CompiledConditions:
             case "!":
                 return _negate(self._compile_boolean(given["arg"]))
             case "==" | "!=":
-                return self._compile_equality(given, wanted=word == "==")
+                return self._compile_equality(given, expected=word == "==")
             case "<" | "<=" | ">" | ">=":
                 return _comparison(
                     word,
@@ -93,20 +94,24 @@ class CompiledConditions:
             case "contains":
                 return self._compile_contains(given["left"], given["right"])
             case "Value" | "Var" | ".":
-                return _require_true(self._compile_value(node))
+                return _boolean_predicate(self._compile_value(node))
             case _:
                 raise NotCompilable(word)
 
-    def _compile_equality(self, given: Mapping[str, Any], *, wanted: bool) -> Predicate:
-        left, right = given["left"], given["right"]
+    def _compile_equality(
+        self, operands: Mapping[str, Any], *, expected: bool
+    ) -> Predicate:
+        """Compile `==` or `!=` where one side is a literal."""
+        left, right = operands["left"], operands["right"]
         if "Value" not in left and "Value" not in right:
             raise NotCompilable("two values that are not known before")
         one, other = self._compile_value(left), self._compile_value(right)
-        return lambda facts: equals(one(facts), other(facts)) is wanted
+        return lambda facts: equals(one(facts), other(facts)) is expected
 
     def _compile_contains(
         self, left: Mapping[str, Any], right: Mapping[str, Any]
     ) -> Predicate:
+        """Compile `contains` where the set or the item is literal."""
         if "Set" in left:
             if not all("Value" in each for each in left["Set"]):
                 raise NotCompilable("a set of what is not known before")
@@ -136,31 +141,37 @@ def equals(one: object, other: object) -> bool:
     return type(one) is type(other) and one == other
 
 
-def _parse_literal(given: object) -> object:
-    if isinstance(given, str | int):
-        return given
-    if isinstance(given, dict) and isinstance(uid := given.get("__entity"), dict):
+def _parse_literal(literal: object) -> object:
+    """Convert a literal from Cedar's JSON form: string, number, boolean or entity."""
+    if isinstance(literal, str | int):
+        return literal
+    if isinstance(literal, dict) and isinstance(uid := literal.get("__entity"), dict):
         return EntityUid(uid["type"], uid["id"])
     raise NotCompilable("a literal of another kind")
 
 
 def _with_type(value: object) -> tuple[type, object]:
+    """Pair a value with its type, since in Python true equals 1."""
     return type(value), value
 
 
 def _is_member(item: object, items: frozenset[tuple[type, object]]) -> bool:
+    """Tell whether a set contains a value of the same type."""
     return not isinstance(item, dict | list) and _with_type(item) in items
 
 
 def _require_set(value: object) -> list[object]:
+    """Return a set value; another type is an evaluation error, as in Cedar."""
     if not isinstance(value, list):
         raise EvaluationFailure
     return value
 
 
-def _require_true(read: ValueReader) -> Predicate:
+def _boolean_predicate(read_value: ValueReader) -> Predicate:
+    """Build a predicate from a value that must be a boolean."""
+
     def check(facts: CedarRequest) -> bool:
-        value = read(facts)
+        value = read_value(facts)
         if not isinstance(value, bool):
             raise EvaluationFailure
         return value
@@ -169,17 +180,20 @@ def _require_true(read: ValueReader) -> Predicate:
 
 
 def _negate(check: Predicate) -> Predicate:
+    """Build the negation of a predicate."""
     return lambda facts: not check(facts)
 
 
 def _conjunction(checks: list[Predicate]) -> Predicate:
+    """Build a predicate that holds if all predicates hold."""
     if len(checks) == 1:
         return checks[0]
     return lambda facts: all(check(facts) for check in checks)
 
 
-def _disjunction(one: Predicate, other: Predicate) -> Predicate:
-    return lambda facts: one(facts) or other(facts)
+def _disjunction(left: Predicate, right: Predicate) -> Predicate:
+    """Build a predicate that holds if one of two predicates holds."""
+    return lambda facts: left(facts) or right(facts)
 
 
 _VARIABLES: Mapping[str, ValueReader] = {
@@ -196,9 +210,11 @@ def _path_reader(path: AttributePath) -> ValueReader:
     )
 
 
-def _member_reader(read: ValueReader, name: str) -> ValueReader:
+def _member_reader(read_value: ValueReader, name: str) -> ValueReader:
+    """Build a function that reads an attribute; a missing one is an error."""
+
     def member(facts: CedarRequest) -> object:
-        value = read(facts)
+        value = read_value(facts)
         if isinstance(value, dict) and name in value:
             return value[name]
         if name == "name" and value == facts.resource and isinstance(value, EntityUid):
@@ -208,9 +224,11 @@ def _member_reader(read: ValueReader, name: str) -> ValueReader:
     return member
 
 
-def _has_predicate(read: ValueReader, name: str) -> Predicate:
+def _has_predicate(read_value: ValueReader, name: str) -> Predicate:
+    """Build a predicate that tells whether an attribute is present (`has`)."""
+
     def has(facts: CedarRequest) -> bool:
-        value = read(facts)
+        value = read_value(facts)
         if isinstance(value, dict):
             return name in value
         if isinstance(value, EntityUid):
@@ -228,11 +246,14 @@ _ORDERS: Mapping[str, Callable[[int, int], bool]] = {
 }
 
 
-def _comparison(word: str, one: ValueReader, other: ValueReader) -> Predicate:
-    holds = _ORDERS[word]
+def _comparison(
+    operator: str, read_left: ValueReader, read_right: ValueReader
+) -> Predicate:
+    """Build a predicate for `<` and the like; both sides must be numbers."""
+    holds = _ORDERS[operator]
 
     def ordered(facts: CedarRequest) -> bool:
-        left, right = one(facts), other(facts)
+        left, right = read_left(facts), read_right(facts)
         # To Python, true is a number.
         if type(left) is not int or type(right) is not int:
             raise EvaluationFailure
@@ -241,7 +262,8 @@ def _comparison(word: str, one: ValueReader, other: ValueReader) -> Predicate:
     return ordered
 
 
-def _like_predicate(read: ValueReader, pattern: list[Any]) -> Predicate:
+def _like_predicate(read_value: ValueReader, pattern: list[Any]) -> Predicate:
+    """Build a predicate that matches a string against a `like` pattern."""
     parts = [""]
     for each in pattern:
         if each == "Wildcard":
@@ -250,7 +272,7 @@ def _like_predicate(read: ValueReader, pattern: list[Any]) -> Predicate:
             parts[-1] += each["Literal"]
 
     def like(facts: CedarRequest) -> bool:
-        text = read(facts)
+        text = read_value(facts)
         if not isinstance(text, str):
             raise EvaluationFailure
         return matches_parts(text, parts)

@@ -1,4 +1,4 @@
-"""Evaluation by the Cedar engine, with a cache of parsed policy sets."""
+"""Evaluate policies in the Cedar engine, with a cache of parsed policy sets."""
 
 import re
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ class PolicySetCache:
             self._before = dict(kept[-CACHED_SETS:])
 
     def get(self, texts: PolicyTexts) -> "PolicySet":
-        """Return the parsed policies without their scopes.
+        """Return a set of parsed policies, their scopes removed.
 
         Raises:
             ValueError: Cedar cannot parse them.
@@ -85,28 +85,28 @@ class EngineQuery:
         )
 
     def evaluate(
-        self, facts: CedarRequest, handles: PolicySetCache
+        self, request: CedarRequest, handles: PolicySetCache
     ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Return the positions of the policies that hold and of those that err.
+        """Return the positions of policies that hold, and of those that err.
 
         If one forbids, the permits that hold are left out. If Cedar reaches no
         decision, every policy errs.
         """
-        asked = facts.scope_json() | {"context": facts.context_json(self._reads)}
+        asked = request.scope_json() | {"context": request.context_json(self._reads)}
         policies = handles.get(self._texts)
         return evaluate_in_engine(self.positions, asked, policies, self._entities)
 
 
 def evaluate_in_engine(
     positions: Sequence[int],
-    asked: dict[str, object],
+    query: dict[str, object],
     policies: "PolicySet",
     entities: str,
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Evaluate policies in Cedar; return positions that hold and positions that err."""
     from cedarpy import Decision, is_authorized
 
-    answer = is_authorized(asked, policies, entities)
+    answer = is_authorized(query, policies, entities)
     if answer.decision is Decision.NoDecision:
         return (), tuple(positions)
     found = answer.diagnostics
@@ -122,6 +122,6 @@ def find_erring_policy(error: str) -> int:
 
 
 def _reads_entities(text: str) -> bool:
-    """Tell whether a policy may read the principal or the resource."""
+    """Tell whether a policy text may read the principal or the resource."""
     conditions = strip_scope(text).partition(")")[2]
     return "resource" in conditions or "principal" in conditions

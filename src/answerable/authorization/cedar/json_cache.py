@@ -1,4 +1,4 @@
-"""Cache of Cedar's JSON form for policies that differ only in literals.
+"""Cache Cedar's JSON form of policies, shared by those that differ only in literals.
 
 A large set has a few shapes with different names and numbers. Cedar converts each shape
 once, with a marker in place of each literal; the literals of a policy are then filled
@@ -47,7 +47,7 @@ class _PolicyShape:
     likes: frozenset[int]
 
     def render(self, literals: Literals) -> str:
-        """Fill in the literals of a policy."""
+        """Return the policy's JSON with these literals filled in."""
         filled = [""] * (2 * len(self.order) + 1)
         filled[::2] = self.parts
         filled[1::2] = [
@@ -87,10 +87,10 @@ class PolicyJsonCache:
         return form.render(literals) if form is not None else ""
 
     def _learn_shape(
-        self, text: str, between: Fragments, literals: Literals
+        self, text: str, fragments: Fragments, literals: Literals
     ) -> _PolicyShape | None:
-        """Convert a shape with Cedar and check that it reproduces the policy."""
-        texts = [each.endswith('"') for each in between[: len(literals)]]
+        """Convert a policy shape with Cedar and check that it reproduces the policy."""
+        texts = [each.endswith('"') for each in fragments[: len(literals)]]
         marks = [
             chr(_MARK + at) if is_text else str(_NUMBER + at)
             for at, is_text in enumerate(texts)
@@ -98,13 +98,13 @@ class PolicyJsonCache:
         # It ends with a quote, then; a word that ends so leads to no form.
         likes = frozenset(
             at
-            for at, each in enumerate(between)
+            for at, each in enumerate(fragments)
             if each.removesuffix('"').rstrip().endswith("like")
         )
         marked = "".join(
             f'{before}{mark}"' if is_text else f"{before}{mark}"
             for before, mark, is_text in zip_longest(
-                between, marks, texts, fillvalue=""
+                fragments, marks, texts, fillvalue=""
             )
         )
         try:
@@ -118,7 +118,7 @@ class PolicyJsonCache:
 
 
 def _split_literals(text: str) -> tuple[Fragments, Literals]:
-    """Split a policy at its literals; return none if that is not safe.
+    """Split a policy text at its literals; return None if that is not safe.
 
     The fragment before a string ends with the quote, so strings and numbers differ in
     shape.
@@ -132,23 +132,23 @@ def _split_literals(text: str) -> tuple[Fragments, Literals]:
 
 
 def _build_shape(
-    written: str, marks: list[str], likes: frozenset[int]
+    policy_json: str, markers: list[str], like_positions: frozenset[int]
 ) -> _PolicyShape | None:
     """Find the markers in Cedar's JSON; None unless each occurs exactly once."""
     places: list[tuple[int, int, int]] = []
-    for at, mark in enumerate(marks):
-        sought = _like_pattern_json(mark) if at in likes else mark
-        if written.count(sought) != 1 or written.count(mark) != 1:
+    for at, mark in enumerate(markers):
+        sought = _like_pattern_json(mark) if at in like_positions else mark
+        if policy_json.count(sought) != 1 or policy_json.count(mark) != 1:
             return None
-        start = written.index(sought)
+        start = policy_json.index(sought)
         places.append((start, start + len(sought), at))
-    if _ORDERED in written:
+    if _ORDERED in policy_json:
         return None
     places.sort()
-    starts = [start for start, _, _ in places] + [len(written)]
+    starts = [start for start, _, _ in places] + [len(policy_json)]
     ends = [0] + [end for _, end, _ in places]
-    parts = tuple(written[e:s] for e, s in zip(ends, starts, strict=True))
-    return _PolicyShape(parts, tuple(at for _, _, at in places), likes)
+    parts = tuple(policy_json[e:s] for e, s in zip(ends, starts, strict=True))
+    return _PolicyShape(parts, tuple(at for _, _, at in places), like_positions)
 
 
 def _like_pattern_json(literal: str) -> str:

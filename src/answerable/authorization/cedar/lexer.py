@@ -1,4 +1,4 @@
-r"""Lexer that splits a policy file into policies, with positions.
+r"""Split a Cedar policy file into single policies, with line numbers.
 
 The Cedar engine gives no positions. The tokens that matter are strings, comments,
 annotations and `;`. A string must end on its line: Cedar allows line breaks in strings,
@@ -58,7 +58,7 @@ class _OpenPolicyText:
     heads: tuple[int, ...] = ()
 
     def add_token(self, token: re.Match[str]) -> None:
-        """Add one token."""
+        """Add one token to the policy that is being read."""
         kind, at = token.lastgroup, token.start()
         if kind == "head":
             if self.has_head:
@@ -71,22 +71,24 @@ class _OpenPolicyText:
             if kind == "id":
                 self.id = self.id or token["named"][1:-1]
 
-    def finish(self, text: str, to: int, *, ended: bool) -> PolicyText:
+    def finish(self, text: str, end: int, *, is_terminated: bool) -> PolicyText:
+        """Return the policy text that ends at an offset."""
+
         def line(at: int) -> int:
             return self.line + text.count("\n", self.at, at)
 
         return PolicyText(
-            text[self.at : to],
+            text[self.at : end],
             self.line,
             self.id,
             0 if self.open_at < 0 else line(self.open_at),
-            ended,
+            is_terminated,
             tuple((at - self.at, line(at)) for at in self.heads),
         )
 
 
 def split_policies(text: str, line: int = 1) -> Iterator[PolicyText]:
-    """Split a text into policies.
+    """Split the text of a file into policies.
 
     Args:
         text: Content of one file, or a part of it.
@@ -112,20 +114,20 @@ def split_policies(text: str, line: int = 1) -> Iterator[PolicyText]:
             counted = at
             begun = _OpenPolicyText(at, line)
         if kind == "end":
-            yield begun.finish(text, end, ended=True)
+            yield begun.finish(text, end, is_terminated=True)
             begun = None
         else:
             begun.add_token(token)
     if begun is not None:
-        yield begun.finish(text, end, ended=False)
+        yield begun.finish(text, end, is_terminated=False)
 
 
-def split_at_heads(piece: PolicyText) -> Iterator[PolicyText]:
-    """Split a faulty fragment at the further policy heads in it."""
-    starts = [(0, piece.line), *piece.heads]
-    ends = [at for at, _ in piece.heads] + [len(piece.text)]
+def split_at_heads(policy_text: PolicyText) -> Iterator[PolicyText]:
+    """Split a text with a missing `;` where further policies begin in it."""
+    starts = [(0, policy_text.line), *policy_text.heads]
+    ends = [at for at, _ in policy_text.heads] + [len(policy_text.text)]
     for (at, line), end in zip(starts, ends, strict=True):
-        yield from split_policies(piece.text[at:end].rstrip(), line)
+        yield from split_policies(policy_text.text[at:end].rstrip(), line)
 
 
 def strip_scope(text: str) -> str:

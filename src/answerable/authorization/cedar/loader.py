@@ -1,4 +1,4 @@
-"""Loader of Cedar policy files: the policies in force, or all faults.
+"""Load Cedar policy files; return the policies in force, or every fault in them.
 
 Policies with unchanged text are reused from the previous load, so a change to a few
 policies of a large set costs only those.
@@ -67,25 +67,25 @@ class _PolicyInFile:
 
 def load_rules(
     files: Iterable[CedarFile],
-    known: Iterable[str],
-    before: CedarPolicySet = NO_CEDAR_POLICIES,
-    judged: PolicyValidator = validate_policies,
-    approved: ApprovedSchemas = NO_APPROVED_SCHEMAS,
+    known_names: Iterable[str],
+    previous: CedarPolicySet = NO_CEDAR_POLICIES,
+    validate: PolicyValidator = validate_policies,
+    approved_schemas: ApprovedSchemas = NO_APPROVED_SCHEMAS,
 ) -> LoadedPolicies:
     """Load policies and collect every fault.
 
     Args:
-        known: Names that a policy may reference: `agent:declared/NAME`, `server:NAME`.
-        before: Previous result; unchanged policies are reused.
-        judged: Validator, in this process or elsewhere; consumes the texts lazily.
+        known_names: Names that policies may use: `agent:declared/NAME`, `server:NAME`.
+        previous: Previous result; unchanged policies are reused.
+        validate: Validator, in this process or elsewhere; consumes the texts lazily.
     """
     files = tuple(files)
     faults: list[CedarFault] = []
     policies: list[_PolicyInFile] = []
-    stamps = {tool: schema_digest(schema) for tool, schema in approved.items()}
+    stamps = {tool: schema_digest(schema) for tool, schema in approved_schemas.items()}
     kept = {
         rule.text: rule
-        for rule in before.rules
+        for rule in previous.rules
         if rule.approved == stamps.get(rule.resource, "")
     }
     new: list[_PolicyInFile] = []
@@ -98,10 +98,10 @@ def load_rules(
                     new.append(each)
                     yield each.piece
 
-    for each, what in zip(new, judged(found(), approved), strict=True):
+    for each, what in zip(new, validate(found(), approved_schemas), strict=True):
         each.rule = what.rule
         each.faults += what.faults
-    names = frozenset(known)
+    names = frozenset(known_names)
     for each in policies:
         each.rule = each.rule or kept.get(each.piece.text)
         each.faults += (
@@ -132,6 +132,7 @@ def shorten_message(text: str) -> str:
 
 
 def _files_digest(files: tuple[CedarFile, ...]) -> str:
+    """Return the SHA-256 over names and contents of the files; empty for none."""
     if not files:
         return ""
     said = [[each.name, hashlib.sha256(each.data).hexdigest()] for each in files]
@@ -139,6 +140,7 @@ def _files_digest(files: tuple[CedarFile, ...]) -> str:
 
 
 def _split_file(file: CedarFile, faults: list[CedarFault]) -> Iterator[_PolicyInFile]:
+    """Yield the policies of a file; a file that is not UTF-8 is a fault."""
     try:
         text = file.data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -150,6 +152,7 @@ def _split_file(file: CedarFile, faults: list[CedarFault]) -> Iterator[_PolicyIn
 
 
 def _iterate_valid_rules(policies: list[_PolicyInFile]) -> Iterator[CedarPolicy]:
+    """Yield the policies without faults, with `FILE:ID` as their id."""
     for each in policies:
         if each.rule is not None and not each.faults:
             place = f"{each.file}:{each.id}"
@@ -157,6 +160,7 @@ def _iterate_valid_rules(policies: list[_PolicyInFile]) -> Iterator[CedarPolicy]
 
 
 def _find_unknown_names(rule: CedarPolicy, names: frozenset[str]) -> Iterator[str]:
+    """Yield a fault for each server or agent that the configuration lacks."""
     for mention in rule.mentions:
         if mention not in names:
             kind, _, name = mention.partition(":")
@@ -168,6 +172,7 @@ def _find_unknown_names(rule: CedarPolicy, names: frozenset[str]) -> Iterator[st
 
 
 def _reject_duplicate_ids(policies: list[_PolicyInFile]) -> None:
+    """Add a fault to a policy whose id occurred before in its file."""
     seen: dict[tuple[str, str], _PolicyInFile] = {}
     for each in policies:
         first = seen.setdefault((each.file, each.id), each)

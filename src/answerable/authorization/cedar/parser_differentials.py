@@ -1,4 +1,4 @@
-"""Argument names and texts that another parser could read differently.
+"""Detect argument names and texts that another parser could read differently.
 
 A policy on `amount` does not cover `Amount`, and a comparison with `/srv/*` does not
 cover `/srv/../etc`. A policy that reads such a name errs (evaluation error), on every
@@ -80,6 +80,7 @@ def _is_prefix_pattern(pattern: object) -> bool:
 
 
 def _iterate_paths(node: object) -> Iterator[AttributePath]:
+    """Yield every attribute path that an expression reads."""
     if isinstance(node, dict):
         path = attribute_path(node) if "." in node else None
         if path is not None:
@@ -131,9 +132,9 @@ class AmbiguityCheck:
             if path[: len(ARGUMENTS)] == ARGUMENTS
         )
 
-    def find_ambiguous(self, facts: CedarRequest) -> tuple[int, ...]:
-        """Return the positions of the policies that err for a request."""
-        given = facts.context.get("arguments")
+    def find_ambiguous(self, request: CedarRequest) -> tuple[int, ...]:
+        """Return the positions of policies that read an ambiguous argument."""
+        given = request.context.get("arguments")
         if not (self._read and isinstance(given, dict)):
             return ()
         found: tuple[int, ...] = ()
@@ -147,7 +148,8 @@ class AmbiguityCheck:
         )
 
 
-def _get_member(given: object, path: AttributePath) -> object:
+def _get_member(value: object, path: AttributePath) -> object:
+    """Return the value at a path of nested objects; None if there is none."""
     for name in path:
-        given = given.get(name) if isinstance(given, dict) else None
-    return given
+        value = value.get(name) if isinstance(value, dict) else None
+    return value

@@ -1,4 +1,4 @@
-"""Cedar schema that policies are validated against.
+"""Build the Cedar schema for validation, with argument types inferred from policies.
 
 Entity types, actions and context are fixed. Argument types are inferred from use:
 `context.arguments.amount < 5` makes `amount` a number, `context.arguments has amount`
@@ -40,15 +40,15 @@ class WholeArguments(ValueError):  # noqa: N818 - it is what it says
     """A policy uses `context` or `context.arguments` as a whole value."""
 
 
-def build_schema(uses: ArgumentTypes, only: str = "") -> str:
+def build_schema(argument_types: ArgumentTypes, only_action: str = "") -> str:
     """Build the schema text for the given argument types.
 
     Args:
-        only: The one method to include; empty for all.
+        only_action: The one method to include; empty for all.
     """
-    arguments = _render_record(uses, ())
+    arguments = _render_record(argument_types, ())
     lines = [_ENTITIES]
-    for action in (only,) if only else RESOURCE_TYPES:
+    for action in (only_action,) if only_action else RESOURCE_TYPES:
         kinds = RESOURCE_TYPES[action]
         context = _CALLER_ATTRIBUTES
         if action in WITH_ARGUMENTS:
@@ -83,56 +83,65 @@ def are_compatible(one: ArgumentTypes, other: ArgumentTypes) -> bool:
 
 
 def _collect_types(
-    node: Mapping[str, Any], wanted: str, found: dict[AttributePath, Any]
+    node: Mapping[str, Any], expected_type: str, types_by_path: dict[AttributePath, Any]
 ) -> None:
+    """Collect the type that each operator expects of the paths below a node."""
     ((word, given),) = node.items()
     path = attribute_path(node)
     if path is not None:
-        _record_use(path, wanted, found)
+        _record_use(path, expected_type, types_by_path)
     elif word == "has":
         held = attribute_path(given["left"])
         if held is None:
-            _collect_types(given["left"], _UNKNOWN, found)
+            _collect_types(given["left"], _UNKNOWN, types_by_path)
         elif held[:2] == ARGUMENTS:
-            _record_use((*held, given["attr"]), "", found)
+            _record_use((*held, given["attr"]), "", types_by_path)
     elif word == "if-then-else":
-        _collect_types(given["if"], "Bool", found)
-        _collect_types(given["then"], wanted, found)
-        _collect_types(given["else"], wanted, found)
+        _collect_types(given["if"], "Bool", types_by_path)
+        _collect_types(given["then"], expected_type, types_by_path)
+        _collect_types(given["else"], expected_type, types_by_path)
     else:
         for each, kind in _operand_types(word, given):
-            _collect_types(each, kind, found)
+            _collect_types(each, kind, types_by_path)
 
 
-def _operand_types(word: str, given: Any) -> Iterator[tuple[Mapping[str, Any], str]]:
+def _operand_types(
+    operator: str, operands: Any
+) -> Iterator[tuple[Mapping[str, Any], str]]:
     """Yield the operands of an operator with the type it expects."""
-    if isinstance(given, list):  # members of a set, arguments of an extension
-        yield from ((each, _UNKNOWN) for each in given)
-    elif word == "Record":
-        yield from ((each, _UNKNOWN) for each in given.values())
-    elif word in ("Value", "Var", "Slot") or not isinstance(given, dict):
+    if isinstance(operands, list):  # members of a set, arguments of an extension
+        yield from ((each, _UNKNOWN) for each in operands)
+    elif operator == "Record":
+        yield from ((each, _UNKNOWN) for each in operands.values())
+    elif operator in ("Value", "Var", "Slot") or not isinstance(operands, dict):
         return
-    elif word in ("==", "!="):
-        left, right = given["left"], given["right"]
+    elif operator in ("==", "!="):
+        left, right = operands["left"], operands["right"]
         yield from ((left, _literal_type(right)), (right, _literal_type(left)))
-    elif word == "contains":
-        left, right = given["left"], given["right"]
+    elif operator == "contains":
+        left, right = operands["left"], operands["right"]
         yield left, f"Set<{_literal_type(right)}>"
         yield right, _item_type(left)
-    elif word in _SETS:
-        left, right = given["left"], given["right"]
+    elif operator in _SETS:
+        left, right = operands["left"], operands["right"]
         yield left, f"Set<{_item_type(right)}>"
         yield right, f"Set<{_item_type(left)}>"
     else:
-        kind = "Long" if word in _NUMBERS else "Bool" if word in _FLAGS else _UNKNOWN
-        kind = f"Set<{_UNKNOWN}>" if word == "isEmpty" else kind
+        kind = (
+            "Long"
+            if operator in _NUMBERS
+            else "Bool"
+            if operator in _FLAGS
+            else _UNKNOWN
+        )
+        kind = f"Set<{_UNKNOWN}>" if operator == "isEmpty" else kind
         for side in ("left", "right", "arg"):
-            if isinstance(given.get(side), dict):
-                yield given[side], kind
+            if isinstance(operands.get(side), dict):
+                yield operands[side], kind
 
 
 def attribute_path(node: Mapping[str, Any]) -> AttributePath | None:
-    """Return the attribute path of a node, from a variable down; None if it is none."""
+    """Return the path of an attribute access such as `context.a.b`; else None."""
     names: list[str] = []
     while "." in node:
         names.append(node["."]["attr"])
@@ -141,9 +150,9 @@ def attribute_path(node: Mapping[str, Any]) -> AttributePath | None:
 
 
 def _record_use(
-    path: AttributePath, wanted: str, found: dict[AttributePath, Any]
+    path: AttributePath, expected_type: str, types_by_path: dict[AttributePath, Any]
 ) -> None:
-    """Record a use of a path; `wanted` is empty for an existence test."""
+    """Record a use of a path; `expected_type` is empty for an existence test."""
     if path[:1] != ARGUMENTS[:1]:
         return
     if path in (ARGUMENTS[:1], ARGUMENTS):
@@ -151,11 +160,12 @@ def _record_use(
     if path[:2] != ARGUMENTS:
         return
     below = path[2:]
-    kind, may_miss = found.get(below, ("", False))
-    found[below] = (kind or wanted, may_miss or not wanted)
+    kind, may_miss = types_by_path.get(below, ("", False))
+    types_by_path[below] = (kind or expected_type, may_miss or not expected_type)
 
 
 def _literal_type(node: Mapping[str, Any]) -> str:
+    """Return the Cedar type of a literal expression."""
     ((word, given),) = node.items()
     match word, given:
         case "Value", bool():
@@ -172,22 +182,31 @@ def _literal_type(node: Mapping[str, Any]) -> str:
 
 
 def _item_type(node: Mapping[str, Any]) -> str:
+    """Return the type of a set's items, taken from its first item."""
     items = node.get("Set")
     return _literal_type(items[0]) if items else _UNKNOWN
 
 
-def _render_record(uses: ArgumentTypes, at: AttributePath) -> str:
+def _render_record(argument_types: ArgumentTypes, parent: AttributePath) -> str:
+    """Format the record type of the arguments below a path as Cedar schema text."""
     members = []
-    for path, (kind, may_miss) in sorted(uses.items()):
-        if len(path) == len(at) + 1 and path[: len(at)] == at and kind != ABSENT_TYPE:
+    for path, (kind, may_miss) in sorted(argument_types.items()):
+        if (
+            len(path) == len(parent) + 1
+            and path[: len(parent)] == parent
+            and kind != ABSENT_TYPE
+        ):
             said = (
-                _render_record(uses, path) if kind == RECORD_TYPE else kind or _UNKNOWN
+                _render_record(argument_types, path)
+                if kind == RECORD_TYPE
+                else kind or _UNKNOWN
             )
             members.append(f"{_quote_name(path[-1])}{'?' if may_miss else ''}: {said}")
     return "{ " + ", ".join(members) + " }"
 
 
 def _quote_name(name: str) -> str:
+    """Quote a name as a Cedar string, with control characters escaped."""
     escaped = "".join(
         char if char.isprintable() and char not in '"\\' else f"\\u{{{ord(char):x}}}"
         for char in name

@@ -1,4 +1,4 @@
-"""Policy scope (principal, action, resource) from Cedar's JSON form."""
+"""Parse a policy's scope (principal, action, resource) from Cedar's JSON form."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -52,12 +52,14 @@ def parse_scope(policy: Mapping[str, Any]) -> PolicyScope:
 
 
 def _principal_id(entity: Mapping[str, str]) -> str:
+    """Return the agent's id; for another entity type, an id that matches no agent."""
     # Principals are always agents; another type with an agent's id matches none.
     is_agent = entity["type"] == "Agent"
     return entity["id"] if is_agent else f"{entity['type']}::{entity['id']}"
 
 
 def _action_names(action: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the MCP methods of a policy; none if it applies to all."""
     if "entity" in action:
         yield action["entity"]["id"]
     elif action["op"] == "in":

@@ -1,4 +1,4 @@
-"""Policy slices: the policies relevant to one agent and one resource, cached.
+"""Select and evaluate the policies relevant to one agent and resource, with a cache.
 
 A slice holds unconditional rules, decided when it is built; compiled conditions; and
 policies for the Cedar engine, parsed on first use. Slices are built on demand, and
@@ -96,8 +96,8 @@ class SliceCache:
         return bool(self.rules)
 
     def get_slice(self, request: AuthorizationRequest) -> "PolicySlice":
-        """Return the slice of a request."""
-        key = _slice_key(request)
+        """Return the cached policy slice for a request, or build it."""
+        key = _cache_key(request)
         found = self._lately.get(key)
         if found is not None:
             return found
@@ -109,8 +109,8 @@ class SliceCache:
         return found
 
     def retain(self, requests: Iterable[AuthorizationRequest]) -> None:
-        """Evict all slices except those of the given requests."""
-        kept = (_slice_key(each) for each in requests)
+        """Evict all slices except those for the given requests."""
+        kept = (_cache_key(each) for each in requests)
         known = self._before | self._lately
         self._before = {key: known[key] for key in kept if key in known}
         self._lately = {}
@@ -126,6 +126,7 @@ class SliceCache:
         return "" if first is None else self.rules[first].id
 
     def _build_slice(self, request: AuthorizationRequest) -> "PolicySlice":
+        """Select the policies whose scope covers a request."""
         named = resource_uid(request)
         found: list[int] = []
         for agent in (request.agent, ""):
@@ -140,7 +141,8 @@ class SliceCache:
         return PolicySlice(self.rules, self.handles, takes, request)
 
 
-def _slice_key(request: AuthorizationRequest) -> SliceKey:
+def _cache_key(request: AuthorizationRequest) -> SliceKey:
+    """Return the cache key of a request: all but its arguments."""
     return (
         request.agent, request.action, request.server, request.target, request.name,
     )  # fmt: skip
@@ -206,7 +208,7 @@ class PolicySlice:
             self.said = combine_responses(rules, self._holding, self._erring)
 
     def evaluate(self, request: AuthorizationRequest) -> PolicyResponse:
-        """Evaluate all policies of the slice."""
+        """Evaluate all policies of the slice for a request."""
         if self.said is not None:
             return self.said
         facts = CedarRequest(request)
@@ -227,7 +229,7 @@ class PolicySlice:
         return combine_responses(rules, self._holding + hoped, self._erring)
 
     def _reuse_response(self, holding: Positions, erring: Positions) -> PolicyResponse:
-        """Return the previous response if it is equal."""
+        """Return the previous response if it is equal to the new one."""
         last = self._last
         if last is None or last[0] != holding or last[1] != erring:
             again = combine_responses(self._rules, holding, erring)
@@ -254,21 +256,23 @@ def combine_responses(
 
 
 def _build_response(
-    rules: tuple[CedarPolicy, ...], effect: DecisionEffect, found: Positions
+    rules: tuple[CedarPolicy, ...], effect: DecisionEffect, determining: Positions
 ) -> PolicyResponse:
-    named = [rules[position] for position in sorted(set(found))]
+    """Build the response with an effect and the ids of the determining policies."""
+    named = [rules[position] for position in sorted(set(determining))]
     deepest = max((rule.layer for rule in named), key=_LAYER_DEPTH.__getitem__)
     return PolicyResponse(effect, tuple(rule.id for rule in named), deepest)
 
 
 def _evaluate_checks(
-    checks: Iterable[tuple[int, CompiledConditions]], facts: CedarRequest
+    checks: Iterable[tuple[int, CompiledConditions]], request: CedarRequest
 ) -> tuple[Positions, Positions]:
+    """Evaluate compiled conditions; return positions that hold and that err."""
     holding: Positions = ()
     erring: Positions = ()
     for position, compiled in checks:
         try:
-            if compiled.check(facts):
+            if compiled.check(request):
                 holding += (position,)
         except EvaluationFailure:
             erring += (position,)
@@ -276,4 +280,5 @@ def _evaluate_checks(
 
 
 def _covers_action(rule: CedarPolicy, action: str) -> bool:
+    """Tell whether a policy applies to an MCP method."""
     return not rule.actions or action in rule.actions

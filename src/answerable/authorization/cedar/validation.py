@@ -1,4 +1,4 @@
-"""Validation of policy texts by Cedar: rules, or every fault.
+"""Validate policy texts with Cedar; return the parsed rules, or every fault.
 
 The result of one policy does not depend on the others, so a large set can be validated
 in parts by several processes.
@@ -76,26 +76,26 @@ class _PolicyUnderValidation:
 
 
 def validate_policies(
-    pieces: Iterable[PolicyText],
-    approved: ApprovedSchemas = NO_APPROVED_SCHEMAS,
-    forms: PolicyJsonCache | None = None,
+    texts: Iterable[PolicyText],
+    approved_schemas: ApprovedSchemas = NO_APPROVED_SCHEMAS,
+    json_cache: PolicyJsonCache | None = None,
 ) -> list[ValidatedPolicy]:
     """Parse policies with Cedar and validate them against the schema.
 
     Args:
-        pieces: Policy texts, or fragments found in their place.
-        forms: Cache of JSON forms.
+        texts: Policy texts, or fragments found in their place.
+        json_cache: Cache of JSON forms.
     """
-    forms = PolicyJsonCache(policies_to_json) if forms is None else forms
-    policies = [_PolicyUnderValidation(piece) for piece in pieces]
-    others = [each for each in policies if not _use_cached_json(each, forms)]
+    json_cache = PolicyJsonCache(policies_to_json) if json_cache is None else json_cache
+    policies = [_PolicyUnderValidation(piece) for piece in texts]
+    others = [each for each in policies if not _use_cached_json(each, json_cache)]
     for start in range(0, len(others), BATCH_SIZE):
         batch = others[start : start + BATCH_SIZE]
         if not _parse_batch(batch):
             for each in batch:
                 _parse_single(each)
     for each in policies:
-        _apply_approved_schema(each, approved)
+        _apply_approved_schema(each, approved_schemas)
     _validate_by_schema([each for each in policies if each.rule is not None])
     return [ValidatedPolicy(each.rule, tuple(each.faults)) for each in policies]
 
@@ -114,17 +114,20 @@ def policies_to_json(text: str) -> str:
     return cedarpy.policies_to_json_str(text)
 
 
-def _use_cached_json(policy: _PolicyUnderValidation, forms: PolicyJsonCache) -> bool:
+def _use_cached_json(
+    policy: _PolicyUnderValidation, json_cache: PolicyJsonCache
+) -> bool:
     """Take the JSON of a known shape; return whether there was one."""
     piece = policy.piece
     is_one = piece.ended and not piece.open_line and not piece.heads
-    found = forms.to_json(piece.text) if is_one else ""
+    found = json_cache.to_json(piece.text) if is_one else ""
     if found:
-        _accept_parsed(policy, *_policies_from_json(found))
+        _check_parsed_policy(policy, *_policies_from_json(found))
     return bool(found)
 
 
 def _parse_batch(batch: list[_PolicyUnderValidation]) -> bool:
+    """Parse several policies in one call of Cedar; return False if that fails."""
     if any(each.piece.open_line for each in batch):
         return False
     try:
@@ -134,15 +137,16 @@ def _parse_batch(batch: list[_PolicyUnderValidation]) -> bool:
     if len(found) != len(batch):
         return False
     for each, parsed in zip(batch, found, strict=True):
-        _accept_parsed(each, parsed)
+        _check_parsed_policy(each, parsed)
     return True
 
 
 def _parse_single(policy: _PolicyUnderValidation) -> None:
+    """Parse one policy text; add a fault for each error in it."""
     piece = policy.piece
     why = _find_text_fault(piece)
     if not why:
-        _accept_parsed(policy, *_parse_policies(piece.text))
+        _check_parsed_policy(policy, *_parse_policies(piece.text))
         return
     if not piece.heads:
         policy.faults.append(why)
@@ -162,15 +166,19 @@ def _parse_single(policy: _PolicyUnderValidation) -> None:
         policy.faults.append(f"{what}{said} (line {last.line})")
 
 
-def _find_text_fault(piece: PolicyText) -> str:
+def _find_text_fault(policy_text: PolicyText) -> str:
     """Return the fault of a policy text; empty if there is none."""
-    if piece.open_line:
-        where = "" if piece.open_line == piece.line else f" {piece.open_line}"
+    if policy_text.open_line:
+        where = (
+            ""
+            if policy_text.open_line == policy_text.line
+            else f" {policy_text.open_line}"
+        )
         return f"a string does not end on its line{where}"
-    if not piece.ended:
+    if not policy_text.ended:
         return "no `;` at its end"
     try:
-        found = _parse_policies(piece.text)
+        found = _parse_policies(policy_text.text)
     except ValueError as error:
         return str(error)
     return "" if len(found) == 1 else "one policy was expected"
@@ -185,9 +193,9 @@ def _parse_policies(text: str) -> list[Mapping[str, Any]]:
     return _policies_from_json(policies_to_json(text))
 
 
-def _policies_from_json(found: str) -> list[Mapping[str, Any]]:
+def _policies_from_json(policy_set_json: str) -> list[Mapping[str, Any]]:
     """Return the policies of a JSON form, templates included."""
-    read = json.loads(found)
+    read = json.loads(policy_set_json)
     both = {**read["templates"], **read["staticPolicies"]}
     return [both[f"policy{position}"] for position in range(len(both))]
 
@@ -195,7 +203,10 @@ def _policies_from_json(found: str) -> list[Mapping[str, Any]]:
 # Rules from parsed policies.
 
 
-def _accept_parsed(policy: _PolicyUnderValidation, parsed: Mapping[str, Any]) -> None:
+def _check_parsed_policy(
+    policy: _PolicyUnderValidation, parsed: Mapping[str, Any]
+) -> None:
+    """Check a parsed policy and build its rule; add a fault if it is not allowed."""
     if any(_has_slot(parsed[key]) for key in ("principal", "resource")):
         policy.faults.append("a template: it would allow nothing")
         return
@@ -216,18 +227,23 @@ def _accept_parsed(policy: _PolicyUnderValidation, parsed: Mapping[str, Any]) ->
     entities = dict.fromkeys(find_entities(said))
     policy.faults += [what for each in entities if (what := find_id_fault(*each))]
     policy.action = _single_action(parsed["action"], entities)
-    policy.rule = _build_rule(policy, parsed, tuple(entities), asks=asks)
+    policy.rule = _build_rule(policy, parsed, tuple(entities), is_ask=asks)
 
 
-def _single_action(head: Mapping[str, Any], entities: Iterable[tuple[str, str]]) -> str:
+def _single_action(
+    action_scope: Mapping[str, Any], entities: Iterable[tuple[str, str]]
+) -> str:
     """Return the one method that a policy applies to; empty if there are several."""
-    if head["op"] != "==" or any(kind.endswith(_ACTION) for kind, _ in entities):
+    if action_scope["op"] != "==" or any(
+        kind.endswith(_ACTION) for kind, _ in entities
+    ):
         return ""
-    kind, action = head["entity"]["type"], head["entity"]["id"]
+    kind, action = action_scope["entity"]["type"], action_scope["entity"]["id"]
     return action if kind == _ACTION and action in RESOURCE_TYPES else ""
 
 
 def _has_slot(scope: Mapping[str, Any]) -> bool:
+    """Tell whether a scope has a template slot such as `?principal`."""
     return "slot" in scope or "slot" in scope.get("in", {})
 
 
@@ -236,8 +252,9 @@ def _build_rule(
     parsed: Mapping[str, Any],
     entities: tuple[tuple[str, str], ...],
     *,
-    asks: bool,
+    is_ask: bool,
 ) -> CedarPolicy:
+    """Build the rule of a parsed policy: scope, conditions, effect, layer."""
     scope = parse_scope(parsed)
     conditions = parsed["conditions"]
     layer, compiled = DecisionLayer.TABLE, b""
@@ -245,7 +262,7 @@ def _build_rule(
         simple = compile_conditions(conditions) is not None
         layer = DecisionLayer.CONSTRAINT if simple else DecisionLayer.CEDAR
         compiled = msgspec.json.encode(conditions) if simple else b""
-    denies = DecisionEffect.ASK if asks else DecisionEffect.DENY
+    denies = DecisionEffect.ASK if is_ask else DecisionEffect.DENY
     mentions = (
         configuration_reference(*each) for each in entities if not find_id_fault(*each)
     )
@@ -267,11 +284,11 @@ def _build_rule(
 
 
 def _apply_approved_schema(
-    policy: _PolicyUnderValidation, approved: ApprovedSchemas
+    policy: _PolicyUnderValidation, approved_schemas: ApprovedSchemas
 ) -> None:
     """Type the arguments of a policy about one tool by its approved schema."""
     rule = policy.rule
-    schema = approved.get(rule.resource, "") if rule is not None else ""
+    schema = approved_schemas.get(rule.resource, "") if rule is not None else ""
     if rule is None or not schema:
         return
     policy.rule = msgspec.structs.replace(rule, approved=schema_digest(schema))
@@ -301,6 +318,7 @@ def _validate_by_schema(policies: list[_PolicyUnderValidation]) -> None:
 
 
 def _validate_group(schema: str, members: list[_PolicyUnderValidation]) -> None:
+    """Validate policies against one schema, in batches."""
     import cedarpy
 
     parsed = cedarpy.Schema.from_str(schema)
@@ -311,6 +329,7 @@ def _validate_group(schema: str, members: list[_PolicyUnderValidation]) -> None:
 def _validate_batch(
     batch: list[_PolicyUnderValidation], schema: "cedarpy.Schema"
 ) -> None:
+    """Validate a batch with Cedar; add each error to the policy it names."""
     import cedarpy
 
     text = "\n".join(each.piece.text for each in batch)
@@ -330,5 +349,6 @@ def _validate_batch(
 
 
 def _schema_note(policy: _PolicyUnderValidation) -> str:
+    """Return a note for errors if an approved schema typed the arguments."""
     rule = policy.rule
     return " (arguments as approved)" if rule is not None and rule.approved else ""

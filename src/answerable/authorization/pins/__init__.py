@@ -1,1 +1,1 @@
-"""Tool definition pins: what servers declare, and what is quarantined."""
+"""Pin the tool definitions that servers declare; quarantine those that change."""

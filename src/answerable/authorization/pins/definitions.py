@@ -1,4 +1,4 @@
-"""Canonical definition of a tool, prompt, template or instructions, and its digest.
+"""Build the canonical definition of a tool, prompt or template, and its digest.
 
 | item | fields |
 |---|---|
@@ -45,7 +45,7 @@ _FIELDS: Mapping[DefinitionKind, tuple[str, ...]] = {
 
 
 def build_definition(kind: DefinitionKind, name: str, raw: bytes) -> McpDefinition:
-    """Build the definition of an item.
+    """Build the canonical definition of a tool, prompt, template or instructions.
 
     Args:
         name: Its name in the list.
@@ -66,9 +66,7 @@ def build_definition(kind: DefinitionKind, name: str, raw: bytes) -> McpDefiniti
     except (ValueError, TypeError, RecursionError):
         digest = hashlib.sha256(raw).hexdigest()
         return McpDefinition(kind, name, digest, is_ambiguous=True)
-    kept = tuple(
-        sorted((field, _shorten_field(text)) for field, text in fields.items())
-    )
+    kept = tuple(sorted((field, _digest_field(text)) for field, text in fields.items()))
     return McpDefinition(kind, name, hashlib.sha256(whole.encode()).hexdigest(), kept)
 
 
@@ -109,22 +107,26 @@ def authzen_mapping(definition: McpDefinition) -> str:
 
 
 def _canonical_json(value: object) -> str:
+    """Encode as JSON with sorted keys and no spaces, for digests."""
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
     )
 
 
-def _shorten_field(text: str) -> str:
+def _digest_field(text: str) -> str:
+    """Replace the JSON text of a field by its digest."""
     return text if len(text) <= MAX_FIELD else _text_digest(text)
 
 
 def _text_digest(text: str) -> str:
+    """Return the SHA-256 and length of a text; a digest stays as it is."""
     if text.startswith("sha256:"):
         return text
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}, {len(text)} letters"
 
 
 def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Build an object from its members; reject a repeated key."""
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError
@@ -132,4 +134,5 @@ def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _reject_constant(_: str) -> object:
+    """Reject NaN and Infinity, which are not JSON."""
     raise ValueError

@@ -1,4 +1,4 @@
-"""Lookalike detection for tool names.
+"""Detect tool names that look like another server's, as in tool shadowing.
 
 | how | means |
 |---|---|
@@ -50,6 +50,7 @@ def skeleton(name: str) -> str:
 
 @lru_cache(maxsize=8192)
 def _cached_skeleton(name: str) -> str:
+    """Fold case, accents, invisible characters and lookalike letters of a name."""
     folded = unicodedata.normalize("NFKC", name).casefold()
     # Accents go, too: they are easily overlooked.
     apart = unicodedata.normalize("NFD", folded)
@@ -74,7 +75,7 @@ def compare_names(one: str, other: str) -> NameSimilarity | None:
     return NameSimilarity.NEAR if _is_within_edits(left, right, most) else None
 
 
-def _is_within_edits(one: str, other: str, most: int) -> bool:
+def _is_within_edits(one: str, other: str, max_edits: int) -> bool:
     """Tell whether two texts are at most so many edits apart (0 to 2)."""
     at = 0
     while at < min(len(one), len(other)) and one[at] == other[at]:
@@ -83,13 +84,13 @@ def _is_within_edits(one: str, other: str, most: int) -> bool:
     while one and other and one[-1] == other[-1]:
         one, other = one[:-1], other[:-1]
     if not one or not other:
-        return len(one) + len(other) <= most
-    if most == 0:
+        return len(one) + len(other) <= max_edits
+    if max_edits == 0:
         return False
     return (
-        _is_within_edits(one[1:], other[1:], most - 1)
-        or _is_within_edits(one[1:], other, most - 1)
-        or _is_within_edits(one, other[1:], most - 1)
+        _is_within_edits(one[1:], other[1:], max_edits - 1)
+        or _is_within_edits(one[1:], other, max_edits - 1)
+        or _is_within_edits(one, other[1:], max_edits - 1)
     )
 
 

@@ -1,4 +1,4 @@
-"""Comparison of a server's lists with its pins: pass, pin on first use, or quarantine.
+"""Compare a server's lists with its pins: pass, pin on first use, or quarantine.
 
 | observed | `first-use` | `apply_approval` |
 |---|---|---|
@@ -126,7 +126,7 @@ class _ListObserver:
         self._changed = False
 
     def observe_item(self, definition: McpDefinition) -> None:
-        """Compare one item."""
+        """Compare one listed item with its pin."""
         key = definition.key
         pin, seen = self._items.get(key), self._seen.get(key)
         if seen is not None:
@@ -148,6 +148,7 @@ class _ListObserver:
         )
 
     def _pin_or_quarantine(self, definition: McpDefinition) -> None:
+        """Pin a new item on first use, or put it in quarantine."""
         is_too_many = len(self._items.keys() | self._seen.keys()) >= MAX_ITEMS
         if is_too_many or len(definition.name) > MAX_NAME:
             self._changed |= not self._is_full
@@ -170,7 +171,7 @@ class _ListObserver:
             )
         elif self._is_open:
             self._items[definition.key] = DefinitionPin(
-                self._fit_storage(definition), self._now
+                self._shorten_if_full(definition), self._now
             )
             self._changed = True
         else:
@@ -178,13 +179,14 @@ class _ListObserver:
                 QuarantinedDefinition(definition, QuarantineReason.NEW, self._now)
             )
 
-    def _quarantine(self, seen: QuarantinedDefinition) -> None:
-        definition = self._fit_storage(seen.definition)
-        self._seen[definition.key] = replace(seen, definition=definition)
+    def _quarantine(self, item: QuarantinedDefinition) -> None:
+        """Put an item in quarantine."""
+        definition = self._shorten_if_full(item.definition)
+        self._seen[definition.key] = replace(item, definition=definition)
         self._changed = True
 
-    def _fit_storage(self, definition: McpDefinition) -> McpDefinition:
-        """Keep the texts of a definition while there is room for them."""
+    def _shorten_if_full(self, definition: McpDefinition) -> McpDefinition:
+        """Replace the texts of a definition by digests if there is no room for them."""
         if self._room is None:
             kept = [pin.definition for pin in self._items.values()]
             kept += [seen.definition for seen in self._seen.values()]
@@ -209,7 +211,7 @@ def observe_identity(
 
 
 def build_quarantine(pins: ServerPins, pinning: PinningMode) -> ServerQuarantine:
-    """Collect what is quarantined of a server."""
+    """Collect the quarantined items of a server."""
     tools, prompts = (_quarantined_names(pins, kind) for kind in _NAMED)
     return ServerQuarantine(
         server=pins.has_identity_changed,
@@ -217,11 +219,11 @@ def build_quarantine(pins: ServerPins, pinning: PinningMode) -> ServerQuarantine
         prompts=prompts,
         approved_tools=_approved_names(pins, pinning, DefinitionKind.TOOL),
         approved_prompts=_approved_names(pins, pinning, DefinitionKind.PROMPT),
-        closed=_closed_schemas(pins),
+        closed=_tools_with_closed_schema(pins),
     )
 
 
-def _closed_schemas(pins: ServerPins) -> dict[str, ArgumentSchema]:
+def _tools_with_closed_schema(pins: ServerPins) -> dict[str, ArgumentSchema]:
     """Return the approved tools whose schema allows no additional members."""
     return {
         pin.definition.name: said
@@ -244,6 +246,7 @@ def is_quarantined(
 
 
 def _quarantined_names(pins: ServerPins, kind: DefinitionKind) -> frozenset[str]:
+    """Return the names of one kind that are in quarantine."""
     return frozenset(
         seen.definition.name
         for seen in pins.seen.values()
@@ -305,38 +308,38 @@ def select_for_approval(
     return ApprovalSelection(tuple(waiting.values()), identity)
 
 
-def is_current(pins: ServerPins, chosen: ApprovalSelection) -> bool:
+def is_current(pins: ServerPins, selection: ApprovalSelection) -> bool:
     """Tell whether the reviewed items are still the latest known."""
-    for each in chosen.items:
+    for each in selection.items:
         pin, seen = pins.items.get(each.key), pins.seen.get(each.key)
         known = [e.definition.sha256 for e in (pin, seen) if e is not None]
         if each.sha256 not in known:
             return False
     known_servers = [each.identity for each in pins.servers]
-    return not chosen.identity or chosen.identity in (*known_servers, pins.other)
+    return not selection.identity or selection.identity in (*known_servers, pins.other)
 
 
 def apply_approval(
-    pins: ServerPins, chosen: ApprovalSelection, approval: DefinitionApproval
+    pins: ServerPins, selection: ApprovalSelection, approval: DefinitionApproval
 ) -> ServerPins:
     """Pin what a person approved.
 
     Args:
         pins: Pins of the server.
     """
-    keys = {each.key for each in chosen.items}
+    keys = {each.key for each in selection.items}
     pinned = {
-        each.key: DefinitionPin(each, approval.at, approval) for each in chosen.items
+        each.key: DefinitionPin(each, approval.at, approval) for each in selection.items
     }
     found = replace(
         pins,
         items=pins.items | pinned,
         seen={key: seen for key, seen in pins.seen.items() if key not in keys},
     )
-    if not chosen.identity:
+    if not selection.identity:
         return found
-    others = tuple(e for e in pins.servers if e.identity != chosen.identity)
-    server = PinnedServerIdentity(chosen.identity, approval.at, approval)
+    others = tuple(e for e in pins.servers if e.identity != selection.identity)
+    server = PinnedServerIdentity(selection.identity, approval.at, approval)
     return replace(
         found,
         servers=(*others, server)[-MAX_IDENTITIES:],

@@ -1,1 +1,1 @@
-"""Hook for coding agents whose built-in tools do not use MCP."""
+"""Authorize the built-in tools of coding agents, which call a hook before each use."""

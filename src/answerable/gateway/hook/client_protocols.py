@@ -1,4 +1,4 @@
-"""Hook protocols of clients: events that they send, and answers that they expect.
+"""Parse the hook events of coding agents (Claude Code, Cursor), and format answers.
 
 | client | events | answered with |
 |---|---|---|
@@ -59,7 +59,7 @@ class HookVerdict:
 
     @property
     def sentence(self) -> str:
-        """Message to the agent."""
+        """Return the message to the agent."""
         said = (
             "Needs its owner"
             if self.effect is DecisionEffect.ASK
@@ -84,7 +84,7 @@ _decode = msgspec.json.Decoder(_HookEvent, strict=True).decode
 
 
 def parse_event(client: str, data: bytes) -> HookAct:
-    """Parse the event of a client.
+    """Parse the hook event of a client.
 
     Args:
         client: `claude-code` or `cursor`.
@@ -115,57 +115,66 @@ def parse_event(client: str, data: bytes) -> HookAct:
 
 
 def format_answer(
-    client: str, act: HookAct, verdict: HookVerdict, *, ask_here: bool
+    client: str, tool_call: HookAct, verdict: HookVerdict, *, ask_here: bool
 ) -> bytes:
-    """Format the answer for a client; empty where it expects none.
+    """Format the hook's answer for a client; empty if it expects none.
 
     Args:
         client: Name of the client.
-        act: The tool call.
+        tool_call: The tool call.
         verdict: The decision.
         ask_here: On `ask`, the client asks the person at its terminal.
     """
     asks = ask_here and not verdict.passes and verdict.effect is DecisionEffect.ASK
     if client == "cursor":
         # Only before a command and an MCP call does it ask its person.
-        asks = asks and act.event in ("beforeShellExecution", "beforeMCPExecution")
-        return _format_cursor_answer(act, verdict, "ask" if asks else "deny")
+        asks = asks and tool_call.event in (
+            "beforeShellExecution",
+            "beforeMCPExecution",
+        )
+        return _format_cursor_answer(tool_call, verdict, "ask" if asks else "deny")
     if verdict.passes:
         return b""  # its own rules go on; an "allow" would skip its person
     said = {
-        "hookEventName": act.event,
+        "hookEventName": tool_call.event,
         "permissionDecision": "ask" if asks else "deny",
         "permissionDecisionReason": verdict.sentence,
     }
     return _encode({"hookSpecificOutput": said})
 
 
-def _format_cursor_answer(act: HookAct, verdict: HookVerdict, otherwise: str) -> bytes:
+def _format_cursor_answer(
+    tool_call: HookAct, verdict: HookVerdict, denial: str
+) -> bytes:
+    """Format the answer for Cursor."""
     if verdict.passes:
         return _encode({"permission": "allow"})
-    said = {"permission": otherwise}
-    if act.event != "beforeReadFile":
+    said = {"permission": denial}
+    if tool_call.event != "beforeReadFile":
         said |= {"user_message": verdict.sentence, "agent_message": verdict.sentence}
     return _encode(said)
 
 
-def _parse_tool_event(said: _HookEvent) -> tuple[str, Arguments]:
-    return said.tool_name, _parse_object(said.tool_input)
+def _parse_tool_event(event: _HookEvent) -> tuple[str, Arguments]:
+    """Return tool name and arguments of an event about any tool."""
+    return event.tool_name, _parse_object(event.tool_input)
 
 
-def _parse_shell_event(said: _HookEvent) -> tuple[str, Arguments]:
-    return "Shell", {"command": said.command, "cwd": said.cwd}
+def _parse_shell_event(event: _HookEvent) -> tuple[str, Arguments]:
+    """Return tool name and arguments of an event about a shell command."""
+    return "Shell", {"command": event.command, "cwd": event.cwd}
 
 
-def _parse_mcp_event(said: _HookEvent) -> tuple[str, Arguments]:
-    """Name the tool; for its server the client gives only an address or a command."""
-    where = {"url": said.url, "command": said.command}
+def _parse_mcp_event(event: _HookEvent) -> tuple[str, Arguments]:
+    """Return tool name and arguments of an MCP call; its server is only an address."""
+    where = {"url": event.url, "command": event.command}
     at = {name: value for name, value in where.items() if value}
-    return f"MCP:{said.tool_name}", {"input": _parse_object(said.tool_input), **at}
+    return f"MCP:{event.tool_name}", {"input": _parse_object(event.tool_input), **at}
 
 
-def _parse_file_event(said: _HookEvent) -> tuple[str, Arguments]:
-    return "Read", {"file_path": said.file_path}
+def _parse_file_event(event: _HookEvent) -> tuple[str, Arguments]:
+    """Return tool name and arguments of an event about reading a file."""
+    return "Read", {"file_path": event.file_path}
 
 
 _EVENTS: Mapping[str, Mapping[str, Callable[[_HookEvent], tuple[str, Arguments]]]] = {
@@ -180,7 +189,7 @@ _EVENTS: Mapping[str, Mapping[str, Callable[[_HookEvent], tuple[str, Arguments]]
 
 
 def _parse_object(value: object) -> Arguments:
-    """Return an object; one client sends it as JSON text."""
+    """Return a JSON object; one client sends it as JSON text."""
     if isinstance(value, str):
         try:
             value = msgspec.json.decode(value)

@@ -1,4 +1,4 @@
-"""Decision of `hook` on one tool call of a client, as by the gateway, and its record.
+"""Decide a coding agent's tool call in its hook by the gateway's policy, and record it.
 
 It uses the same configuration, rules, revocations and policy exceptions. A call that
 cannot be decided or recorded is denied where the agent's mode enforces.
@@ -60,15 +60,15 @@ class HookContext:
 
 
 def prepare_hook(
-    place: str, client: str, store: Path | None, usual: Path | None
+    config_path: str, client: str, store: Path | None, default_store: Path | None
 ) -> HookContext:
-    """Read the configuration, and identify the agent of a hook.
+    """Read the configuration, and identify the agent that runs the hook.
 
     Args:
-        place: Path of the configuration.
+        config_path: Path of the configuration.
         client: Name of the client.
         store: Store named on the command line; None without one.
-        usual: Default store.
+        default_store: Default store.
 
     Raises:
         ConfigError: Something in the file is invalid.
@@ -76,14 +76,14 @@ def prepare_hook(
         EnvironmentFailure: The file may not be read.
         ProcessGone: The process that started the hook has ended.
     """
-    reading = read_with_policies(place, store, usual)
+    reading = read_with_policies(config_path, store, default_store)
     config = reading.config
     if config is None or not reading.has_policy:
-        raise ConfigError(place, reading.faults)
+        raise ConfigError(config_path, reading.faults)
     servers = [each for each in config.servers if each.hook == client]
     if len(servers) != 1:
         raise UsageError(
-            f"{len(servers)} servers of {place} have `hook: {client}` (expected one)",
+            f"{len(servers)} servers of {config_path} have `hook: {client}` (expected one)",
             "see `servers.NAME.hook` in docs/configuration.md",
         )
     server = servers[0]
@@ -93,47 +93,51 @@ def prepare_hook(
         config,
         reading,
         server,
-        resolve_store(config, store, usual),
+        resolve_store(config, store, default_store),
         caller,
         agent.mode if agent is not None else config.default_mode,
     )
 
 
-def decide_act(asked: HookContext, act: client_protocols.HookAct) -> HookVerdict:
+def decide_act(
+    context: HookContext, tool_call: client_protocols.HookAct
+) -> HookVerdict:
     """Decide on a tool call, and record the decision before it is returned.
 
     Raises:
         AnswerableError: It cannot be recorded, or the revocations cannot be read.
     """
-    if not asked.store.exists():
+    if not context.store.exists():
         from answerable.server.store_access import create_store
 
-        create_store(asked.store)  # before the spool, which may lie in it
-    state = gateway_state(asked.config, asked.store)
-    authority = Authorizer(compile_decision_table(asked.config, asked.reading.policies))
-    authority.update_revocations(RevocationList(asked.store, state).read())
-    caller = asked.caller
+        create_store(context.store)  # before the spool, which may lie in it
+    state = gateway_state(context.config, context.store)
+    authority = Authorizer(
+        compile_decision_table(context.config, context.reading.policies)
+    )
+    authority.update_revocations(RevocationList(context.store, state).read())
+    caller = context.caller
     request = AuthorizationRequest(
         agent=caller.agent,
         known=caller.known,
-        server=asked.server.name,
+        server=context.server.name,
         action=METHOD,
         target=TargetKind.TOOL,
-        name=act.tool,
+        name=tool_call.tool,
         run=caller.run,
         principal=caller.principal,
-        arguments=act.arguments,
+        arguments=tool_call.arguments,
     )
     decision = authority.authorize(request)
     if (
         decision.effect is not DecisionEffect.ALLOW
         and decision.reason in BREAK_GLASS_LIFTABLE
     ):
-        decision = _apply_exceptions(asked, authority, request, decision)
+        decision = _apply_exceptions(context, authority, request, decision)
     id = record_hook_decision(
         state / "spool",
         caller,
-        _build_recorded_act(asked, act),
+        _build_call_summary(context, tool_call),
         decision,
         time.time_ns(),
     )
@@ -141,7 +145,7 @@ def decide_act(asked: HookContext, act: client_protocols.HookAct) -> HookVerdict
 
 
 def _apply_exceptions(
-    asked: HookContext,
+    context: HookContext,
     authority: Authorizer,
     request: AuthorizationRequest,
     decision: Decision,
@@ -150,11 +154,11 @@ def _apply_exceptions(
     from answerable.services.statements.policy_exceptions import read_policy_exceptions
     from answerable.store.store import EvidenceStore
 
-    if not asked.store.is_dir():
+    if not context.store.is_dir():
         return decision
     now = time.time_ns()
     try:
-        with EvidenceStore.open(asked.store, now=now, create=False) as store:
+        with EvidenceStore.open(context.store, now=now, create=False) as store:
             authority.set_policy_exceptions(
                 index_exceptions(read_policy_exceptions(store, now).active)
             )
@@ -163,21 +167,23 @@ def _apply_exceptions(
     return authority.authorize(request)
 
 
-def _build_recorded_act(
-    asked: HookContext, act: client_protocols.HookAct
+def _build_call_summary(
+    context: HookContext, tool_call: client_protocols.HookAct
 ) -> CallSummary:
+    """Describe the tool call for its decision record."""
     return CallSummary(
-        era=f"hook/{asked.server.hook}",
+        era=f"hook/{context.server.hook}",
         method=METHOD,
-        server=asked.server.name,
+        server=context.server.name,
         target=TargetKind.TOOL,
-        name=act.tool,
-        size=len(act.arguments),
-        arguments=hashlib.sha256(act.arguments).hexdigest(),
+        name=tool_call.tool,
+        size=len(tool_call.arguments),
+        arguments=hashlib.sha256(tool_call.arguments).hexdigest(),
     )
 
 
 def _identify_parent(config: Config, server: str) -> VerifiedCaller:
+    """Identify the agent by the parent process of the hook."""
     peer = read_parent().peer
     principal = f"uid:{peer.uid}/stdio:{server}"
     agent, known = AgentMapping(config, frozenset()).find_by_parent(server, principal)

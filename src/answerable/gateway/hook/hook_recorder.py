@@ -1,4 +1,4 @@
-"""Recorder of a hook's single decision.
+"""Record the single decision of a hook process in the evidence spool.
 
 The record is on disk on return. The hook runs in the agent's client, so its input is
 the agent's own claim: the recorder's name marks it as such, and readers do not trust
@@ -31,14 +31,18 @@ MAX_WAITING = 4096  # decisions of hooks that wait to be shipped
 
 
 def record_hook_decision(
-    spool: Path, caller: VerifiedCaller, act: CallSummary, decision: Decision, now: int
+    spool: Path,
+    caller: VerifiedCaller,
+    call_summary: CallSummary,
+    decision: Decision,
+    now: int,
 ) -> str:
     """Record a decision.
 
     Args:
         spool: Folder of all recorders' folders.
         caller: The caller.
-        act: The tool call.
+        call_summary: The tool call.
         decision: The decision.
         now: UTC nanoseconds.
 
@@ -57,7 +61,7 @@ def record_hook_decision(
     key = event_id(now, source_of_recorder(name), name, b"2").hex()
     records = (
         RecorderOpened(1, now, name, WORKER, "", 0),
-        DecisionRecord(2, now, key, caller, act, decision),
+        DecisionRecord(2, now, key, caller, call_summary, decision),
         RecorderClosed(3, now),
     )
     data, chain = encode_lines(map(encode_record, records), initial_chain_hash(name))
@@ -74,6 +78,7 @@ def record_hook_decision(
 
 
 def _count_waiting(spool: Path) -> int:
+    """Count the hook records in the spool that are not yet shipped."""
     try:
         return sum(1 for _ in spool.glob(f"{HOOK_PREFIX}*"))
     except OSError:

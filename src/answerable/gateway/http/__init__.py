@@ -1,1 +1,1 @@
-"""Gateway over HTTP: connections of clients, and of upstream servers."""
+"""Serve MCP clients over HTTP, and connect to upstream servers over HTTP."""

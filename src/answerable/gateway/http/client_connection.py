@@ -1,4 +1,4 @@
-"""Connection of one client: parses requests as they arrive, and answers them in order.
+"""Serve one client's HTTP connection: parse requests, answer them in order.
 
 A request is answered by its `HttpRequestHandler`; the next one waits for its end. Backpressure stops
 reading from the faster side. A client that half-closes the connection is treated as
@@ -72,7 +72,7 @@ class ClientConnection(asyncio.Protocol):
         self._chunked: bool | None = None  # None: the answer is not begun
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Read the transport facts of the client, and admit it."""
+        """Read peer address and TLS facts of the client, and take a connection slot."""
         transport = cast(asyncio.Transport, transport)
         door = self.door
         try:
@@ -101,11 +101,11 @@ class ClientConnection(asyncio.Protocol):
 
     @property
     def is_busy(self) -> bool:
-        """True while a request of an identified caller is answered."""
+        """Return True while a request of an authenticated caller is answered."""
         return self._turn is not None and self._turn.caller is not None
 
     def data_received(self, data: bytes) -> None:
-        """Parse the bytes of the client."""
+        """Parse received bytes into requests."""
         if self._transport is None or self._closes:
             return
         self._is_new = False
@@ -147,12 +147,12 @@ class ClientConnection(asyncio.Protocol):
         slow = RequestRefused(RefusalReason.SLOW)
         self._closes = True
         if turn is None:
-            self._reply_refused(slow)
+            self._reply_malformed(slow)
         else:
             turn.fail_body(slow)
 
     def drain(self) -> None:
-        """Finish the open request; end a stream without an end now."""
+        """Finish the open request; end a session stream now."""
         if self._turn is None:
             self._closes = True
             if self._transport is not None:
@@ -164,7 +164,7 @@ class ClientConnection(asyncio.Protocol):
             self._closes = True
 
     def recheck(self) -> None:
-        """Cut the open request where a revocation forbids it."""
+        """Stop the open request if a revocation now forbids it."""
         if self._turn is not None:
             self._turn.recheck()
 
@@ -178,7 +178,7 @@ class ClientConnection(asyncio.Protocol):
         heading: ReplyHeading,
         body: bytes,
         session: str = "",
-        then: Callable[[], None] = do_nothing,
+        on_sent: Callable[[], None] = do_nothing,
     ) -> None:
         """Send a complete reply; a reply already begun is truncated."""
         if self._chunked is not None:
@@ -193,11 +193,11 @@ class ClientConnection(asyncio.Protocol):
                 self._write_bytes(head)
                 self._write_bytes(body)
         finally:
-            then()
+            on_sent()
         self._finish_request()
 
     def begin(self, heading: ReplyHeading, session: str, length: int | None) -> None:
-        """Send the head; pieces follow, chunked where the length is None."""
+        """Send status line and fields; the body follows, chunked if length is None."""
         self._chunked = length is None
         closes = self._closes_after_reply()
         self._write_bytes(
@@ -218,10 +218,10 @@ class ClientConnection(asyncio.Protocol):
         """Truncate the reply, so that the client sees that it is incomplete."""
         self.abort()
 
-    def replace_reply(self, early: ImmediateReply) -> None:
+    def replace_reply(self, reply: ImmediateReply) -> None:
         """Replace a reply that has not begun; end or truncate another one."""
         if self._chunked is None:
-            self.reply(early.heading, early.body)
+            self.reply(reply.heading, reply.body)
         elif self._chunked:
             self._closes = True
             self.finish()
@@ -229,7 +229,7 @@ class ClientConnection(asyncio.Protocol):
             self.truncate()
 
     def process_arrived(self) -> None:
-        """Process the parsed items."""
+        """Handle the parsed requests and body pieces in order."""
         if self._advancing:
             return
         self._advancing = True
@@ -247,30 +247,31 @@ class ClientConnection(asyncio.Protocol):
             self._update_reading()
         self._set_deadline()
 
-    def _start_request(self, arrived: ParsedItem[McpRequestHead]) -> None:
+    def _start_request(self, item: ParsedItem[McpRequestHead]) -> None:
         """Start a request from its head."""
-        if isinstance(arrived, McpRequestHead):
-            self._handle_head(arrived)
+        if isinstance(item, McpRequestHead):
+            self._begin_request(item)
         else:
-            assert isinstance(arrived, RequestRefused)  # noqa: S101 - a head comes first
+            assert isinstance(item, RequestRefused)  # noqa: S101 - a head comes first
             self._closes = True
-            self._reply_refused(arrived)
+            self._reply_malformed(item)
 
     def _continue_request(
-        self, turn: HttpRequestHandler, arrived: ParsedItem[McpRequestHead]
+        self, handler: HttpRequestHandler, item: ParsedItem[McpRequestHead]
     ) -> None:
         """Pass the body to the open request."""
-        if isinstance(arrived, RequestBody):
-            turn.receive_body(arrived.data)
+        if isinstance(item, RequestBody):
+            handler.receive_body(item.data)
         else:
-            assert isinstance(arrived, RequestRefused)  # noqa: S101 - a body comes first
+            assert isinstance(item, RequestRefused)  # noqa: S101 - a body comes first
             self._closes = True
-            turn.fail_body(arrived)
+            handler.fail_body(item)
 
-    def _handle_head(self, opening: McpRequestHead) -> None:
-        head = opening.head
+    def _begin_request(self, request_head: McpRequestHead) -> None:
+        """Authenticate a request by its head, and choose what follows."""
+        head = request_head.head
         self._closes = self._closes or head.closes
-        turn = self._turn = HttpRequestHandler(self, opening)
+        turn = self._turn = HttpRequestHandler(self, request_head)
         turn.start()
         if turn.caller is not None:
             self._assign_worker(turn, turn.caller.principal)
@@ -282,14 +283,14 @@ class ClientConnection(asyncio.Protocol):
         elif expects:
             self._write_bytes(CONTINUE)
 
-    def _reply_without_body(self, turn: HttpRequestHandler) -> None:
+    def _reply_without_body(self, handler: HttpRequestHandler) -> None:
         """Reply without reading the body."""
         self._closes = True
         self._arrived.clear()
-        turn.receive_body(b"")
+        handler.receive_body(b"")
 
     def on_identified(self) -> None:
-        """Continue after the caller is authenticated, or is not."""
+        """Continue after authentication, whether it succeeded or failed."""
         turn = self._turn
         if turn is not None and turn.caller is not None:
             self._assign_worker(turn, turn.caller.principal)
@@ -303,23 +304,23 @@ class ClientConnection(asyncio.Protocol):
             self._transport.resume_reading()
         self.process_arrived()
 
-    def _assign_worker(self, turn: HttpRequestHandler, principal: str) -> None:
+    def _assign_worker(self, handler: HttpRequestHandler, principal: str) -> None:
         """Keep the connection, or relay it to the worker that owns its caller."""
         slot = self._slot
         if slot is not None and not self.door.admission.identify(slot, principal):
-            turn.refuse(RefusalReason.TOO_MANY_CONNECTIONS)
+            handler.refuse(RefusalReason.TOO_MANY_CONNECTIONS)
             return
         peers = self.door.peers
         received, self._received = self._received, None
         if peers is None or peers.owns(principal):
             self._is_ours = True
-            turn.reserve_body()
-            if turn.is_parked and self._transport is not None:
+            handler.reserve_body()
+            if handler.is_parked and self._transport is not None:
                 self._transport.pause_reading()
         elif self._is_ours or received is None:
             # One hop, and one worker for all requests of a connection.
             self._closes = True
-            turn.refuse_misdirected()
+            handler.refuse_misdirected()
         else:
             transport = self._detach_transport()
             if transport is not None:
@@ -337,12 +338,13 @@ class ClientConnection(asyncio.Protocol):
         self._turn = None
         return transport
 
-    def _reply_refused(self, refused: RequestRefused) -> None:
-        """Reply to bytes that are no request."""
-        self.door.exchange.recorder.count_refused(refused.why.value, None, "", "")
-        self.reply(build_heading(refused.wire.status, {}), b"")
+    def _reply_malformed(self, refusal: RequestRefused) -> None:
+        """Reply to bytes that are not a valid HTTP request."""
+        self.door.exchange.recorder.count_refused(refusal.why.value, None, "", "")
+        self.reply(build_heading(refusal.wire.status, {}), b"")
 
     def _finish_request(self) -> None:
+        """Release the answered request; process the next one, or close."""
         turn, self._turn = self._turn, None
         self._chunked = None
         if turn is not None:
@@ -357,11 +359,13 @@ class ClientConnection(asyncio.Protocol):
             self._set_deadline()
 
     def _closes_after_reply(self) -> bool:
+        """Tell whether the connection closes after this reply."""
         # The received bytes begin with an answered request without a caller: the
         # connection cannot be relayed any more.
         return self._closes or self.door.draining or self._received is not None
 
     def _write_bytes(self, data: bytes) -> None:
+        """Write bytes, if the client is still connected."""
         if self._transport is not None:
             self._transport.write(data)
 

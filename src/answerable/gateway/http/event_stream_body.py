@@ -1,4 +1,4 @@
-"""Body reader for an event stream: judges each event, and passes it on unchanged.
+"""Relay an event stream (SSE): check each event, and forward it unchanged.
 
 Comments, ids and retry times pass unchanged. An event with a message is parsed like any
 message; one that may not pass is dropped or replaced. An event that requests an input
@@ -33,7 +33,7 @@ class EventStreamBody:
         relayed.outlet.begin(relayed.heading, relayed.session, None)
 
     def on_data(self, data: bytes) -> "EventStreamBody":
-        """Pass on the events that are complete.
+        """Forward the events that are complete.
 
         Raises:
             Refused: One of them is ambiguous or malformed; earlier ones were passed on.
@@ -43,7 +43,7 @@ class EventStreamBody:
             for event in self._events.feed(data):
                 if isinstance(event, RequestRefused):
                     raise event
-                passed.append(self._judge_event(event))
+                passed.append(self._check_event(event))
         finally:
             self._write_data(b"".join(passed))
         return self
@@ -61,19 +61,19 @@ class EventStreamBody:
         relayed.end(None if is_answered else CallOutcome.UNKNOWN)
         relayed.outlet.finish()
 
-    def on_lost(self, refused: RequestRefused) -> bool:
+    def on_lost(self, refusal: RequestRefused) -> bool:
         """Send the error in an event of our own, and end the stream."""
         call = self._relayed.passage.call
         if call.kind is MessageKind.REQUEST and (
             self._waiting or self._relayed.passage.answer is None
         ):
-            error = refused.for_request(call.id, call.method).error_body()
+            error = refusal.for_request(call.id, call.method).error_body()
             self._write_data(_format_event(error, MESSAGE, None))
         self._relayed.outlet.finish()
         return True
 
-    def _judge_event(self, event: SseEvent) -> bytes:
-        """Judge an event; return the bytes that may pass at once."""
+    def _check_event(self, event: SseEvent) -> bytes:
+        """Check an event; return the bytes that may pass at once."""
         if event.data:
             heard = self._relayed.exchange.process_message(
                 self._relayed.passage, event.data
@@ -93,7 +93,7 @@ class EventStreamBody:
         return b""
 
     def _on_recorded(self, _: RecordFuture) -> None:
-        """Pass on the events that waited for a record."""
+        """Forward the events that waited for a record."""
         if self._relayed.passage.ended:
             return
         passed = []
@@ -110,17 +110,18 @@ class EventStreamBody:
         if self._is_whole:
             self.on_end()
 
-    def _encode_passed(self, event: SseEvent, heard: MessageOutcome) -> bytes:
-        """Return the bytes to pass on for one event."""
-        if heard.back is not None:
-            self._relayed.answer_server(heard.back)
-        if heard.data is event.data:
+    def _encode_passed(self, event: SseEvent, outcome: MessageOutcome) -> bytes:
+        """Return the bytes to forward for one event."""
+        if outcome.back is not None:
+            self._relayed.answer_server(outcome.back)
+        if outcome.data is event.data:
             return event.raw
-        if heard.data is None:
+        if outcome.data is None:
             return b""
-        return _format_event(heard.data, event.type, event.id)
+        return _format_event(outcome.data, event.type, event.id)
 
     def _write_data(self, data: bytes) -> None:
+        """Write bytes to the client, and count them."""
         if data:
             self._relayed.count_bytes(data)
             self._relayed.outlet.write(data)

@@ -1,4 +1,4 @@
-"""Fair queue of calls by caller, for large calls and for callers with many open calls.
+"""Queue calls fairly by caller: large calls, and callers with many open calls.
 
 Most calls never wait here. A call that may take long is started in an iteration of the
 event loop of its own, callers in turn. A caller whose calls take long gets a small
@@ -46,33 +46,34 @@ class FairQueue:
         """Return the number of waiting calls."""
         return sum(map(len, self._waiting.values()))
 
-    def must_wait(self, caller: str, size: int, under_way: int) -> bool:
+    def must_wait(self, caller: str, size: int, open_calls: int) -> bool:
         """Tell whether a call has to wait for its turn, and note its caller's activity.
 
         Args:
             caller: Principal of the caller.
             size: Bytes of its body.
-            under_way: Number of open calls of that caller.
+            open_calls: Number of open calls of that caller.
         """
         if caller != self._last:
             self._last, self._other_at = caller, self._loop.time()
         return (
-            size > LARGE_BODY or under_way >= UNQUEUED_CALLS or caller in self._waiting
+            size > LARGE_BODY or open_calls >= UNQUEUED_CALLS or caller in self._waiting
         )
 
-    def add(self, caller: str, size: int, work: Callable[[], None]) -> None:
+    def add(self, caller: str, size: int, run: Callable[[], None]) -> None:
         """Queue a call until it is its caller's turn.
 
         Args:
             caller: Principal of the caller.
             size: Bytes of its body.
-            work: Parses and decides the call.
+            run: Parses and decides the call.
         """
         self.deferred += 1
-        self._waiting.setdefault(caller, deque()).append((size, work))
+        self._waiting.setdefault(caller, deque()).append((size, run))
         self._schedule_next()
 
     def _schedule_next(self) -> None:
+        """Schedule the next queued call, unless one is scheduled."""
         if not self._is_due:
             self._is_due = True
             self._loop.call_soon(self._run_next)
@@ -120,18 +121,21 @@ class FairQueue:
         return self._has_no_debt(caller, now) and (not is_large or now >= self._free_at)
 
     def _is_only_caller(self, now: float) -> bool:
+        """Tell whether no other caller was active in the last second."""
         return now - self._other_at >= _BUSY_SECONDS
 
     def _has_no_debt(self, caller: str, now: float) -> bool:
+        """Tell whether a caller has used no more than its share of time."""
         debt = self._debts.get(caller)
         if debt is None:
             return True
-        debt.replenish(now, alone=self._is_only_caller(now))
+        debt.replenish(now, is_only_caller=self._is_only_caller(now))
         if debt.saved >= MAX_CREDIT:
             del self._debts[caller]
         return debt.saved >= 0
 
     def _charge_caller(self, caller: str, seconds: float) -> None:
+        """Subtract processing time from a caller's budget."""
         if seconds < MIN_CHARGE:
             return
         now = self._loop.time()
@@ -152,10 +156,10 @@ class _CallerBudget:
     def __init__(self, now: float) -> None:
         self._at, self.saved = now, MAX_CREDIT
 
-    def replenish(self, now: float, *, alone: bool) -> None:
+    def replenish(self, now: float, *, is_only_caller: bool) -> None:
         """Add the share of the elapsed time; a caller alone has no debt."""
         since, self._at = now - self._at, now
-        if alone:
+        if is_only_caller:
             self.saved = min(MAX_CREDIT, max(self.saved, 0.0) + since)
         else:
             self.saved = min(MAX_CREDIT, self.saved + since * BUSY_SHARE)

@@ -1,4 +1,4 @@
-"""Body readers for one message: buffered while small, else parsed while it streams.
+"""Read an answer of one message: buffered if small, else parsed while it streams.
 
 A list is always buffered, since items may be removed from it.
 """
@@ -23,13 +23,13 @@ class BodyReader(Protocol):
     """Reader of the body of one answer."""
 
     def on_data(self, data: bytes) -> "BodyReader":
-        """Take a piece; return the reader of the next one, or raise `RequestRefused`."""
+        """Receive a piece; return the reader of the next, or raise `RequestRefused`."""
 
     def on_end(self) -> None:
-        """Take the end, or raise `RequestRefused`."""
+        """Receive the end of the body, or raise `RequestRefused`."""
 
-    def on_lost(self, refused: RequestRefused) -> bool:
-        """Take a failure; tell whether the client was told already."""
+    def on_lost(self, refusal: RequestRefused) -> bool:
+        """Receive a failure; return whether the client already got an error."""
 
 
 class BufferedBody:
@@ -70,34 +70,36 @@ class BufferedBody:
         return StreamedBody(self._relayed, self._length).on_data(b"".join(self._parts))
 
     def on_end(self) -> None:
-        """Judge the message, and pass it on.
+        """Check the complete message, and forward it.
 
         Raises:
             Refused: It is ambiguous or malformed.
         """
         data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        heard = self._judge_message(data)
+        heard = self._check_message(data)
         if heard.until is None:
             self._send_outcome(heard)
         else:
             heard.until.add_done_callback(lambda until: self._on_recorded(heard, until))
 
-    def on_lost(self, refused: RequestRefused) -> bool:
-        """Report that nothing was passed on."""
+    def on_lost(self, refusal: RequestRefused) -> bool:
+        """Return False: the client has got nothing of the answer."""
         return False
 
-    def _on_recorded(self, heard: MessageOutcome, until: RecordFuture) -> None:
-        """Pass on the message when the inputs that it requests are on record."""
+    def _on_recorded(self, outcome: MessageOutcome, recorded: RecordFuture) -> None:
+        """Forward the message when the records that it caused are on disk."""
         if not self._relayed.passage.ended:
-            self._send_outcome(resolve_outcome(heard, until))
+            self._send_outcome(resolve_outcome(outcome, recorded))
 
-    def _send_outcome(self, heard: MessageOutcome) -> None:
+    def _send_outcome(self, outcome: MessageOutcome) -> None:
+        """Send the checked message as the complete reply."""
         relayed = self._relayed
-        data = heard.data or b""
+        data = outcome.data or b""
         then = partial(relayed.finish_whole, data)
         relayed.outlet.reply(relayed.heading, data, relayed.session, then)
 
-    def _judge_message(self, data: bytes) -> MessageOutcome:
+    def _check_message(self, data: bytes) -> MessageOutcome:
+        """Check the message; return what the client gets."""
         relayed = self._relayed
         if not data:
             return MessageOutcome(data)
@@ -135,7 +137,7 @@ class StreamedBody:
         self._judged = self._begun = False
 
     def on_data(self, data: bytes) -> BodyReader:
-        """Parse a piece, then pass it on.
+        """Parse a piece, then forward it.
 
         Raises:
             Refused: The answer is ambiguous or malformed.
@@ -148,7 +150,7 @@ class StreamedBody:
             if self._skim.asks:
                 raise RequestRefused(RefusalReason.EVENT_TOO_LARGE)
             if self._skim.is_whole:
-                self._judge_summary()
+                self._check_summary()
         relayed = self._relayed
         if not self._begun:
             # Not before: where this piece is refused, an error can still be given.
@@ -169,12 +171,13 @@ class StreamedBody:
         self._relayed.end()
         self._relayed.outlet.finish()
 
-    def on_lost(self, refused: RequestRefused) -> bool:
-        """Truncate the reply: a part of it was passed on."""
+    def on_lost(self, refusal: RequestRefused) -> bool:
+        """Truncate the reply, since a part of it was sent; return True."""
         self._relayed.outlet.truncate()
         return True
 
-    def _judge_summary(self) -> None:
+    def _check_summary(self) -> None:
+        """Check the summary of an answer too large to buffer."""
         answer = self._skim.parse_summary()
         if (
             self._relayed.exchange.process_answer(self._relayed.passage, answer)

@@ -1,4 +1,4 @@
-"""Relay between the workers of one gateway, so that one worker serves each principal.
+"""Relay connections to the worker process that serves their principal.
 
 The state of a principal (handles, tasks, seen proofs, open calls) is kept by one
 worker, its owner. A connection whose first caller belongs to another worker is relayed
@@ -70,7 +70,7 @@ class PeerWorkers:
             side.abort()
 
     def owns(self, principal: str) -> bool:
-        """Tell whether this worker owns a principal."""
+        """Tell whether this worker serves a principal."""
         return self._find_owner(principal) == self._worker
 
     def hand_over(
@@ -78,17 +78,17 @@ class PeerWorkers:
         transport: asyncio.Transport,
         principal: str,
         link: ConnectionInfo,
-        served: ServedNames,
+        served_names: ServedNames,
         received: bytes,
         slot: ConnectionSlot | None = None,
     ) -> None:
-        """Relay a connection to the owner of its caller, until its end.
+        """Relay a connection to the worker that serves its caller, until its end.
 
         Args:
             transport: Transport of the client.
             principal: Caller of the first request.
             link: Transport facts of the client.
-            served: Accepted values of Host and Origin.
+            served_names: Accepted values of Host and Origin.
             received: Every byte received so far.
             slot: Its slot in this worker, kept until its end.
         """
@@ -96,7 +96,9 @@ class PeerWorkers:
         near.connection_made(transport)
         transport.set_protocol(near)
         transport.pause_reading()
-        preface = msgspec.json.encode(RelayPreface(link, served.hosts, served.origins))
+        preface = msgspec.json.encode(
+            RelayPreface(link, served_names.hosts, served_names.origins)
+        )
         path = worker_socket_path(self._folder, self._find_owner(principal))
         work = self._connect_to_owner(near, path, preface + b"\n" + received)
         task = self._loop.create_task(work)
@@ -104,8 +106,9 @@ class PeerWorkers:
         task.add_done_callback(self._connecting.discard)
 
     async def _connect_to_owner(
-        self, near: "_RelayEnd", path: Path, first: bytes
+        self, client_end: "_RelayEnd", path: Path, received: bytes
     ) -> None:
+        """Connect to the owning worker, with retries, and relay both directions."""
         far = _RelayEnd(self._relayed)
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
@@ -113,20 +116,21 @@ class PeerWorkers:
                 while not await self._try_connect(far, path):  # noqa: ASYNC110
                     await asyncio.sleep(RETRY_DELAY)
         except TimeoutError:
-            near.abort()
+            client_end.abort()
             return
-        far.write(first)
-        near.connect_to(far)
+        far.write(received)
+        client_end.connect_to(far)
 
-    async def _try_connect(self, far: "_RelayEnd", path: Path) -> bool:
+    async def _try_connect(self, owner_end: "_RelayEnd", path: Path) -> bool:
         """Connect to the owner; False where it does not listen, as during its start."""
         try:
-            await self._loop.create_unix_connection(lambda: far, str(path))
+            await self._loop.create_unix_connection(lambda: owner_end, str(path))
         except OSError:
             return False
         return True
 
     def _find_owner(self, principal: str) -> int:
+        """Return the number of the worker that serves a principal, by hash."""
         return zlib.crc32(principal.encode()) % self._workers
 
 

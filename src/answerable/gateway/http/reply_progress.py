@@ -1,4 +1,4 @@
-"""State of one answer under way: byte count, digest, and outcome."""
+"""Track one reply in progress: byte count, digest, and outcome."""
 
 import hashlib
 
@@ -65,15 +65,15 @@ class ReplyProgress:
 
     @property
     def has_same_server(self) -> bool:
-        """True while the server is configured as it was when the call was allowed."""
+        """Return True while the server's configuration is that of the decision."""
         now = self.exchange.get_server(self.passage.call.server)
         return now is self.server or now == self.server
 
-    def refetch_definitions(self, changed: Item) -> None:
+    def refetch_definitions(self, changed_kind: Item) -> None:
         """Request the list that the server announced as changed."""
         sent = self._refresh_request()
         if sent is not None:
-            self.exchange.definitions.fetch_if_stale(sent, changed)
+            self.exchange.definitions.fetch_if_stale(sent, changed_kind)
 
     def count_bytes(self, data: bytes) -> None:
         """Count and digest bytes for the client."""
@@ -84,7 +84,7 @@ class ReplyProgress:
             self._digest.update(data)
 
     def finish_whole(self, data: bytes) -> None:
-        """Count a complete reply, and record the end of the call."""
+        """Count the bytes of a complete reply, and record the end of the call."""
         self.count_bytes(data)
         self.end()
 
@@ -99,7 +99,7 @@ class ReplyProgress:
         )
 
     def answer_server(self, data: bytes) -> None:
-        """Answer a request of the server in the client's place."""
+        """Send the server an answer to its request, in the client's place."""
         call, sent = self.passage.call, self._refresh_request()
         upstream = self.exchange.servers.get(call.server)
         if sent is None or upstream is None:
@@ -127,6 +127,7 @@ class ReplyProgress:
         return None if shown is None else msgspec.structs.replace(sent, shown=shown)
 
     def _derive_outcome(self) -> CallOutcome:
+        """Derive the outcome of the call from its answer or HTTP status."""
         answer = self.passage.answer
         if answer is None:
             # A notification has no answer but its status.
@@ -137,20 +138,20 @@ class ReplyProgress:
         return CallOutcome.FAILED if failed else CallOutcome.COMPLETED
 
 
-def resolve_outcome(heard: MessageOutcome, until: RecordFuture) -> MessageOutcome:
-    """Return the outcome of a message that waited for its records."""
-    failed = until.cancelled() or until.exception() is not None
-    return heard.instead or MessageOutcome(None) if failed else heard
+def resolve_outcome(outcome: MessageOutcome, recorded: RecordFuture) -> MessageOutcome:
+    """Return the outcome of a message whose records are now on disk, or failed."""
+    failed = recorded.cancelled() or recorded.exception() is not None
+    return outcome.instead or MessageOutcome(None) if failed else outcome
 
 
 class DiscardingSink:
     """Response sink that ignores the answer."""
 
     def may_send(self) -> bool:
-        """Refuse to send where the server's identity has changed."""
+        """Return False: a server whose identity has changed gets no message."""
         return False
 
-    def on_head(self, returned: UpstreamHead, length: int | None) -> None:
+    def on_head(self, head: UpstreamHead, length: int | None) -> None:
         """Ignore the head."""
 
     def on_data(self, data: bytes) -> None:
@@ -159,5 +160,5 @@ class DiscardingSink:
     def on_end(self) -> None:
         """Ignore the end."""
 
-    def on_lost(self, why: RefusalReason, *, forwarded: bool) -> None:
+    def on_lost(self, reason: RefusalReason, *, forwarded: bool) -> None:
         """Ignore the failure."""

@@ -1,4 +1,4 @@
-"""Writer of the reply to one request."""
+"""Interface to write the reply to one request."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -18,7 +18,7 @@ class ReplyWriter(Protocol):
         heading: ReplyHeading,
         body: bytes,
         session: str = "",
-        then: Callable[[], None] = do_nothing,
+        on_sent: Callable[[], None] = do_nothing,
     ) -> None:
         """Send a complete reply.
 
@@ -26,11 +26,11 @@ class ReplyWriter(Protocol):
             heading: Its status and fields.
             body: Its body.
             session: Session id for the client, empty without one.
-            then: Called once it is sent, before the next request.
+            on_sent: Called once it is sent, before the next request.
         """
 
     def begin(self, heading: ReplyHeading, session: str, length: int | None) -> None:
-        """Send the head; pieces follow, chunked where the length is None."""
+        """Send status line and fields; the body follows, chunked if length is None."""
 
     def write(self, data: bytes) -> None:
         """Send a piece of the body."""

@@ -1,4 +1,4 @@
-"""Client connection as one request sees it, and replies that need no server."""
+"""Interface of the client connection to one request; replies that need no server."""
 
 from typing import Protocol
 
@@ -42,7 +42,7 @@ class RequestConnection(ReplyWriter, Protocol):
     link: ConnectionInfo
 
     def on_identified(self) -> None:
-        """Continue after the caller is authenticated, or is not."""
+        """Continue after authentication, whether it succeeded or failed."""
 
     def on_body_allowed(self) -> None:
         """Continue reading: the body may arrive now."""
@@ -50,7 +50,7 @@ class RequestConnection(ReplyWriter, Protocol):
     def abort(self) -> None:
         """Close at once."""
 
-    def replace_reply(self, early: ImmediateReply) -> None:
+    def replace_reply(self, reply: ImmediateReply) -> None:
         """Replace a reply that has not begun; end or truncate another one."""
 
 

@@ -1,4 +1,4 @@
-"""Handler of one request: authenticates, decides, records, and sends the call."""
+"""Handle one HTTP request: authenticate, decide, record, and send it upstream."""
 
 import asyncio
 from functools import partial
@@ -28,8 +28,7 @@ from answerable.server.wire.host_check import check_host_and_origin
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
 from answerable.server.wire.request_head import MAX_BODY
 
-OK = 200
-UNAVAILABLE = 503
+OK, UNAVAILABLE = 200, 503
 LISTEN = "subscriptions/listen"
 
 
@@ -94,13 +93,13 @@ class HttpRequestHandler:
         """Reply that another worker has to serve the caller, over a new connection."""
         self.early = self._refusal_reply(RequestRefused(RefusalReason.MISDIRECTED))
 
-    def refuse(self, why: RefusalReason) -> None:
+    def refuse(self, reason: RefusalReason) -> None:
         """Refuse the request before its body arrives."""
-        self.early = self._refusal_reply(RequestRefused(why))
+        self.early = self._refusal_reply(RequestRefused(reason))
         self.is_refused = True
 
     def reserve_body(self) -> None:
-        """Reserve the bytes of a large body; wait where the caller has no more."""
+        """Reserve memory for a large body; wait if the caller's quota is used up."""
         caller, size = self.caller, self._head.length
         if self.early is not None or caller is None or 0 <= size <= LARGE_BODY:
             return
@@ -119,18 +118,18 @@ class HttpRequestHandler:
                 self._line.on_body_allowed()
 
     def receive_body(self, data: bytes) -> None:
-        """Take the body: process it at once, or when it is the caller's turn."""
+        """Receive the body; handle the call now, or when it is the caller's turn."""
         self.wants_body = False
         door, caller = self._door, self.caller
         if self.early is None and caller is not None:
             under_way = door.in_flight.get(caller.principal, 0)
             if door.queue.must_wait(caller.principal, len(data), under_way):
-                work = partial(self._process_body, data)
+                work = partial(self._handle_call, data)
                 door.queue.add(caller.principal, len(data), work)
                 return
-        self._process_body(data)
+        self._handle_call(data)
 
-    def _process_body(self, data: bytes) -> None:
+    def _handle_call(self, data: bytes) -> None:
         """Parse, decide, record, and send the call."""
         if self._over:
             return
@@ -143,9 +142,9 @@ class HttpRequestHandler:
         if self.early is not None:
             self._send_reply(self.early)
 
-    def fail_body(self, refused: RequestRefused) -> None:
+    def fail_body(self, refusal: RequestRefused) -> None:
         """Reply to a body that cannot be read."""
-        self._send_reply(self.early or self._refusal_reply(refused))
+        self._send_reply(self.early or self._refusal_reply(refusal))
 
     def on_client_gone(self) -> None:
         """Abort the call of a client that is gone; its outcome is unknown."""
@@ -155,7 +154,7 @@ class HttpRequestHandler:
         self.close()
 
     def recheck(self) -> None:
-        """Cut the call where a revocation forbids it."""
+        """Stop the call if a revocation now forbids it."""
         relay, exchange = self._relay, self._door.exchange
         if relay is None or self._over:
             return
@@ -177,7 +176,7 @@ class HttpRequestHandler:
             self._line.replace_reply(build_denial_reply(sent.call, again))
 
     def close(self) -> None:
-        """Release everything: the reply is sent, or the client is gone."""
+        """Release all resources: the reply is sent, or the client is gone."""
         if not self._over:
             self._over = True
             if self._held and self.caller is not None:
@@ -203,7 +202,7 @@ class HttpRequestHandler:
 
     @property
     def is_open_ended(self) -> bool:
-        """True for a stream that ends when either side leaves."""
+        """Return True for a stream that ends when either side leaves."""
         if self._relay is None:
             return False
         call = self._relay.sent.call
@@ -217,13 +216,15 @@ class HttpRequestHandler:
         except Unauthenticated as who:
             self.early = self._unauthenticated_reply(who)
 
-    def _unauthenticated_reply(self, who: Unauthenticated) -> ImmediateReply:
-        self._count_refusal(who.reason, "")
-        fields = {"www-authenticate": who.challenge, "dpop-nonce": who.nonce}
+    def _unauthenticated_reply(self, error: Unauthenticated) -> ImmediateReply:
+        """Build the reply that refuses an unauthenticated caller."""
+        self._count_refusal(error.reason, "")
+        fields = {"www-authenticate": error.challenge, "dpop-nonce": error.nonce}
         said = {name: value for name, value in fields.items() if value}
-        return ImmediateReply(build_heading(who.status, said))
+        return ImmediateReply(build_heading(error.status, said))
 
     def _metadata_reply(self, target: str) -> ImmediateReply:
+        """Build the reply with the protected resource metadata (RFC 9728)."""
         body = self._door.callers.build_metadata(target, self._line.link)
         if not body:
             raise RequestRefused(RefusalReason.UNKNOWN_PATH)
@@ -254,6 +255,7 @@ class HttpRequestHandler:
         return session
 
     def _begin_call(self, call: McpCall, data: bytes) -> None:
+        """Get the server's credential, at once or later, then authorize and send."""
         exchange, caller = self._door.exchange, self.caller
         assert caller is not None  # noqa: S101 - no body is read without one
         credentials, shown = exchange.credentials, None
@@ -267,10 +269,7 @@ class HttpRequestHandler:
         self._authorize_and_send(caller, call, data, shown)
 
     def _caller_token(self, caller: VerifiedCaller) -> str:
-        """Return the token that authenticated the caller; empty without one.
-
-        A process that is known by its socket may send anybody's token.
-        """
+        """Return the token that authenticated the caller; empty if its socket did."""
         said = self._head.fields.get("authorization", "") if caller.token_sha256 else ""
         return said.partition(" ")[2]
 
@@ -299,21 +298,20 @@ class HttpRequestHandler:
         caller: VerifiedCaller,
         call: McpCall,
         data: bytes,
-        shown: PresentedCredential | None,
+        credential: PresentedCredential | None,
     ) -> None:
         """Decide, record, and send the call."""
         door = self._door
         session = self._upstream_session(call, caller.principal)
         sent = UpstreamRequest(
-            call, data, self._opening.onward, session, caller.principal, shown
+            call, data, self._opening.onward, session, caller.principal, credential
         )
         if not door.may_start_call(caller.principal):
             raise RequestRefused(
                 RefusalReason.TOO_MANY_CALLS, id=call.id, method=call.method
             )
-        begun = door.exchange.begin(
-            caller, call, sent.body, shown, self._line.link.network
-        )
+        network = self._line.link.network
+        begun = door.exchange.begin(caller, call, sent.body, credential, network)
         if isinstance(begun, DeniedCall):
             self.early = build_denial_reply(call, begun)
             return
@@ -322,23 +320,22 @@ class HttpRequestHandler:
         finally:
             door.exchange.write_deferred()
 
-    def _send_when_recorded(self, begun: InFlightCall, sent: UpstreamRequest) -> None:
+    def _send_when_recorded(self, call: InFlightCall, request: UpstreamRequest) -> None:
         """Send an allowed call, at once or when its record is on disk."""
         door = self._door
-        door.count_started(begun.caller.principal)
-        relay = ResponseRelay(
+        door.count_started(call.caller.principal)
+        self._relay = relay = ResponseRelay(
             door.exchange,
-            begun,
-            sent,
+            call,
+            request,
             self._line,
             door.sessions.wrap,
             self._abort_upstream,
         )
-        self._relay = relay
-        if begun.ticket.durable is None:
+        if call.ticket.durable is None:
             self._send_upstream(relay)
         else:
-            begun.ticket.durable.add_done_callback(partial(self._on_recorded, relay))
+            call.ticket.durable.add_done_callback(partial(self._on_recorded, relay))
 
     def _on_recorded(self, relay: ResponseRelay, durable: asyncio.Future[None]) -> None:
         """Send the call when its record is on disk; deny it when writing failed."""
@@ -352,6 +349,7 @@ class HttpRequestHandler:
             self._send_upstream(relay)
 
     def _send_upstream(self, relay: ResponseRelay) -> None:
+        """Send the call to its server; fail it if a reload removed the server."""
         upstream = self._door.exchange.servers.get(relay.sent.call.server)
         if upstream is None or not relay.has_same_server:  # a reload came meanwhile
             relay.on_lost(RefusalReason.UNREACHABLE, forwarded=False)
@@ -378,23 +376,25 @@ class HttpRequestHandler:
         if self._sending is not None:
             self._sending.abort()
 
-    def _send_reply(self, early: ImmediateReply) -> None:
-        self._line.reply(early.heading, early.body)
+    def _send_reply(self, reply: ImmediateReply) -> None:
+        self._line.reply(reply.heading, reply.body)
 
-    def _refusal_reply(self, refused: RequestRefused) -> ImmediateReply:
-        self._count_refusal(refused.why.value, refused.method)
+    def _refusal_reply(self, refusal: RequestRefused) -> ImmediateReply:
+        """Build the reply that refuses a malformed request, and count it."""
+        self._count_refusal(refusal.why.value, refusal.method)
         said = self._head.fields.get(VERSION_HEADER, "")
-        body = refused.error_body(said)
-        status = refused.http_status(in_a_session=said != McpRevision.V2026_07_28)
+        body = refusal.error_body(said)
+        status = refusal.http_status(in_a_session=said != McpRevision.V2026_07_28)
         return ImmediateReply(
             build_json_heading(status) if body else build_heading(status, {}), body
         )
 
-    def _count_refusal(self, why: str, method: str) -> None:
+    def _count_refusal(self, reason: str, method: str) -> None:
+        """Count a refused request by reason, server and method."""
         try:
             server = parse_server_name(self._head.target)
         except RequestRefused:
             server = ""
         exchange = self._door.exchange
         known = server if server in exchange.servers else ""
-        exchange.recorder.count_refused(why, self.caller, known, method)
+        exchange.recorder.count_refused(reason, self.caller, known, method)

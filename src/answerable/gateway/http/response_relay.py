@@ -1,4 +1,4 @@
-"""Relay of one server's answer to one client.
+"""Relay one server's answer to one client, checked and without leaked credentials.
 
 The head is rewritten and the body is passed on unchanged. A body is buffered, parsed
 while it streams, or split into events, by its type. An ambiguous answer is not passed
@@ -67,27 +67,27 @@ class ResponseRelay:
         """Tell whether to send although the server's identity has changed."""
         return self._relayed.exchange.may_send(self.passage)
 
-    def on_head(self, returned: UpstreamHead, length: int | None) -> None:
-        """Take the head of the answer."""
+    def on_head(self, head: UpstreamHead, length: int | None) -> None:
+        """Receive the head of the answer."""
         relayed = self._relayed
-        relayed.heading = returned.heading
-        if returned.refuses and self.sent.shown is not None:
-            status = returned.heading.status
+        relayed.heading = head.heading
+        if head.refuses and self.sent.shown is not None:
+            status = head.heading.status
             relayed.exchange.report_rejected_credential(
                 self.passage, self.sent.shown, status
             )
         try:
-            if returned.unfit is not None:
-                raise RequestRefused(returned.unfit)
+            if head.unfit is not None:
+                raise RequestRefused(head.unfit)
             if self._watch is not None:
-                self._watch.check_head(returned)
-            relayed.session = self._client_session_id(returned.session)
-            self._body = self._choose_body_reader(returned.kind, length)
+                self._watch.check_head(head)
+            relayed.session = self._client_session_id(head.session)
+            self._body = self._choose_body_reader(head.kind, length)
         except RequestRefused as refused:
             self._fail_answer(refused, CallOutcome.UPSTREAM_ERROR)
 
     def on_data(self, data: bytes) -> None:
-        """Take a piece of the body."""
+        """Receive a piece of the body."""
         body = self._body
         assert body is not None  # noqa: S101 - a head comes first
         try:
@@ -100,7 +100,7 @@ class ResponseRelay:
             self._fail_answer(refused, CallOutcome.UPSTREAM_ERROR)
 
     def on_end(self) -> None:
-        """Take the end of the answer."""
+        """Receive the end of the answer."""
         body = self._body
         assert body is not None  # noqa: S101 - a head comes first
         try:
@@ -110,38 +110,42 @@ class ResponseRelay:
         except RequestRefused as refused:
             self._fail_answer(refused, CallOutcome.UPSTREAM_ERROR)
 
-    def on_lost(self, why: RefusalReason, *, forwarded: bool) -> None:
+    def on_lost(self, reason: RefusalReason, *, forwarded: bool) -> None:
         """Reply with an error: the answer will not come, or not completely."""
         outcome = CallOutcome.UNKNOWN if forwarded else CallOutcome.UPSTREAM_ERROR
-        self._fail_answer(RequestRefused(why), outcome)
+        self._fail_answer(RequestRefused(reason), outcome)
 
     def end(self, outcome: CallOutcome) -> None:
         """Record the end of the call without an answer."""
         self._relayed.end(outcome)
 
-    def _fail_answer(self, refused: RequestRefused, outcome: CallOutcome) -> None:
+    def _fail_answer(self, refusal: RequestRefused, outcome: CallOutcome) -> None:
+        """End the call with an error reply, or cut a reply that has begun."""
         self._stop()
-        if refused.why is RefusalReason.CREDENTIAL:
+        if refusal.why is RefusalReason.CREDENTIAL:
             outcome = CallOutcome.LEAKED
-        refused = refused.as_bad_reply()
+        refusal = refusal.as_bad_reply()
         relayed = self._relayed
         relayed.end(outcome)
-        if self._body is not None and self._body.on_lost(refused):
+        if self._body is not None and self._body.on_lost(refusal):
             return
         call = relayed.passage.call
-        body = refused.for_request(call.id, call.method).error_body()
-        relayed.outlet.reply(build_json_heading(refused.wire.status), body)
+        body = refusal.for_request(call.id, call.method).error_body()
+        relayed.outlet.reply(build_json_heading(refusal.wire.status), body)
 
-    def _client_session_id(self, said: str | None) -> str:
-        """Return the session id for the client, empty without one."""
+    def _client_session_id(self, session_id: str | None) -> str:
+        """Return the client's session id, bound to its caller; empty without one."""
         call = self._relayed.passage.call
-        if said is None or call.era.is_modern:
+        if session_id is None or call.era.is_modern:
             return ""
-        if SESSION.fullmatch(said) is None:
+        if SESSION.fullmatch(session_id) is None:
             raise RequestRefused(RefusalReason.SESSION_ID)
-        return self._wrap(said, call.server, self._relayed.passage.caller.principal)
+        return self._wrap(
+            session_id, call.server, self._relayed.passage.caller.principal
+        )
 
     def _choose_body_reader(self, kind: str, length: int | None) -> BodyReader:
+        """Return the reader for an event stream, or for one message."""
         if kind == EVENT_STREAM and self._relayed.heading.status == OK:
             return EventStreamBody(self._relayed)
         return BufferedBody(self._relayed, kind, length)

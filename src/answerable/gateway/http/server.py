@@ -1,4 +1,4 @@
-"""HTTP server of one worker: shared state of its connections, and operations on all."""
+"""HTTP server of one worker: limits its open calls, and drains or aborts them all."""
 
 import asyncio
 import time
@@ -23,10 +23,10 @@ class OpenConnection(Protocol):
     """Open connection of a client."""
 
     def drain(self) -> None:
-        """Finish the open request, and read no other."""
+        """Finish the open request, and accept no other."""
 
     def recheck(self) -> None:
-        """Cut the open request where a revocation forbids it."""
+        """Stop the open request if a revocation now forbids it."""
 
     def abort(self) -> None:
         """Close at once."""
@@ -36,14 +36,14 @@ class PeerRouter(Protocol):
     """Router of connections to the worker that owns their principal."""
 
     def owns(self, principal: str) -> bool:
-        """Tell whether this worker owns a principal."""
+        """Tell whether this worker serves a principal."""
 
     def hand_over(
         self,
         transport: asyncio.Transport,
         principal: str,
         link: ConnectionInfo,
-        served: ServedNames,
+        served_names: ServedNames,
         received: bytes,
         slot: ConnectionSlot | None,
     ) -> None:
@@ -113,9 +113,9 @@ class GatewayHttpServer:
         for look in self.waiters.pop(principal, ()):
             look()
 
-    def wait_for_bytes(self, principal: str, look: Callable[[], None]) -> None:
-        """Register a retry for the next release of a principal's bytes."""
-        self.waiters.setdefault(principal, deque()).append(look)
+    def wait_for_bytes(self, principal: str, retry: Callable[[], None]) -> None:
+        """Register a function to call when a principal's other calls release bytes."""
+        self.waiters.setdefault(principal, deque()).append(retry)
 
     def count_started(self, principal: str) -> None:
         """Count one more open call."""
@@ -129,9 +129,9 @@ class GatewayHttpServer:
         else:
             del self.in_flight[principal]
 
-    def spawn(self, work: Coroutine[None, None, None]) -> None:
+    def spawn(self, coroutine: Coroutine[None, None, None]) -> None:
         """Start a background task."""
-        task = self.loop.create_task(work)
+        task = self.loop.create_task(coroutine)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
@@ -142,7 +142,7 @@ class GatewayHttpServer:
             front.drain()
 
     def recheck(self) -> None:
-        """Cut every open request that a new revocation forbids."""
+        """Stop every open request that a new revocation forbids."""
         for front in list(self.fronts):
             front.recheck()
 

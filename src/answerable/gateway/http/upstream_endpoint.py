@@ -1,4 +1,4 @@
-"""Endpoint of an upstream server: its URL, parsed, and its TLS settings."""
+"""Parse the URL of an upstream server, and load its TLS settings."""
 
 import ssl
 from dataclasses import dataclass

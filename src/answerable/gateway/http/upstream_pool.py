@@ -1,4 +1,4 @@
-"""Connection pool of one upstream server.
+"""Pool the HTTP connections to one upstream server, and send messages over them.
 
 A call has a connection to itself until its answer is complete. A server may close an
 idle connection at the moment it is used again; only a call without side effects is then
@@ -75,18 +75,18 @@ class UpstreamPool:
         self._idle: list[_UpstreamConnection] = []
         self._connecting: set[asyncio.Task[None]] = set()
 
-    def send(self, sent: UpstreamRequest, sink: ResponseSink) -> UpstreamTransfer:
+    def send(self, request: UpstreamRequest, sink: ResponseSink) -> UpstreamTransfer:
         """Send one message, over an idle connection if there is one."""
-        carried = _PooledRequest(self, sent, sink)
+        carried = _PooledRequest(self, request, sink)
         if self._idle:
             self._idle.pop().send(carried)
         else:
             self.connect(carried)
         return carried
 
-    def connect(self, carried: "_PooledRequest") -> None:
+    def connect(self, request: "_PooledRequest") -> None:
         """Send a message over a new connection."""
-        task = self.loop.create_task(self._open_connection(carried))
+        task = self.loop.create_task(self._open_connection(request))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
 
@@ -105,7 +105,8 @@ class UpstreamPool:
         for connection in self._idle[:]:
             connection.close()
 
-    async def _open_connection(self, carried: "_PooledRequest") -> None:
+    async def _open_connection(self, request: "_PooledRequest") -> None:
+        """Open a connection, check the server's identity, and send."""
         where = self.endpoint
         try:
             async with asyncio.timeout(self.limits.connect):
@@ -116,23 +117,23 @@ class UpstreamPool:
                     ssl=where.tls,
                 )
         except (OSError, TimeoutError):
-            carried.fail(RefusalReason.UNREACHABLE, forwarded=False)
+            request.fail(RefusalReason.UNREACHABLE, forwarded=False)
             return
-        if not carried.done and not self._may_send_over(transport, carried):
+        if not request.done and not self._may_send_over(transport, request):
             connection.close()
-            carried.fail(RefusalReason.UNREACHABLE, forwarded=False)
-        elif carried.done:
+            request.fail(RefusalReason.UNREACHABLE, forwarded=False)
+        elif request.done:
             self.add_idle(connection)
         else:
-            connection.send(carried)
+            connection.send(request)
 
     def _may_send_over(
-        self, transport: asyncio.Transport, carried: "_PooledRequest"
+        self, transport: asyncio.Transport, request: "_PooledRequest"
     ) -> bool:
         """Tell whether a message may go to the server behind a connection."""
         tls = transport.get_extra_info("ssl_object")
         identity = self.endpoint.url if tls is None else tls_key_identity(tls)
-        return self._met(identity) or carried.sink.may_send()
+        return self._met(identity) or request.sink.may_send()
 
 
 class _PooledRequest:
@@ -170,32 +171,35 @@ class _PooledRequest:
         )
 
     def abort(self) -> None:
+        """Abort the request and its connection."""
         if not self.done:
             self.done = True
             if self.connection is not None:
                 self.connection.abort()
 
     def pause(self) -> None:
+        """Stop reading the answer."""
         self.paused = True
         if self.connection is not None:
             self.connection.pause()
 
     def resume(self) -> None:
+        """Continue reading the answer."""
         self.paused = False
         if self.connection is not None:
             self.connection.resume()
 
     def attach(self, connection: "_UpstreamConnection") -> None:
-        """Attach the connection, paused where the answer has to wait."""
+        """Attach the connection that carries the request; pause it if necessary."""
         self.connection = connection
         if self.paused:
             connection.pause()
 
-    def fail(self, why: RefusalReason, *, forwarded: bool) -> None:
+    def fail(self, reason: RefusalReason, *, forwarded: bool) -> None:
         """Report that no answer will come."""
         if not self.done:
             self.done = True
-            self.sink.on_lost(why, forwarded=forwarded)
+            self.sink.on_lost(reason, forwarded=forwarded)
 
 
 class _UpstreamConnection(asyncio.Protocol):
@@ -212,25 +216,27 @@ class _UpstreamConnection(asyncio.Protocol):
         self._heard = False  # something came back for this one
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport of the new connection."""
         self._transport = cast(asyncio.Transport, transport)
         self._pool.ticker.add(self)
 
-    def send(self, carried: _PooledRequest) -> None:
+    def send(self, request: _PooledRequest) -> None:
         """Send a message, and read its answer."""
-        self._carried = carried
+        self._carried = request
         self._reply = None
         self._heard = False
         self._closes = False
         self.deadline = self._pool.loop.time() + self._pool.limits.first_byte
-        head, body = carried.build_head(), carried.sent.body
+        head, body = request.build_head(), request.sent.body
         assert self._transport is not None  # noqa: S101 - it is made by now
         if len(body) <= MAX_SINGLE_WRITE:
             self._transport.write(head + body)
         else:
             self._transport.writelines((head, body))
-        carried.attach(self)
+        request.attach(self)
 
     def data_received(self, data: bytes) -> None:
+        """Parse reply bytes, and pass them to the sink of the request."""
         carried = self._carried
         if carried is None:
             # An unsolicited answer would be mistaken for the next one's.
@@ -251,6 +257,7 @@ class _UpstreamConnection(asyncio.Protocol):
         self._deliver_parts(carried, found)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Resend a repeatable request, or end the reply or fail it."""
         self._pool.ticker.discard(self)
         self._pool.remove_idle(self)
         self._transport = None
@@ -282,7 +289,7 @@ class _UpstreamConnection(asyncio.Protocol):
             self._fail_request(RefusalReason.LATE)
 
     def close(self) -> None:
-        """Close in order."""
+        """Close the connection after its buffered data is sent."""
         self._pool.remove_idle(self)
         if self._transport is not None:
             self._transport.close()
@@ -304,37 +311,37 @@ class _UpstreamConnection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _deliver_whole(
-        self, carried: _PooledRequest, reply: UpstreamReply, body: bytes
+        self, request: _PooledRequest, reply: UpstreamReply, body: bytes
     ) -> None:
         """Pass a reply that arrived at once to the sink."""
-        sink = carried.sink
+        sink = request.sink
         self._closes = reply.closes
         sink.on_head(reply.returned, reply.length)
-        if body and not carried.done:
+        if body and not request.done:
             sink.on_data(body)
-        if not carried.done:
-            self._complete(carried)
+        if not request.done:
+            self._complete(request)
             sink.on_end()
 
-    def _deliver_parts(self, carried: _PooledRequest, found: list[ReplyPart]) -> None:
+    def _deliver_parts(self, request: _PooledRequest, parts: list[ReplyPart]) -> None:
         """Pass parts of a reply to the sink, which may abort meanwhile."""
-        sink = carried.sink
-        for each in found:
-            if carried.done:
+        sink = request.sink
+        for each in parts:
+            if request.done:
                 return
             if isinstance(each, UpstreamReply):
                 self._closes = each.closes
                 sink.on_head(each.returned, _reply_length(each))
             elif each is ReplyEnd.END:
-                self._complete(carried)
+                self._complete(request)
                 sink.on_end()
             else:
                 sink.on_data(each)
 
-    def _complete(self, carried: _PooledRequest) -> None:
-        """Return the connection to the pool where that is safe."""
-        carried.done = True
-        carried.connection = None
+    def _complete(self, request: _PooledRequest) -> None:
+        """Return the connection to the pool, or close it if it cannot be reused."""
+        request.done = True
+        request.connection = None
         self._carried = None
         self._used = True
         transport = self._transport
@@ -344,18 +351,20 @@ class _UpstreamConnection(asyncio.Protocol):
         if self._closes or transport.get_write_buffer_size():
             transport.close()
         else:
-            if carried.paused:
+            if request.paused:
                 transport.resume_reading()
             self._pool.add_idle(self)
 
-    def _fail_request(self, why: RefusalReason) -> None:
+    def _fail_request(self, reason: RefusalReason) -> None:
+        """Close the connection, and fail its request."""
         carried = self._carried
         self.abort()
         if carried is not None:
-            carried.fail(why, forwarded=True)
+            carried.fail(reason, forwarded=True)
 
 
 def _reply_length(reply: UpstreamReply) -> int | None:
+    """Return the length of a reply's body; None if it is unknown."""
     return reply.length if reply.length > CHUNKED else None
 
 
@@ -363,7 +372,7 @@ def build_pools(
     servers: tuple[UpstreamServer, ...],
     limits: WorkerLimits,
     ticker: DeadlineTimer,
-    met: ServerIdentityCheck = accept_any_server,
+    check_identity: ServerIdentityCheck = accept_any_server,
 ) -> Mapping[str, UpstreamPool]:
     """Build the pools of all servers that are reached by URL.
 
@@ -371,7 +380,7 @@ def build_pools(
         servers: Servers.
         limits: Timeouts.
         ticker: Timer of the connections' deadlines.
-        met: Called with server and identity; tells whether it is unchanged.
+        check_identity: Called with server and identity; tells whether it is unchanged.
 
     Raises:
         OSError: A certificate or key cannot be read.
@@ -379,7 +388,11 @@ def build_pools(
     loop = asyncio.get_running_loop()
     return {
         server.name: UpstreamPool(
-            parse_endpoint(server), limits, ticker, loop, partial(met, server.name)
+            parse_endpoint(server),
+            limits,
+            ticker,
+            loop,
+            partial(check_identity, server.name),
         )
         for server in servers
         if server.url

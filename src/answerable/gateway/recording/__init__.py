@@ -1,1 +1,1 @@
-"""Evidence of every decision and outcome, on disk before or soon after the call."""
+"""Record every decision and outcome as evidence, before or soon after the call."""

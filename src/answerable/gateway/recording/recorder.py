@@ -1,4 +1,4 @@
-"""Recorder of one worker: numbers the records of decisions and ends.
+"""Record the decisions and outcomes of one worker, in numbered records.
 
 Everything here runs on the worker's event loop and touches memory only; the journal
 writes to disk.
@@ -88,9 +88,9 @@ class GatewayRecorder(ServerRecorder):
         call: McpCall,
         decision: Decision,
         body: bytes,
-        shown: PresentedCredential | None = None,
-        acted: CallBehaviour | None = None,
-        later: bool = False,
+        credential: PresentedCredential | None = None,
+        behaviour: CallBehaviour | None = None,
+        deferred: bool = False,
     ) -> RecordTicket:
         """Record a decision before its call goes on.
 
@@ -99,10 +99,10 @@ class GatewayRecorder(ServerRecorder):
             call: The call.
             decision: The decision on it.
             body: The message; its digest and size are kept.
-            shown: Credential for the server; None where it gets none.
-            acted: Activity for the baseline; None where the agent is not watched.
-            later: `write_deferred` follows as soon as the call is sent. The record of a call
-                that waits for no disk is encoded then, under the number that it has by
+            credential: Credential for the server; None where it gets none.
+            behaviour: Activity for the baseline; None where the agent is not watched.
+            deferred: `write_deferred` follows as soon as the call is sent. The record of a
+                call that waits for no disk is encoded then, with the number that it has by
                 now; any other is recorded here.
 
         Returns:
@@ -124,9 +124,9 @@ class GatewayRecorder(ServerRecorder):
         sequence, at = self.journal.next_number()
         ticket = RecordTicket("", sequence, agent, decision.passes, durable, at)
         facts = DecisionFacts(
-            ticket, caller, call, decision, body, shown=shown, acted=acted
+            ticket, caller, call, decision, body, shown=credential, acted=behaviour
         )
-        if later and durable is None and decision.passes:
+        if deferred and durable is None and decision.passes:
             # The rest came from UTF-8; a caller that cannot be encoded fails here.
             self._spelled(caller)
             self._owed = facts
@@ -135,14 +135,14 @@ class GatewayRecorder(ServerRecorder):
         return ticket
 
     def write_deferred(self) -> None:
-        """Write the deferred record; no other record gets a number before."""
+        """Write the deferred decision record before any other record gets a number."""
         owed = self._owed
         if owed is not None:
             self._owed = None
             self._write_decision(owed)
 
     def _write_decision(self, facts: DecisionFacts) -> None:
-        """Write the record of a decision, under the number of its ticket."""
+        """Write the record of a decision, with the number of its ticket."""
         ticket, spelled = facts.ticket, self._spelled
         sequence, at = ticket.sequence, ticket.at
         ticket.id = event_id(at, GATEWAY, self.name, b"%d" % sequence).hex()
@@ -171,15 +171,16 @@ class GatewayRecorder(ServerRecorder):
         )
 
     def count_refused(
-        self, why: str, caller: VerifiedCaller | None, server: str, method: str
+        self, reason: str, caller: VerifiedCaller | None, server: str, method: str
     ) -> None:
         """Count a request that was refused before a decision."""
         agent = caller.agent if caller is not None else ""
         if self.journal.is_over_quota(agent):
             server = method = ""  # then it has one count for each reason
-        self.count_refused_request(why, agent, server, method)
+        self.count_refused_request(reason, agent, server, method)
 
     def _on_withheld(self, ticket: RecordTicket) -> None:
+        """Record that a call was withheld, since its decision was not written."""
         self.record_end(ticket, CallResult(CallOutcome.WITHHELD))
 
 
@@ -206,16 +207,16 @@ class EncodingCache:
 def build_act(
     call: McpCall,
     body: bytes,
-    shown: PresentedCredential | None = None,
-    acted: CallBehaviour | None = None,
+    presented: PresentedCredential | None = None,
+    behaviour: CallBehaviour | None = None,
 ) -> CallSummary:
-    """Describe what a call does, without its arguments."""
+    """Describe a call for its record, without its arguments."""
     arguments = ""
     if call.arguments:
         arguments = hashlib.sha256(call.arguments).hexdigest()
     identity = credential = jti = ""
-    if shown is not None:
-        identity, credential, jti = shown.identity, shown.digest, shown.jti
+    if presented is not None:
+        identity, credential, jti = presented.identity, presented.digest, presented.jti
     watched = _watched_names(call.watched) if call.watched else ()
     return CallSummary(
         call.era,
@@ -231,9 +232,10 @@ def build_act(
         identity=identity,
         credential=credential,
         jti=jti,
-        acted=acted,
+        acted=behaviour,
     )
 
 
 def _watched_names(watched: tuple[WatchedItem, ...]) -> tuple[str, ...]:
+    """Return the items that a call refers to, as `TARGET:NAME`."""
     return tuple(f"{each.target}:{each.name}" for each in watched)

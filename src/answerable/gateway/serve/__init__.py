@@ -1,1 +1,1 @@
-"""Process tree of `serve`: a supervisor, its workers, and the status listener."""
+"""Run `serve`: a supervisor process, its workers, and the status listener."""

@@ -1,4 +1,4 @@
-"""Policy replay in a serving worker: a few calls per iteration of the event loop."""
+"""Replay recent calls under another policy, a few per event loop iteration."""
 
 import asyncio
 
@@ -13,22 +13,22 @@ BATCH_SIZE = 8  # calls per iteration: another call waits half a millisecond
 
 
 async def replay_policy(
-    authority: Authorizer, table: DecisionTable, recent: ReplayBuffer
+    authority: Authorizer, table: DecisionTable, replay_buffer: ReplayBuffer
 ) -> PolicyReplayResult:
-    """Evaluate another policy on the recent calls.
+    """Decide the buffered calls again by another policy; compare the decisions.
 
     Args:
         authority: Decides by the policy in force.
         table: The other policy.
-        recent: Buffer of recent calls.
+        replay_buffer: Buffer of recent calls.
     """
     loop = asyncio.get_running_loop()
     trial = authority.with_policy(table)
     replay = PolicyReplay(
         authority.authorize,
         trial.authorize,
-        recent.list_requests(),
-        recent.skipped_count,
+        replay_buffer.list_requests(),
+        replay_buffer.skipped_count,
     )
     until = loop.time() + MAX_SECONDS
     while replay.replay_some(BATCH_SIZE) and loop.time() < until:  # noqa: ASYNC110 - it works

@@ -1,4 +1,4 @@
-"""Metrics of one worker: decisions, outcomes, refusals, and durations of calls.
+"""Count decisions, outcomes and refusals of one worker, and measure call durations.
 
 The recorder counts them, so that records and metrics agree.
 """
@@ -50,6 +50,7 @@ class _DurationHistogram:
         self.total = 0.0
 
     def observe(self, seconds: float) -> None:
+        """Count one duration in its bucket."""
         self.buckets[bisect_left(DURATION_BUCKETS, seconds)] += 1
         self.total += seconds
 
@@ -136,7 +137,7 @@ class CountingRecorder(GatewayRecorder):
         )
 
     def record_end(self, ticket: RecordTicket, end: CallResult) -> None:
-        """Record how a call ended."""
+        """Record how a call ended; count its outcome and duration."""
         super().record_end(ticket, end)
         begun = self._begun.pop(ticket.sequence, None)
         if begun is not None:
@@ -157,18 +158,23 @@ class CountingRecorder(GatewayRecorder):
             self._spans.close()
 
     def _export_span(
-        self, begun: _OpenCall, ticket: RecordTicket, now: int, end: CallResult | None
+        self,
+        open_call: _OpenCall,
+        ticket: RecordTicket,
+        now: int,
+        end: CallResult | None,
     ) -> None:
+        """Queue the OpenTelemetry span of a finished call."""
         if self._spans is not None:
             over = FinishedCall(
-                begun.caller,
-                begun.call,
-                begun.decision,
+                open_call.caller,
+                open_call.call,
+                open_call.decision,
                 decision_id=ticket.id,
-                began=begun.at,
+                began=open_call.at,
                 ended=now,
                 end=end,
-                trace=begun.trace,
+                trace=open_call.trace,
             )
             self._spans.add(over)
 

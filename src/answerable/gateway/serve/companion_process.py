@@ -1,4 +1,4 @@
-"""Companion process of another server: started with the workers, and restarted.
+"""Run another server (such as the token service) as a child process; restart it.
 
 It is a command of ours that prints a line `WHAT WHERE` for each of its listeners once
 they are open, closes its output, and ends when its input does. The supervisor passes on
@@ -55,7 +55,7 @@ class CompanionProcess:
 
     @property
     def is_ready(self) -> bool:
-        """True while it listens."""
+        """Return True while it listens."""
         return self._ready
 
     async def open(self) -> None:
@@ -100,6 +100,7 @@ class CompanionProcess:
             await process.wait()
 
     async def _spawn_process(self) -> bool:
+        """Start the process; return whether it listens within 30 seconds."""
         self._process = process = await asyncio.create_subprocess_exec(
             *self._argv,
             stdin=asyncio.subprocess.PIPE,

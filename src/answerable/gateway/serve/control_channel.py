@@ -1,4 +1,4 @@
-"""Messages between supervisor and workers: one JSON object per line.
+"""Exchange messages between supervisor and workers: one JSON object per line.
 
 Each worker has a socket pair to its supervisor. A closed socket means that the other
 side has ended: the worker then drains and ends, too.
@@ -84,8 +84,9 @@ class _Interner:
             prefixes=self._intern_value(rule.prefixes),
         )
 
-    def _intern_value(self, said: Interned) -> Interned:
-        return cast(Interned, self._known.setdefault(said, said))
+    def _intern_value(self, value: Interned) -> Interned:
+        """Return the stored value that equals this one."""
+        return cast(Interned, self._known.setdefault(value, value))
 
 
 class TryPolicy(msgspec.Struct, frozen=True, tag="try"):
@@ -259,10 +260,10 @@ class ControlChannel:
         pair.setblocking(False)
         return cls(*await asyncio.open_connection(sock=pair, limit=MAX_LINE))
 
-    def send(self, said: WorkerOrder | WorkerReport) -> None:
+    def send(self, message: WorkerOrder | WorkerReport) -> None:
         """Send a message; a closed channel drops it."""
         if not self._writer.is_closing():
-            self._writer.write(msgspec.json.encode(said) + b"\n")
+            self._writer.write(msgspec.json.encode(message) + b"\n")
 
     async def receive_orders(self) -> AsyncIterator[WorkerOrder]:
         """Yield the orders of the supervisor until it is gone."""
@@ -281,10 +282,12 @@ class ControlChannel:
         self._writer.close()
 
     async def _read_lines(self) -> AsyncIterator[bytes]:
+        """Yield lines until the channel is closed."""
         while line := await self._read_line():
             yield line
 
     async def _read_line(self) -> bytes:
+        """Read one line; empty if the peer is gone or the line is too long."""
         try:
             return await self._reader.readline()
         except (OSError, ValueError):  # gone, or a line beyond the limit

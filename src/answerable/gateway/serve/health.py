@@ -1,4 +1,4 @@
-"""Health of a gateway, and the pages that report it."""
+"""Report the health of a gateway: readiness reasons, warnings and metrics."""
 
 import time
 from collections.abc import Sequence
@@ -84,6 +84,7 @@ class GatewayHealth:
         return measured
 
     def _connection_warnings(self, sums: MetricSums) -> list[str]:
+        """Warn of refused connections, and of evidence that is not shipped."""
         own = self.admission
         behind = self._shipping_warnings()
         if not sums.get((CONNECTION_PRESSURE, ()), 0):
@@ -122,9 +123,11 @@ class GatewayHealth:
         ]
 
     async def _healthz(self) -> StatusPage:
+        """Serve `/healthz`: the process is alive."""
         return StatusPage(200, TEXT_TYPE, b"ok\n")
 
     async def _readyz(self) -> StatusPage:
+        """Serve `/readyz`: 503 with reasons while it is not ready."""
         await self.poll_workers()
         reasons = self.unready_reasons()
         said = {
@@ -143,6 +146,7 @@ class GatewayHealth:
         return json_page(503 if reasons else 200, said)
 
     async def _metrics(self) -> StatusPage:
+        """Serve `/metrics`: the sums of all workers, and the supervisor's own."""
         measured = await self.poll_workers()
         own = {
             "answerable_worker_restarts": sum(each.restarts for each in self.children),

@@ -1,4 +1,4 @@
-"""Metrics of all workers, summed, in the text format of Prometheus."""
+"""Sum the metrics of all workers, and format them for Prometheus."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -143,6 +143,7 @@ class _SumsCollector(Collector):
         yield self._duration_histogram()
 
     def _duration_histogram(self) -> Metric:
+        """Build the histogram of call durations."""
         family = HistogramMetricFamily(
             DURATION, "Time from a decision to the end.", labels=DURATION_LABELS
         )
@@ -155,6 +156,7 @@ class _SumsCollector(Collector):
         return family
 
     def _series_of(self, name: str) -> list[tuple[tuple[str, ...], float]]:
+        """Return labels and values of one metric, sorted."""
         found = [
             (labels, value) for (of, labels), value in self.sums.items() if of == name
         ]

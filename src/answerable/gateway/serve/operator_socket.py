@@ -1,4 +1,4 @@
-"""Operator socket: queries to a running gateway by its own user.
+"""Serve the operator's queries to a running gateway, over a Unix socket.
 
     STATE/operator.sock    one JSON line in, one out, then closed
 
@@ -54,14 +54,14 @@ class OperatorSocket:
 
     @classmethod
     async def listen(
-        cls, state: Path, attempt: Callable[[WorkerPolicy], Awaitable[TrialAnswer]]
+        cls, state: Path, try_policy: Callable[[WorkerPolicy], Awaitable[TrialAnswer]]
     ) -> "OperatorSocket":
         """Listen at the operator socket.
 
         Raises:
             EnvironmentFailure: The socket cannot be bound.
         """
-        operator = cls(state, attempt)
+        operator = cls(state, try_policy)
         operator._path.unlink(missing_ok=True)  # of one that was killed
         try:
             operator._server = await asyncio.start_unix_server(
@@ -83,6 +83,7 @@ class OperatorSocket:
     async def _handle_connection(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
+        """Answer one query, if the peer is our own user or root."""
         with suppress(OSError, ValueError, TimeoutError, msgspec.MsgspecError):
             async with asyncio.timeout(REQUEST_TIMEOUT):
                 if _peer_uid(writer) in (os.getuid(), 0):
@@ -121,6 +122,7 @@ def request_policy_trial(state: Path, policy: WorkerPolicy) -> PolicyTrialResult
 
 
 def _peer_uid(writer: asyncio.StreamWriter) -> int:
+    """Return the user id of the peer process (SO_PEERCRED)."""
     peer = writer.get_extra_info("socket")
     said = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, UCRED.size)
     return int(UCRED.unpack(said)[1])

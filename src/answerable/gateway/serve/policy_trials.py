@@ -1,4 +1,4 @@
-"""Policy trials: another policy, evaluated by every worker on its recent calls."""
+"""Try another policy: each worker evaluates it on its recent calls."""
 
 from collections.abc import Sequence
 
@@ -44,30 +44,34 @@ def sum_replays(answers: WorkerAnswers) -> PolicyReplayResult:
     )
 
 
-def summarize_replay(replayed: PolicyReplayResult) -> str:
+def summarize_replay(result: PolicyReplayResult) -> str:
     """Summarize a replay in one line."""
-    said = f"would have denied {replayed.held_back} of {replayed.calls} calls"
+    said = f"would have denied {result.held_back} of {result.calls} calls"
     others = [
-        *([f"let {replayed.let_through} pass"] if replayed.let_through else []),
-        *([f"{replayed.in_name} more in name"] if replayed.in_name else []),
+        *([f"let {result.let_through} pass"] if result.let_through else []),
+        *([f"{result.in_name} more in name"] if result.in_name else []),
     ]
     return ", ".join([said, *others])
 
 
-def describe_changes(replayed: PolicyReplayResult) -> list[str]:
+def describe_changes(result: PolicyReplayResult) -> list[str]:
     """Describe changed decisions by agent and rule, one line for equal ones."""
-    more = [f"{replayed.more} more"] if replayed.more else []
-    return [*map(_describe_change, replayed.turned), *more]
+    more = [f"{result.more} more"] if result.more else []
+    return [*map(_describe_change, result.turned), *more]
 
 
-def _describe_change(turned: ChangedDecisions) -> str:
-    before = _describe_effect(turned.before, turned.passed, turned.rules_before)
+def _describe_change(change: ChangedDecisions) -> str:
+    """Format a group of changed decisions as one line."""
+    before = _describe_effect(change.before, change.passed, change.rules_before)
     after = _describe_effect(
-        turned.after, turned.passes, turned.rules or (turned.reason,)
+        change.after, change.passes, change.rules or (change.reason,)
     )
-    return f"{turned.count}x {turned.agent} at {turned.server}: {before} -> {after}"
+    return f"{change.count}x {change.agent} at {change.server}: {before} -> {after}"
 
 
-def _describe_effect(effect: DecisionEffect, passes: bool, by: Sequence[str]) -> str:
+def _describe_effect(
+    effect: DecisionEffect, passes: bool, determining: Sequence[str]
+) -> str:
+    """Format an effect, and the rules that determined it."""
     let = " (goes on)" if passes and effect is not DecisionEffect.ALLOW else ""
-    return f"{effect}{let}" + (f" by {', '.join(by)}" if by else "")
+    return f"{effect}{let}" + (f" by {', '.join(determining)}" if determining else "")

@@ -1,4 +1,4 @@
-"""Serve plan: the configuration as read, and the folders in use."""
+"""Read the configuration and policies for `serve`, and the folders in use."""
 
 import zlib
 from collections.abc import Mapping
@@ -41,21 +41,22 @@ class ServePlan:
 
     @property
     def state(self) -> Path:
-        """State folder of the gateway."""
+        """Return the state folder of the gateway."""
         return gateway_state(self.config, self.store)
 
     @property
     def digest(self) -> str:
-        """Digest of the policy, as decisions name it."""
+        """Return the digest of the policy, as decisions name it."""
         return policy_digest(self.config, self.reading.policies)
 
     @property
     def _spool_limits(self) -> tuple[int, int]:
+        """Return the size limits of the spool."""
         return self.config.limits.spool, self.config.limits.spool_per_agent
 
     @property
     def restart_only_settings(self) -> Mapping[str, object]:
-        """Settings that only a restart can change, by their key in the file."""
+        """Return settings that only a restart can change, by their key in the file."""
         return {
             "listen": replace(
                 self.config.listen,
@@ -67,19 +68,19 @@ class ServePlan:
             "limits.spool": self._spool_limits,
         }
 
-    def with_policy(self, later: "ServePlan") -> "ServePlan":
-        """Return this plan with the changeable parts of a later one."""
+    def with_policy(self, new_plan: "ServePlan") -> "ServePlan":
+        """Return this plan with the settings of a newer one that need no restart."""
         listen = self.config.listen
-        config = replace(later.config, listen=listen, state=str(self.state))
-        return ServePlan(config, later.reading, self.store, later.policy)
+        config = replace(new_plan.config, listen=listen, state=str(self.state))
+        return ServePlan(config, new_plan.reading, self.store, new_plan.policy)
 
 
 def read_plan(
-    place: str,
+    config_path: str,
     store: Path | None,
-    usual: Path | None,
+    default_store: Path | None,
     listen: str,
-    before: CedarPolicySet | None = NO_CEDAR_POLICIES,
+    previous: CedarPolicySet | None = NO_CEDAR_POLICIES,
 ) -> ServePlan:
     """Read the configuration, and the agents in the store.
 
@@ -87,26 +88,26 @@ def read_plan(
     call.
 
     Args:
-        place: Path of the file.
+        config_path: Path of the file.
         store: Store named on the command line; None without one.
-        usual: Default store.
+        default_store: Default store.
         listen: Address for the API in place of the file's; empty for none.
-        before: Cedar policies of the previous reading; None leaves them unread.
+        previous: Cedar policies of the previous reading; None leaves them unread.
 
     Raises:
         ConfigError: More than the policy is invalid.
         UsageError: The file does not exist, or the address is none.
         EnvironmentFailure: The file or the store may not be read.
     """
-    if before is None:
-        reading = read_config_file(place)
+    if previous is None:
+        reading = read_config_file(config_path)
     else:
-        reading = read_with_policies(place, store, usual, before)
-    config = require_config(place, reading)
+        reading = read_with_policies(config_path, store, default_store, previous)
+    config = require_config(config_path, reading)
     if listen:
         beside = config.web is not None
         config = replace(config, listen=_override_listen(config.listen, listen, beside))
-    root = resolve_store(config, store, usual)
+    root = resolve_store(config, store, default_store)
     policy = WorkerPolicy(
         text=reading.data,
         place=config.place,
@@ -119,6 +120,7 @@ def read_plan(
 
 
 def _compress_rules(rules: CedarPolicySet) -> bytes:
+    """Encode and compress the Cedar policies for the workers; limit their size."""
     if not rules.digest:
         return b""
     packed = msgspec.msgpack.encode(rules.for_evaluation())

@@ -1,4 +1,4 @@
-"""Signed statements of persons: watched by the supervisor, distributed to workers.
+"""Watch the signed statements in the store, and distribute them to the workers.
 
 A worker gets every change, and starts with the statements that are valid by then. A
 break-glass exception of two persons is visible in the log, in the metrics, and at every
@@ -93,73 +93,83 @@ class SignedStatementDistributor:
         await self._baselines.close()
         await self._requests.close()
 
-    def _log_undelivered(self, host: str, decision: str, why: str) -> None:
-        self._log.warning("ask.not-told", host=host, decision=decision, why=why)
+    def _log_undelivered(self, host: str, decision: str, reason: str) -> None:
+        """Log an approval request that its owner did not receive."""
+        self._log.warning("ask.not-told", host=host, decision=decision, why=reason)
 
-    def _distribute_exceptions(self, standing: PolicyExceptions) -> None:
-        before, self.standing = self.standing, standing
+    def _distribute_exceptions(self, exceptions: PolicyExceptions) -> None:
+        """Send the valid policy exceptions to every worker; log the changes."""
+        before, self.standing = self.standing, exceptions
         for child in self._children:
-            child.send(ExceptionsChanged(standing))
-        for each in standing:
+            child.send(ExceptionsChanged(exceptions))
+        for each in exceptions:
             if each not in before:
                 self._log_exception("in-force", each)
         for each in before:
-            if each not in standing:
+            if each not in exceptions:
                 self._log_exception("over", each)
 
-    def _log_exception(self, what: str, amendment: PolicyException) -> None:
+    def _log_exception(self, change: str, exception: PolicyException) -> None:
+        """Log that a policy exception begins or ends."""
         # Without the name of the tool, which a caller chose.
         fields: dict[str, LogField] = {
-            "id": amendment.id,
-            "agent": amendment.agent,
-            "server": amendment.server,
-            "persons": list(amendment.persons),
-            "until": amendment.until,
+            "id": exception.id,
+            "agent": exception.agent,
+            "server": exception.server,
+            "persons": list(exception.persons),
+            "until": exception.until,
         }
-        if amendment.kind is PolicyExceptionKind.BREAK_GLASS:
-            self._log.error(f"break-glass.{what}", **fields)
+        if exception.kind is PolicyExceptionKind.BREAK_GLASS:
+            self._log.error(f"break-glass.{change}", **fields)
         else:
-            self._log.info(f"amendment.{what}", **fields)
+            self._log.info(f"amendment.{change}", **fields)
 
-    def _distribute_baselines(self, standing: tuple[ValidBaseline, ...]) -> None:
-        before, self.baselines = self.baselines, standing
+    def _distribute_baselines(self, baselines: tuple[ValidBaseline, ...]) -> None:
+        """Send the valid baselines to every worker; log the changes."""
+        before, self.baselines = self.baselines, baselines
         for child in self._children:
-            child.send(BaselinesChanged(standing))
-        for each in standing:
+            child.send(BaselinesChanged(baselines))
+        for each in baselines:
             if each not in before:
                 self._log_baseline("in-force", each)
         for each in before:
-            if each.subject not in {other.subject for other in standing}:
+            if each.subject not in {other.subject for other in baselines}:
                 self._log_baseline("over", each)
 
-    def _log_baseline(self, what: str, standing: ValidBaseline) -> None:
+    def _log_baseline(self, change: str, baseline: ValidBaseline) -> None:
+        """Log that a baseline begins or ends."""
         self._log.info(
-            f"baseline.{what}",
-            digest=standing.digest,
-            agent=standing.subject.agent,
-            server=standing.subject.server,
-            stage=standing.stage.value,
+            f"baseline.{change}",
+            digest=baseline.digest,
+            agent=baseline.subject.agent,
+            server=baseline.subject.server,
+            stage=baseline.stage.value,
         )
 
-    def _distribute_requests(self, standing: tuple[PersonRequest, ...]) -> None:
-        before, self.requests = {each.id for each in self.requests}, standing
+    def _distribute_requests(self, requests: tuple[PersonRequest, ...]) -> None:
+        """Send the valid requests of persons to every worker; log new ones."""
+        before, self.requests = {each.id for each in self.requests}, requests
         for child in self._children:
-            child.send(PersonRequestsChanged(standing))
-        for each in standing:
+            child.send(PersonRequestsChanged(requests))
+        for each in requests:
             if each.id not in before:
                 # Without the values that it names, which are private.
                 self._log.info(
                     "request.in-force", id=each.id, agent=each.agent, until=each.until
                 )
 
-    def _log_rejected_request(self, digest: str, why: str) -> None:
-        self._log.warning("request.refused", id=digest, why=why)
+    def _log_rejected_request(self, digest: str, reason: str) -> None:
+        """Log a signed request of a person that is invalid."""
+        self._log.warning("request.refused", id=digest, why=reason)
 
-    def _log_rejected_baseline(self, digest: str, why: str) -> None:
-        self._log.warning("baseline.refused", id=digest, why=why)
+    def _log_rejected_baseline(self, digest: str, reason: str) -> None:
+        """Log a signed baseline that is invalid."""
+        self._log.warning("baseline.refused", id=digest, why=reason)
 
-    def _log_rejected_exception(self, digest: str, why: str) -> None:
-        self._log.warning("amendment.refused", id=digest, why=why)
+    def _log_rejected_exception(self, digest: str, reason: str) -> None:
+        """Log a signed policy exception that is invalid."""
+        self._log.warning("amendment.refused", id=digest, why=reason)
 
-    def _log_unreadable_store(self, why: str) -> None:
-        self._log.error("amendments.unread", why=why)
+    def _log_unreadable_store(self, reason: str) -> None:
+        """Log that the store of signed statements cannot be read."""
+        self._log.error("amendments.unread", why=reason)

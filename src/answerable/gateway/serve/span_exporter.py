@@ -1,4 +1,4 @@
-"""OpenTelemetry export of spans and durations (OTLP over HTTP), off the path of calls.
+"""Export OpenTelemetry spans and durations (OTLP over HTTP) in the background.
 
 Names follow OpenTelemetry's semantic conventions for MCP and GenAI. A call leaves a
 tuple here; a thread turns them into spans twice a second. The queue is bounded and
@@ -65,7 +65,7 @@ class FinishedCall(NamedTuple):
 
     @property
     def error(self) -> str:
-        """Value of `error.type`, empty without an error."""
+        """Return the value of `error.type`; empty without an error."""
         if self.end is None:
             return self.decision.reason.value
         return (
@@ -99,16 +99,16 @@ def parse_traceparent(body: bytes) -> str:
     return params.meta.traceparent if params and params.meta else ""
 
 
-def span_attributes(over: FinishedCall) -> Mapping[str, str | int]:
+def span_attributes(finished: FinishedCall) -> Mapping[str, str | int]:
     """Return the attributes of a span."""
-    call, decision = over.call, over.decision
+    call, decision = finished.call, finished.decision
     said: dict[str, str | int] = {
         "mcp.method.name": call.method,
         "mcp.protocol.version": call.era.value,
         "server.address": call.server,
-        "answerable.agent": over.caller.agent,
-        "answerable.run": over.caller.run,
-        "answerable.decision.id": over.decision_id,
+        "answerable.agent": finished.caller.agent,
+        "answerable.run": finished.caller.run,
+        "answerable.decision.id": finished.decision_id,
         "answerable.decision.effect": decision.effect.value,
         "answerable.decision.reason": decision.reason.value,
         "answerable.mode": decision.mode.value,
@@ -119,10 +119,10 @@ def span_attributes(over: FinishedCall) -> Mapping[str, str | int]:
         said["gen_ai.operation.name"] = "execute_tool"
     if call.session:
         said["mcp.session.id"] = call.session  # a digest of it
-    if over.error:
-        said["error.type"] = over.error
-    if over.end is not None and over.end.code:
-        said["rpc.response.status_code"] = str(over.end.code)
+    if finished.error:
+        said["error.type"] = finished.error
+    if finished.end is not None and finished.end.code:
+        said["rpc.response.status_code"] = str(finished.end.code)
     return said
 
 
@@ -176,9 +176,9 @@ class SpanExporter:
         self._thread = threading.Thread(target=self._export_loop, daemon=True)
         self._thread.start()
 
-    def add(self, over: FinishedCall) -> None:
+    def add(self, finished: FinishedCall) -> None:
         """Queue a finished call; cheap, and never blocks."""
-        self._waiting.append(over)
+        self._waiting.append(finished)
 
     def close(self) -> None:
         """Export the rest, for a few seconds at most."""
@@ -188,40 +188,47 @@ class SpanExporter:
         self._meters.shutdown(timeout_millis=2_000)
 
     def _export_loop(self) -> None:
+        """Export queued calls periodically, until closed (thread)."""
         last = False
         while not last:
             last = self._ended.wait(EXPORT_INTERVAL)
             while self._waiting:
                 self._emit_span(self._waiting.popleft())
 
-    def _emit_span(self, over: FinishedCall) -> None:
+    def _emit_span(self, finished: FinishedCall) -> None:
+        """Emit the span and the duration of a finished call."""
         from opentelemetry.trace import SpanKind, Status, StatusCode
 
-        said = span_attributes(over)
-        low = over.call.target in (TargetKind.TOOL, TargetKind.PROMPT)
-        name = f"{over.call.method} {over.call.name}" if low else over.call.method
+        said = span_attributes(finished)
+        low = finished.call.target in (TargetKind.TOOL, TargetKind.PROMPT)
+        name = (
+            f"{finished.call.method} {finished.call.name}"
+            if low
+            else finished.call.method
+        )
         span = self._tracer.start_span(
             name,
             kind=SpanKind.SERVER,
             attributes=said,
-            links=_span_links(over.trace),
-            start_time=over.began,
+            links=_span_links(finished.trace),
+            start_time=finished.began,
         )
-        if over.error:
+        if finished.error:
             span.set_status(Status(StatusCode.ERROR))
-        span.end(over.ended)
-        if over.end is not None:
+        span.end(finished.ended)
+        if finished.end is not None:
             kinds = ("mcp.method.name", "error.type")
             self._duration.record(
-                (over.ended - over.began) / 1e9,
+                (finished.ended - finished.began) / 1e9,
                 {key: said[key] for key in kinds if key in said},
             )
 
 
-def _span_links(trace: str) -> "list[Link]":
+def _span_links(traceparent: str) -> "list[Link]":
+    """Return a link to the span that a `traceparent` names; none if invalid."""
     from opentelemetry.trace import Link, SpanContext, TraceFlags
 
-    found = _TRACEPARENT.fullmatch(trace)
+    found = _TRACEPARENT.fullmatch(traceparent)
     if found is None:
         return []
     context = SpanContext(

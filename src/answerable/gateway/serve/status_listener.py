@@ -1,4 +1,4 @@
-"""HTTP listener for health, readiness and metrics: one GET per connection, then closed.
+"""Serve health, readiness and metrics over HTTP: one GET per connection.
 
 It uses the request parser of the gateway: the answers are small, public to every client
 that may connect, and polled every few seconds.
@@ -84,6 +84,7 @@ class StatusConnection(asyncio.Protocol):
             self._transport.abort()
 
     def _restart_timer(self, seconds: float) -> None:
+        """Restart the timeout after which the connection is closed."""
         if self._late is not None:
             self._late.cancel()
         self._late = asyncio.get_running_loop().call_later(seconds, self.abort)
@@ -114,6 +115,7 @@ class StatusConnection(asyncio.Protocol):
             self._answering.cancel()
 
     async def _answer_request(self, head: HttpRequestHead) -> None:
+        """Answer a request with its page, 404 or 405."""
         try:
             check_host_and_origin(head, self._served)
         except RequestRefused as refused:
@@ -128,6 +130,7 @@ class StatusConnection(asyncio.Protocol):
             self._send_page(await page())
 
     def _send_page(self, page: StatusPage) -> None:
+        """Send a page, and close the connection."""
         if self._transport is not None:
             fields = {"content-type": page.kind, "cache-control": "no-store"}
             length = len(page.body)

@@ -1,4 +1,4 @@
-"""Supervisor of `serve`: binds sockets, and starts, restarts and stops workers.
+"""Supervise `serve`: bind sockets; start, restart and stop workers.
 
 No call passes through it. It owns the listening sockets, the last good reading of the
 file, the shipping of evidence, and the status pages; workers that lose it finish their
@@ -98,7 +98,7 @@ class Supervisor:
             for number in workers
         ]
         self._beside = [
-            CompanionProcess(name, argv, log, self._announce_new_links)
+            CompanionProcess(name, argv, log, self._report_sign_in_link)
             for name, argv in beside.items()
         ]
         self._owners = SignedStatementDistributor(plan.store, self._children, log)
@@ -123,11 +123,11 @@ class Supervisor:
         self._tasks = BackgroundTasks()
         self._shipping: asyncio.Task[None] | None = None
 
-    async def run(self, ready: Callable[["Supervisor"], None]) -> None:
+    async def run(self, on_ready: Callable[["Supervisor"], None]) -> None:
         """Serve until a signal stops it.
 
         Args:
-            ready: Called once every worker listens.
+            on_ready: Called once every worker listens.
 
         Raises:
             EnvironmentFailure: Something cannot be used, or a worker does not start.
@@ -143,7 +143,7 @@ class Supervisor:
                 )
                 await self._owners.refresh()
                 await self._open_listeners()
-                ready(self)
+                on_ready(self)
                 self._notifier.ready(self._status_line())
                 self._tasks.spawn(self._notifier.keep_alive())
                 self._tasks.spawn(self._ship_periodically())
@@ -153,10 +153,12 @@ class Supervisor:
             finally:
                 await self._shut_down()
 
-    def _announce_new_links(self, listening: list[tuple[str, str]]) -> None:
+    def _report_sign_in_link(self, listening: list[tuple[str, str]]) -> None:
+        """Report the sign-in link of a restarted page."""
         self._links(new_links(listening))
 
     def _install_signal_handlers(self) -> None:
+        """Stop on SIGTERM or SIGINT, reload on SIGHUP."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._log.log_loop_error)
         for number in STOP_SIGNALS:
@@ -166,6 +168,7 @@ class Supervisor:
         )
 
     async def _open_listeners(self) -> None:
+        """Bind all sockets, start companions and workers, serve the status pages."""
         listen = self._plan.config.listen
         api = bind_address(listen.api, share=False)
         where = ListenAddress(listen.api.host, api.getsockname()[1])
@@ -200,7 +203,7 @@ class Supervisor:
             self._log.warning("operator.not-listening", why=error.message)
         shown = [at for what, at in self.listening if what != SIGN_IN_LINK]
         self._log.info("serve.ready", listening=shown)
-        self._warn_of_prefixes()
+        self._warn_of_prefix_patterns()
         if not self._plan.policy.whole:
             config, faults = self._plan.config, self._plan.reading.faults
             self._log.error(
@@ -208,6 +211,7 @@ class Supervisor:
             )
 
     def _build_start_message(self, worker: int) -> StartWorker:
+        """Build the first message to a worker: policy, sockets, statements."""
         return StartWorker(
             worker=worker,
             workers=len(self._children),
@@ -220,8 +224,9 @@ class Supervisor:
             requests=self._owners.requests,
         )
 
-    def _notify_owner(self, asked: BlockedCall) -> None:
-        self._owners.teller.notify(asked)
+    def _notify_owner(self, blocked_call: BlockedCall) -> None:
+        """Notify an owner of a denied call, for a worker."""
+        self._owners.teller.notify(blocked_call)
 
     # A file that changed.
 
@@ -244,6 +249,7 @@ class Supervisor:
                 self._notifier.ready(self._status_line())
 
     def _status_line(self) -> str:
+        """Return the status text for systemd."""
         refused = self._health.reload_refused
         return format_status(self.listening, refused)
 
@@ -253,11 +259,11 @@ class Supervisor:
             raise ConfigError(plan.config.place, plan.reading.faults)
         webhook = self._owners.teller.build_webhook(plan.config.asks)
         before, self._plan = self._plan, self._plan.with_policy(plan)
-        answers = await self._distribute_policy(plan.policy)
+        answers = await self._apply_policy_in_workers(plan.policy)
         refused = first_refusal(answers)
         if refused is not None:
             self._plan = before
-            await self._distribute_policy(before.policy)
+            await self._apply_policy_in_workers(before.policy)
             self._log.error("config.refused", faults=[refused.why])
             return refused.why
         if before.config.asks != plan.config.asks:
@@ -273,28 +279,32 @@ class Supervisor:
             replayed=summarize_replay(replayed),
             turned=describe_changes(replayed),
         )
-        self._warn_of_prefixes()
+        self._warn_of_prefix_patterns()
         return ""
 
-    def _warn_of_prefixes(self) -> None:
+    def _warn_of_prefix_patterns(self) -> None:
+        """Log policies that compare a path with a prefix pattern."""
         warnings = find_prefix_warnings(self._plan.reading.policies)
         if warnings:
             self._log.warning("policy.prefix", policies=warnings)
 
-    async def _distribute_policy(
+    async def _apply_policy_in_workers(
         self, policy: WorkerPolicy
     ) -> list[OrderRefused | PolicyApplied | None]:
+        """Send a policy to every worker; return their answers."""
         return [await child.apply_policy(policy) for child in self._children]
 
     async def _try_policy(
         self, policy: WorkerPolicy
     ) -> PolicyTrialResult | OrderRefused:
+        """Evaluate another policy in every worker, for the operator."""
         async with self._reloading:
             return await try_on_workers(self._children, policy)
 
     # Background tasks.
 
     async def _watch_health(self) -> None:
+        """Poll the workers periodically; log new alarms."""
         told: list[str] = []
         while True:
             await self._health.poll_workers()
@@ -304,15 +314,17 @@ class Supervisor:
             await asyncio.sleep(HEALTH_INTERVAL)
 
     async def _ship_periodically(self) -> None:
+        """Ship the spool to the store periodically."""
         while True:
             await asyncio.sleep(SHIP_INTERVAL)
             # A shipping that has begun continues when this task is cancelled.
-            self._shipping = asyncio.create_task(self._ship_spool(behind=True))
+            self._shipping = asyncio.create_task(self._ship_spool(in_background=True))
             await asyncio.shield(self._shipping)
 
-    async def _ship_spool(self, *, behind: bool = False) -> None:
+    async def _ship_spool(self, *, in_background: bool = False) -> None:
+        """Ship the spool to the store; note failures for the health page."""
         plan = self._plan
-        most = plan.config.limits.spool if behind else 0
+        most = plan.config.limits.spool if in_background else 0
         told = await ship_in_subprocess(plan.store, plan.state / "spool", most=most)
         if told.refused:
             if self._health.ship_refused != told.refused:
@@ -328,6 +340,7 @@ class Supervisor:
     # The end.
 
     async def _shut_down(self) -> None:
+        """Drain and stop workers and companions, ship the rest, close sockets."""
         self._log.info("serve.ending")
         self._notifier.stopping()
         self._health.ending = True
@@ -355,27 +368,29 @@ def new_links(listening: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def serve(
-    read: Callable[[CedarPolicySet], ServePlan],
-    ready: Callable[[list[tuple[str, str]]], None],
-    beside: Callable[[ServePlan], Mapping[str, Sequence[str]]] = lambda _: {},
+    read_plan: Callable[[CedarPolicySet], ServePlan],
+    on_ready: Callable[[list[tuple[str, str]]], None],
+    companions: Callable[[ServePlan], Mapping[str, Sequence[str]]] = lambda _: {},
 ) -> None:
     """Run a gateway until a signal stops it.
 
     Args:
-        read: Reads the configuration, given the policies of the last reading.
-        ready: Called with the endpoints once they are open, and with each sign-in link
-            of a restarted page.
-        beside: Returns the commands of companion processes by name.
+        read_plan: Reads the configuration, given the policies of the last reading.
+        on_ready: Called with the endpoints once they are open, and with each sign-in
+            link of a restarted page.
+        companions: Returns the commands of companion processes by name.
 
     Raises:
         AnswerableError: The configuration cannot be read, or cannot be served.
     """
     notifier = SystemdNotifier.from_environment(os.environ)
-    plan = read(NO_CEDAR_POLICIES)
+    plan = read_plan(NO_CEDAR_POLICIES)
     log = OperatorLog("supervisor")
 
     async def supervise() -> None:
-        supervisor = Supervisor(plan, read, log, beside(plan), ready, notifier)
-        await supervisor.run(lambda served: ready(served.listening))
+        supervisor = Supervisor(
+            plan, read_plan, log, companions(plan), on_ready, notifier
+        )
+        await supervisor.run(lambda served: on_ready(served.listening))
 
     asyncio.run(supervise())

@@ -1,4 +1,4 @@
-"""Worker process: an event loop, a policy, and a recorder of its own.
+"""Run one worker process: an event loop that serves calls, and obeys the supervisor.
 
     python -m answerable.gateway.serve.worker HANDLE
 
@@ -36,9 +36,9 @@ from answerable.server.operator_log import OperatorLog
 POLL_INTERVAL = 0.1  # seconds between two looks at what is still under way
 
 
-async def run(handle: int) -> int:
+async def run(socket_fd: int) -> int:
     """Serve until the supervisor orders a drain, or is gone."""
-    channel = await ControlChannel.connect(socket.socket(fileno=handle))
+    channel = await ControlChannel.connect(socket.socket(fileno=socket_fd))
     orders = channel.receive_orders()
     start = await anext(orders, None)
     if not isinstance(start, StartWorker):
@@ -69,42 +69,44 @@ async def run(handle: int) -> int:
     return 0
 
 
-async def _handle_orders(channel: ControlChannel, house: WorkerApp) -> None:
+async def _handle_orders(channel: ControlChannel, app: WorkerApp) -> None:
+    """Execute the supervisor's orders until it orders a drain."""
     async for order in channel.receive_orders():
         match order:
             case CollectMetrics():
-                channel.send(WorkerMetrics(tuple(house.series()), house.alarm))
+                channel.send(WorkerMetrics(tuple(app.series()), app.alarm))
             case ExceptionsChanged():
-                house.set_policy_exceptions(order.standing)
+                app.set_policy_exceptions(order.standing)
             case BaselinesChanged():
-                house.set_baselines(order.standing)
+                app.set_baselines(order.standing)
             case PersonRequestsChanged():
-                house.set_person_requests(order.standing)
+                app.set_person_requests(order.standing)
             case WorkerPolicy() | TryPolicy():
-                channel.send(await _answer_policy_order(house, order))
+                channel.send(await _answer_policy_order(app, order))
             case DrainWorker() | StartWorker():
                 return
 
 
 async def _answer_policy_order(
-    house: WorkerApp, order: WorkerPolicy | TryPolicy
+    app: WorkerApp, order: WorkerPolicy | TryPolicy
 ) -> PolicyApplied | PolicyTrialResult | OrderRefused:
+    """Apply or try a policy; return the report, or the refusal."""
     try:
         if isinstance(order, WorkerPolicy):
-            return PolicyApplied(*await house.reload(order))
-        return PolicyTrialResult(*await house.try_policy(order.policy))
+            return PolicyApplied(*await app.reload(order))
+        return PolicyTrialResult(*await app.try_policy(order.policy))
     except AnswerableError as error:
         return OrderRefused(error.message, error.hint)
 
 
-async def _drain_and_close(house: WorkerApp, log: OperatorLog) -> None:
+async def _drain_and_close(app: WorkerApp, log: OperatorLog) -> None:
     """Wait for open calls up to a limit; then cut them, and write the rest."""
-    until = time.monotonic() + house.drain_seconds
-    house.drain()
+    until = time.monotonic() + app.drain_seconds
+    app.drain()
     # No event signals that the last connection has closed.
-    while house.is_busy and time.monotonic() < until:  # noqa: ASYNC110
+    while app.is_busy and time.monotonic() < until:  # noqa: ASYNC110
         await asyncio.sleep(POLL_INTERVAL)
-    cut = await house.close()
+    cut = await app.close()
     log.info("worker.ended", cut=cut)
 
 

@@ -1,4 +1,4 @@
-"""Parts of one worker: assembled from a configuration, and replaced at a reload."""
+"""Assemble one worker from a configuration, and replace its parts at a reload."""
 
 import asyncio
 import os
@@ -175,35 +175,38 @@ class WorkerApp:
 
     @classmethod
     async def open(
-        cls, start: StartWorker, log: OperatorLog, say: Callable[[ApprovalWanted], None]
+        cls,
+        start_message: StartWorker,
+        log: OperatorLog,
+        request_approval: Callable[[ApprovalWanted], None],
     ) -> "WorkerApp":
         """Assemble a worker and start to listen.
 
         Raises:
             AnswerableError: Something that it needs is missing or invalid.
         """
-        config = parse_worker_config(start.policy)
-        house = cls(start, config, log, say)
-        for each in start.sockets:
+        config = parse_worker_config(start_message.policy)
+        house = cls(start_message, config, log, request_approval)
+        for each in start_message.sockets:
             await house._open_listener(each)
-        if start.workers > 1:
-            await house._connect_peers(start)
+        if start_message.workers > 1:
+            await house._connect_peers(start_message)
         return house
 
     @property
     def alarm(self) -> str:
-        """Current disk error; empty while the disk accepts writes."""
+        """Return the current disk error; empty while the disk accepts writes."""
         return self.recorder.alarm
 
     @property
     def is_busy(self) -> bool:
-        """True while a connection is open."""
+        """Return True while a connection is open."""
         relays = self._peers is not None and self._peers.is_busy
         return bool(self.door.fronts) or relays
 
     @property
     def drain_seconds(self) -> int:
-        """Seconds that open calls have to finish."""
+        """Return the seconds that open calls have to finish."""
         return self._config.limits.drain
 
     def series(self) -> Iterator[MetricSeries]:
@@ -284,17 +287,17 @@ class WorkerApp:
         config = await asyncio.to_thread(parse_worker_config, policy)
         return config, await asyncio.to_thread(compile_table, policy, config, before)
 
-    def set_policy_exceptions(self, standing: PolicyExceptions) -> None:
-        """Replace the policy exceptions in force."""
-        self._amendments.replace_all(standing)
+    def set_policy_exceptions(self, exceptions: PolicyExceptions) -> None:
+        """Replace the valid policy exceptions."""
+        self._amendments.replace_all(exceptions)
 
-    def set_baselines(self, standing: tuple[Baseline, ...]) -> None:
-        """Replace the baselines in force."""
-        self._behaviour.set_profiles(build_profiles(standing))
+    def set_baselines(self, baselines: tuple[Baseline, ...]) -> None:
+        """Replace the valid baselines."""
+        self._behaviour.set_profiles(build_profiles(baselines))
 
-    def set_person_requests(self, standing: tuple[PersonRequest, ...]) -> None:
-        """Replace the requests of persons in force."""
-        self._requests.replace_all(standing)
+    def set_person_requests(self, requests: tuple[PersonRequest, ...]) -> None:
+        """Replace the valid requests of persons."""
+        self._requests.replace_all(requests)
 
     def drain(self) -> None:
         """Accept no more connections; open calls continue."""
@@ -331,16 +334,18 @@ class WorkerApp:
         self.door.recheck()
 
     def _on_revocations_changed(
-        self, killed: Revocations, revived: Revocations
+        self, revoked: Revocations, restored: Revocations
     ) -> None:
+        """Reject tokens of revoked keys, and report the changed revocations."""
         self._callers.revoke_keys(revoked_key_ids(self._authority.revocations))
-        self._kills_told.report_changes(killed, revived)
+        self._kills_told.report_changes(revoked, restored)
 
-    async def _open_listener(self, given: InheritedSocket) -> None:
-        listener = given.listener
-        served = ServedNames(frozenset(given.hosts), frozenset(listener.origins))
-        front = partial(ClientConnection, self.door, served, given.url)
-        bound = socket.socket(fileno=os.dup(given.handle))
+    async def _open_listener(self, inherited: InheritedSocket) -> None:
+        """Accept client connections at a socket bound by the supervisor."""
+        listener = inherited.listener
+        served = ServedNames(frozenset(inherited.hosts), frozenset(listener.origins))
+        front = partial(ClientConnection, self.door, served, inherited.url)
+        bound = socket.socket(fileno=os.dup(inherited.handle))
         loop = self.door.loop
         named = with_current_tls_files(listener, self._config.listen.gateway)
         context = self._tls.add(named)
@@ -349,12 +354,12 @@ class WorkerApp:
         )
         self._servings.append(serving)
 
-    async def _connect_peers(self, start: StartWorker) -> None:
+    async def _connect_peers(self, start_message: StartWorker) -> None:
         """Listen for connections that other workers relay, and relay to them."""
         folder = self._own.parent
         loop = self.door.loop
         self.door.peers = self._peers = PeerWorkers(
-            start.worker, start.workers, folder, loop
+            start_message.worker, start_message.workers, folder, loop
         )
         self._own.unlink(missing_ok=True)
         try:
@@ -369,21 +374,26 @@ class WorkerApp:
         self._servings.append(serving)
 
     def _accept_relayed(
-        self, link: ConnectionInfo, served: ServedNames
+        self, link: ConnectionInfo, served_names: ServedNames
     ) -> ClientConnection:
-        return ClientConnection(self.door, served, link.url, link=link)
+        """Build the protocol of a connection that another worker relays."""
+        return ClientConnection(self.door, served_names, link.url, link=link)
 
-    def _spawn_task(self, work: Coroutine[None, None, None]) -> None:
-        self.door.spawn(work)
+    def _spawn_task(self, coroutine: Coroutine[None, None, None]) -> None:
+        """Start a background task."""
+        self.door.spawn(coroutine)
 
-    def _log_rejected_request(self, request: str, why: str) -> None:
-        self._log.warning("request.refused", id=request, why=why)
+    def _log_rejected_request(self, request: str, reason: str) -> None:
+        """Log a signed request of a person that is invalid."""
+        self._log.warning("request.refused", id=request, why=reason)
 
-    def _log_credential_event(self, event: str, server: str, what: str) -> None:
+    def _log_credential_event(self, event: str, server: str, reason: str) -> None:
+        """Log a credential's failure, renewal or leak."""
         tell = {LEAKED_EVENT: self._log.error, TAKEN_EVENT: self._log.info}.get(
             event, self._log.warning
         )
-        tell(event, server=server, what=what)
+        tell(event, server=server, what=reason)
 
-    def _log_key_failure(self, issuer: str, why: str) -> None:
-        self._log.warning("issuer.keys-refused", issuer=issuer, why=why)
+    def _log_key_failure(self, issuer: str, reason: str) -> None:
+        """Log that an issuer's keys could not be renewed."""
+        self._log.warning("issuer.keys-refused", issuer=issuer, why=reason)

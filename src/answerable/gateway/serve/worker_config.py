@@ -1,4 +1,4 @@
-"""Parts of a worker that follow from its policy message."""
+"""Build the parts of a worker that depend on its policy message."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -31,11 +31,11 @@ def parse_worker_config(policy: WorkerPolicy) -> Config:
 
 
 def compile_table(
-    policy: WorkerPolicy, config: Config, before: DecisionTable | None = None
+    policy: WorkerPolicy, config: Config, previous: DecisionTable | None = None
 ) -> DecisionTable:
     """Compile the decision table of a policy message."""
     return compile_decision_table(
-        config, policy.decode_rules(), whole=policy.whole, before=before
+        config, policy.decode_rules(), whole=policy.whole, before=previous
     )
 
 
@@ -46,15 +46,15 @@ def agent_ids(policy: WorkerPolicy) -> frozenset[AgentId]:
 
 def build_upstreams(
     config: Config,
-    kept: Collection[str],
+    kept_servers: Collection[str],
     ticker: DeadlineTimer,
-    met: ServerIdentityCheck,
+    check_identity: ServerIdentityCheck,
 ) -> dict[str, UpstreamPool | CommandUpstream]:
     """Build the upstreams of all servers, less those that are kept."""
-    servers = tuple(each for each in config.servers if each.name not in kept)
+    servers = tuple(each for each in config.servers if each.name not in kept_servers)
     limits = config.limits
     try:
-        given = (servers, limits, ticker, met)
+        given = (servers, limits, ticker, check_identity)
         return {**build_pools(*given), **build_commands(*given)}
     except OSError as error:
         raise EnvironmentFailure(

@@ -1,4 +1,4 @@
-"""Worker process as the supervisor sees it: started, queried and restarted."""
+"""Start, query and restart one worker process, for the supervisor."""
 
 import asyncio
 import socket
@@ -75,7 +75,7 @@ class WorkerProcess:
 
     @property
     def is_ready(self) -> bool:
-        """True while it serves."""
+        """Return True while it serves."""
         return self._ready.is_set()
 
     async def open(self) -> None:
@@ -131,6 +131,7 @@ class WorkerProcess:
         return self._no_answer()
 
     def _no_answer(self) -> OrderRefused | None:
+        """Return a refusal for a worker that runs but does not answer."""
         if not self.is_ready:
             return None
         return OrderRefused(f"worker {self._number} does not answer")
@@ -211,6 +212,7 @@ class WorkerProcess:
         return await process.wait()
 
     def _handle_report(self, report: WorkerReport) -> None:
+        """Handle a message from the worker."""
         if isinstance(report, WorkerReady):
             self._ready.set()
         elif isinstance(report, ApprovalWanted):

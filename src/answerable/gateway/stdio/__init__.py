@@ -1,1 +1,1 @@
-"""MCP over standard streams: wrapper for a client, and servers by command."""
+"""Serve MCP over stdio: wrapper between client and server, and servers by command."""

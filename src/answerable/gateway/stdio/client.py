@@ -1,4 +1,4 @@
-"""Client of a wrapper: reads its lines, and writes each answer as one.
+"""Serve the client of a stdio wrapper: read lines, write each answer as one line.
 
 A client that stops reading stops its server, too. A client that closes its input still
 gets the answers to its requests.
@@ -87,16 +87,16 @@ class StdioClient:
 
     @property
     def has_unsent(self) -> bool:
-        """True while a message has yet to be sent to the server."""
+        """Return True while a message has yet to be sent to the server."""
         return any(turn.waits for turn in self._turns)
 
     @property
     def has_unanswered(self) -> bool:
-        """True while a request has yet to be answered."""
+        """Return True while a request has yet to be answered."""
         return any(turn.sent.call.kind is MessageKind.REQUEST for turn in self._turns)
 
     def on_input(self, data: bytes) -> None:
-        """Process a slice of the client's input."""
+        """Process received bytes of the client's input."""
         for line in self._lines.feed(data):
             try:
                 if isinstance(line, RequestRefused):
@@ -108,7 +108,7 @@ class StdioClient:
             self.on_input_end()
 
     def on_input_end(self) -> None:
-        """Handle the end of the input, or of what is read of it."""
+        """Refuse an incomplete last line, and note that no more input comes."""
         if self._ended:
             return
         self._ended = True
@@ -119,11 +119,11 @@ class StdioClient:
 
     @property
     def is_idle(self) -> bool:
-        """True while no message is open."""
+        """Return True while no message is open."""
         return not self._turns
 
     def recheck(self) -> None:
-        """Cut every open request that a new revocation forbids."""
+        """Stop every open request that a new revocation forbids."""
         for turn in list(self._turns):
             turn.recheck()
 
@@ -158,29 +158,30 @@ class StdioClient:
         """Store the session id of the server."""
         self._session = session
 
-    def spawn(self, work: Coroutine[None, None, None]) -> None:
+    def spawn(self, coroutine: Coroutine[None, None, None]) -> None:
         """Start a background task."""
-        task = asyncio.get_running_loop().create_task(work)
+        task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def on_sent(self, turn: StdioRequestHandler) -> None:
+    def on_sent(self, handler: StdioRequestHandler) -> None:
         """Note that a delayed message was sent."""
         if self._ended:
             self._changed()
 
-    def on_finished(self, turn: StdioRequestHandler) -> None:
+    def on_finished(self, handler: StdioRequestHandler) -> None:
         """Forget a message that is finished."""
-        self._turns.pop(turn, None)
-        method = turn.sent.call.method
+        self._turns.pop(handler, None)
+        method = handler.sent.call.method
         if method == INITIALIZE:
-            self._version = negotiated_version(turn.last)
+            self._version = negotiated_version(handler.last)
         elif method == INITIALIZED:
             self._send_stream_call(MessageKind.OPEN, TargetKind.STREAM)
         if self._ended:
             self._changed()
 
     def _accept_call(self, call: McpCall, line: bytes) -> None:
+        """Start a parsed message; refuse it if too many are open."""
         if call.kind is MessageKind.REQUEST and len(self._turns) >= self._most:
             raise RequestRefused(
                 RefusalReason.TOO_MANY_CALLS, id=call.id, method=call.method
@@ -190,7 +191,7 @@ class StdioClient:
         self._start_request(call, line)
 
     def _cancel_request(self, call: McpCall) -> bool:
-        """Process a cancellation; tell whether it is not forwarded."""
+        """Process a cancellation; return True if it is not forwarded."""
         about = (turn for turn in self._turns if turn.sent.call.id == call.about)
         turn = next((t for t in about if t.sent.call.kind is MessageKind.REQUEST), None)
         if turn is None:
@@ -203,12 +204,13 @@ class StdioClient:
         return False
 
     def _send_stream_call(self, kind: MessageKind, target: TargetKind) -> None:
-        """Open or close the session's stream, which no line expresses."""
+        """Open or close the stream of the HTTP session, which no line expresses."""
         self._start_request(
             McpCall(self._reading.era, kind, "", None, self._server, target), b""
         )
 
     def _start_request(self, call: McpCall, line: bytes) -> None:
+        """Create and start the handler of one message."""
         fields = (
             encode_forwarded_fields(build_fields(call, self._version))
             if self._bridged
@@ -219,19 +221,19 @@ class StdioClient:
         self._turns[turn] = None
         turn.start()
 
-    def _refuse_line(self, refused: RequestRefused) -> None:
+    def _refuse_line(self, refusal: RequestRefused) -> None:
         """Answer a refused line with an error, where it has an id."""
         self.exchange.recorder.count_refused(
-            refused.why.value, self.caller, self._server, refused.method
+            refusal.why.value, self.caller, self._server, refusal.method
         )
-        if refused.id is not None or not refused.method:
-            self.write_message(_build_error(refused))
+        if refusal.id is not None or not refusal.method:
+            self.write_message(_build_error(refusal))
 
 
-def _build_error(refused: RequestRefused) -> bytes:
+def _build_error(refusal: RequestRefused) -> bytes:
     """Encode the JSON-RPC error, also for a refusal that HTTP expresses as a status."""
-    if refused.wire.code != NO_CODE:
-        return refused.error_body()
-    answer = {"jsonrpc": "2.0"} | ({} if refused.id is None else {"id": refused.id})
-    error = {"code": INVALID_REQUEST, "message": refused.wire.says}
+    if refusal.wire.code != NO_CODE:
+        return refusal.error_body()
+    answer = {"jsonrpc": "2.0"} | ({} if refusal.id is None else {"id": refusal.id})
+    error = {"code": INVALID_REQUEST, "message": refusal.wire.says}
     return msgspec.json.encode(answer | {"error": error})

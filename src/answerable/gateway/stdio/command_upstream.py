@@ -1,4 +1,4 @@
-"""Server by command, behind the gateway: one process per caller or session.
+"""Run an upstream server by command: one process per caller or session.
 
 The state of a process (open files, logins) belongs to its caller. So no two callers
 share a process, and an older client's session is one process from `initialize` on. A
@@ -67,78 +67,85 @@ class CommandUpstream:
         self._back_off = 0.0  # seconds, 0 while none has failed
         self._not_before = 0.0
 
-    def send(self, sent: UpstreamRequest, sink: ResponseSink) -> UpstreamTransfer:
+    def send(self, request: UpstreamRequest, sink: ResponseSink) -> UpstreamTransfer:
         """Send one message to the process of its caller."""
-        call = sent.call
+        call = request.call
         if call.era.is_modern:
-            return self._send_to(self._get_server(sent, "", sink), sent, sink)
-        if sent.session:
-            return self._send_in_session(sent, sink)
+            return self._send_to_process(
+                self._get_process(request, "", sink), request, sink
+            )
+        if request.session:
+            return self._send_in_session(request, sink)
         if call.method == INITIALIZE:
             session = secrets.token_hex(16)
-            return self._send_to(self._get_server(sent, session, sink), sent, sink)
+            return self._send_to_process(
+                self._get_process(request, session, sink), request, sink
+            )
         status = NO_STREAM if call.kind is MessageKind.OPEN else BAD_REQUEST
-        return self._reply_status(status, sent, sink)
+        return self._reply_status(status, request, sink)
 
     def close(self) -> None:
         """End all processes."""
         for child in list(self._owners):
-            self._remove_server(child)
+            self._forget_process(child)
             child.process.terminate()
 
     def on_idle(self, child: StdioServer) -> None:
         """End a process that is no longer used."""
-        self._remove_server(child)
+        self._forget_process(child)
         child.process.shut_down()
 
     def on_exit(self, child: StdioServer, code: int) -> None:
         """Forget a process that has ended."""
-        was_wanted = self._remove_server(child)
+        was_wanted = self._forget_process(child)
         if child.served:
             self._back_off = 0.0
         elif was_wanted:
             self._delay_next_start()
 
-    def on_stray_line(self, why: RefusalReason) -> None:
+    def on_stray_line(self, reason: RefusalReason) -> None:
         """Ignore a line without a receiver; its text may not be shown."""
 
     def _send_in_session(
-        self, sent: UpstreamRequest, sink: ResponseSink
+        self, request: UpstreamRequest, sink: ResponseSink
     ) -> UpstreamTransfer:
-        owner = _process_owner(sent, sent.session)
+        """Send to the process of the session; 404 if it has ended."""
+        owner = _process_owner(request, request.session)
         child = self._children.get(owner)
         if child is None:
             self._end_outdated(owner)
             # An older client then starts a new session (2025-11-25 basic/transports).
-            return self._reply_status(NOT_FOUND, sent, sink)
-        if sent.call.kind is MessageKind.CLOSE:
+            return self._reply_status(NOT_FOUND, request, sink)
+        if request.call.kind is MessageKind.CLOSE:
             self.on_idle(child)
-            return self._reply_status(OK, sent, sink)
-        return child.send(sent, sink)
+            return self._reply_status(OK, request, sink)
+        return child.send(request, sink)
 
-    def _send_to(
-        self, child: StdioServer | None, sent: UpstreamRequest, sink: ResponseSink
+    def _send_to_process(
+        self, child: StdioServer | None, request: UpstreamRequest, sink: ResponseSink
     ) -> UpstreamTransfer:
+        """Send to a process; fail as unreachable without one."""
         if child is not None:
-            return child.send(sent, sink)
-        under_way = PendingMessage(_NoCarrier(), sent, sink)
+            return child.send(request, sink)
+        under_way = PendingMessage(_NoCarrier(), request, sink)
         self._loop.call_soon(
             lambda: under_way.fail(RefusalReason.UNREACHABLE, forwarded=False)
         )
         return under_way
 
     def _reply_status(
-        self, status: int, sent: UpstreamRequest, sink: ResponseSink
+        self, status: int, request: UpstreamRequest, sink: ResponseSink
     ) -> UpstreamTransfer:
-        under_way = PendingMessage(_NoCarrier(), sent, sink)
+        """Answer a message with an HTTP status alone."""
+        under_way = PendingMessage(_NoCarrier(), request, sink)
         self._loop.call_soon(under_way.reply_status, status)
         return under_way
 
-    def _get_server(
-        self, sent: UpstreamRequest, session: str, sink: ResponseSink
+    def _get_process(
+        self, request: UpstreamRequest, session: str, sink: ResponseSink
     ) -> StdioServer | None:
         """Return the process of an owner, started if necessary."""
-        owner = _process_owner(sent, session)
+        owner = _process_owner(request, session)
         child = self._children.get(owner)
         if child is not None:
             return child
@@ -148,7 +155,7 @@ class CommandUpstream:
         if not self._met(program_identity(self._program)) and not sink.may_send():
             return None
         try:
-            program = self._program.with_credential(sent.shown)
+            program = self._program.with_credential(request.shown)
             child = StdioServer(self._loop, program, self, session)
         except OSError:
             self._delay_next_start()
@@ -165,7 +172,8 @@ class CommandUpstream:
             if other[:2] == owner[:2] and other != owner and child.is_idle:
                 self.on_idle(child)
 
-    def _remove_server(self, child: StdioServer) -> bool:
+    def _forget_process(self, child: StdioServer) -> bool:
+        """Forget a process; return False if it was forgotten before."""
         owner = self._owners.pop(child, None)
         self._ticker.discard(child)
         if owner is not None:
@@ -179,8 +187,9 @@ class CommandUpstream:
         self._not_before = self._loop.time() + self._back_off
 
 
-def _process_owner(sent: UpstreamRequest, session: str) -> ProcessOwner:
-    return sent.principal, session, sent.shown.digest if sent.shown else ""
+def _process_owner(request: UpstreamRequest, session: str) -> ProcessOwner:
+    """Return the key of a process: principal, session and credential."""
+    return request.principal, session, request.shown.digest if request.shown else ""
 
 
 class _NoCarrier:
@@ -188,21 +197,21 @@ class _NoCarrier:
 
     session = ""
 
-    def cancel(self, under_way: PendingMessage) -> None:
-        pass
+    def cancel(self, message: PendingMessage) -> None:
+        """Do nothing: there is no process."""
 
-    def pause_for(self, under_way: PendingMessage) -> None:
-        pass
+    def pause_for(self, message: PendingMessage) -> None:
+        """Do nothing: there is no process."""
 
-    def resume_for(self, under_way: PendingMessage) -> None:
-        pass
+    def resume_for(self, message: PendingMessage) -> None:
+        """Do nothing: there is no process."""
 
 
 def build_commands(
     servers: tuple[UpstreamServer, ...],
     limits: WorkerLimits,
     ticker: DeadlineTimer,
-    met: ServerIdentityCheck = accept_any_server,
+    check_identity: ServerIdentityCheck = accept_any_server,
 ) -> Mapping[str, CommandUpstream]:
     """Build the upstreams of all servers by command; no process is started yet.
 
@@ -210,7 +219,7 @@ def build_commands(
         servers: Servers.
         limits: Limits.
         ticker: Timer for idle processes.
-        met: Called with server and identity; tells whether it is unchanged.
+        check_identity: Called with server and identity; tells whether it is unchanged.
     """
     loop = asyncio.get_running_loop()
     return {
@@ -219,7 +228,7 @@ def build_commands(
             limits,
             ticker,
             loop,
-            partial(met, server.name),
+            partial(check_identity, server.name),
         )
         for server in servers
         if server.command

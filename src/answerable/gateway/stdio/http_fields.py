@@ -1,4 +1,4 @@
-"""HTTP fields for a message that came on a line.
+"""Build the HTTP header fields for a message that arrived on a stdio line.
 
 Arguments that a server wants mirrored, too (`x-mcp-header`), are known only from its
 tool's schema; a server that requires them refuses the call.
@@ -29,7 +29,7 @@ PLAIN = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 
 
 def build_fields(call: McpCall, version: str) -> Mapping[str, str]:
-    """Return the fields for a message.
+    """Return the HTTP header fields for a message.
 
     Args:
         call: The message.
@@ -56,7 +56,7 @@ def _encode_name(name: str) -> str:
 
 
 def negotiated_version(answer: bytes) -> str:
-    """Return the revision in an answer to `initialize`; empty where there is none."""
+    """Return the MCP version in an answer to `initialize`; empty if there is none."""
     try:
         result = parse_message(answer, ANSWER_DEPTH).result
         found = {} if result is None else find_members(answer, result)

@@ -1,4 +1,4 @@
-"""Parser for the lines of a stdio client, by the MCP revision of the client.
+"""Parse the lines of a stdio client, by the MCP version that it speaks.
 
 A client of 2026-07-28 names the revision in every request. A client of an older one
 starts with `initialize`, and stays in that revision; a client of both may try a modern
@@ -35,7 +35,7 @@ class LineReader:
         self._plain = ExpectedCall(self.era, server)
 
     def parse_line(self, line: bytes) -> McpCall:
-        """Parse one line.
+        """Parse one line as an MCP call.
 
         Raises:
             Refused: It is ambiguous or malformed, or not of its revision.
@@ -54,6 +54,6 @@ class LineReader:
 
 
 def _requested_era(line: bytes) -> McpRevision:
-    """Return the revision that `initialize` requests, if it is supported."""
+    """Return the MCP version that `initialize` requests, if it is supported."""
     version = read_string(line, parse_message(line).params.get(VERSION))
     return OLDER_ERAS.get(version or "", McpRevision.UNNAMED)

@@ -1,4 +1,4 @@
-"""Ids in a message, and their replacement; every other byte stays.
+"""Replace JSON-RPC ids in a message, with every other byte unchanged.
 
 Several clients may share a process, which distinguishes their requests by id. So an id
 is replaced where another open request has the same one, and only there.
@@ -25,10 +25,10 @@ SUBSCRIPTION: IdPath = ("params", "_meta", _SUBSCRIPTION)
 SUBSCRIPTION_ENDED: IdPath = ("result", "_meta", _SUBSCRIPTION)
 
 
-def find_id(body: bytes, place: IdPath) -> MessageId | None:
+def find_id(body: bytes, path: IdPath) -> MessageId | None:
     """Find the id at a path; None where there is none."""
     try:
-        span = _find_span(body, place)
+        span = _find_span(body, path)
         return None if span is None else parse_id(body, span)
     except RequestRefused:
         return None
@@ -52,13 +52,15 @@ def replace_ids(body: bytes, ids: Mapping[IdPath, MessageId]) -> bytes:
 def _sort_edits(
     edits: Iterable[tuple[Span | None, bytes]],
 ) -> list[tuple[Span, bytes]]:
+    """Drop edits without a span, and sort the others from last to first."""
     there = [(span, piece) for span, piece in edits if span is not None]
     return sorted(there, key=lambda edit: edit[0].start, reverse=True)
 
 
-def _find_span(body: bytes, place: IdPath) -> Span | None:
+def _find_span(body: bytes, path: IdPath) -> Span | None:
+    """Find the bytes of a member at a path; None if it is missing."""
     span: Span | None = None
-    for key in place:
+    for key in path:
         if span is not None and not is_object(body, span):
             return None
         span = find_members(body, span).get(key)

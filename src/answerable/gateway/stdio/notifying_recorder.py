@@ -1,4 +1,4 @@
-"""Recorder of a wrapper, which sends approval requests without a supervisor."""
+"""Record the decisions of a stdio wrapper, and notify owners of denied calls."""
 
 from collections.abc import Callable
 
@@ -24,31 +24,32 @@ class NotifyingRecorder(GatewayRecorder):
     held_back: HeldCallListener | None = None
 
     def _write_decision(self, facts: DecisionFacts) -> None:
+        """Write the record of a decision; notify the owner if it is a denial."""
         super()._write_decision(facts)
         if not facts.decision.passes and self.held_back is not None:
             self.held_back(facts.caller, facts.call, facts.decision, facts.ticket.id)
 
 
 def build_notifier(
-    asks: ApprovalRequestConfig | None,
-    amendments: PolicyExceptionWatch,
-    tell: Callable[[str], None],
+    config: ApprovalRequestConfig | None,
+    exception_watch: PolicyExceptionWatch,
+    print_line: Callable[[str], None],
 ) -> OwnerNotifier:
     """Build the notifier of owners; calls go on without one.
 
     Args:
-        asks: Webhook and rate limits; None for no notification.
-        amendments: Watch that knows the owners of agents.
-        tell: Writes a line to standard error.
+        config: Webhook and rate limits; None for no notification.
+        exception_watch: Watch that knows the owners of agents.
+        print_line: Writes a line to standard error.
     """
     teller = OwnerNotifier(
-        amendments,
-        lambda host, decision, why: tell(
+        exception_watch,
+        lambda host, decision, why: print_line(
             f"the webhook at {host} did not accept decision {decision} ({why})"
         ),
     )
     try:
-        teller.set_webhook(teller.build_webhook(asks))
+        teller.set_webhook(teller.build_webhook(config))
     except EnvironmentFailure as error:
-        tell(f"owners are not notified of denied calls: {error.message}")
+        print_line(f"owners are not notified of denied calls: {error.message}")
     return teller

@@ -1,4 +1,4 @@
-"""Message on its way through a process, and its answer in HTTP terms.
+"""Track a message sent to a server process, and its answer in HTTP terms.
 
 The answer of a process is one message as JSON, or several as events. The first message
 determines which: an answer, or something else before it.
@@ -47,13 +47,13 @@ class MessageCarrier(Protocol):
 
     session: str
 
-    def cancel(self, under_way: "PendingMessage") -> None:
+    def cancel(self, message: "PendingMessage") -> None:
         """Cancel a message that no client waits for."""
 
-    def pause_for(self, under_way: "PendingMessage") -> None:
+    def pause_for(self, message: "PendingMessage") -> None:
         """Pause the output: the client of this message is slower."""
 
-    def resume_for(self, under_way: "PendingMessage") -> None:
+    def resume_for(self, message: "PendingMessage") -> None:
         """Resume the output: its client has caught up."""
 
 
@@ -84,22 +84,22 @@ class PendingMessage:
 
     @cached_property
     def client_token(self) -> MessageId | None:
-        """Progress token of the client, None without one."""
+        """Return the client's progress token; None without one."""
         return find_id(self._sent.body, TOKEN)
 
     @property
     def process_token(self) -> MessageId | None:
-        """Progress token that the process knows, None without one."""
+        """Return the progress token that the process knows; None without one."""
         return self.client_token if self._token is None else self._token
 
     @property
     def is_request(self) -> bool:
-        """True where it is answered."""
+        """Return True if it expects an answer."""
         return self.call.kind is MessageKind.REQUEST
 
     @property
     def is_modern(self) -> bool:
-        """True where it is of 2026-07-28, without a session."""
+        """Return True for MCP 2026-07-28, which has no sessions."""
         return self.call.era.is_modern
 
     def assign_ids(self, id: MessageId, token: MessageId) -> bytes:
@@ -108,13 +108,13 @@ class PendingMessage:
         return replace_ids(self._sent.body, {ID: id, TOKEN: token})
 
     def deliver_event(self, line: bytes) -> None:
-        """Deliver a message that is not the answer."""
+        """Pass a notification or request of the server to the sink, as an event."""
         if not self.done:
             self.begin_stream()
             self._sink.on_data(b"data: %b\n\n" % to_one_line(line))
 
     def deliver_answer(self, line: bytes, code: int) -> None:
-        """Deliver the answer.
+        """Pass the answer of the server to the sink, as an HTTP reply.
 
         Args:
             line: The answer.
@@ -156,11 +156,11 @@ class PendingMessage:
             self._sink.on_head(_build_response_head(status), 0)
             self.finish()
 
-    def fail(self, why: RefusalReason, *, forwarded: bool) -> None:
+    def fail(self, reason: RefusalReason, *, forwarded: bool) -> None:
         """Report that no answer will come."""
         if not self.done:
             self.done = True
-            self._sink.on_lost(why, forwarded=forwarded)
+            self._sink.on_lost(reason, forwarded=forwarded)
 
     def abort(self) -> None:
         """Abort the message."""
@@ -179,6 +179,7 @@ class PendingMessage:
         self._carrier.resume_for(self)
 
     def _response_head(self, status: int, kind: str) -> UpstreamHead:
+        """Build the head of the answer, with the session id of a new session."""
         said = _build_response_head(status, kind)
         if self.call.method == INITIALIZE and self._carrier.session:
             return msgspec.structs.replace(said, session=self._carrier.session)

@@ -1,4 +1,4 @@
-"""Notices about pins on the standard error of a wrapper."""
+"""Print notices about pinned definitions on the standard error of a wrapper."""
 
 from collections.abc import Callable
 
@@ -15,24 +15,24 @@ class StderrPinNotices:
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
 
-    def on_quarantined(self, subject: str, why: str, like: str) -> None:
+    def on_quarantined(self, subject: str, reason: str, lookalike: str) -> None:
         """Report a definition that is in quarantine from now on."""
-        named = f", and is named like {escape_name(like)}" if like else ""
+        named = f", and is named like {escape_name(lookalike)}" if lookalike else ""
         self._tell(
-            f"{escape_name(subject)} is in quarantine ({why}{named}); "
+            f"{escape_name(subject)} is in quarantine ({reason}{named}); "
             "see `answerable tools diff`"
         )
 
-    def on_lookalike(self, subject: str, like: str, how: str) -> None:
+    def on_lookalike(self, subject: str, lookalike: str, similarity: str) -> None:
         """Report a new name that resembles another one."""
         self._tell(
-            f"{escape_name(subject)} has a name like {escape_name(like)} ({how})"
+            f"{escape_name(subject)} has a name like {escape_name(lookalike)} ({similarity})"
         )
 
     def on_released(self, subject: str) -> None:
         """Report the end of a quarantine."""
         self._tell(f"{escape_name(subject)} is not in quarantine any more")
 
-    def on_failure(self, why: str) -> None:
+    def on_failure(self, reason: str) -> None:
         """Report that the pins cannot be read or written."""
-        self._tell(f"pins: {why}")
+        self._tell(f"pins: {reason}")

@@ -1,4 +1,4 @@
-"""Pipe ends on an event loop, without a task or a transport.
+"""Read and write pipes on an event loop, without a task or a transport.
 
 A write is tried at once, since its reader usually waits; only the rest is buffered.
 """
@@ -60,6 +60,7 @@ class ReadPipe:
             self._handle = -1
 
     def _on_readable(self) -> None:
+        """Read one chunk, or report the end."""
         try:
             data = os.read(self._handle, CHUNK_SIZE)
         except BlockingIOError:
@@ -73,6 +74,7 @@ class ReadPipe:
             self._ended()
 
     def _read_file(self) -> None:
+        """Read a regular file in chunks, which no event loop can poll."""
         if not self._paused and self._handle >= 0:
             self._on_readable()
             self._loop.call_soon(self._read_file)
@@ -138,6 +140,7 @@ class WritePipe:
             return b""
 
     def _on_writable(self) -> None:
+        """Write buffered bytes, and report when there is room again."""
         data = self._write_some(b"".join(self._kept))
         before, self.size = self.size, len(data)
         self._kept = [data] if data else []
@@ -149,6 +152,7 @@ class WritePipe:
             self._drained()
 
     def _close_handle(self) -> None:
+        """Close the descriptor, and drop unwritten bytes."""
         handle, self._handle = self._handle, -1
         if handle >= 0:
             if self._kept:
@@ -159,5 +163,6 @@ class WritePipe:
             self.closed.set_result(None)
 
 
-def _is_dev_null(handle: int) -> bool:
-    return os.fstat(handle).st_rdev == os.stat(os.devnull).st_rdev
+def _is_dev_null(descriptor: int) -> bool:
+    """Tell whether a descriptor is `/dev/null`."""
+    return os.fstat(descriptor).st_rdev == os.stat(os.devnull).st_rdev

@@ -1,4 +1,4 @@
-"""Process of a server: its pipes, its process group, and its shutdown.
+"""Run a server as a child process: pipes, process group, and shutdown.
 
 It leads a process group, so that its children end with it. Shutdown follows MCP
 (2025-11-25 basic/lifecycle "Shutdown"): close its input, then SIGTERM, then SIGKILL.
@@ -101,11 +101,11 @@ class ServerProcess:
         if self._output is not None:
             self._output.resume()
 
-    def send_signal(self, number: int) -> None:
+    def send_signal(self, signal_number: int) -> None:
         """Send a signal to its process group."""
         if self._code is None:
             with suppress(ProcessLookupError):
-                os.killpg(self._running.pid, number)
+                os.killpg(self._running.pid, signal_number)
 
     def shut_down(self, grace: float = STOP_GRACE) -> None:
         """Shut it down in order.
@@ -117,11 +117,11 @@ class ServerProcess:
             self.input.close()
             self._timer = self._loop.call_later(grace, self.terminate)
 
-    def terminate(self, number: int = signal.SIGTERM) -> None:
+    def terminate(self, signal_number: int = signal.SIGTERM) -> None:
         """Send a signal, and kill the process group after a grace period."""
         if self._code is None:
             self._asked = time.monotonic()
-            self.send_signal(number)
+            self.send_signal(signal_number)
             if self._timer is not None:
                 self._timer.cancel()
             self._timer = self._loop.call_later(
@@ -168,7 +168,7 @@ class ServerProcess:
         self.send_signal(signal.SIGKILL)
 
     def _on_output_end(self) -> None:
-        """Handle the end of its output."""
+        """Shut down a server that closes its output; report its exit code."""
         if self._output is not None:
             self._output.close()
             self._output = None

@@ -1,4 +1,4 @@
-"""Handler of one message of a stdio client, from its decision to the end of its answer.
+"""Handle one message of a stdio client: decide, record, send, and answer.
 
 As over HTTP it is decided, recorded, and sent; the answer goes through a `ResponseRelay`, which
 judges it, and is written as lines here.
@@ -38,7 +38,7 @@ class MessageClient(Protocol):
     given: PresentedCredential | None
     paused: bool
 
-    def spawn(self, work: Coroutine[None, None, None]) -> None:
+    def spawn(self, coroutine: Coroutine[None, None, None]) -> None:
         """Start a background task."""
 
     def write_message(self, message: bytes) -> None:
@@ -47,10 +47,10 @@ class MessageClient(Protocol):
     def set_session(self, session: str) -> None:
         """Store the session id of the server."""
 
-    def on_sent(self, turn: "StdioRequestHandler") -> None:
+    def on_sent(self, handler: "StdioRequestHandler") -> None:
         """Note that a delayed message was sent."""
 
-    def on_finished(self, turn: "StdioRequestHandler") -> None:
+    def on_finished(self, handler: "StdioRequestHandler") -> None:
         """Forget a message that is finished."""
 
 
@@ -102,11 +102,12 @@ class StdioRequestHandler(ReplyWriter):
         if self._sending is not None:
             client.on_sent(self)
 
-    def _begin_call(self, shown: PresentedCredential | None) -> None:
+    def _begin_call(self, credential: PresentedCredential | None) -> None:
+        """Decide and record the message; send it, or answer with the denial."""
         exchange = self._client.exchange
-        self.sent = msgspec.structs.replace(self.sent, shown=shown)
+        self.sent = msgspec.structs.replace(self.sent, shown=credential)
         begun = exchange.begin(
-            self._client.caller, self.sent.call, self.sent.body, shown, LOCAL
+            self._client.caller, self.sent.call, self.sent.body, credential, LOCAL
         )
         if isinstance(begun, DeniedCall):
             self._reply_denied(begun)
@@ -116,18 +117,18 @@ class StdioRequestHandler(ReplyWriter):
         finally:
             exchange.write_deferred()
 
-    def _send_when_recorded(self, begun: InFlightCall) -> None:
+    def _send_when_recorded(self, in_flight: InFlightCall) -> None:
         """Send an allowed message, at once or when its record is on disk."""
         exchange = self._client.exchange
         relay = ResponseRelay(
-            exchange, begun, self.sent, self, _keep_session_id, self._abort_upstream
+            exchange, in_flight, self.sent, self, _keep_session_id, self._abort_upstream
         )
         self._relay = relay
-        if begun.ticket.durable is None:
+        if in_flight.ticket.durable is None:
             self._send_upstream(relay)
         else:
             self.waits = True
-            begun.ticket.durable.add_done_callback(self._on_recorded)
+            in_flight.ticket.durable.add_done_callback(self._on_recorded)
 
     def pause(self) -> None:
         """Stop reading the answer: the client is slower than the server."""
@@ -140,7 +141,7 @@ class StdioRequestHandler(ReplyWriter):
             self._sending.resume()
 
     def recheck(self) -> None:
-        """Cut the call where a revocation forbids it, and answer with the denial."""
+        """Stop the call if a revocation forbids it, and answer with the denial."""
         relay, exchange = self._relay, self._client.exchange
         if relay is None or self._quiet or exchange.may_continue(relay.passage):
             return
@@ -163,7 +164,7 @@ class StdioRequestHandler(ReplyWriter):
         self._close_message()
 
     def on_cancelled(self) -> None:
-        """Handle the client's cancellation."""
+        """Record that the client has cancelled the request."""
         self._cancelled = True
         if self.waits:
             self.abandon()
@@ -173,7 +174,7 @@ class StdioRequestHandler(ReplyWriter):
         heading: ReplyHeading,
         body: bytes,
         session: str = "",
-        then: Callable[[], None] = do_nothing,
+        on_sent: Callable[[], None] = do_nothing,
     ) -> None:
         """Write a complete answer; one that is no message becomes an error."""
         if session:
@@ -185,7 +186,7 @@ class StdioRequestHandler(ReplyWriter):
             self._write_message(
                 body if is_message else self._error_body(RefusalReason.REPLY_TYPE)
             )
-        then()
+        on_sent()
         self._close_message()
 
     def begin(self, heading: ReplyHeading, session: str, length: int | None) -> None:
@@ -196,7 +197,7 @@ class StdioRequestHandler(ReplyWriter):
             self._events = SseParser()
 
     def write(self, data: bytes) -> None:
-        """Take a piece: write events at once, other messages when complete."""
+        """Receive a piece: write events at once, other messages when complete."""
         if self._events is not None:
             for event in self._events.feed(data):
                 if isinstance(event, SseEvent) and event.data:
@@ -246,30 +247,36 @@ class StdioRequestHandler(ReplyWriter):
             self._client.on_sent(self)
 
     def _send_upstream(self, relay: ResponseRelay) -> None:
+        """Send the message to the server."""
         self._sending = self._client.upstream.send(self.sent, relay)
         self._client.exchange.definitions.fetch_if_stale(self.sent)
         if self._client.paused:
             self._sending.pause()
 
     def _reply_denied(self, denied: DeniedCall) -> None:
+        """Answer a denied request with its error, and close the message."""
         if self.sent.call.kind is MessageKind.REQUEST:
             self._write_message(denied.error_body(self.sent.call.id))
         self._close_message()
 
-    def _error_body(self, why: RefusalReason) -> bytes:
+    def _error_body(self, reason: RefusalReason) -> bytes:
+        """Build the JSON-RPC error for a refusal."""
         call = self.sent.call
-        return RequestRefused(why).for_request(call.id, call.method).error_body()
+        return RequestRefused(reason).for_request(call.id, call.method).error_body()
 
     def _write_message(self, message: bytes) -> None:
+        """Write one message to the client, unless it is abandoned."""
         if not self._quiet:
             self.last = message
             self._client.write_message(to_one_line(message))
 
     def _abort_upstream(self) -> None:
+        """Abort the transfer to the server, if there is one."""
         if self._sending is not None:
             self._sending.abort()
 
     def _close_message(self) -> None:
+        """Release the message, and report it as finished."""
         if not self._quiet:
             self._quiet = True
             # They refer to this handler: a cycle would wait for garbage collection.

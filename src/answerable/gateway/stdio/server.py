@@ -1,4 +1,4 @@
-"""Upstream MCP server as a child process: JSON-RPC lines to stdin, routed from stdout.
+"""Run an upstream MCP server as a child process, with JSON-RPC lines on its pipes.
 
 | line | goes to |
 |---|---|
@@ -72,12 +72,12 @@ class StdioServerListener(Protocol):
     """Listener of a server process."""
 
     def on_idle(self, child: "StdioServer") -> None:
-        """Handle a server that has had no request for long."""
+        """Handle a server that has had no request since the last check."""
 
     def on_exit(self, child: "StdioServer", code: int) -> None:
         """Handle the exit of a server, with its exit code."""
 
-    def on_stray_line(self, why: RefusalReason) -> None:
+    def on_stray_line(self, reason: RefusalReason) -> None:
         """Handle a line without a receiver."""
 
 
@@ -119,14 +119,14 @@ class StdioServer:
 
     @property
     def is_idle(self) -> bool:
-        """True while no request or stream is open."""
+        """Return True while no request or stream is open."""
         return not self._open and self._stream is None
 
-    def send(self, sent: UpstreamRequest, sink: ResponseSink) -> UpstreamTransfer:
+    def send(self, request: UpstreamRequest, sink: ResponseSink) -> UpstreamTransfer:
         """Send one message."""
         self._used = True
-        under_way = PendingMessage(self, sent, sink)
-        if sent.call.kind is MessageKind.OPEN:
+        under_way = PendingMessage(self, request, sink)
+        if request.call.kind is MessageKind.OPEN:
             self._loop.call_soon(self._open_stream, under_way)
         elif self.process.input.size > MAX_UNREAD or len(self._open) >= MAX_OPEN:
             # Unread input and unanswered requests are bounded.
@@ -134,9 +134,9 @@ class StdioServer:
                 lambda: under_way.fail(RefusalReason.LATE, forwarded=False)
             )
         elif under_way.is_request:
-            self._send_request(under_way, sent.body)
+            self._send_request(under_way, request.body)
         else:
-            self._send_notification(under_way, sent.body)
+            self._send_notification(under_way, request.body)
         return under_way
 
     def on_deadline(self) -> None:
@@ -146,56 +146,59 @@ class StdioServer:
             self._told.on_idle(self)
         self._used = False
 
-    def cancel(self, under_way: PendingMessage) -> None:
+    def cancel(self, message: PendingMessage) -> None:
         """Cancel a request that no client waits for, where it can be cancelled."""
-        if under_way is self._stream:
+        if message is self._stream:
             self._stream = None
-        elif under_way.is_request and under_way.call.method != INITIALIZE:
+        elif message.is_request and message.call.method != INITIALIZE:
             note = {"jsonrpc": "2.0", "method": CANCELLED}
-            params = {"requestId": under_way.id}
+            params = {"requestId": message.id}
             self._write_line(msgspec.json.encode(note | {"params": params}))
 
-    def pause_for(self, under_way: PendingMessage) -> None:
-        """Pause the output: the client of this request is slower."""
-        self._slow.add(under_way)
+    def pause_for(self, message: PendingMessage) -> None:
+        """Pause the server's output: the client of this request is slower."""
+        self._slow.add(message)
         self.process.pause()
 
-    def resume_for(self, under_way: PendingMessage) -> None:
-        """Resume the output once no client is slower."""
-        self._slow.discard(under_way)
+    def resume_for(self, message: PendingMessage) -> None:
+        """Resume the server's output once no client is slower."""
+        self._slow.discard(message)
         if not self._slow:
             self.process.resume()
 
     def _write_line(self, body: bytes) -> None:
+        """Write one message as a line to the server's stdin."""
         self.process.input.write(to_one_line(body) + b"\n")
 
-    def _send_request(self, under_way: PendingMessage, body: bytes) -> None:
-        id = under_way.id
+    def _send_request(self, message: PendingMessage, body: bytes) -> None:
+        """Send a request, with another id if its own is taken."""
+        id = message.id
         assert id is not None  # noqa: S101 - a request has one
-        if self._open and self._is_id_taken(under_way, id):
+        if self._open and self._is_id_taken(message, id):
             id = self._new_id()
-            body = under_way.assign_ids(id, id)
-        self._open[id] = under_way
+            body = message.assign_ids(id, id)
+        self._open[id] = message
         self._write_line(body)
 
-    def _is_id_taken(self, under_way: PendingMessage, id: MessageId) -> bool:
+    def _is_id_taken(self, message: PendingMessage, id: MessageId) -> bool:
         """Tell whether an id or progress token collides with an open request's."""
-        token = under_way.client_token
+        token = message.client_token
         return id in self._open or (
             token is not None
             and any(o.process_token == token for o in self._open.values())
         )
 
     def _new_id(self) -> MessageId:
+        """Return a request id that no open request has."""
         return next(
             id
             for id in (f"answerable-{number}" for number in self._numbers)
             if id not in self._open
         )
 
-    def _send_notification(self, under_way: PendingMessage, body: bytes) -> None:
+    def _send_notification(self, message: PendingMessage, body: bytes) -> None:
         """Forward a message without an answer."""
-        call = under_way.call
+        call = message.call
         cancelled = None
         if call.method == CANCELLED:
             cancelled = next(
@@ -204,19 +207,20 @@ class StdioServer:
         if cancelled is not None and cancelled.id != call.about:
             body = replace_ids(body, {ABOUT: cancelled.id or ""})
         self._write_line(body)
-        self._loop.call_soon(under_way.reply_status, ACCEPTED)
+        self._loop.call_soon(message.reply_status, ACCEPTED)
         if cancelled is not None:
             # Most servers do not answer a cancelled request.
             self._loop.call_soon(cancelled.close)
 
-    def _open_stream(self, under_way: PendingMessage) -> None:
+    def _open_stream(self, message: PendingMessage) -> None:
         """Open the session's stream; an earlier one is closed."""
-        before, self._stream = self._stream, under_way
+        before, self._stream = self._stream, message
         if before is not None:
             before.close()
-        under_way.begin_stream()
+        message.begin_stream()
 
     def _on_output(self, data: bytes) -> None:
+        """Split output into lines, and route each."""
         for line in self._lines.feed(data):
             if isinstance(line, RequestRefused):
                 self._fail_all(RefusalReason.EVENT_TOO_LARGE)
@@ -228,7 +232,7 @@ class StdioServer:
                 self._told.on_stray_line(refused.why)
 
     def _route_line(self, line: bytes) -> None:
-        """Pass a line to its receiver.
+        """Deliver a line to the request that it belongs to.
 
         Raises:
             Refused: It has none.
@@ -250,7 +254,7 @@ class StdioServer:
         answered.deliver_answer(line, 0 if error is None else error.code)
 
     def _route_message(self, message: JsonRpcMessage, line: bytes) -> None:
-        """Pass on a request or notification of the server."""
+        """Deliver a request or notification of the server."""
         whom = self._find_request(message, line) or self._default_receiver()
         if message.kind is MessageKind.REQUEST and whom is not None and whom.is_modern:
             whom = None  # in 2026-07-28 a server requests inputs in its answer
@@ -278,28 +282,31 @@ class StdioServer:
         return None if subscription is None else self._open.get(subscription)
 
     def _default_receiver(self) -> PendingMessage | None:
+        """Return the stream, or else the last open request."""
         if self._stream is not None:
             return self._stream
         waiting = (o for o in reversed(self._open.values()) if not o.done)
         return next(waiting, None)
 
-    def _restore_ids(self, whom: PendingMessage, line: bytes) -> bytes:
+    def _restore_ids(self, message: PendingMessage, line: bytes) -> bytes:
         """Restore the client's own ids."""
-        own = whom.call.id
-        if own is None or whom.id == own:
+        own = message.call.id
+        if own is None or message.id == own:
             return line
         line = replace_ids(line, {SUBSCRIPTION: own})
-        token = whom.client_token
+        token = message.client_token
         return line if token is None else replace_ids(line, {PROGRESS_OF: token})
 
-    def _fail_all(self, why: RefusalReason) -> None:
+    def _fail_all(self, reason: RefusalReason) -> None:
+        """Fail all open requests, and close the stream."""
         lost, self._open = list(self._open.values()), {}
         for each in lost:
-            each.fail(why, forwarded=True)
+            each.fail(reason, forwarded=True)
         if self._stream is not None:
             self._stream.close()
             self._stream = None
 
     def _on_exit(self, code: int) -> None:
+        """Fail all open requests, and report the exit code."""
         self._fail_all(RefusalReason.LOST)
         self._told.on_exit(self, code)

@@ -1,4 +1,4 @@
-"""Credential of a wrapped server: in HTTP fields, or in the environment of its process.
+"""Provide a wrapped server's credential, in HTTP fields or environment variables.
 
 A process keeps the environment of its start. The starter of a wrapper sends no token,
 so there is nothing to exchange at the token service.
@@ -22,44 +22,46 @@ from answerable.server.secret_fingerprints import build_fingerprinter
 
 
 def build_provider(
-    wrapped: WrappedServer, tell: Callable[[str], None]
+    wrapped_server: WrappedServer, print_line: Callable[[str], None]
 ) -> CredentialProvider:
-    """Build the credentials; a client's own command does not get a URL's credential.
+    """Build the credential provider; a client's own command gets no URL's credential.
 
     Args:
-        wrapped: The wrapped server.
-        tell: Writes a line to standard error.
+        wrapped_server: The wrapped server.
+        print_line: Writes a line to standard error.
     """
-    server = wrapped.server
-    if wrapped.argv and server.url:
+    server = wrapped_server.server
+    if wrapped_server.argv and server.url:
         server = replace(server, credential=None)
 
     def alarm(event: str, name: str, what: str) -> None:
         if event == REFUSED_EVENT:
-            tell(f"there is no credential for {name}: {what}")
+            print_line(f"there is no credential for {name}: {what}")
         elif event == STALE_EVENT:
-            tell(f"{name} rejects its credential, which is renewed: {what}")
+            print_line(f"{name} rejects its credential, which is renewed: {what}")
         elif event == LEAKED_EVENT:
-            tell(f"{name} returned its credential: the answer was withheld ({what})")
+            print_line(
+                f"{name} returned its credential: the answer was withheld ({what})"
+            )
 
     return CredentialProvider(
-        replace(wrapped.config, servers=(server,)),
+        replace(wrapped_server.config, servers=(server,)),
         time.time,
         lambda work: work.close(),
-        build_fingerprinter(wrapped.store),
+        build_fingerprinter(wrapped_server.store),
         alarm,
     )
 
 
 async def fetch_process_credential(
-    wrapped: WrappedServer, credentials: CredentialProvider
+    wrapped_server: WrappedServer, credentials: CredentialProvider
 ) -> PresentedCredential | None:
     """Fetch the credential for the environment of a server's process; None for none.
 
     Raises:
         EnvironmentFailure: One is configured, and cannot be fetched.
     """
-    kept, name = wrapped.server.credential, wrapped.server.name
+    kept, name = wrapped_server.server.credential, wrapped_server.server.name
     if kept is None or not kept.as_env:
         return None
     given = await credentials.fetch_static(name)
@@ -71,11 +73,11 @@ async def fetch_process_credential(
     return given
 
 
-def build_environment(wrapped: WrappedServer) -> dict[str, str]:
+def build_environment(wrapped_server: WrappedServer) -> dict[str, str]:
     """Return the environment for a client's own command, without credentials.
 
     A variable that holds a credential is for its server alone, under another name.
     """
-    kept = (each.credential for each in wrapped.config.servers)
+    kept = (each.credential for each in wrapped_server.config.servers)
     names = {each.env for each in kept if each is not None}
     return {name: value for name, value in os.environ.items() if name not in names}

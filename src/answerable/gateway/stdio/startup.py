@@ -1,4 +1,4 @@
-"""Start and end of `gateway stdio`: reads the configuration, ships evidence."""
+"""Start `gateway stdio`: read the configuration. At its end, ship the evidence."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,51 +13,57 @@ from answerable.server.store_access import create_store, ship_store_spool
 
 
 def load_wrapped_server(
-    place: str, name: str, argv: tuple[str, ...], store: Path | None, usual: Path | None
+    config_path: str,
+    name: str,
+    argv: tuple[str, ...],
+    store: Path | None,
+    default_store: Path | None,
 ) -> WrappedServer:
     """Read the configuration, and find the server in it.
 
     Args:
-        place: Path of the configuration.
+        config_path: Path of the configuration.
         name: Name of the server.
         argv: Command in place of the server's own; empty for that.
         store: Store named on the command line; None without one.
-        usual: Default store.
+        default_store: Default store.
 
     Raises:
         ConfigError: Something in the file is invalid.
         UsageError: The file, or a server of that name, does not exist.
         EnvironmentFailure: The file may not be read, or no store can be created.
     """
-    reading = read_with_policies(place, store, usual)
+    reading = read_with_policies(config_path, store, default_store)
     config = reading.config
     if config is None or not reading.has_policy:
-        raise ConfigError(place, reading.faults)
+        raise ConfigError(config_path, reading.faults)
     server = next((each for each in config.servers if each.name == name), None)
     if server is None:
         raise UsageError(
-            f"no such server in {place} (got {name!r})",
+            f"no such server in {config_path} (got {name!r})",
             f"it has {', '.join(each.name for each in config.servers) or 'none'}",
         )
     if server.hook:
         raise UsageError(
             f"{name} represents the tools of a client (hook: {server.hook})",
-            f"that client has to run: answerable hook {server.hook} --config {place}",
+            f"that client has to run: answerable hook {server.hook} --config {config_path}",
         )
-    root = resolve_store(config, store, usual)
+    root = resolve_store(config, store, default_store)
     if not root.exists():
         create_store(root)  # before the spool, which may lie in it
     state = gateway_state(config, root)
     return WrappedServer(config, server, argv, root, state, reading.policies)
 
 
-def ship_evidence(wrapped: WrappedServer, tell: Callable[[str], None]) -> None:
-    """Ship the records to the store; refused ones wait for the next time.
+def ship_evidence(
+    wrapped_server: WrappedServer, print_line: Callable[[str], None]
+) -> None:
+    """Ship the records to the store; refused ones stay in the spool.
 
     Args:
-        wrapped: The wrapped server.
-        tell: Writes a line to standard error.
+        wrapped_server: The wrapped server.
+        print_line: Writes a line to standard error.
     """
-    shipped = ship_store_spool(wrapped.store, wrapped.state / "spool")
+    shipped = ship_store_spool(wrapped_server.store, wrapped_server.state / "spool")
     if isinstance(shipped, AnswerableError):
-        tell(f"the evidence waits in the spool: {shipped.message}")
+        print_line(f"the evidence waits in the spool: {shipped.message}")

@@ -1,4 +1,4 @@
-"""Server of one wrapper, with its configuration and folders."""
+"""Settings of the server that `gateway stdio` wraps: configuration and folders."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Wrapper of `gateway stdio`: enforces decisions between one client and one server.
+"""Run `gateway stdio`: enforce decisions between one client and one server.
 
 The client is the process that started the wrapper. Each line passes unchanged, or not
 at all.
@@ -65,12 +65,14 @@ STDIN, STDOUT = 0, 1
 NOTIFY_TIMEOUT = 2.0  # seconds for the last notifications of owners
 
 
-def wrap_server(wrapped: WrappedServer, tell: Callable[[str], None]) -> int:
-    """Wrap a server until it or its client ends.
+def wrap_server(
+    wrapped_server: WrappedServer, print_line: Callable[[str], None]
+) -> int:
+    """Run the wrapper until the server or its client ends.
 
     Args:
-        wrapped: The wrapped server.
-        tell: Writes a line to standard error.
+        wrapped_server: The wrapped server.
+        print_line: Writes a line to standard error.
 
     Returns:
         The exit code of the server, or 0 where it has none.
@@ -82,9 +84,9 @@ def wrap_server(wrapped: WrappedServer, tell: Callable[[str], None]) -> int:
     import uvloop
 
     async def run() -> int:
-        credentials = build_provider(wrapped, tell)
-        given = await fetch_process_credential(wrapped, credentials)
-        return await StdioWrapper(wrapped, tell, credentials, given).run()
+        credentials = build_provider(wrapped_server, print_line)
+        given = await fetch_process_credential(wrapped_server, credentials)
+        return await StdioWrapper(wrapped_server, print_line, credentials, given).run()
 
     return uvloop.run(run())
 
@@ -233,21 +235,22 @@ class StdioWrapper:
         return code
 
     def on_idle(self, child: StdioServer) -> None:
-        """Ignore it: a client may be silent for any time."""
+        """Do nothing: a client may be silent for any time."""
 
     def on_exit(self, child: StdioServer, code: int) -> None:
         """End with the server."""
         self._set_exit_code(code)
 
-    def on_stray_line(self, why: RefusalReason) -> None:
+    def on_stray_line(self, reason: RefusalReason) -> None:
         """Report a line without a receiver, once for each reason."""
-        if why not in self._told:
-            self._told.add(why)
+        if reason not in self._told:
+            self._told.add(reason)
             self._tell(
-                f"the server wrote a line without a receiver ({why}); it is dropped"
+                f"the server wrote a line without a receiver ({reason}); it is dropped"
             )
 
     def _set_exit_code(self, code: int) -> None:
+        """Set the exit code that `run` returns, once."""
         if not self._over.done():
             self._over.set_result(code)
 
@@ -277,40 +280,44 @@ class StdioWrapper:
             front.close()
             self._end_when_done()
 
-    def _on_signal(self, number: int) -> None:
+    def _on_signal(self, signal_number: int) -> None:
+        """Forward a signal to the server; without a process, end."""
         if self._child is None:
-            self._set_exit_code(128 + number)
+            self._set_exit_code(128 + signal_number)
         else:
-            self._child.process.terminate(number)
+            self._child.process.terminate(signal_number)
 
     def _drain(self, reader: ReadPipe) -> None:
-        """Read no more from the client, answer what is under way, and end."""
+        """Read no more from the client, answer open requests, and end."""
         reader.close()
         self._front.on_input_end()
 
-    def _report_rejected_baseline(self, digest: str, why: str) -> None:
-        self._tell(f"the baseline {digest[:16]} is rejected ({why})")
+    def _report_rejected_baseline(self, digest: str, reason: str) -> None:
+        """Report a signed baseline that is invalid."""
+        self._tell(f"the baseline {digest[:16]} is rejected ({reason})")
 
-    def _report_rejected_request(self, digest: str, why: str) -> None:
-        self._tell(f"the request {digest[:16]} is rejected ({why})")
+    def _report_rejected_request(self, digest: str, reason: str) -> None:
+        """Report a signed request of a person that is invalid."""
+        self._tell(f"the request {digest[:16]} is rejected ({reason})")
 
-    def _report_rejected_exception(self, digest: str, why: str) -> None:
-        self._tell(f"the amendment {digest[:16]} is rejected ({why})")
+    def _report_rejected_exception(self, digest: str, reason: str) -> None:
+        """Report a signed policy exception that is invalid."""
+        self._tell(f"the amendment {digest[:16]} is rejected ({reason})")
 
-    def _record_revocations(self, killed: Revocations, revived: Revocations) -> None:
+    def _record_revocations(self, revoked: Revocations, restored: Revocations) -> None:
         """Record revocations; the client is refused from its next call on."""
-        self._recorder.record_revocations(killed, revived)
+        self._recorder.record_revocations(revoked, restored)
 
     def _build_upstream(
-        self, wrapped: WrappedServer, given: PresentedCredential | None
+        self, wrapped_server: WrappedServer, credential: PresentedCredential | None
     ) -> Upstream:
         """Start the server, or prepare to connect to it.
 
         Raises:
             EnvironmentFailure: It cannot be run, or its TLS files cannot be read.
         """
-        server = wrapped.server
-        own = wrapped.argv
+        server = wrapped_server.server
+        own = wrapped_server.argv
         try:
             if not own and server.url:
                 return UpstreamPool(
@@ -321,13 +328,13 @@ class StdioWrapper:
                     partial(self._pins.check_identity, server.name),
                 )
             what = (
-                ServerProgram(own, build_environment(wrapped), shows_errors=True)
+                ServerProgram(own, build_environment(wrapped_server), shows_errors=True)
                 if own
                 else build_program(server, shows_errors=True)
             )
             # A changed program gets no credential.
             is_same = self._pins.check_identity(server.name, program_identity(what))
-            what = what.with_credential(given) if is_same else what
+            what = what.with_credential(credential) if is_same else what
             self._child = StdioServer(self._loop, what, self)
         except OSError as error:
             self._kills.close()
@@ -340,10 +347,12 @@ class StdioWrapper:
         return self._child
 
 
-def _set_nonblocking(handle: int) -> Callable[[], None]:
+def _set_nonblocking(descriptor: int) -> Callable[[], None]:
     """Set a shared pipe or socket non-blocking; return the undo function."""
-    kind = os.fstat(handle).st_mode
-    if not (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind)) or not os.get_blocking(handle):
+    kind = os.fstat(descriptor).st_mode
+    if not (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind)) or not os.get_blocking(
+        descriptor
+    ):
         return lambda: None
-    os.set_blocking(handle, False)
-    return lambda: os.set_blocking(handle, True)
+    os.set_blocking(descriptor, False)
+    return lambda: os.set_blocking(descriptor, True)

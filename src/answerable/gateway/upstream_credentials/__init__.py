@@ -1,1 +1,1 @@
-"""Credentials for servers in place of the caller's token, and their leak filter."""
+"""Present the operator's credentials to upstream servers, and filter leaks of them."""

@@ -1,4 +1,4 @@
-"""Cache of operator credentials for servers, read in the background.
+"""Cache the operator's credentials for servers, and renew them in the background.
 
 A file is checked every second and read again when it changes. The output of a command
 is renewed when a fifth of its lifetime is left. A credential that cannot be renewed is
@@ -93,7 +93,7 @@ class StaticCredentialCache:
         return server in self._kept
 
     def find(self, server: str) -> PresentedCredential | None:
-        """Return the credential of a server; None where it is missing or expired."""
+        """Return the cached credential; None if it is missing or expired."""
         kept = self._kept[server]
         shown = kept.shown
         return None if shown is None or self._clock() >= shown.until else shown
@@ -105,7 +105,7 @@ class StaticCredentialCache:
             return minted_credential_id(server)
         return kept.shown.identity if kept.shown is not None else ""
 
-    def report_rejected(self, server: str, shown: PresentedCredential) -> bool:
+    def report_rejected(self, server: str, credential: PresentedCredential) -> bool:
         """Schedule a renewal, since the server rejected the credential.
 
         Returns:
@@ -113,7 +113,7 @@ class StaticCredentialCache:
             after the last time.
         """
         kept = self._kept.get(server)
-        if kept is None or kept.shown is None or kept.shown.digest != shown.digest:
+        if kept is None or kept.shown is None or kept.shown.digest != credential.digest:
             return False
         if kept.aside is not None:
             return False  # that is under way
@@ -125,7 +125,7 @@ class StaticCredentialCache:
 
     @property
     def failed_count(self) -> int:
-        """Number of credentials whose last renewal failed."""
+        """Return the number of credentials whose last renewal failed."""
         return sum(bool(kept.why) for kept in self._kept.values())
 
     async def fetch(self, server: str) -> None:
@@ -151,32 +151,35 @@ class StaticCredentialCache:
         """Kill the running commands."""
         self._groups.kill_all()
 
-    async def _refresh_if_due(self, server: str, kept: _CachedSource) -> None:
-        if await self._is_due(kept):
+    async def _refresh_if_due(self, server: str, cached: _CachedSource) -> None:
+        """Fetch the credential of a server if it is due."""
+        if await self._is_due(cached):
             await self.fetch(server)
 
-    async def _is_due(self, kept: _CachedSource) -> bool:
-        source, shown, now = kept.source, kept.shown, self._clock()
-        if source.file and await asyncio.to_thread(file_stamp, source) != kept.stamp:
-            kept.not_before = 0.0
+    async def _is_due(self, cached: _CachedSource) -> bool:
+        """Tell whether a credential expires soon, or its file has changed."""
+        source, shown, now = cached.source, cached.shown, self._clock()
+        if source.file and await asyncio.to_thread(file_stamp, source) != cached.stamp:
+            cached.not_before = 0.0
             return True
         is_over = shown is None or now >= min(shown.renewal, shown.until)
-        return is_over and now >= kept.not_before
+        return is_over and now >= cached.not_before
 
-    async def _fetch_once(self, server: str, kept: _CachedSource) -> None:
+    async def _fetch_once(self, server: str, cached: _CachedSource) -> None:
+        """Read a secret from its source, and store it or note the failure."""
         done = asyncio.get_running_loop().create_future()
-        kept.reading = done
+        cached.reading = done
         try:
             # Before reading: a file that changes meanwhile is read again.
-            if kept.source.file:
-                kept.stamp = await asyncio.to_thread(file_stamp, kept.source)
-            got = await asyncio.to_thread(self._read_secret, kept.source)
+            if cached.source.file:
+                cached.stamp = await asyncio.to_thread(file_stamp, cached.source)
+            got = await asyncio.to_thread(self._read_secret, cached.source)
         except AnswerableError as why:
-            self._record_failure(server, kept, why.message)
+            self._record_failure(server, cached, why.message)
         else:
-            self._store_secret(server, kept, *got)
+            self._store_secret(server, cached, *got)
         finally:
-            kept.reading = None
+            cached.reading = None
             done.set_result(None)
 
     def _read_secret(self, source: UpstreamCredential) -> tuple[str, str]:
@@ -185,13 +188,14 @@ class StaticCredentialCache:
         return secret, self._fingerprint(secret)
 
     def _store_secret(
-        self, server: str, kept: _CachedSource, secret: str, digest: str
+        self, server: str, cached: _CachedSource, secret: str, digest: str
     ) -> None:
-        now, source = self._clock(), kept.source
-        leaks = (kept.shown.leaks if kept.shown else NO_SECRETS).with_secret(secret)
+        """Replace the cached credential by one with the secret just read."""
+        now, source = self._clock(), cached.source
+        leaks = (cached.shown.leaks if cached.shown else NO_SECRETS).with_secret(secret)
         scheme = f"{source.scheme} " if source.scheme else ""
         field = f"{source.header}: {scheme}{secret}\r\n" if source.header else ""
-        kept.shown = PresentedCredential(
+        cached.shown = PresentedCredential(
             identity=minted_credential_id(server)
             if source.command
             else fingerprint_credential_id(digest),
@@ -203,21 +207,24 @@ class StaticCredentialCache:
             field=field.encode("ascii"),
             environment={source.as_env: secret} if source.as_env else {},
         )
-        kept.aside = None
-        kept.patience = kept.not_before = 0.0
-        if kept.why:
-            kept.why = ""
+        cached.aside = None
+        cached.patience = cached.not_before = 0.0
+        if cached.why:
+            cached.why = ""
             self._tell(TAKEN_EVENT, server, "")
 
-    def _record_failure(self, server: str, kept: _CachedSource, why: str) -> None:
+    def _record_failure(self, server: str, cached: _CachedSource, reason: str) -> None:
+        """Schedule a retry, with backoff, and report a new reason."""
         now = self._clock()
-        kept.patience = min(max(MIN_RETRY_DELAY, kept.patience * 2), MAX_RETRY_DELAY)
-        kept.not_before = now + kept.patience
+        cached.patience = min(
+            max(MIN_RETRY_DELAY, cached.patience * 2), MAX_RETRY_DELAY
+        )
+        cached.not_before = now + cached.patience
         # The rejection may have concerned one call, and there is no other credential.
-        kept.shown, kept.aside = kept.aside or kept.shown, None
-        if kept.shown is not None and not kept.source.command:
-            until = min(kept.shown.until, now + WITHDRAW_AFTER)
-            kept.shown = replace(kept.shown, until=until)
-        if kept.why != why:
-            kept.why = why
-            self._tell(REFUSED_EVENT, server, why)
+        cached.shown, cached.aside = cached.aside or cached.shown, None
+        if cached.shown is not None and not cached.source.command:
+            until = min(cached.shown.until, now + WITHDRAW_AFTER)
+            cached.shown = replace(cached.shown, until=until)
+        if cached.why != reason:
+            cached.why = reason
+            self._tell(REFUSED_EVENT, server, reason)

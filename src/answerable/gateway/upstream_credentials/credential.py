@@ -1,4 +1,4 @@
-"""Credential to present to a server: its encoding, and its facts for the record."""
+"""Represent a credential for a server: how it is sent, and how records name it."""
 
 import string
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Encoded forms of a secret to search for in a server's answer.
+"""List the encoded forms of a secret (base64, hex, JSON) to search for in answers.
 
 The secret as it is, in hexadecimal, and in base64 of either alphabet at each of three
 offsets in the encoded text. Escapes of JSON, URLs and HTML are no encodings here:
@@ -39,7 +39,7 @@ def list_encodings(secret: str) -> tuple[bytes, ...]:
 
 
 def list_escaped_encodings(secret: str) -> tuple[bytes, ...]:
-    """List a secret that is mostly backslashes as JSON, and JSON in JSON, escape it.
+    """List the JSON-escaped forms of a secret that is mostly backslashes.
 
     Without its backslashes it is too short to be searched for. Empty for other secrets.
     """
@@ -51,11 +51,12 @@ def list_escaped_encodings(secret: str) -> tuple[bytes, ...]:
     return tail, once, by_php, _escape_json(once), _escape_json(by_php)
 
 
-def _generate_encodings(tail: bytes) -> Iterator[bytes]:
-    digits = tail.hex()
-    yield from (tail, digits.encode("ascii"), digits.upper().encode("ascii"))
+def _generate_encodings(data_end: bytes) -> Iterator[bytes]:
+    """Yield a text, its hex form, and its base64 forms at each alignment."""
+    digits = data_end.hex()
+    yield from (data_end, digits.encode("ascii"), digits.upper().encode("ascii"))
     for before, shared in enumerate(_SHARED):
-        data = bytes(before) + tail
+        data = bytes(before) + data_end
         whole = len(data) * 8 // 6  # characters that what follows has no part in
         plain = base64.b64encode(data)[shared:whole]
         yield plain
@@ -63,4 +64,5 @@ def _generate_encodings(tail: bytes) -> Iterator[bytes]:
 
 
 def _escape_json(text: bytes) -> bytes:
+    """Escape a text as in a JSON string."""
     return text.replace(b"\\", b"\\\\").replace(b'"', b'\\"')

@@ -1,4 +1,4 @@
-r"""Decoder for the escapes of JSON, URLs and HTML, one layer of them at a time: pure.
+r"""Decode the escapes of JSON, URLs and HTML, one layer at a time. Pure.
 
 It exists to search text, not to read it: each layer replaces `\u00XX`, `%XX` and HTML
 references to ASCII by the characters that they stand for. Backslashes stay, and a search
@@ -77,16 +77,19 @@ def find_first_escape(data: bytes) -> int:
 
 
 def _decode_json(data: bytes) -> bytes:
+    """Decode the Unicode escapes of JSON."""
     return _decode_hex(data, b"\\u00") if b"\\u00" in data else data
 
 
 def _decode_percent(data: bytes) -> bytes:
+    """Decode percent-encoding."""
     if b"%" in data and _occurs(_PERCENT, data):
         return _decode_hex(data, b"%")
     return data
 
 
 def _decode_html(data: bytes) -> bytes:
+    """Decode HTML character references."""
     if b"&" in data and _occurs(_REFERENCE, data):
         for reference, character in _HTML.items():
             data = data.replace(reference, character)

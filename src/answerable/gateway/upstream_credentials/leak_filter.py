@@ -1,4 +1,4 @@
-"""Leak filter: finds the server's credential in its answer while it streams.
+"""Detect a server's credential in its answer, while the answer streams.
 
 Only a possible beginning of a secret is buffered: a few bytes, where a piece ends in
 the middle of one. The text is decoded, layer by layer, and each encoding of the secret
@@ -101,6 +101,7 @@ class SecretPatterns:
         return min(most * MAX_ESCAPE + partial, len(data))
 
     def _count_partial_text(self, tail: bytes) -> int:
+        """Count the bytes at the end of a text that may begin a secret."""
         if not tail:
             return 0
         forms = self._spelled + self._escaped
@@ -123,22 +124,22 @@ class LeakFilter:
         self._leaks = leaks
         self._held = b""
 
-    def check_head(self, returned: UpstreamHead) -> None:
+    def check_head(self, head: UpstreamHead) -> None:
         """Check the forwarded fields of the head.
 
         Raises:
             Refused: They contain the credential.
         """
         leaks = self._leaks
-        if returned is leaks.clean:
+        if head is leaks.clean:
             return  # the same head was checked before
-        session = (returned.session or "").encode("latin-1")
-        if leaks.occurs_in(returned.heading.spelled) or leaks.occurs_in(session):
+        session = (head.session or "").encode("latin-1")
+        if leaks.occurs_in(head.heading.spelled) or leaks.occurs_in(session):
             raise RequestRefused(RefusalReason.CREDENTIAL)
-        leaks.clean = returned
+        leaks.clean = head
 
     def feed(self, data: bytes) -> bytes:
-        """Take a piece; return the bytes that may pass.
+        """Check a piece; return the bytes that may pass, keep the rest.
 
         Raises:
             Refused: It contains the credential.
@@ -161,12 +162,12 @@ class LeakFilter:
         return held
 
 
-def _count_prefix(tail: bytes, spelled: bytes) -> int:
+def _count_prefix(tail: bytes, encoding: bytes) -> int:
     """Count the bytes at the end that begin one encoding, if they are 4 or more."""
-    start = spelled[:_MIN_PREFIX]
-    at = tail.find(start, max(0, len(tail) - len(spelled) + 1))
+    start = encoding[:_MIN_PREFIX]
+    at = tail.find(start, max(0, len(tail) - len(encoding) + 1))
     while at >= 0:
-        if spelled.startswith(tail[at:]):
+        if encoding.startswith(tail[at:]):
             return len(tail) - at
         at = tail.find(start, at + 1)
     return 0

@@ -1,4 +1,4 @@
-"""Credentials that the gateway presents to servers in place of the caller's own token.
+"""Provide the credential that the gateway presents to a server.
 
 A server with an `audience` gets a token of our token service for the caller of the
 call. A server with a `credential` gets the operator's, for every caller. Both live in
@@ -105,7 +105,7 @@ class CredentialProvider:
         self,
         caller: VerifiedCaller,
         server: str,
-        shown: PresentedCredential,
+        credential: PresentedCredential,
         status: int,
     ) -> None:
         """Note that a server rejected a call because of its credential.
@@ -116,13 +116,13 @@ class CredentialProvider:
         Args:
             caller: Caller of the call.
             server: Destination of the call.
-            shown: The rejected credential.
+            credential: The rejected credential.
             status: HTTP status of the answer.
         """
         if server in self._held:
-            is_stale = self._held.report_rejected(server, shown)
+            is_stale = self._held.report_rejected(server, credential)
         else:
-            is_stale = self._tokens.report_rejected(caller, server, shown)
+            is_stale = self._tokens.report_rejected(caller, server, credential)
         if is_stale:
             self._tell(STALE_EVENT, server, f"it answered {status}")
 
@@ -133,7 +133,7 @@ class CredentialProvider:
 
     @property
     def failed_count(self) -> int:
-        """Number of operator credentials whose last fetch failed."""
+        """Return the number of operator credentials whose last fetch failed."""
         return self._held.failed_count
 
     async def keep_fresh(self) -> None:
@@ -141,6 +141,7 @@ class CredentialProvider:
         await self._held.keep_fresh()
 
     def _load_servers(self, config: Config) -> None:
+        """Index the servers that get a credential."""
         self._held.reconfigure(config.servers)
         self._servers = {each.name: each for each in config.servers}
         # Every call asks whether its server is among them.

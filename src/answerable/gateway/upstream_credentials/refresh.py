@@ -1,4 +1,4 @@
-"""Backoff for refreshing credentials that a server has rejected.
+"""Limit how often rejected credentials are refreshed (backoff).
 
 A server may reject any credential, and a caller may provoke that. So there is a pause
 before the next refresh, which doubles as long as the previous refresh did not help.
@@ -21,17 +21,17 @@ class RefreshBackoff:
         self._clock = clock
         self._known: dict[Hashable, tuple[float, float]] = {}  # a pause, and its end
 
-    def may_refresh(self, what: Hashable) -> bool:
+    def may_refresh(self, key: Hashable) -> bool:
         """Tell whether a credential may be refreshed now; if so, a pause begins."""
         now = self._clock()
-        pause, end = self._known.get(what, (0.0, 0.0))
+        pause, end = self._known.get(key, (0.0, 0.0))
         # A clock that was set back ends the pause.
         if end - pause <= now < end:
             return False
         helped = now >= end + MAX_PAUSE
         pause = MIN_PAUSE if helped else min(max(MIN_PAUSE, pause * 2), MAX_PAUSE)
-        self._known.pop(what, None)  # the most recent one is last
+        self._known.pop(key, None)  # the most recent one is last
         if len(self._known) >= MAX_TRACKED:
             del self._known[next(iter(self._known))]
-        self._known[what] = pause, now + pause
+        self._known[key] = pause, now + pause
         return True

@@ -1,4 +1,4 @@
-"""Sources of an operator's credential: a file, the output of a command, a variable.
+"""Read an operator's credential from a file, a command's output, or a variable.
 
 All of it blocks, and so runs in a thread. Error messages contain no text of a file or a
 program.
@@ -51,21 +51,21 @@ class ProcessGroups:
         self._leaders: set[int] = set()
         self._lock = Lock()
 
-    def add(self, leader: int) -> None:
+    def add(self, leader_pid: int) -> None:
         """Register the leader of a process group."""
         with self._lock:
-            self._leaders.add(leader)
+            self._leaders.add(leader_pid)
 
-    def kill(self, leader: int) -> None:
+    def kill(self, leader_pid: int) -> None:
         """Kill one process group.
 
         The pid is not reused as long as its leader is not reaped.
         """
         with self._lock:
-            if leader in self._leaders:
-                self._leaders.remove(leader)
+            if leader_pid in self._leaders:
+                self._leaders.remove(leader_pid)
                 with suppress(ProcessLookupError):
-                    os.killpg(leader, signal.SIGKILL)
+                    os.killpg(leader_pid, signal.SIGKILL)
 
     def kill_all(self) -> None:
         """Kill all process groups."""
@@ -73,18 +73,18 @@ class ProcessGroups:
             self.kill(leader)
 
 
-def read_secret(source: UpstreamCredential, groups: ProcessGroups) -> str:
+def read_secret(source: UpstreamCredential, process_groups: ProcessGroups) -> str:
     """Read a secret from its source.
 
     Args:
         source: Configured source.
-        groups: Registry of the command while it runs.
+        process_groups: Registry of the command while it runs.
 
     Raises:
         Unshown: It does not exist, or cannot be sent as it is.
     """
     try:
-        data = _read_source(source, groups)
+        data = _read_source(source, process_groups)
     except OSError as error:
         raise CredentialUnavailable(f"it cannot be read ({error.strerror})") from None
     if len(data) > MAX_SECRET:
@@ -97,17 +97,19 @@ def read_secret(source: UpstreamCredential, groups: ProcessGroups) -> str:
     return secret
 
 
-def _read_source(source: UpstreamCredential, groups: ProcessGroups) -> bytes:
+def _read_source(source: UpstreamCredential, process_groups: ProcessGroups) -> bytes:
+    """Read the bytes of a secret from its file, command or variable."""
     if source.file:
         return _read_file(source.file)
     if source.command:
-        return _run_command(source.command, groups)
+        return _run_command(source.command, process_groups)
     if source.env not in os.environ:
         raise CredentialUnavailable("the variable is not set")
     return os.environb[source.env.encode()]
 
 
 def _read_file(path: str) -> bytes:
+    """Read a secret file; reject one that other users may access."""
     # A pipe without a writer would block for ever.
     file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(file, "rb") as opened:
@@ -121,18 +123,18 @@ def _read_file(path: str) -> bytes:
         return opened.read(MAX_SECRET + 2)
 
 
-def _is_shared(facts: os.stat_result) -> bool:
+def _is_shared(file_stat: os.stat_result) -> bool:
     """Tell whether other users can read a file, or could have written it.
 
     A file of root may be readable by our group.
     """
-    owner, mode = facts.st_uid, facts.st_mode
+    owner, mode = file_stat.st_uid, file_stat.st_mode
     if owner == os.geteuid():
         return bool(mode & (stat.S_IRWXG | stat.S_IRWXO))
     return owner != 0 or bool(mode & (stat.S_IWGRP | stat.S_IRWXO))
 
 
-def _run_command(argv: tuple[str, ...], groups: ProcessGroups) -> bytes:
+def _run_command(argv: tuple[str, ...], process_groups: ProcessGroups) -> bytes:
     """Run a command in a clean environment, and return its bounded output."""
     running = subprocess.Popen(  # noqa: S603 - the operator's own words
         argv,
@@ -145,24 +147,25 @@ def _run_command(argv: tuple[str, ...], groups: ProcessGroups) -> bytes:
         process_group=0,
     )
     until = time.monotonic() + COMMAND_TIMEOUT
-    groups.add(running.pid)
+    process_groups.add(running.pid)
     with running:
         try:
             data = _read_output(running, until)
             _wait_for_exit(running.pid, until)
         finally:
-            groups.kill(running.pid)  # and the end of this block waits for it
+            process_groups.kill(running.pid)  # and the end of this block waits for it
     if running.returncode != 0:
         raise CredentialUnavailable(f"the command ended with {running.returncode}")
     return data
 
 
-def _read_output(running: "subprocess.Popen[bytes]", until: float) -> bytes:
-    out = running.stdout
+def _read_output(process: "subprocess.Popen[bytes]", deadline: float) -> bytes:
+    """Read a command's output until its end, with size limit and deadline."""
+    out = process.stdout
     assert out is not None  # noqa: S101 - it was asked for
     data = b""
     while len(data) <= MAX_SECRET + 2:
-        _wait_readable(out.fileno(), until)
+        _wait_readable(out.fileno(), deadline)
         piece = out.read(MAX_SECRET)
         if not piece:
             return data
@@ -170,19 +173,20 @@ def _read_output(running: "subprocess.Popen[bytes]", until: float) -> bytes:
     raise CredentialUnavailable(f"it has more than {MAX_SECRET} bytes")
 
 
-def _wait_for_exit(pid: int, until: float) -> None:
+def _wait_for_exit(pid: int, deadline: float) -> None:
+    """Wait until a process has exited, or raise at the deadline."""
     handle = os.pidfd_open(pid)
     try:
-        _wait_readable(handle, until)
+        _wait_readable(handle, deadline)
     finally:
         os.close(handle)
 
 
-def _wait_readable(handle: int, until: float) -> None:
+def _wait_readable(descriptor: int, deadline: float) -> None:
     """Wait until a descriptor is readable; `select` has no high descriptors."""
     poll = select.poll()
-    poll.register(handle, select.POLLIN)
-    if not poll.poll(max(until - time.monotonic(), 0) * 1000):
+    poll.register(descriptor, select.POLLIN)
+    if not poll.poll(max(deadline - time.monotonic(), 0) * 1000):
         raise CredentialUnavailable(
             f"the command took more than {COMMAND_TIMEOUT:.0f} seconds"
         )

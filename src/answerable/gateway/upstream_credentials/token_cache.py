@@ -1,4 +1,4 @@
-"""Cache of tokens for servers, exchanged at the token service for the caller of a call.
+"""Cache access tokens for servers, exchanged at the token service for each caller.
 
 A server with an `audience` gets a token that our token service issued for it, under the
 caller's delegation. It is requested once for each delegation and server, and renewed in
@@ -134,7 +134,7 @@ class UpstreamTokenCache:
         return None if kept is None or self._clock() >= kept.until else kept
 
     def report_rejected(
-        self, caller: VerifiedCaller, server: str, shown: PresentedCredential
+        self, caller: VerifiedCaller, server: str, credential: PresentedCredential
     ) -> bool:
         """Schedule a new request, since the server rejected the token.
 
@@ -144,7 +144,7 @@ class UpstreamTokenCache:
         """
         key = _cache_key(caller, server)
         kept = self._kept.get(key)
-        if kept is None or kept.digest != shown.digest or key in self._aside:
+        if kept is None or kept.digest != credential.digest or key in self._aside:
             return False
         if self._is_backing_off(key) or not self._anew.may_refresh(key):
             return False
@@ -166,6 +166,7 @@ class UpstreamTokenCache:
     async def _fetch_once(
         self, caller: VerifiedCaller, server: str, token: str
     ) -> None:
+        """Request a token and cache it; concurrent calls share one request."""
         key = _cache_key(caller, server)
         if asking := self._asking.get(key):
             await asyncio.shield(asking)
@@ -206,6 +207,7 @@ class UpstreamTokenCache:
     async def _request_token(
         self, caller: VerifiedCaller, server: str, token: str
     ) -> PresentedCredential | None:
+        """Exchange the caller's token (RFC 8693); None if that fails."""
         if self._place is None or not token:
             return None
         form = {
@@ -233,11 +235,12 @@ def token_service_address(config: Config) -> FetchLocation | None:
 
 
 def _cache_key(caller: VerifiedCaller, server: str) -> TokenKey:
+    """Return the cache key: caller, its run and the server."""
     return caller.principal, caller.run, server
 
 
 def _build_credential(
-    answer: _TokenAnswer, identity: str, now: float, leaks: SecretPatterns
+    answer: _TokenAnswer, identity: str, now: float, leak_patterns: SecretPatterns
 ) -> PresentedCredential | None:
     """Build the credential from an answer; a sender-constrained token is unusable."""
     token = answer.access_token
@@ -250,7 +253,7 @@ def _build_credential(
         jti=_read_jti(token),
         renewal=now + life * RENEW_FRACTION,
         until=now + life - EXPIRY_MARGIN,
-        leaks=leaks.with_secret(token),
+        leaks=leak_patterns.with_secret(token),
         field=f"authorization: Bearer {token}\r\n".encode("ascii"),
     )
 

@@ -1,1 +1,1 @@
-"""Pure parsers and writers of HTTP, JSON-RPC, MCP and server-sent events."""
+"""Parse and write HTTP, JSON-RPC, MCP and server-sent events. Pure."""

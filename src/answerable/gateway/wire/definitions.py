@@ -1,4 +1,4 @@
-"""Definitions in a server's answer: the items of its lists, and its instructions."""
+"""Find the definitions in a server's answer: listed items, and instructions."""
 
 from collections.abc import Mapping
 
@@ -79,6 +79,7 @@ def find_definitions(data: bytes, method: str) -> list[DefinedItems]:
 def _find_instructions(
     data: bytes, result: Mapping[str, Span], method: str
 ) -> list[DefinedItems]:
+    """Find the instructions in an answer to `initialize`."""
     span = result.get(INSTRUCTIONS)
     if span is None or is_null(data, span):
         # The absence of instructions is pinned, too.
@@ -99,6 +100,7 @@ def _list_items(data: bytes, span: Span, key: str) -> list[tuple[str, bytes]]:
 
 
 def _read_name(data: bytes, item: Span, key: str) -> str | None:
+    """Read the name of an item; None if it is malformed."""
     try:
         return read_string(data, find_members(data, item).get(key))
     except RequestRefused:

@@ -1,4 +1,4 @@
-"""Incremental parser for a stream of server-sent events.
+"""Parse a stream of server-sent events incrementally.
 
 Lines end with CR, LF or both, also where a slice ends between the two; one BOM at the
 very beginning is not part of the first line; an event without a closing empty line is
@@ -103,6 +103,7 @@ class SseParser:
         return False
 
     def _build_event(self) -> SseEvent:
+        """Build the event from the lines read, and reset the parser."""
         data = b"\n".join(self._data) if self._data else None
         event = SseEvent(data, self._type or MESSAGE, self._id, self.unfinished_bytes())
         self._raw, self._size = [], 0

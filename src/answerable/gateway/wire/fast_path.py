@@ -1,4 +1,4 @@
-"""Fast parser for the ordinary message: a tool call, or the result of one.
+"""Parse the ordinary tool call or result fast; leave others to the full parser.
 
 Most messages have the minimal JSON encoding. Such a one is decoded once, into a type
 that accepts its known members alone, and then its size is compared: where the decoded
@@ -92,7 +92,7 @@ IS_ERROR = {None: 0, True: len(b'"isError":true,'), False: len(b'"isError":false
 RESULT_TYPE = len(b'"resultType":"",')
 
 
-def parse_plain_call(body: bytes, plain: ExpectedCall) -> McpCall | None:
+def parse_plain_call(body: bytes, expected: ExpectedCall) -> McpCall | None:
     """Parse a tool call.
 
     Returns:
@@ -116,27 +116,27 @@ def parse_plain_call(body: bytes, plain: ExpectedCall) -> McpCall | None:
         or said.method != TOOLS_CALL
         or said.jsonrpc != JSONRPC
         or not 0 < len(name) <= MAX_NAME
-        or plain.name not in (None, name)
+        or expected.name not in (None, name)
         or not (arguments.startswith(OBJECT) or not arguments)
         or exceeds_depth(arguments, MAX_PARAMS_DEPTH)
     ):
         return None
     try:
-        if plain.era.is_modern:
-            if read_declared(meta)[0] != plain.era:
+        if expected.era.is_modern:
+            if read_declared(meta)[0] != expected.era:
                 return None
         elif exceeds_depth(meta, MAX_PARAMS_DEPTH):
             return None
         return McpCall(
-            plain.era,
+            expected.era,
             MessageKind.REQUEST,
             TOOLS_CALL,
             id,
-            plain.server,
+            expected.server,
             TargetKind.TOOL,
             name=name,
             arguments=memoryview(arguments),
-            session=plain.session,
+            session=expected.session,
         )
     except RequestRefused:
         return None

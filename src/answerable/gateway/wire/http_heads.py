@@ -1,4 +1,4 @@
-"""HTTP heads that the gateway writes: to a server, and back to a client.
+"""Write HTTP heads: of requests to a server, and of replies to a client.
 
 Each is written from known fields. All others are dropped: credentials, cookies,
 forwarding fields, and unknown ones. The body is passed on unchanged.
@@ -87,7 +87,7 @@ def encode_forwarded_fields(fields: Mapping[str, str]) -> bytes:
 
 
 def write_request_head(
-    method: str, target: str, host: str, onward: bytes, session: str, length: int
+    method: str, target: str, host: str, forwarded: bytes, session: str, length: int
 ) -> bytes:
     """Write the head of a request to a server.
 
@@ -95,7 +95,7 @@ def write_request_head(
         method: `POST`, `GET` or `DELETE`.
         target: Path and query of the server's URL.
         host: Value of Host.
-        onward: Forwarded fields, as `encode_forwarded_fields` encodes them.
+        forwarded: Forwarded fields, as `encode_forwarded_fields` encodes them.
         session: The server's own session id, empty without one.
         length: Bytes of the body.
     """
@@ -103,7 +103,7 @@ def write_request_head(
     sized = b"content-length: %d\r\n" % length if method == "POST" else b""
     return b"%b%b%b%b\r\n" % (
         _build_request_lines(method, target, host),
-        onward,
+        forwarded,
         named,
         sized,
     )
@@ -123,7 +123,7 @@ def build_json_heading(status: int) -> ReplyHeading:
 
 
 def judge_upstream_head(status: int, fields: Mapping[str, str]) -> UpstreamHead:
-    """Judge the head of a server's answer.
+    """Check the head of a server's answer; collect what the relay needs.
 
     Args:
         status: HTTP status.

@@ -1,4 +1,4 @@
-"""Incremental splitter for the lines of a stdio transport.
+"""Split the input of a stdio transport into lines, incrementally.
 
 Each message is one line of UTF-8 (MCP basic/transports "stdio"). A line larger than a
 message may be ends the parsing: what follows it could be anything.
@@ -25,7 +25,7 @@ class LineSplitter:
         self._size = 0
 
     def feed(self, data: bytes) -> list[bytes | RequestRefused]:
-        """Take a slice; list the complete lines, without empty ones."""
+        """Add received bytes; return the complete lines, without empty ones."""
         is_whole = not self._size and data.find(b"\n") == len(data) - 1
         if is_whole and len(data) <= self._most and not self.closed:
             # The usual case: a client that waits for each answer.
@@ -43,13 +43,13 @@ class LineSplitter:
         return found
 
     def finish(self) -> RequestRefused | None:
-        """Take the end of input; return a refusal if it is in the middle of a line."""
+        """Note the end of input; return a refusal if a line is incomplete."""
         whole = self.closed or self._size == 0
         self.closed = True
         return None if whole else RequestRefused(RefusalReason.CUT_SHORT)
 
-    def _append(self, piece: bytes, found: list[bytes | RequestRefused]) -> bool:
-        """Add to the present line; False where parsing has ended."""
+    def _append(self, piece: bytes, lines: list[bytes | RequestRefused]) -> bool:
+        """Add to the current line; return False if it is too long."""
         if self.closed:
             return False
         self._parts.append(piece)
@@ -57,5 +57,5 @@ class LineSplitter:
         if self._size > self._most:
             self.closed = True
             self._parts = []
-            found.append(RequestRefused(RefusalReason.BODY_TOO_LARGE))
+            lines.append(RequestRefused(RefusalReason.BODY_TOO_LARGE))
         return not self.closed

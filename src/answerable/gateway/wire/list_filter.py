@@ -1,4 +1,4 @@
-"""List filter: items that the caller may not use are removed, all other bytes stay.
+"""Remove items from a list that the caller may not use; keep all other bytes.
 
 A caller sees what it may call, and nothing else. Each call is decided again, so a
 filtered list protects nothing; it spares a model useless tools. In 2026-07-28 such an
@@ -80,19 +80,19 @@ UNKNOWN = ""  # an answer on a resumed stream, to an unknown request
 def filter_for_caller(
     data: bytes,
     method: str,
-    may: Callable[[ListKind, str], bool],
+    is_allowed: Callable[[ListKind, str], bool],
     *,
     is_modern: bool,
-    speaks: bool = True,
+    keep_instructions: bool = True,
 ) -> bytes:
     """Remove from an answer what its caller may not use or read.
 
     Args:
         data: A response that `read_answer` has parsed.
         method: Method of the request, one of HELD, or UNKNOWN.
-        may: Tells whether the caller may use the item of a name.
+        is_allowed: Tells whether the caller may use the item of a name.
         is_modern: Mark it as private to the caller.
-        speaks: Keep the server's instructions.
+        keep_instructions: Keep the server's instructions.
 
     Returns:
         `data` itself where nothing changes.
@@ -110,19 +110,23 @@ def filter_for_caller(
     edits: list[SpanEdit] = []
     for listing in listings:
         if listing.key in result:
-            edits += _filter_items(data, result[listing.key], listing, may)
-    if not speaks and INSTRUCTIONS in result:
+            edits += _filter_items(data, result[listing.key], listing, is_allowed)
+    if not keep_instructions and INSTRUCTIONS in result:
         edits.append((result[INSTRUCTIONS], b'""'))
     if is_modern:
-        edits += _mark_private(data, span, result)
+        edits += _set_private_cache_scope(data, span, result)
     return _apply_edits(data, edits)
 
 
 def _filter_items(
-    data: bytes, span: Span, listing: ListKind, may: Callable[[ListKind, str], bool]
+    data: bytes,
+    span: Span,
+    listing: ListKind,
+    is_allowed: Callable[[ListKind, str], bool],
 ) -> list[SpanEdit]:
+    """Return the edit that removes forbidden items; none if all may stay."""
     items = find_item_spans(data, span)
-    kept = [item for item in items if _may_use_item(data, item, listing, may)]
+    kept = [item for item in items if _may_use_item(data, item, listing, is_allowed)]
     if len(kept) == len(items):
         return []
     return [(span, b"[" + b",".join(data[item] for item in kept) + b"]")]
@@ -150,7 +154,10 @@ def find_item_spans(data: bytes, span: Span) -> list[Span]:
 
 
 def _may_use_item(
-    data: bytes, item: Span, listing: ListKind, may: Callable[[ListKind, str], bool]
+    data: bytes,
+    item: Span,
+    listing: ListKind,
+    is_allowed: Callable[[ListKind, str], bool],
 ) -> bool:
     """Tell whether the caller may use an item; a malformed one it may not."""
     if not is_object(data, item):
@@ -161,21 +168,23 @@ def _may_use_item(
     except RequestRefused:
         return False
     name = read_string(data, found.get(listing.name))
-    return name is not None and may(listing, name)
+    return name is not None and is_allowed(listing, name)
 
 
-def _mark_private(
-    data: bytes, span: Span, result: Mapping[str, Span]
+def _set_private_cache_scope(
+    data: bytes, span: Span, result_members: Mapping[str, Span]
 ) -> list[SpanEdit]:
-    if SCOPE in result:
-        is_private = data[result[SCOPE]] == PRIVATE
-        return [] if is_private else [(result[SCOPE], PRIVATE)]
+    """Return the edit that marks the filtered list as not cacheable for others."""
+    if SCOPE in result_members:
+        is_private = data[result_members[SCOPE]] == PRIVATE
+        return [] if is_private else [(result_members[SCOPE], PRIVATE)]
     at = span.start + 1
     member = b'"%b":%b' % (SCOPE.encode(), PRIVATE)
-    return [(slice(at, at), member + (b"," if result else b""))]
+    return [(slice(at, at), member + (b"," if result_members else b""))]
 
 
 def _apply_edits(data: bytes, edits: list[SpanEdit]) -> bytes:
+    """Replace byte spans, from the last to the first."""
     for span, piece in sorted(edits, key=lambda edit: edit[0].start, reverse=True):
         data = data[: span.start] + piece + data[span.stop :]
     return data

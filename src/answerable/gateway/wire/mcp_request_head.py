@@ -1,4 +1,4 @@
-"""Head of an MCP request, with everything that follows from it alone.
+"""Parse the head of an MCP request over HTTP, with a cache of equal heads.
 
 A client that keeps its connection sends nearly the same head each time. A parsed head
 is a function of its bytes alone, so equal bytes are parsed once. The caller is no part
@@ -87,22 +87,26 @@ def _build_expected_call(head: HttpRequestHead) -> ExpectedCall | None:
     return ExpectedCall(era, server, named, sha256_hex(session) if session else "")
 
 
-def parse_request(opening: McpRequestHead, body: bytes) -> McpCall:
+def parse_request(request_head: McpRequestHead, body: bytes) -> McpCall:
     """Parse one request of a client over Streamable HTTP, as `parse_http_call` does.
 
     Args:
-        opening: Its head, whose place was checked.
+        request_head: Its head, whose place was checked.
         body: Its complete body.
 
     Raises:
         Refused: As there.
     """
-    call = None if opening.plain is None else parse_plain_call(body, opening.plain)
-    return parse_http_call(opening.head, body) if call is None else call
+    call = (
+        None
+        if request_head.plain is None
+        else parse_plain_call(body, request_head.plain)
+    )
+    return parse_http_call(request_head.head, body) if call is None else call
 
 
 def cached_parser(
-    read: Callable[[bytes], McpRequestHead] = parse_request_head,
+    parse: Callable[[bytes], McpRequestHead] = parse_request_head,
 ) -> Callable[[bytes], McpRequestHead]:
     """Return a parser that caches its results; a refused head is parsed again."""
     known: dict[bytes, McpRequestHead] = {}
@@ -110,7 +114,7 @@ def cached_parser(
     def remember(data: bytes) -> McpRequestHead:
         found = known.get(data)
         if found is None:
-            found = read(data)
+            found = parse(data)
             comes_again = UNCACHED_FIELDS.isdisjoint(found.head.fields)
             if comes_again and len(data) <= MAX_CACHED_BYTES:
                 if len(known) >= MAX_CACHED:

@@ -1,4 +1,4 @@
-"""Parser for a server's message, as far as evidence and the next decision need it.
+"""Parse the members of a server's message that records and decisions need.
 
 Contents are never decoded: only the keys at the first level of a result are read, so a
 large one costs a scan and no objects. `requestState` and task ids are kept as digests:
@@ -90,12 +90,14 @@ def parse_server_message(data: bytes) -> ServerMessage:
 
 
 def _read_members(data: bytes, span: Span | None) -> dict[str, Span]:
+    """Return the members of a required object."""
     if span is None or not is_object(data, span):
         raise RequestRefused(RefusalReason.EVENT_TYPE)
     return find_members(data, span)
 
 
 def _read_error_code(data: bytes, span: Span | None) -> int:
+    """Return the code of a JSON-RPC error, which must not be 0."""
     error = _read_members(data, span)
     refuse_lookalikes(error, ERROR)
     code = error.get("code")
@@ -114,18 +116,19 @@ def _read_flag(data: bytes, span: Span | None) -> bool:
     return value == b"true"
 
 
-def _read_text(data: bytes, found: Mapping[str, Span], key: str) -> str:
+def _read_text(data: bytes, members: Mapping[str, Span], key: str) -> str:
     """Read an optional string."""
-    if key not in found:
+    if key not in members:
         return ""
-    value = read_string(data, found[key])
+    value = read_string(data, members[key])
     if value is None:
         raise RequestRefused(RefusalReason.EVENT_TYPE)
     return value
 
 
-def _read_digest(data: bytes, found: Mapping[str, Span], key: str) -> str:
-    return sha256_hex(_read_text(data, found, key)) if key in found else ""
+def _read_digest(data: bytes, members: Mapping[str, Span], key: str) -> str:
+    """Return the SHA-256 of an optional string; empty without one."""
+    return sha256_hex(_read_text(data, members, key)) if key in members else ""
 
 
 def _read_task(data: bytes, result: Mapping[str, Span]) -> str:
@@ -138,6 +141,7 @@ def _read_task(data: bytes, result: Mapping[str, Span]) -> str:
 
 
 def _read_inputs(data: bytes, span: Span | None) -> tuple[str, ...]:
+    """Return the methods of the inputs that a server requests."""
     if span is None:
         return ()
     asked = []

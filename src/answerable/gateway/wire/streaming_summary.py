@@ -1,4 +1,4 @@
-"""Streaming summary of a large answer, without buffering it.
+"""Summarize a large answer while it streams, without buffering it.
 
 The first two levels of the answer are copied into a sketch of at most 256 KiB; deeper
 containers become `{}` or `[]`, and texts longer than 64 KiB `""`. The sketch is then
@@ -59,7 +59,7 @@ class StreamingSummary:
         self._key = ""
 
     def feed(self, data: bytes) -> None:
-        """Take a slice.
+        """Parse the next piece of the answer.
 
         Raises:
             Refused: The sketch would be too large, or the answer is nested too deeply.
@@ -70,11 +70,11 @@ class StreamingSummary:
 
     @property
     def is_whole(self) -> bool:
-        """True after the last bracket."""
+        """Return True after the last bracket."""
         return bool(self._sketch) and not self._depth and not self._in_string
 
     def parse_summary(self) -> ServerMessage:
-        """Parse the sketch, once everything was fed.
+        """Parse the shortened copy, once the whole answer was fed.
 
         Raises:
             Refused: As `parse_server_message`; or the answer is incomplete.
@@ -84,18 +84,19 @@ class StreamingSummary:
         return parse_server_message(bytes(self._sketch))
 
     def _choose_reader(self) -> Callable[[bytes, int], int]:
+        """Return the method that parses at the current position."""
         if self._in_string:
             return self._read_string
         return self._skip_container if self._until else self._copy_token
 
-    def _copy_token(self, data: bytes, at: int) -> int:
+    def _copy_token(self, data: bytes, offset: int) -> int:
         """Copy up to and including the next token; return the offset after it."""
-        found = next(TOKEN.finditer(data, at), None)
+        found = next(TOKEN.finditer(data, offset), None)
         if found is None:
-            self._append_sketch(data[at:])
+            self._append_sketch(data[offset:])
             return len(data)
         token = found[0]
-        self._append_sketch(data[at : found.start()])
+        self._append_sketch(data[offset : found.start()])
         if token == b'"':
             self._in_string, self._text, self._size = True, [token], 1
         else:
@@ -116,6 +117,7 @@ class StreamingSummary:
             self._at_key = token == b","
 
     def _enter_container(self) -> None:
+        """Enter an object or array; decide whether to keep or skip it."""
         self._increase_depth()
         if self._depth <= SHALLOW or self._kept:
             return
@@ -126,13 +128,14 @@ class StreamingSummary:
             self._until = self._depth - 1
 
     def _increase_depth(self) -> None:
+        """Count one more nesting level, up to a limit."""
         self._depth += 1
         if self._depth > ANSWER_DEPTH:
             raise RequestRefused(RefusalReason.TOO_DEEP)
 
-    def _skip_container(self, data: bytes, at: int) -> int:
+    def _skip_container(self, data: bytes, offset: int) -> int:
         """Omit the rest of a container; return the offset after it."""
-        for found in DEEP.finditer(data, at):
+        for found in DEEP.finditer(data, offset):
             token = found[0]
             if token in b"{[":
                 self._increase_depth()
@@ -147,13 +150,15 @@ class StreamingSummary:
                 return found.end()
         return len(data)
 
-    def _read_string(self, data: bytes, at: int) -> int:
+    def _read_string(self, data: bytes, offset: int) -> int:
         """Read more of a string; return the offset after its end, or the slice's."""
-        start, at = at, at + self._is_escaped
-        at = next(REST.finditer(data, at)).end()
-        self._is_escaped = data[at : at + 1] == b"\\"  # then it is the last byte
-        self._in_string = data[at : at + 1] != b'"'
-        end = len(data) if self._in_string else at + 1
+        start, offset = offset, offset + self._is_escaped
+        offset = next(REST.finditer(data, offset)).end()
+        self._is_escaped = (
+            data[offset : offset + 1] == b"\\"
+        )  # then it is the last byte
+        self._in_string = data[offset : offset + 1] != b'"'
+        end = len(data) if self._in_string else offset + 1
         if self._text is not None:
             self._add_string_piece(data[start:end])
         return end
@@ -177,13 +182,15 @@ class StreamingSummary:
             self._key = _decode_key(whole)
 
     def _append_sketch(self, piece: bytes) -> None:
+        """Append to the shortened copy of the answer, up to a limit."""
         self._sketch += piece
         if len(self._sketch) > MAX_SKETCH:
             raise RequestRefused(RefusalReason.EVENT_TOO_LARGE)
 
 
-def _decode_key(spelled: bytes) -> str:
+def _decode_key(encoded: bytes) -> str:
+    """Decode the name of a member."""
     try:
-        return msgspec.json.decode(spelled, type=str)
+        return msgspec.json.decode(encoded, type=str)
     except DECODE_ERRORS:
         raise RequestRefused(RefusalReason.NOT_JSON) from None

@@ -1,4 +1,4 @@
-"""Incremental parser for HTTP replies of an upstream server.
+"""Parse HTTP replies of an upstream server incrementally.
 
 A reply is framed as strictly as a request: an ambiguous end is refused, since the rest
 would become the answer to another request. HTTP/1.0 is accepted, as simple servers use
@@ -76,11 +76,12 @@ class _SizedReplyBody:
         self._left = length
         self._piece = b""
 
-    def feed(self, data: bytes, at: int) -> int:
-        self._piece = data[at : at + self._left]
+    def feed(self, data: bytes, offset: int) -> int:
+        """Take bytes of the body; return the offset after them."""
+        self._piece = data[offset : offset + self._left]
         self._left -= len(self._piece)
         self.done = self._left == 0
-        return at + len(self._piece)
+        return offset + len(self._piece)
 
     def take(self) -> bytes:
         return self._piece
@@ -94,8 +95,9 @@ class _BodyUntilClose:
     def __init__(self) -> None:
         self._piece = b""
 
-    def feed(self, data: bytes, at: int) -> int:
-        self._piece = data[at:]
+    def feed(self, data: bytes, offset: int) -> int:
+        """Take all bytes; return the offset after them."""
+        self._piece = data[offset:]
         return len(data)
 
     def take(self) -> bytes:
@@ -116,7 +118,7 @@ class ReplyParser:
         self._reading: _SizedReplyBody | ChunkedDecoder | _BodyUntilClose | None = None
 
     def feed(self, data: bytes) -> list[ReplyPart]:
-        """Parse a slice; list its parts: a head, pieces of the body, and its end.
+        """Parse received bytes; list the parts of the reply: head, body pieces, end.
 
         Raises:
             Refused: It is malformed, or longer than the reply; no part of the slice is
@@ -127,11 +129,11 @@ class ReplyParser:
         while at < len(data):
             if self.done:
                 raise RequestRefused(RefusalReason.UNASKED)
-            at = self._consume_slice(data, at, found)
+            at = self._parse_slice(data, at, found)
         return found
 
     def on_close(self) -> list[ReplyPart]:
-        """Take the end of the connection; list the end of the reply, where it is one.
+        """Note that the connection closed; list the end, if that completes the reply.
 
         Raises:
             Refused: The reply is incomplete.
@@ -143,22 +145,25 @@ class ReplyParser:
             raise RequestRefused(RefusalReason.CUT_SHORT)
         return []
 
-    def _consume_slice(self, data: bytes, at: int, found: list[ReplyPart]) -> int:
+    def _parse_slice(self, data: bytes, offset: int, parts: list[ReplyPart]) -> int:
+        """Parse the head or a piece of the body; return the offset after it."""
         if self._reading is None:
-            after = self._consume_head(data, at, found)
+            after = self._parse_head_bytes(data, offset, parts)
         else:
-            after = self._reading.feed(data, at)
+            after = self._reading.feed(data, offset)
             piece = self._reading.take()
             if piece:
-                found.append(piece)
+                parts.append(piece)
         if self._reading is not None and self._reading.done:
             self.done = True
-            found.append(ReplyEnd.END)
+            parts.append(ReplyEnd.END)
         return after
 
-    def _consume_head(self, data: bytes, at: int, found: list[ReplyPart]) -> int:
+    def _parse_head_bytes(
+        self, data: bytes, offset: int, parts: list[ReplyPart]
+    ) -> int:
         """Parse a head, or its beginning; return the offset after it."""
-        held = self._held + data[at:] if self._held or at else data
+        held = self._held + data[offset:] if self._held or offset else data
         end = held.find(EMPTY_LINE, 0, MAX_HEAD_BYTES)
         if end < 0:
             if len(held) >= MAX_HEAD_BYTES:
@@ -174,7 +179,7 @@ class ReplyParser:
             if self._interim < 0:
                 raise RequestRefused(RefusalReason.MALFORMED_HEAD)
             return after
-        found.append(reply)
+        parts.append(reply)
         self._reading = _choose_body(reply.length)
         return after
 
@@ -198,6 +203,7 @@ def parse_whole_reply(data: bytes) -> tuple[UpstreamReply, bytes] | None:
 
 
 def _choose_body(length: int) -> _SizedReplyBody | ChunkedDecoder | _BodyUntilClose:
+    """Return the body parser for a length, chunked coding, or end at close."""
     if length == CHUNKED:
         # A stream is unbounded; buffers of its events are bounded elsewhere.
         return ChunkedDecoder(sys.maxsize, sys.maxsize)
@@ -221,6 +227,7 @@ def parse_reply_head(data: bytes) -> UpstreamReply | None:
 
 
 def _parse_head(data: bytes) -> UpstreamReply | None:
+    """Parse a status line and fields; None for an interim (1xx) reply."""
     line = STATUS.fullmatch(data, 0, data.find(b"\r\n"))
     if line is None:
         raise RequestRefused(RefusalReason.MALFORMED_HEAD)

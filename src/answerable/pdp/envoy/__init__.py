@@ -1,1 +1,1 @@
-"""Envoy external authorization (envoy.service.auth.v3) over gRPC, on its own port."""
+"""Serve Envoy external authorization (envoy.service.auth.v3) over gRPC."""

@@ -1,4 +1,4 @@
-"""Conversion of ext_authz messages: CheckRequest to request, decision to response.
+"""Convert Envoy ext_authz messages: CheckRequest to request, decision to response.
 
 Envoy joins repeated header fields with a comma: a second token or content type makes
 the value invalid.
@@ -58,7 +58,7 @@ class EnvoyRequest:
 
 
 def parse_check(request: Any) -> EnvoyRequest:
-    """Parse a check.
+    """Parse a CheckRequest into request head, body, connection and principal.
 
     Raises:
         Refused: It is no MCP request, or its body is incomplete.
@@ -74,7 +74,9 @@ def parse_check(request: Any) -> EnvoyRequest:
     body = _read_body(http)
     head = build_head(method, target, _header_pairs(http))
     _check_body_length(head, http.size, body)
-    return EnvoyRequest(head, body, _build_link(http, source), source.principal)
+    return EnvoyRequest(
+        head, body, _build_connection_info(http, source), source.principal
+    )
 
 
 def _header_pairs(http: Any) -> list[tuple[bytes, bytes]]:
@@ -108,7 +110,7 @@ def _header_pairs(http: Any) -> list[tuple[bytes, bytes]]:
 
 
 def _read_body(http: Any) -> bytes:
-    """Return the body.
+    """Return the request body that Envoy forwarded; empty without one.
 
     Raises:
         Refused: It is too large, or a text in which Envoy may have replaced bytes.
@@ -137,7 +139,8 @@ def _check_body_length(head: HttpRequestHead, size: int, body: bytes) -> None:
         raise RequestRefused(RefusalReason.CUT_SHORT)
 
 
-def _build_link(http: Any, source: Any) -> ConnectionInfo:
+def _build_connection_info(http: Any, source: Any) -> ConnectionInfo:
+    """Build the connection facts: client certificate, TLS, URL."""
     secure = http.scheme == "https"
     return ConnectionInfo(
         certificate=_decode_certificate(source.certificate),
@@ -146,12 +149,12 @@ def _build_link(http: Any, source: Any) -> ConnectionInfo:
     )
 
 
-def _decode_certificate(spelled: str) -> bytes:
+def _decode_certificate(escaped_pem: str) -> bytes:
     """Decode a URL-escaped PEM certificate to DER; empty for none."""
-    if not spelled:
+    if not escaped_pem:
         return b""
     try:
-        read = x509.load_pem_x509_certificate(unquote_to_bytes(spelled))
+        read = x509.load_pem_x509_certificate(unquote_to_bytes(escaped_pem))
     except ValueError:
         return b""
     return read.public_bytes(Encoding.DER)
@@ -188,6 +191,7 @@ def deny_response(
 
 
 def _header_option(name: str, value: str) -> Any:
+    """Build a header field that Envoy sets, replacing an existing one."""
     return proto.HeaderValueOption(
         header=proto.HeaderValue(key=name, value=value), append_action=_OVERWRITE
     )

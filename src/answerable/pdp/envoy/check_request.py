@@ -1,4 +1,4 @@
-"""Evaluation of one ext_authz check: authenticate the caller, parse, decide.
+"""Evaluate one Envoy ext_authz check: authenticate the caller, parse, decide.
 
 The request is handled as at the gateway. State that only the gateway has is missing
 here: owners of tasks, retry state, server requests, requests in flight. If the agent's
@@ -57,18 +57,18 @@ class CheckHandler:
 
     def __init__(
         self,
-        evaluating: EvaluationService,
+        evaluation_service: EvaluationService,
         callers: CallerAuthenticator,
         recorder: EvaluationRecorder,
         clock: Callable[[], float],
         origins: Collection[str] = (),
     ) -> None:
         self._origins = origins
-        self._evaluating, self._callers = evaluating, callers
+        self._evaluating, self._callers = evaluation_service, callers
         self._recorder, self._clock = recorder, clock
 
-    async def check(self, request: Any, asked_by: EnforcementPoint) -> Any:
-        """Answer one check."""
+    async def check(self, request: Any, enforcement_point: EnforcementPoint) -> Any:
+        """Evaluate one CheckRequest; return the CheckResponse."""
         try:
             held = parse_check(request)
             if held.head.fields.get("origin", "").lower() not in ("", *self._origins):
@@ -81,8 +81,8 @@ class CheckHandler:
         except Unauthenticated as unknown:
             self._recorder.count_refused_request(unknown.reason)
             return _unauthenticated_response(unknown)
-        decision = decide_call(self._evaluating, caller, call, asked_by)
-        act = _build_act(call, held.body, asked_by)
+        decision = decide_call(self._evaluating, caller, call, enforcement_point)
+        act = _build_call_summary(call, held.body, enforcement_point)
         answer = await self._evaluating.record_decision(caller, act, decision)
         if answer.passes:
             return allow_response(answer.id)
@@ -91,38 +91,39 @@ class CheckHandler:
             status, build_denial(call.id, answer.reported_effect, answer.id)
         )
 
-    async def _authenticate_caller(self, held: EnvoyRequest) -> VerifiedCaller:
-        if held.principal and "authorization" not in held.head.fields:
-            named = self._evaluating.subjects.resolve_certificate(held.principal)
+    async def _authenticate_caller(self, check: EnvoyRequest) -> VerifiedCaller:
+        """Authenticate by Envoy's verified principal or by the request's token."""
+        if check.principal and "authorization" not in check.head.fields:
+            named = self._evaluating.subjects.resolve_certificate(check.principal)
             if named is not None:
                 return named
         try:
-            return self._callers.authenticate(held.head, held.link, self._clock())
+            return self._callers.authenticate(check.head, check.link, self._clock())
         except IssuerKeysNeeded as needed:
             await self._callers.fetch_keys(needed.issuer)
         try:
-            return self._callers.authenticate(held.head, held.link, self._clock())
+            return self._callers.authenticate(check.head, check.link, self._clock())
         except IssuerKeysNeeded:
             raise Unauthenticated("", UNAVAILABLE_STATUS, "no-keys") from None
 
 
 def decide_call(
-    evaluating: EvaluationService,
+    evaluation_service: EvaluationService,
     caller: VerifiedCaller,
     call: McpCall,
-    asked_by: EnforcementPoint,
+    enforcement_point: EnforcementPoint,
 ) -> Decision:
     """Decide one call that goes through Envoy."""
-    if asked_by.servers and call.server not in asked_by.servers:
-        policy = evaluating.authority.policy_digest
+    if enforcement_point.servers and call.server not in enforcement_point.servers:
+        policy = evaluation_service.authority.policy_digest
         return holding(policy, DecisionEffect.DENY, DecisionReason.UNKNOWN_SERVER)
-    decision = evaluating.decide_request(
+    decision = evaluation_service.decide_request(
         caller, _build_request(caller, call, call.target, call.name, call.arguments)
     )
     for each in call.watched:
         if decision.passes and each.target is not TargetKind.TASK:
             asked = _build_request(caller, call, each.target, each.name)
-            decision = evaluating.decide_request(caller, asked)
+            decision = evaluation_service.decide_request(caller, asked)
     if not decision.passes or not _needs_gateway_state(call):
         return decision
     return replace(
@@ -153,6 +154,7 @@ def _build_request(
     name: str,
     arguments: memoryview = NO_ARGUMENTS,
 ) -> AuthorizationRequest:
+    """Build the authorization request for one target of a call."""
     return AuthorizationRequest(
         agent=caller.agent,
         known=caller.known,
@@ -168,7 +170,10 @@ def _build_request(
     )
 
 
-def _build_act(call: McpCall, body: bytes, asked_by: EnforcementPoint) -> CallSummary:
+def _build_call_summary(
+    call: McpCall, body: bytes, enforcement_point: EnforcementPoint
+) -> CallSummary:
+    """Describe a call for its decision record, with digests of its arguments."""
     arguments = call.arguments
     return CallSummary(
         era=call.era,
@@ -181,20 +186,22 @@ def _build_act(call: McpCall, body: bytes, asked_by: EnforcementPoint) -> CallSu
         state=call.state,
         size=len(body),
         arguments=hashlib.sha256(arguments).hexdigest() if arguments else "",
-        asked_by=asked_by.principal,
+        asked_by=enforcement_point.principal,
     )
 
 
-def _refusal_response(refused: RequestRefused, request: Any) -> Any:
+def _refusal_response(refusal: RequestRefused, request: Any) -> Any:
+    """Build the response that refuses a malformed MCP request."""
     http = request.attributes.request.http
     raw = {each.key.lower(): each.value for each in http.header_map.headers}
     said = http.headers.get(VERSION_HEADER) or raw.get(VERSION_HEADER, "")
-    status = refused.http_status(in_a_session=said != McpRevision.V2026_07_28)
-    return deny_response(status, refused.error_body(said))
+    status = refusal.http_status(in_a_session=said != McpRevision.V2026_07_28)
+    return deny_response(status, refusal.error_body(said))
 
 
-def _unauthenticated_response(unknown: Unauthenticated) -> Any:
-    fields = {"www-authenticate": unknown.challenge} if unknown.challenge else {}
-    if unknown.nonce:
-        fields["dpop-nonce"] = unknown.nonce
-    return deny_response(unknown.status, fields=fields)
+def _unauthenticated_response(error: Unauthenticated) -> Any:
+    """Build the response that refuses an unauthenticated caller."""
+    fields = {"www-authenticate": error.challenge} if error.challenge else {}
+    if error.nonce:
+        fields["dpop-nonce"] = error.nonce
+    return deny_response(error.status, fields=fields)

@@ -1,4 +1,4 @@
-"""HTTP/2 connections of Envoys, within the quotas and deadlines of every connection."""
+"""Accept HTTP/2 connections of Envoy proxies, with quotas and deadlines."""
 
 import asyncio
 from collections.abc import Iterator
@@ -91,7 +91,7 @@ class EnvoyConnection(H2Protocol):
 
     @contextmanager
     def count_check(self, caller: str) -> Iterator[None]:
-        """Count the connection for its caller, and as busy for one check.
+        """Count the connection for its caller, and as busy during one check.
 
         Raises:
             Problem: The caller has too many connections; this one is closed.
@@ -126,6 +126,6 @@ class EnvoyServer(Server):
         self._admission, self._ticker = admission, DeadlineTimer(loop)
 
     def connection(self) -> EnvoyConnection:
-        """Build the protocol of one connection."""
+        """Build the protocol object of one connection."""
         made = self._protocol_factory()
         return EnvoyConnection(made, self._admission, self._ticker)

@@ -1,4 +1,4 @@
-"""Protobuf messages of Envoy's external authorization, built from `ext_authz.proto`.
+"""Build the protobuf message classes of Envoy's external authorization, without protoc.
 
 The `.proto` holds the fields that are used, with the numbers and types of the Envoy API.
 Its descriptor is written out here, so neither protoc nor a package that ships the whole
@@ -97,6 +97,7 @@ def file_descriptor() -> Any:
 
 
 def _add_field(message: Any, number: int, name: str, kind: str) -> None:
+    """Add a field to a message descriptor, by a type such as `repeated string`."""
     label, _, of = kind.rpartition(" ")
     field = message.field.add(
         name=name, number=number, json_name=_json_name(name), label=1
@@ -128,6 +129,7 @@ def _add_map_entry(message: Any, name: str) -> str:
 
 
 def _json_name(name: str) -> str:
+    """Convert snake_case to the lowerCamelCase of protobuf JSON."""
     first, *rest = name.split("_")
     return first + "".join(word.title() for word in rest)
 
@@ -137,7 +139,7 @@ _POOL.Add(file_descriptor())
 
 
 def message_class(name: str) -> Any:
-    """Return the class of a message."""
+    """Return the protobuf class of a message."""
     found = _POOL.FindMessageTypeByName(f"{PACKAGE}.{name}")
     return message_factory.GetMessageClass(found)
 

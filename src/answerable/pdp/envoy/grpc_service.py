@@ -1,4 +1,4 @@
-"""gRPC service of Envoy's external authorization.
+"""Serve Envoy's external authorization (`Authorization/Check`) over gRPC.
 
 An unauthorised Envoy or an internal error gives a denial, not a gRPC error: Envoy's
 handling of errors is configurable (`failure_mode_allow`).
@@ -67,14 +67,16 @@ class ExtAuthzService:
         return {CHECK_METHOD: handler}
 
     async def _handle_check(self, stream: "Stream[Any, Any]") -> None:
+        """Serve one Check call; send its response."""
         await stream.send_message(await self._build_answer(stream))
 
     async def _build_answer(self, stream: "Stream[Any, Any]") -> Any:
+        """Authenticate Envoy and evaluate its check; every failure is a denial."""
         try:
             enforcer = await self._enforcers.authenticate(
-                _build_head(stream), self._build_link(stream)
+                _build_head(stream), self._build_connection_info(stream)
             )
-            connection = _connection(stream)
+            connection = _find_connection(stream)
             with (
                 connection.count_check(enforcer.principal),
                 self._door.count_in_flight(enforcer),
@@ -92,7 +94,8 @@ class ExtAuthzService:
         # Whoever called through Envoy did no wrong.
         return deny_response(UNAVAILABLE_STATUS)
 
-    def _build_link(self, stream: "Stream[Any, Any]") -> ConnectionInfo:
+    def _build_connection_info(self, stream: "Stream[Any, Any]") -> ConnectionInfo:
+        """Build the connection facts by which Envoy is authenticated."""
         assert stream.peer is not None  # noqa: S101 - on the side of a server
         return read_connection_info(stream.peer._transport, self._url)
 
@@ -122,7 +125,8 @@ def _build_head(stream: "Stream[Any, Any]") -> HttpRequestHead:
     return HttpRequestHead("POST", CHECK_METHOD, fields, 0, expects=False, closes=False)
 
 
-def _connection(stream: "Stream[Any, Any]") -> EnvoyConnection:
+def _find_connection(stream: "Stream[Any, Any]") -> EnvoyConnection:
+    """Return the connection that carries a gRPC stream."""
     assert stream.peer is not None  # noqa: S101 - on the side of a server
     return cast(EnvoyConnection, stream.peer._transport.get_protocol())
 

@@ -1,4 +1,4 @@
-"""Optional dependencies of the extra `ext-authz`: grpclib and protobuf."""
+"""Import the optional dependencies of the extra `ext-authz`: grpclib and protobuf."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,1 +1,1 @@
-"""HTTP server for enforcement points."""
+"""Serve AuthZEN over HTTP to enforcement points."""

@@ -1,4 +1,4 @@
-"""HTTP server for enforcement points: authentication, limits, error documents.
+"""Serve AuthZEN over HTTP: authenticate enforcement points, limit bodies, answer.
 
 Every response repeats the request's `X-Request-ID` (AuthZEN 1.0, 10.1.3). Errors are
 problem documents; a denial is not an error.
@@ -94,13 +94,13 @@ class PdpHttpServer:
         )
 
     @contextmanager
-    def count_in_flight(self, enforcer: EnforcementPoint) -> Iterator[None]:
+    def count_in_flight(self, enforcement_point: EnforcementPoint) -> Iterator[None]:
         """Count a request in progress of one enforcement point.
 
         Raises:
             Problem: It has too many.
         """
-        principal, counts = enforcer.principal, self.in_flight
+        principal, counts = enforcement_point.principal, self.in_flight
         if counts[principal] >= self.limits.calls_per_caller:
             raise ProblemResponse(
                 429, "too-many-calls", "too many requests are under way"
@@ -114,12 +114,16 @@ class PdpHttpServer:
                 del counts[principal]
 
     def _post_endpoint(self, handler: QuestionHandler) -> PageHandler:
+        """Wrap a handler as the endpoint of an AuthZEN POST request."""
+
         async def endpoint(request: Request) -> Response:
             return await self._answer_post(request, handler)
 
         return endpoint
 
     def _page_endpoint(self, page: PageHandler) -> PageHandler:
+        """Wrap a page as an endpoint that checks Host and Origin."""
+
         async def endpoint(request: Request) -> Response:
             try:
                 _check_host(_build_head(request), request)
@@ -132,10 +136,13 @@ class PdpHttpServer:
     async def _answer_post(
         self, request: Request, handler: QuestionHandler
     ) -> Response:
+        """Authenticate, parse and handle a POST; errors become problem documents."""
         try:
             head = _build_head(request)
             _check_host(head, request)
-            enforcer = await self._enforcers.authenticate(head, _get_link(request))
+            enforcer = await self._enforcers.authenticate(
+                head, _get_connection_info(request)
+            )
             request.scope["state"]["caller"] = enforcer.principal
             with self.count_in_flight(enforcer):
                 said = parse_body(await self._read_body(request, head))
@@ -155,6 +162,7 @@ class PdpHttpServer:
         )
 
     async def _read_body(self, request: Request, head: HttpRequestHead) -> bytes:
+        """Read a JSON body of at most MAX_BODY bytes."""
         kind = head.fields.get("content-type", "").partition(";")[0].strip().lower()
         if kind != JSON_TYPE:
             raise MalformedRequest(
@@ -173,6 +181,7 @@ class PdpHttpServer:
         return bytes(body)
 
     def _reject(self, problem: ProblemResponse) -> Response:
+        """Count a rejected request, and build its response."""
         self._recorder.count_refused_request(problem.why)
         return _problem_response(problem)
 
@@ -215,6 +224,7 @@ def _build_head(request: Request) -> HttpRequestHead:
 
 
 def _check_host(head: HttpRequestHead, request: Request) -> None:
+    """Reject a request whose Host or Origin is not ours."""
     try:
         check_host_and_origin(head, request.scope["state"]["served"])
     except RequestRefused as refused:
@@ -222,17 +232,20 @@ def _check_host(head: HttpRequestHead, request: Request) -> None:
         raise ProblemResponse(refused.wire.status, refused.why.value, says) from None
 
 
-def _get_link(request: Request) -> ConnectionInfo:
+def _get_connection_info(request: Request) -> ConnectionInfo:
+    """Return the connection facts of a request."""
     link: ConnectionInfo = request.scope["state"]["link"]
     return link
 
 
 def _problem_response(problem: ProblemResponse) -> Response:
+    """Build the HTTP response of a problem document."""
     fields = {"cache-control": "no-store"} | problem.fields
     return Response(problem.body(), problem.status, fields, PROBLEM_TYPE)
 
 
 async def _route_error(_: Request, error: Exception) -> Response:
+    """Build the problem document for an unknown path or method."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for these alone
     says = (
         "the method is not supported here"

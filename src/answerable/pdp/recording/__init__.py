@@ -1,1 +1,1 @@
-"""Evidence of evaluations, written before the answer."""
+"""Record evaluations as evidence, before they are answered."""

@@ -1,4 +1,4 @@
-"""Recorder of one decision point: every evaluation is recorded before its answer.
+"""Record every evaluation of a decision point, before it is answered.
 
 The call is enforced elsewhere, so the recorded end of an allowed call says that it may
 or may not have happened.
@@ -25,7 +25,7 @@ class EvaluationRecorder(ServerRecorder):
     prefix = PDP_PREFIX
 
     async def record_decision(
-        self, caller: VerifiedCaller, act: CallSummary, decision: Decision
+        self, caller: VerifiedCaller, call_summary: CallSummary, decision: Decision
     ) -> str:
         """Record a decision; a durable one is on disk on return.
 
@@ -46,7 +46,7 @@ class EvaluationRecorder(ServerRecorder):
         if decision.durability is RecordDurability.DURABLE:
             durable = journal.loop.create_future()
         ticket = RecordTicket(key, sequence, agent, decision.passes, durable)
-        record = DecisionRecord(sequence, at, key, caller, act, decision)
+        record = DecisionRecord(sequence, at, key, caller, call_summary, decision)
         journal.append(record, agent, ticket if durable is not None else None)
         if durable is not None:
             await durable
@@ -56,6 +56,7 @@ class EvaluationRecorder(ServerRecorder):
         return key
 
     def _record_end(self, ticket: RecordTicket, ending: CallOutcome) -> None:
+        """Record the outcome of an evaluation, once."""
         if not ticket.passes:
             return
         ticket.passes = False
@@ -65,4 +66,5 @@ class EvaluationRecorder(ServerRecorder):
         self.journal.append(end, ticket.agent)
 
     def _on_withheld(self, ticket: RecordTicket) -> None:
+        """Record that an answer was withheld, since its record was not written."""
         self._record_end(ticket, CallOutcome.WITHHELD)

@@ -1,1 +1,1 @@
-"""Process of the decision point: assembly, start, reload, shutdown."""
+"""Run the process of the decision point: assembly, start, reload, shutdown."""

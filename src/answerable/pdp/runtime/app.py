@@ -1,4 +1,4 @@
-"""The decision point application: assembled from a configuration, reloadable."""
+"""Assemble the decision point application from a configuration, and reload it."""
 
 import asyncio
 import time
@@ -135,7 +135,7 @@ class PdpApp:
         return bool(self._door.in_flight)
 
     async def reload(self, plan: PdpSettings) -> None:
-        """Apply another configuration.
+        """Apply another configuration without a restart.
 
         Raises:
             AnswerableError: It cannot be used; the current one stays.
@@ -177,6 +177,7 @@ class PdpApp:
     # Endpoints.
 
     def _build_handlers(self) -> dict[str, QuestionHandler]:
+        """Map each AuthZEN path to the handler of its POST requests."""
         return {
             pdp_metadata.EVALUATION_PATH: self._evaluating.evaluate,
             pdp_metadata.EVALUATIONS_PATH: self._evaluating.evaluate_batch,
@@ -186,6 +187,7 @@ class PdpApp:
         }
 
     def _build_pages(self) -> dict[str, PageHandler]:
+        """Map each path of a GET request to its page."""
         return {
             pdp_metadata.METADATA_PATH: self._handle_metadata,
             openapi.OPENAPI_PATH: self._handle_openapi,
@@ -198,10 +200,12 @@ class PdpApp:
         }
 
     async def _handle_metadata(self, _: Request) -> Response:
+        """Serve the AuthZEN metadata of the decision point."""
         kept = {"cache-control": f"max-age={pdp_metadata.MAX_AGE}"}
         return Response(pdp_metadata.build_metadata(self._url), 200, kept, JSON_TYPE)
 
     async def _handle_openapi(self, _: Request) -> Response:
+        """Serve the OpenAPI document."""
         kept = {"cache-control": f"max-age={pdp_metadata.MAX_AGE}"}
         return Response(openapi.build_openapi(self._url), 200, kept, JSON_TYPE)
 
@@ -216,9 +220,11 @@ class PdpApp:
         return Response(document, 200, kept, JSON_TYPE)
 
     async def _handle_healthz(self, _: Request) -> Response:
+        """Serve `/healthz`: the process is alive."""
         return Response(b"ok\n", media_type="text/plain")
 
     async def _handle_readyz(self, _: Request) -> Response:
+        """Serve `/readyz`: 503 with reasons while it is not ready."""
         reasons = self.not_ready_reasons()
         said = {
             "ready": not reasons,
@@ -231,6 +237,7 @@ class PdpApp:
         )
 
     async def _handle_metrics(self, _: Request) -> Response:
+        """Serve `/metrics` in the Prometheus text format."""
         gauges = {
             "connections": (
                 "Connections that are open.",
@@ -258,6 +265,7 @@ class PdpApp:
     # Background tasks.
 
     async def _open_envoy_listener(self, listener: Listener) -> None:
+        """Start a gRPC listener for Envoy's external authorization."""
         with require_extra():
             from answerable.pdp.envoy.check_request import CheckHandler
             from answerable.pdp.envoy.grpc_service import (
@@ -291,12 +299,15 @@ class PdpApp:
             self._url = addresses[0]
 
     def _revoke_keys(self, _: Revocations) -> None:
+        """Reject tokens signed by revoked keys of our token service."""
         kids = revoked_key_ids(self._authority.revocations)
         self._callers.revoke_keys(kids)
         self._enforcers.revoke_keys(kids)
 
     def _log_failure(self, error: Exception) -> None:
+        """Log an unexpected exception of a request."""
         self._log.log_loop_error(self._loop, {"exception": error})
 
-    def _log_key_failure(self, issuer: str, why: str) -> None:
-        self._log.warning("issuer.keys-refused", issuer=issuer, why=why)
+    def _log_key_failure(self, issuer: str, reason: str) -> None:
+        """Log that an issuer's keys could not be renewed."""
+        self._log.warning("issuer.keys-refused", issuer=issuer, why=reason)

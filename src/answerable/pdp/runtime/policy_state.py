@@ -1,4 +1,4 @@
-"""State that overrides the policy: revocations, pins, signed exceptions, baselines.
+"""Watch the state that overrides policy: revocations, pins, exceptions, baselines.
 
 It is read from the gateway's folder and the store, and never written.
 """
@@ -107,30 +107,34 @@ class PolicyStateWatch:
         await self.amendments.close()
         await self.baselines.close()
 
-    def log_unusable_mapping(self, server: str, tool: str, why: str) -> None:
+    def log_unusable_mapping(self, server: str, tool: str, reason: str) -> None:
         """Log an approved mapping that cannot be used."""
         subject = escape_name(f"tool:mcp/{server}/{tool}")
-        self._log.warning("mapping.refused", subject=subject, why=why)
+        self._log.warning("mapping.refused", subject=subject, why=reason)
 
-    def _configure_notifier(self, asks: ApprovalRequestConfig | None) -> None:
+    def _configure_notifier(self, config: ApprovalRequestConfig | None) -> None:
         """Configure notifications to owners; evaluations continue if that fails."""
-        if asks == self._asks:
+        if config == self._asks:
             return
-        self._asks = asks
+        self._asks = config
         try:
-            self.teller.set_webhook(self.teller.build_webhook(asks))
+            self.teller.set_webhook(self.teller.build_webhook(config))
         except EnvironmentFailure as error:
             self.teller.set_webhook(None)
             self._log.warning("asks.nobody-told", why=error.message)
 
-    def _log_undelivered(self, host: str, decision: str, why: str) -> None:
-        self._log.warning("ask.not-told", host=host, decision=decision, why=why)
+    def _log_undelivered(self, host: str, decision: str, reason: str) -> None:
+        """Log an approval request that its owner did not receive."""
+        self._log.warning("ask.not-told", host=host, decision=decision, why=reason)
 
-    def _log_rejected_exception(self, digest: str, why: str) -> None:
-        self._log.warning("amendment.refused", id=digest, why=why)
+    def _log_rejected_exception(self, digest: str, reason: str) -> None:
+        """Log a signed policy exception that is invalid."""
+        self._log.warning("amendment.refused", id=digest, why=reason)
 
-    def _log_rejected_baseline(self, digest: str, why: str) -> None:
-        self._log.warning("baseline.refused", id=digest, why=why)
+    def _log_rejected_baseline(self, digest: str, reason: str) -> None:
+        """Log a signed baseline that is invalid."""
+        self._log.warning("baseline.refused", id=digest, why=reason)
 
-    def _log_unreadable_store(self, why: str) -> None:
-        self._log.error("amendments.unread", why=why)
+    def _log_unreadable_store(self, reason: str) -> None:
+        """Log that the store of signed statements cannot be read."""
+        self._log.error("amendments.unread", why=reason)

@@ -1,4 +1,4 @@
-"""Process of the decision point; it runs as the gateway's user."""
+"""Run the decision point as a process of the gateway's user."""
 
 from collections.abc import Callable
 
@@ -9,18 +9,18 @@ from answerable.server.runtime import Endpoints
 
 
 def run_server(
-    read: Callable[[], PdpSettings],
-    ready: Callable[[Endpoints], None],
+    load: Callable[[], PdpSettings],
+    on_ready: Callable[[Endpoints], None],
     *,
     alone: bool = True,
 ) -> None:
-    """Serve a configuration until told to end.
+    """Serve a configuration until a signal stops the process.
 
     Args:
-        ready: Called with the listeners once they are open.
+        on_ready: Called with the listeners once they are open.
         alone: False if a parent process started it and ends with it.
 
     Raises:
         AnswerableError: The settings cannot be loaded or served.
     """
-    runtime.run_server("decisions", read, PdpApp.open, ready, alone=alone)
+    runtime.run_server("decisions", load, PdpApp.open, on_ready, alone=alone)

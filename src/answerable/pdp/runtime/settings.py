@@ -1,4 +1,4 @@
-"""Settings of the decision point: configuration file, state folder, store."""
+"""Load the settings of the decision point: configuration file, state folder, store."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -46,7 +46,7 @@ class PdpSettings:
 
     @property
     def shared(self) -> Path:
-        """Return the gateway's folder, with revocations and pins."""
+        """Return the gateway's state folder, with revocations and pins."""
         return gateway_state(self.config, self.store)
 
     @property
@@ -75,10 +75,10 @@ class PdpSettings:
 
 
 def load_settings(
-    place: str,
+    config_path: str,
     store: Path | None,
-    usual: Path | None,
-    before: CedarPolicySet = NO_CEDAR_POLICIES,
+    default_store: Path | None,
+    previous: CedarPolicySet = NO_CEDAR_POLICIES,
 ) -> PdpSettings:
     """Load the settings and the agents of the inventory.
 
@@ -92,15 +92,15 @@ def load_settings(
         UsageError: The file is missing, or has no section `decisions`.
         EnvironmentFailure: It or the store may not be read.
     """
-    reading = read_with_policies(place, store, usual, before)
-    config = require_config(place, reading)
+    reading = read_with_policies(config_path, store, default_store, previous)
+    config = require_config(config_path, reading)
     point = config.decisions
     if point is None:
         raise UsageError(
-            f"no decision point in {place}",
+            f"no decision point in {config_path}",
             "add a section `decisions`; see docs/authzen.md",
         )
-    root = resolve_store(config, store, usual)
+    root = resolve_store(config, store, default_store)
     inventory = frozenset(AgentId(each) for each in known_agents(root))
     if not reading.has_policy:
         config = replace(config, agents=())

@@ -1,1 +1,1 @@
-"""AuthZEN messages: parsing and encoding. Pure."""
+"""Parse and encode AuthZEN messages. Pure."""

@@ -1,4 +1,4 @@
-"""Batches of evaluations, and searches (AuthZEN 1.0, 7 and 8)."""
+"""Parse AuthZEN batches of evaluations, and pages of searches (1.0, 7 and 8)."""
 
 import hashlib
 import json
@@ -43,7 +43,7 @@ class PageRequest(msgspec.Struct, frozen=True):
     asked: str
 
 
-def parse_batch(said: JsonMembers) -> list[JsonMembers]:
+def parse_batch(body: JsonMembers) -> list[JsonMembers]:
     """Return the evaluations of a batch with its defaults (AuthZEN 7.1.1).
 
     Empty for a single evaluation.
@@ -51,36 +51,37 @@ def parse_batch(said: JsonMembers) -> list[JsonMembers]:
     Raises:
         Invalid: They are no list of objects, too many, or a key has the wrong type.
     """
-    check_types(said)
-    given = said.get("evaluations", [])
+    check_types(body)
+    given = body.get("evaluations", [])
     if not isinstance(given, list):
         raise MalformedRequest("evaluations must be an array", "key-type")
     if len(given) > MAX_EVALUATIONS:
         raise MalformedRequest(
             f"evaluations must have at most {MAX_EVALUATIONS} items", "too-many"
         )
-    return list(_apply_defaults(said, given))
+    return list(_apply_defaults(body, given))
 
 
-def _apply_defaults(said: JsonMembers, given: list[object]) -> Iterator[JsonMembers]:
-    defaults = {key: said[key] for key in DEFAULT_KEYS if key in said}
-    for number, each in enumerate(given):
+def _apply_defaults(batch: JsonMembers, items: list[object]) -> Iterator[JsonMembers]:
+    """Yield each evaluation of a batch, completed by the batch's defaults."""
+    defaults = {key: batch[key] for key in DEFAULT_KEYS if key in batch}
+    for number, each in enumerate(items):
         if not isinstance(each, dict):
             raise MalformedRequest(
                 f"evaluations[{number}] must be an object", "key-type"
             )
-        check_types(each, at=f"evaluations[{number}].")
+        check_types(each, path_prefix=f"evaluations[{number}].")
         # A key that stands there replaces the default whole.
         yield {**defaults, **each}
 
 
-def parse_semantic(said: JsonMembers) -> BatchSemantic:
+def parse_semantic(body: JsonMembers) -> BatchSemantic:
     """Parse `options.evaluations_semantic`.
 
     Raises:
         Invalid: It is unknown.
     """
-    options = get_object(said, "options", "options")
+    options = get_object(body, "options", "options")
     word = options.get("evaluations_semantic", BatchSemantic.ALL.value)
     if not isinstance(word, str) or word not in list(BatchSemantic):
         words = ", ".join(BatchSemantic)
@@ -88,16 +89,16 @@ def parse_semantic(said: JsonMembers) -> BatchSemantic:
     return BatchSemantic(word)
 
 
-def parse_page(said: JsonMembers, what: str) -> PageRequest:
-    """Parse `page`.
+def parse_page(body: JsonMembers, search_kind: str) -> PageRequest:
+    """Parse the pagination object `page` of a search.
 
     Args:
-        what: Kind of search; a token of another kind is rejected.
+        search_kind: Kind of search; a token of another kind is rejected.
 
     Raises:
         Invalid: A key has the wrong type.
     """
-    page = get_object(said, "page", "page")
+    page = get_object(body, "page", "page")
     token, limit = page.get("token", ""), page.get("limit")
     if not isinstance(token, str):
         raise MalformedRequest("page.token must be a string", "key-type")
@@ -108,7 +109,9 @@ def parse_page(said: JsonMembers, what: str) -> PageRequest:
         raise MalformedRequest("page.limit must be a non-negative integer", "key-type")
     get_object(page, "properties", "page.properties")
     kept = {key: page[key] for key in page.keys() - {"token", "limit"}}
-    same = {"what": what, "page": kept} | {key: said.get(key) for key in DEFAULT_KEYS}
+    same = {"what": search_kind, "page": kept} | {
+        key: body.get(key) for key in DEFAULT_KEYS
+    }
     spelled = json.dumps(same, sort_keys=True)
     return PageRequest(
         token=token,

@@ -1,4 +1,4 @@
-"""Parser of AuthZEN evaluation requests.
+"""Parse AuthZEN evaluation requests, strictly.
 
 Only these keys are inputs of a decision (AuthZEN 1.0, 5):
 
@@ -123,15 +123,15 @@ def parse_body(data: bytes) -> dict[str, Any]:
     return said
 
 
-def _reject_lookalikes(said: JsonMembers) -> None:
+def _reject_lookalikes(members: JsonMembers) -> None:
     """Reject a key that another parser could take for a known one, such as `Subject`.
 
     Raises:
         Invalid: There is one.
     """
-    several = said.get("evaluations")
+    several = members.get("evaluations")
     items = several if isinstance(several, list) else []
-    for each in (said, *(item for item in items if isinstance(item, dict))):
+    for each in (members, *(item for item in items if isinstance(item, dict))):
         if _KNOWN_KEYS.find_lookalike(each):
             raise MalformedRequest(
                 "a key differs from a known one in case or in what is not seen",
@@ -140,76 +140,79 @@ def _reject_lookalikes(said: JsonMembers) -> None:
 
 
 def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Build an object from its members; reject a repeated key."""
     read = dict(pairs)
     if len(read) != len(pairs):
         raise MalformedRequest("a key is repeated", "repeated-key")
     return read
 
 
-def _parse_integer(spelled: str) -> int:
-    read = int(spelled)
+def _parse_integer(digits: str) -> int:
+    """Parse an integer; reject one that I-JSON cannot represent exactly."""
+    read = int(digits)
     if abs(read) > MAX_NUMBER:
         raise MalformedRequest("a number is too large", "number")
     return read
 
 
-def _parse_float(spelled: str) -> float:
-    read = float(spelled)
+def _parse_float(digits: str) -> float:
+    """Parse a float; reject one that overflows."""
+    read = float(digits)
     if read in (float("inf"), float("-inf")):
         raise MalformedRequest("a number is too large", "number")
     return read
 
 
-def parse_evaluation(said: JsonMembers, *, at: str = "") -> EvaluationRequest:
+def parse_evaluation(body: JsonMembers, *, path_prefix: str = "") -> EvaluationRequest:
     """Parse one evaluation.
 
     Args:
-        at: Its path in the body, for messages: empty, or `evaluations[2].`.
+        path_prefix: Its path in the body, for messages: empty, or `evaluations[2].`.
 
     Raises:
         Missing: A required key is missing.
         Invalid: A key has the wrong type.
     """
     return EvaluationRequest(
-        subject=parse_subject(said, at=at),
-        action=parse_action(said, at=at),
-        resource=parse_resource(said, at=at),
-        agent=parse_context_agent(said, at=at),
-        said=said,
+        subject=parse_subject(body, path_prefix=path_prefix),
+        action=parse_action(body, path_prefix=path_prefix),
+        resource=parse_resource(body, path_prefix=path_prefix),
+        agent=parse_context_agent(body, path_prefix=path_prefix),
+        said=body,
     )
 
 
 def parse_subject(
-    said: JsonMembers, *, at: str = "", searched: bool = False
+    body: JsonMembers, *, path_prefix: str = "", is_search: bool = False
 ) -> EvaluationSubject:
-    """Parse the subject.
+    """Parse the member `subject`.
 
     Args:
-        said: Members of the parent.
-        searched: It is searched for: an id is ignored (AuthZEN 8.4.1).
+        body: Members of the parent.
+        is_search: It is searched for: an id is ignored (AuthZEN 8.4.1).
 
     Raises:
         Missing: A required key is missing.
         Invalid: A key has the wrong type.
     """
-    path = f"{at}subject"
-    members, properties = _get_entity(said, "subject", path)
+    path = f"{path_prefix}subject"
+    members, properties = _get_entity(body, "subject", path)
     return EvaluationSubject(
         type=_get_name(members, "type", path),
-        id="" if searched else _get_name(members, "id", path),
+        id="" if is_search else _get_name(members, "id", path),
         token=_get_text(properties, "token", f"{path}.properties", MAX_TOKEN),
     )
 
 
-def parse_action(said: JsonMembers, *, at: str = "") -> EvaluationAction:
-    """Parse the action.
+def parse_action(body: JsonMembers, *, path_prefix: str = "") -> EvaluationAction:
+    """Parse the member `action`.
 
     Raises:
         Missing: A required key is missing.
         Invalid: A key has the wrong type.
     """
-    path = f"{at}action"
-    members, properties = _get_entity(said, "action", path)
+    path = f"{path_prefix}action"
+    members, properties = _get_entity(body, "action", path)
     name = _get_name(members, "name", path)
     if "arguments" not in properties:
         return EvaluationAction(name)
@@ -220,62 +223,62 @@ def parse_action(said: JsonMembers, *, at: str = "") -> EvaluationAction:
 
 
 def parse_resource(
-    said: JsonMembers, *, at: str = "", searched: bool = False
+    body: JsonMembers, *, path_prefix: str = "", is_search: bool = False
 ) -> EvaluationResource:
-    """Parse the resource; `searched` as for the subject.
+    """Parse the resource; `is_search` as for the subject.
 
     Raises:
         Missing: A required key is missing.
         Invalid: A key has the wrong type.
     """
-    path = f"{at}resource"
-    members, properties = _get_entity(said, "resource", path)
+    path = f"{path_prefix}resource"
+    members, properties = _get_entity(body, "resource", path)
     return EvaluationResource(
         type=_get_name(members, "type", path),
-        id="" if searched else _get_name(members, "id", path),
+        id="" if is_search else _get_name(members, "id", path),
         server=_get_text(properties, "server", f"{path}.properties", MAX_NAME),
     )
 
 
-def parse_context_agent(said: JsonMembers, *, at: str = "") -> str:
+def parse_context_agent(body: JsonMembers, *, path_prefix: str = "") -> str:
     """Return the agent named in the context; empty for another type of value.
 
     Raises:
         Invalid: The context is no object.
     """
-    agent = get_object(said, "context", f"{at}context").get("agent")
+    agent = get_object(body, "context", f"{path_prefix}context").get("agent")
     return agent if isinstance(agent, str) else ""
 
 
-def get_object(said: JsonMembers, key: str, path: str) -> JsonMembers:
+def get_object(members: JsonMembers, key: str, path: str) -> JsonMembers:
     """Return an optional object.
 
     Args:
-        said: Members of the parent.
+        members: Members of the parent.
         path: Its path in the body.
 
     Raises:
         Invalid: It is not an object.
     """
-    if key not in said:
+    if key not in members:
         return NO_MEMBERS
-    found = said[key]
+    found = members[key]
     if not isinstance(found, dict):
         raise MalformedRequest(f"{path} must be an object", "key-type")
     return found
 
 
-def check_types(said: JsonMembers, *, at: str = "") -> None:
+def check_types(body: JsonMembers, *, path_prefix: str = "") -> None:
     """Check the types of the keys that are present.
 
     Raises:
         Invalid: One has the wrong type.
     """
     for entity, keys in _ENTITIES.items():
-        if entity not in said:
+        if entity not in body:
             continue
-        path = f"{at}{entity}"
-        members, properties = _get_entity(said, entity, path)
+        path = f"{path_prefix}{entity}"
+        members, properties = _get_entity(body, entity, path)
         for key in keys:
             if key in members:
                 _get_name(members, key, path)
@@ -283,7 +286,7 @@ def check_types(said: JsonMembers, *, at: str = "") -> None:
         _get_text(properties, "token", within, MAX_TOKEN)
         _get_text(properties, "server", within, MAX_NAME)
         get_object(properties, "arguments", f"{within}.arguments")
-    get_object(said, "context", f"{at}context")
+    get_object(body, "context", f"{path_prefix}context")
 
 
 _ENTITIES = {"subject": ("type", "id"), "action": ("name",), "resource": ("type", "id")}
@@ -307,15 +310,17 @@ _KNOWN_KEYS = build_key_tree(
 
 
 def _get_entity(
-    said: JsonMembers, key: str, path: str
+    body: JsonMembers, key: str, path: str
 ) -> tuple[JsonMembers, JsonMembers]:
-    if key not in said:
+    """Return a required object and its `properties`."""
+    if key not in body:
         raise MissingKey(path)
-    members = get_object(said, key, path)
+    members = get_object(body, key, path)
     return members, get_object(members, "properties", f"{path}.properties")
 
 
 def _get_name(members: JsonMembers, key: str, path: str) -> str:
+    """Return a required string that is not empty."""
     if key not in members:
         raise MissingKey(f"{path}.{key}")
     name = _get_text(members, key, path, MAX_NAME)
@@ -324,9 +329,10 @@ def _get_name(members: JsonMembers, key: str, path: str) -> str:
     return name
 
 
-def _get_text(members: JsonMembers, key: str, path: str, most: int) -> str:
+def _get_text(members: JsonMembers, key: str, path: str, max_length: int) -> str:
+    """Return an optional string of limited length; empty if it is missing."""
     found = members.get(key, "")
-    if not isinstance(found, str) or len(found) > most:
-        says = f"{path}.{key} must be a string of at most {most} characters"
+    if not isinstance(found, str) or len(found) > max_length:
+        says = f"{path}.{key} must be a string of at most {max_length} characters"
         raise MalformedRequest(says, "key-type")
     return found

@@ -1,4 +1,4 @@
-"""OpenAPI 3.1 document of the decision point."""
+"""Build the OpenAPI 3.1 document of the decision point's HTTP API."""
 
 from typing import Any
 
@@ -77,6 +77,7 @@ def build_openapi(url: str) -> bytes:
 
 
 def _metadata_operation() -> OpenApiSchema:
+    """Build the OpenAPI operation of the metadata endpoint."""
     return {
         "summary": "Metadata of the decision point.",
         "operationId": "metadata",
@@ -91,22 +92,25 @@ def _metadata_operation() -> OpenApiSchema:
     }
 
 
-def _post_operation(summary: str, asked: str, told: str) -> OpenApiSchema:
+def _post_operation(
+    summary: str, request_schema: str, response_schema: str
+) -> OpenApiSchema:
+    """Build the OpenAPI operation of a POST endpoint."""
     problem = {"$ref": "#/components/responses/Problem"}
     statuses = ("400", "401", "403", "405", "413", "421", "429", "500", "503")
     return {
         "summary": summary,
-        "operationId": asked[0].lower() + asked[1:],
+        "operationId": request_schema[0].lower() + request_schema[1:],
         "parameters": [{"$ref": "#/components/parameters/RequestId"}],
         "requestBody": {
             "required": True,
-            "content": {_JSON: {"schema": _schema_ref(asked)}},
+            "content": {_JSON: {"schema": _schema_ref(request_schema)}},
         },
         "responses": {
             "200": {
                 "description": "The answer.",
                 "headers": {"X-Request-ID": {"schema": {"type": "string"}}},
-                "content": {_JSON: {"schema": _schema_ref(told)}},
+                "content": {_JSON: {"schema": _schema_ref(response_schema)}},
             },
             **dict.fromkeys(statuses, problem),
         },
@@ -114,12 +118,14 @@ def _post_operation(summary: str, asked: str, told: str) -> OpenApiSchema:
 
 
 def _schema_ref(name: str) -> OpenApiSchema:
+    """Build a `$ref` to a component schema."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _object_schema(
     required: tuple[str, ...] = (), /, **properties: OpenApiSchema
 ) -> OpenApiSchema:
+    """Build the JSON Schema of an object."""
     said: OpenApiSchema = {"type": "object"}
     if properties:
         said["properties"] = properties
@@ -129,6 +135,7 @@ def _object_schema(
 
 
 def _name_schema() -> OpenApiSchema:
+    """Build the JSON Schema of a name: a string that is not empty."""
     return {"type": "string", "minLength": 1, "maxLength": MAX_NAME}
 
 
@@ -153,6 +160,7 @@ def _entity_schemas(*, required: bool) -> dict[str, OpenApiSchema]:
 
 
 def _all_schemas() -> dict[str, OpenApiSchema]:
+    """Build all component schemas, by name."""
     whole = _entity_schemas(required=True)
     # A missing key in a batch item is an error of that item, or comes from the
     # defaults.
@@ -219,6 +227,7 @@ def _all_schemas() -> dict[str, OpenApiSchema]:
 
 
 def _answer_schemas() -> dict[str, OpenApiSchema]:
+    """Build the component schemas of answers."""
     told = _object_schema(
         decision_id={"type": "string"},
         decision={"enum": ["deny", "ask", "error"]},
@@ -265,6 +274,7 @@ def _answer_schemas() -> dict[str, OpenApiSchema]:
 
 
 def _problem_schema() -> OpenApiSchema:
+    """Build the response of a problem document (RFC 9457)."""
     schema = _object_schema(
         ("type", "title", "status", "detail"),
         type={"type": "string"},
@@ -279,6 +289,7 @@ def _problem_schema() -> OpenApiSchema:
 
 
 def _request_id_parameter() -> OpenApiSchema:
+    """Build the header parameter `X-Request-ID`."""
     return {
         "name": "X-Request-ID",
         "in": "header",

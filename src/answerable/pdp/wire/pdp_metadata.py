@@ -1,4 +1,4 @@
-"""Metadata of the decision point (AuthZEN 1.0, 9)."""
+"""Build the metadata document of the decision point (AuthZEN 1.0, 9)."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""Problem documents (RFC 9457) for requests that are not evaluated.
+"""HTTP errors as problem documents (RFC 9457), for requests that are not evaluated.
 
 The status says what is wrong with the request or its sender. A denial is not an error:
 it is answered with 200 (AuthZEN 10.1.2).
@@ -28,16 +28,16 @@ class ProblemResponse(AnswerableError):  # noqa: N818 - reads as what it is
     """A request that is not evaluated.
 
     Args:
-        why: Reason code for evidence.
+        reason: Reason code for evidence.
         says: One sentence for the client; it quotes nothing of the request.
     """
 
     def __init__(
-        self, status: int, why: str, says: str, fields: dict[str, str] | None = None
+        self, status: int, reason: str, says: str, fields: dict[str, str] | None = None
     ) -> None:
         super().__init__(says)
         self.status = status
-        self.why = why
+        self.why = reason
         self.fields = fields or {}
 
     def body(self) -> bytes:
@@ -55,8 +55,8 @@ class ProblemResponse(AnswerableError):  # noqa: N818 - reads as what it is
 class MalformedRequest(ProblemResponse):
     """The whole payload is malformed."""
 
-    def __init__(self, says: str, why: str = "malformed") -> None:
-        super().__init__(400, why, says)
+    def __init__(self, says: str, reason: str = "malformed") -> None:
+        super().__init__(400, reason, says)
 
 
 class MissingKey(MalformedRequest):

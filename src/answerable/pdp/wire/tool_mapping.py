@@ -1,4 +1,4 @@
-"""Parser of a tool's `x-authzen-mapping` (COAZ-MCP).
+"""Parse a tool's `x-authzen-mapping` (COAZ-MCP): from tool call to AuthZEN request.
 
 A mapping comes from the governed server, so it is hostile text, and used only if a
 person approved it. Only expressions that name a value are supported; nothing is
@@ -43,12 +43,12 @@ class MappingRejected(AnswerableError):  # noqa: N818 - reads as the refusal it 
     """A mapping that is not used.
 
     Args:
-        why: Reason code for the log.
+        reason: Reason code for the log.
     """
 
-    def __init__(self, why: str, says: str) -> None:
+    def __init__(self, reason: str, says: str) -> None:
         super().__init__(f"a mapping was refused: {says}")
-        self.why = why
+        self.why = reason
 
 
 class MappingReference(msgspec.Struct, frozen=True):
@@ -121,20 +121,22 @@ def parse_mapping(text: str) -> tuple[MappingEntry, ...]:
 
 
 def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Build an object from its members; reject a repeated key."""
     read = dict(pairs)
     if len(read) != len(pairs):
         raise ValueError("a key is repeated")
     return read
 
 
-def _reject_constant(spelled: str) -> object:
-    raise ValueError(spelled)
+def _reject_constant(constant: str) -> object:
+    """Reject NaN and Infinity, which are not JSON."""
+    raise ValueError(constant)
 
 
 def _envelope_entries(
     envelope: str, template: dict[str, object]
 ) -> list[dict[str, object]]:
-    """Return the questions of an envelope, each with the shared defaults."""
+    """Return the evaluations of an envelope, each with the shared defaults."""
     if envelope == "evaluation":
         return [template]
     given = template.get("evaluations")
@@ -153,11 +155,12 @@ def _envelope_entries(
     return found
 
 
-def _build_entry(said: dict[str, object]) -> MappingEntry:
+def _build_entry(template: dict[str, object]) -> MappingEntry:
+    """Parse one evaluation template; check the references in it."""
     leaves: dict[JsonPath, MappingLeaf] = {}
     for entity in _ENTITIES:
-        if entity in said:
-            leaves.update(_iterate_leaves((entity,), said[entity]))
+        if entity in template:
+            leaves.update(_iterate_leaves((entity,), template[entity]))
     _check_subject_leaves(leaves)
     for leaf in leaves.values():
         _check_reference(leaf)
@@ -171,28 +174,31 @@ def _build_entry(said: dict[str, object]) -> MappingEntry:
 
 
 def _iterate_leaves(
-    at: JsonPath, value: object
+    path: JsonPath, value: object
 ) -> Iterator[tuple[JsonPath, MappingLeaf]]:
-    if len(at) > MAX_DEPTH:
+    """Yield each value of a template with its path."""
+    if len(path) > MAX_DEPTH:
         raise MappingRejected("too-deep", f"at most {MAX_DEPTH} levels were expected")
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _iterate_leaves((*at, key), inner)
+            yield from _iterate_leaves((*path, key), inner)
     elif isinstance(value, list):
         if any(isinstance(inner, dict | list | str) for inner in value):
             raise MappingRejected("list", "a list of plain numbers was expected")
-        yield at, _build_constant(value)
+        yield path, _build_constant(value)
     elif isinstance(value, str) and value.startswith("$"):
-        yield at, _parse_expression(value)
+        yield path, _parse_expression(value)
     else:
-        yield at, _build_constant(value)
+        yield path, _build_constant(value)
 
 
 def _build_constant(value: object) -> MappingConstant:
+    """Build a literal value, as JSON."""
     return MappingConstant(json.dumps(value, sort_keys=True))
 
 
 def _parse_expression(text: str) -> MappingLeaf:
+    """Parse `$params...` or `$token...` as a reference, `$$...` as a literal."""
     if text.startswith("$$"):
         return _build_constant(text[1:])
     found = _REFERENCE.fullmatch(text) if len(text) <= MAX_EXPRESSION else None
@@ -229,6 +235,7 @@ def _check_reference(leaf: MappingLeaf) -> None:
 def _constant_text(
     leaves: Mapping[JsonPath, MappingLeaf], entity: str, key: str
 ) -> str:
+    """Return a value that must be a literal string."""
     leaf = leaves.get((entity, key))
     read = json.loads(leaf.spelled) if isinstance(leaf, MappingConstant) else None
     if not isinstance(read, str) or not read:

@@ -71,7 +71,7 @@ class Authorizer:
         """
         table = self._table
         try:
-            return decide(table, self._standing, request, listed=True)
+            return decide(table, self._standing, request, for_listing=True)
         except Exception:  # noqa: BLE001 - as above
             return table.failed
 
