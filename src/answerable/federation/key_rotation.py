@@ -1,4 +1,4 @@
-"""Signing key rotation: prepared, active for a day, retired, removed.
+"""Plan the rotation of signing keys: prepare, sign for a day, retire, remove.
 
 Each replica has its own keys, and every replica publishes all of them. The times of a
 key are fixed when it is prepared, so its state follows from the record and the clock:
@@ -57,7 +57,7 @@ class RotationStep:
 
 
 def active_key_id(keys: Iterable[SigningKey], replica: str, now: float) -> str:
-    """Return the kid of the key that a replica signs with; empty for none."""
+    """Return the kid of the key that a replica signs with now; empty for none."""
     begun = (
         key
         for key in keys
@@ -70,7 +70,7 @@ def active_key_id(keys: Iterable[SigningKey], replica: str, now: float) -> str:
 
 
 def key_state(key: SigningKey, keys: Iterable[SigningKey], now: float) -> KeyState:
-    """Return the state of a key."""
+    """Return the state of a key: prepared, active, retired or removed."""
     if key.killed:
         return KeyState.REMOVED
     if now < key.signs_from:
@@ -135,7 +135,7 @@ def plan_rotation(keys: Iterable[SigningKey], replica: str, now: float) -> Rotat
 
 
 def next_change(keys: Iterable[SigningKey], now: float) -> float:
-    """Return when the state of a key changes next, at the latest in LIFE."""
+    """Return the time at which the next key changes its state."""
     known = tuple(keys)
     turns = [now + KEY_LIFETIME]
     for key in known:
@@ -175,6 +175,7 @@ def _is_recently_revoked(key: SigningKey, now: float) -> bool:
 
 
 def _starting_at(key: SigningKey, begins: int) -> SigningKey:
+    """Return the key with a signing period that starts at `begins`."""
     return replace(
         key, signs_from=begins, signs_until=begins + KEY_LIFETIME + MAX_OVERRUN
     )
@@ -182,16 +183,16 @@ def _starting_at(key: SigningKey, begins: int) -> SigningKey:
 
 def _missing_key(
     known: tuple[SigningKey, ...],
-    mine: list[SigningKey],
+    own_keys: list[SigningKey],
     replica: str,
     now: float,
-    signs: str,
+    active_kid: str,
 ) -> SigningKey | None:
-    """Return the times of the missing key, None if none is missing."""
-    if not signs:
+    """Return the next key to generate, with its times; None if none is due."""
+    if not active_kid:
         begins = int(now)
-    elif mine[-1].kid == signs:
-        begins = max(int(now) + LEAD_TIME, mine[-1].signs_from + KEY_LIFETIME)
+    elif own_keys[-1].kid == active_kid:
+        begins = max(int(now) + LEAD_TIME, own_keys[-1].signs_from + KEY_LIFETIME)
     else:
         return None
     return _starting_at(
@@ -209,17 +210,18 @@ def _missing_key(
 
 
 def _is_unknown_to_verifiers(
-    signs: SigningKey | None, known: tuple[SigningKey, ...], now: float
+    signing_key: SigningKey | None, known: tuple[SigningKey, ...], now: float
 ) -> bool:
-    if signs is None or now >= signs.published + LEAD_TIME:
+    """Tell whether verifiers may have cached a key set without this key."""
+    if signing_key is None or now >= signing_key.published + LEAD_TIME:
         return False
     # Without an earlier key no verifier has an older set. A key of the same second may
     # be earlier, unless it is the successor.
     return any(
-        key.published < signs.published
+        key.published < signing_key.published
         or (
-            key.published == signs.published
-            and (key.replica != signs.replica or key.killed > 0)
+            key.published == signing_key.published
+            and (key.replica != signing_key.replica or key.killed > 0)
         )
         for key in known
     )

@@ -1,4 +1,4 @@
-"""Strict parsing of token endpoint requests (RFC 8693 2.1, 7523, 8707).
+"""Parse token endpoint requests strictly (RFC 8693 2.1, RFC 7523, RFC 8707).
 
 Only parameters that bound the answer are read. Reasons, purposes, client secrets and
 claims about the client are ignored.
@@ -38,7 +38,7 @@ REQUESTED_TYPES = frozenset({TokenType.ACCESS_TOKEN, TokenType.JWT, TokenType.ID
 
 
 def parse_token_request(body: bytes) -> TokenRequest | TokenRequestRefusal:
-    """Parse a request of the token endpoint.
+    """Parse a token request by its grant type; return a refusal if invalid.
 
     Args:
         body: Raw body, `application/x-www-form-urlencoded`.
@@ -137,7 +137,7 @@ def _audience_of_scope(scopes: tuple[str, ...], audience: str) -> str:
 
 
 def _assertion_type(unverified_assertion: str) -> TokenType:
-    """Tell an ID-JAG from another assertion by its header.
+    """Return the type of an assertion by its `typ` header: ID-JAG, or another JWT.
 
     The header is unverified; each type is verified later by its own `typ`.
     """
@@ -153,6 +153,7 @@ def _assertion_type(unverified_assertion: str) -> TokenType:
 
 
 def _read_token_type(form: FormParameters, name: str, types: frozenset[str]) -> str:
+    """Return a required token type parameter, one of the supported types."""
     if name not in form:
         raise ExchangeDenied(DenialReason.PARAMETER, name)
     if form[name] not in types:
@@ -161,7 +162,7 @@ def _read_token_type(form: FormParameters, name: str, types: frozenset[str]) -> 
 
 
 def _read_token_unless_peer(form: FormParameters, name: str, token_type: str) -> str:
-    """Read a token parameter; a socket peer sends none."""
+    """Return a token parameter; empty for the token type of a socket peer."""
     if token_type != PEER_TYPE_URI:
         return _read_token(form, name)
     if name in form:
@@ -170,6 +171,7 @@ def _read_token_unless_peer(form: FormParameters, name: str, token_type: str) ->
 
 
 def _read_token(form: FormParameters, name: str) -> str:
+    """Return a required token parameter: printable ASCII, bounded in size."""
     token = form.get(name, "")
     if len(token) > MAX_TOKEN:
         raise ExchangeDenied(DenialReason.SIZE, name)
@@ -179,6 +181,7 @@ def _read_token(form: FormParameters, name: str) -> str:
 
 
 def _read_name(form: FormParameters, name: str) -> str:
+    """Return an optional parameter: printable ASCII, bounded; empty if absent."""
     value = form.get(name, "")
     if len(value) > MAX_NAME or not value.isascii() or not value.isprintable():
         raise ExchangeDenied(DenialReason.PARAMETER, name)
@@ -196,6 +199,7 @@ def _read_audience(form: FormParameters) -> str:
 
 
 def _is_absolute_uri(text: str) -> bool:
+    """Tell whether a text is an absolute URI without a fragment."""
     try:
         parts = urlsplit(text)
     except ValueError:

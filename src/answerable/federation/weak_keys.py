@@ -1,4 +1,4 @@
-"""Weak keys: ROCA moduli and small-order points."""
+"""Detect weak public keys: ROCA moduli and small-order points."""
 
 # Nemec et al., "The Return of Coppersmith's Attack", CCS 2017, section 2: the primes of
 # Infineon's library are powers of 65537 modulo every one of these, so that its moduli

@@ -202,8 +202,8 @@ class VerifiedTokenCache:
             claims,
             presented,
             int(now),
-            nonce_holds=partial(self._nonces.is_valid, now=now) if asked else None,
-            bearer=claims.issuer in self._bearer,
+            is_nonce_valid=partial(self._nonces.is_valid, now=now) if asked else None,
+            allow_bearer=claims.issuer in self._bearer,
         )
         if shown.proof is not None:
             self._proofs.add(shown.proof, build_principal(claims), now)
