@@ -113,7 +113,7 @@ class DefinitionWatcher:
             found.kind,
             found.items,
             is_last=not found.cursor,
-            is_asked=is_asked,
+            is_requested=is_asked,
         )
 
 

@@ -1,4 +1,4 @@
-"""Exclusive lock on a state folder: one server at a time.
+"""Lock a state folder exclusively, so that one server at a time uses it.
 
 The lock file contains the path of the store that its server reads, so that a revocation
 reaches a server that was started with another store.

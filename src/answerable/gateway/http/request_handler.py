@@ -385,7 +385,7 @@ class HttpRequestHandler:
         self._count_refusal(refused.why.value, refused.method)
         said = self._head.fields.get(VERSION_HEADER, "")
         body = refused.error_body(said)
-        status = refused.http_status(in_a_session=said != McpRevision.V2026_07_28)
+        status = refused.http_status(has_session=said != McpRevision.V2026_07_28)
         return ImmediateReply(
             build_json_heading(status) if body else build_heading(status, {}), body
         )

@@ -189,7 +189,7 @@ def _refusal_response(refused: RequestRefused, request: Any) -> Any:
     http = request.attributes.request.http
     raw = {each.key.lower(): each.value for each in http.header_map.headers}
     said = http.headers.get(VERSION_HEADER) or raw.get(VERSION_HEADER, "")
-    status = refused.http_status(in_a_session=said != McpRevision.V2026_07_28)
+    status = refused.http_status(has_session=said != McpRevision.V2026_07_28)
     return deny_response(status, refused.error_body(said))
 
 

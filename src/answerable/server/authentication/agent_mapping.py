@@ -1,4 +1,4 @@
-"""Mapping of an authenticated caller to its agent.
+"""Map an authenticated caller to its agent.
 
 The configuration takes precedence; then an agent id in a token of ours; any other
 caller is unknown, and gets a derived id.
@@ -83,6 +83,7 @@ class AgentMapping:
         return self._match_agent(self._by_rule.get(StdioCallerRule(server)), principal)
 
     def _match_agent(self, named: AgentId | None, principal: str) -> AgentMatch:
+        """Return a configured agent, or the agent of this principal."""
         agent = named or agent_id("caller", principal)
         return agent, agent in self._known
 
@@ -104,6 +105,7 @@ def is_person_subject(sub: str) -> bool:
 
 
 def _matches_peer(rule: UnixCallerRule, peer: UnixPeer) -> bool:
+    """Tell whether a process matches a rule's user, group and systemd unit."""
     return (
         rule.uid == peer.uid
         and rule.gid in (None, peer.gid)

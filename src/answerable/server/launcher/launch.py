@@ -1,4 +1,4 @@
-"""Start of an agent: connect, fork a waiting child, register it, start its program."""
+"""Launch an agent: connect, fork a waiting child, register it, start its program."""
 
 import ctypes
 import hashlib
@@ -60,12 +60,12 @@ class AgentStart:
     quiet: bool
 
 
-def launch_agent(start: AgentStart, tell: Callable[[str], None]) -> int:
-    """Start an agent and wait for its end.
+def launch_agent(start: AgentStart, print_line: Callable[[str], None]) -> int:
+    """Launch an agent, wait for its end, and return its exit code.
 
     Args:
         start: Parameters of the start.
-        tell: Writes a line to standard error.
+        print_line: Writes a line to standard error.
 
     Returns:
         Its exit code, 128 + n where signal n ended it.
@@ -93,7 +93,7 @@ def launch_agent(start: AgentStart, tell: Callable[[str], None]) -> int:
         mask = block_signals()
         try:
             _become_subreaper()
-            return _register_and_run(start, user, request, service, mask, tell)
+            return _register_and_run(start, user, request, service, mask, print_line)
         finally:
             restore_signals(mask)
             service.close()
@@ -109,8 +109,9 @@ def _register_and_run(
     request: dict[str, str],
     service: RunServiceClient,
     mask: set[signal.Signals],
-    tell: Callable[[str], None],
+    print_line: Callable[[str], None],
 ) -> int:
+    """Fork the agent, register its run, start its program and wait for it."""
     child = WaitingChild(
         request["program"],
         start.argv,
@@ -128,7 +129,7 @@ def _register_and_run(
         child.abandon()
         raise
     if run.advisory and not start.quiet:
-        tell(
+        print_line(
             f"advisory: {start.agent} runs as its starter (uid {os.getuid()}), whose "
             "other processes can pass for it; --user makes it enforcing"
         )
@@ -138,7 +139,7 @@ def _register_and_run(
         and not start.quiet
         and _can_inject_input()
     ):
-        tell(
+        print_line(
             "the terminal is shared: the agent can type into it; "
             "sysctl dev.tty.legacy_tiocsti=0 stops that"
         )
@@ -152,6 +153,7 @@ def _register_and_run(
 def _build_environment(
     start: AgentStart, user: UserAccount | None, run: RunRegistration
 ) -> dict[str, str]:
+    """Build the environment of the agent, with the socket and the run id."""
     base = dict(os.environ)
     if user is not None:
         base = build_environment(user, start.environment)
@@ -205,6 +207,7 @@ def _can_inject_input() -> bool:
 
 
 def _find_program(name: str) -> str:
+    """Return the absolute path of a program on PATH."""
     found = shutil.which(name)
     if found is None:
         raise UsageError(

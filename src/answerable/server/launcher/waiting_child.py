@@ -1,4 +1,4 @@
-"""Child process that waits at a pipe, as its final user, before it executes.
+"""Fork a child that waits at a pipe, as its final user, before it executes.
 
 Over one pipe it gets its environment and the start signal; over the other it reports
 that it is ready, and an error if it does not start. That one closes by itself when the
@@ -136,7 +136,7 @@ class WaitingChild:
         self.start = parse_start(read_proc_file(Path(f"/proc/{self.pid}/stat")))
 
     def start_program(self, environment: Mapping[str, str]) -> None:
-        """Start its program.
+        """Let the child execute its program.
 
         Raises:
             EnvironmentFailure: The program could not be executed; the child is gone
@@ -154,12 +154,13 @@ class WaitingChild:
             )
 
     def abandon(self) -> None:
-        """End it before its program starts."""
+        """End the child before its program starts."""
         os.close(self._gate)
         os.close(self._said)
         os.waitpid(self.pid, 0)
 
     def _check_ready(self, account: UserAccount | None) -> None:
+        """Wait until the child has become its user, else raise the reason."""
         said = os.read(self._said, 16)
         if said == _READY:
             return
@@ -179,7 +180,7 @@ def _run_child(
     mask: set[signal.Signals],
     pipes: tuple[int, int, int, socket.socket],
 ) -> NoReturn:
-    """Run the child: no code of the parent continues in it."""
+    """Run in the forked child: become the user, wait for the start, execute."""
     begin, say, gate, shut = pipes
     try:
         os.close(gate)
@@ -227,7 +228,7 @@ def _switch_user(account: UserAccount) -> None:
 
 
 def _reset_signals(mask: set[signal.Signals]) -> None:
-    """Restore the signal state; ignored signals stay ignored."""
+    """Restore the signal mask and handlers; ignored signals stay ignored."""
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:

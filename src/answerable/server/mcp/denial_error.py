@@ -1,4 +1,4 @@
-"""JSON-RPC error for a denied call: the effect, and the id of the decision.
+"""Build the JSON-RPC error of a denied call: the effect, and the decision's id.
 
 Reason, rule and policy exception are for owner and operator, who find them by the id: a
 caller could use them to evade the policy.

@@ -1,4 +1,4 @@
-"""Nesting depth of JSON, in linear time.
+"""Check the nesting depth of JSON, in linear time.
 
 RE2 reads each byte once, whatever the text; a caller may send four million brackets.
 """

@@ -59,7 +59,7 @@ class RunsEndpoint:
             request.body,
             self._allows,
             now,
-            root=self._root(),
+            allow_root=self._root(),
         )
         return await self._record_registration(answer)
 

@@ -164,7 +164,9 @@ class TokenEndpoint:
         ):
             return None
         root = self._exchanges.in_force.root
-        return await asyncio.to_thread(attest_peer, connection, self._runs, root=root)
+        return await asyncio.to_thread(
+            attest_peer, connection, self._runs, allow_root=root
+        )
 
     async def _exchange_with_retries(
         self, presented: PresentedRequest

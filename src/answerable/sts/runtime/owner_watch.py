@@ -65,9 +65,9 @@ class OwnerWatch(StoreWatch[OwnersByAgent]):
         self._people_until = 0.0
 
     def _read_valid(
-        self, store: EvidenceStore, now: int, *, fresh: bool
+        self, store: EvidenceStore, now: int, *, is_new_store: bool
     ) -> tuple[OwnersByAgent, Rejections]:
         """Return the valid attestations, and the rejected ones with reasons."""
-        if fresh:
+        if is_new_store:
             self._of = AttestedOwnerReader(store)
         return self._of.read(now), ()
