@@ -171,7 +171,7 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
         is_jag = claims.token_type is TokenType.ID_JAG
         if is_jag and self.standing.issuers[claims.issuer].person:
             sub = self._find_person(claims, found.rule)
-        return self._open_root(
+        return self._open_root_delegation(
             found, sub, f"token:{claims.token_sha256.hex()}", claims.exp
         )
 
@@ -181,7 +181,7 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
         subject = found.rule.subject
         person = subject.person if isinstance(subject, LaunchedSubject) else ""
         until = self.now + ATTESTED_LIFETIME
-        return self._open_root(
+        return self._open_root_delegation(
             found, person or found.rule.agent, attestation.run, until
         )
 
@@ -196,7 +196,7 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
             found = self._match_rule(actor)
             person = self._find_person(claims, found.rule)
             until = min(claims.exp, self.now + ATTESTED_LIFETIME)
-            return self._open_root(found, person, actor.run, until)
+            return self._open_root_delegation(found, person, actor.run, until)
         if actor is None:
             raise ExchangeDenied(DenialReason.PERSON_ALONE)
         rule = self._check_against_record(actor)
@@ -239,7 +239,7 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
             raise ExchangeDenied(DenialReason.ACTOR)
         portion = DelegationRequest(agent, "", None, None, parent.expires - self.now)
         key = _binding_key(self.asked.shown, mtls=_requires_mtls(parent))
-        return self._open_part(own_token.chain, rule, portion, run, key)
+        return self._open_child_delegation(own_token.chain, rule, portion, run, key)
 
     def from_ticket(self, ticket_grant: TicketGrant) -> DelegationSource:
         """Open the child delegation that a ticket grants to its agent and key."""
@@ -254,11 +254,11 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
         key = _binding_key(self.asked.shown, mtls=_requires_mtls(chain[0]))
         rule = self._rule_of_delegation(chain[0])
         run = f"ticket:{ticket.sha256}"
-        return self._open_part(
+        return self._open_child_delegation(
             chain, rule, request_of_ticket(ticket), run, key, ticket.sha256
         )
 
-    def _open_part(
+    def _open_child_delegation(
         self,
         chain: DelegationChain,
         rule: TrustRule,
@@ -280,7 +280,7 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
         )
         return DelegationSource((link, *chain), rule, opens=True, ticket=ticket)
 
-    def _open_root(
+    def _open_root_delegation(
         self, matched: MatchedRule, sub: str, run: str, until: int
     ) -> DelegationSource:
         """Open a root delegation for a workload that matched a rule."""

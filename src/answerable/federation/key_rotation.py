@@ -61,7 +61,7 @@ def active_key_id(keys: Iterable[SigningKey], replica: str, now: float) -> str:
     begun = (
         key
         for key in keys
-        if key.replica == replica and key.signs_from <= now and _takes_effect(key)
+        if key.replica == replica and key.signs_from <= now and _ends_predecessor(key)
     )
     newest = max(begun, key=_sort_key, default=None)
     if newest is None or newest.killed or now >= newest.signs_until:
@@ -122,10 +122,10 @@ def plan_rotation(keys: Iterable[SigningKey], replica: str, now: float) -> Rotat
         ahead = [key for key in mine if key.signs_from > now]
         if ahead:
             # The one that signed was killed: its successor begins at once.
-            changed = (_starting_at(ahead[0], int(now)),)
+            changed = (_with_signing_start(ahead[0], int(now)),)
             mine = [*changed, *ahead[1:]]
     first = active or (changed[0].kid if changed else "")
-    prepare = _missing_key(known, mine, replica, now, first)
+    prepare = _plan_next_key(known, mine, replica, now, first)
     if prepare and len(published_keys(known, now)) >= MAX_PUBLISHED:
         prepare = None
     signs = next((key for key in mine if key.kid == first), prepare)
@@ -149,7 +149,7 @@ def _sort_key(key: SigningKey) -> tuple[int, bool, int, str]:
     return key.signs_from, not key.killed, key.published, key.kid
 
 
-def _takes_effect(key: SigningKey) -> bool:
+def _ends_predecessor(key: SigningKey) -> bool:
     """Tell whether a key ends its predecessor; not if revoked before it was active.
 
     One that was killed later still ends the one before it: that does not come back.
@@ -163,7 +163,7 @@ def _end_of_signing(key: SigningKey, keys: Iterable[SigningKey]) -> int:
         other.signs_from
         for other in keys
         if other.replica == key.replica
-        and _takes_effect(other)
+        and _ends_predecessor(other)
         and _sort_key(other) > _sort_key(key)
     )
     return min(min(later, default=key.signs_until), key.signs_until)
@@ -174,14 +174,14 @@ def _is_recently_revoked(key: SigningKey, now: float) -> bool:
     return bool(key.killed) and now < key.killed + MAX_TOKEN_LIFETIME + CLOCK_SLACK
 
 
-def _starting_at(key: SigningKey, begins: int) -> SigningKey:
+def _with_signing_start(key: SigningKey, begins: int) -> SigningKey:
     """Return the key with a signing period that starts at `begins`."""
     return replace(
         key, signs_from=begins, signs_until=begins + KEY_LIFETIME + MAX_OVERRUN
     )
 
 
-def _missing_key(
+def _plan_next_key(
     known: tuple[SigningKey, ...],
     own_keys: list[SigningKey],
     replica: str,
@@ -195,7 +195,7 @@ def _missing_key(
         begins = max(int(now) + LEAD_TIME, own_keys[-1].signs_from + KEY_LIFETIME)
     else:
         return None
-    return _starting_at(
+    return _with_signing_start(
         SigningKey(
             kid="",
             replica=replica,

@@ -80,7 +80,7 @@ def _parse_exchange(form: FormParameters) -> TokenRequest:
         requested_type=TokenType(requested),
         audience=_read_audience(form),
         scopes=_read_scopes(form),
-        client_id=_read_name(form, "client_id"),
+        client_id=_read_optional_text(form, "client_id"),
     )
 
 
@@ -90,13 +90,13 @@ def _parse_assertion(form: FormParameters) -> TokenRequest:
     return TokenRequest(
         grant_type=GrantType.JWT_BEARER,
         unverified_subject=assertion,
-        subject_type=_assertion_type(assertion).value,
+        subject_type=_read_assertion_type(assertion).value,
         unverified_actor="",
         actor_type="",
         requested_type=TokenType.ACCESS_TOKEN,
         audience=_read_audience(form),
         scopes=_read_scopes(form),
-        client_id=_read_name(form, "client_id"),
+        client_id=_read_optional_text(form, "client_id"),
     )
 
 
@@ -122,7 +122,7 @@ def _parse_client_credentials(form: FormParameters) -> TokenRequest:
         requested_type=TokenType.ACCESS_TOKEN,
         audience=audience,
         scopes=scopes,
-        client_id=_read_name(form, "client_id"),
+        client_id=_read_optional_text(form, "client_id"),
     )
 
 
@@ -136,7 +136,7 @@ def _audience_of_scope(scopes: tuple[str, ...], audience: str) -> str:
     return named
 
 
-def _assertion_type(unverified_assertion: str) -> TokenType:
+def _read_assertion_type(unverified_assertion: str) -> TokenType:
     """Return the type of an assertion by its `typ` header: ID-JAG, or another JWT.
 
     The header is unverified; each type is verified later by its own `typ`.
@@ -180,7 +180,7 @@ def _read_token(form: FormParameters, name: str) -> str:
     return token
 
 
-def _read_name(form: FormParameters, name: str) -> str:
+def _read_optional_text(form: FormParameters, name: str) -> str:
     """Return an optional parameter: printable ASCII, bounded; empty if absent."""
     value = form.get(name, "")
     if len(value) > MAX_NAME or not value.isascii() or not value.isprintable():
@@ -192,10 +192,10 @@ def _read_audience(form: FormParameters) -> str:
     """Read the one audience; `resource` is an absolute URI (RFC 8707 2)."""
     if "audience" in form and "resource" in form:
         raise ExchangeDenied(DenialReason.TARGET, "resource")
-    resource = _read_name(form, "resource")
+    resource = _read_optional_text(form, "resource")
     if resource and not _is_absolute_uri(resource):
         raise ExchangeDenied(DenialReason.TARGET, "resource")
-    return resource or _read_name(form, "audience")
+    return resource or _read_optional_text(form, "audience")
 
 
 def _is_absolute_uri(text: str) -> bool:

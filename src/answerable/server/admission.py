@@ -237,14 +237,14 @@ class AdmissionControl:
     def _count_refused(self, quota: str) -> None:
         """Count a connection that was refused by a full quota."""
         self.refused[quota] += 1
-        self._log_pressure(f"refused-{quota}")
+        self._log_full_quota(f"refused-{quota}")
 
     def _count_evicted(self, quota: str) -> None:
         """Count an idle connection that was closed for another."""
         self.evicted[quota] += 1
-        self._log_pressure(f"evicted-{quota}")
+        self._log_full_quota(f"evicted-{quota}")
 
-    def _log_pressure(self, event: str) -> None:
+    def _log_full_quota(self, event: str) -> None:
         """Log that quotas are full, at most once per interval."""
         self._full_at = now = self._clock()
         self._unlogged[event] += 1

@@ -90,7 +90,7 @@ class BoundListener:
         for each in self.sockets:
             each.close()
         # Only our own file: another process may have bound the path since.
-        if self.listener.unix and _inode_of(self.listener.unix) == self.inode:
+        if self.listener.unix and _read_inode(self.listener.unix) == self.inode:
             _remove_socket(self.listener.unix)
 
 
@@ -112,7 +112,7 @@ def bind_listener(listener: Listener, workers: int) -> BoundListener:
     if listener.address is None:
         with _bind_lock(f"unix:{os.path.abspath(listener.unix)}"):
             bound = _bind_unix(listener.unix)
-        return BoundListener(listener, None, (bound,), _inode_of(listener.unix))
+        return BoundListener(listener, None, (bound,), _read_inode(listener.unix))
     if workers == 1:
         first = bind_address(listener.address, is_shared=False)
         return BoundListener(
@@ -226,7 +226,7 @@ def _is_abandoned(path: str) -> bool:
     return False
 
 
-def _inode_of(path: str) -> int:
+def _read_inode(path: str) -> int:
     """Return the inode of a path, 0 if it does not exist."""
     try:
         return os.lstat(path).st_ino

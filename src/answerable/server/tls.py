@@ -51,7 +51,7 @@ class ServerContext(ssl.SSLContext):
         newest = self
         while newest.later is not None:
             newest = newest.later
-        if newest is not self and not newest._trusts_certificate(
+        if newest is not self and not newest._still_trusts_certificate(
             certificate, self.authorities
         ):
             return False
@@ -64,7 +64,7 @@ class ServerContext(ssl.SSLContext):
         shown, authorities = list(self._shown.items()), self.authorities
         self._shown.clear()
         for transport, certificate in shown:
-            if successor._trusts_certificate(certificate, authorities):
+            if successor._still_trusts_certificate(certificate, authorities):
                 successor._track_connection(transport, certificate)
             else:
                 transport.abort()
@@ -82,7 +82,7 @@ class ServerContext(ssl.SSLContext):
             self._look_at = max(_MIN_TRACKED, 2 * len(self._shown))
         self._shown[transport] = certificate
 
-    def _trusts_certificate(
+    def _still_trusts_certificate(
         self, certificate: bytes, verified_by: frozenset[bytes]
     ) -> bool:
         """Tell whether a certificate is trusted that these authorities verified.

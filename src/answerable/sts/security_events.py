@@ -72,7 +72,7 @@ class EventPusher:
         self.counted: Counter[str] = Counter()
         self._iss, self._signing, self._log = service.url, signing, log
         self._clock, self._pauses = clock, pauses
-        tls = _tls_context(service.events_ca)
+        tls = _build_tls_context(service.events_ca)
         self._queues = {
             url: asyncio.Queue[SessionRevoked](MAX_QUEUED) for url in service.events
         }
@@ -155,7 +155,7 @@ class EventPusher:
         return self._signing.sign(claims, EVENT_TYP, now)
 
 
-def _tls_context(ca_file: str) -> ssl.SSLContext | None:
+def _build_tls_context(ca_file: str) -> ssl.SSLContext | None:
     """Build the TLS context of a CA file; None for the system's authorities."""
     if not ca_file:
         return None

@@ -96,7 +96,7 @@ def match_rule(
 ) -> MatchedRule | UnmatchedRule:
     """Match a workload, with its claims by path, against one rule."""
     used: list[tuple[str, str]] = []
-    for at, wanted, found in _conditions(rule, workload, leaves):
+    for at, wanted, found in _list_conditions(rule, workload, leaves):
         if (miss := wanted.find_mismatch(found)) is not None:
             return UnmatchedRule(rule.id, at, miss, str(wanted))
         used.append((at, _format_value(found)))
@@ -149,7 +149,7 @@ class _NotRootCondition(msgspec.Struct, frozen=True, gc=False):
 _Condition = _EqualCondition | _GlobCondition | _NotRootCondition
 
 
-def _conditions(
+def _list_conditions(
     rule: TrustRule, workload: MatchSubject, leaves: LeavesByPath
 ) -> Iterator[tuple[str, _Condition, ClaimValue | None]]:
     """Yield the conditions of a rule, each with the workload's value."""

@@ -52,7 +52,7 @@ class ApprovalWebhook:
     ) -> None:
         self.counted: Counter[str] = Counter()
         self._owner, self._untold, self._pauses = owner, untold, pauses
-        self._place = _webhook_location(asks, environ)
+        self._place = _build_webhook_location(asks, environ)
         self._rate = NotificationRate(asks.per_agent)
         self._queue: asyncio.Queue[BlockedCall] = asyncio.Queue(MAX_QUEUED)
 
@@ -107,7 +107,7 @@ class ApprovalWebhook:
         return False
 
 
-def _webhook_location(
+def _build_webhook_location(
     approval_config: ApprovalRequestConfig, environ: Mapping[str, str]
 ) -> FetchLocation:
     """Return the webhook's URL and TLS context, from config or a variable."""

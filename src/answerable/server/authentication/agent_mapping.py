@@ -40,7 +40,7 @@ class AgentMapping:
             (rule, id) for rule, id in rules if isinstance(rule, UnixCallerRule)
         ]
         for (one, agent), (other, another) in combinations(self._peers, 2):
-            if agent != another and _overlap(one, other):
+            if agent != another and _rules_overlap(one, other):
                 raise UsageError(
                     f"one process could match {agent} and {another}",
                     "let their callers differ in uid, gid or unit",
@@ -113,7 +113,7 @@ def _matches_peer(rule: UnixCallerRule, peer: UnixPeer) -> bool:
     )
 
 
-def _overlap(one: UnixCallerRule, other: UnixCallerRule) -> bool:
+def _rules_overlap(one: UnixCallerRule, other: UnixCallerRule) -> bool:
     """Tell whether one process could match both rules."""
     return (
         one.uid == other.uid

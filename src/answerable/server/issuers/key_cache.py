@@ -166,7 +166,7 @@ class IssuerKeyCache:
         held = self._held.get(pinned.pin.name)
         if _is_fetched(pinned):
             # The file of certificates may have been replaced.
-            tls = _build_trust(pinned) if pinned.ca else self._tls
+            tls = _build_issuer_tls_context(pinned) if pinned.ca else self._tls
             # Keys fetched under a removed authority are dropped.
             if (
                 held is None
@@ -228,7 +228,7 @@ async def _fetch_keys(cached_keys: _CachedKeys) -> FetchedDocument:
     return await fetch_document(place, MAX_BYTES)
 
 
-def _build_trust(issuer: IssuerConfig) -> ssl.SSLContext:
+def _build_issuer_tls_context(issuer: IssuerConfig) -> ssl.SSLContext:
     """Build the TLS context that trusts an issuer's own authority."""
     try:
         return build_client_context(issuer.ca)

@@ -101,10 +101,10 @@ class TerminalRelay:
             if not os.WIFSTOPPED(status):
                 code = os.waitstatus_to_exitcode(status)
                 return code if code >= 0 else 128 - code
-            self._suspend()
+            self._suspend_with_agent()
             os.kill(self._launcher, signal.SIGCONT)
 
-    def _suspend(self) -> None:
+    def _suspend_with_agent(self) -> None:
         """Stop our whole job like the agent; return when it is continued.
 
         Where no shell waits for the job the kernel ignores SIGTSTP, and it continues.

@@ -202,7 +202,7 @@ def _build_call(
         target=target,
         name=name or "",
         about=_read_related_id(body, method, params),
-        watched=_read_watched(body, method, params),
+        watched=_read_subscriptions(body, method, params),
         arguments=_find_arguments(body, params),
         session=session,
         state=_digest_state(body, params),
@@ -291,7 +291,7 @@ def _read_related_id(
     return None if span is None else parse_id(body, span)
 
 
-def _read_watched(
+def _read_subscriptions(
     body: bytes, method: McpMethod, params: Mapping[str, Span]
 ) -> tuple[WatchedItem, ...]:
     """Return the resources and tasks that a subscription watches."""

@@ -216,13 +216,15 @@ def read_declared(meta: bytes) -> tuple[str, bool]:
         Refused: It is no object, is nested too deeply, or lacks a required member.
     """
     read = (
-        _parse_declared if len(meta) <= MAX_CACHED_META else _parse_declared.__wrapped__
+        _parse_version_and_tasks
+        if len(meta) <= MAX_CACHED_META
+        else _parse_version_and_tasks.__wrapped__
     )
     return read(meta)
 
 
 @lru_cache(maxsize=128)
-def _parse_declared(data: bytes) -> tuple[str, bool]:
+def _parse_version_and_tasks(data: bytes) -> tuple[str, bool]:
     """Parse the version and the tasks capability of a `_meta`."""
     if exceeds_depth(data, MAX_PARAMS_DEPTH):
         raise RequestRefused(RefusalReason.TOO_DEEP)

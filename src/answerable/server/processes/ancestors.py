@@ -113,7 +113,7 @@ def list_ancestors(pid: int | None = None) -> tuple[Ancestor, ...]:
         raise _unknown_ancestors_error("this machine has no /proc")
     for _ in range(_TRIES):
         with suppress(ProcessGone):
-            return _walk_up(os.getpid() if pid is None else pid)
+            return _collect_ancestors(os.getpid() if pid is None else pid)
     raise _unknown_ancestors_error("the processes above end while they are looked up")
 
 
@@ -159,7 +159,7 @@ def _parse_registered(file: Path) -> list[ProcessKey]:
     return [(each.pid, each.start) for each in both if each is not None]
 
 
-def _walk_up(pid: int) -> tuple[Ancestor, ...]:
+def _collect_ancestors(pid: int) -> tuple[Ancestor, ...]:
     """Describe a process and its ancestors, once, without retries."""
     line = [_read_process(pid)]
     while (child := line[-1]).parent:

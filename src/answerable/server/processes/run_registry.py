@@ -164,13 +164,13 @@ class RunRegistry:
                 return None
             for _ in range(_TRIES):
                 try:
-                    return self._walk_to_run(process)
+                    return self._find_nearest_run(process)
                 except ProcessGone:
                     # A parent between may have ended, as shells do. Is this one alive?
                     process.check_alive()
         raise ProcessGone
 
-    def _walk_to_run(self, process: HeldProcess) -> RegisteredRun | None:
+    def _find_nearest_run(self, process: HeldProcess) -> RegisteredRun | None:
         """Return the run of the nearest ancestor that has one."""
         found: RegisteredRun | None = None
         with ExitStack() as held:
@@ -178,7 +178,7 @@ class RunRegistry:
             for generation in range(MAX_GENERATIONS):
                 if each is None:
                     break
-                found = self._run_at(each, is_orphan=generation > 0)
+                found = self._find_run_by_root(each, is_orphan=generation > 0)
                 if found is not None:
                     break
                 each = hold_parent(each)
@@ -249,7 +249,9 @@ class RunRegistry:
             ]
         return len(theirs) >= MAX_RUNS or sum(theirs) >= MAX_RUNS_PER_USER
 
-    def _run_at(self, process: HeldProcess, *, is_orphan: bool) -> RegisteredRun | None:
+    def _find_run_by_root(
+        self, process: HeldProcess, *, is_orphan: bool
+    ) -> RegisteredRun | None:
         """Return the run whose first process this is, or whose launcher adopted it.
 
         Two processes that are alive at once have two pids: equal pids mean the same

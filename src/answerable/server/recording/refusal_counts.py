@@ -48,7 +48,7 @@ class RefusalCounts:
         alike = RefusalKey(reason, "", "", "")
         if agent:
             told = RefusalKey(reason, agent, server[:MAX_TEXT], method[:MAX_TEXT])
-            alike = self._fit_key(told)
+            alike = self._coarsen_key_if_full(told)
         if alike not in self._counts:
             self._kinds[agent] += 1
         self._counts[alike] += 1
@@ -59,7 +59,7 @@ class RefusalCounts:
         self._counts, self._kinds, self._whys = Counter(), Counter(), set()
         return counts
 
-    def _fit_key(self, key: RefusalKey) -> RefusalKey:
+    def _coarsen_key_if_full(self, key: RefusalKey) -> RefusalKey:
         """Return the key if there is room, else a coarser one that counts more."""
         if key in self._counts:
             return key

@@ -98,7 +98,7 @@ class StsConnection(asyncio.Protocol):
             return
         self._is_new = False
         self._arrived.extend(self._intake.feed(data))
-        self._process_arrived()
+        self._process_parsed_items()
 
     def eof_received(self) -> bool:
         """Handle the end of the client's input: let the transport close."""
@@ -145,7 +145,7 @@ class StsConnection(asyncio.Protocol):
             self._closes = True
             transport.close()
         else:
-            self._process_arrived()
+            self._process_parsed_items()
 
     def _exceeds_address_quota(self, answer: StsResponse) -> bool:
         """Count an address after its first token; return whether it is over its quota."""
@@ -156,18 +156,18 @@ class StsConnection(asyncio.Protocol):
 
     # Requests.
 
-    def _process_arrived(self) -> None:
+    def _process_parsed_items(self) -> None:
         """Process the parsed heads and bodies until a request has to be answered."""
         if self._advancing:
             return
         self._advancing = True
         while self._arrived and not self._answering and self._transport is not None:
-            self._process_part(self._arrived.popleft())
+            self._process_item(self._arrived.popleft())
         self._advancing = False
         self._apply_backpressure()
         self._set_deadline()
 
-    def _process_part(self, item: ParsedItem[HttpRequestHead]) -> None:
+    def _process_item(self, item: ParsedItem[HttpRequestHead]) -> None:
         """Process one parsed head or body; reject an invalid request."""
         try:
             if isinstance(item, RequestRefused):

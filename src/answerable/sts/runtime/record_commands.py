@@ -32,11 +32,11 @@ def list_keys(settings: StsSettings, *, rotate: bool, kill: str) -> list[str]:
         EnvironmentFailure: The record cannot be used.
     """
     now = time.time()
-    with _open_record(settings, now) as control:
+    with _open_database(settings, now) as control:
         if kill and not control.revoke_key(kill, now):
             raise UsageError(f"no key in use has the kid {kill[:80]!r}")
         if rotate:
-            _rotate_now(control, now)
+            _activate_prepared_keys(control, now)
         keys = control.list_keys()
     return [_format_key(key, keys, now) for key in keys]
 
@@ -48,7 +48,7 @@ def _format_key(key: SigningKey, keys: tuple[SigningKey, ...], now: float) -> st
     return f"{key.kid} {what} replica {key.replica} signs {begins} to {ends}"
 
 
-def _rotate_now(token_state: TokenState, now: float) -> None:
+def _activate_prepared_keys(token_state: TokenState, now: float) -> None:
     """Let prepared keys sign as soon as verifiers had time to fetch them."""
     keys = token_state.list_keys()
     for key in keys:
@@ -68,13 +68,13 @@ def recover_after_restore(settings: StsSettings) -> tuple[RestoreRevocations, bo
         EnvironmentFailure: The record cannot be used.
     """
     now = time.time()
-    with _open_record(settings, now) as control:
+    with _open_database(settings, now) as control:
         ended = revoke_after_restore(control, settings.state, now)
     return ended, revoke_at_gateways(settings, ended)
 
 
 @contextmanager
-def _open_record(settings: StsSettings, now: float) -> Iterator[TokenState]:
+def _open_database(settings: StsSettings, now: float) -> Iterator[TokenState]:
     """Open the token service's database as the owner of its folder."""
     # Files that root makes there would be the service's no more.
     with acting_as_owner(settings.state):
