@@ -57,7 +57,7 @@ class UnverifiedToken(msgspec.Struct, frozen=True, gc=False):
 
 
 def parse_jws(unverified_token: str) -> UnverifiedToken:
-    """Parse a compact JWS.
+    """Parse a compact JWS into header, payload and signature, all unverified.
 
     Raises:
         TokenMalformed: The text is no compact JWS of a JSON object.

@@ -216,5 +216,6 @@ def _parse_claims(
 
 
 def _hash_payload(parsed_token: UnverifiedToken) -> bytes:
+    """Return the SHA-256 of the token's payload segment."""
     payload = parsed_token.signing_input.partition(b".")[2]
     return hashlib.sha256(payload).digest()

@@ -274,11 +274,11 @@ class HasExtraInfo(Protocol):
     """Object with transport information, such as an asyncio transport."""
 
     def get_extra_info(self, name: str) -> Any:
-        """Return the information of a name, None for none."""
+        """Return transport information by its name, None if it is unknown."""
 
 
 def counted_address(transport: HasExtraInfo) -> str:
-    """Return the address that a connection is counted by: for IPv6, its /64."""
+    """Return the address by which a connection is counted: for IPv6, its /64."""
     name = transport.get_extra_info("peername")
     return (
         _normalize_address(str(name[0]))

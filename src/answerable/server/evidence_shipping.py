@@ -163,7 +163,7 @@ def _describe_error(error: OSError | RuntimeError) -> str:
 
 
 def choose_niceness(spool: Path, max_spool_bytes: int) -> int:
-    """Return the nice value for shipping; 0 once the spool is almost full.
+    """Return the nice value for shipping; 0 once 1/16 of the spool is filled.
 
     Args:
         spool: Folder of all recorders' folders.

@@ -78,7 +78,7 @@ class Listeners:
         protocol_factory: ProtocolFactory,
         alpn_protocol: str = HTTP_1,
     ) -> None:
-        """Listen at one more socket.
+        """Accept connections at one more bound listener.
 
         Args:
             name: Name of the listener, for the process that starts us.
@@ -112,7 +112,7 @@ class Listeners:
         self.urls.append((name, bound_listener.socket_for_worker(0).url))
 
     def prepare(self, configured: Iterable[Listener]) -> Callable[[], None]:
-        """Read certificates again; see `TlsListeners.prepare`.
+        """Read certificates again without using them; see `TlsListeners.prepare`.
 
         Raises:
             EnvironmentFailure: One cannot be used.

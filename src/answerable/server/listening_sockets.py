@@ -173,14 +173,14 @@ def _actual_address(
 
 
 @contextlib.contextmanager
-def _bind_lock(what: str) -> Iterator[None]:
-    """Lock for binding an address, among starting processes; a waiter times out.
+def _bind_lock(address: str) -> Iterator[None]:
+    """Hold a lock while binding an address, against other starting processes.
 
     The lock is a name in the abstract namespace (unix(7)): it ends with its process,
     needs no folder and has the scope of a port. A foreign process that holds it only
     delays: the kernel refuses an address that is bound by then in any case.
     """
-    name = b"\0answerable-bind:" + hashlib.sha256(what.encode()).digest()
+    name = b"\0answerable-bind:" + hashlib.sha256(address.encode()).digest()
     until = time.monotonic() + BIND_TIMEOUT
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as lock:
         while time.monotonic() < until:

@@ -55,7 +55,7 @@ class _ServerCollector(Collector):
     admission: AdmissionControl
 
     def collect(self) -> Iterator[Metric]:
-        """Yield each metric family."""
+        """Yield each metric family, for the Prometheus client library."""
         names, recorder, journal = self.names, self.recorder, self.recorder.journal
         name, says, kinds = names.counted
         counted = CounterMetricFamily(f"{names.door}_{name}", says, labels=kinds)

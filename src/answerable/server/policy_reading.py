@@ -53,7 +53,7 @@ def read_with_policies(
     return read_policy_files(reading, previous_policies, check_policies, approved)
 
 
-def load_approved_schemas(config: Config, state: Path) -> ApprovedSchemas:
+def load_approved_schemas(config: Config, state_folder: Path) -> ApprovedSchemas:
     """Return the argument schemas of the tools that a person has approved.
 
     Merely observed schemas do not count: the server would decide which policies are
@@ -62,7 +62,7 @@ def load_approved_schemas(config: Config, state: Path) -> ApprovedSchemas:
     Raises:
         EnvironmentFailure: The pins cannot be read.
     """
-    files, found = PinFiles(state), dict(NO_APPROVED_SCHEMAS)
+    files, found = PinFiles(state_folder), dict(NO_APPROVED_SCHEMAS)
     for server in config.servers:
         if server.pin is PinningMode.OFF:
             continue
@@ -80,7 +80,7 @@ def load_approved_schemas(config: Config, state: Path) -> ApprovedSchemas:
 
 def find_approval_faults(
     reading: ConfigReading,
-    state: Path,
+    state_folder: Path,
     server: str,
     definitions: Iterable[McpDefinition],
 ) -> tuple[ConfigFault, ...]:
@@ -88,7 +88,7 @@ def find_approval_faults(
 
     Args:
         reading: The configuration; its policies are read here.
-        state: State folder of the gateway, with the present approvals.
+        state_folder: State folder of the gateway, with the present approvals.
         server: Name of the server.
         definitions: Definitions to approve.
 
@@ -102,7 +102,7 @@ def find_approval_faults(
     if config is None or not config.policy:
         return ()
     pinning = {each.name: each.pin for each in config.servers}
-    before = load_approved_schemas(config, state)
+    before = load_approved_schemas(config, state_folder)
     after = dict(before)
     if pinning.get(server, PinningMode.OFF) is not PinningMode.OFF:
         for each in definitions:

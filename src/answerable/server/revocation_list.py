@@ -165,7 +165,7 @@ class RevocationFile:
         return True
 
     def stamp(self) -> tuple[int, int, int]:
-        """Return inode, modification time and size, to detect a change."""
+        """Return inode, modification time and size of the file, to detect a change."""
         try:
             facts = self.path.stat()
         except OSError:
@@ -209,8 +209,9 @@ def _keep_printable(text: str) -> str:
     return "".join(filter(str.isprintable, text))[:_MAX_TEXT]
 
 
-def _format_line(kill: tuple[str, RevocationNote]) -> str:
-    subject, note = kill
+def _format_line(revocation: tuple[str, RevocationNote]) -> str:
+    """Format a revocation as a line of the file, fields separated by tabs."""
+    subject, note = revocation
     columns = (subject, note.by, note.at, note.reason, note.ended_with)
     return "\t".join(columns).rstrip("\t") + "\n"
 

@@ -118,7 +118,7 @@ class ServerRuntime(Generic[PlanT]):
         self._tasks = BackgroundTasks()
 
     async def run(self, ready: Callable[[Endpoints], None], *, alone: bool) -> None:
-        """Serve until a signal stops it.
+        """Serve until a signal stops the process.
 
         Args:
             ready: Called with the endpoints once they are open.
@@ -235,11 +235,11 @@ class ServerRuntime(Generic[PlanT]):
         self._log.info(f"{self._name}.ended")
 
 
-def format_status(listening: Endpoints, refused: str = "") -> str:
+def format_status(listening: Endpoints, refusal: str = "") -> str:
     """Format the endpoints and the reason of a refused reload in one line."""
     places = ", ".join(at for what, at in listening if what != SIGN_IN_LINK)
-    last = f"the configuration is refused ({refused}), the last good one is in force; "
-    return f"{last if refused else ''}serving at {places}"
+    last = f"the configuration is refused ({refusal}), the last good one is in force; "
+    return f"{last if refusal else ''}serving at {places}"
 
 
 def run_server(

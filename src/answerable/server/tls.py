@@ -36,7 +36,7 @@ class ServerContext(ssl.SSLContext):
 
     @property
     def authorities(self) -> frozenset[bytes]:
-        """DER of each trusted authority of client certificates."""
+        """Trusted authorities of client certificates, each as DER."""
         return frozenset(self.get_ca_certs(binary_form=True))
 
     def accepts_certificate(
@@ -219,6 +219,7 @@ def without_tls_files(listeners: Iterable[Listener]) -> tuple[Listener, ...]:
 
 
 def _listener_key(listener: Listener) -> tuple[ListenAddress | None, str]:
+    """Return the address or socket path that identifies a listener."""
     return listener.address, listener.unix
 
 

@@ -111,5 +111,5 @@ def _read_endpoint(
     return url
 
 
-def _metadata_error(what: str) -> LoginFailed:
-    return LoginFailed(f"the provider's metadata cannot be used: {what}")
+def _metadata_error(message: str) -> LoginFailed:
+    return LoginFailed(f"the provider's metadata cannot be used: {message}")

@@ -47,7 +47,7 @@ class AgentMapping:
                 )
 
     def find_by_token(self, claims: SignedClaims, principal: str) -> AgentMatch:
-        """Find the agent of a token.
+        """Find the agent that a token stands for.
 
         Raises:
             IdError: The subject cannot be part of an id.
@@ -79,12 +79,14 @@ class AgentMapping:
         return self._match_agent(next(fits, None), principal)
 
     def find_by_parent(self, server: str, principal: str) -> AgentMatch:
-        """Find the agent that starts the wrapper of a server."""
+        """Find the agent that starts the stdio wrapper of a server."""
         return self._match_agent(self._by_rule.get(StdioCallerRule(server)), principal)
 
-    def _match_agent(self, named: AgentId | None, principal: str) -> AgentMatch:
-        """Return a configured agent, or the agent of this principal."""
-        agent = named or agent_id("caller", principal)
+    def _match_agent(
+        self, configured_agent: AgentId | None, principal: str
+    ) -> AgentMatch:
+        """Return the agent, configured or by principal, and whether it is known."""
+        agent = configured_agent or agent_id("caller", principal)
         return agent, agent in self._known
 
 

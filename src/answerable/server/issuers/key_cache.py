@@ -161,28 +161,28 @@ class IssuerKeyCache:
         self._rebuild_issuers(now)
         return ""
 
-    def _load_keys(self, pinned: IssuerConfig) -> _CachedKeys:
+    def _load_keys(self, issuer: IssuerConfig) -> _CachedKeys:
         """Read an issuer's key file, or return what is cached of fetched keys."""
-        held = self._held.get(pinned.pin.name)
-        if _is_fetched(pinned):
+        held = self._held.get(issuer.pin.name)
+        if _is_fetched(issuer):
             # The file of certificates may have been replaced.
-            tls = _build_issuer_tls_context(pinned) if pinned.ca else self._tls
+            tls = _build_issuer_tls_context(issuer) if issuer.ca else self._tls
             # Keys fetched under a removed authority are dropped.
             if (
                 held is None
-                or held.pinned != pinned
+                or held.pinned != issuer
                 or _has_lost_authority(held.tls, tls)
             ):
-                held = _CachedKeys(pinned)
+                held = _CachedKeys(issuer)
             held.tls = tls
             return held
-        document = _read_file(Path(pinned.keys))
+        document = _read_file(Path(issuer.keys))
         try:
-            keys = parse_key_set(document, pinned.pin.algs)
+            keys = parse_key_set(document, issuer.pin.algs)
         except KeySetRejected as refused:
-            where = f"issuer {pinned.pin.name}: {pinned.keys}: "
+            where = f"issuer {issuer.pin.name}: {issuer.keys}: "
             raise UsageError(where + refused.message) from None
-        return _CachedKeys(pinned, keys, due=inf, usable_until=inf)
+        return _CachedKeys(issuer, keys, due=inf, usable_until=inf)
 
     def _rebuild_issuers(self, now: float) -> None:
         """Rebuild the index of issuers without expired keys."""
@@ -212,8 +212,9 @@ def _has_lost_authority(
     return any(each not in left for each in old_context.get_ca_certs(binary_form=True))
 
 
-def _is_fetched(pinned: IssuerConfig) -> bool:
-    return pinned.keys == DISCOVERY or pinned.keys.startswith(("https://", UNIX_PREFIX))
+def _is_fetched(issuer: IssuerConfig) -> bool:
+    """Tell whether an issuer's keys are fetched from a URL, not read from a file."""
+    return issuer.keys == DISCOVERY or issuer.keys.startswith(("https://", UNIX_PREFIX))
 
 
 async def _fetch_keys(cached_keys: _CachedKeys) -> FetchedDocument:

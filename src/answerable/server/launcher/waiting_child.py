@@ -48,17 +48,22 @@ class UserAccount:
     shell: str
 
 
-def find_account(user: str) -> UserAccount:
-    """Find a user by name or number.
+def find_account(name_or_uid: str) -> UserAccount:
+    """Find a user account by name or number.
 
     Raises:
         UsageError: There is none, or it is root.
     """
     try:
-        found = pwd.getpwuid(int(user)) if user.isdecimal() else pwd.getpwnam(user)
+        found = (
+            pwd.getpwuid(int(name_or_uid))
+            if name_or_uid.isdecimal()
+            else pwd.getpwnam(name_or_uid)
+        )
     except (KeyError, OverflowError):
         raise UsageError(
-            f"no such user (got {user!r})", "make one for the agent: useradd --system"
+            f"no such user (got {name_or_uid!r})",
+            "make one for the agent: useradd --system",
         ) from None
     if found.pw_uid == 0:
         raise UsageError(
@@ -75,7 +80,7 @@ def find_account(user: str) -> UserAccount:
 
 
 def build_environment(account: UserAccount, names: Sequence[str]) -> dict[str, str]:
-    """Return the environment for a process of an account.
+    """Build the environment of an account's process: login and named variables.
 
     Args:
         account: The account.
@@ -237,4 +242,5 @@ def _reset_signals(mask: set[signal.Signals]) -> None:
 
 
 def _encode_environment(environment: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """Encode names and values as bytes, as the system stores them."""
     return [(os.fsencode(name), os.fsencode(it)) for name, it in environment.items()]

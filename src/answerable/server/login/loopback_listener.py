@@ -88,7 +88,7 @@ class LoopbackListener:
 
     @property
     def redirect_uri(self) -> str:
-        """Redirect URI for the provider."""
+        """Redirect URI to register for the sign-in."""
         return f"http://{self._authority}{PATH}"
 
     def wait_for_query(self, seconds: float) -> str | None:

@@ -137,7 +137,7 @@ def parse_http_call(head: HttpRequestHead, body: bytes) -> McpCall:
 
 
 def _pick_revision(head: HttpRequestHead, body: bytes) -> McpRevision:
-    """Pick the revision; an unsupported one is answered by the id of the request."""
+    """Return the protocol revision; a refusal carries the id of the request."""
     try:
         return parse_revision(head.fields)
     except RequestRefused as refused:

@@ -11,7 +11,7 @@ MESSAGE = "Denied by policy."
 
 
 def build_denial(id: str | int | None, decision: str, decision_id: str) -> bytes:
-    """Build the JSON-RPC error.
+    """Build the JSON-RPC error response of a denied call.
 
     Args:
         id: Id of the request, None for a notification.

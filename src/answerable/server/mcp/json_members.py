@@ -179,7 +179,7 @@ class KnownKeys:
 
 
 def known_keys(*names: str) -> KnownKeys:
-    """Build the set of known keys for `refuse_lookalikes`."""
+    """Build the set of known keys for `refuse_lookalikes`, with their folded forms."""
     return KnownKeys(frozenset(names), frozenset(map(fold_json_key, names)))
 
 

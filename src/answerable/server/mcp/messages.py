@@ -80,7 +80,7 @@ class JsonRpcMessage(msgspec.Struct, frozen=True):
 
 
 def parse_message(body: bytes, depth: int = MAX_DEPTH) -> JsonRpcMessage:
-    """Parse one message.
+    """Parse one JSON-RPC message: request, notification or response.
 
     Raises:
         Refused: It is none, is several, or ambiguous; `id` is set where it could be
@@ -140,7 +140,7 @@ def _parse_response(body: bytes, members: Mapping[str, Span]) -> JsonRpcMessage:
 
 
 def parse_id(body: bytes, span: Span) -> str | int:
-    """Parse an id, or another value of the same type.
+    """Parse a JSON-RPC id, or another value that is a string or number.
 
     Raises:
         Refused: It is neither a string nor an integer, or JSON readers may differ on

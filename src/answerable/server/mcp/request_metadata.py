@@ -63,7 +63,7 @@ MEDIA_RANGES = {
 
 
 def parse_revision(fields: Mapping[str, str]) -> McpRevision:
-    """Return the protocol revision that a request declares.
+    """Return the protocol revision in the version header; refuse unsupported ones.
 
     Raises:
         Refused: The version is not supported.
@@ -132,7 +132,7 @@ def parse_session_id(fields: Mapping[str, str], revision: McpRevision) -> str:
 
 
 def decode_mirrored(value: str) -> str | None:
-    """Decode a mirrored value; None where it is malformed.
+    """Decode the value of a header that mirrors the body; None if malformed.
 
     Base64 that is not canonical is malformed: two parsers could decode different names.
     """
@@ -188,7 +188,7 @@ def check_meta(
     *,
     needs_tasks: bool = False,
 ) -> None:
-    """Refuse a request of 2026-07-28 whose `_meta` lacks required members.
+    """Refuse a 2026-07-28 request whose `_meta` lacks required members.
 
     Only the version and the presence of capabilities are read; for methods on tasks, an
     extension, its declaration. Everything else, such as the client's name, is passed on
@@ -208,7 +208,7 @@ def check_meta(
 
 
 def read_declared(meta: bytes) -> tuple[str, bool]:
-    """Return the version in a `_meta`, and whether tasks are declared.
+    """Return the protocol version in a `_meta`, and whether tasks are declared.
 
     A client sends the same with each request, so the result is cached.
 

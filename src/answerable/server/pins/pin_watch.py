@@ -90,7 +90,7 @@ class PinWatch:
         self._timer = loop.call_later(POLL_INTERVAL, self._poll_files)
 
     def reconfigure(self, servers: Iterable[UpstreamServer]) -> None:
-        """Watch the servers as configured now.
+        """Watch the pin files of these servers.
 
         Raises:
             EnvironmentFailure: The file of a new server cannot be read; nothing
@@ -129,7 +129,7 @@ class PinWatch:
         return approved_mappings(self._pins)
 
     def definition(self, server: str, tool: str) -> str:
-        """Return the digest of a tool's pinned definition, hex; empty for none.
+        """Return the SHA-256 of a tool's pinned definition, hex; empty for none.
 
         The definition in quarantine is not the pinned one, and does not count here.
         """

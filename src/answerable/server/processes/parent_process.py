@@ -36,7 +36,7 @@ class ParentProcess:
 
 
 def read_parent() -> ParentProcess:
-    """Describe the process that started us.
+    """Describe the process that started us, with its executable.
 
     Where it has ended before, it is the process that adopted us: in a container, the
     first process may be either. Our input has ended then.

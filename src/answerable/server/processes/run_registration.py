@@ -319,4 +319,5 @@ def _check_child(
 
 
 def _has_only_forked(folder: Path) -> bool:
+    """Tell whether a process was forked and has not executed a program yet."""
     return is_only_forked(read_proc_file(folder / "stat"))

@@ -100,6 +100,7 @@ class _LiveRun:
         self.run, self.process, self.launcher = run, process, launcher
 
     def close(self) -> None:
+        """Close the pidfds of the process and its launcher."""
         self.process.close()
         if self.launcher is not None:
             self.launcher.close()
@@ -142,7 +143,7 @@ class RunRegistry:
                 self._drop_run(name)
 
     def find_by_process(self, process: HeldProcess) -> RegisteredRun | None:
-        """Find the run that a process belongs to, by its ancestors and user.
+        """Find the run that a process descends from, if its user is the run's user.
 
         Raises:
             ProcessGone: It ended, or was orphaned, while its parents were looked up.
@@ -206,7 +207,7 @@ class RunRegistry:
             self._index_run(_LiveRun(run, process, launcher))
 
     def find_by_launcher(self, launcher: HeldProcess) -> RegisteredRun | None:
-        """Find the run that a launcher process started and still waits for."""
+        """Find the run of a launcher process that is still alive."""
         with self._lock:
             self.sweep()
             living = self._launchers.get(launcher.pid)
@@ -223,7 +224,7 @@ class RunRegistry:
         return None if living is None else living.run
 
     def end(self, run: RegisteredRun) -> None:
-        """Remove a run, though its process may still be alive."""
+        """Remove a run that has ended, and report it."""
         with self._lock:
             self._drop_run(run.id)
         try:

@@ -67,7 +67,7 @@ def hold_peer(connection: socket.socket, peer_option: int = SO_PEERPIDFD) -> Soc
 def read_unix_peer(
     connection: socket.socket, peer_option: int = SO_PEERPIDFD
 ) -> UnixPeer:
-    """Describe the process that connected.
+    """Describe the process that connected: pid, user, systemd unit, start time.
 
     Args:
         connection: A connected unix socket, as accepted.

@@ -99,7 +99,7 @@ class RecordJournal:
         *,
         at_once: bool = False,
     ) -> None:
-        """Append a record.
+        """Queue a record that has the number from `next_number`.
 
         Args:
             record: Record with the number that `next_number` returned.

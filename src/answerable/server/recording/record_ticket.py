@@ -1,4 +1,4 @@
-"""Ticket of a recorded decision: its call proceeds once the record is on disk."""
+"""Track a recorded decision: its call proceeds once the record is on disk."""
 
 import asyncio
 

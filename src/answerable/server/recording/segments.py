@@ -212,7 +212,7 @@ def _file_size(file: os.DirEntry[str]) -> int:
 
 
 def replace_recorder(spool: Path, worker: int, new_name: str) -> tuple[str, int]:
-    """Replace the recorder of a worker by one with a new name.
+    """Register a new recorder of a worker; return the previous one.
 
     Returns:
         The previous recorder, empty for the first, and its number of records on disk; 0

@@ -87,12 +87,12 @@ class ServerRecorder:
         self.away[reason] += 1
         self._count_refusal(reason, agent, server, method)
 
-    def record_revocations(self, killed: Revocations, revived: Revocations) -> None:
+    def record_revocations(self, revoked: Revocations, reinstated: Revocations) -> None:
         """Record revocations and reinstatements that took effect here."""
         self.write_deferred()
         if self.journal.closed:
             return
-        for subjects, taken_back in ((killed, False), (revived, True)):
+        for subjects, taken_back in ((revoked, False), (reinstated, True)):
             for subject in sorted(subjects):
                 kill = RevocationApplied(
                     *self.journal.next_number(), subject, taken_back

@@ -329,7 +329,7 @@ class RequestRefused(AnswerableError):  # noqa: N818 - reads as the refusal it i
         return RequestRefused(self.why, offset=self.offset, id=id, method=method)
 
     def as_bad_reply(self) -> "RequestRefused":
-        """Return the refusal of an upstream server's response (502)."""
+        """Return the refusal as a fault of the upstream server, status 502 or more."""
         is_said = self.wire.status >= BAD_GATEWAY
         return self if is_said else RequestRefused(RefusalReason.REPLY_MALFORMED)
 
@@ -344,11 +344,11 @@ class RequestRefused(AnswerableError):  # noqa: N818 - reads as the refusal it i
             return self.wire.status
         return 400 if self.id is None else 200
 
-    def error_body(self, request_id: str = "") -> bytes:
+    def error_body(self, requested_version: str = "") -> bytes:
         """Encode the JSON-RPC error response, empty without a message to answer.
 
         Args:
-            request_id: Requested version, where that is the reason.
+            requested_version: Requested version, where that is the reason.
         """
         if self.wire.code == NO_CODE:
             return b""
@@ -356,7 +356,7 @@ class RequestRefused(AnswerableError):  # noqa: N818 - reads as the refusal it i
         if self.why is RefusalReason.UNSUPPORTED_VERSION:
             error["data"] = {
                 "supported": SUPPORTED,
-                "requested": request_id[:MAX_ECHOED],
+                "requested": requested_version[:MAX_ECHOED],
             }
         elif self.why is RefusalReason.CAPABILITY:
             error["data"] = {"requiredCapabilities": {"extensions": {TASKS: {}}}}

@@ -203,14 +203,14 @@ def is_single_field(name: str) -> bool:
 
 
 def _check_host(fields: Mapping[str, str]) -> None:
-    """Refuse a request without exactly one valid Host."""
+    """Refuse a request without a valid Host."""
     if HOST.fullmatch(fields.get("host", "").encode("latin-1")) is None:
         raise RequestRefused(RefusalReason.NO_HOST)
 
 
 @lru_cache(maxsize=64)
 def parse_connection_options(value: str) -> frozenset[str]:
-    """Parse connection options; one that names another field would have it removed.
+    """Parse the options of the Connection field; refuse an unknown option.
 
     Raises:
         Refused: There is such an option.

@@ -83,6 +83,7 @@ class ExchangeRecorder(ServerRecorder):
             self._count_refusal(record.reason or record.error, record.agent)
 
     def _with_sequence(self, record: ExchangeRecord) -> ExchangeRecord:
+        """Return the record with its sequence number, time and id."""
         sequence, at = self.journal.next_number()
         key = event_id(at, STS, self.journal.name, b"%d" % sequence).hex()
         return replace(record, sequence=sequence, at=at, id=key)

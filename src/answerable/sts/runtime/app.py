@@ -312,11 +312,11 @@ class StsApp:
 
     # Revocations.
 
-    def _on_revocations(self, killed: Revocations, revived: Revocations) -> None:
+    def _on_revocations(self, revoked: Revocations, reinstated: Revocations) -> None:
         """Report changed revocations, and end the delegations of the revoked."""
-        self._kills_told.report_changes(killed, revived)
-        noted = self._read_notes() if killed else {}
-        for subject in sorted(killed):
+        self._kills_told.report_changes(revoked, reinstated)
+        noted = self._read_notes() if revoked else {}
+        for subject in sorted(revoked):
             if not noted.get(
                 subject, RevocationNote()
             ).ended_with:  # it has ended already

@@ -62,6 +62,7 @@ class OwnerWatch(StoreWatch[OwnersByAgent]):
         self._people_until = min(ends, default=float("inf"))
 
     def _reset_expiry(self, _: OwnersByAgent) -> None:
+        """Compute the current owners again at the next request for them."""
         self._people_until = 0.0
 
     def _read_valid(

@@ -19,5 +19,5 @@ class RevocationState:
         self._kills = revocations
 
     def update_revocations(self, revocations: Revocations) -> None:
-        """Replace the revocations."""
+        """Replace the revocations; called in the event loop."""
         self._kills = revocations

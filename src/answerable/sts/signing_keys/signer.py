@@ -36,7 +36,7 @@ class Es256Signer:
         return self._private.public_key()
 
     def sign(self, claims: Mapping[str, object], typ: str) -> bytes:
-        """Sign claims.
+        """Sign claims as a compact JWS.
 
         Args:
             claims: JSON values.
