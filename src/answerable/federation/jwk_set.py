@@ -93,7 +93,7 @@ def _parse_key(
 
 
 def _check_key_use(members: JsonObject) -> None:
-    """Reject a key for another use (RFC 7517 4.2, 4.3)."""
+    """Reject a key whose `use` or `key_ops` is not signature verification."""
     if members.get("use", "sig") != "sig":
         raise AmbiguousInput(TokenFault.KEY_USE, "expected a key for signatures")
     if members.get("key_ops", ["verify"]) != ["verify"]:

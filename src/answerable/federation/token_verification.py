@@ -116,7 +116,7 @@ def verify_token(
     now: int,
     token_type: TokenType = TokenType.ACCESS_TOKEN,
 ) -> SignedClaims:
-    """Verify a token and return its claims.
+    """Verify signature, issuer, times and audience of a token; return its claims.
 
     Args:
         issuers: Accepted issuers and their keys.

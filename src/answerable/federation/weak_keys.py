@@ -47,7 +47,7 @@ _ROCA_PRIMES = (
 
 
 def _powers_modulo(prime: int) -> frozenset[int]:
-    """List the powers of the generator modulo a prime."""
+    """List the powers of the ROCA generator modulo a prime."""
     return frozenset(pow(_ROCA_GENERATOR, power, prime) for power in range(prime - 1))
 
 

@@ -53,7 +53,7 @@ def _is_visible(letter: str) -> bool:
 
 
 def _segments_intersect(one: str, other: str) -> bool:
-    """Tell whether two segments share a text.
+    """Tell whether some text matches both patterns of one segment.
 
     Dynamic programming: a star is one character and then any number of them. `ends[j]`
     says whether the rest of `one` and `others[j:]` share a text; rows go from the end

@@ -1,4 +1,4 @@
-"""Validation of the subject of a trust rule at load."""
+"""Validate the subject of a trust rule at load."""
 
 from collections.abc import Iterator, Mapping
 
@@ -34,7 +34,7 @@ _ISSUER = (("iss",), ("issuer",))
 def validate_subject(
     subject: RuleSubject, url: str, issuers: Mapping[str, IssuerConfig]
 ) -> Iterator[SubjectFault]:
-    """Find the faults of a rule's subject."""
+    """Find the faults of a rule's subject: issuer, claims, patterns, local user."""
     match subject:
         case IssuedSubject():
             yield from _validate_issuer(subject, url, issuers)

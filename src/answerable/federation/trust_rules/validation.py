@@ -1,4 +1,4 @@
-"""Validation of trust rules at load; docs/configuration.md lists the checks.
+"""Validate trust rules at load; docs/configuration.md lists the checks.
 
 One fault rejects the whole set, because half of a rule set is not what its author
 meant.
@@ -172,7 +172,7 @@ def _validate_audience(
 
 
 def _audience_conflict(grant: TokenGrant, context: ValidationContext) -> str:
-    """Return the other relying party with this audience; empty for none."""
+    """Describe the other relying party that has this audience; empty for none."""
     named = _normalise_audience(grant.audience)
     if context.url and named == _normalise_audience(context.url):
         return "our own: a token for us could be exchanged for any other"

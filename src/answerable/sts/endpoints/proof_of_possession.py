@@ -52,7 +52,7 @@ class ProofVerifier:
         return {"dpop-nonce": self._nonces.issue(now)}
 
     def verify_proofs(self, request: StsRequest, path: str, now: float) -> ProvenKeys:
-        """Verify the proofs of a token request.
+        """Verify DPoP proof and client certificate of a token request.
 
         Raises:
             NonceRequired: The proof needs a nonce of ours.
