@@ -77,7 +77,7 @@ def test_act_is_what_stands_on_record_and_nothing_that_was_shown(
         "entity": C,
         "act": {"sub": B, "iss": URL, "entity": B},
     }
-    read = parse_actors({"act": nested}, ours=True)
+    read = parse_actors({"act": nested}, is_own_token=True)
     assert [actor.sub for actor in read.actors] == [C, B]
 
 

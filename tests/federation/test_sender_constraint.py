@@ -107,28 +107,30 @@ def test_the_holder_of_the_key_is_the_presenter() -> None:
 
 
 def test_a_bound_token_is_no_bearer_token() -> None:
-    refused(TokenFault.SCHEME, BOUND, shown(proof(), scheme="Bearer"), bearer=True)
-    refused(TokenFault.SCHEME, BOUND, shown(scheme="Bearer"), bearer=True)
+    refused(
+        TokenFault.SCHEME, BOUND, shown(proof(), scheme="Bearer"), allow_bearer=True
+    )
+    refused(TokenFault.SCHEME, BOUND, shown(scheme="Bearer"), allow_bearer=True)
     refused(TokenFault.SCHEME, BOTH, shown(scheme="Bearer", certificate=CERTIFICATE))
     refused(TokenFault.PROOF_COUNT, BOUND, shown())
 
 
 def test_an_unbound_token_is_taken_where_the_door_says_so_alone() -> None:
-    found = check(BEARER, shown(scheme="Bearer"), bearer=True)
+    found = check(BEARER, shown(scheme="Bearer"), allow_bearer=True)
     assert found == SenderConstrained(SenderBinding.BEARER, None)
     refused(TokenFault.BEARER, BEARER, shown(scheme="Bearer"))
 
 
 def test_an_unbound_token_is_not_shown_as_a_bound_one() -> None:
     bearer = proof(ath=digest(BEARER.encode()))
-    refused(TokenFault.SCHEME, BEARER, shown(bearer), bearer=True)
+    refused(TokenFault.SCHEME, BEARER, shown(bearer), allow_bearer=True)
     refused(TokenFault.SCHEME, MTLS, shown(bearer, certificate=CERTIFICATE))
 
 
 @pytest.mark.parametrize("scheme", ["", "Basic", "DPoP ", "Bearer DPoP", "dpo\u03c1"])
 def test_another_scheme_is_refused(scheme: str) -> None:
     refused(TokenFault.SCHEME, BOUND, shown(proof(), scheme=scheme))
-    refused(TokenFault.SCHEME, BEARER, shown(scheme=scheme), bearer=True)
+    refused(TokenFault.SCHEME, BEARER, shown(scheme=scheme), allow_bearer=True)
 
 
 @pytest.mark.parametrize("scheme", ["dpop", "DPOP", "DPoP"])
@@ -140,7 +142,7 @@ def test_there_is_one_proof() -> None:
     refused(TokenFault.PROOF_COUNT, BOUND, shown(proof(), proof(jti="p2")))
     refused(TokenFault.SEGMENTS, BOUND, shown(f"{proof()}, {proof()}"))
     two = shown(proof(), proof(), scheme="Bearer")
-    refused(TokenFault.PROOF_COUNT, BEARER, two, bearer=True)
+    refused(TokenFault.PROOF_COUNT, BEARER, two, allow_bearer=True)
 
 
 # Certificates (RFC 8705)
@@ -343,7 +345,7 @@ NONCES = ("new", "old")
 @pytest.mark.parametrize("nonce", [..., "", "ne", "newer", None, 1, ["new"], "\u00e9"])
 def test_a_nonce_of_ours_is_asked_for(nonce: object) -> None:
     with pytest.raises(NonceRequired) as caught:
-        check(BOUND, shown(proof(nonce=nonce)), nonce_holds=NONCES.__contains__)
+        check(BOUND, shown(proof(nonce=nonce)), is_nonce_valid=NONCES.__contains__)
     assert (caught.value.reason, caught.value.wire) == (
         TokenFault.NONCE,
         "use_dpop_nonce",
@@ -352,7 +354,7 @@ def test_a_nonce_of_ours_is_asked_for(nonce: object) -> None:
 
 @pytest.mark.parametrize("nonce", NONCES)
 def test_a_nonce_of_ours_is_taken(nonce: str) -> None:
-    assert check(BOUND, shown(proof(nonce=nonce)), nonce_holds=NONCES.__contains__)
+    assert check(BOUND, shown(proof(nonce=nonce)), is_nonce_valid=NONCES.__contains__)
 
 
 def test_a_nonce_is_told_to_the_holder_of_the_key_alone() -> None:
@@ -361,5 +363,5 @@ def test_a_nonce_is_told_to_the_holder_of_the_key_alone() -> None:
         TokenFault.THUMBPRINT,
         BOUND,
         shown(proof(key=OTHER_EC)),
-        nonce_holds=NONCES.__contains__,
+        is_nonce_valid=NONCES.__contains__,
     )

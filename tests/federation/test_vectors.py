@@ -113,7 +113,7 @@ def test_a_certificate_of_the_standard_is_the_one_bound(vector: dict[str, Any]) 
 def test_the_actors_of_the_standard_are_read_newest_first(
     vector: dict[str, Any],
 ) -> None:
-    chain = parse_actors({"act": vector["act"]}, ours=False)
+    chain = parse_actors({"act": vector["act"]}, is_own_token=False)
     assert chain.actors == tuple(Actor(sub) for sub in vector["actors"])
     assert chain.written_by is WrittenBy.SELF_REPORTED
 

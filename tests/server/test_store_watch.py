@@ -65,12 +65,12 @@ class Scripted(StoreWatch[tuple[str, ...]]):
 
     _nothing = ()
     sees: tuple[str, ...] | AnswerableError = ()
-    fresh = 0
+    is_new_store = 0
 
     def _read_valid(
-        self, store: EvidenceStore, now: int, *, fresh: bool
+        self, store: EvidenceStore, now: int, *, is_new_store: bool
     ) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
-        self.fresh += fresh
+        self.is_new_store += is_new_store
         if isinstance(self.sees, AnswerableError):
             raise self.sees
         return self.sees, [(each, "odd") for each in self.sees]
@@ -92,7 +92,7 @@ def test_each_change_and_each_reason_is_told_once(tmp_path: Path) -> None:
             watch.sees = sees
             await watch.refresh()
         await watch.close()
-        assert watch.fresh == 5  # at the start, and after whatever it was
+        assert watch.is_new_store == 5  # at the start, and after whatever it was
 
     asyncio.run(story())
     away = AWAY.message

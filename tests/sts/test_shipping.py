@@ -113,7 +113,7 @@ def test_what_cannot_be_started_is_told(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(what, refuse)
-    told = asyncio.run(ship_in_subprocess(tmp_path, tmp_path, most=1))
+    told = asyncio.run(ship_in_subprocess(tmp_path, tmp_path, max_spool_bytes=1))
     assert os.strerror(number) in told.refused
 
 
@@ -144,7 +144,7 @@ def test_one_that_does_nothing_any_more_is_killed_and_that_is_told(
 
     async def main() -> None:
         async with asyncio.timeout(20):
-            told = await ship_in_subprocess(tmp_path, tmp_path, most=most)
+            told = await ship_in_subprocess(tmp_path, tmp_path, max_spool_bytes=most)
         assert told.refused.endswith("did nothing for 0.2 s, and was killed")
         assert begun[0].returncode == -9
 

@@ -1,1 +1,1 @@
-"""Federation: verified tokens of pinned issuers, trust rules, and token exchange. Pure."""
+"""Verify pinned issuers' tokens, match trust rules, decide token exchanges. Pure."""

@@ -1,4 +1,4 @@
-"""The `act` claim (RFC 8693 4.1): the chain of actors in a token.
+"""Parse the `act` claim (RFC 8693 4.1): the chain of actors in a token.
 
 Only our token service builds a chain that we trust, and even that is informative: an
 actor's rights come from the delegation record. A foreign chain is marked as its
@@ -16,11 +16,11 @@ MAX_ACTORS = 4
 _NAMES = ("sub", "iss", "entity")
 
 
-def parse_actors(payload: JsonObject, ours: bool) -> ActChain:
-    """Parse the `act` claim of a token, if it has one.
+def parse_actors(payload: JsonObject, is_own_token: bool) -> ActChain:
+    """Parse the `act` claim of a token into its actors; empty if it has none.
 
     Args:
-        ours: We issued the token.
+        is_own_token: We issued the token.
 
     Raises:
         TokenRejected: An actor has no subject or is repeated, or there are too many.
@@ -42,7 +42,7 @@ def parse_actors(payload: JsonObject, ours: bool) -> ActChain:
             raise TokenRejected(TokenFault.ACT_CYCLE, "expected each actor once")
         actors.append(actor)
         outer = inner
-    written_by = WrittenBy.MEDIATOR if ours else WrittenBy.SELF_REPORTED
+    written_by = WrittenBy.MEDIATOR if is_own_token else WrittenBy.SELF_REPORTED
     return ActChain(tuple(actors), written_by)
 
 

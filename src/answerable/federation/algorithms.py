@@ -1,4 +1,4 @@
-"""Signature algorithms by key type and curve (RFC 7518 3.1, RFC 9864 2.2)."""
+"""Select the signature algorithms of a key type and curve (RFC 7518, RFC 9864 2.2)."""
 
 # Algorithm -> key type and, where the type has curves, the curve. What is not here is
 # not accepted: `none`, every HS (a public key is no shared secret), secp256k1, Ed448.
@@ -21,5 +21,5 @@ COORDINATE_SIZES = {"P-256": 32, "P-384": 48, "P-521": 66}
 
 
 def compatible_algorithms(algs: tuple[str, ...], kty: str, crv: str) -> tuple[str, ...]:
-    """Return those of the algorithms that a key of this type and curve can use."""
+    """Return those algorithms that a key of this type and curve can use."""
     return tuple(alg for alg in algs if KEY_TYPES.get(alg) == (kty, crv))

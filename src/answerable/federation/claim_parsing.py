@@ -1,4 +1,4 @@
-"""Parsing of claims by token profile: types first, then meaning (RFC 7519 4.1).
+"""Parse and check the claims of a JWT by token profile (RFC 7519 4.1).
 
 A number must be a JSON integer: no text, fraction or boolean.
 """
@@ -37,7 +37,7 @@ def check_claim_names(payload: JsonObject, profile: TokenProfile) -> tuple[str, 
 
 
 def parse_text(payload: JsonObject, name: str) -> str:
-    """Parse a claim that is an id; empty if absent.
+    """Parse an optional claim that is an identifier; empty if absent.
 
     Raises:
         TokenRejected: It is not a text, empty, too long, or not printable.
@@ -67,7 +67,7 @@ def parse_time(payload: JsonObject, name: str) -> int:
 def parse_times(
     payload: JsonObject, now: int, max_ttl: int
 ) -> tuple[int, int, int | None]:
-    """Parse exp, iat and nbf, and check them against the clock.
+    """Parse exp, iat and nbf, and check them against the clock and `max_ttl`.
 
     Raises:
         TokenExpired: `exp` was `CLOCK_SKEW` seconds ago, or longer.
@@ -205,6 +205,7 @@ def flatten_claims(payload: JsonObject) -> tuple[ClaimLeaf, ...]:
 def _append_leaves(
     path: ClaimPath, members: JsonObject, leaves: list[ClaimLeaf]
 ) -> None:
+    """Append each scalar in `members` with its path; skip mixed lists."""
     for name, value in members.items():
         here = (*path, name)
         if isinstance(value, (str, int)):

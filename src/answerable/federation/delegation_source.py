@@ -1,4 +1,4 @@
-"""Source of the delegation behind a token request: a new one, or one on record.
+"""Find the delegation behind a token request: open a new one, or use a recorded one.
 
 | subject | actor | delegation |
 |---|---|---|
@@ -6,10 +6,10 @@
 | peer of the socket | | likewise |
 | our own token | | the one on record |
 | our own token, sent by our gateway | | likewise |
-| ticket | | a part of its parent, for the agent it names |
-| id token of a person | our own token | a part of the agent's own, for that person |
+| ticket | | a child of its parent, for the agent it names |
+| id token of a person | our own token | a child of the agent's own, for that person |
 | id token of a person | peer of the socket | a new root, for that person |
-| our own token, bound to no key | our own token, or peer | a part, for the actor |
+| our own token, bound to no key | our own token, or peer | a child, for the actor |
 """
 
 from dataclasses import dataclass
@@ -109,32 +109,31 @@ class DelegationSource(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def live_delegation(self) -> str:
-        """Return the id of the delegation that must be live."""
+        """Return the id of the delegation that must not be revoked."""
         return self.delegation.parent if self.opens else self.delegation.id
 
 
 def find_delegation_source(
-    asked: VerifiedRequest, standing: TrustState, id: str, now: int
+    verified_request: VerifiedRequest, trust_state: TrustState, id: str, now: int
 ) -> DelegationSource:
-    """Find the delegation behind a request.
+    """Find or open the delegation that a token request is granted under.
 
     Args:
-        standing: Rules, issuers and owners in force.
         id: Id for a new delegation.
         now: NumericDate.
 
     Raises:
         Refused: No rule or record grants it.
     """
-    finding = _SourceFinder(asked, standing, id, now)
-    is_client = asked.request.grant_type is GrantType.CLIENT_CREDENTIALS
-    if is_client and not isinstance(asked.subject, SignedClaims):
+    finding = _SourceFinder(verified_request, trust_state, id, now)
+    is_client = verified_request.request.grant_type is GrantType.CLIENT_CREDENTIALS
+    if is_client and not isinstance(verified_request.subject, SignedClaims):
         # A client assertion is what its platform says of it; a token of ours is none.
         raise ExchangeDenied(DenialReason.CLIENT)
-    match asked.subject, asked.actor:
-        case OwnToken() as held, None if asked.gateway:
+    match verified_request.subject, verified_request.actor:
+        case OwnToken() as held, None if verified_request.gateway:
             return finding.from_gateway_call(held)
-        case _ if asked.gateway:
+        case _ if verified_request.gateway:
             raise ExchangeDenied(DenialReason.NOT_A_CALL)
         case SignedClaims() as claims, None:
             return finding.from_token(claims)
@@ -161,7 +160,7 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
     now: int
 
     def from_token(self, claims: SignedClaims) -> DelegationSource:
-        """Open a root for a workload's token or an ID-JAG."""
+        """Open a root delegation for a workload's token or an ID-JAG."""
         if claims.token_type is TokenType.ID_TOKEN:
             # Somebody signed in; which agent asks, it does not say.
             raise ExchangeDenied(DenialReason.PERSON_ALONE)
@@ -172,24 +171,24 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
         is_jag = claims.token_type is TokenType.ID_JAG
         if is_jag and self.standing.issuers[claims.issuer].person:
             sub = self._find_person(claims, found.rule)
-        return self._open_root(
+        return self._open_root_delegation(
             found, sub, f"token:{claims.token_sha256.hex()}", claims.exp
         )
 
     def from_peer(self, attestation: Attestation) -> DelegationSource:
-        """Open a root for an attested local workload."""
+        """Open a root delegation for an attested local workload."""
         found = self._match_rule(attestation)
         subject = found.rule.subject
         person = subject.person if isinstance(subject, LaunchedSubject) else ""
         until = self.now + ATTESTED_LIFETIME
-        return self._open_root(
+        return self._open_root_delegation(
             found, person or found.rule.agent, attestation.run, until
         )
 
     def from_person(
         self, claims: SignedClaims, actor: ExchangeActor | None
     ) -> DelegationSource:
-        """Open or narrow a delegation so that an agent acts for a person."""
+        """Open a delegation in which an agent acts for a signed-in person."""
         if claims.token_type is not TokenType.ID_TOKEN:
             raise ExchangeDenied(DenialReason.ACTOR, "no person's token")
         self._check_issuer_enabled(claims)
@@ -197,7 +196,7 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
             found = self._match_rule(actor)
             person = self._find_person(claims, found.rule)
             until = min(claims.exp, self.now + ATTESTED_LIFETIME)
-            return self._open_root(found, person, actor.run, until)
+            return self._open_root_delegation(found, person, actor.run, until)
         if actor is None:
             raise ExchangeDenied(DenialReason.PERSON_ALONE)
         rule = self._check_against_record(actor)
@@ -207,23 +206,23 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
         link = open_for_person(actor.chain[0], self.id, person, self.now, until)
         return DelegationSource((link, *actor.chain), rule, opens=True)
 
-    def from_own_token(self, held: OwnToken) -> DelegationSource:
-        """Renew the delegation of our own token."""
+    def from_own_token(self, own_token: OwnToken) -> DelegationSource:
+        """Reuse the recorded delegation of a token that we issued."""
         return DelegationSource(
-            held.chain, self._check_against_record(held), opens=False
+            own_token.chain, self._check_against_record(own_token), opens=False
         )
 
-    def from_gateway_call(self, held: OwnToken) -> DelegationSource:
+    def from_gateway_call(self, own_token: OwnToken) -> DelegationSource:
         """Use the delegation of a token that our gateway received with a call."""
-        if held.claims.aud not in self.standing.gateways:
+        if own_token.claims.aud not in self.standing.gateways:
             raise ExchangeDenied(DenialReason.NOT_A_CALL, "aud")
-        return self.from_own_token(held)
+        return self.from_own_token(own_token)
 
     def from_token_holder(
-        self, held: OwnToken, actor: ExchangeActor | None
+        self, own_token: OwnToken, actor: ExchangeActor | None
     ) -> DelegationSource:
-        """Open a part for an actor that shows another agent's unbound token."""
-        rule, parent = self._check_against_record(held), held.chain[0]
+        """Delegate to an actor that presents another agent's unbound token."""
+        rule, parent = self._check_against_record(own_token), own_token.chain[0]
         if parent.cnf.is_bound:
             # Its holder hands it on by a ticket, for which it shows its key.
             raise ExchangeDenied(DenialReason.TICKET_NEEDED)
@@ -240,11 +239,11 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
             raise ExchangeDenied(DenialReason.ACTOR)
         portion = DelegationRequest(agent, "", None, None, parent.expires - self.now)
         key = _binding_key(self.asked.shown, mtls=_requires_mtls(parent))
-        return self._open_part(held.chain, rule, portion, run, key)
+        return self._open_child_delegation(own_token.chain, rule, portion, run, key)
 
-    def from_ticket(self, handed: TicketGrant) -> DelegationSource:
-        """Open a part of the ticket's parent for the agent and key that it names."""
-        ticket, chain = handed.ticket, handed.chain
+    def from_ticket(self, ticket_grant: TicketGrant) -> DelegationSource:
+        """Open the child delegation that a ticket grants to its agent and key."""
+        ticket, chain = ticket_grant.ticket, ticket_grant.chain
         check_chain(chain, self.now)
         if ticket.parent != chain[0].id:
             raise ExchangeDenied(DenialReason.NOT_THE_RECORD, "ticket")
@@ -255,35 +254,37 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
         key = _binding_key(self.asked.shown, mtls=_requires_mtls(chain[0]))
         rule = self._rule_of_delegation(chain[0])
         run = f"ticket:{ticket.sha256}"
-        return self._open_part(
+        return self._open_child_delegation(
             chain, rule, request_of_ticket(ticket), run, key, ticket.sha256
         )
 
-    def _open_part(
+    def _open_child_delegation(
         self,
         chain: DelegationChain,
         rule: TrustRule,
-        portion: DelegationRequest,
+        request: DelegationRequest,
         run: str,
         cnf: Confirmation,
         ticket: str = "",
     ) -> DelegationSource:
-        check_delegation_allowed(chain[0], portion.agent, rule)
+        """Open a child of the chain's first delegation, if its rule allows it."""
+        check_delegation_allowed(chain[0], request.agent, rule)
         link = open_part(
             chain[0],
-            portion,
+            request,
             self.id,
-            owner=self._find_owner(portion.agent),
+            owner=self._find_owner(request.agent),
             run=run,
             cnf=cnf,
             now=self.now,
         )
         return DelegationSource((link, *chain), rule, opens=True, ticket=ticket)
 
-    def _open_root(
-        self, found: MatchedRule, sub: str, run: str, until: int
+    def _open_root_delegation(
+        self, matched: MatchedRule, sub: str, run: str, until: int
     ) -> DelegationSource:
-        rule = found.rule
+        """Open a root delegation for a workload that matched a rule."""
+        rule = matched.rule
         mtls = any(grant.bind is RequiredBinding.MTLS for grant in rule.grants)
         link = open_root(
             rule,
@@ -295,9 +296,10 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
             now=self.now,
             expires=until,
         )
-        return DelegationSource((link,), rule, opens=True, used=found.used)
+        return DelegationSource((link,), rule, opens=True, used=matched.used)
 
     def _match_rule(self, workload: Workload) -> MatchedRule:
+        """Return the one rule that a workload matches, else deny the exchange."""
         try:
             found = self.standing.rules.find_match(workload)
         except AmbiguousMatch:
@@ -306,9 +308,9 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
             raise ExchangeDenied(DenialReason.NO_RULE)
         return found
 
-    def _check_against_record(self, held: OwnToken) -> TrustRule:
-        """Check our own token against the record, which is authoritative."""
-        claims, chain = held.claims, held.chain
+    def _check_against_record(self, own_token: OwnToken) -> TrustRule:
+        """Check our own token against its delegation record; return the rule."""
+        claims, chain = own_token.claims, own_token.chain
         check_chain(chain, self.now)
         link = chain[0]
         issuer = self.standing.issuers.get(claims.issuer)
@@ -325,14 +327,15 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
             raise ExchangeDenied(DenialReason.NOT_THE_RECORD, "token")
         return self._rule_of_delegation(link)
 
-    def _rule_of_delegation(self, link: Delegation) -> TrustRule:
-        """Return the rule of a delegation if it is unchanged."""
-        rule = self.standing.rules.get(link.rule)
-        if rule is None or rule.digest != link.rule_digest:
-            raise ExchangeDenied(DenialReason.RULE_CHANGED, link.rule)
+    def _rule_of_delegation(self, delegation: Delegation) -> TrustRule:
+        """Return the rule of a delegation; deny if it changed or was removed."""
+        rule = self.standing.rules.get(delegation.rule)
+        if rule is None or rule.digest != delegation.rule_digest:
+            raise ExchangeDenied(DenialReason.RULE_CHANGED, delegation.rule)
         return rule
 
     def _find_owner(self, agent: AgentId) -> PersonId:
+        """Return the attested owner of an agent, else deny the exchange."""
         owner = self.standing.owners.get(agent)
         if owner is None:
             raise ExchangeDenied(DenialReason.NO_OWNER, agent)
@@ -352,6 +355,7 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
         return person
 
     def _check_issuer_enabled(self, claims: SignedClaims) -> None:
+        """Deny a token of an unknown or revoked issuer, or without key proof."""
         name = f"issuer:{claims.issuer}"
         issuer = self.standing.issuers.get(claims.issuer)
         if issuer is None or issuer.pin.ours or name in self.standing.kills:
@@ -359,7 +363,7 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
         self._check_key_proof(claims.cnf)
 
     def _check_key_proof(self, cnf: Confirmation) -> None:
-        """Check that the requester proved the key of its token."""
+        """Check that the requester proved possession of the key in `cnf`."""
         shown = self.asked.shown
         if cnf.jkt and shown.jkt != cnf.jkt:
             raise ExchangeDenied(DenialReason.OTHER_KEY, "jkt")
@@ -385,11 +389,11 @@ def _check_client_id(
         raise ExchangeDenied(DenialReason.CLIENT)
 
 
-def _binding_key(shown: Confirmation, *, mtls: bool) -> Confirmation:
+def _binding_key(proven: Confirmation, *, mtls: bool) -> Confirmation:
     """Return the key that a delegation is bound to; a certificate only for mTLS rules."""
-    if shown.jkt and not mtls:
-        return Confirmation(jkt=shown.jkt)
-    return shown
+    if proven.jkt and not mtls:
+        return Confirmation(jkt=proven.jkt)
+    return proven
 
 
 def _requires_mtls(parent: Delegation) -> bool:

@@ -1,6 +1,6 @@
-"""Delegations: roots opened for workloads, and parts of them for other agents.
+"""Build delegations: roots for workloads, and children that narrow their parent.
 
-A part never exceeds its parent: audiences, scopes, lifetimes and expiry are
+A child never exceeds its parent: audiences, scopes, lifetimes and expiry are
 intersected. `act` and every bound of a token come from these records only.
 """
 
@@ -16,9 +16,7 @@ from answerable.model.trust_rule import MAX_DELEGATION_DEPTH, TrustRule
 ATTESTED_LIFETIME = 3600  # seconds
 TICKET_LIFETIME = 120  # seconds until a ticket has to be used
 
-DelegationChain = tuple[
-    Delegation, ...
-]  # a delegation, and what it is a part of, to the root
+DelegationChain = tuple[Delegation, ...]  # a delegation and its parents, up to the root
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,7 @@ def open_root(
     now: int,
     expires: int,
 ) -> Delegation:
-    """Build the first delegation of a chain: everything that a rule grants.
+    """Build the root delegation of a chain: everything that a rule grants.
 
     Args:
         sub: The agent, or the person it acts for.
@@ -85,11 +83,11 @@ def open_root(
 def open_for_person(
     parent: Delegation, id: str, person: PersonId, now: int, until: int
 ) -> Delegation:
-    """Build the part of an agent's delegation in which it acts for a person.
+    """Build the child delegation in which an agent acts for a person.
 
     Args:
         parent: The agent's own delegation.
-        id: Id of the part.
+        id: Id of the child.
         now: NumericDate.
         until: NumericDate at which the person's token ends.
 
@@ -124,7 +122,7 @@ def open_for_person(
 def check_delegation_allowed(
     parent: Delegation, agent: AgentId, rule: TrustRule
 ) -> None:
-    """Check rule, cycles and depth before a delegation to an agent.
+    """Check rule, cycles and depth before a delegation to another agent.
 
     Raises:
         Refused: A check failed.
@@ -138,7 +136,7 @@ def check_delegation_allowed(
 
 def open_part(
     parent: Delegation,
-    portion: DelegationRequest,
+    request: DelegationRequest,
     id: str,
     *,
     owner: PersonId,
@@ -151,10 +149,10 @@ def open_part(
     Raises:
         Refused: It exceeds the parent, or nothing remains.
     """
-    audiences, scopes = _intersect(parent, portion)
+    audiences, scopes = _intersect(parent, request)
     if parent.cnf.is_bound and not cnf.is_bound:
         raise ExchangeDenied(DenialReason.BINDING)
-    expires = min(parent.expires, now + portion.ttl)
+    expires = min(parent.expires, now + request.ttl)
     if expires <= now:
         raise ExchangeDenied(DenialReason.EXPIRED, "nothing is left")
     return Delegation(
@@ -163,8 +161,8 @@ def open_part(
         root=parent.root,
         depth=parent.depth + 1,
         sub=parent.sub,
-        agent=portion.agent,
-        actors=(portion.agent, *parent.actors),
+        agent=request.agent,
+        actors=(request.agent, *parent.actors),
         owner=owner,
         rule=parent.rule,
         rule_digest=parent.rule_digest,
@@ -176,7 +174,7 @@ def open_part(
         expires=expires,
         bindings=tuple(pair for pair in parent.bindings if pair[0] in audiences),
         ttls=tuple(
-            (audience, min(ttl, portion.ttl))
+            (audience, min(ttl, request.ttl))
             for audience, ttl in parent.ttls
             if audience in audiences
         ),
@@ -185,16 +183,16 @@ def open_part(
 
 def issue_ticket(
     parent: Delegation,
-    portion: DelegationRequest,
+    request: DelegationRequest,
     sha256: str,
     rule: TrustRule,
     now: int,
 ) -> DelegationTicket:
-    """Build a single-use ticket for a sub-agent.
+    """Build a single-use ticket with which a sub-agent opens a child delegation.
 
     Args:
         parent: The requester's live delegation; its key was proven.
-        portion: The part; it names the sub-agent's key.
+        request: The rights to delegate; it names the sub-agent's key.
         sha256: Digest of the ticket's secret, hex.
         rule: The current rule of the parent.
         now: NumericDate.
@@ -202,22 +200,22 @@ def issue_ticket(
     Raises:
         Refused: The rule does not allow it, or it exceeds the parent.
     """
-    check_delegation_allowed(parent, portion.agent, rule)
-    if not portion.jkt:
+    check_delegation_allowed(parent, request.agent, rule)
+    if not request.jkt:
         raise ExchangeDenied(DenialReason.BINDING, "jkt")
-    if portion.ttl <= 0:
+    if request.ttl <= 0:
         raise ExchangeDenied(DenialReason.TTL)
     if parent.expires <= now:
         raise ExchangeDenied(DenialReason.EXPIRED)
-    audiences, scopes = _intersect(parent, portion)
+    audiences, scopes = _intersect(parent, request)
     return DelegationTicket(
         sha256=sha256,
         parent=parent.id,
-        agent=portion.agent,
-        jkt=portion.jkt,
+        agent=request.agent,
+        jkt=request.jkt,
         audiences=audiences,
         scopes=scopes,
-        ttl=min(portion.ttl, parent.expires - now),
+        ttl=min(request.ttl, parent.expires - now),
         expires=min(now + TICKET_LIFETIME, parent.expires),
     )
 
@@ -230,7 +228,7 @@ def request_of_ticket(ticket: DelegationTicket) -> DelegationRequest:
 
 
 def check_chain(chain: DelegationChain, now: int) -> None:
-    """Check that links form one chain and that none has expired.
+    """Check that delegations form one chain to a root and none has expired.
 
     Raises:
         Refused: A check failed.
@@ -249,26 +247,27 @@ def check_chain(chain: DelegationChain, now: int) -> None:
 
 
 def _check_depth(parent: Delegation) -> None:
+    """Deny a child delegation below the maximum depth of a chain."""
     if parent.depth >= MAX_DELEGATION_DEPTH:
         raise ExchangeDenied(DenialReason.DEPTH)
 
 
 def _intersect(
-    parent: Delegation, portion: DelegationRequest
+    parent: Delegation, request: DelegationRequest
 ) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
-    """Return the requested audiences and scopes, if the parent has them."""
-    audiences = parent.audiences if portion.audiences is None else portion.audiences
+    """Return the requested audiences and scopes; deny those the parent lacks."""
+    audiences = parent.audiences if request.audiences is None else request.audiences
     if not audiences or not set(audiences) <= set(parent.audiences):
         raise ExchangeDenied(DenialReason.AUDIENCE)
     usual = tuple(pair for pair in parent.scopes if pair[0] in audiences)
-    scopes = usual if portion.scopes is None else portion.scopes
+    scopes = usual if request.scopes is None else request.scopes
     if not set(scopes) <= set(usual):
         raise ExchangeDenied(DenialReason.SCOPE_BEYOND)
     return tuple(dict.fromkeys(audiences)), tuple(dict.fromkeys(scopes))
 
 
 def scopes_at(delegation: Delegation, audience: str) -> tuple[str, ...]:
-    """Return the scopes of a delegation at one audience."""
+    """Return the scopes that a delegation grants at one audience."""
     return tuple(scope for at, scope in delegation.scopes if at == audience)
 
 

@@ -1,4 +1,4 @@
-"""Denials of an exchange: a detailed reason for evidence, an OAuth error on the wire.
+"""Map each denial of a token exchange to an OAuth error and an evidence reason.
 
 The wire gets only RFC 6749 codes, so that a requester cannot probe claims and bounds.
 """
@@ -75,14 +75,14 @@ _WIRE = {
 }
 
 
-def build_refusal(why: DenialReason, detail: str = "") -> TokenRequestRefusal:
-    """Build a refusal.
+def build_refusal(reason: DenialReason, detail: str = "") -> TokenRequestRefusal:
+    """Build the refusal of a token request: OAuth error, reason and detail.
 
     Args:
         detail: The claim, parameter, rule or agent; never a value of a token.
     """
     return TokenRequestRefusal(
-        _WIRE.get(why, OAuthError.INVALID_GRANT), why.value, detail
+        _WIRE.get(reason, OAuthError.INVALID_GRANT), reason.value, detail
     )
 
 

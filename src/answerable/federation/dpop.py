@@ -1,4 +1,4 @@
-"""DPoP proof verification (RFC 9449).
+"""Verify DPoP proofs (RFC 9449).
 
 The caller must also check in a replay cache that the pair (jkt, jti) is new.
 """
@@ -55,7 +55,7 @@ def verify_proof(
     *,
     access_token: str = "",
     jkt: str = "",
-    nonce_holds: Callable[[str], bool] | None = None,
+    is_nonce_valid: Callable[[str], bool] | None = None,
     algs: tuple[str, ...] = PROOF_ALGORITHMS,
 ) -> DpopProof:
     """Verify a proof, except for replay (RFC 9449 4.3).
@@ -65,7 +65,7 @@ def verify_proof(
         now: NumericDate.
         access_token: The token sent with it, empty at a token endpoint.
         jkt: Thumbprint that the token is bound to, empty if not bound yet.
-        nonce_holds: Checks a nonce; None if nonces are off.
+        is_nonce_valid: Checks a nonce; None if nonces are off.
 
     Raises:
         NonceRequired: Only the nonce is missing or stale.
@@ -86,38 +86,38 @@ def verify_proof(
             TokenFault.THUMBPRINT, "expected the key the token is bound to"
         )
     jti = _read_text(admitted.payload, "jti")
-    if nonce_holds is not None:
-        _check_nonce(admitted.payload, nonce_holds)
+    if is_nonce_valid is not None:
+        _check_nonce(admitted.payload, is_nonce_valid)
     return DpopProof(jkt=thumbprint, jti=jti, iat=iat, expires=iat + PROOF_WINDOW)
 
 
-def _verify_signature(admitted: UnverifiedToken, algs: tuple[str, ...]) -> str:
-    """Verify the signature with the key in the header.
+def _verify_signature(proof: UnverifiedToken, algs: tuple[str, ...]) -> str:
+    """Verify a proof's signature with the public key in its own header.
 
     Returns:
         Thumbprint of that key.
     """
-    head = admitted.head
+    head = proof.head
     prover = (_cached_proof_key if head.kept else _load_proof_key)(head, algs)
-    if not prover.key.verify(admitted.signing_input, admitted.signature):
+    if not prover.key.verify(proof.signing_input, proof.signature):
         raise ProofRejected(
             TokenFault.SIGNATURE, "expected a signature of the proof's key"
         )
     return prover.thumbprint
 
 
-def _load_proof_key(head: JoseHeader, algs: tuple[str, ...]) -> _ProofKey:
+def _load_proof_key(header: JoseHeader, algs: tuple[str, ...]) -> _ProofKey:
     """Load the key in a proof's header."""
-    members = head.header.get("jwk")
+    members = header.header.get("jwk")
     if not isinstance(members, dict):
         raise ProofRejected(TokenFault.PROOF_KEY, "expected a public key in the proof")
     try:
         jwk = parse_public_jwk(members)
-        if head.alg not in compatible_algorithms(algs, jwk.kty, jwk.crv):
+        if header.alg not in compatible_algorithms(algs, jwk.kty, jwk.crv):
             raise ProofRejected(
                 TokenFault.ALG, "expected an algorithm of the proof's key"
             )
-        key = VerificationKey.load(jwk, head.alg)
+        key = VerificationKey.load(jwk, header.alg)
     except AmbiguousInput as unread:
         raise ProofRejected(unread.reason, unread.message) from None
     return _ProofKey(key, jwk.thumbprint)
@@ -128,6 +128,7 @@ _cached_proof_key = lru_cache(maxsize=_CACHED_KEYS)(_load_proof_key)
 
 
 def _check_request(payload: JsonObject, method: str, url: str) -> None:
+    """Check that `htm` and `htu` name the method and URL of this request."""
     # RFC 9110 9.1: methods are case-sensitive.
     if _read_text(payload, "htm") != method:
         raise ProofRejected(
@@ -139,6 +140,7 @@ def _check_request(payload: JsonObject, method: str, url: str) -> None:
 
 
 def _check_proof_age(payload: JsonObject, now: int) -> int:
+    """Check iat, exp and nbf of a proof against the clock; return iat."""
     iat = _read_time(payload, "iat")
     if not now - PROOF_WINDOW <= iat <= now + CLOCK_SKEW:
         raise ProofRejected(
@@ -153,6 +155,7 @@ def _check_proof_age(payload: JsonObject, now: int) -> int:
 
 
 def _read_time(payload: JsonObject, name: str) -> int:
+    """Return a claim in whole seconds, else reject the proof."""
     value = payload.get(name)
     if type(value) is not int:
         raise ProofRejected(TokenFault.CLAIM_TYPE, f"expected {name} as whole seconds")
@@ -178,15 +181,17 @@ def _check_token_hash(payload: JsonObject, access_token: str) -> None:
         )
 
 
-def _check_nonce(payload: JsonObject, holds: Callable[[str], bool]) -> None:
+def _check_nonce(payload: JsonObject, is_valid: Callable[[str], bool]) -> None:
+    """Require a `nonce` that we issued and that is valid now."""
     nonce = payload.get("nonce")
-    if not is_identifier(nonce) or not holds(nonce):
+    if not is_identifier(nonce) or not is_valid(nonce):
         raise NonceRequired(
             TokenFault.NONCE, "expected a nonce of ours that is good now"
         )
 
 
 def _read_text(payload: JsonObject, name: str) -> str:
+    """Return a claim as printable text, else reject the proof."""
     value = payload.get(name)
     if not is_identifier(value):
         raise ProofRejected(

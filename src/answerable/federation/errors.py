@@ -1,4 +1,4 @@
-"""Errors of token verification: one class per reaction of the caller.
+"""Errors of token verification: each class tells the caller how to answer.
 
   TokenRejected              reject; on the wire `invalid_token`
   ├── TokenMalformed        not a token; a server may answer 400

@@ -1,4 +1,4 @@
-"""Strict parser for `application/x-www-form-urlencoded` bodies.
+"""Parse `application/x-www-form-urlencoded` bodies strictly.
 
 RFC 6749 3.2 and appendix B: each parameter once, UTF-8, and an empty value counts as
 absent.
@@ -23,7 +23,7 @@ _ALLOWED = re.compile(rb"(?:[!#$&'()*,./0-9:;=?@A-Z\[\]_a-z~+-]++|%[0-9A-Fa-f]{2
 
 
 def parse_form(body: bytes) -> FormParameters:
-    """Parse a form.
+    """Parse a form body into names and values, each name once; drop empty values.
 
     Raises:
         Refused: It is too large, malformed, not UTF-8, or names a parameter twice.
@@ -55,6 +55,7 @@ def _decode_part(text: bytes) -> str:
 
 
 def _unescape_part(text: bytes) -> str:
+    """Decode `+` and percent escapes of a name or value as UTF-8."""
     try:
         return unquote_to_bytes(text.replace(b"+", b" ")).decode("utf-8")
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""Public keys as JWKs (RFC 7517, 7518 6, 8037 2), parsed strictly."""
+"""Parse public keys from JWKs strictly (RFC 7517, RFC 7518 6, RFC 8037 2)."""
 
 import hashlib
 import json
@@ -52,7 +52,7 @@ class VerificationKey:
 
     @classmethod
     def load(cls, jwk: PublicJwk, alg: str) -> "VerificationKey":
-        """Load the key for verification.
+        """Load a JWK as a verification key for one algorithm.
 
         Raises:
             Unread: Its point is not on its curve.
@@ -60,12 +60,12 @@ class VerificationKey:
         return cls(alg, jwk, build_verifier(jwk.crv, dict(jwk.members), alg))
 
     def verify(self, signing_input: bytes, signature: bytes) -> bool:
-        """Tell whether a signature over the input verifies."""
+        """Tell whether a signature over the input is valid for this key."""
         return self._holds(signing_input, signature)
 
 
 def parse_public_jwk(members: JsonObject) -> PublicJwk:
-    """Parse a JWK, which must be public and strong.
+    """Parse a JWK; reject private and weak keys.
 
     Raises:
         Unread: It is private or symmetric, of an unsupported type or curve, not
@@ -86,6 +86,7 @@ def parse_public_jwk(members: JsonObject) -> PublicJwk:
 
 
 def _parse_rsa(members: JsonObject) -> PublicJwk:
+    """Parse an RSA key of 2048 to 8192 bits without known weaknesses."""
     modulus = _read_integer(members, "n")
     exponent = _read_integer(members, "e")
     if not MIN_MODULUS <= modulus.bit_length() <= MAX_MODULUS or modulus % 2 == 0:
@@ -109,6 +110,7 @@ def _parse_rsa(members: JsonObject) -> PublicJwk:
 
 
 def _parse_ec(members: JsonObject) -> PublicJwk:
+    """Parse an EC key on P-256, P-384 or P-521."""
     crv = _read_text(members, "crv")
     if crv not in COORDINATE_SIZES:
         raise AmbiguousInput(
@@ -123,6 +125,7 @@ def _parse_ec(members: JsonObject) -> PublicJwk:
 
 
 def _parse_okp(members: JsonObject) -> PublicJwk:
+    """Parse an Ed25519 key that is no small-order point."""
     crv = _read_text(members, "crv")
     if crv != "Ed25519":
         raise AmbiguousInput(TokenFault.KEY_TYPE, "expected the curve Ed25519")
@@ -138,6 +141,7 @@ def _parse_okp(members: JsonObject) -> PublicJwk:
 
 
 def _read_text(members: JsonObject, name: str) -> str:
+    """Return a required member that is a text."""
     value = members.get(name)
     if not isinstance(value, str):
         raise AmbiguousInput(TokenFault.KEY_SHAPE, f"expected {name} as a text")

@@ -1,4 +1,4 @@
-"""JWK sets of issuers (RFC 7517 5): bounded, public, one key per kid.
+"""Parse the JWK set of an issuer (RFC 7517 5): bounded, public, one key per kid.
 
 A sign that the issuer lost control rejects the whole set: a symmetric key, a private
 key, a duplicate kid. A single unusable key is skipped with its reason.
@@ -33,7 +33,7 @@ class IssuerKeySet:
 
 
 def parse_key_set(document: bytes, algs: tuple[str, ...]) -> IssuerKeySet:
-    """Parse a JWK set.
+    """Parse a JWK set into verification keys by kid.
 
     Args:
         document: The JSON text, fetched or from the configuration.
@@ -64,6 +64,7 @@ def parse_key_set(document: bytes, algs: tuple[str, ...]) -> IssuerKeySet:
 
 
 def _parse_document(document: bytes) -> list[JsonObject]:
+    """Decode the `keys` list of a JWK set, within size limits."""
     if len(document) > MAX_BYTES:
         raise KeySetRejected(TokenFault.SIZE, f"expected at most {MAX_BYTES} bytes")
     try:
@@ -82,6 +83,7 @@ def _parse_document(document: bytes) -> list[JsonObject]:
 def _parse_key(
     members: JsonObject, algs: tuple[str, ...]
 ) -> tuple[str, VerificationKey]:
+    """Parse one key; return its kid and the verification key."""
     jwk = parse_public_jwk(members)
     _check_key_use(members)
     kid = members.get("kid")
@@ -91,7 +93,7 @@ def _parse_key(
 
 
 def _check_key_use(members: JsonObject) -> None:
-    """Reject a key for another use (RFC 7517 4.2, 4.3)."""
+    """Reject a key whose `use` or `key_ops` is not signature verification."""
     if members.get("use", "sig") != "sig":
         raise AmbiguousInput(TokenFault.KEY_USE, "expected a key for signatures")
     if members.get("key_ops", ["verify"]) != ["verify"]:

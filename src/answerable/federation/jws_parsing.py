@@ -1,4 +1,4 @@
-"""Parsing of a compact JWS before any key is used (RFC 7515, 8725).
+"""Parse a compact JWS before any key is used (RFC 7515, RFC 8725).
 
 The result is unverified. The header does not choose the algorithm: it must equal the
 one pinned to the key. `jwk`, `jku`, `x5u` and `x5c` are ignored.
@@ -57,7 +57,7 @@ class UnverifiedToken(msgspec.Struct, frozen=True, gc=False):
 
 
 def parse_jws(unverified_token: str) -> UnverifiedToken:
-    """Parse a compact JWS.
+    """Parse a compact JWS into header, payload and signature, all unverified.
 
     Raises:
         TokenMalformed: The text is no compact JWS of a JSON object.
@@ -90,7 +90,7 @@ def parse_jws(unverified_token: str) -> UnverifiedToken:
 
 
 def _parse_header(segment: str) -> JoseHeader:
-    """Parse the header segment.
+    """Parse the base64url header segment of a JWS.
 
     Raises:
         Unread: It is not a JSON object.

@@ -1,4 +1,4 @@
-"""Signing key rotation: prepared, active for a day, retired, removed.
+"""Plan the rotation of signing keys: prepare, sign for a day, retire, remove.
 
 Each replica has its own keys, and every replica publishes all of them. The times of a
 key are fixed when it is prepared, so its state follows from the record and the clock:
@@ -57,11 +57,11 @@ class RotationStep:
 
 
 def active_key_id(keys: Iterable[SigningKey], replica: str, now: float) -> str:
-    """Return the kid of the key that a replica signs with; empty for none."""
+    """Return the kid of the key that a replica signs with now; empty for none."""
     begun = (
         key
         for key in keys
-        if key.replica == replica and key.signs_from <= now and _takes_effect(key)
+        if key.replica == replica and key.signs_from <= now and _ends_predecessor(key)
     )
     newest = max(begun, key=_sort_key, default=None)
     if newest is None or newest.killed or now >= newest.signs_until:
@@ -70,7 +70,7 @@ def active_key_id(keys: Iterable[SigningKey], replica: str, now: float) -> str:
 
 
 def key_state(key: SigningKey, keys: Iterable[SigningKey], now: float) -> KeyState:
-    """Return the state of a key."""
+    """Return the state of a key: prepared, active, retired or removed."""
     if key.killed:
         return KeyState.REMOVED
     if now < key.signs_from:
@@ -122,10 +122,10 @@ def plan_rotation(keys: Iterable[SigningKey], replica: str, now: float) -> Rotat
         ahead = [key for key in mine if key.signs_from > now]
         if ahead:
             # The one that signed was killed: its successor begins at once.
-            changed = (_starting_at(ahead[0], int(now)),)
+            changed = (_with_signing_start(ahead[0], int(now)),)
             mine = [*changed, *ahead[1:]]
     first = active or (changed[0].kid if changed else "")
-    prepare = _missing_key(known, mine, replica, now, first)
+    prepare = _plan_next_key(known, mine, replica, now, first)
     if prepare and len(published_keys(known, now)) >= MAX_PUBLISHED:
         prepare = None
     signs = next((key for key in mine if key.kid == first), prepare)
@@ -135,7 +135,7 @@ def plan_rotation(keys: Iterable[SigningKey], replica: str, now: float) -> Rotat
 
 
 def next_change(keys: Iterable[SigningKey], now: float) -> float:
-    """Return when the state of a key changes next, at the latest in LIFE."""
+    """Return the time at which the next key changes its state."""
     known = tuple(keys)
     turns = [now + KEY_LIFETIME]
     for key in known:
@@ -149,7 +149,7 @@ def _sort_key(key: SigningKey) -> tuple[int, bool, int, str]:
     return key.signs_from, not key.killed, key.published, key.kid
 
 
-def _takes_effect(key: SigningKey) -> bool:
+def _ends_predecessor(key: SigningKey) -> bool:
     """Tell whether a key ends its predecessor; not if revoked before it was active.
 
     One that was killed later still ends the one before it: that does not come back.
@@ -163,7 +163,7 @@ def _end_of_signing(key: SigningKey, keys: Iterable[SigningKey]) -> int:
         other.signs_from
         for other in keys
         if other.replica == key.replica
-        and _takes_effect(other)
+        and _ends_predecessor(other)
         and _sort_key(other) > _sort_key(key)
     )
     return min(min(later, default=key.signs_until), key.signs_until)
@@ -174,27 +174,28 @@ def _is_recently_revoked(key: SigningKey, now: float) -> bool:
     return bool(key.killed) and now < key.killed + MAX_TOKEN_LIFETIME + CLOCK_SLACK
 
 
-def _starting_at(key: SigningKey, begins: int) -> SigningKey:
+def _with_signing_start(key: SigningKey, begins: int) -> SigningKey:
+    """Return the key with a signing period that starts at `begins`."""
     return replace(
         key, signs_from=begins, signs_until=begins + KEY_LIFETIME + MAX_OVERRUN
     )
 
 
-def _missing_key(
+def _plan_next_key(
     known: tuple[SigningKey, ...],
-    mine: list[SigningKey],
+    own_keys: list[SigningKey],
     replica: str,
     now: float,
-    signs: str,
+    active_kid: str,
 ) -> SigningKey | None:
-    """Return the times of the missing key, None if none is missing."""
-    if not signs:
+    """Return the next key to generate, with its times; None if none is due."""
+    if not active_kid:
         begins = int(now)
-    elif mine[-1].kid == signs:
-        begins = max(int(now) + LEAD_TIME, mine[-1].signs_from + KEY_LIFETIME)
+    elif own_keys[-1].kid == active_kid:
+        begins = max(int(now) + LEAD_TIME, own_keys[-1].signs_from + KEY_LIFETIME)
     else:
         return None
-    return _starting_at(
+    return _with_signing_start(
         SigningKey(
             kid="",
             replica=replica,
@@ -209,17 +210,18 @@ def _missing_key(
 
 
 def _is_unknown_to_verifiers(
-    signs: SigningKey | None, known: tuple[SigningKey, ...], now: float
+    signing_key: SigningKey | None, known: tuple[SigningKey, ...], now: float
 ) -> bool:
-    if signs is None or now >= signs.published + LEAD_TIME:
+    """Tell whether verifiers may have cached a key set without this key."""
+    if signing_key is None or now >= signing_key.published + LEAD_TIME:
         return False
     # Without an earlier key no verifier has an older set. A key of the same second may
     # be earlier, unless it is the successor.
     return any(
-        key.published < signs.published
+        key.published < signing_key.published
         or (
-            key.published == signs.published
-            and (key.replica != signs.replica or key.killed > 0)
+            key.published == signing_key.published
+            and (key.replica != signing_key.replica or key.killed > 0)
         )
         for key in known
     )

@@ -1,4 +1,4 @@
-"""The person named by a verified token; shared by web pages, API and token service.
+"""Read the person that a verified token names, for web, API and token service.
 
 An email counts only with `"email_verified": true` as a JSON boolean (OpenID Connect
 Core 5.1), because anyone may type an address into an account. A name must be ASCII:
@@ -22,7 +22,7 @@ AccountBinding: TypeAlias = Callable[[SignedClaims, PersonId], bool]
 
 
 def any_account(claims: SignedClaims, person: PersonId) -> bool:
-    """Accept every account for a person (no account binding)."""
+    """Accept every account for a person: the check without account binding."""
     return True
 
 
@@ -39,7 +39,7 @@ class PersonRejected(AnswerableError):  # noqa: N818 - an outcome
 
 
 def read_person(claims: SignedClaims, claim: str) -> PersonId:
-    """Read the person that a token names.
+    """Return the person that a verified token names in the configured claim.
 
     Args:
         claim: The claim that names people in tokens of this issuer.

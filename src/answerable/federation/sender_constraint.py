@@ -1,4 +1,4 @@
-"""Sender constraint: only the holder of the bound key may use a token.
+"""Check sender-constrained tokens: the presenter must prove the bound key.
 
 RFC 9449 7.1 and 8705 3: the token's binding decides the required proof. Downgrades are
 rejected both ways: a bound token sent as bearer, and an unbound token sent as bound.
@@ -27,8 +27,8 @@ def check_sender(
     presented: TokenPresentation,
     now: int,
     *,
-    nonce_holds: Callable[[str], bool] | None = None,
-    bearer: bool = False,
+    is_nonce_valid: Callable[[str], bool] | None = None,
+    allow_bearer: bool = False,
 ) -> SenderConstrained:
     """Check that the presenter holds the key that a token is bound to.
 
@@ -37,8 +37,8 @@ def check_sender(
         claims: Result of `verify`.
         presented: Proofs and certificate of the request.
         now: NumericDate.
-        nonce_holds: Checks a DPoP nonce; None if nonces are off.
-        bearer: Accept an unbound token.
+        is_nonce_valid: Checks a DPoP nonce; None if nonces are off.
+        allow_bearer: Accept an unbound token.
 
     Returns:
         Its binding. A DPoP proof in it still needs the replay check.
@@ -54,7 +54,7 @@ def check_sender(
         )
     cnf = claims.cnf
     _check_scheme(cnf, presented)
-    if not cnf.is_bound and not bearer:
+    if not cnf.is_bound and not allow_bearer:
         raise ProofRejected(
             TokenFault.BEARER, "expected a token that is bound to a key"
         )
@@ -69,7 +69,7 @@ def check_sender(
             now,
             access_token=unverified_token,
             jkt=cnf.jkt,
-            nonce_holds=nonce_holds,
+            is_nonce_valid=is_nonce_valid,
         )
     return SenderConstrained(_binding_kind(cnf), proof)
 
@@ -94,6 +94,7 @@ def check_certificate(x5t_s256: str, certificate: bytes) -> None:
 
 
 def _check_scheme(cnf: Confirmation, presented: TokenPresentation) -> None:
+    """Require the scheme of the token's binding, and at most one DPoP proof."""
     # RFC 9110 11.1: the case of a scheme means nothing.
     scheme = presented.scheme.lower()
     if scheme != ("dpop" if cnf.jkt else "bearer"):
@@ -106,6 +107,7 @@ def _check_scheme(cnf: Confirmation, presented: TokenPresentation) -> None:
 
 
 def _binding_kind(cnf: Confirmation) -> SenderBinding:
+    """Return the proof that a confirmation claim requires: DPoP, mTLS, both, none."""
     if cnf.jkt and cnf.x5t_s256:
         return SenderBinding.BOTH
     if cnf.jkt:

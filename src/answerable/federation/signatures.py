@@ -1,4 +1,4 @@
-"""JWS signature verification (RFC 7518 3.3 to 3.5, RFC 8037 3.1) with `cryptography`.
+"""Verify JWS signatures (RFC 7518 3.3 to 3.5, RFC 8037 3.1) with `cryptography`.
 
 Verifies one signature with one key and parses no token. A test compares the results
 with a JOSE library, which would take a third longer. `cryptography` is imported lazily.
@@ -45,7 +45,7 @@ def build_verifier(
         if crv:
             return _eddsa_verifier(decode_base64url(members["x"]))
         return _rsa_verifier(
-            _load_rsa_key(members), _hash_algorithm(alg), salted=alg.startswith("PS")
+            _load_rsa_key(members), _hash_algorithm(alg), is_pss=alg.startswith("PS")
         )
     except ValueError:
         raise AmbiguousInput(
@@ -54,6 +54,7 @@ def build_verifier(
 
 
 def _hash_algorithm(alg: str) -> "HashAlgorithm":
+    """Return the hash function of an algorithm name, by its last three digits."""
     from cryptography.hazmat.primitives import hashes
 
     kinds: dict[str, HashAlgorithm]
@@ -66,6 +67,7 @@ def _decode_integer(text: str) -> int:
 
 
 def _load_ec_key(crv: str, members: "Mapping[str, str]") -> "EllipticCurvePublicKey":
+    """Load an EC public key from its JWK coordinates."""
     from cryptography.hazmat.primitives.asymmetric import ec
 
     curves: dict[str, ec.EllipticCurve]
@@ -75,6 +77,7 @@ def _load_ec_key(crv: str, members: "Mapping[str, str]") -> "EllipticCurvePublic
 
 
 def _load_rsa_key(members: "Mapping[str, str]") -> "RSAPublicKey":
+    """Load an RSA public key from its JWK modulus and exponent."""
     from cryptography.hazmat.primitives.asymmetric import rsa
 
     return rsa.RSAPublicNumbers(
@@ -106,14 +109,14 @@ def _ecdsa_verifier(
 
 
 def _rsa_verifier(
-    key: "RSAPublicKey", digest: "HashAlgorithm", *, salted: bool
+    key: "RSAPublicKey", digest: "HashAlgorithm", *, is_pss: bool
 ) -> SignatureVerifier:
     """Build an RSA verifier; RFC 7518 3.3 and 3.5: the salt is as long as the digest."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric import padding
 
     pss = padding.PSS(padding.MGF1(digest), digest.digest_size)
-    verify, padded = key.verify, pss if salted else padding.PKCS1v15()
+    verify, padded = key.verify, pss if is_pss else padding.PKCS1v15()
 
     def holds(signed: bytes, signature: bytes) -> bool:
         try:
@@ -125,11 +128,12 @@ def _rsa_verifier(
     return holds
 
 
-def _eddsa_verifier(raw: bytes) -> SignatureVerifier:
+def _eddsa_verifier(public_key: bytes) -> SignatureVerifier:
+    """Build an Ed25519 verifier for an encoded public key of 32 bytes."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    verify = Ed25519PublicKey.from_public_bytes(raw).verify
+    verify = Ed25519PublicKey.from_public_bytes(public_key).verify
 
     def holds(signed: bytes, signature: bytes) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""SPIFFE IDs (SPIFFE-ID 2): trust domain and workload path."""
+"""Parse SPIFFE IDs and their trust domains (SPIFFE-ID 2)."""
 
 _DOMAIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_")
 _PATH = _DOMAIN | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")

@@ -1,4 +1,4 @@
-"""Strict decoders for base64url and JSON.
+"""Decode base64url and JSON strictly: no duplicates, bounded depth and numbers.
 
 Parsers differ on duplicate members, padding, spare bits, huge numbers and depth. Input
 with more than one reading is rejected before any library parses it.
@@ -88,6 +88,7 @@ def decode_object(data: bytes) -> JsonObject:
 
 
 def _check_depth(text: str) -> None:
+    """Reject JSON that is nested more deeply than `MAX_DEPTH`."""
     if text.count("{") + text.count("[") <= MAX_DEPTH:
         return
     depth = 0
@@ -121,6 +122,7 @@ def _check_surrogates(value: object) -> None:
 
 
 def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return the members of a JSON object; reject a duplicate name."""
     members = dict(pairs)
     if len(members) != len(pairs):
         raise AmbiguousInput(
@@ -130,10 +132,12 @@ def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _replace_fraction(_: str) -> object:
+    """Replace a number with a fraction by the marker `FRACTION`."""
     return FRACTION
 
 
 def _parse_integer(text: str) -> int:
+    """Parse an integer with a bounded number of digits."""
     if len(text) > _MAX_DIGITS:
         raise AmbiguousInput(
             TokenFault.NUMBER, f"expected integers of at most {_MAX_DIGITS} digits"
@@ -142,6 +146,7 @@ def _parse_integer(text: str) -> int:
 
 
 def _reject_constant(_: str) -> NoReturn:
+    """Reject `NaN` and `Infinity`, which are not JSON."""
     raise AmbiguousInput(TokenFault.NUMBER, "expected JSON numbers")
 
 

@@ -1,4 +1,4 @@
-"""Claims of issued tokens: our access tokens, and ID-JAGs for other services.
+"""Build the claims of issued tokens: our access tokens, and ID-JAGs for others.
 
 `act` is built only here, from the delegation record, newest actor outermost (RFC 8693
 4.1).
@@ -44,30 +44,30 @@ class TokenTerms(msgspec.Struct, frozen=True, gc=False):
 
 
 def build_claims(
-    delegation: Delegation, term: TokenTerms, gives: GrantedTokenKind
+    delegation: Delegation, terms: TokenTerms, kind: GrantedTokenKind
 ) -> ClaimSet:
-    """Build the claims to sign.
+    """Build the claims of a token, ready to sign.
 
     Raises:
         Refused: They exceed the size limit of a token.
     """
     claims: dict[str, object] = {
-        "iss": term.iss,
+        "iss": terms.iss,
         "sub": delegation.sub,
-        "aud": term.audience,
+        "aud": terms.audience,
         "client_id": str(delegation.agent),
-        "iat": term.issued,
-        "nbf": term.issued,
-        "exp": term.expires,
-        "jti": term.jti,
+        "iat": terms.issued,
+        "nbf": terms.issued,
+        "exp": terms.expires,
+        "jti": terms.jti,
     }
-    if term.scopes:
-        claims["scope"] = " ".join(term.scopes)
-    if term.cnf.is_bound:
-        claims["cnf"] = _confirmation_claim(term.cnf)
+    if terms.scopes:
+        claims["scope"] = " ".join(terms.scopes)
+    if terms.cnf.is_bound:
+        claims["cnf"] = _confirmation_claim(terms.cnf)
     if delegation.actors:
-        claims["act"] = _nest_actors(delegation.actors, term.iss)
-    if gives is GrantedTokenKind.ACCESS_TOKEN:
+        claims["act"] = _nest_actors(delegation.actors, terms.iss)
+    if kind is GrantedTokenKind.ACCESS_TOKEN:
         claims["answerable"] = _private_claims(delegation)
     if len(_encode(claims)) > _MAX_PAYLOAD:
         raise ExchangeDenied(DenialReason.TOO_LARGE)
@@ -75,12 +75,12 @@ def build_claims(
 
 
 def attestor_of_run(run: str) -> str:
-    """Return the attestor that a run id names; `issuer` for a token's."""
+    """Return the attestor in a run id; `issuer` if a token started the run."""
     return _ATTESTED.get(run.partition(":")[0], "issuer")
 
 
 def _nest_actors(actors: tuple[str, ...], iss: str) -> dict[str, object]:
-    """Nest actors, given newest first."""
+    """Build the nested `act` claim from actors, newest first."""
     inner: dict[str, object] = {}
     for actor in reversed(actors):
         outer: dict[str, object] = {"sub": actor, "iss": iss, "entity": actor}
@@ -91,6 +91,7 @@ def _nest_actors(actors: tuple[str, ...], iss: str) -> dict[str, object]:
 
 
 def _private_claims(delegation: Delegation) -> dict[str, object]:
+    """Build our private claims: agent, owner, rule and delegation."""
     return {
         "agent": str(delegation.agent),
         "instance": delegation.run,

@@ -1,4 +1,4 @@
-"""Token exchange decision: a verified request and the rules give a token or a denial.
+"""Decide a token exchange: grant a token or deny, by request, rules and record.
 
 Everything that is not allowed is denied, errors included. Inputs are verified before,
 and results are recorded after. Self-reported facts are no input: `VerifiedRequest` has no field
@@ -95,17 +95,19 @@ class TokenGrantDecision(msgspec.Struct, frozen=True, gc=False):
 
 
 def decide_exchange(
-    asked: VerifiedRequest, standing: TrustState, ids: FreshIds, now: int
+    verified_request: VerifiedRequest, trust_state: TrustState, ids: FreshIds, now: int
 ) -> TokenGrantDecision | TokenRequestRefusal:
-    """Decide one exchange; an error is a denial, never an exception.
+    """Decide one exchange; return a denial for an error instead of raising.
 
     Args:
         now: NumericDate.
     """
     try:
-        basis = find_delegation_source(asked, standing, ids.delegation, now)
-        check_chain_in_force(basis.chain, standing)
-        return _build_grant(asked, basis, standing.url, ids.token, now)
+        basis = find_delegation_source(
+            verified_request, trust_state, ids.delegation, now
+        )
+        check_chain_in_force(basis.chain, trust_state)
+        return _build_grant(verified_request, basis, trust_state.url, ids.token, now)
     except ExchangeDenied as refused:
         return refused.refusal
     except Exception:  # noqa: BLE001 - whatever went wrong, the answer is no
@@ -113,14 +115,23 @@ def decide_exchange(
 
 
 def _build_grant(
-    asked: VerifiedRequest, basis: DelegationSource, iss: str, jti: str, now: int
+    verified_request: VerifiedRequest,
+    source: DelegationSource,
+    iss: str,
+    jti: str,
+    now: int,
 ) -> TokenGrantDecision:
-    delegation = basis.delegation
-    grant = _select_grant(asked, basis.rule, delegation)
+    """Build the terms and claims of the token to issue."""
+    delegation = source.delegation
+    grant = _select_grant(verified_request, source.rule, delegation)
     # A gateway's token is its own: the key of the call's sender was shown to it.
-    holder = _gateway_key(asked.shown, grant.bind) if grant.gateway else delegation.cnf
-    cnf = _token_binding(asked.shown, holder, grant.bind)
-    scopes = _granted_scopes(asked.request, grant, delegation)
+    holder = (
+        _gateway_key(verified_request.shown, grant.bind)
+        if grant.gateway
+        else delegation.cnf
+    )
+    cnf = _token_binding(verified_request.shown, holder, grant.bind)
+    scopes = _granted_scopes(verified_request.request, grant, delegation)
     life = min(grant.ttl, ttl_at(delegation, grant.audience))
     expires = min(now + life, delegation.expires)
     if expires <= now:
@@ -136,10 +147,10 @@ def _build_grant(
     )
     return TokenGrantDecision(
         delegation=delegation,
-        opens=basis.opens,
-        under=basis.live_delegation,
-        ticket=basis.ticket,
-        rule=basis.rule,
+        opens=source.opens,
+        under=source.live_delegation,
+        ticket=source.ticket,
+        rule=source.rule,
         gives=grant.gives,
         typ=_TYP[grant.gives],
         claims=build_claims(delegation, term, grant.gives),
@@ -148,22 +159,22 @@ def _build_grant(
         scopes=scopes,
         issued=now,
         expires=expires,
-        used=basis.used,
+        used=source.used,
     )
 
 
 def _select_grant(
-    asked: VerifiedRequest, rule: TrustRule, delegation: Delegation
+    verified_request: VerifiedRequest, rule: TrustRule, delegation: Delegation
 ) -> TokenGrant:
     """Select the requested grant; it may be left out if there is only one."""
-    request = asked.request
+    request = verified_request.request
     is_jag = request.requested_type is TokenType.ID_JAG
     gives = GrantedTokenKind.ID_JAG if is_jag else GrantedTokenKind.ACCESS_TOKEN
     grants: Mapping[str, TokenGrant] = {
         grant.audience: grant
         for grant in rule.grants
         if grant.gives is gives
-        and grant.gateway is asked.gateway
+        and grant.gateway is verified_request.gateway
         and grant.audience in delegation.audiences
     }
     if not request.audience and len(grants) == 1:
@@ -176,29 +187,32 @@ def _select_grant(
 
 
 def _token_binding(
-    shown: Confirmation, holder: Confirmation, bind: RequiredBinding
+    proven: Confirmation, bound_key: Confirmation, binding: RequiredBinding
 ) -> Confirmation:
-    """Check that the holder proved its key, of the kind that the grant requires.
+    """Return the key to bind the token to; deny unless the requester proved it.
 
     A token is bound to the key of its delegation; no later request chooses another key.
     """
-    if holder.jkt and shown.jkt != holder.jkt:
+    if bound_key.jkt and proven.jkt != bound_key.jkt:
         raise ExchangeDenied(DenialReason.OTHER_KEY, "jkt")
-    if holder.x5t_s256 and shown.x5t_s256 != holder.x5t_s256:
+    if bound_key.x5t_s256 and proven.x5t_s256 != bound_key.x5t_s256:
         raise ExchangeDenied(DenialReason.OTHER_KEY, "x5t#S256")
-    needed = {RequiredBinding.DPOP: holder.jkt, RequiredBinding.MTLS: holder.x5t_s256}
-    if not needed.get(bind, "nothing"):
-        raise ExchangeDenied(DenialReason.BINDING, bind)
-    return holder
+    needed = {
+        RequiredBinding.DPOP: bound_key.jkt,
+        RequiredBinding.MTLS: bound_key.x5t_s256,
+    }
+    if not needed.get(binding, "nothing"):
+        raise ExchangeDenied(DenialReason.BINDING, binding)
+    return bound_key
 
 
-def _gateway_key(shown: Confirmation, bind: RequiredBinding) -> Confirmation:
+def _gateway_key(proven: Confirmation, binding: RequiredBinding) -> Confirmation:
     """Return the key that a gateway's token is bound to: the one it proves, if any."""
-    match bind:
+    match binding:
         case RequiredBinding.DPOP:
-            return Confirmation(jkt=shown.jkt)
+            return Confirmation(jkt=proven.jkt)
         case RequiredBinding.MTLS:
-            return Confirmation(x5t_s256=shown.x5t_s256)
+            return Confirmation(x5t_s256=proven.x5t_s256)
         case RequiredBinding.BEARER:
             return Confirmation()
 
@@ -206,7 +220,7 @@ def _gateway_key(shown: Confirmation, bind: RequiredBinding) -> Confirmation:
 def _granted_scopes(
     request: TokenRequest, grant: TokenGrant, delegation: Delegation
 ) -> tuple[str, ...]:
-    """Return the requested scopes, or all; an excess is denied, not cut."""
+    """Return the requested scopes, or all; deny a scope that is not granted."""
     held = scopes_at(delegation, grant.audience)
     granted = tuple(scope for scope in grant.scopes if scope in held)
     if not set(request.scopes) <= set(granted):

@@ -1,4 +1,4 @@
-"""Validation profiles by token type.
+"""Define the claims that each token type requires, allows and forbids.
 
 The endpoint decides the type, and the issuer's pin whether that issuer may send it; the
 token has no say. Claims that only another type carries are forbidden (RFC 8725 3.12).

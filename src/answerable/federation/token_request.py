@@ -1,4 +1,4 @@
-"""Strict parsing of token endpoint requests (RFC 8693 2.1, 7523, 8707).
+"""Parse token endpoint requests strictly (RFC 8693 2.1, RFC 7523, RFC 8707).
 
 Only parameters that bound the answer are read. Reasons, purposes, client secrets and
 claims about the client are ignored.
@@ -38,7 +38,7 @@ REQUESTED_TYPES = frozenset({TokenType.ACCESS_TOKEN, TokenType.JWT, TokenType.ID
 
 
 def parse_token_request(body: bytes) -> TokenRequest | TokenRequestRefusal:
-    """Parse a request of the token endpoint.
+    """Parse a token request by its grant type; return a refusal if invalid.
 
     Args:
         body: Raw body, `application/x-www-form-urlencoded`.
@@ -80,7 +80,7 @@ def _parse_exchange(form: FormParameters) -> TokenRequest:
         requested_type=TokenType(requested),
         audience=_read_audience(form),
         scopes=_read_scopes(form),
-        client_id=_read_name(form, "client_id"),
+        client_id=_read_optional_text(form, "client_id"),
     )
 
 
@@ -90,13 +90,13 @@ def _parse_assertion(form: FormParameters) -> TokenRequest:
     return TokenRequest(
         grant_type=GrantType.JWT_BEARER,
         unverified_subject=assertion,
-        subject_type=_assertion_type(assertion).value,
+        subject_type=_read_assertion_type(assertion).value,
         unverified_actor="",
         actor_type="",
         requested_type=TokenType.ACCESS_TOKEN,
         audience=_read_audience(form),
         scopes=_read_scopes(form),
-        client_id=_read_name(form, "client_id"),
+        client_id=_read_optional_text(form, "client_id"),
     )
 
 
@@ -122,7 +122,7 @@ def _parse_client_credentials(form: FormParameters) -> TokenRequest:
         requested_type=TokenType.ACCESS_TOKEN,
         audience=audience,
         scopes=scopes,
-        client_id=_read_name(form, "client_id"),
+        client_id=_read_optional_text(form, "client_id"),
     )
 
 
@@ -136,8 +136,8 @@ def _audience_of_scope(scopes: tuple[str, ...], audience: str) -> str:
     return named
 
 
-def _assertion_type(unverified_assertion: str) -> TokenType:
-    """Tell an ID-JAG from another assertion by its header.
+def _read_assertion_type(unverified_assertion: str) -> TokenType:
+    """Return the type of an assertion by its `typ` header: ID-JAG, or another JWT.
 
     The header is unverified; each type is verified later by its own `typ`.
     """
@@ -153,6 +153,7 @@ def _assertion_type(unverified_assertion: str) -> TokenType:
 
 
 def _read_token_type(form: FormParameters, name: str, types: frozenset[str]) -> str:
+    """Return a required token type parameter, one of the supported types."""
     if name not in form:
         raise ExchangeDenied(DenialReason.PARAMETER, name)
     if form[name] not in types:
@@ -161,7 +162,7 @@ def _read_token_type(form: FormParameters, name: str, types: frozenset[str]) -> 
 
 
 def _read_token_unless_peer(form: FormParameters, name: str, token_type: str) -> str:
-    """Read a token parameter; a socket peer sends none."""
+    """Return a token parameter; empty for the token type of a socket peer."""
     if token_type != PEER_TYPE_URI:
         return _read_token(form, name)
     if name in form:
@@ -170,6 +171,7 @@ def _read_token_unless_peer(form: FormParameters, name: str, token_type: str) ->
 
 
 def _read_token(form: FormParameters, name: str) -> str:
+    """Return a required token parameter: printable ASCII, bounded in size."""
     token = form.get(name, "")
     if len(token) > MAX_TOKEN:
         raise ExchangeDenied(DenialReason.SIZE, name)
@@ -178,7 +180,8 @@ def _read_token(form: FormParameters, name: str) -> str:
     return token
 
 
-def _read_name(form: FormParameters, name: str) -> str:
+def _read_optional_text(form: FormParameters, name: str) -> str:
+    """Return an optional parameter: printable ASCII, bounded; empty if absent."""
     value = form.get(name, "")
     if len(value) > MAX_NAME or not value.isascii() or not value.isprintable():
         raise ExchangeDenied(DenialReason.PARAMETER, name)
@@ -189,13 +192,14 @@ def _read_audience(form: FormParameters) -> str:
     """Read the one audience; `resource` is an absolute URI (RFC 8707 2)."""
     if "audience" in form and "resource" in form:
         raise ExchangeDenied(DenialReason.TARGET, "resource")
-    resource = _read_name(form, "resource")
+    resource = _read_optional_text(form, "resource")
     if resource and not _is_absolute_uri(resource):
         raise ExchangeDenied(DenialReason.TARGET, "resource")
-    return resource or _read_name(form, "audience")
+    return resource or _read_optional_text(form, "audience")
 
 
 def _is_absolute_uri(text: str) -> bool:
+    """Tell whether a text is an absolute URI without a fragment."""
     try:
         parts = urlsplit(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Token verification, shared by the gateway and the token service.
+"""Verify tokens of pinned issuers, for the gateway and the token service.
 
 Unverified text in, `SignedClaims` out, or an error. No other code makes claims of a
 token, and nothing is read from a rejected token. docs/decisions/0010.
@@ -95,18 +95,19 @@ def validate_issuer(issuer: TrustedIssuer) -> None:
         raise UsageError(where + "no token of it could ever be accepted")
 
 
-def _validate_url(issuer: TrustedIssuer, where: str) -> None:
+def _validate_url(issuer: TrustedIssuer, prefix: str) -> None:
+    """Check that `iss` is an https URL without user, query and fragment."""
     try:
         parts = urlsplit(issuer.iss)
         host = parts.hostname or ""
     except ValueError:
-        raise UsageError(where + "iss is no URL") from None
+        raise UsageError(prefix + "iss is no URL") from None
     secure = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
     plain = issuer.iss.isascii() and is_identifier(issuer.iss) and " " not in issuer.iss
     if not secure or not host or not plain:
-        raise UsageError(where + "iss is no https URL", "write it as its tokens do")
+        raise UsageError(prefix + "iss is no https URL", "write it as its tokens do")
     if "@" in parts.netloc or "?" in issuer.iss or "#" in issuer.iss:
-        raise UsageError(where + "iss has a user, a query or a fragment")
+        raise UsageError(prefix + "iss has a user, a query or a fragment")
 
 
 def verify_token(
@@ -115,7 +116,7 @@ def verify_token(
     now: int,
     token_type: TokenType = TokenType.ACCESS_TOKEN,
 ) -> SignedClaims:
-    """Verify a token and return its claims.
+    """Verify signature, issuer, times and audience of a token; return its claims.
 
     Args:
         issuers: Accepted issuers and their keys.
@@ -132,7 +133,7 @@ def verify_token(
 
 
 def verify_parsed(
-    admitted: UnverifiedToken, issuers: IssuerIndex, now: int, token_type: TokenType
+    parsed_token: UnverifiedToken, issuers: IssuerIndex, now: int, token_type: TokenType
 ) -> SignedClaims:
     """Verify a parsed token and return its claims; see `verify_token`.
 
@@ -142,7 +143,7 @@ def verify_parsed(
     # A JWT-SVID need not say who issued it, and what it says means nothing: its trust
     # domain's keys sign for that domain alone.
     svid = token_type is TokenType.JWT_SVID
-    sub, iss = admitted.payload.get("sub"), admitted.payload.get("iss")
+    sub, iss = parsed_token.payload.get("sub"), parsed_token.payload.get("iss")
     pinned = issuers.find_issuer(parse_trust_domain(sub) if svid else iss)
     if pinned is None:
         raise TokenRejected(TokenFault.ISSUER, "expected a pinned issuer")
@@ -151,37 +152,37 @@ def verify_parsed(
         raise TokenRejected(
             TokenFault.TOKEN_TYPE, "expected a type this issuer is pinned for"
         )
-    if admitted.head.typ not in profile.types:
+    if parsed_token.head.typ not in profile.types:
         raise TokenRejected(TokenFault.TYP, "expected the typ of a token taken here")
-    key = _find_key(admitted, pinned)
-    if not key.verify(admitted.signing_input, admitted.signature):
+    key = _find_key(parsed_token, pinned)
+    if not key.verify(parsed_token.signing_input, parsed_token.signature):
         raise TokenRejected(
             TokenFault.SIGNATURE, "expected a signature of the issuer's key"
         )
-    return _parse_claims(admitted, pinned, profile, now, token_type)
+    return _parse_claims(parsed_token, pinned, profile, now, token_type)
 
 
-def _find_key(admitted: UnverifiedToken, pinned: IssuerWithKeys) -> VerificationKey:
-    """Return the key by (issuer, kid), and check the header's algorithm."""
-    if not admitted.head.kid:
+def _find_key(parsed_token: UnverifiedToken, issuer: IssuerWithKeys) -> VerificationKey:
+    """Return the key by issuer and kid; check the algorithm in the header."""
+    if not parsed_token.head.kid:
         raise TokenRejected(TokenFault.KID, "expected a key id")
-    key = pinned.keys.keys.get(admitted.head.kid)
+    key = issuer.keys.keys.get(parsed_token.head.kid)
     if key is None:
-        raise UnknownKey(pinned.issuer.name)
-    if admitted.head.alg != key.alg:
+        raise UnknownKey(issuer.issuer.name)
+    if parsed_token.head.alg != key.alg:
         raise TokenRejected(TokenFault.ALG, "expected the algorithm of the key")
     return key
 
 
 def _parse_claims(
-    admitted: UnverifiedToken,
+    parsed_token: UnverifiedToken,
     pinned: IssuerWithKeys,
     profile: TokenProfile,
     now: int,
     token_type: TokenType,
 ) -> SignedClaims:
     """Parse the claims of a token whose signature is verified."""
-    payload, issuer = admitted.payload, pinned.issuer
+    payload, issuer = parsed_token.payload, pinned.issuer
     unchecked = check_claim_names(payload, profile)
     if issuer.jti_required and "jti" not in payload:
         raise TokenRejected(TokenFault.CLAIM_MISSING, "expected the claim jti")
@@ -205,15 +206,16 @@ def _parse_claims(
         scope=parse_scope(payload) if "scope" in asked else (),
         cnf=parse_confirmation(payload),
         act=parse_actors(payload, issuer.ours),
-        kid=admitted.head.kid,
-        alg=admitted.head.alg,
+        kid=parsed_token.head.kid,
+        alg=parsed_token.head.alg,
         leaves=flatten_claims(payload),
         unchecked=unchecked,
-        token_sha256=admitted.sha256,
-        payload_sha256=_hash_payload(admitted),
+        token_sha256=parsed_token.sha256,
+        payload_sha256=_hash_payload(parsed_token),
     )
 
 
-def _hash_payload(admitted: UnverifiedToken) -> bytes:
-    payload = admitted.signing_input.partition(b".")[2]
+def _hash_payload(parsed_token: UnverifiedToken) -> bytes:
+    """Return the SHA-256 of the token's payload segment."""
+    payload = parsed_token.signing_input.partition(b".")[2]
     return hashlib.sha256(payload).digest()

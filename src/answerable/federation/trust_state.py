@@ -1,4 +1,4 @@
-"""Trust state that an exchange is decided on, read fresh for each request."""
+"""Hold the rules, issuers, owners and revocations that an exchange is decided on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,8 +34,8 @@ class TrustState:
     is_bound: AccountBinding = any_account
 
 
-def check_chain_in_force(chain: DelegationChain, standing: TrustState) -> None:
-    """Check that no link is revoked and that each owner is unchanged.
+def check_chain_in_force(chain: DelegationChain, trust_state: TrustState) -> None:
+    """Check that no delegation of a chain is revoked and no owner changed.
 
     Raises:
         Refused: A check failed.
@@ -50,9 +50,9 @@ def check_chain_in_force(chain: DelegationChain, standing: TrustState) -> None:
             link.owner,
             *link.actors,
         )
-        if killed := next((name for name in names if name in standing.kills), ""):
+        if killed := next((name for name in names if name in trust_state.kills), ""):
             raise ExchangeDenied(DenialReason.KILLED, killed)
-        owner = standing.owners.get(link.agent)
+        owner = trust_state.owners.get(link.agent)
         if owner is None:
             raise ExchangeDenied(DenialReason.NO_OWNER, link.agent)
         if owner != link.owner:

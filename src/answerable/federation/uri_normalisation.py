@@ -1,4 +1,4 @@
-"""URI normalisation by syntax and scheme (RFC 3986 6.2.2, 6.2.3)."""
+"""Normalise URIs by syntax and scheme (RFC 3986 6.2.2, 6.2.3)."""
 
 from functools import lru_cache
 from urllib.parse import urlsplit

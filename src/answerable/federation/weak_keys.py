@@ -1,4 +1,4 @@
-"""Weak keys: ROCA moduli and small-order points."""
+"""Detect weak public keys: ROCA moduli and small-order points."""
 
 # Nemec et al., "The Return of Coppersmith's Attack", CCS 2017, section 2: the primes of
 # Infineon's library are powers of 65537 modulo every one of these, so that its moduli
@@ -47,7 +47,7 @@ _ROCA_PRIMES = (
 
 
 def _powers_modulo(prime: int) -> frozenset[int]:
-    """List the powers of the generator modulo a prime."""
+    """List the powers of the ROCA generator modulo a prime."""
     return frozenset(pow(_ROCA_GENERATOR, power, prime) for power in range(prime - 1))
 
 

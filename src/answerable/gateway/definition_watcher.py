@@ -120,7 +120,7 @@ class DefinitionWatcher:
             items.kind,
             items.items,
             is_last=not items.cursor,
-            is_asked=is_solicited,
+            is_requested=is_solicited,
         )
 
 

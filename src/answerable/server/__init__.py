@@ -1,1 +1,1 @@
-"""Shared server runtime: sockets, HTTP, caller authentication, issuer keys, records."""
+"""Shared runtime of servers: sockets, HTTP, authentication, issuer keys, records."""

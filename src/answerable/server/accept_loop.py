@@ -1,4 +1,4 @@
-"""Accept loop of a listening socket on an event loop."""
+"""Accept connections of a listening socket on an event loop, in batches."""
 
 import asyncio
 import errno
@@ -37,6 +37,7 @@ class AcceptLoop:
         self._loop.remove_reader(self._listening)
 
     def _accept_connections(self) -> None:
+        """Accept a batch; pause for a while when descriptors or memory run out."""
         for _ in range(_ACCEPT_BATCH):
             try:
                 connection, _ = self._listening.accept()
@@ -53,5 +54,6 @@ class AcceptLoop:
             self._begin(connection)
 
     def _resume_accepting(self) -> None:
+        """Accept again after a pause."""
         self._resume = None
         self._loop.add_reader(self._listening, self._accept_connections)

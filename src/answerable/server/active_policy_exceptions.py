@@ -1,4 +1,4 @@
-"""Policy exceptions in force in one process, each until its end by the wall clock."""
+"""Keep the policy exceptions in force in one process, and drop each at its end."""
 
 import asyncio
 import time
@@ -17,7 +17,7 @@ PolicyExceptions = tuple[PolicyException, ...]
 class PolicyExceptionTarget(Protocol):
     """Decision point that applies policy exceptions."""
 
-    def set_policy_exceptions(self, amendments: ExceptionIndex) -> None:
+    def set_policy_exceptions(self, policy_exceptions: ExceptionIndex) -> None:
         """Apply these policy exceptions."""
 
 
@@ -40,9 +40,9 @@ class ActivePolicyExceptions:
         self._standing: PolicyExceptions = ()
         self._timer: asyncio.TimerHandle | None = None
 
-    def replace_all(self, amendments: PolicyExceptions) -> None:
+    def replace_all(self, policy_exceptions: PolicyExceptions) -> None:
         """Replace the policy exceptions in force."""
-        self._standing = drop_expired(amendments, self._clock())
+        self._standing = drop_expired(policy_exceptions, self._clock())
         self._bound.set_policy_exceptions(index_exceptions(self._standing))
         self._schedule_check()
 
@@ -52,12 +52,13 @@ class ActivePolicyExceptions:
             self._timer.cancel()
 
     def _schedule_check(self) -> None:
-        """Schedule a check of the wall clock, which is right also after a suspend."""
+        """Schedule a check of the wall clock, which is right even after a suspend."""
         self.close()
         if any(each.until for each in self._standing):
             self._timer = self._loop.call_later(CHECK_INTERVAL, self._check_expiry)
 
     def _check_expiry(self) -> None:
+        """Drop expired policy exceptions, and schedule the next check."""
         if drop_expired(self._standing, self._clock()) != self._standing:
             self.replace_all(self._standing)
         else:

@@ -1,4 +1,4 @@
-"""Admin client of a running token service, over its unix socket.
+"""Send admin requests to a running token service, over its unix socket.
 
 Another user could create a file in the socket's place. So only answers of the owner of
 the service's folder, or of root, as the kernel identifies them, are trusted, and
@@ -32,17 +32,17 @@ def format_user(uid: int) -> str:
         return f"user {uid}" if uid != UNKNOWN_UID else "another user"
 
 
-def file_owner(place: Path | str) -> int:
+def file_owner(path: Path | str) -> int:
     """Return the owner of a file or folder; `UNKNOWN_UID` where it is unknown."""
     try:
-        return os.stat(place).st_uid
+        return os.stat(path).st_uid
     except OSError:
         return UNKNOWN_UID
 
 
-def socket_peer_uid(wire: socket.socket) -> int:
+def socket_peer_uid(connection: socket.socket) -> int:
     """Return the user at the other end of a connection, as the kernel identifies it."""
-    peer = wire.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+    peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
     return int(_UCRED.unpack(peer)[1])
 
 
@@ -65,8 +65,8 @@ class AdminClient:
         self,
         path: str,
         subject: str,
-        by: str,
-        believed: Collection[int],
+        requester: str,
+        trusted_uids: Collection[int],
         reason: str = "",
     ) -> tuple[AdminAnswer | None, int | None]:
         """Send a request, if the listener belongs to a trusted user.
@@ -74,8 +74,8 @@ class AdminClient:
         Args:
             path: Path of the endpoint.
             subject: Subject of the request.
-            by: Name of the requester.
-            believed: Ids of trusted users.
+            requester: Name of the requester.
+            trusted_uids: Ids of trusted users.
             reason: Reason, empty without one.
 
         Returns:
@@ -88,9 +88,9 @@ class AdminClient:
         try:
             with _AdminConnection() as wire:
                 uid = wire.connect(self.place)
-                if uid in believed:
+                if uid in trusted_uids:
                     answer = wire.exchange(
-                        _build_request(self._at, path, subject, by, reason)
+                        _build_request(self._at, path, subject, requester, reason)
                     )
         except (FileNotFoundError, ConnectionRefusedError):
             return None, None
@@ -112,9 +112,9 @@ class _AdminConnection:
     def __exit__(self, *_: object) -> None:
         self._socket.close()
 
-    def connect(self, place: str) -> int:
+    def connect(self, path: str) -> int:
         """Connect, and return the user id of the listener."""
-        self._before_deadline().connect(place)
+        self._before_deadline().connect(path)
         return socket_peer_uid(self._socket)
 
     def exchange(self, request: bytes) -> bytes:
@@ -128,6 +128,7 @@ class _AdminConnection:
         return bytes(answer)
 
     def _before_deadline(self) -> socket.socket:
+        """Return the socket with the time that is left; raise a timeout if none."""
         left = self._until - time.monotonic()
         if left <= 0:
             raise TimeoutError
@@ -136,11 +137,12 @@ class _AdminConnection:
 
 
 def _build_request(
-    at: Listener, path: str, subject: str, by: str, reason: str
+    listener: Listener, path: str, subject: str, requester: str, reason: str
 ) -> bytes:
+    """Build the HTTP request of an admin command."""
     why = {"reason": reason} if reason else {}
-    body = json.dumps({"subject": subject, "by": by, **why}).encode()
-    host = at.hosts[0] if at.hosts else "localhost"
+    body = json.dumps({"subject": subject, "by": requester, **why}).encode()
+    host = listener.hosts[0] if listener.hosts else "localhost"
     head = (
         f"POST {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
@@ -149,6 +151,7 @@ def _build_request(
 
 
 def _parse_answer(answer: bytes) -> AdminAnswer | None:
+    """Return the JSON object of a successful response, else None."""
     first, _, rest = answer.partition(b"\r\n\r\n")
     if not first.startswith(b"HTTP/1.1 200 "):
         return None

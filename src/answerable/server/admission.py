@@ -1,4 +1,4 @@
-"""Admission of client connections: separate quotas for new ones, callers and local users.
+"""Admit client connections: separate quotas for new ones, callers, local users.
 
 A connection over an address is new until a request on it has named a caller. New ones
 never take the places of callers, nor of users at a unix socket. Where a quota is full,
@@ -97,12 +97,12 @@ class ConnectionQuota:
         if not same:
             del self._held[key]
 
-    def make_room(self, key: str, most: int, most_of_key: int) -> bool:
-        """Tell whether one more fits, after closing an idle connection if necessary."""
+    def make_room(self, key: str, max_total: int, max_per_key: int) -> bool:
+        """Make room for one more connection; close an idle one if necessary."""
         same = self._held.get(key, {})
-        if len(same) >= most_of_key:
+        if len(same) >= max_per_key:
             crowded = same
-        elif self._size >= most:
+        elif self._size >= max_total:
             crowded = max(self._held.values(), key=len)
         else:
             return True
@@ -162,7 +162,7 @@ class AdmissionControl:
         return [quota_warning(self.evicted.total(), self.refused.total())]
 
     def admit(self, client: AdmittedConnection, address: str) -> ConnectionSlot | None:
-        """Give a new connection over an address its slot; None where there is none.
+        """Give a new connection its slot in the quotas; None if they are full.
 
         Args:
             client: The connection.
@@ -178,11 +178,11 @@ class AdmissionControl:
         return slot
 
     def admit_local(
-        self, client: AdmittedConnection, user: int
+        self, client: AdmittedConnection, uid: int
     ) -> ConnectionSlot | None:
-        """Give a connection at a unix socket its slot; None where there is none."""
+        """Give a connection at a unix socket its slot; None if they are full."""
         most = max(2, self.limits.connections // 2)
-        key = str(user)
+        key = str(uid)
         if not self._users.make_room(key, most, max(1, most // 2)):
             self._count_refused("user")
             return None
@@ -213,10 +213,12 @@ class AdmissionControl:
 
     @property
     def _address_limit(self) -> int:
+        """Return how many connections one address may have."""
         limits = self.limits
         return min(limits.connections, limits.connections_per_address)
 
     def _has_room(self, slot: ConnectionSlot, caller: str) -> bool:
+        """Make room in the quotas of a caller and its address; False if full."""
         most, address = self.limits.connections, slot.address
         own = min(most, self.limits.connections_per_caller)
         if not self._callers.make_room(caller, most, own):
@@ -229,23 +231,27 @@ class AdmissionControl:
         return True
 
     def _is_proxy(self, address: str) -> bool:
+        """Tell whether an address is one of a configured proxy."""
         return bool(self._proxies) and _is_within(address, self._proxies)
 
     def _count_refused(self, quota: str) -> None:
+        """Count a connection that was refused by a full quota."""
         self.refused[quota] += 1
-        self._log_pressure(f"refused-{quota}")
+        self._log_full_quota(f"refused-{quota}")
 
     def _count_evicted(self, quota: str) -> None:
+        """Count an idle connection that was closed for another."""
         self.evicted[quota] += 1
-        self._log_pressure(f"evicted-{quota}")
+        self._log_full_quota(f"evicted-{quota}")
 
-    def _log_pressure(self, what: str) -> None:
+    def _log_full_quota(self, event: str) -> None:
+        """Log that quotas are full, at most once per interval."""
         self._full_at = now = self._clock()
-        self._unlogged[what] += 1
+        self._unlogged[event] += 1
         if self._log is None or now - self._logged_at < _LOG_INTERVAL:
             return
         self._logged_at = now
-        counts = {what.replace("-", "_"): n for what, n in self._unlogged.items()}
+        counts = {event.replace("-", "_"): n for event, n in self._unlogged.items()}
         self._unlogged.clear()
         self._log.warning(
             "connections.evicted",
@@ -268,11 +274,11 @@ class HasExtraInfo(Protocol):
     """Object with transport information, such as an asyncio transport."""
 
     def get_extra_info(self, name: str) -> Any:
-        """Return the information of a name, None for none."""
+        """Return transport information by its name, None if it is unknown."""
 
 
 def counted_address(transport: HasExtraInfo) -> str:
-    """Return the address that a connection is counted by: for IPv6, its /64."""
+    """Return the address by which a connection is counted: for IPv6, its /64."""
     name = transport.get_extra_info("peername")
     return (
         _normalize_address(str(name[0]))
@@ -283,6 +289,7 @@ def counted_address(transport: HasExtraInfo) -> str:
 
 @lru_cache(maxsize=1024)
 def _normalize_address(host: str) -> str:
+    """Return the address to count by: IPv4, or the /64 of an IPv6 address."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
@@ -300,6 +307,7 @@ def _is_within(
     address: str,
     networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...],
 ) -> bool:
+    """Tell whether an address is in one of the networks."""
     if address == "unknown":
         return False
     parsed = ipaddress.ip_address(address)

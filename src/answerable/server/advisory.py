@@ -1,4 +1,4 @@
-"""Check whether an agent runs as our own user, so that signatures are only advisory."""
+"""Check whether an agent runs as our own user: then signatures are only advisory."""
 
 import os
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""HTTP connections on uvicorn, with transport facts, admission and deadlines."""
+"""Serve HTTP connections with uvicorn, with transport facts, admission, deadlines."""
 
 import asyncio
 import logging
@@ -98,7 +98,7 @@ class AsgiConnection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse bytes; a head without an end closes the connection."""
+        """Parse bytes; close a connection whose head does not end."""
         self._came += len(data)
         super().data_received(data)
         if not self._head_is_here and self._came > MAX_HEAD:
@@ -140,6 +140,7 @@ class AsgiConnection(HttpToolsProtocol):
         self.abort()
 
     def _set_deadline(self, seconds: int) -> None:
+        """Set the deadline of the present state."""
         self.deadline = self.loop.time() + seconds
 
 
@@ -171,14 +172,14 @@ class AsgiServer:
         """True while a request is being answered."""
         return bool(self._state.tasks)
 
-    async def listen(self, what: str, bound: BoundListener) -> None:
+    async def listen(self, name: str, bound_listener: BoundListener) -> None:
         """Accept connections at one more listener.
 
         Args:
-            what: Name of the listener, for the process that starts us.
-            bound: The listener.
+            name: Name of the listener, for the process that starts us.
+            bound_listener: The listener.
         """
-        given = bound.socket_for_worker(0)
+        given = bound_listener.socket_for_worker(0)
         served = ServedNames(frozenset(given.hosts), frozenset(given.listener.origins))
         connection = partial(
             AsgiConnection,
@@ -189,7 +190,7 @@ class AsgiServer:
             served=served,
             url=given.url,
         )
-        await self._listeners.open(what, bound, connection, "http/1.1")
+        await self._listeners.open(name, bound_listener, connection, "http/1.1")
 
     def drain(self) -> None:
         """Close each connection when its request is answered."""
@@ -202,7 +203,7 @@ class AsgiServer:
             task.cancel()
 
 
-def build_uvicorn_config(app: Any, idle: int) -> Config:
+def build_uvicorn_config(app: Any, idle_seconds: int) -> Config:
     """Build the configuration of uvicorn as a plain HTTP parser and writer."""
     config = Config(
         app,
@@ -214,7 +215,7 @@ def build_uvicorn_config(app: Any, idle: int) -> Config:
         proxy_headers=False,
         server_header=False,
         date_header=False,
-        timeout_keep_alive=idle,
+        timeout_keep_alive=idle_seconds,
     )
     config.load()
     # Its log lines would contain text of clients.

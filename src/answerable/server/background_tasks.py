@@ -1,4 +1,4 @@
-"""Background tasks of a process."""
+"""Run background tasks of a process, and cancel them at its end."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -11,9 +11,9 @@ class BackgroundTasks:
     def __init__(self) -> None:
         self._running: set[asyncio.Task[Any]] = set()
 
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+    def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         """Start a task."""
-        task = asyncio.get_running_loop().create_task(work)
+        task = asyncio.get_running_loop().create_task(coroutine)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 

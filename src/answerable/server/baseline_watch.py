@@ -1,4 +1,4 @@
-"""Watch over the valid baselines in a store.
+"""Watch the signed baselines in a store, and apply the valid ones.
 
 Signed profiles are stored in the store only. A baseline only restricts: while the store
 cannot be read, the last valid ones stay in force until their signatures end.
@@ -38,9 +38,10 @@ class BaselineWatch(StoreWatch[tuple[ValidBaseline, ...]]):
     _of: SignedBaselineReader
 
     def _read_valid(
-        self, store: EvidenceStore, now: int, *, fresh: bool
+        self, store: EvidenceStore, now: int, *, is_new_store: bool
     ) -> tuple[tuple[ValidBaseline, ...], Rejections]:
-        if fresh:
+        """Return the valid baselines, and the rejected ones with reasons."""
+        if is_new_store:
             self._of = SignedBaselineReader(store)
         held = self._of.read(now)
         standing = tuple(

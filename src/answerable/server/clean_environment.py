@@ -1,4 +1,4 @@
-"""Environment of a process that runs for others: named variables, and nothing else.
+"""Build a minimal environment for child processes: named variables, nothing else.
 
 Servers by command, commands that write credentials and agents of another user get theirs
 from here. What else the starter has, cloud keys and the secrets that the configuration

@@ -1,4 +1,4 @@
-"""Client certificates of mutual TLS: parsed once, validity dates checked at each use.
+"""Parse client certificates of mutual TLS, and check their validity dates.
 
 OpenSSL verifies the chain in a full handshake alone. A connection, or a session that a
 later connection resumes (RFC 5246 F.1.4), may outlive the certificate it began with.
@@ -35,16 +35,18 @@ def parse_certificate(der: bytes) -> "Certificate":
     return certificate
 
 
-def with_valid_certificate(link: ConnectionInfo, now: float) -> ConnectionInfo:
+def with_valid_certificate(
+    connection_info: ConnectionInfo, now: float
+) -> ConnectionInfo:
     """Return the transport facts without a certificate that is not valid now.
 
     Args:
-        link: Transport facts of the connection.
+        connection_info: Transport facts of the connection.
         now: NumericDate.
     """
-    if not link.certificate or is_valid(link.certificate, now):
-        return link
-    return replace(link, certificate=b"")
+    if not connection_info.certificate or is_valid(connection_info.certificate, now):
+        return connection_info
+    return replace(connection_info, certificate=b"")
 
 
 def is_valid(der: bytes, now: float) -> bool:
@@ -61,6 +63,7 @@ def is_valid(der: bytes, now: float) -> bool:
 
 @lru_cache(maxsize=_MAX_CACHED)
 def _read_validity(der: bytes) -> tuple[float, float]:
+    """Return the start and end of a certificate's validity, NumericDates."""
     certificate = parse_certificate(der)
     return (
         certificate.not_valid_before_utc.timestamp(),

@@ -1,4 +1,4 @@
-"""Transport facts of one connection, from TLS and the kernel alone.
+"""Hold the transport facts of one connection, from TLS and the kernel alone.
 
 No field of a request is part of them: a client can send any field.
 """

@@ -1,4 +1,4 @@
-"""Reader of the transport facts of a connection."""
+"""Read the transport facts of a connection: TLS certificate, peer process, network."""
 
 import asyncio
 import socket
@@ -41,5 +41,6 @@ def read_connection_info(transport: asyncio.Transport, url: str) -> ConnectionIn
 
 
 def _peer_network(transport: asyncio.Transport) -> str:
+    """Return the client's network prefix; empty for a unix socket."""
     name = transport.get_extra_info("peername")
     return classify_network(str(name[0])) if isinstance(name, tuple) and name else ""

@@ -1,4 +1,4 @@
-"""Deadline timer for a whole process, which checks twice a second.
+"""Check the deadlines of all connections of a process, twice a second.
 
 A timer per request would cost more than its precision is worth: a deadline may be late
 by half a second.
@@ -17,7 +17,7 @@ class HasDeadline(Protocol):
     deadline: float
 
     def on_deadline(self) -> None:
-        """Handle the passed deadline."""
+        """Handle the passed deadline of this object."""
 
 
 class DeadlineTimer:
@@ -36,17 +36,18 @@ class DeadlineTimer:
         """Return the number of watched objects, such as open connections."""
         return len(self._timed)
 
-    def add(self, timed: HasDeadline) -> None:
-        """Watch an object from now on."""
-        self._timed.add(timed)
+    def add(self, connection: HasDeadline) -> None:
+        """Watch the deadline of an object from now on."""
+        self._timed.add(connection)
         if self._handle is None:
             self._handle = self._loop.call_later(CHECK_INTERVAL, self._check_deadlines)
 
-    def discard(self, timed: HasDeadline) -> None:
+    def discard(self, connection: HasDeadline) -> None:
         """Stop watching an object."""
-        self._timed.discard(timed)
+        self._timed.discard(connection)
 
     def _check_deadlines(self) -> None:
+        """Call each object whose deadline has passed; schedule the next check."""
         now = self._loop.time()
         for timed in [each for each in self._timed if each.deadline <= now]:
             timed.on_deadline()

@@ -1,4 +1,4 @@
-"""Replay cache for DPoP proofs (RFC 9449 11.1), which holds across a restart.
+"""Replay cache for DPoP proofs (RFC 9449 11.1), and nonces for the first minutes.
 
 Seen proofs are kept in memory for as long as they could be presented again. A new
 worker has not seen the proofs of the previous one, so for that long it requires a nonce
@@ -51,7 +51,7 @@ class DpopReplayCache:
         self._slots: list[_TimeSlot] = []
 
     def add(self, proof: DpopProof, principal: str, now: float) -> None:
-        """Add a valid proof.
+        """Add a valid proof; reject it if it was seen before.
 
         Args:
             proof: Proof of the present request.
@@ -81,12 +81,12 @@ class DpopReplayCache:
         slot.seen.add(digest)
         slot.of[principal] += 1
 
-    def _current_slot(self, number: int) -> _TimeSlot:
-        """Return the newest slot, after dropping expired ones."""
-        if not self._slots or self._slots[-1].number < number:
-            oldest = number - _SLOT_COUNT + 1
+    def _current_slot(self, slot_number: int) -> _TimeSlot:
+        """Return the time slot for new proofs, after dropping expired slots."""
+        if not self._slots or self._slots[-1].number < slot_number:
+            oldest = slot_number - _SLOT_COUNT + 1
             self._slots = [each for each in self._slots if each.number >= oldest]
-            self._slots.append(_TimeSlot(number))
+            self._slots.append(_TimeSlot(slot_number))
         # After the clock went back, the newest slot is used: its proofs are kept longer.
         return self._slots[-1]
 
@@ -104,11 +104,11 @@ class DpopNonces:
         self._since = since
 
     def are_required(self, now: float) -> bool:
-        """Tell whether a proof may have been seen before this worker started."""
+        """Tell whether a proof may have been used before this worker started."""
         return now < self._since + PROOF_LIFETIME
 
     def issue(self, now: float) -> str:
-        """Issue a nonce."""
+        """Issue a nonce that contains the present time and an HMAC."""
         stamp = int(now * 1000).to_bytes(_STAMP_BYTES, "big")
         return encode_base64url(stamp + self._compute_tag(stamp))
 
@@ -125,5 +125,6 @@ class DpopNonces:
         first = max(self._since, now - NONCE_LIFETIME)
         return given >= int(first * 1000)
 
-    def _compute_tag(self, stamp: bytes) -> bytes:
-        return hmac.digest(self._key, stamp, "sha256")[:_TAG_BYTES]
+    def _compute_tag(self, issue_time: bytes) -> bytes:
+        """Return the HMAC of a nonce's time."""
+        return hmac.digest(self._key, issue_time, "sha256")[:_TAG_BYTES]

@@ -1,4 +1,4 @@
-"""Shipping of evidence from the spool to the store, in a process of its own.
+"""Ship evidence from the spool to the store, in a process of low priority.
 
     python -P -m answerable.server.evidence_shipping STORE SPOOL
 
@@ -50,25 +50,27 @@ class ShippingResult(msgspec.Struct, frozen=True):
 
 
 async def ship_in_subprocess(
-    root: Path, spool: Path, *, most: int = 0
+    store_root: Path, spool: Path, *, max_spool_bytes: int = 0
 ) -> ShippingResult:
-    """Ship the spool in a process; failures are returned, not raised.
+    """Ship the spool in a child process; return failures instead of raising.
 
     Args:
-        root: Folder of the store.
+        store_root: Folder of the store.
         spool: Folder of all recorders' folders.
-        most: Bytes of the spool at which the running service stops; 0 at its end, when
-            shipping needs no low priority.
+        max_spool_bytes: Bytes of the spool at which the running service stops; 0 at its
+            end, when shipping needs no low priority.
     """
     try:
         process = await _start_process(
-            root, spool, choose_niceness(spool, most) if most else 0
+            store_root,
+            spool,
+            choose_niceness(spool, max_spool_bytes) if max_spool_bytes else 0,
         )
     except (OSError, RuntimeError) as error:  # no process, thread, memory or handle
         return ShippingResult(
             f"the process that ships cannot be started ({_describe_error(error)})"
         )
-    patience = STALL_TIMEOUT if most else FINAL_TIMEOUT
+    patience = STALL_TIMEOUT if max_spool_bytes else FINAL_TIMEOUT
     try:
         said = await _read_output(process, patience)
     except TimeoutError:
@@ -84,32 +86,41 @@ async def ship_in_subprocess(
         return ShippingResult(f"the process that ships ended with {process.returncode}")
 
 
-async def _start_process(root: Path, spool: Path, nice: int) -> Process:
+async def _start_process(store_root: Path, spool: Path, niceness: int) -> Process:
+    """Start the child process that ships, with a low priority."""
     # Low priority from the start: a third of its work is loading its code.
-    begins = ("nice", "-n", str(nice)) if nice and shutil.which("nice") else ()
+    begins = ("nice", "-n", str(niceness)) if niceness and shutil.which("nice") else ()
     # -P: no module is imported from the working directory.
-    command = [*begins, sys.executable, "-P", "-m", _MODULE, str(root), str(spool)]
+    command = [
+        *begins,
+        sys.executable,
+        "-P",
+        "-m",
+        _MODULE,
+        str(store_root),
+        str(spool),
+    ]
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,  # a terminal's interrupt goes to the service alone
     )
-    _lower_priority(process.pid, nice)
+    _lower_priority(process.pid, niceness)
     return process
 
 
-def _lower_priority(pid: int, nice: int) -> None:
+def _lower_priority(pid: int, niceness: int) -> None:
     """Lower the priority of a process; one that has ended is ignored."""
     with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, pid, nice)
+        os.setpriority(os.PRIO_PROCESS, pid, niceness)
     # With autogroup scheduling the priority of its session counts.
     with contextlib.suppress(OSError):
-        Path(f"/proc/{pid}/autogroup").write_text(str(nice), "ascii")
+        Path(f"/proc/{pid}/autogroup").write_text(str(niceness), "ascii")
 
 
-async def _read_output(process: Process, patience: float) -> bytes:
-    """Return the output of a process that has ended.
+async def _read_output(process: Process, stall_timeout: float) -> bytes:
+    """Wait for the end of a process, and return its output.
 
     Raises:
         TimeoutError: It made no progress for too long.
@@ -121,7 +132,7 @@ async def _read_output(process: Process, patience: float) -> bytes:
             worked = _cpu_ticks(process.pid)
             if worked > spent:
                 spent, since = worked, time.monotonic()
-            elif time.monotonic() - since >= patience:
+            elif time.monotonic() - since >= stall_timeout:
                 raise TimeoutError
         return saying.result()[0]
     finally:
@@ -137,6 +148,7 @@ def _cpu_ticks(pid: int) -> int:
 
 
 async def _kill_process(process: Process) -> None:
+    """Kill a process, and wait a while for its end."""
     with contextlib.suppress(ProcessLookupError):
         process.kill()
     # A process that waits for a dead disk cannot be killed.
@@ -146,24 +158,27 @@ async def _kill_process(process: Process) -> None:
 
 
 def _describe_error(error: OSError | RuntimeError) -> str:
+    """Format an error of the operating system for a message."""
     return getattr(error, "strerror", None) or type(error).__name__
 
 
-def choose_niceness(spool: Path, most: int) -> int:
-    """Return the nice value for shipping while a service runs.
+def choose_niceness(spool: Path, max_spool_bytes: int) -> int:
+    """Return the nice value for shipping; 0 once 1/16 of the spool is filled.
 
     Args:
         spool: Folder of all recorders' folders.
-        most: Bytes of the spool at which the service stops.
+        max_spool_bytes: Bytes of the spool at which the service stops.
     """
     return (
-        LOW_PRIORITY if count_spooled_bytes(spool) <= most // LOW_SPOOL_FRACTION else 0
+        LOW_PRIORITY
+        if count_spooled_bytes(spool) <= max_spool_bytes // LOW_SPOOL_FRACTION
+        else 0
     )
 
 
-def main(root: str, spool: str) -> None:
-    """Ship once, and write the result."""
-    shipped = ship_store_spool(Path(root), Path(spool))
+def main(store_root: str, spool: str) -> None:
+    """Ship the spool once, and write the result to standard output."""
+    shipped = ship_store_spool(Path(store_root), Path(spool))
     if isinstance(shipped, AnswerableError):
         told = ShippingResult(shipped.message)
     else:

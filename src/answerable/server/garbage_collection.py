@@ -1,4 +1,4 @@
-"""Garbage collection settings of a server process."""
+"""Configure garbage collection of a server: never scan the objects of the start."""
 
 import gc
 

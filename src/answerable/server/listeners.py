@@ -1,4 +1,4 @@
-"""Listeners of a server process."""
+"""Open and close the listeners of a server process, with TLS."""
 
 import asyncio
 import os
@@ -25,28 +25,32 @@ class ListeningServer(Protocol):
 
 async def start_accepting(
     loop: asyncio.AbstractEventLoop,
-    listening: socket.socket,
-    connection: ProtocolFactory,
-    context: ssl.SSLContext | None,
+    listening_socket: socket.socket,
+    protocol_factory: ProtocolFactory,
+    tls_context: ssl.SSLContext | None,
     admission: AdmissionControl,
 ) -> ListeningServer:
     """Start to accept connections at a socket.
 
     Args:
         loop: The event loop.
-        listening: Listening socket; closed with the returned server.
-        connection: Builds the protocol of a connection.
-        context: SSL context; None for plain text.
+        listening_socket: Listening socket; closed with the returned server.
+        protocol_factory: Builds the protocol of a connection.
+        tls_context: SSL context; None for plain text.
         admission: Quotas for handshakes; a protocol counts its own connection.
     """
-    if context is not None:
-        listening.listen(BACKLOG)
-        return TlsServer(loop, listening, connection, context, admission)
-    if listening.family == socket.AF_UNIX:
-        return await loop.create_unix_server(
-            connection, sock=listening, backlog=BACKLOG
+    if tls_context is not None:
+        listening_socket.listen(BACKLOG)
+        return TlsServer(
+            loop, listening_socket, protocol_factory, tls_context, admission
         )
-    return await loop.create_server(connection, sock=listening, backlog=BACKLOG)
+    if listening_socket.family == socket.AF_UNIX:
+        return await loop.create_unix_server(
+            protocol_factory, sock=listening_socket, backlog=BACKLOG
+        )
+    return await loop.create_server(
+        protocol_factory, sock=listening_socket, backlog=BACKLOG
+    )
 
 
 class Listeners:
@@ -69,41 +73,46 @@ class Listeners:
 
     async def open(
         self,
-        what: str,
-        bound: BoundListener,
-        connection: ProtocolFactory,
-        protocol: str = HTTP_1,
+        name: str,
+        bound_listener: BoundListener,
+        protocol_factory: ProtocolFactory,
+        alpn_protocol: str = HTTP_1,
     ) -> None:
-        """Listen at one more socket.
+        """Accept connections at one more bound listener.
 
         Args:
-            what: Name of the listener, for the process that starts us.
-            bound: The bound listener.
-            connection: Builds the protocol of a connection.
-            protocol: ALPN protocol of TLS.
+            name: Name of the listener, for the process that starts us.
+            bound_listener: The bound listener.
+            protocol_factory: Builds the protocol of a connection.
+            alpn_protocol: ALPN protocol of TLS.
         """
-        given = bound.socket_for_worker(0)
+        given = bound_listener.socket_for_worker(0)
         own = socket.socket(fileno=os.dup(given.handle))
-        context = self._tls.add(given.listener, protocol)
+        context = self._tls.add(given.listener, alpn_protocol)
         serving = await start_accepting(
-            self._loop, own, connection, context, self._admission
+            self._loop, own, protocol_factory, context, self._admission
         )
-        self.add(what, bound, serving)
+        self.add(name, bound_listener, serving)
 
-    def add(self, what: str, bound: BoundListener, serving: ListeningServer) -> None:
-        """Add a listener that accepts already, to be closed with the rest."""
-        self._bound.append(bound)
-        self._servings.append(serving)
-        listener = bound.listener
+    def add(
+        self,
+        name: str,
+        bound_listener: BoundListener,
+        listening_server: ListeningServer,
+    ) -> None:
+        """Add a listener that accepts already, and close it with the others."""
+        self._bound.append(bound_listener)
+        self._servings.append(listening_server)
+        listener = bound_listener.listener
         if listener.address is None:
-            self.where.append((what, f"unix:{listener.unix}"))
+            self.where.append((name, f"unix:{listener.unix}"))
             return
         scheme = "https" if listener.tls else "http"
-        self.where.append((what, f"{scheme}://{bound.address}"))
-        self.urls.append((what, bound.socket_for_worker(0).url))
+        self.where.append((name, f"{scheme}://{bound_listener.address}"))
+        self.urls.append((name, bound_listener.socket_for_worker(0).url))
 
     def prepare(self, configured: Iterable[Listener]) -> Callable[[], None]:
-        """Read certificates again; see `TlsListeners.prepare`.
+        """Read certificates again without using them; see `TlsListeners.prepare`.
 
         Raises:
             EnvironmentFailure: One cannot be used.

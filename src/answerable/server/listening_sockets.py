@@ -1,4 +1,4 @@
-"""Listening sockets: bound by the supervisor, inherited by its workers.
+"""Bind listening sockets: by the supervisor, inherited by its workers.
 
 A worker that dies leaves its sockets open here, so clients wait for the next worker
 instead of being refused. At an address each worker has a socket of its own
@@ -80,9 +80,9 @@ class BoundListener:
             return ("localhost",)
         return default_hosts(self.address)
 
-    def socket_for_worker(self, worker: int) -> InheritedSocket:
+    def socket_for_worker(self, worker_number: int) -> InheritedSocket:
         """Return the socket that a worker listens on."""
-        own = self.sockets[worker % len(self.sockets)]
+        own = self.sockets[worker_number % len(self.sockets)]
         return InheritedSocket(own.fileno(), self.listener, self.hosts, self.url)
 
     def close(self) -> None:
@@ -90,7 +90,7 @@ class BoundListener:
         for each in self.sockets:
             each.close()
         # Only our own file: another process may have bound the path since.
-        if self.listener.unix and _inode_of(self.listener.unix) == self.inode:
+        if self.listener.unix and _read_inode(self.listener.unix) == self.inode:
             _remove_socket(self.listener.unix)
 
 
@@ -112,27 +112,27 @@ def bind_listener(listener: Listener, workers: int) -> BoundListener:
     if listener.address is None:
         with _bind_lock(f"unix:{os.path.abspath(listener.unix)}"):
             bound = _bind_unix(listener.unix)
-        return BoundListener(listener, None, (bound,), _inode_of(listener.unix))
+        return BoundListener(listener, None, (bound,), _read_inode(listener.unix))
     if workers == 1:
-        first = bind_address(listener.address, share=False)
+        first = bind_address(listener.address, is_shared=False)
         return BoundListener(
             listener, _actual_address(listener.address, first), (first,)
         )
     with _bind_lock(f"tcp:{listener.address.port}"):
         if listener.address.port:  # the kernel gives a port that is free
-            bind_address(listener.address, share=False).close()
-        first = bind_address(listener.address, share=True)
+            bind_address(listener.address, is_shared=False).close()
+        first = bind_address(listener.address, is_shared=True)
         address = _actual_address(listener.address, first)
-        others = [bind_address(address, share=True) for _ in range(workers - 1)]
+        others = [bind_address(address, is_shared=True) for _ in range(workers - 1)]
     return BoundListener(listener, address, (first, *others))
 
 
-def bind_address(address: ListenAddress, *, share: bool) -> socket.socket:
-    """Bind an address and listen.
+def bind_address(address: ListenAddress, *, is_shared: bool) -> socket.socket:
+    """Bind an address and listen; with `SO_REUSEPORT` where it is shared.
 
     Args:
         address: The address.
-        share: Other sockets of this process may bind it too.
+        is_shared: Other sockets of this process may bind it too.
 
     Raises:
         EnvironmentFailure: It is in use, or may not be bound.
@@ -140,21 +140,22 @@ def bind_address(address: ListenAddress, *, share: bool) -> socket.socket:
     until = time.monotonic() + BIND_TIMEOUT
     while True:
         try:
-            return _bind_once(address, share=share)
+            return _bind_once(address, is_shared=is_shared)
         except OSError as error:
             if error.errno != errno.EADDRINUSE or time.monotonic() >= until:
                 raise _bind_error(str(address), error) from None
         time.sleep(_RETRY_DELAY)
 
 
-def _bind_once(address: ListenAddress, *, share: bool) -> socket.socket:
+def _bind_once(address: ListenAddress, *, is_shared: bool) -> socket.socket:
+    """Create a socket, bind it and listen, without retries."""
     family, kind, protocol, _, where = socket.getaddrinfo(
         address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
     bound = socket.socket(family, kind, protocol)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if share:
+        if is_shared:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         bound.bind(where)
         bound.listen(BACKLOG)
@@ -164,19 +165,22 @@ def _bind_once(address: ListenAddress, *, share: bool) -> socket.socket:
     return bound
 
 
-def _actual_address(address: ListenAddress, bound: socket.socket) -> ListenAddress:
-    return ListenAddress(address.host, bound.getsockname()[1])
+def _actual_address(
+    address: ListenAddress, bound_socket: socket.socket
+) -> ListenAddress:
+    """Return the address with the port that the kernel assigned."""
+    return ListenAddress(address.host, bound_socket.getsockname()[1])
 
 
 @contextlib.contextmanager
-def _bind_lock(what: str) -> Iterator[None]:
-    """Lock for binding an address, among starting processes; a waiter times out.
+def _bind_lock(address: str) -> Iterator[None]:
+    """Hold a lock while binding an address, against other starting processes.
 
     The lock is a name in the abstract namespace (unix(7)): it ends with its process,
     needs no folder and has the scope of a port. A foreign process that holds it only
     delays: the kernel refuses an address that is bound by then in any case.
     """
-    name = b"\0answerable-bind:" + hashlib.sha256(what.encode()).digest()
+    name = b"\0answerable-bind:" + hashlib.sha256(address.encode()).digest()
     until = time.monotonic() + BIND_TIMEOUT
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as lock:
         while time.monotonic() < until:
@@ -210,6 +214,7 @@ def _bind_unix(path: str) -> socket.socket:
 
 
 def _is_abandoned(path: str) -> bool:
+    """Tell whether no process listens at a unix socket any more."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(0)  # one that takes no connections now is not abandoned
         try:
@@ -221,7 +226,8 @@ def _is_abandoned(path: str) -> bool:
     return False
 
 
-def _inode_of(path: str) -> int:
+def _read_inode(path: str) -> int:
+    """Return the inode of a path, 0 if it does not exist."""
     try:
         return os.lstat(path).st_ino
     except OSError:
@@ -229,6 +235,7 @@ def _inode_of(path: str) -> int:
 
 
 def _remove_socket(path: str) -> None:
+    """Remove a unix socket file, if it is one."""
     try:
         if stat.S_ISSOCK(os.lstat(path).st_mode):
             os.unlink(path)
@@ -236,8 +243,9 @@ def _remove_socket(path: str) -> None:
         return  # gone already
 
 
-def _bind_error(where: str, error: OSError) -> EnvironmentFailure:
+def _bind_error(address: str, error: OSError) -> EnvironmentFailure:
+    """Build the error of a failed bind."""
     return EnvironmentFailure(
-        f"cannot listen at {where} ({error.strerror})",
+        f"cannot listen at {address} ({error.strerror})",
         "another process may listen there; see `listen` in the configuration",
     )

@@ -1,4 +1,4 @@
-"""Addresses of cloud metadata services, in every form that leads to them.
+"""Detect addresses of cloud metadata services, in every form that leads to them.
 
 A metadata service gives the machine's credentials to any client, so its address counts
 as link-local, whatever its prefix. Many IPv6 addresses stand for an IPv4 address, and a
@@ -82,7 +82,7 @@ def _strip_zone(address: ipaddress.IPv6Address) -> ipaddress.IPv6Address:
 
 
 def _translated_addresses(number: int) -> Iterator[int]:
-    """Yield the IPv4 addresses behind prefixes of 48, 56, 64 and 96 bits.
+    """Yield the IPv4 addresses embedded in an IPv6 address (RFC 6052 2.2).
 
     Bits 64 to 71 are zero, and no part of the address (RFC 6052 2.2).
     """

@@ -1,4 +1,4 @@
-"""Metrics of one server in the text format of Prometheus, with fixed label values."""
+"""Render the metrics of one server in the text format of Prometheus."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ def render_metrics(
     gauges: Gauges,
     admission: AdmissionControl,
 ) -> bytes:
-    """Format every metric.
+    """Render every metric as Prometheus text.
 
     Args:
         names: Names of the metrics.
@@ -55,7 +55,7 @@ class _ServerCollector(Collector):
     admission: AdmissionControl
 
     def collect(self) -> Iterator[Metric]:
-        """Yield each metric family."""
+        """Yield each metric family, for the Prometheus client library."""
         names, recorder, journal = self.names, self.recorder, self.recorder.journal
         name, says, kinds = names.counted
         counted = CounterMetricFamily(f"{names.door}_{name}", says, labels=kinds)
@@ -87,6 +87,7 @@ class _ServerCollector(Collector):
             yield GaugeMetricFamily(f"{names.door}_{name}", says, value=value)
 
     def _connection_counters(self) -> Iterator[Metric]:
+        """Yield the counters of evicted and refused connections."""
         for what, says in CONNECTIONS.items():
             name = f"{self.names.door}_connections_{what}"
             family = CounterMetricFamily(name, says, labels=("quota",))

@@ -1,4 +1,4 @@
-"""Networks of callers, as baselines compare them: an address cut to its prefix.
+"""Classify callers by network, for baselines: cut an address to its prefix.
 
 Behind a proxy every caller comes from the proxy's network.
 """
@@ -21,7 +21,7 @@ _PRIVATE = tuple(
 
 @lru_cache(maxsize=1024)
 def classify_network(host: str) -> str:
-    """Return the network of an address; empty for an invalid one.
+    """Return the network prefix of an address; empty for an invalid one.
 
     `link-local` also for addresses of metadata services, and those that stand for one;
     the block of a private address, 24 bits of a public IPv4 address and 48 of IPv6.

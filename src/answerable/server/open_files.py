@@ -1,4 +1,4 @@
-"""Limit of open files: raised as far as the system lets a process raise its own."""
+"""Raise the limit of open files to what the configured connections need."""
 
 import resource
 

@@ -1,4 +1,4 @@
-"""Log of `serve` for its operator: one JSON object per line, on standard error.
+"""Write the log of `serve` to standard error: one JSON object per line.
 
 An event is a constant of ours, and a field is configured, counted, or named by the
 kernel or a pinned issuer. Text of callers is never logged.
@@ -54,6 +54,7 @@ class OperatorLog:
         self.error("loop.failed", kind=type(error).__name__, places=places[-3:])
 
     def _write_line(self, level: str, event: str, fields: dict[str, LogField]) -> None:
+        """Write one line; ignore a closed log."""
         line: dict[str, LogField] = {
             "ts": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "level": level,

@@ -1,4 +1,4 @@
-"""Watch over the requests that persons filed with agents.
+"""Watch the requests that persons filed with agents, in a store.
 
 A request only explains the origin of values; it allows nothing.
 """
@@ -16,9 +16,10 @@ class PersonRequestWatch(StoreWatch[tuple[PersonRequest, ...]]):
     _of: FiledRequestReader
 
     def _read_valid(
-        self, store: EvidenceStore, now: int, *, fresh: bool
+        self, store: EvidenceStore, now: int, *, is_new_store: bool
     ) -> tuple[tuple[PersonRequest, ...], Rejections]:
-        if fresh:
+        """Return the valid requests, and the rejected ones with reasons."""
+        if is_new_store:
             self._of = FiledRequestReader(store)
         held = self._of.read(now)
         return held.standing, [(each.digest, each.why) for each in held.unheld]

@@ -1,4 +1,4 @@
-"""Process pool that checks large policy sets, one process per core.
+"""Check large policy sets in a pool of processes, one per core.
 
 Checking 10,000 policies takes more than a second of a core, and several times their
 size in memory, which a service would not get back. Each process gets a batch as soon as
@@ -34,31 +34,33 @@ PolicyBatch = tuple[PolicyText, ...]
 
 
 def check_policies(
-    pieces: Iterable[PolicyText], approved: ApprovedSchemas = NO_APPROVED_SCHEMAS
+    policies: Iterable[PolicyText],
+    approved_schemas: ApprovedSchemas = NO_APPROVED_SCHEMAS,
 ) -> list[ValidatedPolicy]:
     """Check policies as `validate_policies` does, a large set in several processes.
 
     A batch that a process does not answer is checked here.
 
     Args:
-        pieces: Texts of one policy each, or of a malformed one.
-        approved: Tool schemas that persons have approved.
+        policies: Texts of one policy each, or of a malformed one.
+        approved_schemas: Tool schemas that persons have approved.
     """
-    shares = _split_batches(iter(pieces))
+    shares = _split_batches(iter(policies))
     first = next(shares, ())
     if len(first) < BATCH_SIZE:
-        return validate_policies(first, approved)
-    with _CheckerPool(approved) as judges:
+        return validate_policies(first, approved_schemas)
+    with _CheckerPool(approved_schemas) as judges:
         handed = [(each, judges.submit(each)) for each in chain((first,), shares)]
         found = [
-            answer.result() or validate_policies(share, approved)
+            answer.result() or validate_policies(share, approved_schemas)
             for share, answer in handed
         ]
     return list(chain.from_iterable(found))
 
 
-def _split_batches(pieces: Iterator[PolicyText]) -> Iterator[PolicyBatch]:
-    while share := tuple(islice(pieces, BATCH_SIZE)):
+def _split_batches(policies: Iterator[PolicyText]) -> Iterator[PolicyBatch]:
+    """Yield the policies in batches of `BATCH_SIZE`."""
+    while share := tuple(islice(policies, BATCH_SIZE)):
         yield share
 
 
@@ -85,11 +87,12 @@ class _CheckerPool:
             with each:
                 pass
 
-    def submit(self, share: PolicyBatch) -> Future[list[ValidatedPolicy]]:
-        """Submit a batch to the first free process; empty where it fails."""
-        return self._waiting.submit(self._check_in_process, share)
+    def submit(self, batch: PolicyBatch) -> Future[list[ValidatedPolicy]]:
+        """Submit a batch to the first free process; its result is empty on failure."""
+        return self._waiting.submit(self._check_in_process, batch)
 
     def _start_process(self) -> None:
+        """Start the checker process of this thread."""
         self._own.process, self._own.is_new = None, True
         try:
             # -P: no module is imported from the working directory.
@@ -105,7 +108,8 @@ class _CheckerPool:
         self._started.append(process)
         self._own.process = process
 
-    def _check_in_process(self, share: PolicyBatch) -> list[ValidatedPolicy]:
+    def _check_in_process(self, batch: PolicyBatch) -> list[ValidatedPolicy]:
+        """Check a batch in this thread's process; return nothing if it fails."""
         process = self._own.process
         if process is None:
             return []
@@ -113,7 +117,7 @@ class _CheckerPool:
             if self._own.is_new:
                 write_message(process.stdin, self._approved)
                 self._own.is_new = False
-            write_message(process.stdin, share)
+            write_message(process.stdin, batch)
             found = _results_decoder.decode(read_message(process.stdout))
         except (
             OSError,
@@ -121,4 +125,4 @@ class _CheckerPool:
         ):  # it has ended, or its answer is malformed
             self._own.process = None
             return []
-        return found if len(found) == len(share) else []
+        return found if len(found) == len(batch) else []

@@ -1,4 +1,4 @@
-"""Worker process of the policy check pool.
+"""Check policies in a worker process of the policy check pool.
 
     python -P -m answerable.server.policy_check_worker
 
@@ -23,24 +23,24 @@ from answerable.authorization.cedar.validation import (
 LENGTH_BYTES = 4  # bytes of a length, big-endian
 
 
-def write_message(to: BinaryIO, what: object) -> None:
-    """Write one message and flush.
+def write_message(stream: BinaryIO, message: object) -> None:
+    """Write one MessagePack message with its length, and flush.
 
     Raises:
         OSError: The reader is gone.
     """
-    data = msgspec.msgpack.encode(what)
-    to.write(len(data).to_bytes(LENGTH_BYTES, "big") + data)
-    to.flush()
+    data = msgspec.msgpack.encode(message)
+    stream.write(len(data).to_bytes(LENGTH_BYTES, "big") + data)
+    stream.flush()
 
 
-def read_message(source: BinaryIO) -> bytes:
-    """Read one message; empty at the end."""
-    return source.read(int.from_bytes(source.read(LENGTH_BYTES), "big"))
+def read_message(stream: BinaryIO) -> bytes:
+    """Read the bytes of one message; empty at the end of the stream."""
+    return stream.read(int.from_bytes(stream.read(LENGTH_BYTES), "big"))
 
 
 def main() -> None:
-    """Check batches from standard input."""
+    """Read batches of policies from standard input, and write their results."""
     gc.disable()  # few cycles, and a short life
     pieces = msgspec.msgpack.Decoder(list[PolicyText])
     forms = PolicyJsonCache(policies_to_json)

@@ -1,4 +1,4 @@
-"""Watch over the policy exceptions in a store.
+"""Watch the signed policy exceptions in a store, and apply the valid ones.
 
 A signature, a revocation, a key that is no longer trusted and a change of owner take
 effect within a second.
@@ -50,9 +50,10 @@ class PolicyExceptionWatch(StoreWatch[tuple[PolicyException, ...]]):
         self.held: PolicyExceptions | None = None
 
     def _read_valid(
-        self, store: EvidenceStore, now: int, *, fresh: bool
+        self, store: EvidenceStore, now: int, *, is_new_store: bool
     ) -> tuple[tuple[PolicyException, ...], Rejections]:
-        if fresh:
+        """Return the valid exceptions, and the rejected ones with reasons."""
+        if is_new_store:
             self._of = PolicyExceptionReader(store)
         self.held = held = self._of.read(now)
         unheld = [(each.digest, each.why) for each in held.unheld]
@@ -64,5 +65,6 @@ class PolicyExceptionWatch(StoreWatch[tuple[PolicyException, ...]]):
         return held.active, unheld
 
     def _clear_statements(self) -> None:
+        """Drop every exception, because the store cannot be read."""
         self.held = None
         super()._clear_statements()

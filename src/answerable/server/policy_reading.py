@@ -1,4 +1,4 @@
-"""Reader for a configuration and its policies, the same for every decision point."""
+"""Read a configuration and its Cedar policies, the same for every decision point."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -27,34 +27,34 @@ from answerable.server.state_folders import gateway_state
 
 
 def read_with_policies(
-    place: str,
+    config_path: str,
     store: Path | None,
-    usual: Path | None,
-    before: CedarPolicySet = NO_CEDAR_POLICIES,
+    default_store: Path | None,
+    previous_policies: CedarPolicySet = NO_CEDAR_POLICIES,
 ) -> ConfigReading:
     """Read a configuration and its policies, with all their faults.
 
     Args:
-        place: Path of the file.
+        config_path: Path of the file.
         store: Store named on the command line; None without one.
-        usual: Default store.
-        before: Cedar policies of the previous reading.
+        default_store: Default store.
+        previous_policies: Cedar policies of the previous reading.
 
     Raises:
         UsageError: The file does not exist, or is larger than a configuration may be.
         EnvironmentFailure: It may not be read, or the pins may not.
     """
-    reading = read_config_file(place)
+    reading = read_config_file(config_path)
     config = reading.config
     if config is None or not config.policy:
         return reading
-    root = resolve_store(config, store, usual)
+    root = resolve_store(config, store, default_store)
     approved = load_approved_schemas(config, gateway_state(config, root))
-    return read_policy_files(reading, before, check_policies, approved)
+    return read_policy_files(reading, previous_policies, check_policies, approved)
 
 
-def load_approved_schemas(config: Config, state: Path) -> ApprovedSchemas:
-    """Return the schemas of the tools that a person has approved.
+def load_approved_schemas(config: Config, state_folder: Path) -> ApprovedSchemas:
+    """Return the argument schemas of the tools that a person has approved.
 
     Merely observed schemas do not count: the server would decide which policies are
     valid.
@@ -62,7 +62,7 @@ def load_approved_schemas(config: Config, state: Path) -> ApprovedSchemas:
     Raises:
         EnvironmentFailure: The pins cannot be read.
     """
-    files, found = PinFiles(state), dict(NO_APPROVED_SCHEMAS)
+    files, found = PinFiles(state_folder), dict(NO_APPROVED_SCHEMAS)
     for server in config.servers:
         if server.pin is PinningMode.OFF:
             continue
@@ -80,7 +80,7 @@ def load_approved_schemas(config: Config, state: Path) -> ApprovedSchemas:
 
 def find_approval_faults(
     reading: ConfigReading,
-    state: Path,
+    state_folder: Path,
     server: str,
     definitions: Iterable[McpDefinition],
 ) -> tuple[ConfigFault, ...]:
@@ -88,7 +88,7 @@ def find_approval_faults(
 
     Args:
         reading: The configuration; its policies are read here.
-        state: State folder of the gateway, with the present approvals.
+        state_folder: State folder of the gateway, with the present approvals.
         server: Name of the server.
         definitions: Definitions to approve.
 
@@ -102,7 +102,7 @@ def find_approval_faults(
     if config is None or not config.policy:
         return ()
     pinning = {each.name: each.pin for each in config.servers}
-    before = load_approved_schemas(config, state)
+    before = load_approved_schemas(config, state_folder)
     after = dict(before)
     if pinning.get(server, PinningMode.OFF) is not PinningMode.OFF:
         for each in definitions:

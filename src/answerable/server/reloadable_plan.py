@@ -1,4 +1,4 @@
-"""Plan of a server: how a configuration file becomes one, and replaces it."""
+"""Settings of a server process: find those that a reload cannot change."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,39 +18,43 @@ class ReloadablePlan(Protocol):
         """Settings that only a restart can change, by their key in the file."""
 
 
-def needs_restart(plan: ReloadablePlan, later: ReloadablePlan) -> list[str]:
-    """List the keys whose change needs a restart."""
-    after = later.restart_only_settings
+def needs_restart(current: ReloadablePlan, new: ReloadablePlan) -> list[str]:
+    """List the settings whose change takes effect only after a restart."""
+    after = new.restart_only_settings
     return [
-        key for key, value in plan.restart_only_settings.items() if value != after[key]
+        key
+        for key, value in current.restart_only_settings.items()
+        if value != after[key]
     ]
 
 
-def require_config(place: str, reading: ConfigReading) -> Config:
-    """Return the configuration of a file that is valid but for its policy.
+def require_config(config_path: str, reading: ConfigReading) -> Config:
+    """Return a valid configuration; faults in its policy are allowed.
 
     Raises:
         ConfigError: More than the policy is invalid.
     """
     config = reading.config
     if config is None or not reading.has_all_but_policy:
-        raise ConfigError(place, reading.faults)
+        raise ConfigError(config_path, reading.faults)
     return config
 
 
-def resolve_store(config: Config, named: Path | None, usual: Path | None) -> Path:
-    """Return the folder of the store.
+def resolve_store(
+    config: Config, store_option: Path | None, default_store: Path | None
+) -> Path:
+    """Return the store folder: from the command line, configuration or default.
 
     Args:
         config: The configuration, which may name it.
-        named: Store named on the command line, which takes precedence; None without
-            one.
-        usual: Default store; None where no home directory is known.
+        store_option: Store named on the command line, which takes precedence; None
+            without one.
+        default_store: Default store; None where no home directory is known.
 
     Raises:
         UsageError: No store is named, and no home directory is known.
     """
-    found = named or (Path(config.store) if config.store else usual)
+    found = store_option or (Path(config.store) if config.store else default_store)
     if found is None:
         raise UsageError(
             "no home directory is known, and no store is named",

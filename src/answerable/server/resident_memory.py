@@ -1,4 +1,4 @@
-"""Resident memory of this process, for its metrics."""
+"""Measure the resident memory of this process, for its metrics."""
 
 import os
 from pathlib import Path

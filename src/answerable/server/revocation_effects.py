@@ -1,4 +1,4 @@
-"""Effects of a revocation: what has ended, and what continues until when."""
+"""List the effects of a revocation: what has ended, and what continues until when."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -42,8 +42,8 @@ class RevocationAct:
 
     def build_item(
         self,
-        what: str,
-        where: str,
+        affected: str,
+        location: str,
         state: str,
         *,
         until: str | None = None,
@@ -51,12 +51,12 @@ class RevocationAct:
         id: str | None = None,
         note: str = "",
     ) -> RevocationEffectItem:
-        """Build one item of the answer."""
+        """Build one item of the `kill` document."""
         return {
             "act": self.kind,
             "subject": self.subject,
-            "what": what,
-            "where": where,
+            "what": affected,
+            "where": location,
             "state": state,
             "until": until,
             "count": count,
@@ -66,70 +66,78 @@ class RevocationAct:
 
 
 def list_effects(
-    act: RevocationAct, config: Config | None, inventory: Inventory | None
+    operation: RevocationAct, config: Config | None, inventory: Inventory | None
 ) -> Document:
-    """List what a revocation ends, and what continues.
+    """List what a revocation has ended, and what remains valid until when.
 
     Args:
-        act: The revocation.
+        operation: The revocation.
         config: The configuration; None without one.
         inventory: Newest snapshot; None where the store could not be read.
     """
-    items = list(_server_items(act))
-    if act.kind != REVIVE_ACT:
-        items += _token_items(act, config)
-        items += _credential_items(act, inventory)
-    return Document("kill", items, _build_coverage(act, inventory))
+    items = list(_server_items(operation))
+    if operation.kind != REVIVE_ACT:
+        items += _token_items(operation, config)
+        items += _credential_items(operation, inventory)
+    return Document("kill", items, _build_coverage(operation, inventory))
 
 
-def _build_coverage(act: RevocationAct, inventory: Inventory | None) -> CoverageRecord:
+def _build_coverage(
+    operation: RevocationAct, inventory: Inventory | None
+) -> CoverageRecord:
+    """Build the coverage record: what the inventory does not contain."""
     covered = empty_coverage()
     if inventory is not None and inventory.coverage:
-        covered = build_list_coverage("credentials", inventory, act.now)
-    elif _is_inventory_subject(act.subject):
+        covered = build_list_coverage("credentials", inventory, operation.now)
+    elif _is_inventory_subject(operation.subject):
         covered["not_collected"] = ["ambient-credentials"]
     # Gaps of a scan do not make the revocation itself partial.
     covered["partial"] = False
     return covered
 
 
-def _server_items(act: RevocationAct) -> Iterator[RevocationEffectItem]:
-    done, back = act.done, act.kind == REVIVE_ACT
+def _server_items(operation: RevocationAct) -> Iterator[RevocationEffectItem]:
+    """Yield the effect at each server: ended, pending or refused."""
+    done, back = operation.done, operation.kind == REVIVE_ACT
     for where in (GATEWAY, SERVICE):
         if where in done.at:
             waits = where in done.waiting
             state = "revived" if back else "waiting" if waits else "dead"
             note = "no server runs that would read it" if waits else ""
-            yield act.build_item(_ITEM_NAMES[where], where, state, note=note)
+            yield operation.build_item(_ITEM_NAMES[where], where, state, note=note)
     for each in done.refused:
         where, _, why = each.partition(": ")
-        yield act.build_item(
+        yield operation.build_item(
             _ITEM_NAMES.get(where, "calls"), where, "refused", note=why
         )
 
 
 def _token_items(
-    act: RevocationAct, config: Config | None
+    operation: RevocationAct, config: Config | None
 ) -> Iterator[RevocationEffectItem]:
-    """Yield what was issued before: delegations, and the tokens made from them."""
-    done, subject = act.done, act.subject
+    """Yield the effect on delegations and tokens that were issued before."""
+    done, subject = operation.done, operation.subject
     service = None if config is None else config.sts
     if service is None or not subject.startswith(_HOLD_TOKENS):
         return
     if done.ended is not None:
-        yield act.build_item("delegations", SERVICE, "dead", count=len(done.ended))
+        yield operation.build_item(
+            "delegations", SERVICE, "dead", count=len(done.ended)
+        )
     elif not subject.startswith("issuer:"):
-        yield act.build_item("delegations", SERVICE, "not-known", note="it did not say")
+        yield operation.build_item(
+            "delegations", SERVICE, "not-known", note="it did not say"
+        )
     if done.ended == () and not subject.startswith("issuer:"):
         return
-    until = format_time(act.now + _max_token_lifetime(config) * 10**9)
+    until = format_time(operation.now + _max_token_lifetime(config) * 10**9)
     note = "at most; those that ask at /introspect refuse at once"
-    yield act.build_item(
+    yield operation.build_item(
         "tokens given before", ELSEWHERE, "lives", until=until, note=note
     )
     known = done.ended is not None or subject.startswith("agent:")
     if config is not None and config.servers and not known:
-        yield act.build_item(
+        yield operation.build_item(
             "tokens given before", GATEWAY, "lives", until=until, note="at most"
         )
 
@@ -144,22 +152,26 @@ def _max_token_lifetime(config: Config | None) -> int:
 
 
 def _credential_items(
-    act: RevocationAct, inventory: Inventory | None
+    operation: RevocationAct, inventory: Inventory | None
 ) -> Iterator[RevocationEffectItem]:
     """Yield the subject's credentials on other platforms, which stay valid."""
-    if not _is_inventory_subject(act.subject):
+    if not _is_inventory_subject(operation.subject):
         return
     if inventory is None or not inventory.coverage:
-        yield act.build_item("credentials", PLATFORM, "not-known", note=_NOT_SCANNED)
+        yield operation.build_item(
+            "credentials", PLATFORM, "not-known", note=_NOT_SCANNED
+        )
         return
-    if act.subject not in {*inventory.agents, *inventory.credentials}:
-        yield act.build_item("credentials", PLATFORM, "not-known", note=_NOT_FOUND)
+    if operation.subject not in {*inventory.agents, *inventory.credentials}:
+        yield operation.build_item(
+            "credentials", PLATFORM, "not-known", note=_NOT_FOUND
+        )
         return
-    for each in _find_credentials(act.subject, inventory):
+    for each in _find_credentials(operation.subject, inventory):
         after = revocation_effect(each["kind"])
-        users = ", ".join(a for a in each["agents"] if a != act.subject)
+        users = ", ".join(a for a in each["agents"] if a != operation.subject)
         note = f"end it there: {after.end}; then lives {after.lives}"
-        yield act.build_item(
+        yield operation.build_item(
             f"credential {each['kind']}",
             PLATFORM,
             "lives",
@@ -174,6 +186,7 @@ def _is_inventory_subject(subject: str) -> bool:
 
 
 def _find_credentials(subject: str, inventory: Inventory) -> Sequence[CredentialItem]:
+    """Return the credentials of a subject in the inventory."""
     if subject.startswith("cred:"):
         wanted = {subject}
     else:

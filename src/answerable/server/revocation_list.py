@@ -1,4 +1,4 @@
-"""Revocation list: one file in the store, which every server of the store watches.
+"""Read, write and watch the revocation list: one file in the store for all servers.
 
 One subject per line; after tabs, where known: author, time, reason, and the revocation
 that it ended with. Only the subject decides. The file is replaced atomically and
@@ -87,7 +87,7 @@ class RevocationFile:
         return NO_REVOCATIONS if kills is None else kills
 
     def find(self) -> Revocations | None:
-        """Read all revoked subjects; None where there is no file.
+        """Read all revoked subjects; None where the file does not exist.
 
         Raises:
             EnvironmentFailure: As `read`.
@@ -165,7 +165,7 @@ class RevocationFile:
         return True
 
     def stamp(self) -> tuple[int, int, int]:
-        """Return inode, modification time and size, to detect a change."""
+        """Return inode, modification time and size of the file, to detect a change."""
         try:
             facts = self.path.stat()
         except OSError:
@@ -175,6 +175,7 @@ class RevocationFile:
     def _rewrite_file(
         self, change: Callable[[_NotesBySubject], _NotesBySubject]
     ) -> bool:
+        """Change the file under a lock; tell whether the subjects changed."""
         folder = self.path.parent
         make_folder(folder)
         with translate_os_errors("open", folder):
@@ -208,8 +209,9 @@ def _keep_printable(text: str) -> str:
     return "".join(filter(str.isprintable, text))[:_MAX_TEXT]
 
 
-def _format_line(kill: tuple[str, RevocationNote]) -> str:
-    subject, note = kill
+def _format_line(revocation: tuple[str, RevocationNote]) -> str:
+    """Format a revocation as a line of the file, fields separated by tabs."""
+    subject, note = revocation
     columns = (subject, note.by, note.at, note.reason, note.ended_with)
     return "\t".join(columns).rstrip("\t") + "\n"
 
@@ -273,10 +275,10 @@ class RevocationTarget(Protocol):
     def revocations(self) -> Revocations:
         """Revoked subjects."""
 
-    def apply_revocations(self, kills: Revocations) -> None:
+    def apply_revocations(self, revocations: Revocations) -> None:
         """Apply these revocations from now on; called in another thread."""
 
-    def update_revocations(self, kills: Revocations) -> None:
+    def update_revocations(self, revocations: Revocations) -> None:
         """Apply these revocations, and cut open calls; called in the event loop."""
 
 
@@ -355,6 +357,7 @@ class RevocationWatch:
         self._apply_changes()
 
     def _watch_loop(self) -> None:
+        """Poll the files until closed; the body of the watch thread."""
         while not self._ended.wait(POLL_INTERVAL) and not self._loop.is_closed():
             try:
                 more = self._refresh_files()
@@ -366,7 +369,7 @@ class RevocationWatch:
                     self._loop.call_soon_threadsafe(self._apply_changes)
 
     def _refresh_files(self) -> bool:
-        """Read and apply changed files; tell whether the loop has work."""
+        """Read changed files; tell whether the event loop has changes to apply."""
         with self._looking:
             why = "; ".join(filter(None, (each.refresh() for each in self._files)))
             kills = self._all_revoked()
@@ -389,4 +392,5 @@ class RevocationWatch:
         self._said = why
 
     def _all_revoked(self) -> Revocations:
+        """Return the revoked subjects of all files."""
         return NO_REVOCATIONS.union(*(each.kills for each in self._files))

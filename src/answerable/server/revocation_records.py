@@ -1,4 +1,4 @@
-"""Record of a revocation or reinstatement in the store's log."""
+"""Store and read records of revocations and reinstatements in the store's log."""
 
 import msgspec
 
@@ -30,7 +30,7 @@ class RevocationRecord(msgspec.Struct):
 
 
 def put_record(store: EvidenceStore, record: RevocationRecord) -> None:
-    """Store a record.
+    """Append a record of a revocation or reinstatement to the store.
 
     Raises:
         EnvironmentFailure: The store cannot be written.
@@ -38,11 +38,13 @@ def put_record(store: EvidenceStore, record: RevocationRecord) -> None:
     store.put_object(OBJECT_KIND, msgspec.json.encode(record), record.at)
 
 
-def read_records(store: EvidenceStore, most: int) -> tuple[list[RevocationRecord], int]:
+def read_records(
+    store: EvidenceStore, max_records: int
+) -> tuple[list[RevocationRecord], int]:
     """Read the newest records, newest first, and the number of all."""
     logged = store.list_objects(OBJECT_KIND)
     newest = [
         msgspec.json.decode(store.get_object(each.digest), type=RevocationRecord)
-        for each in reversed(logged[-most:])
+        for each in reversed(logged[-max_records:])
     ]
     return newest, len(logged)

@@ -1,4 +1,4 @@
-"""Revocation at every server of a configuration: the gateway and the token service.
+"""Revoke a subject at every server of a configuration: gateway and token service.
 
 The command line and the web page write the revocation to the one file in the store,
 which all servers watch. A running token service is asked over its socket as well, since
@@ -81,21 +81,22 @@ class _RevocationProgress:
     changed: dict[str, bool] = field(default_factory=dict)
     why: dict[str, str] = field(default_factory=dict)
 
-    def attempt_at(self, where: str, act: Callable[[], bool]) -> None:
+    def attempt_at(self, server: str, change: Callable[[], bool]) -> None:
+        """Apply a change for one server; keep the reason if it fails."""
         try:
-            self.changed[where] = act() or self.changed.get(where, False)
+            self.changed[server] = change() or self.changed.get(server, False)
         except EnvironmentFailure as error:
-            self.why[where] = error.message
+            self.why[server] = error.message
 
-    def merge(self, where: str, other: "_RevocationProgress") -> None:
+    def merge(self, server: str, other: "_RevocationProgress") -> None:
         """Merge the result of a change that several servers share."""
         for changed in other.changed.values():
-            self.changed[where] = changed or self.changed.get(where, False)
+            self.changed[server] = changed or self.changed.get(server, False)
         for why in other.why.values():
-            self.why[where] = why
+            self.why[server] = why
 
-    def is_done_at(self, where: str) -> bool:
-        return where in self.changed and where not in self.why
+    def is_done_at(self, server: str) -> bool:
+        return server in self.changed and server not in self.why
 
 
 def operator_name() -> str:
@@ -147,19 +148,19 @@ class RevocationService:
         service = self._has_service and not subject.startswith(_CALL_SUBJECTS)
         return (*((GATEWAY,) if gateway else ()), *((SERVICE,) if service else ()))
 
-    def revoke(self, subject: str, by: str, reason: str = "") -> RevocationResult:
+    def revoke(self, subject: str, author: str, reason: str = "") -> RevocationResult:
         """Revoke a subject at every server that can be reached.
 
         Args:
             subject: Subject to revoke.
-            by: Name of the person or user, for display.
+            author: Name of the person or user, for display.
             reason: Reason, for display.
 
         Raises:
             IdError: It names no subject.
             EnvironmentFailure: It is in force nowhere.
         """
-        note = RevocationNote(by, reason=reason)
+        note = RevocationNote(author, reason=reason)
         doing, servers = _RevocationProgress(), self._require_servers(subject, "kill")
 
         def write(file: RevocationFile) -> bool:
@@ -173,16 +174,16 @@ class RevocationService:
         ended = None if said is None else _parse_ended(said)
         if ended is not None and self.has_gateway:
             runs = tuple(f"run:{each}" for each in ended)
-            with_it = RevocationNote(by, ended_with=subject)
+            with_it = RevocationNote(author, ended_with=subject)
             self._write_files(
                 doing, (GATEWAY,), lambda file: file.revoke_all(runs, with_it)
             )
-        waiting = self._pending_servers(doing, is_told=said is not None)
+        waiting = self._pending_servers(doing, is_service_notified=said is not None)
         return replace(
             self._build_result(doing, subject, "kill"),
             ended=ended,
             waiting=waiting,
-            waits=self._pending_notes(waiting, subject, is_known=ended is not None),
+            waits=self._pending_notes(waiting, subject, ended_known=ended is not None),
         )
 
     def preview(self, subject: str) -> RevocationResult:
@@ -194,7 +195,7 @@ class RevocationService:
             said, _ = self._post.send_request("/admin/given", subject, "", {0, owner})
         ended = None if said is None else _parse_ended(said)
         doing = _RevocationProgress(dict.fromkeys(servers, True))
-        waiting = self._pending_servers(doing, is_told=said is not None)
+        waiting = self._pending_servers(doing, is_service_notified=said is not None)
         is_new = subject not in self.list_revoked()
         return RevocationResult(is_new, servers, ended, waiting=waiting)
 
@@ -216,28 +217,29 @@ class RevocationService:
         return self._build_result(doing, subject, "revive")
 
     def _reads_other_store(self, folder: Path, *, elsewhere: bool) -> bool:
-        """Tell whether a server does not read the file of our store."""
+        """Tell whether a server may not read the revocation file of our store."""
         if folder.is_relative_to(self._store):
             return not is_locked_for_store(folder, self._store)
         of_another = file_owner(folder) != file_owner(self._store) != UNKNOWN_UID
         return of_another or elsewhere or not is_locked_for_store(folder, self._store)
 
-    def _require_servers(self, subject: str, act: str) -> tuple[str, ...]:
+    def _require_servers(self, subject: str, command: str) -> tuple[str, ...]:
+        """Return the servers that a revocation concerns; raise if there is none."""
         servers = self.servers_of(subject)
         if not servers:
             raise EnvironmentFailure(
-                f"{subject} is not {_PAST_TENSE[act]} ({NO_SERVER})",
+                f"{subject} is not {_PAST_TENSE[command]} ({NO_SERVER})",
                 _other_server_hint(subject),
             )
         return servers
 
     def _write_files(
         self,
-        doing: "_RevocationProgress",
+        progress: "_RevocationProgress",
         servers: Collection[str],
         write: Callable[[RevocationFile], bool],
     ) -> None:
-        """Change the shared file, and those of servers that do not read it."""
+        """Change the shared file, and the files of servers that do not read it."""
 
         def shared() -> bool:
             if not self._store.exists():
@@ -247,53 +249,57 @@ class RevocationService:
         common = _RevocationProgress()
         common.attempt_at(GATEWAY, shared)
         for where in servers:
-            doing.merge(where, common)
+            progress.merge(where, common)
         apart = self._apart.get(GATEWAY)
         if GATEWAY in servers and apart is not None:
-            doing.attempt_at(GATEWAY, partial(write, apart))
+            progress.attempt_at(GATEWAY, partial(write, apart))
 
     def _ask_token_service(
-        self, doing: "_RevocationProgress", subject: str, act: str, note: RevocationNote
+        self,
+        progress: "_RevocationProgress",
+        subject: str,
+        command: str,
+        note: RevocationNote,
     ) -> Mapping[str, object] | None:
-        """Ask the token service; return its answer, None without one."""
+        """Send a revocation to the token service; return its answer, else None."""
         folder = self._folders[SERVICE]
         owner = file_owner(folder)
         said, uid = self._post.send_request(
-            f"/admin/{act}", subject, note.by, {0, owner}, note.reason
+            f"/admin/{command}", subject, note.by, {0, owner}, note.reason
         )
         if said is not None:
-            doing.why.pop(SERVICE, None)
+            progress.why.pop(SERVICE, None)
             is_new = said.get("new", said.get("revived")) is True
-            doing.changed[SERVICE] = is_new or doing.changed.get(SERVICE, False)
+            progress.changed[SERVICE] = is_new or progress.changed.get(SERVICE, False)
         elif uid is None or uid == owner != UNKNOWN_UID:
             apart = self._apart.get(SERVICE)
             if apart is not None:
-                doing.attempt_at(
-                    SERVICE, partial(_write_change, apart, subject, act, note)
+                progress.attempt_at(
+                    SERVICE, partial(_write_change, apart, subject, command, note)
                 )
         else:
             # Its folder is elsewhere: no server would read a file of ours.
             but = "does not answer us"
             if uid:
                 but = f"{folder} is {_owner_phrase(owner)}, so its word is not taken"
-            doing.why[SERVICE] = f"it runs as {format_user(uid)}, and {but}"
+            progress.why[SERVICE] = f"it runs as {format_user(uid)}, and {but}"
         return said
 
     def _pending_servers(
-        self, doing: "_RevocationProgress", *, is_told: bool
+        self, progress: "_RevocationProgress", *, is_service_notified: bool
     ) -> tuple[str, ...]:
-        """List the servers where the revocation is in force once they start."""
+        """List the servers that will apply the revocation when they start."""
         waiting = []
-        if doing.is_done_at(GATEWAY) and not any(map(is_recorded_now, self._spools)):
+        if progress.is_done_at(GATEWAY) and not any(map(is_recorded_now, self._spools)):
             waiting.append(GATEWAY)
-        if doing.is_done_at(SERVICE) and not is_told:
+        if progress.is_done_at(SERVICE) and not is_service_notified:
             waiting.append(SERVICE)
         return tuple(waiting)
 
     def _pending_notes(
-        self, waiting: Collection[str], subject: str, *, is_known: bool
+        self, waiting: Collection[str], subject: str, *, ended_known: bool
     ) -> tuple[str, ...]:
-        """Describe what the revocation does not stop yet."""
+        """Describe in words what the revocation does not stop yet."""
         waits = []
         if GATEWAY in waiting:
             waits.append(
@@ -314,7 +320,7 @@ class RevocationService:
         elif (
             self.has_gateway
             and self._has_service
-            and not is_known
+            and not ended_known
             and subject.startswith(_PARTLY_KNOWN_SUBJECTS)
         ):
             waits.append(
@@ -326,20 +332,21 @@ class RevocationService:
         return tuple(waits)
 
     def _build_result(
-        self, doing: _RevocationProgress, subject: str, act: str
+        self, progress: _RevocationProgress, subject: str, command: str
     ) -> RevocationResult:
-        at = tuple(filter(doing.is_done_at, doing.changed))
-        refused = tuple(f"{where}: {why}" for where, why in doing.why.items())
+        """Build the result: where it is in force, where it failed, what to do."""
+        at = tuple(filter(progress.is_done_at, progress.changed))
+        refused = tuple(f"{where}: {why}" for where, why in progress.why.items())
         hints = tuple(
-            f"as {where}'s user: answerable {act} {subject} --config {self._place}"
-            for where in doing.why
+            f"as {where}'s user: answerable {command} {subject} --config {self._place}"
+            for where in progress.why
         )
         if not at:
             raise EnvironmentFailure(
-                f"{subject} is not {_PAST_TENSE[act]} ({'; '.join(refused)})",
+                f"{subject} is not {_PAST_TENSE[command]} ({'; '.join(refused)})",
                 "; ".join(hints),
             )
-        is_new = any(doing.changed.values())
+        is_new = any(progress.changed.values())
         return RevocationResult(is_new, at, refused=refused, hints=hints)
 
 
@@ -347,14 +354,16 @@ _PAST_TENSE = {"kill": "killed", "revive": "revived"}
 
 
 def _write_change(
-    file: RevocationFile, subject: str, act: str, note: RevocationNote
+    file: RevocationFile, subject: str, command: str, note: RevocationNote
 ) -> bool:
-    if act == "revive":
+    """Revoke or reinstate a subject in one file."""
+    if command == "revive":
         return file.reinstate(subject)
     return file.revoke_all((subject,), note)
 
 
 def _is_listed_in(file: RevocationFile, subject: str) -> bool:
+    """Tell whether a file lists a subject as revoked."""
     try:
         return subject in (file.read_notes() or {})
     except EnvironmentFailure:
@@ -362,13 +371,15 @@ def _is_listed_in(file: RevocationFile, subject: str) -> bool:
 
 
 def _other_server_hint(subject: str) -> str:
+    """Return a hint for a subject that no server here can revoke."""
     if subject.startswith(_TOKEN_SUBJECTS):
         return "a rule or an issuer is the token service's: name a file with one"
     return "a token service alone knows no calls: agent:..., run:..."
 
 
-def _parse_ended(said: Mapping[str, object]) -> tuple[str, ...] | None:
-    ended = said.get("ended")
+def _parse_ended(answer: Mapping[str, object]) -> tuple[str, ...] | None:
+    """Return the ended delegations in an answer; None if it is malformed."""
+    ended = answer.get("ended")
     if not isinstance(ended, list) or not all(isinstance(each, str) for each in ended):
         return None
     try:
@@ -379,9 +390,8 @@ def _parse_ended(said: Mapping[str, object]) -> tuple[str, ...] | None:
     return tuple(ended)
 
 
-def _owner_phrase(owner: int) -> str:
+def _owner_phrase(uid: int) -> str:
+    """Return the owner of a folder as a possessive phrase."""
     return (
-        f"{format_user(owner)}'s"
-        if owner != UNKNOWN_UID
-        else "nobody's that can be seen"
+        f"{format_user(uid)}'s" if uid != UNKNOWN_UID else "nobody's that can be seen"
     )

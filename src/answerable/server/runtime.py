@@ -1,4 +1,4 @@
-"""Runtime of a server process: start, reload at SIGHUP, and shutdown.
+"""Run a server process: start, reload at SIGHUP, and shutdown.
 
 It has a state folder of its own, and ships the evidence there to the store.
 """
@@ -59,7 +59,7 @@ class ServerPlan(Lasting, Protocol):
 
     @property
     def is_whole(self) -> bool:
-        """True where its policy or rules are valid."""
+        """True where the policy or rules of the file are valid."""
 
 
 PlanT = TypeVar("PlanT", bound=ServerPlan)
@@ -118,7 +118,7 @@ class ServerRuntime(Generic[PlanT]):
         self._tasks = BackgroundTasks()
 
     async def run(self, ready: Callable[[Endpoints], None], *, alone: bool) -> None:
-        """Serve until a signal stops it.
+        """Serve until a signal stops the process.
 
         Args:
             ready: Called with the endpoints once they are open.
@@ -146,6 +146,7 @@ class ServerRuntime(Generic[PlanT]):
                 await self._shut_down(house)
 
     def _install_signal_handlers(self) -> None:
+        """Stop at SIGTERM and SIGINT, and reload at SIGHUP."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._log.log_loop_error)
         for number in STOP_SIGNALS:
@@ -154,10 +155,9 @@ class ServerRuntime(Generic[PlanT]):
             signal.SIGHUP, lambda: self._tasks.spawn(self._reload())
         )
 
-    def _log_start(self, house: ServerApp[PlanT]) -> None:
-        self._log.info(
-            f"{self._name}.ready", listening=[at for _, at in house.listening]
-        )
+    def _log_start(self, app: ServerApp[PlanT]) -> None:
+        """Log the endpoints, and faults of the policy."""
+        self._log.info(f"{self._name}.ready", listening=[at for _, at in app.listening])
         if not self._plan.is_whole:
             place, faults = self._plan.config.place, self._plan.reading.faults
             self._log.error("policy.missing", faults=format_faults(place, faults))
@@ -185,9 +185,10 @@ class ServerRuntime(Generic[PlanT]):
                 refused = self._house.reload_refused
                 self._notifier.ready(format_status(self._house.listening, refused))
 
-    def _record_refusal(self, why: str, lines: list[str]) -> None:
-        self._house.reload_refused = why
-        self._log.error("config.refused", faults=lines)
+    def _record_refusal(self, reason: str, faults: list[str]) -> None:
+        """Keep and log the reason of a refused reload."""
+        self._house.reload_refused = reason
+        self._log.error("config.refused", faults=faults)
 
     async def _end_with_parent(self) -> None:
         """Stop when the parent process closes our input."""
@@ -201,45 +202,50 @@ class ServerRuntime(Generic[PlanT]):
         self._told_to_end.set()
 
     async def _ship_periodically(self) -> None:
+        """Ship the spool to the store at intervals, until cancelled."""
         while True:
             await asyncio.sleep(SHIP_INTERVAL)
-            await self._ship_spool(behind=True)
+            await self._ship_spool(is_periodic=True)
 
-    async def _ship_spool(self, *, behind: bool = False) -> None:
+    async def _ship_spool(self, *, is_periodic: bool = False) -> None:
+        """Ship the spool to the store, and log problems."""
         plan, house = self._plan, self._house
-        most = plan.config.limits.spool if behind else 0
-        told = await ship_in_subprocess(plan.store, plan.state / "spool", most=most)
+        most = plan.config.limits.spool if is_periodic else 0
+        told = await ship_in_subprocess(
+            plan.store, plan.state / "spool", max_spool_bytes=most
+        )
         if told.refused and house.ship_refused != told.refused:
             self._log.error("evidence.not-shipped", why=told.refused)
         house.ship_refused = told.refused
         for place, what in told.problems:
             self._log.error("evidence.problem", place=place, what=what)
 
-    async def _shut_down(self, house: ServerApp[PlanT]) -> None:
+    async def _shut_down(self, app: ServerApp[PlanT]) -> None:
+        """Stop accepting, wait for open requests, close, and ship the spool."""
         self._log.info(f"{self._name}.ending")
         self._notifier.stopping()
-        house.drain()
+        app.drain()
         until = time.monotonic() + self._plan.config.limits.drain
         # No event signals the last answer.
-        while house.is_busy and time.monotonic() < until:  # noqa: ASYNC110
+        while app.is_busy and time.monotonic() < until:  # noqa: ASYNC110
             await asyncio.sleep(POLL_INTERVAL)
         await self._tasks.cancel()
-        await house.close()
+        await app.close()
         await self._ship_spool()
         self._log.info(f"{self._name}.ended")
 
 
-def format_status(listening: Endpoints, refused: str = "") -> str:
+def format_status(listening: Endpoints, refusal: str = "") -> str:
     """Format the endpoints and the reason of a refused reload in one line."""
     places = ", ".join(at for what, at in listening if what != SIGN_IN_LINK)
-    last = f"the configuration is refused ({refused}), the last good one is in force; "
-    return f"{last if refused else ''}serving at {places}"
+    last = f"the configuration is refused ({refusal}), the last good one is in force; "
+    return f"{last if refusal else ''}serving at {places}"
 
 
 def run_server(
     name: str,
-    read: Callable[[], PlanT],
-    made: Callable[[PlanT, OperatorLog], Awaitable[ServerApp[PlanT]]],
+    load_plan: Callable[[], PlanT],
+    open_app: Callable[[PlanT, OperatorLog], Awaitable[ServerApp[PlanT]]],
     ready: Callable[[Endpoints], None],
     *,
     alone: bool = True,
@@ -248,8 +254,8 @@ def run_server(
 
     Args:
         name: Name of the process in the log.
-        read: Reads the plan.
-        made: Builds the listening application.
+        load_plan: Reads the plan.
+        open_app: Builds the listening application.
         ready: Called with the endpoints once they are open.
         alone: No parent process holds its input open to stop it.
 
@@ -259,5 +265,5 @@ def run_server(
     import uvloop
 
     notifier = SystemdNotifier.from_environment(os.environ)
-    process = ServerRuntime(name, read, made, notifier)
+    process = ServerRuntime(name, load_plan, open_app, notifier)
     uvloop.run(process.run(ready, alone=alone))

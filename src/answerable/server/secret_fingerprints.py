@@ -1,4 +1,4 @@
-"""Keyed fingerprints of secrets, equal to those in the store's inventory.
+"""Compute keyed fingerprints of secrets, equal to those in the store's inventory.
 
 A scan that finds the secret on a machine gives it the same id.
 """
@@ -12,7 +12,7 @@ from answerable.store.store_layout import StoreLayout
 
 
 def build_fingerprinter(store: Path) -> Callable[[str], str]:
-    """Return a fingerprint function with a store's key, which is read at the first use.
+    """Return a function that computes fingerprints with the key of a store.
 
     It may be called by several threads, and raises `EnvironmentFailure` where the key
     may not be read.

@@ -1,4 +1,4 @@
-"""Secret that the workers of one gateway share: a file in their state folder.
+"""Share one secret among the workers of a gateway: a file in their state folder.
 
 Its products (session ids, DPoP nonces) are checked by the gateway alone. Removing the
 file ends every session, and has no other effect.
@@ -17,11 +17,11 @@ FILE_NAME = "shared.key"
 SECRET_BYTES = 32  # bytes
 
 
-def load_shared_secret(state: Path) -> bytes:
-    """Read the secret; the first process creates it.
+def load_shared_secret(state_folder: Path) -> bytes:
+    """Read the shared secret; create it if it does not exist yet.
 
     Args:
-        state: State folder of the gateway; created, for its user alone, if it is
+        state_folder: State folder of the gateway; created, for its user alone, if it is
             missing.
 
     Returns:
@@ -31,10 +31,10 @@ def load_shared_secret(state: Path) -> bytes:
         EnvironmentFailure: The folder or the file cannot be used, or is accessible to
             other users.
     """
-    path = state / FILE_NAME
+    path = state_folder / FILE_NAME
     try:
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _check_folder(state)
+        state_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _check_folder(state_folder)
         if not path.exists():
             _create_secret(path)
         return _read_secret(path)
@@ -45,9 +45,9 @@ def load_shared_secret(state: Path) -> bytes:
         ) from None
 
 
-def derive_key(secret: bytes, use: str) -> bytes:
-    """Derive the key for one use, so that keys of different uses differ."""
-    return hmac.digest(secret, use.encode("ascii"), "sha256")
+def derive_key(secret: bytes, purpose: str) -> bytes:
+    """Derive the key for one purpose from the shared secret."""
+    return hmac.digest(secret, purpose.encode("ascii"), "sha256")
 
 
 def _check_folder(state: Path) -> None:
@@ -76,6 +76,7 @@ def _create_secret(path: Path) -> None:
 
 
 def _read_secret(path: Path) -> bytes:
+    """Read the secret; refuse a file that other users can read."""
     file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     with os.fdopen(file, "rb") as opened:
         facts = os.fstat(opened.fileno())

@@ -1,4 +1,4 @@
-"""Sign-in accounts: each person is bound to one account at the first sign-in.
+"""Bind each person to the account of the first sign-in, and check later ones.
 
 A provider can give an address to another person; `sub` is never reassigned (OpenID
 Connect Core 2). So for one issuer and audience a person is one `sub`, until an
@@ -76,7 +76,7 @@ class SignInAccounts:
         return found == account
 
     def release(self, person: PersonId) -> tuple[BoundAccount, ...]:
-        """Remove the accounts of a person; the next sign-in binds another.
+        """Remove a person's account bindings; the next sign-in binds another.
 
         Raises:
             EnvironmentFailure: The folder may not be read or written.
@@ -103,6 +103,7 @@ class SignInAccounts:
         return iter(sorted(filter(None, found), key=msgspec.structs.astuple))
 
     def _write_account(self, path: Path, account: BoundAccount) -> None:
+        """Write a binding atomically, unless another process was first."""
         make_folder(self._folder)
         with translate_os_errors("write", path):
             beside = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
@@ -119,21 +120,25 @@ class SignInAccounts:
             sync_folder(self._folder)
 
 
-def release_all(states: Iterable[Path], person: PersonId) -> tuple[BoundAccount, ...]:
+def release_all(
+    state_folders: Iterable[Path], person: PersonId
+) -> tuple[BoundAccount, ...]:
     """Remove the accounts of a person at several servers."""
     return tuple(
         each
-        for state in dict.fromkeys(states)
+        for state in dict.fromkeys(state_folders)
         for each in SignInAccounts(state).release(person)
     )
 
 
 def _file_name(account: BoundAccount) -> str:
+    """Return the file name of an account's binding."""
     parts = msgspec.json.encode((account.iss, account.aud, account.person))
     return hashlib.sha256(parts).hexdigest()
 
 
 def _read_account(path: Path) -> BoundAccount | None:
+    """Read a binding; None where there is none."""
     try:
         return msgspec.json.decode(read_file(path), type=BoundAccount)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""State folders of the gateway, the decision point and the token service."""
+"""Locate the state folders of the gateway, decision point and token service."""
 
 from pathlib import Path
 
@@ -11,11 +11,11 @@ def gateway_state(config: Config, store: Path) -> Path:
     return Path(config.state) if config.state else store / "gateway"
 
 
-def decisions_state(point: DecisionPointConfig, store: Path) -> Path:
+def decisions_state(config: DecisionPointConfig, store: Path) -> Path:
     """Return the decision point's state folder: as configured, else in the store."""
-    return Path(point.state) if point.state else store / "decisions"
+    return Path(config.state) if config.state else store / "decisions"
 
 
-def token_service_state(service: TokenServiceConfig | None, store: Path) -> Path:
+def token_service_state(config: TokenServiceConfig | None, store: Path) -> Path:
     """Return the token service's state folder: as configured, else in the store."""
-    return Path(service.state) if service and service.state else store / "sts"
+    return Path(config.state) if config and config.state else store / "sts"

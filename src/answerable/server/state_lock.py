@@ -1,4 +1,4 @@
-"""Exclusive lock on a state folder: one server at a time.
+"""Lock a state folder exclusively, so that one server at a time uses it.
 
 The lock file contains the path of the store that its server reads, so that a revocation
 reaches a server that was started with another store.
@@ -15,20 +15,20 @@ from answerable.store.durable_files import make_folder, refuse_root_in_foreign_f
 _MAX_PATH = 4096  # bytes of a path (PATH_MAX)
 
 
-def lock_state(state: Path, store: Path) -> IO[bytes]:
+def lock_state(state_folder: Path, store: Path) -> IO[bytes]:
     """Create the folder if it is missing, and lock it until the file is closed.
 
     Args:
-        state: State folder of the server.
+        state_folder: State folder of the server.
         store: Folder of the store that it reads.
 
     Raises:
         EnvironmentFailure: It may not be used, or another server has locked it.
     """
-    refuse_root_in_foreign_folder(state)
-    make_folder(state)
+    refuse_root_in_foreign_folder(state_folder)
+    make_folder(state_folder)
     try:
-        held = (state / "lock").open("ab")
+        held = (state_folder / "lock").open("ab")
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         held.truncate(0)
         held.write(os.fsencode(store.resolve()))
@@ -36,21 +36,25 @@ def lock_state(state: Path, store: Path) -> IO[bytes]:
     except BlockingIOError:
         held.close()
         raise EnvironmentFailure(
-            f"another gateway runs with {state}",
+            f"another gateway runs with {state_folder}",
             "end that one, or name another folder: `state` in the configuration",
         ) from None
     except OSError as error:
-        raise EnvironmentFailure(f"cannot use {state} ({error.strerror})") from None
+        raise EnvironmentFailure(
+            f"cannot use {state_folder} ({error.strerror})"
+        ) from None
     return held
 
 
-def is_locked_for_store(state: Path, store: Path) -> bool:
-    """Tell whether the server that last locked a folder reads a store.
+def is_locked_for_store(state_folder: Path, store: Path) -> bool:
+    """Tell whether the server that last locked a folder uses this store.
 
     False for one of an earlier release, which stores no path; True where none ever ran.
     """
     try:
-        handle = os.open(state / "lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        handle = os.open(
+            state_folder / "lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+        )
     except OSError:
         return True
     try:

@@ -1,4 +1,4 @@
-"""Watch over signed statements in a store: read twice a second by one thread.
+"""Watch signed statements in a store: one thread reads them twice a second.
 
 The store holds the only copy. So a signature, and a revoked key, take effect within a
 second. An altered store leaves no statement in force; while the store is unavailable,
@@ -60,14 +60,14 @@ class StoreWatch(ABC, Generic[ValidT]):
 
     @abstractmethod
     def _read_valid(
-        self, store: EvidenceStore, now: int, *, fresh: bool
+        self, store: EvidenceStore, now: int, *, is_new_store: bool
     ) -> tuple[ValidT, Rejections]:
-        """Return valid statements, and rejected ones with reasons; in the thread.
+        """Return valid statements, and rejected ones with reasons, in the thread.
 
         Args:
             store: The open store.
             now: UTC nanoseconds.
-            fresh: It was opened just now.
+            is_new_store: It was opened just now.
         """
 
     def _on_unreadable(self, error: AnswerableError, seconds: float) -> None:
@@ -81,7 +81,7 @@ class StoreWatch(ABC, Generic[ValidT]):
             self._clear_statements()
 
     def _clear_statements(self) -> None:
-        """Put no statement in force."""
+        """Leave no statement in force."""
         self._publish_changes(self._nothing)
 
     async def refresh(self) -> None:
@@ -116,22 +116,25 @@ class StoreWatch(ABC, Generic[ValidT]):
         await loop.run_in_executor(self._reader, self._close_store)
         self._reader.shutdown(wait=False)
 
-    def _publish_changes(self, standing: ValidT) -> None:
-        if standing is not self._standing and standing != self._standing:
-            self._standing = standing
-            self._changed(standing)
+    def _publish_changes(self, statements: ValidT) -> None:
+        """Call the listener if the valid statements have changed."""
+        if statements is not self._standing and statements != self._standing:
+            self._standing = statements
+            self._changed(statements)
 
     def _read_store(self) -> tuple[ValidT, Rejections]:
+        """Open the store if necessary, and read the statements."""
         now, fresh = time.time_ns(), self._store is None
         store = self._store or EvidenceStore.open(self._root, now=now, create=False)
         self._store = store
         try:
-            return self._read_valid(store, now, fresh=fresh)
+            return self._read_valid(store, now, is_new_store=fresh)
         except AnswerableError:
             self._close_store()  # reopen the store for the next reading
             raise
 
     def _close_store(self) -> None:
+        """Close the store, so that the next reading opens it."""
         store, self._store = self._store, None
         if store is not None:
             store.close()

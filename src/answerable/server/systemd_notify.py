@@ -1,4 +1,4 @@
-"""Notifications to systemd: state and watchdog, over `$NOTIFY_SOCKET`.
+"""Notify systemd of state and watchdog, over `$NOTIFY_SOCKET` (sd_notify).
 
 The protocol of sd_notify(3): one datagram of `NAME=VALUE` lines to a unix socket, by
 path or, with a leading `@`, by a name of the abstract namespace. It needs no library.
@@ -49,7 +49,7 @@ class SystemdNotifier:
         return cls(address, usec / 1_000_000)
 
     def ready(self, status: str) -> None:
-        """Report that it serves, after a start or a reload."""
+        """Report that the service is ready, after a start or a reload."""
         self._send_lines(
             "READY=1", f"STATUS={_single_line(status)}", f"MAINPID={os.getpid()}"
         )
@@ -71,6 +71,7 @@ class SystemdNotifier:
             await asyncio.sleep(self.period / 2)
 
     def _send_lines(self, *lines: str) -> None:
+        """Send lines to the service manager; ignore a closed socket."""
         if not self._address:
             return
         try:
@@ -82,4 +83,5 @@ class SystemdNotifier:
 
 
 def _single_line(text: str) -> str:
+    """Replace line breaks, so that a text stays one line."""
     return "".join(filter(str.isprintable, text))[:_MAX_STATUS]

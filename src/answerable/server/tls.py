@@ -1,4 +1,4 @@
-"""TLS of a listener: each reload reads its files into a new SSL context.
+"""Reload TLS certificates of listeners: each reload builds a new SSL context.
 
 A certificate authority that was loaded into a context stays in it, so a context is
 never added to. The context in force tracks the connections with a client certificate;
@@ -36,7 +36,7 @@ class ServerContext(ssl.SSLContext):
 
     @property
     def authorities(self) -> frozenset[bytes]:
-        """DER of each trusted authority of client certificates."""
+        """Trusted authorities of client certificates, each as DER."""
         return frozenset(self.get_ca_certs(binary_form=True))
 
     def accepts_certificate(
@@ -51,27 +51,28 @@ class ServerContext(ssl.SSLContext):
         newest = self
         while newest.later is not None:
             newest = newest.later
-        if newest is not self and not newest._trusts_certificate(
+        if newest is not self and not newest._still_trusts_certificate(
             certificate, self.authorities
         ):
             return False
         newest._track_connection(transport, certificate)
         return True
 
-    def retire(self, later: "ServerContext") -> None:
-        """Replace the context, and close connections that the next one distrusts."""
-        self.later = later
+    def retire(self, successor: "ServerContext") -> None:
+        """Replace this context, and close connections that its successor distrusts."""
+        self.later = successor
         shown, authorities = list(self._shown.items()), self.authorities
         self._shown.clear()
         for transport, certificate in shown:
-            if later._trusts_certificate(certificate, authorities):
-                later._track_connection(transport, certificate)
+            if successor._still_trusts_certificate(certificate, authorities):
+                successor._track_connection(transport, certificate)
             else:
                 transport.abort()
 
     def _track_connection(
         self, transport: asyncio.Transport, certificate: bytes
     ) -> None:
+        """Remember the client certificate of a connection; forget closed ones."""
         if len(self._shown) >= self._look_at:
             # No event signals their end, and uvloop's transports have no weak references.
             open_ones = (
@@ -81,14 +82,18 @@ class ServerContext(ssl.SSLContext):
             self._look_at = max(_MIN_TRACKED, 2 * len(self._shown))
         self._shown[transport] = certificate
 
-    def _trusts_certificate(self, certificate: bytes, before: frozenset[bytes]) -> bool:
-        """Tell whether it trusts a certificate that these authorities verified.
+    def _still_trusts_certificate(
+        self, certificate: bytes, verified_by: frozenset[bytes]
+    ) -> bool:
+        """Tell whether a certificate is trusted that these authorities verified.
 
         OpenSSL does not name the authority. Where one of them was removed, a
         certificate counts if a remaining one signed it directly.
         """
         now = self.authorities
-        return before <= now or any(_is_issued_by(each, certificate) for each in now)
+        return verified_by <= now or any(
+            _is_issued_by(each, certificate) for each in now
+        )
 
 
 class ReloadableContext(ssl.SSLContext):
@@ -113,7 +118,7 @@ class ReloadableContext(ssl.SSLContext):
         self._context = build_server_context(files, protocol)
 
     def prepare(self, files: TlsFiles | None) -> tuple[TlsFiles, ServerContext]:
-        """Read the files again, or other ones.
+        """Build a context from the files, without using it yet.
 
         Raises:
             EnvironmentFailure: A file cannot be read, or holds something else.
@@ -127,7 +132,7 @@ class ReloadableContext(ssl.SSLContext):
         before.retire(context)
 
     def wrap_bio(self, *words: Any, **more: Any) -> ssl.SSLObject:
-        """Start TLS on a connection, as `asyncio` and `uvloop` do."""
+        """Start TLS on a connection; called by `asyncio` and `uvloop`."""
         return self._context.wrap_bio(*words, **more)
 
 
@@ -151,12 +156,12 @@ class TlsListeners:
         self._listeners.append((listener, made))
         return made
 
-    def prepare(self, configured: Iterable[Listener]) -> Callable[[], None]:
-        """Read the files of every listener again, without applying them.
+    def prepare(self, configured_listeners: Iterable[Listener]) -> Callable[[], None]:
+        """Read the TLS files of every listener again, without using them yet.
 
         Args:
-            configured: Listeners of the present configuration, which may name other
-                files.
+            configured_listeners: Listeners of the present configuration, which may name
+                other files.
 
         Returns:
             Function that applies them.
@@ -164,7 +169,7 @@ class TlsListeners:
         Raises:
             EnvironmentFailure: A file cannot be read, or holds something else.
         """
-        listeners = tuple(configured)
+        listeners = tuple(configured_listeners)
         read = [
             (own, *own.prepare(with_current_tls_files(listener, listeners).tls))
             for listener, own in self._listeners
@@ -177,34 +182,36 @@ class TlsListeners:
         return use
 
 
-def build_client_context(ca: str) -> ssl.SSLContext:
-    """Build the SSL context of a client.
+def build_client_context(ca_file: str) -> ssl.SSLContext:
+    """Build the SSL context of a client that trusts a CA file or the system.
 
     Args:
-        ca: PEM file of the authorities to trust; empty for the system's.
+        ca_file: PEM file of the authorities to trust; empty for the system's.
 
     Raises:
         UsageError: It is a named pipe, a socket or a device.
         OSError: It cannot be read, or holds no certificate.
     """
-    if ca:
-        check_regular_file(ca)
-    return ssl.create_default_context(cafile=ca or None)
+    if ca_file:
+        check_regular_file(ca_file)
+    return ssl.create_default_context(cafile=ca_file or None)
 
 
 def with_current_tls_files(
-    listener: Listener, configured: Iterable[Listener]
+    listener: Listener, configured_listeners: Iterable[Listener]
 ) -> Listener:
     """Return a listener with the TLS files of the present configuration."""
     place = _listener_key(listener)
     found = (
-        each.tls for each in configured if _listener_key(each) == place and each.tls
+        each.tls
+        for each in configured_listeners
+        if _listener_key(each) == place and each.tls
     )
     return replace(listener, tls=next(found, listener.tls))
 
 
 def without_tls_files(listeners: Iterable[Listener]) -> tuple[Listener, ...]:
-    """Return listeners without the parts that a running process can change."""
+    """Return listeners without their TLS files, which a reload can change."""
     nameless = TlsFiles("", "", "")
     return tuple(
         each if each.tls is None else replace(each, tls=nameless) for each in listeners
@@ -212,6 +219,7 @@ def without_tls_files(listeners: Iterable[Listener]) -> tuple[Listener, ...]:
 
 
 def _listener_key(listener: Listener) -> tuple[ListenAddress | None, str]:
+    """Return the address or socket path that identifies a listener."""
     return listener.address, listener.unix
 
 
@@ -249,6 +257,7 @@ def build_server_context(files: TlsFiles, protocol: str) -> ServerContext:
 
 
 def _is_issued_by(authority: bytes, certificate: bytes) -> bool:
+    """Tell whether an authority signed a certificate directly."""
     try:
         signer = parse_certificate(authority)
         parse_certificate(certificate).verify_directly_issued_by(signer)

@@ -1,4 +1,4 @@
-"""TLS listener that counts a connection from its first packet, not from its handshake.
+"""Accept TLS connections, and count each from its first packet on.
 
 An event loop tells a protocol of a connection once its handshake is over, so handshakes
 that never end would be bounded by open files alone.
@@ -27,12 +27,12 @@ class _PendingHandshake:
         self._connection = connection
 
     def abort(self) -> None:
-        """Shut the socket down; the loop then closes it."""
+        """Shut down the socket; the event loop then closes it."""
         with suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
 
     def get_extra_info(self, name: str) -> object:
-        """Return the address of the other end, as a transport does."""
+        """Return the address of the client, as a transport does."""
         with suppress(OSError):
             return self._connection.getpeername() if name == "peername" else None
         return None
@@ -67,6 +67,7 @@ class TlsServer:
         self._listening.close()
 
     def _start_handshake(self, connection: socket.socket) -> None:
+        """Give a new connection a slot, and start its handshake."""
         connection.setblocking(False)
         handshake = _PendingHandshake(connection)
         slot = self._admission.admit(handshake, counted_address(handshake))
@@ -81,7 +82,7 @@ class TlsServer:
     async def _do_handshake(
         self, connection: socket.socket, slot: ConnectionSlot
     ) -> None:
-        """Do one handshake; after it the protocol takes a slot of its own."""
+        """Do one handshake, then pass the connection to its protocol."""
         try:
             await self._loop.connect_accepted_socket(
                 self._make,

@@ -1,1 +1,1 @@
-"""Security token service: OAuth token exchange under trust rules, short-lived tokens."""
+"""Run the security token service: exchange tokens under trust rules (RFC 8693)."""

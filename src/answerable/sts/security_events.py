@@ -1,4 +1,4 @@
-"""Security event push: CAEP 1.0 session-revoked events (RFC 8417, RFC 8935).
+"""Push CAEP 1.0 session-revoked events to receivers (RFC 8417, RFC 8935).
 
 Each ended delegation gives one security event token per receiver. After a few failed
 tries an event is dropped and counted; a receiver that must miss none polls
@@ -72,7 +72,7 @@ class EventPusher:
         self.counted: Counter[str] = Counter()
         self._iss, self._signing, self._log = service.url, signing, log
         self._clock, self._pauses = clock, pauses
-        tls = _tls_context(service.events_ca)
+        tls = _build_tls_context(service.events_ca)
         self._queues = {
             url: asyncio.Queue[SessionRevoked](MAX_QUEUED) for url in service.events
         }
@@ -83,9 +83,9 @@ class EventPusher:
             for url, queue in self._queues.items()
         ]
 
-    def notify(self, ended: Iterable[SessionRevoked]) -> None:
-        """Queue events for every receiver."""
-        for each in ended:
+    def notify(self, revoked_sessions: Iterable[SessionRevoked]) -> None:
+        """Queue an event for every receiver and revoked session."""
+        for each in revoked_sessions:
             for queue in self._queues.values():
                 try:
                     queue.put_nowait(each)
@@ -99,37 +99,43 @@ class EventPusher:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _deliver_loop(
-        self, place: FetchLocation, queue: "asyncio.Queue[SessionRevoked]"
+        self, receiver: FetchLocation, queue: "asyncio.Queue[SessionRevoked]"
     ) -> None:
+        """Deliver queued events to one receiver, until cancelled."""
         while True:
             ended = await queue.get()
-            sent = await self._push(place, ended)
+            sent = await self._push(receiver, ended)
             self.counted["sent" if sent else "dropped"] += 1
 
-    async def _push(self, place: FetchLocation, ended: SessionRevoked) -> bool:
+    async def _push(
+        self, receiver: FetchLocation, revoked_session: SessionRevoked
+    ) -> bool:
         """Push one event with retries; return whether it was accepted."""
         why = ""
         for pause in (0.0, *self._pauses):
             await asyncio.sleep(pause)
             try:
                 await send_request(
-                    place,
+                    receiver,
                     _MAX_ANSWER,
                     "POST",
                     _FIELDS,
-                    body=self._sign_event(place.url, ended).encode("ascii"),
+                    body=self._sign_event(receiver.url, revoked_session).encode(
+                        "ascii"
+                    ),
                     statuses=(202,),
                 )
             except (FetchFailed, AnswerableError) as error:
                 why = error.message
             else:
                 return True
-        self._log.warning("event.dropped", receiver=place.url, why=why)
+        self._log.warning("event.dropped", receiver=receiver.url, why=why)
         return False
 
-    def _sign_event(self, audience: str, ended: SessionRevoked) -> str:
+    def _sign_event(self, audience: str, revoked_session: SessionRevoked) -> str:
+        """Build and sign the security event token of a revoked session."""
         now = self._clock()
-        link = ended.link
+        link = revoked_session.link
         session = {"format": "opaque", "id": link.id}
         user = {"format": "iss_sub", "iss": self._iss, "sub": link.sub}
         claims: dict[str, object] = {
@@ -141,21 +147,22 @@ class EventPusher:
             "sub_id": {"format": "complex", "session": session, "user": user},
             "events": {
                 SESSION_REVOKED: {
-                    "event_timestamp": ended.at,
-                    "initiating_entity": ended.by,
+                    "event_timestamp": revoked_session.at,
+                    "initiating_entity": revoked_session.by,
                 }
             },
         }
         return self._signing.sign(claims, EVENT_TYP, now)
 
 
-def _tls_context(ca: str) -> ssl.SSLContext | None:
-    if not ca:
+def _build_tls_context(ca_file: str) -> ssl.SSLContext | None:
+    """Build the TLS context of a CA file; None for the system's authorities."""
+    if not ca_file:
         return None
     try:
-        return build_client_context(ca)
+        return build_client_context(ca_file)
     except OSError as error:  # an SSLError is one
         raise EnvironmentFailure(
-            f"cannot use {ca} ({error.strerror or 'no certificate'})",
+            f"cannot use {ca_file} ({error.strerror or 'no certificate'})",
             "name who signs the receivers' certificates: sts.events_ca",
         ) from None

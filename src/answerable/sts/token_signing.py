@@ -1,4 +1,4 @@
-"""Token signing for the endpoints: the active key, and the set to verify with."""
+"""Sign tokens for the endpoints with the active key, and publish the key set."""
 
 from collections.abc import Mapping
 

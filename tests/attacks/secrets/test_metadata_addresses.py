@@ -66,11 +66,11 @@ def spelled(address: ipaddress.IPv6Address) -> Iterator[str]:
 def test_no_form_of_a_metadata_address_is_connected_to(counted: list[str]) -> None:
     for service in SERVICES:
         for form in forms(service):
-            assert not is_allowed(form, private=True), form
-            assert not is_allowed(form, private=False), form
+            assert not is_allowed(form, allow_private=True), form
+            assert not is_allowed(form, allow_private=False), form
             assert classify_network(form) == "link-local", form
             counted.append(service)
     for other in OTHERS:
-        assert is_allowed(other, private=False), other
+        assert is_allowed(other, allow_private=False), other
         assert classify_network(other) != "link-local"
         counted.append("other")

@@ -70,24 +70,24 @@ NEVER = [
 def test_addresses_of_the_inside_are_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert [each for each in INSIDE if is_allowed(each, private=False)] == []
-    assert all(is_allowed(each, private=False) for each in OUTSIDE)
-    assert [each for each in NEVER if is_allowed(each, private=True)] == []
+    assert [each for each in INSIDE if is_allowed(each, allow_private=False)] == []
+    assert all(is_allowed(each, allow_private=False) for each in OUTSIDE)
+    assert [each for each in NEVER if is_allowed(each, allow_private=True)] == []
     with capsys.disabled():
         print(f"\n{len(INSIDE)} addresses of the inside: none taken")
 
 
 @pytest.mark.parametrize("text", ["", "localhost", "127.1", "0x7f000001", "2130706433"])
 def test_what_is_no_address_is_not_fit(text: str) -> None:
-    assert not is_allowed(text, private=True)
+    assert not is_allowed(text, allow_private=True)
 
 
 @given(st.ip_addresses(v=4))
 def test_an_address_inside_another_is_judged_alike(address: object) -> None:
     text = str(address)
     inside = ["::ffff:" + text, "64:ff9b::" + text]
-    fit = is_allowed(text, private=False)
-    assert [is_allowed(each, private=False) for each in inside] == [fit, fit]
+    fit = is_allowed(text, allow_private=False)
+    assert [is_allowed(each, allow_private=False) for each in inside] == [fit, fit]
 
 
 @pytest.mark.parametrize(

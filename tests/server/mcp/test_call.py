@@ -150,7 +150,7 @@ def test_an_unknown_method_is_refused_and_never_passed_on(
     if in_a_session is not None:
         # There 404 would end the session (2025-11-25 "Session Management" 4).
         found = refused(old(), body(method, meta=None))
-        assert (found.wire.code, found.http_status(in_a_session=True)) == (-32601, 200)
+        assert (found.wire.code, found.http_status(has_session=True)) == (-32601, 200)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_a_key_that_resembles_another_is_refused_wherever_a_name_stands(
 
 def test_an_unknown_notification_does_not_end_a_session() -> None:
     data = b'{"jsonrpc":"2.0","method":"notifications/other"}'
-    assert refused(old(), data).http_status(in_a_session=True) == 400
+    assert refused(old(), data).http_status(has_session=True) == 400
 
 
 @pytest.mark.parametrize(

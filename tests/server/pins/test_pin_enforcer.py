@@ -65,7 +65,7 @@ class Process:
     def list(self, *names: str, server: str = "files", **more: Any) -> None:
         items = [(n, json.dumps({"name": n} | more).encode()) for n in names]
         self.pins.record_list(
-            server, DefinitionKind.TOOL, items, is_last=True, is_asked=True
+            server, DefinitionKind.TOOL, items, is_last=True, is_requested=True
         )
 
     def holds(self, name: str, server: str = "files") -> bool:

@@ -51,7 +51,7 @@ def test_it_says_what_it_proves_and_what_it_does_not(listener: socket.socket) ->
 
 def test_without_a_pidfd_nothing_but_the_user_is_said(listener: socket.socket) -> None:
     with ConnectingProcess(listener, BECOME) as visitor:
-        told = attest_peer(visitor.connection, option=NO_OPTION)
+        told = attest_peer(visitor.connection, peer_option=NO_OPTION)
     assert (told.uid, told.process.pid) == (ANA, visitor.pid)
     assert (told.unit, told.container, told.program, told.program_sha256) == ("",) * 4
     assert any("no pidfd of a peer" in each for each in told.does_not_prove)
@@ -65,7 +65,7 @@ def test_the_superuser_is_refused_unless_a_rule_names_it(
     with ConnectingProcess(listener) as visitor:
         with pytest.raises(NotAttested) as refused:
             attest_peer(visitor.connection)
-        assert attest_peer(visitor.connection, root=True).uid == 0
+        assert attest_peer(visitor.connection, allow_root=True).uid == 0
     assert refused.value.reason == "superuser"
 
 
@@ -103,7 +103,7 @@ def test_whoever_ended_is_not_attested(listener: socket.socket) -> None:
         visitor.end()
         for option in (77, NO_OPTION):
             with pytest.raises(ProcessGone):
-                attest_peer(visitor.connection, option=option)
+                attest_peer(visitor.connection, peer_option=option)
 
 
 def test_whoever_turns_while_facts_are_read_is_refused(

@@ -169,7 +169,7 @@ def test_descendants_are_attested_as_the_agent(
         assert any("terminal of user 0" in each for each in told.does_not_prove)
         assert attest_peer(visitor.connection).attestor is Attestor.UNIX_PEER
         # Without a pidfd of the peer's it could be anybody's descendant.
-        blind = attest_peer(visitor.connection, runs, option=9999)
+        blind = attest_peer(visitor.connection, runs, peer_option=9999)
         assert blind.attestor is Attestor.UNIX_PEER
         with ConnectingProcess(listener, ANA) as neighbour:
             told = attest_peer(neighbour.connection, runs)

@@ -1,4 +1,4 @@
-"""OpenID Connect sign-in of a person: requests, and validation of answers. Pure.
+"""Build the requests of an OpenID Connect sign-in, and validate responses. Pure.
 
 `usecases/federation/sign_in_person.py` is the use case; `server/login/` does the HTTP.
 """

@@ -1,4 +1,4 @@
-"""Polling interval and deadline of the device flow (RFC 8628 3.5)."""
+"""Compute the polling interval and deadline of the device flow (RFC 8628 3.5)."""
 
 from dataclasses import dataclass, replace
 
@@ -23,16 +23,16 @@ class DevicePolling:
 
     @classmethod
     def start(cls, interval: int, expires_in: int, now: float) -> "DevicePolling":
-        """Start polling."""
+        """Start polling: compute the first interval and the deadline."""
         return cls(max(interval, 1), now + min(expires_in, MAX_POLLING))
 
     def pause(self, now: float) -> float:
         """Return the seconds to wait before the next poll; 0 after the deadline."""
         return max(min(self.interval, self.until - now), 0)
 
-    def after_response(self, pending: DevicePending) -> "DevicePolling":
-        """Update the interval; `slow_down` applies to all later polls."""
-        if pending is DevicePending.SLOW_DOWN:
+    def after_response(self, error: DevicePending) -> "DevicePolling":
+        """Update the interval for a polling error; `slow_down` lengthens it."""
+        if error is DevicePending.SLOW_DOWN:
             return replace(self, interval=self.interval + _SLOWER)
         return self
 

@@ -1,4 +1,4 @@
-"""Errors of a sign-in."""
+"""Error for a failed OpenID Connect sign-in."""
 
 from answerable.model.errors import VerificationError
 

@@ -1,4 +1,4 @@
-"""OpenID provider metadata (OpenID Connect Discovery 3, RFC 8414 2)."""
+"""Parse OpenID provider metadata (OpenID Connect Discovery 3, RFC 8414 2)."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -65,9 +65,9 @@ def parse_metadata(document: bytes, iss: str) -> ProviderMetadata:
     return ProviderMetadata(
         iss=iss,
         authorization=_read_endpoint(members, "authorization_endpoint", iss),
-        token=_read_endpoint(members, "token_endpoint", iss, needed=True),
+        token=_read_endpoint(members, "token_endpoint", iss, required=True),
         device=_read_endpoint(members, "device_authorization_endpoint", iss),
-        jwks=_read_endpoint(members, "jwks_uri", iss, needed=True),
+        jwks=_read_endpoint(members, "jwks_uri", iss, required=True),
         says_iss=(
             members.get("authorization_response_iss_parameter_supported") is True
         ),
@@ -100,15 +100,16 @@ def is_safe_url(url: object, iss: str) -> bool:
 
 
 def _read_endpoint(
-    members: JsonObject, name: str, iss: str, *, needed: bool = False
+    members: JsonObject, name: str, iss: str, *, required: bool = False
 ) -> str:
+    """Return an endpoint URL, checked for https; empty if absent and optional."""
     url = members.get(name, "")
-    if url == "" and not needed:
+    if url == "" and not required:
         return ""
     if not isinstance(url, str) or not is_safe_url(url, iss):
         raise _metadata_error(f"expected {name} as an https URL")
     return url
 
 
-def _metadata_error(what: str) -> LoginFailed:
-    return LoginFailed(f"the provider's metadata cannot be used: {what}")
+def _metadata_error(message: str) -> LoginFailed:
+    return LoginFailed(f"the provider's metadata cannot be used: {message}")

@@ -1,4 +1,4 @@
-"""Requests to an OpenID provider: authorization code with PKCE, or device code.
+"""Build requests to an OpenID provider: authorization code with PKCE, device code.
 
 Sources: RFC 6749 4.1, RFC 7636 4.2, OpenID Connect Core 3.1.2.1, RFC 8252 7.3, RFC 8628
 3.1. On a person's machine this is a public client without a secret; a web server may be
@@ -79,22 +79,22 @@ def build_authorization_url(
     provider: ProviderMetadata,
     client: OidcClient,
     redirect_uri: str,
-    sealed: LoginSecrets,
-    more: Mapping[str, str] = MappingProxyType({}),
+    login_secrets: LoginSecrets,
+    extra_parameters: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """Build the authorization URL for a browser.
+    """Build the authorization URL to which a browser is redirected.
 
     Args:
         redirect_uri: Address of the answer.
-        sealed: Secrets of this sign-in.
-        more: Further parameters, e.g. `max_age` (OpenID Connect Core 3.1.2.1).
+        login_secrets: Secrets of this sign-in.
+        extra_parameters: Further ones, e.g. `max_age` (OpenID Connect Core 3.1.2.1).
     """
-    asked = _common_parameters(provider, client, sealed) | {
-        **more,
+    asked = _common_parameters(provider, client, login_secrets) | {
+        **extra_parameters,
         "response_type": "code",
         "redirect_uri": redirect_uri,
-        "state": sealed.state,
-        "code_challenge": sealed.challenge,
+        "state": login_secrets.state,
+        "code_challenge": login_secrets.challenge,
         "code_challenge_method": "S256",
     }
     joint = "&" if "?" in provider.authorization else "?"
@@ -102,7 +102,7 @@ def build_authorization_url(
 
 
 def build_code_form(
-    client: OidcClient, redirect_uri: str, code: str, sealed: LoginSecrets
+    client: OidcClient, redirect_uri: str, code: str, login_secrets: LoginSecrets
 ) -> Mapping[str, str]:
     """Build the token request for a code (RFC 6749 4.1.3, RFC 7636 4.5)."""
     return {
@@ -110,24 +110,24 @@ def build_code_form(
         "client_id": client.id,
         "redirect_uri": redirect_uri,
         "code": code,
-        "code_verifier": sealed.verifier,
+        "code_verifier": login_secrets.verifier,
     }
 
 
 def basic_authorization(client_id: str, secret: str) -> str:
-    """Build the Authorization field of a client secret (RFC 6749 2.3.1)."""
+    """Build a Basic Authorization value of client id and secret (RFC 6749 2.3.1)."""
     pair = f"{quote_plus(client_id)}:{quote_plus(secret)}"
     return "Basic " + b64encode(pair.encode("ascii")).decode("ascii")
 
 
 def build_device_form(
-    provider: ProviderMetadata, client: OidcClient, sealed: LoginSecrets
+    provider: ProviderMetadata, client: OidcClient, login_secrets: LoginSecrets
 ) -> Mapping[str, str]:
     """Build the device authorization request (RFC 8628 3.1).
 
     The nonce is no standard parameter; a provider that knows it returns it.
     """
-    return _common_parameters(provider, client, sealed)
+    return _common_parameters(provider, client, login_secrets)
 
 
 def build_device_token_form(client: OidcClient, device_code: str) -> Mapping[str, str]:
@@ -140,9 +140,14 @@ def build_device_token_form(client: OidcClient, device_code: str) -> Mapping[str
 
 
 def _common_parameters(
-    provider: ProviderMetadata, client: OidcClient, sealed: LoginSecrets
+    provider: ProviderMetadata, client: OidcClient, login_secrets: LoginSecrets
 ) -> dict[str, str]:
-    asked = {"client_id": client.id, "scope": client.scope, "nonce": sealed.nonce}
+    """Build the parameters that all authorization requests share."""
+    asked = {
+        "client_id": client.id,
+        "scope": client.scope,
+        "nonce": login_secrets.nonce,
+    }
     # A scope alone may bring a claim to the UserInfo endpoint, which signs nothing
     # (OpenID Connect Core 5.4).
     wanted: dict[str, object] = dict.fromkeys(client.claims)

@@ -1,4 +1,4 @@
-"""Responses of an OpenID provider: redirect with a code, device code, tokens, errors."""
+"""Parse responses of an OpenID provider: redirects, tokens, device codes, errors."""
 
 import hmac
 from dataclasses import dataclass, field
@@ -48,7 +48,9 @@ class DeviceCode:
     interval: int
 
 
-def parse_redirect(query: str, sealed: LoginSecrets, provider: ProviderMetadata) -> str:
+def parse_redirect(
+    query: str, login_secrets: LoginSecrets, provider: ProviderMetadata
+) -> str:
     """Read the authorization code from a redirect query.
 
     State is checked first: a response to another request is not believed, not even its
@@ -60,7 +62,7 @@ def parse_redirect(query: str, sealed: LoginSecrets, provider: ProviderMetadata)
     """
     answered = _parse_query(query)
     if not hmac.compare_digest(
-        answered.get("state", "").encode(), sealed.state.encode()
+        answered.get("state", "").encode(), login_secrets.state.encode()
     ):
         raise LoginFailed(
             "the answer does not belong to this sign-in (state: expected ours)",
@@ -81,6 +83,7 @@ def parse_redirect(query: str, sealed: LoginSecrets, provider: ProviderMetadata)
 
 
 def _parse_query(query: str) -> dict[str, str]:
+    """Parse a query string; each parameter may occur once."""
     try:
         pairs = parse_qsl(
             query,
@@ -157,11 +160,13 @@ def parse_device_code(status: int, body: bytes, iss: str) -> DeviceCode:
     )
 
 
-def check_nonce(claims: SignedClaims, sealed: LoginSecrets, *, required: bool) -> None:
+def check_nonce(
+    claims: SignedClaims, login_secrets: LoginSecrets, *, required: bool
+) -> None:
     """Check the nonce of a verified ID token.
 
     Args:
-        sealed: Secrets of this sign-in.
+        login_secrets: Secrets of this sign-in.
         required: Whether it must be present (OpenID Connect Core 3.1.3.7). A device
             code has no nonce (RFC 8628 3.1), so there it only must not differ.
 
@@ -172,7 +177,7 @@ def check_nonce(claims: SignedClaims, sealed: LoginSecrets, *, required: bool) -
     if nonce is None and not required:
         return
     if not isinstance(nonce, str) or not hmac.compare_digest(
-        nonce.encode(), sealed.nonce.encode()
+        nonce.encode(), login_secrets.nonce.encode()
     ):
         raise LoginFailed(
             "the id_token does not belong to this sign-in (nonce: expected ours)"
@@ -180,6 +185,7 @@ def check_nonce(claims: SignedClaims, sealed: LoginSecrets, *, required: bool) -
 
 
 def _parse_body(body: bytes) -> JsonObject:
+    """Decode a response body that is a JSON object of bounded size."""
     if len(body) > MAX_RESPONSE:
         raise LoginFailed(f"the provider's answer is larger than {MAX_RESPONSE} bytes")
     try:
@@ -190,14 +196,16 @@ def _parse_body(body: bytes) -> JsonObject:
         ) from None
 
 
-def _read_seconds(members: JsonObject, name: str, usual: int) -> int:
-    value = members.get(name, usual)
+def _read_seconds(members: JsonObject, name: str, default: int) -> int:
+    """Return a number of seconds; the default if it is absent or 0."""
+    value = members.get(name, default)
     if type(value) is not int or value < 0:
         raise LoginFailed(f"the provider's {name} is no number of seconds")
-    return value or usual
+    return value or default
 
 
 def _provider_error(error: object) -> LoginFailed:
+    """Build the error for a refusal; quote its code only if that is printable."""
     known = isinstance(error, str) and 0 < len(error) <= _MAX_ERROR
     plain = known and _ERROR_LETTERS.issuperset(str(error))
     return LoginFailed(

@@ -1,4 +1,4 @@
-"""Documented issuers, with the claims that identify a workload immutably.
+"""List documented token issuers, and the immutable claims of their workloads.
 
 Names are reused: a repository is renamed and another created under its old name, a
 service account is deleted and created again. A rule for one of these issuers must match
@@ -28,6 +28,7 @@ class DocumentedIssuer:
 
 
 def _single_claims(*names: str) -> tuple[tuple[ClaimPath, ...], ...]:
+    """Return one set for each name, holding that top-level claim alone."""
     return tuple(((name,),) for name in names)
 
 
@@ -106,7 +107,7 @@ _SERVER_PATH = "/_services/token"  # GitHub Enterprise Server
 def identify_issuer(
     issuer: TrustedIssuer, paths: frozenset[ClaimPath], *, reviewed: bool
 ) -> DocumentedIssuer | None:
-    """Identify the kind of an issuer, if possible.
+    """Find the documented kind of an issuer; None if it is unknown.
 
     Args:
         paths: Claims that the rule matches: Kubernetes claims identify a Kubernetes

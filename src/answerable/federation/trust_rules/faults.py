@@ -1,4 +1,4 @@
-"""Faults of trust rules."""
+"""Codes and messages of the faults in trust rules, found at load."""
 
 from dataclasses import dataclass
 from enum import StrEnum

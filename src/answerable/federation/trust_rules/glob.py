@@ -1,4 +1,4 @@
-"""Anchored glob patterns of `match_glob`: `*` is one or more visible characters.
+"""Match anchored globs of `match_glob`: `*` is one or more visible characters.
 
 A matched claim decides an identity. So `*` matches no empty text, no control or format
 character, and no character that looks like or normalises (NFKC) to a slash. Patterns
@@ -34,7 +34,7 @@ def intersects(one: str, other: str) -> bool:
 
 
 def _segment_matches(pattern: str, text: str) -> bool:
-    """Match one segment."""
+    """Tell whether a pattern matches one segment between slashes."""
     parts = pattern.split(STAR)
     return matches_parts(text, parts, least=1) and (
         len(parts) == 1 or all(map(_is_visible, text))
@@ -53,7 +53,7 @@ def _is_visible(letter: str) -> bool:
 
 
 def _segments_intersect(one: str, other: str) -> bool:
-    """Tell whether two segments share a text.
+    """Tell whether some text matches both patterns of one segment.
 
     Dynamic programming: a star is one character and then any number of them. `ends[j]`
     says whether the rest of `one` and `others[j:]` share a text; rows go from the end

@@ -1,4 +1,4 @@
-"""Matching of workloads against trust rules, with the first mismatch of each rule.
+"""Match workloads against trust rules; report the first mismatch of each rule.
 
 A mismatch is described in terms of the rule. Values of the token are never repeated.
 """
@@ -86,7 +86,7 @@ def claims_by_path(workload: MatchSubject) -> LeavesByPath:
 def explain_rules(
     rules: Iterable[TrustRule], workload: MatchSubject
 ) -> tuple[MatchedRule | UnmatchedRule, ...]:
-    """Match every rule, with the first mismatch of each."""
+    """Match a workload against every rule, with the first mismatch of each."""
     leaves = claims_by_path(workload)
     return tuple(match_rule(rule, workload, leaves) for rule in rules)
 
@@ -96,7 +96,7 @@ def match_rule(
 ) -> MatchedRule | UnmatchedRule:
     """Match a workload, with its claims by path, against one rule."""
     used: list[tuple[str, str]] = []
-    for at, wanted, found in _conditions(rule, workload, leaves):
+    for at, wanted, found in _list_conditions(rule, workload, leaves):
         if (miss := wanted.find_mismatch(found)) is not None:
             return UnmatchedRule(rule.id, at, miss, str(wanted))
         used.append((at, _format_value(found)))
@@ -106,13 +106,16 @@ def match_rule(
 class _EqualCondition(msgspec.Struct, frozen=True, gc=False):
     value: ClaimValue
 
-    def find_mismatch(self, found: ClaimValue | None) -> MismatchKind | None:
-        if found is None:
+    def find_mismatch(self, actual: ClaimValue | None) -> MismatchKind | None:
+        """Return how a value differs from the expected one; None if equal."""
+        if actual is None:
             return MismatchKind.MISSING
-        if equals(self.value, found):
+        if equals(self.value, actual):
             return None
         return (
-            MismatchKind.OTHER if type(self.value) is type(found) else MismatchKind.KIND
+            MismatchKind.OTHER
+            if type(self.value) is type(actual)
+            else MismatchKind.KIND
         )
 
     def __str__(self) -> str:
@@ -122,20 +125,22 @@ class _EqualCondition(msgspec.Struct, frozen=True, gc=False):
 class _GlobCondition(msgspec.Struct, frozen=True, gc=False):
     pattern: str
 
-    def find_mismatch(self, found: ClaimValue | None) -> MismatchKind | None:
-        if found is None:
+    def find_mismatch(self, actual: ClaimValue | None) -> MismatchKind | None:
+        """Return why a value does not match the pattern; None if it does."""
+        if actual is None:
             return MismatchKind.MISSING
-        if not isinstance(found, str):
+        if not isinstance(actual, str):
             return MismatchKind.KIND
-        return None if matches(self.pattern, found) else MismatchKind.OTHER
+        return None if matches(self.pattern, actual) else MismatchKind.OTHER
 
     def __str__(self) -> str:
         return f"like {self.pattern}"
 
 
 class _NotRootCondition(msgspec.Struct, frozen=True, gc=False):
-    def find_mismatch(self, found: ClaimValue | None) -> MismatchKind | None:
-        return MismatchKind.OTHER if found == ROOT_UID else None
+    def find_mismatch(self, actual: ClaimValue | None) -> MismatchKind | None:
+        """Return a mismatch if the uid is the superuser's."""
+        return MismatchKind.OTHER if actual == ROOT_UID else None
 
     def __str__(self) -> str:
         return "not the superuser"
@@ -144,10 +149,10 @@ class _NotRootCondition(msgspec.Struct, frozen=True, gc=False):
 _Condition = _EqualCondition | _GlobCondition | _NotRootCondition
 
 
-def _conditions(
+def _list_conditions(
     rule: TrustRule, workload: MatchSubject, leaves: LeavesByPath
 ) -> Iterator[tuple[str, _Condition, ClaimValue | None]]:
-    """Yield the conditions of a rule with the values found."""
+    """Yield the conditions of a rule, each with the workload's value."""
     match rule.subject:
         case IssuedSubject() as subject:
             issuer = None if isinstance(workload, Attestation) else workload.issuer
@@ -167,6 +172,7 @@ def _conditions(
 
 
 def _peer_conditions(subject: PeerSubject) -> Iterator[tuple[str, _Condition]]:
+    """Yield the conditions on the kernel's facts about a socket peer."""
     yield "attestor", _EqualCondition(Attestor.UNIX_PEER.value)
     yield "uid", _EqualCondition(subject.uid)
     if subject.gid is not None:
@@ -180,6 +186,7 @@ def _peer_conditions(subject: PeerSubject) -> Iterator[tuple[str, _Condition]]:
 def _launcher_conditions(
     subject: LaunchedSubject, agent: str
 ) -> Iterator[tuple[str, _Condition]]:
+    """Yield the conditions on the facts about an agent that a launcher started."""
     yield "attestor", _EqualCondition(Attestor.LAUNCHER.value)
     yield "agent", _EqualCondition(agent)
     yield "started_by", _EqualCondition(subject.started_by)
@@ -190,7 +197,7 @@ def _launcher_conditions(
 
 
 def _attested_facts(workload: MatchSubject) -> Mapping[str, ClaimScalar]:
-    """Return the attested facts that rules can use."""
+    """Return the attested facts that rules can match; empty for a token."""
     if not isinstance(workload, Attestation):
         return {}
     return {
@@ -206,6 +213,7 @@ def _attested_facts(workload: MatchSubject) -> Mapping[str, ClaimScalar]:
 
 
 def _format_value(value: ClaimValue | None) -> str:
+    """Format a claim value as text for evidence and messages."""
     match value:
         case tuple():
             return "[" + ", ".join(map(_format_value, value)) + "]"

@@ -1,4 +1,4 @@
-"""Overlap of two trust rules: whether one workload could match both.
+"""Check whether one workload could match two trust rules.
 
 Two rules of one issuer are disjoint if some claim would need two values, a value
 outside a pattern, two patterns without a common text, or a value and an object.
@@ -19,7 +19,7 @@ ClaimValue = ClaimScalar | tuple[ClaimScalar, ...]
 
 
 def rules_overlap(one: TrustRule, other: TrustRule) -> bool:
-    """Tell whether a workload could match both rules."""
+    """Tell whether one workload could match both rules."""
     match one.subject, other.subject:
         case IssuedSubject() as first, IssuedSubject() as second:
             return first.issuer == second.issuer and not _are_disjoint(first, second)
@@ -63,6 +63,7 @@ def equals(one: ClaimValue, other: ClaimValue) -> bool:
 
 
 def _are_disjoint(one: IssuedSubject, other: IssuedSubject) -> bool:
+    """Tell whether no token can match both subjects of one issuer."""
     equal: dict[ClaimPath, list[ClaimValue]] = {}
     globs: dict[ClaimPath, list[str]] = {}
     for subject in (one, other):

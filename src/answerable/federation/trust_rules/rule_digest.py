@@ -1,4 +1,4 @@
-"""Digest of a trust rule for evidence: SHA-256 over canonical JSON (RFC 8785).
+"""Compute the digest of a trust rule: SHA-256 over canonical JSON (RFC 8785).
 
 The order of claims, scopes, agents and grants does not matter. A valid rule holds only
 ASCII text, integers and booleans, so sorting by character equals sorting by UTF-16
@@ -40,6 +40,7 @@ def _grant_members(grant: TokenGrant) -> dict[str, object]:
 
 
 def _subject_members(rule: TrustRule) -> dict[str, object]:
+    """Build the canonical members of a rule's subject."""
     subject = rule.subject
     members: dict[str, object] = {"kind": type(subject).__name__}
     if isinstance(subject, IssuedSubject):
@@ -51,6 +52,7 @@ def _subject_members(rule: TrustRule) -> dict[str, object]:
 
 
 def _encode_json(value: object) -> bytes:
+    """Encode a value as compact JSON with sorted names."""
     text = json.dumps(
         value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str
     )

@@ -1,4 +1,4 @@
-"""Index of the trust rules in force.
+"""Index the trust rules in force, and find the rule that a workload matches.
 
 Rules of an issuer are indexed by their first equality claim, so a token is matched only
 against rules with its value.
@@ -53,7 +53,7 @@ class RuleIndex:
         return len(self._by_id)
 
     def get(self, id: str) -> TrustRule | None:
-        """Return a rule by its id."""
+        """Return a rule by its id, None if it is unknown."""
         return self._by_id.get(id)
 
     def find_match(self, workload: Workload) -> MatchedRule | None:
@@ -99,6 +99,7 @@ class RuleIndex:
     def _candidate_rules(
         self, workload: Workload, leaves: Mapping[ClaimPath, ClaimValue]
     ) -> Iterator[TrustRule]:
+        """Yield the rules that may match: the local ones, or those by a claim."""
         if isinstance(workload, Attestation):
             yield from self._local
             return

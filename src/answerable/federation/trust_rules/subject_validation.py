@@ -1,4 +1,4 @@
-"""Validation of the subject of a trust rule at load."""
+"""Validate the subject of a trust rule at load."""
 
 from collections.abc import Iterator, Mapping
 
@@ -34,7 +34,7 @@ _ISSUER = (("iss",), ("issuer",))
 def validate_subject(
     subject: RuleSubject, url: str, issuers: Mapping[str, IssuerConfig]
 ) -> Iterator[SubjectFault]:
-    """Find the faults of a rule's subject."""
+    """Find the faults of a rule's subject: issuer, claims, patterns, local user."""
     match subject:
         case IssuedSubject():
             yield from _validate_issuer(subject, url, issuers)
@@ -61,6 +61,7 @@ def format_path(path: ClaimPath) -> str:
 def _validate_issuer(
     subject: IssuedSubject, url: str, issuers: Mapping[str, IssuerConfig]
 ) -> Iterator[SubjectFault]:
+    """Yield faults of the issuer: a pattern, unknown, or our own."""
     issuer = issuers.get(subject.issuer)
     if STAR in subject.issuer:
         yield (
@@ -79,6 +80,7 @@ def _validate_issuer(
 
 
 def _validate_claims(subject: IssuedSubject) -> Iterator[SubjectFault]:
+    """Yield faults of `match`: no identifying claim, duplicates, patterns."""
     if all(path in _UNIDENTIFYING_CLAIMS for path, _ in subject.match):
         what = "a claim that identifies the workload was expected"
         yield "match", RuleFaultCode.EMPTY_MATCH, what
@@ -98,6 +100,7 @@ def _validate_claims(subject: IssuedSubject) -> Iterator[SubjectFault]:
 
 
 def _validate_patterns(subject: IssuedSubject) -> Iterator[SubjectFault]:
+    """Yield faults of the patterns in `match_glob`."""
     for path, pattern in subject.match_glob:
         at = f"match_glob.{format_path(path)}"
         yield from _validate_names("match_glob", path)
@@ -135,24 +138,25 @@ def _validate_immutable_id(
     yield "match", RuleFaultCode.NO_IMMUTABLE_ID, what
 
 
-def _validate_names(at: str, path: ClaimPath) -> Iterator[SubjectFault]:
+def _validate_names(location: str, path: ClaimPath) -> Iterator[SubjectFault]:
     for name in path:
-        yield from _validate_text(at, name)
+        yield from _validate_text(location, name)
 
 
-def _validate_texts(at: str, *texts: str) -> Iterator[SubjectFault]:
+def _validate_texts(location: str, *texts: str) -> Iterator[SubjectFault]:
     for text in texts:
         if text:
-            yield from _validate_text(at, text)
+            yield from _validate_text(location, text)
 
 
-def _validate_text(at: str, text: str) -> Iterator[SubjectFault]:
+def _validate_text(location: str, text: str) -> Iterator[SubjectFault]:
+    """Yield a fault unless a text is printable ASCII of bounded length."""
     # Letters of other scripts look like these, and are not.
     if not text.isascii() or not text.isprintable():
-        yield at, RuleFaultCode.NOT_ASCII, "printable ASCII was expected"
+        yield location, RuleFaultCode.NOT_ASCII, "printable ASCII was expected"
     elif not 0 < len(text) <= MAX_VALUE:
         yield (
-            at,
+            location,
             RuleFaultCode.EMPTY_MATCH,
             f"1 to {MAX_VALUE} characters were expected",
         )

@@ -1,4 +1,4 @@
-"""Validation of trust rules at load; docs/configuration.md lists the checks.
+"""Validate trust rules at load; docs/configuration.md lists the checks.
 
 One fault rejects the whole set, because half of a rule set is not what its author
 meant.
@@ -58,13 +58,13 @@ class ValidationContext:
 
 
 def validate_rules(
-    rules: tuple[TrustRule, ...], around: ValidationContext
+    rules: tuple[TrustRule, ...], context: ValidationContext
 ) -> tuple[RuleFault, ...]:
-    """Find all faults of a set of rules, in order."""
+    """Find all faults of a set of rules, in the order of the rules."""
     found: list[tuple[int, SubjectFault]] = []
     seen: set[str] = set()
     for position, rule in enumerate(rules):
-        found += [(position, each) for each in _validate_rule(rule, around)]
+        found += [(position, each) for each in _validate_rule(rule, context)]
         if rule.id in seen:
             what = "another rule has this id"
             found.append((position, ("id", RuleFaultCode.DUPLICATE_ID, what)))
@@ -79,59 +79,63 @@ def validate_rules(
     )
 
 
-def max_ttl(bind: RequiredBinding, gives: GrantedTokenKind) -> int:
-    """Return the longest lifetime that a grant may set, seconds."""
+def max_ttl(binding: RequiredBinding, kind: GrantedTokenKind) -> int:
+    """Return the longest token lifetime that a grant may set, in seconds."""
     usual = (
-        gives is GrantedTokenKind.ACCESS_TOKEN and bind is not RequiredBinding.BEARER
+        kind is GrantedTokenKind.ACCESS_TOKEN and binding is not RequiredBinding.BEARER
     )
     return MAX_TTL if usual else MAX_TTL_UNBOUND
 
 
 def _printable_id(name: str) -> str:
+    """Return a rule id for a message, replaced if it is not printable."""
     # An id that is refused may hold anything.
     return name if name.isascii() and name.isprintable() else "an earlier one"
 
 
 def _validate_rule(
-    rule: TrustRule, around: ValidationContext
+    rule: TrustRule, context: ValidationContext
 ) -> Iterator[SubjectFault]:
+    """Yield the faults of one rule."""
     letters = _ID_CHARACTERS.issuperset(rule.id) and rule.id[:1].isalnum()
     if not letters or len(rule.id) > MAX_ID:
         what = f"letters, digits, `.`, `_`, `-` were expected, at most {MAX_ID}"
         yield "id", RuleFaultCode.ID, what
-    yield from validate_subject(rule.subject, around.url, around.issuers)
-    yield from _validate_agent("agent", rule.agent, around)
-    yield from _validate_grants(rule, around)
-    yield from _validate_delegates(rule, around)
-    yield from _validate_people(rule, around)
+    yield from validate_subject(rule.subject, context.url, context.issuers)
+    yield from _validate_agent("agent", rule.agent, context)
+    yield from _validate_grants(rule, context)
+    yield from _validate_delegates(rule, context)
+    yield from _validate_people(rule, context)
 
 
 def _validate_agent(
-    at: str, agent: AgentId, around: ValidationContext
+    location: str, agent: AgentId, context: ValidationContext
 ) -> Iterator[SubjectFault]:
+    """Yield faults of an agent id: malformed, unknown, or without an owner."""
     named = agent.removeprefix(_AGENT)
     plain = agent.isascii() and agent.isprintable() and " " not in agent
     if not agent.startswith(_AGENT) or not named or not plain:
         yield (
-            at,
+            location,
             RuleFaultCode.AGENT,
             "an agent was expected: agent:KIND/NAME, in ASCII",
         )
         return
-    if around.agents is not None and agent not in around.agents:
+    if context.agents is not None and agent not in context.agents:
         yield (
-            at,
+            location,
             RuleFaultCode.AGENT_UNKNOWN,
             "the inventory has no such agent; scan it first",
         )
-    elif around.owned is not None and agent not in around.owned:
+    elif context.owned is not None and agent not in context.owned:
         what = "no attested owner answers for it: answerable attest --key"
-        yield at, RuleFaultCode.NO_ATTESTED_OWNER, what
+        yield location, RuleFaultCode.NO_ATTESTED_OWNER, what
 
 
 def _validate_grants(
-    rule: TrustRule, around: ValidationContext
+    rule: TrustRule, context: ValidationContext
 ) -> Iterator[SubjectFault]:
+    """Yield faults of a rule's grants: duplicates, audience, scopes, lifetime."""
     if not rule.grants:
         yield "grants", RuleFaultCode.NO_GRANT, "a grant was expected"
     seen: set[tuple[str, GrantedTokenKind]] = set()
@@ -141,7 +145,7 @@ def _validate_grants(
             what = "another grant of this rule has the audience and kind"
             yield at, RuleFaultCode.GRANT_TWICE, what
         seen.add((grant.audience, grant.gives))
-        yield from _validate_audience(f"{at}.audience", grant, around)
+        yield from _validate_audience(f"{at}.audience", grant, context)
         yield from _validate_scopes(f"{at}.scopes", grant)
         most = max_ttl(grant.bind, grant.gives)
         if not MIN_TTL <= grant.ttl <= most:
@@ -150,28 +154,29 @@ def _validate_grants(
 
 
 def _validate_audience(
-    at: str, grant: TokenGrant, around: ValidationContext
+    location: str, grant: TokenGrant, context: ValidationContext
 ) -> Iterator[SubjectFault]:
+    """Yield faults of a grant's audience: malformed, a pattern, or taken."""
     text = grant.audience
     plain = text.isascii() and text.isprintable() and " " not in text
     if not 0 < len(text) <= MAX_AUDIENCE or not plain:
         yield (
-            at,
+            location,
             RuleFaultCode.AUDIENCE,
             "an identifier in ASCII without spaces was expected",
         )
     elif "*" in text:
-        yield at, RuleFaultCode.AUDIENCE, "one audience was expected, no pattern"
-    elif whose := _audience_conflict(grant, around):
-        yield at, RuleFaultCode.AUDIENCE_TAKEN, f"this audience is {whose}"
+        yield location, RuleFaultCode.AUDIENCE, "one audience was expected, no pattern"
+    elif whose := _audience_conflict(grant, context):
+        yield location, RuleFaultCode.AUDIENCE_TAKEN, f"this audience is {whose}"
 
 
-def _audience_conflict(grant: TokenGrant, around: ValidationContext) -> str:
-    """Return the other relying party with this audience; empty for none."""
+def _audience_conflict(grant: TokenGrant, context: ValidationContext) -> str:
+    """Describe the other relying party that has this audience; empty for none."""
     named = _normalise_audience(grant.audience)
-    if around.url and named == _normalise_audience(around.url):
+    if context.url and named == _normalise_audience(context.url):
         return "our own: a token for us could be exchanged for any other"
-    issuers = around.issuers.values()
+    issuers = context.issuers.values()
     gateways = {_normalise_audience(each.audience) for each in issuers if each.pin.ours}
     for each in issuers:
         if each.pin.ours:
@@ -190,36 +195,39 @@ def _normalise_audience(audience: str) -> str:
     return (normalise_uri(audience) or audience).rstrip("/")
 
 
-def _validate_scopes(at: str, grant: TokenGrant) -> Iterator[SubjectFault]:
+def _validate_scopes(location: str, grant: TokenGrant) -> Iterator[SubjectFault]:
+    """Yield faults of a grant's scopes: malformed or repeated."""
     for scope in grant.scopes:
         if not scope or not SCOPE_LETTERS.issuperset(scope) or "*" in scope:
             yield (
-                at,
+                location,
                 RuleFaultCode.SCOPE,
                 "scope tokens were expected (RFC 6749 3.3), no `*`",
             )
             return
     if len(set(grant.scopes)) < len(grant.scopes):
-        yield at, RuleFaultCode.SCOPE, "each scope was expected once"
+        yield location, RuleFaultCode.SCOPE, "each scope was expected once"
 
 
 def _validate_delegates(
-    rule: TrustRule, around: ValidationContext
+    rule: TrustRule, context: ValidationContext
 ) -> Iterator[SubjectFault]:
+    """Yield faults of the agents that a rule may delegate to."""
     if len(set(rule.delegate_to)) < len(rule.delegate_to):
         yield "delegate_to", RuleFaultCode.DELEGATE, "each agent was expected once"
     for number, agent in enumerate(rule.delegate_to):
         at = f"delegate_to[{number}]"
         if agent == rule.agent:
             yield at, RuleFaultCode.DELEGATE, "another agent was expected"
-        yield from _validate_agent(at, agent, around)
+        yield from _validate_agent(at, agent, context)
 
 
 def _validate_people(
-    rule: TrustRule, around: ValidationContext
+    rule: TrustRule, context: ValidationContext
 ) -> Iterator[SubjectFault]:
+    """Yield faults of the issuers whose people an agent may act for."""
     for number, name in enumerate(rule.on_behalf_of):
-        issuer = around.issuers.get(name)
+        issuer = context.issuers.get(name)
         if issuer is None or not issuer.person:
             what = (
                 "an issuer that vouches for people was expected (issuers.NAME.person)"

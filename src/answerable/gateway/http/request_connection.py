@@ -61,5 +61,5 @@ def build_denial_reply(call: McpCall, denied: DeniedCall) -> ImmediateReply:
     status = DENIED if call.kind is MessageKind.REQUEST else FORBIDDEN
     if denied.is_unknown_task:
         unknown = RequestRefused(RefusalReason.UNKNOWN_TASK, id=call.id)
-        status = unknown.http_status(in_a_session=not call.era.is_modern)
+        status = unknown.http_status(has_session=not call.era.is_modern)
     return ImmediateReply(build_json_heading(status), denied.error_body(call.id))

@@ -384,7 +384,7 @@ class HttpRequestHandler:
         self._count_refusal(refusal.why.value, refusal.method)
         said = self._head.fields.get(VERSION_HEADER, "")
         body = refusal.error_body(said)
-        status = refusal.http_status(in_a_session=said != McpRevision.V2026_07_28)
+        status = refusal.http_status(has_session=said != McpRevision.V2026_07_28)
         return ImmediateReply(
             build_json_heading(status) if body else build_heading(status, {}), body
         )

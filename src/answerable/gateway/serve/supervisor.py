@@ -170,7 +170,7 @@ class Supervisor:
     async def _open_listeners(self) -> None:
         """Bind all sockets, start companions and workers, serve the status pages."""
         listen = self._plan.config.listen
-        api = bind_address(listen.api, share=False)
+        api = bind_address(listen.api, is_shared=False)
         where = ListenAddress(listen.api.host, api.getsockname()[1])
         self.listening.append(("api", f"http://{where}"))
         for listener in listen.gateway:
@@ -325,7 +325,9 @@ class Supervisor:
         """Ship the spool to the store; note failures for the health page."""
         plan = self._plan
         most = plan.config.limits.spool if in_background else 0
-        told = await ship_in_subprocess(plan.store, plan.state / "spool", most=most)
+        told = await ship_in_subprocess(
+            plan.store, plan.state / "spool", max_spool_bytes=most
+        )
         if told.refused:
             if self._health.ship_refused != told.refused:
                 self._log.error("evidence.not-shipped", why=told.refused)

@@ -195,7 +195,7 @@ def _refusal_response(refusal: RequestRefused, request: Any) -> Any:
     http = request.attributes.request.http
     raw = {each.key.lower(): each.value for each in http.header_map.headers}
     said = http.headers.get(VERSION_HEADER) or raw.get(VERSION_HEADER, "")
-    status = refusal.http_status(in_a_session=said != McpRevision.V2026_07_28)
+    status = refusal.http_status(has_session=said != McpRevision.V2026_07_28)
     return deny_response(status, refusal.error_body(said))
 
 

@@ -1,1 +1,1 @@
-"""Notifications of owners about denied calls that they could allow."""
+"""Notify owners of denied calls that they could allow."""

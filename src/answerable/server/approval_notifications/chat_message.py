@@ -1,4 +1,4 @@
-"""Chat message about an approval request, in Slack's format (`text`, `blocks`).
+"""Build the chat message for a denied call, in Slack's format (`text`, `blocks`).
 
 An agent chooses the names in it, and a chat client renders markup, links and mentions.
 So names contain harmless characters only, and any other is escaped. The message has no
@@ -15,26 +15,26 @@ _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 _MARKS = frozenset("./:-_")
 
 
-def build_message(asked: BlockedCall, owner: str) -> bytes:
-    """Build the message.
+def build_message(blocked_call: BlockedCall, owner: str) -> bytes:
+    """Build the message that asks an owner to allow a denied call.
 
     Args:
-        asked: Denied call.
+        blocked_call: Denied call.
         owner: Attested owner, as people know them; empty without one.
     """
-    wanted = asked.wanted
+    wanted = blocked_call.wanted
     agent, server = escape_for_chat(wanted.agent), escape_for_chat(wanted.server)
     what = escape_for_chat(wanted.name) or wanted.target.value
     # A mail address, which no agent chose; a mention cannot begin within a word.
     who = "@".join(map(escape_for_chat, owner.split("@"))) or "no attested owner"
     said = f"{agent} was denied: {wanted.target.value} {what} at {server}"
-    command = f"answerable asks show {asked.decision}"
+    command = f"answerable asks show {blocked_call.decision}"
     facts = (
         ("Agent", agent),
         ("Wants", f"{wanted.target.value} {what}"),
         ("At", server),
         ("Owner", who),
-        ("Decision", asked.decision),
+        ("Decision", blocked_call.decision),
         ("To answer", command),
     )
     fields = [_plain_text_block(f"{name}\n{value}") for name, value in facts]
@@ -58,6 +58,7 @@ def escape_for_chat(name: str) -> str:
 
 
 def _escape_letter(letter: str) -> str:
+    """Return a safe character, or its escape sequence."""
     if letter in _PLAIN or letter in _MARKS:
         return letter
     code = ord(letter)
@@ -67,4 +68,5 @@ def _escape_letter(letter: str) -> str:
 
 
 def _plain_text_block(text: str) -> dict[str, object]:
+    """Build a block of plain text, without markup."""
     return {"type": "plain_text", "text": text, "emoji": False}

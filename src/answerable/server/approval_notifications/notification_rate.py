@@ -1,4 +1,4 @@
-"""Rate limit for notifications: each action once an hour, each agent N times an hour.
+"""Limit notifications: each action once an hour, each agent N times an hour.
 
 An agent chooses its requests and their frequency, so all of this is bounded, and one
 agent's requests leave room for the others'.
@@ -23,20 +23,20 @@ class NotificationRate:
         self.per_agent = per_agent
         self._agents: OrderedDict[str, _AgentWindow] = OrderedDict()
 
-    def allow(self, wanted: ApprovalScope, now: float) -> bool:
+    def allow(self, action: ApprovalScope, now: float) -> bool:
         """Tell whether to notify of an action now; if so, it is counted.
 
         Args:
-            wanted: The action.
+            action: The action.
             now: Monotonic seconds.
         """
-        agent = self._agents.get(wanted.agent)
+        agent = self._agents.get(action.agent)
         if agent is None:
-            agent = self._agents[wanted.agent] = _AgentWindow()
+            agent = self._agents[action.agent] = _AgentWindow()
             if len(self._agents) > MAX_AGENTS:
                 self._agents.popitem(last=False)
-        self._agents.move_to_end(wanted.agent)
-        return agent.allow(wanted, now, self.per_agent)
+        self._agents.move_to_end(action.agent)
+        return agent.allow(action, now, self.per_agent)
 
 
 class _AgentWindow:
@@ -46,11 +46,12 @@ class _AgentWindow:
         self._told: deque[tuple[float, ApprovalScope]] = deque()
         self._acts: set[ApprovalScope] = set()
 
-    def allow(self, wanted: ApprovalScope, now: float, most: int) -> bool:
+    def allow(self, action: ApprovalScope, now: float, max_per_hour: int) -> bool:
+        """Tell whether the agent's hourly limits allow a notification; count it."""
         while self._told and now - self._told[0][0] >= HOUR:
             self._acts.discard(self._told.popleft()[1])
-        if wanted in self._acts or len(self._told) >= most:
+        if action in self._acts or len(self._told) >= max_per_hour:
             return False
-        self._told.append((now, wanted))
-        self._acts.add(wanted)
+        self._told.append((now, action))
+        self._acts.add(action)
         return True

@@ -1,4 +1,4 @@
-"""Notifier of owners about denied calls."""
+"""Notify the owner of an agent about denied calls, by a webhook."""
 
 import asyncio
 import time
@@ -21,10 +21,10 @@ from answerable.server.approval_notifications.webhook import (
 from answerable.server.policy_exception_watch import PolicyExceptionWatch
 
 
-def owner_could_allow(wanted: ApprovalScope, decision: Decision) -> bool:
-    """Tell whether a call is denied that its agent's owner could have allowed."""
+def owner_could_allow(action: ApprovalScope, decision: Decision) -> bool:
+    """Tell whether a call is denied that the agent's owner could have allowed."""
     is_held = not decision.passes and decision.reason in OWNER_LIFTABLE
-    return is_held and wanted.target in APPROVABLE_TARGETS
+    return is_held and action.target in APPROVABLE_TARGETS
 
 
 class OwnerNotifier:
@@ -50,7 +50,7 @@ class OwnerNotifier:
         return self._told + now
 
     def build_webhook(
-        self, asks: ApprovalRequestConfig | None
+        self, approval_config: ApprovalRequestConfig | None
     ) -> ApprovalWebhook | None:
         """Build the webhook; None without one in the configuration.
 
@@ -58,8 +58,8 @@ class OwnerNotifier:
             EnvironmentFailure: It cannot be used.
         """
         return (
-            ApprovalWebhook(asks, self._owner_name, self._untold)
-            if asks is not None
+            ApprovalWebhook(approval_config, self._owner_name, self._untold)
+            if approval_config is not None
             else None
         )
 
@@ -72,26 +72,26 @@ class OwnerNotifier:
         if webhook is not None:
             self._serving = asyncio.create_task(webhook.deliver_forever())
 
-    def notify(self, asked: BlockedCall) -> None:
-        """Notify of a denied call."""
+    def notify(self, blocked_call: BlockedCall) -> None:
+        """Notify the owner of a denied call."""
         if self._webhook is not None:
-            self._webhook.enqueue(asked, time.monotonic())
+            self._webhook.enqueue(blocked_call, time.monotonic())
 
     def notify_decision(
-        self, id: str, wanted: ApprovalScope, decision: Decision
+        self, id: str, action: ApprovalScope, decision: Decision
     ) -> None:
         """Notify of a decision, if the owner could have allowed the call.
 
         Args:
             id: Id of the decision.
-            wanted: Action of the agent.
+            action: Action of the agent.
             decision: The decision.
         """
-        if self._webhook is not None and owner_could_allow(wanted, decision):
-            self.notify(BlockedCall(id, wanted))
+        if self._webhook is not None and owner_could_allow(action, decision):
+            self.notify(BlockedCall(id, action))
 
     async def close(self, seconds: float = 0.0) -> None:
-        """Stop notifying.
+        """Stop notifying, after a time for the queued messages.
 
         Args:
             seconds: Time limit for queued messages, in seconds.
@@ -103,6 +103,7 @@ class OwnerNotifier:
         self.set_webhook(None)
 
     def _owner_name(self, agent: str) -> str:
+        """Return the name of an agent's owner; empty if it has none."""
         held = self._amendments.held
         owner = held.owners.get(AgentId(agent)) if held is not None else None
         return owner.person.removeprefix("person:") if owner is not None else ""

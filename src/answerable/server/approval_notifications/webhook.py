@@ -1,4 +1,4 @@
-"""Webhook for approval requests, off the path of calls: bounded, retried, then dropped.
+"""Send approval requests to a webhook in the background: bounded, with retries.
 
 No call waits for it, and its answer decides nothing: it accepts messages, and an owner
 signs at their own terminal.
@@ -52,21 +52,21 @@ class ApprovalWebhook:
     ) -> None:
         self.counted: Counter[str] = Counter()
         self._owner, self._untold, self._pauses = owner, untold, pauses
-        self._place = _webhook_location(asks, environ)
+        self._place = _build_webhook_location(asks, environ)
         self._rate = NotificationRate(asks.per_agent)
         self._queue: asyncio.Queue[BlockedCall] = asyncio.Queue(MAX_QUEUED)
 
-    def enqueue(self, asked: BlockedCall, now: float) -> None:
+    def enqueue(self, blocked_call: BlockedCall, now: float) -> None:
         """Queue a message, unless the rate limit for that action or agent is reached.
 
         Args:
-            asked: Denied call.
+            blocked_call: Denied call.
             now: Monotonic seconds.
         """
-        if not self._rate.allow(asked.wanted, now):
+        if not self._rate.allow(blocked_call.wanted, now):
             return
         try:
-            self._queue.put_nowait(asked)
+            self._queue.put_nowait(blocked_call)
         except asyncio.QueueFull:
             self.counted["dropped"] += 1
 
@@ -82,11 +82,12 @@ class ApprovalWebhook:
         """Wait until the queue is empty."""
         await self._queue.join()
 
-    async def _deliver_message(self, asked: BlockedCall) -> bool:
+    async def _deliver_message(self, blocked_call: BlockedCall) -> bool:
+        """Send one message with retries; return whether it was delivered."""
         why = ""
         for pause in (0.0, *self._pauses):
             await asyncio.sleep(pause)
-            body = build_message(asked, self._owner(asked.wanted.agent))
+            body = build_message(blocked_call, self._owner(blocked_call.wanted.agent))
             try:
                 await send_request(
                     self._place,
@@ -102,15 +103,20 @@ class ApprovalWebhook:
                 return True
         # Only its host: the path of a webhook URL is a secret.
         host, _ = parse_https_url(self._place.url)
-        self._untold(host, asked.decision, why)
+        self._untold(host, blocked_call.decision, why)
         return False
 
 
-def _webhook_location(
-    asks: ApprovalRequestConfig, environ: Mapping[str, str]
+def _build_webhook_location(
+    approval_config: ApprovalRequestConfig, environ: Mapping[str, str]
 ) -> FetchLocation:
-    url = asks.webhook or environ.get(asks.webhook_env, "")
-    named = "asks.webhook" if asks.webhook else f"the variable {asks.webhook_env}"
+    """Return the webhook's URL and TLS context, from config or a variable."""
+    url = approval_config.webhook or environ.get(approval_config.webhook_env, "")
+    named = (
+        "asks.webhook"
+        if approval_config.webhook
+        else f"the variable {approval_config.webhook_env}"
+    )
     try:
         parse_https_url(url)
     except FetchFailed:
@@ -119,10 +125,10 @@ def _webhook_location(
             "see `asks` in docs/configuration.md",
         ) from None
     try:
-        tls = build_client_context(asks.ca) if asks.ca else None
+        tls = build_client_context(approval_config.ca) if approval_config.ca else None
     except OSError as error:  # an SSLError is one
         raise EnvironmentFailure(
-            f"cannot use {asks.ca} ({error.strerror or 'no certificate'})",
+            f"cannot use {approval_config.ca} ({error.strerror or 'no certificate'})",
             "set asks.ca to the authority of the webhook's certificate",
         ) from None
-    return FetchLocation(url, tls, private=asks.private)
+    return FetchLocation(url, tls, private=approval_config.private)

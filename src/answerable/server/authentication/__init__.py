@@ -1,1 +1,1 @@
-"""Caller authentication by tokens, TLS and the kernel, shared by all servers."""
+"""Authenticate callers by tokens, TLS and the kernel, for all servers."""

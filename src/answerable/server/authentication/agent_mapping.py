@@ -1,4 +1,4 @@
-"""Mapping of an authenticated caller to its agent.
+"""Map an authenticated caller to its agent.
 
 The configuration takes precedence; then an agent id in a token of ours; any other
 caller is unknown, and gets a derived id.
@@ -40,14 +40,14 @@ class AgentMapping:
             (rule, id) for rule, id in rules if isinstance(rule, UnixCallerRule)
         ]
         for (one, agent), (other, another) in combinations(self._peers, 2):
-            if agent != another and _overlap(one, other):
+            if agent != another and _rules_overlap(one, other):
                 raise UsageError(
                     f"one process could match {agent} and {another}",
                     "let their callers differ in uid, gid or unit",
                 )
 
     def find_by_token(self, claims: SignedClaims, principal: str) -> AgentMatch:
-        """Find the agent of a token.
+        """Find the agent that a token stands for.
 
         Raises:
             IdError: The subject cannot be part of an id.
@@ -79,11 +79,14 @@ class AgentMapping:
         return self._match_agent(next(fits, None), principal)
 
     def find_by_parent(self, server: str, principal: str) -> AgentMatch:
-        """Find the agent that starts the wrapper of a server."""
+        """Find the agent that starts the stdio wrapper of a server."""
         return self._match_agent(self._by_rule.get(StdioCallerRule(server)), principal)
 
-    def _match_agent(self, named: AgentId | None, principal: str) -> AgentMatch:
-        agent = named or agent_id("caller", principal)
+    def _match_agent(
+        self, configured_agent: AgentId | None, principal: str
+    ) -> AgentMatch:
+        """Return the agent, configured or by principal, and whether it is known."""
+        agent = configured_agent or agent_id("caller", principal)
         return agent, agent in self._known
 
 
@@ -104,6 +107,7 @@ def is_person_subject(sub: str) -> bool:
 
 
 def _matches_peer(rule: UnixCallerRule, peer: UnixPeer) -> bool:
+    """Tell whether a process matches a rule's user, group and systemd unit."""
     return (
         rule.uid == peer.uid
         and rule.gid in (None, peer.gid)
@@ -111,7 +115,7 @@ def _matches_peer(rule: UnixCallerRule, peer: UnixPeer) -> bool:
     )
 
 
-def _overlap(one: UnixCallerRule, other: UnixCallerRule) -> bool:
+def _rules_overlap(one: UnixCallerRule, other: UnixCallerRule) -> bool:
     """Tell whether one process could match both rules."""
     return (
         one.uid == other.uid

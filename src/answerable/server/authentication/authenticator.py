@@ -1,4 +1,4 @@
-"""Authentication of callers, the same for all servers.
+"""Authenticate callers by token, certificate or process, the same for all servers.
 
     token bound to a certificate or key > peer of a unix socket > bearer token
 
@@ -84,38 +84,47 @@ class CallerAuthenticator:
         self._apply_config(config, agents)
 
     def authenticate(
-        self, head: HttpRequestHead, link: ConnectionInfo, now: float
+        self, head: HttpRequestHead, connection_info: ConnectionInfo, now: float
     ) -> VerifiedCaller:
         """Authenticate the caller of a request.
 
         Args:
             head: Head of the request; only Authorization and DPoP identify the caller.
-            link: Transport facts of the connection.
+            connection_info: Transport facts of the connection.
             now: NumericDate.
 
         Raises:
             Unidentified: The caller is not authenticated.
             IssuerKeysNeeded: fetch the keys of that issuer, then try once more.
         """
-        link = with_valid_certificate(link, now)
+        connection_info = with_valid_certificate(connection_info, now)
         authorization = head.fields.get("authorization")
         if authorization is None:
-            if link.peer is not None:
-                return self._of_peer(link.peer)
-            raise self._no_credential_error(head, link)
+            if connection_info.peer is not None:
+                return self._of_peer(connection_info.peer)
+            raise self._no_credential_error(head, connection_info)
         try:
-            caller = self._tokens.authenticate(authorization, head, link, now)
+            caller = self._tokens.authenticate(
+                authorization, head, connection_info, now
+            )
         except UnknownKey as unknown:
             if self._keys.can_fetch(unknown.issuer, now):
                 raise IssuerKeysNeeded(unknown.issuer) from None
             if not self._keys.has_usable(unknown.issuer, now):
                 # The token may be valid: its client keeps it, and tries later.
                 raise Unauthenticated("", 503, UnauthenticatedReason.NO_KEYS) from None
-            raise self._invalid_token_error(head, link, unknown, now) from None
+            raise self._invalid_token_error(
+                head, connection_info, unknown, now
+            ) from None
         except TokenRejected as refused:
-            raise self._invalid_token_error(head, link, refused, now) from None
-        if caller.shown is AuthenticationMethod.BEARER_TOKEN and link.peer is not None:
-            return self._of_peer(link.peer)
+            raise self._invalid_token_error(
+                head, connection_info, refused, now
+            ) from None
+        if (
+            caller.shown is AuthenticationMethod.BEARER_TOKEN
+            and connection_info.peer is not None
+        ):
+            return self._of_peer(connection_info.peer)
         return caller
 
     def revoke_keys(self, kids: frozenset[str]) -> None:
@@ -127,11 +136,11 @@ class CallerAuthenticator:
         return not self._tokens.may_have_revoked_key(caller)
 
     def build_expired_error(
-        self, head: HttpRequestHead, link: ConnectionInfo
+        self, head: HttpRequestHead, connection_info: ConnectionInfo
     ) -> Unauthenticated:
         """Build the error for a request whose token has expired since."""
         ended = TokenRejected(TokenFault.EXPIRED, "it has ended since")
-        return self._invalid_token_error(head, link, ended, self._clock())
+        return self._invalid_token_error(head, connection_info, ended, self._clock())
 
     def authenticate_token(self, token: str, now: float) -> VerifiedCaller:
         """Authenticate the caller of a token that an enforcement point received.
@@ -156,7 +165,7 @@ class CallerAuthenticator:
         )
 
     async def fetch_keys(self, issuer: str) -> str:
-        """Fetch the keys of an issuer, once for all waiting requests; seconds at most.
+        """Fetch an issuer's keys, once for all waiting requests; seconds at most.
 
         Returns:
             Empty, or the reason of a failure: a sentence for the operator.
@@ -166,26 +175,29 @@ class CallerAuthenticator:
             self._tokens.clear()
         return failed
 
-    async def keep_fresh(self, tell: Callable[[str, str], None]) -> None:
-        """Renew keys before they are needed, until cancelled.
+    async def keep_fresh(self, report_failure: Callable[[str, str], None]) -> None:
+        """Renew issuers' keys before they expire, until cancelled.
 
         Args:
-            tell: Called with (issuer, reason) for each failure.
+            report_failure: Called with (issuer, reason) for each failure.
         """
         while True:
             for issuer in self._keys.list_due(self._clock()):
                 failed = await self.fetch_keys(issuer)
                 if failed:
-                    tell(issuer, failed)
+                    report_failure(issuer, failed)
             await asyncio.sleep(_RENEWAL_INTERVAL)
 
-    def build_metadata(self, target: str, link: ConnectionInfo) -> bytes:
-        """Return the metadata document of `/mcp/SERVER`; empty where there is none."""
-        if not link.url or not self._config.issuers:
+    def build_metadata(self, target: str, connection_info: ConnectionInfo) -> bytes:
+        """Return the resource metadata of `/mcp/SERVER`; empty if there is none."""
+        if not connection_info.url or not self._config.issuers:
             return b""
-        return challenge.build_metadata(link.url, target, self._config, tls=link.tls)
+        return challenge.build_metadata(
+            connection_info.url, target, self._config, tls=connection_info.tls
+        )
 
     def _apply_config(self, config: Config, agents: AgentMapping) -> None:
+        """Use another configuration, and clear cached callers."""
         self._config = config
         self._agents = agents
         self._tokens.reconfigure(config, agents)
@@ -193,6 +205,7 @@ class CallerAuthenticator:
         self._of_peer = lru_cache(maxsize=_MAX_CACHED_PEERS)(self._authenticate_peer)
 
     def _authenticate_peer(self, peer: UnixPeer) -> VerifiedCaller:
+        """Identify the process at a unix socket as a caller."""
         principal = f"uid:{peer.uid}" + (f"/{peer.unit}" if peer.unit else "")
         found = self._agents.find_by_peer(peer, principal)
         return self._build_process_caller(
@@ -202,29 +215,31 @@ class CallerAuthenticator:
     def _build_process_caller(
         self,
         peer: UnixPeer,
-        shown: AuthenticationMethod,
+        method: AuthenticationMethod,
         principal: str,
-        found: AgentMatch,
+        match: AgentMatch,
     ) -> VerifiedCaller:
-        agent, known = found
+        """Build the caller of a process, whose run is that process."""
+        agent, known = match
         return VerifiedCaller(
             agent=agent,
             known=known,
             person="",
             run=f"process:{self._boot}/{peer.pid}/{peer.start}",
-            shown=shown,
+            shown=method,
             principal=principal,
             token_sha256=b"",
             expires=0,
         )
 
     def _no_credential_error(
-        self, head: HttpRequestHead, link: ConnectionInfo
+        self, head: HttpRequestHead, connection_info: ConnectionInfo
     ) -> Unauthenticated:
+        """Build the error for a request without a credential."""
         if not self._config.issuers:
             # No credential would be accepted.
             return Unauthenticated("", 403, UnauthenticatedReason.NOTHING_SHOWN)
-        place = challenge.metadata_url(link.url, head.target)
+        place = challenge.metadata_url(connection_info.url, head.target)
         return Unauthenticated(
             challenge.build_challenge(place), 401, UnauthenticatedReason.NOTHING_SHOWN
         )
@@ -232,15 +247,16 @@ class CallerAuthenticator:
     def _invalid_token_error(
         self,
         head: HttpRequestHead,
-        link: ConnectionInfo,
-        refused: TokenRejected,
+        connection_info: ConnectionInfo,
+        rejection: TokenRejected,
         now: float,
     ) -> Unauthenticated:
+        """Build the error for a rejected token, with a nonce if it needs one."""
         said = challenge.build_challenge(
-            challenge.metadata_url(link.url, head.target),
+            challenge.metadata_url(connection_info.url, head.target),
             scheme=head.fields["authorization"].partition(" ")[0],
-            error=refused.wire,
+            error=rejection.wire,
         )
-        wanted = isinstance(refused, NonceRequired)
+        wanted = isinstance(rejection, NonceRequired)
         nonce = self._nonces.issue(now) if wanted else ""
-        return Unauthenticated(said, 401, refused.reason, nonce)
+        return Unauthenticated(said, 401, rejection.reason, nonce)

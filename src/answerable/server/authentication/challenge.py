@@ -1,4 +1,4 @@
-"""Challenge for an unauthenticated client: the place to get a token.
+"""Build the challenge that tells an unauthenticated client how to get a token.
 
 RFC 6750 3 (Bearer), RFC 9449 7.1 (DPoP) and RFC 9728 5.1 (`resource_metadata`); the
 metadata document is that of RFC 9728 3.2. Nothing here depends on the request.
@@ -14,7 +14,7 @@ _ALGS = " ".join(PROOF_ALGORITHMS)
 
 
 def build_challenge(resource: str, *, scheme: str = "", error: str = "") -> str:
-    """Build a WWW-Authenticate value.
+    """Build the value of WWW-Authenticate (RFC 6750 3, RFC 9449 7.1, RFC 9728 5.1).
 
     Bearer is first: some MCP clients read only the first scheme.
 
@@ -37,7 +37,7 @@ def metadata_url(url: str, target: str) -> str:
 
 
 def build_metadata(url: str, target: str, config: Config, *, tls: bool) -> bytes:
-    """Build the metadata document of one server.
+    """Build the protected resource metadata of one MCP server (RFC 9728 2).
 
     Args:
         url: Scheme and authority of the listener for clients.
@@ -57,13 +57,13 @@ def build_metadata(url: str, target: str, config: Config, *, tls: bool) -> bytes
     )
 
 
-def _resource_identifier(here: str, config: Config) -> str:
+def _resource_identifier(url: str, config: Config) -> str:
     """Return the resource identifier that a client has to request a token for.
 
     That is our audience, where all issuers share one, and it is a parent of this URL;
     else this URL (MCP "Resource Parameter").
     """
     audiences = {each.audience.removesuffix("/") for each in config.issuers}
-    if len(audiences) == 1 and here.startswith(f"{min(audiences)}/"):
+    if len(audiences) == 1 and url.startswith(f"{min(audiences)}/"):
         return config.issuers[0].audience
-    return here
+    return url

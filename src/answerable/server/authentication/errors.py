@@ -1,4 +1,4 @@
-"""Errors of caller authentication, and the answers to them.
+"""Errors of caller authentication, with status and challenge of the response.
 
 The client gets one error code of RFC 6750 or RFC 9449 and never the failed check;
 `reason` is for evidence. No message contains a part of a token or a proof.

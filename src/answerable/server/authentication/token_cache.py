@@ -1,4 +1,4 @@
-"""Cache of verified tokens of the Authorization field.
+"""Cache verified tokens of the Authorization field; check their sender each time.
 
 The sender's proof of a token (a DPoP proof, a client certificate) is checked with each
 request, whether the token is cached or not. A token is cached under its own text, in
@@ -101,15 +101,15 @@ class VerifiedTokenCache:
         self,
         authorization: str,
         head: HttpRequestHead,
-        link: ConnectionInfo,
+        connection_info: ConnectionInfo,
         now: float,
     ) -> VerifiedCaller:
-        """Authenticate the caller of a request with a token.
+        """Authenticate the caller of a request by its token, cached or verified.
 
         Args:
             authorization: Value of the field.
             head: Head of the request.
-            link: Transport facts of the connection.
+            connection_info: Transport facts of the connection.
             now: NumericDate.
 
         Raises:
@@ -117,15 +117,15 @@ class VerifiedTokenCache:
         """
         found = self._remembered.get(authorization)
         if found is None or now >= found.until:
-            return self._verify_and_cache(authorization, head, link, now)
+            return self._verify_and_cache(authorization, head, connection_info, now)
         self._remembered.move_to_end(authorization)
         bound = found.bound
-        if bound and (found.proven or found.certificate != link.certificate):
-            self._check_sender(authorization, bound, head, link, now)
+        if bound and (found.proven or found.certificate != connection_info.certificate):
+            self._check_sender(authorization, bound, head, connection_info, now)
         return found.caller
 
     def authenticate_bare(self, token: str, now: float) -> VerifiedCaller:
-        """Authenticate the caller of a token that an enforcement point received.
+        """Authenticate the caller of a token that another enforcement point got.
 
         That point checks the sender: a certificate or key that the token is bound to is
         not checked here.
@@ -147,17 +147,18 @@ class VerifiedTokenCache:
         self,
         authorization: str,
         head: HttpRequestHead,
-        link: ConnectionInfo,
+        connection_info: ConnectionInfo,
         now: float,
     ) -> VerifiedCaller:
+        """Verify a token and its sender, and cache the caller."""
         token = authorization.partition(" ")[2]
         claims = self._verify_token(token, now)
-        binding = self._check_sender(authorization, claims, head, link, now)
+        binding = self._check_sender(authorization, claims, head, connection_info, now)
         verified = _VerifiedToken(
             bound=claims if claims.cnf.jkt or claims.cnf.x5t_s256 else None,
             caller=self._build_caller(claims, binding),
             until=min(claims.exp + CLOCK_SKEW, self._keys.usable_until(claims.issuer)),
-            certificate=link.certificate if claims.cnf.x5t_s256 else None,
+            certificate=connection_info.certificate if claims.cnf.x5t_s256 else None,
             proven=bool(claims.cnf.jkt),
         )
         if len(authorization) <= MAX_CACHED_LENGTH:
@@ -167,6 +168,7 @@ class VerifiedTokenCache:
         return verified.caller
 
     def _verify_token(self, token: str, now: float) -> SignedClaims:
+        """Verify a token; reject one signed by a revoked key of ours."""
         claims = verify_token(token, self._keys.issuers(now), int(now))
         kid = claims.kid if is_own_token(claims) else ""
         if kid in self._killed:
@@ -183,7 +185,7 @@ class VerifiedTokenCache:
         authorization: str,
         claims: SignedClaims,
         head: HttpRequestHead,
-        link: ConnectionInfo,
+        connection_info: ConnectionInfo,
         now: float,
     ) -> SenderBinding:
         """Check the sender of a token; a DPoP proof is accepted once."""
@@ -192,9 +194,9 @@ class VerifiedTokenCache:
         presented = TokenPresentation(
             scheme=scheme,
             method=head.method,
-            url=(link.url or f"http://{head.fields['host']}") + head.target,
+            url=(connection_info.url or f"http://{head.fields['host']}") + head.target,
             proofs=() if proof is None else (proof,),
-            certificate=link.certificate,
+            certificate=connection_info.certificate,
         )
         asked = self._nonces.are_required(now)
         shown = check_sender(
@@ -202,8 +204,8 @@ class VerifiedTokenCache:
             claims,
             presented,
             int(now),
-            nonce_holds=partial(self._nonces.is_valid, now=now) if asked else None,
-            bearer=claims.issuer in self._bearer,
+            is_nonce_valid=partial(self._nonces.is_valid, now=now) if asked else None,
+            allow_bearer=claims.issuer in self._bearer,
         )
         if shown.proof is not None:
             self._proofs.add(shown.proof, build_principal(claims), now)
@@ -212,6 +214,7 @@ class VerifiedTokenCache:
     def _build_caller(
         self, claims: SignedClaims, binding: SenderBinding
     ) -> VerifiedCaller:
+        """Build the caller of a verified token: agent, person and run."""
         principal = build_principal(claims)
         try:
             agent, known = self._agents.find_by_token(claims, principal)

@@ -1,1 +1,1 @@
-"""Keys of the pinned issuers: fetched with limits, and cached while they are valid."""
+"""Fetch and cache the keys of pinned token issuers, with limits."""

@@ -1,4 +1,4 @@
-"""Allowed addresses of issuers, so that no DNS name leads into our own network (SSRF).
+"""Resolve issuers only to allowed addresses, never to our own network (SSRF).
 
 A name is resolved once, each of its addresses is checked, and the connection goes to
 one of these: a name that resolves differently a moment later (DNS rebinding) is not
@@ -49,13 +49,13 @@ def same_origin(one: str, other: str) -> bool:
         return False
 
 
-async def resolve_allowed(host: str, port: int, *, private: bool) -> list[str]:
+async def resolve_allowed(host: str, port: int, *, allow_private: bool) -> list[str]:
     """Resolve a name to allowed addresses.
 
     Args:
         host: A name or an address.
         port: Port to connect to.
-        private: Private and loopback addresses are allowed, too.
+        allow_private: Private and loopback addresses are allowed, too.
 
     Returns:
         Addresses to connect to, in the order of the resolver.
@@ -67,7 +67,7 @@ async def resolve_allowed(host: str, port: int, *, private: bool) -> list[str]:
     addresses = [host] if _is_address(host) else await _resolve_host(host, port)
     for address in addresses:
         # One forbidden address refuses all: an honest name has none.
-        if not is_allowed(address, private=private):
+        if not is_allowed(address, allow_private=allow_private):
             raise FetchFailed(
                 "its name leads to an address of a private network or of this machine",
                 "`private: true` allows that for one issuer",
@@ -76,6 +76,7 @@ async def resolve_allowed(host: str, port: int, *, private: bool) -> list[str]:
 
 
 async def _resolve_host(host: str, port: int) -> list[str]:
+    """Return the addresses of a host name, each once."""
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
@@ -84,6 +85,7 @@ async def _resolve_host(host: str, port: int) -> list[str]:
 
 
 def _is_address(host: str) -> bool:
+    """Tell whether a host is a literal IP address."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -91,8 +93,8 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def is_allowed(text: str, *, private: bool) -> bool:
-    """Tell whether an address may be connected to.
+def is_allowed(text: str, *, allow_private: bool) -> bool:
+    """Tell whether a client may connect to an address.
 
     Never one of a metadata service, or one that stands for it.
     """
@@ -105,15 +107,16 @@ def is_allowed(text: str, *, private: bool) -> bool:
     if is_metadata_service(address):
         return False
     return all(
-        _is_allowed_destination(each, private=private)
+        _is_allowed_destination(each, allow_private=allow_private)
         for each in list_destinations(address)
     )
 
 
-def _is_allowed_destination(address: IPAddress, *, private: bool) -> bool:
+def _is_allowed_destination(address: IPAddress, *, allow_private: bool) -> bool:
+    """Tell whether an address is public, or private ones are allowed."""
     if address.is_multicast or address.is_unspecified:
         return False
-    if private:
+    if allow_private:
         return True
     listed = any(address in net for net in _NOT_GLOBAL)
     return address.is_global and not address.is_reserved and not listed

@@ -1,4 +1,4 @@
-"""Discovery of an issuer's keys by its own metadata.
+"""Discover an issuer's keys by its published metadata.
 
 The metadata is trusted for the issuer itself alone: `issuer` is the pinned `iss` byte
 for byte (OpenID Connect Discovery 4.3, RFC 8414 3.3), or an issuer could point us to
@@ -40,14 +40,14 @@ def metadata_urls(iss: str) -> tuple[str, str]:
 
 
 async def fetch_discovered_keys(
-    iss: str, place: FetchLocation, most: int
+    iss: str, location: FetchLocation, max_bytes: int
 ) -> FetchedDocument:
     """Fetch the key set of an issuer by its metadata.
 
     Args:
         iss: The pinned `iss`.
-        place: Connection settings; its URL is ignored.
-        most: Maximum bytes of the key set.
+        location: Connection settings; its URL is ignored.
+        max_bytes: Maximum bytes of the key set.
 
     Raises:
         Unfetched: Metadata or keys cannot be fetched, or are not acceptable.
@@ -55,9 +55,9 @@ async def fetch_discovered_keys(
     try:
         # Both documents share the time limit of one.
         async with asyncio.timeout(http_fetch.FETCH_TIMEOUT):
-            metadata = await _fetch_metadata(iss, place)
+            metadata = await _fetch_metadata(iss, location)
             return await fetch_document(
-                replace(place, url=parse_jwks_uri(metadata.document, iss)), most
+                replace(location, url=parse_jwks_uri(metadata.document, iss)), max_bytes
             )
     except TimeoutError:
         raise FetchFailed(
@@ -65,18 +65,19 @@ async def fetch_discovered_keys(
         ) from None
 
 
-async def _fetch_metadata(iss: str, place: FetchLocation) -> FetchedDocument:
+async def _fetch_metadata(iss: str, location: FetchLocation) -> FetchedDocument:
+    """Fetch the metadata from its first URL, or from the second if that is missing."""
     first, second = metadata_urls(iss)
     try:
-        return await fetch_document(replace(place, url=first), MAX_METADATA)
+        return await fetch_document(replace(location, url=first), MAX_METADATA)
     except FetchFailed as unfetched:
         if "the status 404" not in unfetched.message:
             raise
-    return await fetch_document(replace(place, url=second), MAX_METADATA)
+    return await fetch_document(replace(location, url=second), MAX_METADATA)
 
 
 def parse_jwks_uri(document: bytes, iss: str) -> str:
-    """Read the URL of the key set.
+    """Return the key set URL in an issuer's metadata.
 
     Raises:
         Unfetched: It is no metadata, of another issuer, or names another origin.

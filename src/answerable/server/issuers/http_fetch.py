@@ -1,4 +1,4 @@
-"""HTTPS request for one small document at a configured address, with limits.
+"""Fetch one small document by HTTPS from a configured address, with limits.
 
 No redirect is followed, no content coding is accepted, and the whole request has five
 seconds. `addresses` has the allowed addresses.
@@ -69,39 +69,41 @@ class _ResponseCollector:
     def on_header(self, name: bytes, value: bytes) -> None:
         self.fields[name.decode("latin-1").lower()] = value.decode("latin-1")
 
-    def on_body(self, part: bytes) -> None:
-        self.body += part
+    def on_body(self, data: bytes) -> None:
+        self.body += data
 
     def on_message_complete(self) -> None:
         self.whole = True
 
 
-async def fetch_document(place: FetchLocation, most: int) -> FetchedDocument:
-    """Fetch a document.
+async def fetch_document(location: FetchLocation, max_bytes: int) -> FetchedDocument:
+    """Fetch a document by GET.
 
     Args:
-        place: Its location.
-        most: Maximum bytes of the document.
+        location: Its location.
+        max_bytes: Maximum bytes of the document.
 
     Raises:
         Unfetched: It cannot be fetched, or is not acceptable.
     """
-    return await send_request(place, most, "GET", (("Accept", "application/json"),))
+    return await send_request(
+        location, max_bytes, "GET", (("Accept", "application/json"),)
+    )
 
 
 async def send_request(
-    place: FetchLocation,
-    most: int,
+    location: FetchLocation,
+    max_bytes: int,
     method: str,
     fields: tuple[tuple[str, str], ...],
     body: bytes = b"",
     statuses: tuple[int, ...] = _OK,
 ) -> FetchedDocument:
-    """Send a request with any method.
+    """Send a request with any method, and return the response body.
 
     Args:
-        place: Its location.
-        most: Maximum bytes of the answer.
+        location: Its location.
+        max_bytes: Maximum bytes of the answer.
         method: HTTP method, e.g. `POST`.
         fields: Further fields of the request, ASCII; they may contain a credential.
         body: Body of the request.
@@ -112,10 +114,10 @@ async def send_request(
     """
     try:
         async with asyncio.timeout(FETCH_TIMEOUT):
-            asked = _build_request(place, method, fields, body)
-            async with _connect(place) as (reader, writer):
+            asked = _build_request(location, method, fields, body)
+            async with _connect(location) as (reader, writer):
                 writer.write(asked)
-                return await _read_response(reader, most, statuses)
+                return await _read_response(reader, max_bytes, statuses)
     except TimeoutError:
         raise FetchFailed(f"no whole answer within {FETCH_TIMEOUT} seconds") from None
     except ssl.SSLCertVerificationError as error:
@@ -130,11 +132,15 @@ async def send_request(
 
 
 def _build_request(
-    place: FetchLocation, method: str, fields: tuple[tuple[str, str], ...], body: bytes
+    location: FetchLocation,
+    method: str,
+    fields: tuple[tuple[str, str], ...],
+    body: bytes,
 ) -> bytes:
-    if not place.unix:
-        parse_https_url(place.url)
-    parts = urlsplit(place.url)
+    """Build the head and body of the request."""
+    if not location.unix:
+        parse_https_url(location.url)
+    parts = urlsplit(location.url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     lines = [f"{method} {target} HTTP/1.1", f"Host: {parts.netloc}"]
     lines += [f"{name}: {value}" for name, value in fields]
@@ -146,19 +152,19 @@ def _build_request(
 
 @asynccontextmanager
 async def _connect(
-    place: FetchLocation,
+    location: FetchLocation,
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """Connect to one of the checked addresses, and to no other."""
-    if place.unix:
-        reader, writer = await asyncio.open_unix_connection(place.unix)
+    if location.unix:
+        reader, writer = await asyncio.open_unix_connection(location.unix)
         try:
             yield reader, writer
         finally:
             writer.transport.abort()
         return
-    host, port = parse_https_url(place.url)
-    addresses = await resolve_allowed(host, port, private=place.private)
-    tls = place.tls or ssl.create_default_context()
+    host, port = parse_https_url(location.url)
+    addresses = await resolve_allowed(host, port, allow_private=location.private)
+    tls = location.tls or ssl.create_default_context()
     failed: OSError = OSError("no address")
     for address in addresses:
         try:
@@ -172,7 +178,7 @@ async def _connect(
             continue
         try:
             there = writer.get_extra_info("peername")[0]
-            if not is_allowed(there, private=place.private):
+            if not is_allowed(there, allow_private=location.private):
                 raise FetchFailed("the connection went somewhere else")
             yield reader, writer
         finally:
@@ -182,8 +188,9 @@ async def _connect(
 
 
 async def _read_response(
-    reader: asyncio.StreamReader, most: int, statuses: tuple[int, ...]
+    reader: asyncio.StreamReader, max_bytes: int, statuses: tuple[int, ...]
 ) -> FetchedDocument:
+    """Read a response of bounded size and expected status."""
     answer = _ResponseCollector()
     parser = httptools.HttpResponseParser(answer)
     came = 0
@@ -194,8 +201,8 @@ async def _read_response(
         parser.feed_data(part)
         came += len(part)
         # Chunk framing at most doubles the size of a body.
-        if len(answer.body) > most or came > 2 * most + _MAX_HEAD:
-            raise FetchFailed(f"the answer is larger than {most} bytes")
+        if len(answer.body) > max_bytes or came > 2 * max_bytes + _MAX_HEAD:
+            raise FetchFailed(f"the answer is larger than {max_bytes} bytes")
     status = parser.get_status_code()
     if status not in statuses:
         raise FetchFailed(f"the answer has the status {status}, not {statuses[0]}")

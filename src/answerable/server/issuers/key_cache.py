@@ -1,4 +1,4 @@
-"""Cache of the pinned issuers' keys: read from files, or fetched and renewed.
+"""Cache the keys of pinned issuers: read from files, or fetched and renewed.
 
 A fetched set is renewed as its Cache-Control asks, between five minutes and an hour,
 off the path of requests. Where that fails, the last good set is used for an hour after
@@ -62,6 +62,7 @@ class _CachedKeys:
 
     @property
     def pause(self) -> int:
+        """Return the minimum seconds between two fetches."""
         return (
             OWN_FETCH_INTERVAL
             if self.pinned.keys.startswith(UNIX_PREFIX)
@@ -91,7 +92,7 @@ class IssuerKeyCache:
         self.reconfigure(issuers)
 
     def reconfigure(self, issuers: Iterable[IssuerConfig]) -> None:
-        """Apply other issuers, and read files again; fetched keys stay.
+        """Use another list of issuers, and read files again; keep fetched keys.
 
         Raises:
             UsageError: As above; nothing has changed then.
@@ -115,7 +116,7 @@ class IssuerKeyCache:
         return now < self._held[issuer].usable_until
 
     def can_fetch(self, issuer: str, now: float) -> bool:
-        """Tell whether a fetch is due or under way."""
+        """Tell whether an issuer's keys may be fetched now, or a fetch is running."""
         held = self._held[issuer]
         # After the clock went back, earlier times mean nothing.
         rested = not held.tried <= now < held.tried + held.pause
@@ -146,43 +147,45 @@ class IssuerKeyCache:
         # A cancelled waiter does not cancel the fetch of the others.
         return await asyncio.shield(task)
 
-    async def _fetch_issuer(self, held: _CachedKeys, now: float) -> str:
-        held.tried = now
+    async def _fetch_issuer(self, cached_keys: _CachedKeys, now: float) -> str:
+        """Fetch and cache an issuer's keys; return the error, empty if none."""
+        cached_keys.tried = now
         try:
-            fetched = await _fetch_keys(held)
-            keys = parse_key_set(fetched.document, held.pinned.pin.algs)
+            fetched = await _fetch_keys(cached_keys)
+            keys = parse_key_set(fetched.document, cached_keys.pinned.pin.algs)
         except (FetchFailed, KeySetRejected) as error:
             return error.message
-        held.keys = keys
-        held.due = now + fetched.fresh
-        held.usable_until = held.due + OUTAGE_SECONDS
+        cached_keys.keys = keys
+        cached_keys.due = now + fetched.fresh
+        cached_keys.usable_until = cached_keys.due + OUTAGE_SECONDS
         self._rebuild_issuers(now)
         return ""
 
-    def _load_keys(self, pinned: IssuerConfig) -> _CachedKeys:
-        held = self._held.get(pinned.pin.name)
-        if _is_fetched(pinned):
+    def _load_keys(self, issuer: IssuerConfig) -> _CachedKeys:
+        """Read an issuer's key file, or return what is cached of fetched keys."""
+        held = self._held.get(issuer.pin.name)
+        if _is_fetched(issuer):
             # The file of certificates may have been replaced.
-            tls = _build_trust(pinned) if pinned.ca else self._tls
+            tls = _build_issuer_tls_context(issuer) if issuer.ca else self._tls
             # Keys fetched under a removed authority are dropped.
             if (
                 held is None
-                or held.pinned != pinned
+                or held.pinned != issuer
                 or _has_lost_authority(held.tls, tls)
             ):
-                held = _CachedKeys(pinned)
+                held = _CachedKeys(issuer)
             held.tls = tls
             return held
-        document = _read_file(Path(pinned.keys))
+        document = _read_file(Path(issuer.keys))
         try:
-            keys = parse_key_set(document, pinned.pin.algs)
+            keys = parse_key_set(document, issuer.pin.algs)
         except KeySetRejected as refused:
-            where = f"issuer {pinned.pin.name}: {pinned.keys}: "
+            where = f"issuer {issuer.pin.name}: {issuer.keys}: "
             raise UsageError(where + refused.message) from None
-        return _CachedKeys(pinned, keys, due=inf, usable_until=inf)
+        return _CachedKeys(issuer, keys, due=inf, usable_until=inf)
 
     def _rebuild_issuers(self, now: float) -> None:
-        """Rebuild the issuers without expired keys."""
+        """Rebuild the index of issuers without expired keys."""
         held = self._held.values()
         usable = {each.pinned.pin.name for each in held if now < each.usable_until}
         self._issuers = IssuerIndex(
@@ -200,45 +203,49 @@ class IssuerKeyCache:
 
 
 def _has_lost_authority(
-    before: ssl.SSLContext | None, now: ssl.SSLContext | None
+    old_context: ssl.SSLContext | None, new_context: ssl.SSLContext | None
 ) -> bool:
-    """Tell whether an authority was removed."""
-    if before is None or now is None:
-        return before is not now
-    left = now.get_ca_certs(binary_form=True)
-    return any(each not in left for each in before.get_ca_certs(binary_form=True))
+    """Tell whether the new TLS context trusts fewer authorities."""
+    if old_context is None or new_context is None:
+        return old_context is not new_context
+    left = new_context.get_ca_certs(binary_form=True)
+    return any(each not in left for each in old_context.get_ca_certs(binary_form=True))
 
 
-def _is_fetched(pinned: IssuerConfig) -> bool:
-    return pinned.keys == DISCOVERY or pinned.keys.startswith(("https://", UNIX_PREFIX))
+def _is_fetched(issuer: IssuerConfig) -> bool:
+    """Tell whether an issuer's keys are fetched from a URL, not read from a file."""
+    return issuer.keys == DISCOVERY or issuer.keys.startswith(("https://", UNIX_PREFIX))
 
 
-async def _fetch_keys(held: _CachedKeys) -> FetchedDocument:
-    pinned = held.pinned
+async def _fetch_keys(cached_keys: _CachedKeys) -> FetchedDocument:
+    """Fetch a key set from its URL, by discovery, or from our own socket."""
+    pinned = cached_keys.pinned
     if pinned.keys.startswith(UNIX_PREFIX):
         socket = pinned.keys.removeprefix(UNIX_PREFIX)
         return await fetch_document(FetchLocation(OWN_KEYS, unix=socket), MAX_BYTES)
-    place = FetchLocation(pinned.keys, held.tls, pinned.private)
+    place = FetchLocation(pinned.keys, cached_keys.tls, pinned.private)
     if pinned.keys == DISCOVERY:
         return await fetch_discovered_keys(pinned.pin.iss, place, MAX_BYTES)
     return await fetch_document(place, MAX_BYTES)
 
 
-def _build_trust(pinned: IssuerConfig) -> ssl.SSLContext:
+def _build_issuer_tls_context(issuer: IssuerConfig) -> ssl.SSLContext:
+    """Build the TLS context that trusts an issuer's own authority."""
     try:
-        return build_client_context(pinned.ca)
+        return build_client_context(issuer.ca)
     except ssl.SSLError:
         raise UsageError(
-            f"issuer {pinned.pin.name}: {pinned.ca} holds no certificate"
+            f"issuer {issuer.pin.name}: {issuer.ca} holds no certificate"
         ) from None
     except OSError as error:
         raise EnvironmentFailure(
-            f"cannot read {pinned.ca} ({error.strerror})",
+            f"cannot read {issuer.ca} ({error.strerror})",
             "set `ca` to the authority of the issuer's certificate",
         ) from None
 
 
 def _read_file(path: Path) -> bytes:
+    """Read the JWK set file of an issuer, up to one byte above the limit."""
     try:
         return read_named_file(path, MAX_BYTES + 1)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Kubernetes TokenReview: the API server tells whether a token is still valid.
+"""Ask the Kubernetes API server whether a token is valid now (TokenReview).
 
 Its keys also verify a token that outlived its pod; the API server knows that the pod is
 gone.
@@ -89,7 +89,7 @@ class TokenReviewer:
         self._place = FetchLocation(review.url.rstrip("/") + _PATH, tls, private=True)
 
     async def review(self, unverified_token: str, audience: str) -> TokenReviewResult:
-        """Ask whether a token is valid.
+        """Ask the API server whether a token is valid for an audience.
 
         Args:
             unverified_token: Token to check; the API server issued it.
@@ -127,7 +127,7 @@ class TokenReviewer:
 
 
 def parse_review(document: bytes, audience: str) -> TokenReviewResult:
-    """Parse the answer.
+    """Parse the TokenReview response.
 
     Raises:
         Unfetched: It is no TokenReview.

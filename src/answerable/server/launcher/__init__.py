@@ -1,1 +1,1 @@
-"""Launcher of `answerable run`: registers an agent's run before the agent starts."""
+"""Launch agents for `answerable run`: register the run before the agent starts."""

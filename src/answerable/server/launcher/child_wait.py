@@ -1,4 +1,4 @@
-"""Wait for a child process, with transparent signal handling.
+"""Wait for a child process, and forward signals to it.
 
 The child stays in our process group, so that the kernel delivers the terminal's own
 signals to it: those are not forwarded. Signals sent to us alone are. Where the child
@@ -47,28 +47,28 @@ def restore_signals(mask: set[signal.Signals]) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def wait_for_child(child: int) -> int:
-    """Wait until a child has ended; signals are blocked meanwhile.
+def wait_for_child(child_pid: int) -> int:
+    """Wait for a child with signals blocked; return its exit code.
 
     Adopted orphans are reaped, too.
 
     Args:
-        child: Its pid; its process group's, too, where it leads one.
+        child_pid: Its pid; its process group's, too, where it leads one.
 
     Returns:
         Its exit code, 128 + n where signal n ended it.
     """
     while True:
         # It may have ended before anything was blocked.
-        code = _reap_children(child)
+        code = _reap_children(child_pid)
         if code is not None:
             return code
         told = signal.sigwaitinfo(_WAITED_FOR)
         if told.si_signo != signal.SIGCHLD:
-            _forward_signal(child, told)
+            _forward_signal(child_pid, told)
 
 
-def _reap_children(child: int) -> int | None:
+def _reap_children(child_pid: int) -> int | None:
     """Reap children; return the exit code of the child once it has ended."""
     while True:
         try:
@@ -77,7 +77,7 @@ def _reap_children(child: int) -> int | None:
             return None
         if pid == 0:
             return None
-        if pid != child:
+        if pid != child_pid:
             continue
         if os.WIFSTOPPED(status):
             os.kill(os.getpid(), signal.SIGSTOP)
@@ -86,11 +86,13 @@ def _reap_children(child: int) -> int | None:
         return code if code >= 0 else 128 - code
 
 
-def _forward_signal(child: int, told: signal.struct_siginfo) -> None:
+def _forward_signal(child_pid: int, signal_info: signal.struct_siginfo) -> None:
     """Forward a signal to the child, unless it has it already or sent it itself."""
-    if os.getpgid(child) == child and told.si_signo in _JOB_SIGNALS:
-        os.killpg(child, told.si_signo)
+    if os.getpgid(child_pid) == child_pid and signal_info.si_signo in _JOB_SIGNALS:
+        os.killpg(child_pid, signal_info.si_signo)
         return
-    from_terminal = told.si_code == _KERNEL and os.getpgid(child) == os.getpgrp()
-    if not from_terminal and told.si_pid != child:
-        os.kill(child, told.si_signo)
+    from_terminal = (
+        signal_info.si_code == _KERNEL and os.getpgid(child_pid) == os.getpgrp()
+    )
+    if not from_terminal and signal_info.si_pid != child_pid:
+        os.kill(child_pid, signal_info.si_signo)

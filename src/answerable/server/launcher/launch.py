@@ -1,4 +1,4 @@
-"""Start of an agent: connect, fork a waiting child, register it, start its program."""
+"""Launch an agent: connect, fork a waiting child, register it, start its program."""
 
 import ctypes
 import hashlib
@@ -60,12 +60,12 @@ class AgentStart:
     quiet: bool
 
 
-def launch_agent(start: AgentStart, tell: Callable[[str], None]) -> int:
-    """Start an agent and wait for its end.
+def launch_agent(agent_start: AgentStart, print_line: Callable[[str], None]) -> int:
+    """Launch an agent, wait for its end, and return its exit code.
 
     Args:
-        start: Parameters of the start.
-        tell: Writes a line to standard error.
+        agent_start: Parameters of the start.
+        print_line: Writes a line to standard error.
 
     Returns:
         Its exit code, 128 + n where signal n ended it.
@@ -79,101 +79,105 @@ def launch_agent(start: AgentStart, tell: Callable[[str], None]) -> int:
             "only Linux identifies processes unambiguously",
             "run it there, or give the workload a token of an issuer",
         )
-    user = find_account(start.user) if start.user else None
-    _check_passed_resources(start)
+    user = find_account(agent_start.user) if agent_start.user else None
+    _check_passed_resources(agent_start)
     request = {
-        "agent": start.agent,
-        "program": _find_program(start.argv[0]),
-        "argv_sha256": _digest_argv(start.argv),
-        "config_sha256": _digest_files(start.files),
+        "agent": agent_start.agent,
+        "program": _find_program(agent_start.argv[0]),
+        "argv_sha256": _digest_argv(agent_start.argv),
+        "config_sha256": _digest_files(agent_start.files),
     }
 
     def work() -> int:
-        service = RunServiceClient(start.sts)
+        service = RunServiceClient(agent_start.sts)
         mask = block_signals()
         try:
             _become_subreaper()
-            return _register_and_run(start, user, request, service, mask, tell)
+            return _register_and_run(
+                agent_start, user, request, service, mask, print_line
+            )
         finally:
             restore_signals(mask)
             service.close()
 
-    if user is None or start.shares_terminal:
+    if user is None or agent_start.shares_terminal:
         return work()
     return run_in_session(user, work)
 
 
 def _register_and_run(
-    start: AgentStart,
+    agent_start: AgentStart,
     user: UserAccount | None,
     request: dict[str, str],
     service: RunServiceClient,
     mask: set[signal.Signals],
-    tell: Callable[[str], None],
+    print_line: Callable[[str], None],
 ) -> int:
+    """Fork the agent, register its run, start its program and wait for it."""
     child = WaitingChild(
         request["program"],
-        start.argv,
+        agent_start.argv,
         None if user is None or user.uid == os.geteuid() else user,
         mask,
         service.socket,
-        kept=None if user is None else start.descriptors,
+        kept=None if user is None else agent_start.descriptors,
     )
     try:
-        if user is not None and not start.shares_terminal:
+        if user is not None and not agent_start.shares_terminal:
             os.setpgid(child.pid, child.pid)
             set_foreground_group(child.pid)
         run = service.register(request | {"pid": child.pid, "start": child.start})
     except BaseException:
         child.abandon()
         raise
-    if run.advisory and not start.quiet:
-        tell(
-            f"advisory: {start.agent} runs as its starter (uid {os.getuid()}), whose "
-            "other processes can pass for it; --user makes it enforcing"
+    if run.advisory and not agent_start.quiet:
+        print_line(
+            f"advisory: {agent_start.agent} runs as its starter (uid {os.getuid()}), "
+            "whose other processes can pass for it; --user makes it enforcing"
         )
     if (
         user is not None
-        and start.shares_terminal
-        and not start.quiet
+        and agent_start.shares_terminal
+        and not agent_start.quiet
         and _can_inject_input()
     ):
-        tell(
+        print_line(
             "the terminal is shared: the agent can type into it; "
             "sysctl dev.tty.legacy_tiocsti=0 stops that"
         )
     try:
-        child.start_program(_build_environment(start, user, run))
+        child.start_program(_build_environment(agent_start, user, run))
         return wait_for_child(child.pid)
     finally:
         service.finish(run.run)
 
 
 def _build_environment(
-    start: AgentStart, user: UserAccount | None, run: RunRegistration
+    agent_start: AgentStart, user: UserAccount | None, run: RunRegistration
 ) -> dict[str, str]:
+    """Build the environment of the agent, with the socket and the run id."""
     base = dict(os.environ)
     if user is not None:
-        base = build_environment(user, start.environment)
+        base = build_environment(user, agent_start.environment)
     # Locations only: they prove nothing.
     return base | {
-        "ANSWERABLE_STS": os.path.abspath(start.sts),
+        "ANSWERABLE_STS": os.path.abspath(agent_start.sts),
         "ANSWERABLE_RUN": run.run,
     }
 
 
-def _check_passed_resources(start: AgentStart) -> None:
+def _check_passed_resources(agent_start: AgentStart) -> None:
     """Check that the variables and files for another user's agent exist.
 
     Raises:
         UsageError: A variable is not set, a descriptor not open; or no user is named.
     """
-    if not start.user and (start.environment or start.descriptors):
+    if not agent_start.user and (agent_start.environment or agent_start.descriptors):
         raise UsageError(
             "--env and --fd say what another user's agent gets (expected --user, too)",
             "without --user it gets all that you have",
         )
-    for name in start.environment:
+    for name in agent_start.environment:
         if name in ACCOUNT_NAMES:
             raise UsageError(f"{name} is that of the --user (got --env {name})")
         if name not in os.environ:
@@ -181,7 +185,7 @@ def _check_passed_resources(start: AgentStart) -> None:
                 f"no such variable (got --env {name!r}, expected one that is set)",
                 f"the name alone, and its value in the environment: {name}=... answerable",
             )
-    for handle in start.descriptors:
+    for handle in agent_start.descriptors:
         try:
             os.fstat(handle)
         except OSError:
@@ -205,6 +209,7 @@ def _can_inject_input() -> bool:
 
 
 def _find_program(name: str) -> str:
+    """Return the absolute path of a program on PATH."""
     found = shutil.which(name)
     if found is None:
         raise UsageError(
@@ -214,14 +219,14 @@ def _find_program(name: str) -> str:
 
 
 def _digest_argv(argv: tuple[str, ...]) -> str:
-    """Digest arguments in the form of /proc/PID/cmdline: a zero byte after each."""
+    """Return the SHA-256 of arguments in the form of /proc/PID/cmdline."""
     return hashlib.sha256(
         b"".join(os.fsencode(each) + b"\0" for each in argv)
     ).hexdigest()
 
 
 def _digest_files(files: tuple[str, ...]) -> str:
-    """Digest files in the given order; empty for none.
+    """Return the SHA-256 of files in the given order; empty for none.
 
     Raises:
         UsageError: One cannot be read, or is too large.

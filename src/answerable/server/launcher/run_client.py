@@ -1,4 +1,4 @@
-"""Client of the token service's run registration, over its unix socket."""
+"""Register runs at the token service, over its unix socket."""
 
 import contextlib
 import http.client
@@ -106,6 +106,7 @@ class RunServiceClient:
                 self._reconnect_and_send("DELETE", target)
 
     def _send_request(self, method: str, target: str, body: bytes) -> tuple[int, bytes]:
+        """Send one HTTP request; return the status and the body."""
         fields = {"Content-Type": "application/json"} if body else {}
         self._http.request(method, target, body or None, fields)
         answer = self._http.getresponse()
@@ -115,6 +116,7 @@ class RunServiceClient:
         return answer.status, said
 
     def _reconnect_and_send(self, method: str, target: str) -> None:
+        """Send a request on a new connection, without reading its body."""
         self.close()
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(_TIMEOUT)
@@ -124,6 +126,7 @@ class RunServiceClient:
 
     @staticmethod
     def _build_http_client(connection: socket.socket) -> http.client.HTTPConnection:
+        """Return an HTTP client on a connection that exists already."""
         client = http.client.HTTPConnection("localhost", timeout=_TIMEOUT)
         client.auto_open = 0
         client.sock = connection

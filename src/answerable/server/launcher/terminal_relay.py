@@ -1,4 +1,4 @@
-"""Relay between the starter's terminal and the agent's session.
+"""Relay between the terminal of the person who starts an agent and its session.
 
 It copies bytes between the terminal and a pseudo-terminal, forwards window sizes and
 signals, stops when the launcher does, and ends with its exit code. The terminal is in
@@ -68,16 +68,16 @@ class TerminalRelay:
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
 
     def restore_process(self) -> None:
-        """Undo everything in the process that does not relay."""
+        """Undo the changes to this process, where it does not relay."""
         signal.set_wakeup_fd(-1)
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         for each in {self._woken, self._wake, self._terminal, self._outer} - {-1}:
             os.close(each)
 
-    def run(self, launcher: int) -> int:
+    def run(self, launcher_pid: int) -> int:
         """Relay until the launcher ends; return its exit code, 128 + n for signal n."""
-        self._launcher = launcher
+        self._launcher = launcher_pid
         self._attach_terminal()
         while (code := self._reap_launcher()) is None:
             is_in_background = self._saved is None and self._terminal in self._reads
@@ -93,6 +93,7 @@ class TerminalRelay:
         return code
 
     def _reap_launcher(self) -> int | None:
+        """Return the exit code of an ended launcher; stop with a stopped one."""
         while True:
             pid, status = os.waitpid(self._launcher, os.WNOHANG | os.WUNTRACED)
             if pid == 0:
@@ -100,11 +101,11 @@ class TerminalRelay:
             if not os.WIFSTOPPED(status):
                 code = os.waitstatus_to_exitcode(status)
                 return code if code >= 0 else 128 - code
-            self._suspend()
+            self._suspend_with_agent()
             os.kill(self._launcher, signal.SIGCONT)
 
-    def _suspend(self) -> None:
-        """Stop like the agent, with our whole job; returns when continued.
+    def _suspend_with_agent(self) -> None:
+        """Stop our whole job like the agent; return when it is continued.
 
         Where no shell waits for the job the kernel ignores SIGTSTP, and it continues.
         """
@@ -115,6 +116,7 @@ class TerminalRelay:
         self._attach_terminal()
 
     def _poll_once(self, seconds: float | None) -> None:
+        """Wait for input, output or a signal once, and handle it."""
         poll = select.poll()
         poll.register(self._woken, select.POLLIN)
         for here, to_read, to_write in (
@@ -134,6 +136,7 @@ class TerminalRelay:
         self._copy_bytes(ready, self._outer, self._said, self._typed)
 
     def _handle_signals(self) -> None:
+        """Handle the signals that arrived: resize, or forward to the launcher."""
         for number in os.read(self._woken, _CHUNK_SIZE):
             if number in (signal.SIGCONT, signal.SIGWINCH):
                 self._attach_terminal()
@@ -141,29 +144,35 @@ class TerminalRelay:
                 os.kill(self._launcher, number)
 
     def _copy_bytes(
-        self, ready: dict[int, int], here: int, read: bytearray, write: bytearray
+        self,
+        ready: dict[int, int],
+        descriptor: int,
+        read_buffer: bytearray,
+        write_buffer: bytearray,
     ) -> None:
-        events = ready.get(here, 0)
+        """Read from and write to one end of the relay, if it is ready."""
+        events = ready.get(descriptor, 0)
         if not events:
             return
         try:
             if events & select.POLLOUT:
-                del write[: os.write(here, write[:_CHUNK_SIZE])]
-            if events & ~select.POLLOUT and here in self._reads:
-                piece = os.read(here, _CHUNK_SIZE)
-                read += piece
+                del write_buffer[: os.write(descriptor, write_buffer[:_CHUNK_SIZE])]
+            if events & ~select.POLLOUT and descriptor in self._reads:
+                piece = os.read(descriptor, _CHUNK_SIZE)
+                read_buffer += piece
                 if not piece:
-                    self._close_end(here, write)
+                    self._close_end(descriptor, write_buffer)
         except BlockingIOError:
             pass
         except OSError:
             # Its other end is closed: the terminal, or the pseudo-terminal's slave.
-            self._close_end(here, write)
+            self._close_end(descriptor, write_buffer)
 
-    def _close_end(self, here: int, write: bytearray) -> None:
-        self._reads.discard(here)
-        write.clear()
-        if here == self._terminal and self._outer >= 0:
+    def _close_end(self, descriptor: int, write_buffer: bytearray) -> None:
+        """Stop reading from a closed end; hang up the agent if it was ours."""
+        self._reads.discard(descriptor)
+        write_buffer.clear()
+        if descriptor == self._terminal and self._outer >= 0:
             # Hang up the agent's terminal like ours.
             os.close(self._outer)
             self._reads.discard(self._outer)
@@ -171,6 +180,7 @@ class TerminalRelay:
             self._typed.clear()
 
     def _has_output(self) -> bool:
+        """Tell whether output of the agent is left to copy."""
         if self._outer < 0 or self._terminal not in self._reads:
             return False
         if self._said:
@@ -211,7 +221,7 @@ def _ignore_signal(number: int, frame: FrameType | None) -> None:
 
 
 def _raw_modes(modes: _Modes, *, is_output_ours: bool) -> _Modes:
-    """Return the raw modes of a terminal.
+    """Return the terminal modes for raw input.
 
     Where standard output goes elsewhere, the next program of a pipeline writes to the
     terminal, and is interrupted from it: then line ends and signal keys stay.

@@ -1,4 +1,4 @@
-"""Session with a pseudo-terminal for an agent of another user, as in sudo.
+"""Run another user's agent in a session with a pseudo-terminal, as sudo does.
 
 Two processes are between the starter's terminal and the agent:
 
@@ -31,15 +31,15 @@ _MODE = os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK
 _WITHOUT = -1  # in place of a descriptor
 
 
-def run_in_session(account: UserAccount, work: Callable[[], int]) -> int:
+def run_in_session(account: UserAccount, launch: Callable[[], int]) -> int:
     """Run the launcher in a session of its own, and relay to it until it ends.
 
     This returns in two processes: in the relay with the exit code of the launcher, and
-    in the launcher as `work` does, or raises.
+    in the launcher as `launch` does, or raises.
 
     Args:
         account: User of the agent, who becomes owner of the pseudo-terminal.
-        work: Function of the launcher.
+        launch: Function of the launcher.
 
     Raises:
         EnvironmentFailure: There is no pseudo-terminal or process left.
@@ -60,24 +60,24 @@ def run_in_session(account: UserAccount, work: Callable[[], int]) -> int:
     if launcher == 0:
         relay.restore_process()
         _lead_session(starter, inner)
-        return work()
+        return launch()
     if inner != _WITHOUT:
         os.close(inner)
     return relay.run(launcher)
 
 
-def set_foreground_group(group: int) -> None:
+def set_foreground_group(process_group: int) -> None:
     """Set the foreground process group of the session's terminal, if any."""
     with suppress(OSError):
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
         try:
-            os.tcsetpgrp(terminal, group)
+            os.tcsetpgrp(terminal, process_group)
         finally:
             os.close(terminal)
 
 
 def _open_terminal() -> int:
-    """Open the terminal of a standard stream, -1 where none is one.
+    """Open the terminal of a standard stream; return -1 if none is one.
 
     It is opened again: settings of this descriptor do not affect the shell's.
     """
@@ -90,43 +90,46 @@ def _open_terminal() -> int:
     return _move_above_standard(os.dup(at[0]))
 
 
-def _tty_name(handle: int) -> str:
+def _tty_name(descriptor: int) -> str:
+    """Return the path of a terminal, empty if it is none."""
     try:
-        return os.ttyname(handle)
+        return os.ttyname(descriptor)
     except OSError:
         return ""
 
 
-def _move_above_standard(handle: int) -> int:
+def _move_above_standard(descriptor: int) -> int:
     """Move a descriptor above the standard ones, where one of these was closed."""
-    if handle > max(_STANDARD):
-        return handle
-    moved = fcntl.fcntl(handle, fcntl.F_DUPFD_CLOEXEC, max(_STANDARD) + 1)
-    os.close(handle)
+    if descriptor > max(_STANDARD):
+        return descriptor
+    moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, max(_STANDARD) + 1)
+    os.close(descriptor)
     return moved
 
 
-def _prepare_terminal(terminal: int, inner: int, account: UserAccount) -> None:
+def _prepare_terminal(
+    terminal: int, pseudo_terminal: int, account: UserAccount
+) -> None:
     """Copy the terminal's modes to the pseudo-terminal; make the agent its owner."""
     modes = termios.tcgetattr(terminal)
     if not os.isatty(1):
         modes[1] &= ~termios.OPOST  # the terminal itself ends lines then, see `relay`
-    termios.tcsetattr(inner, termios.TCSANOW, modes)
+    termios.tcsetattr(pseudo_terminal, termios.TCSANOW, modes)
     with suppress(OSError, KeyError):
-        os.fchown(inner, account.uid, grp.getgrnam("tty").gr_gid)
-        os.fchmod(inner, 0o620)
+        os.fchown(pseudo_terminal, account.uid, grp.getgrnam("tty").gr_gid)
+        os.fchmod(pseudo_terminal, 0o620)
 
 
-def _lead_session(starter: int, inner: int) -> None:
+def _lead_session(starter_pid: int, pseudo_terminal: int) -> None:
     """Lead a session, at the pseudo-terminal if there is one; end with the relay."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGHUP, 0, 0, 0)
-    if os.getppid() != starter:
+    if os.getppid() != starter_pid:
         os.kill(os.getpid(), signal.SIGHUP)
     os.setsid()
-    if inner == _WITHOUT:
+    if pseudo_terminal == _WITHOUT:
         return
-    fcntl.ioctl(inner, termios.TIOCSCTTY, 0)
+    fcntl.ioctl(pseudo_terminal, termios.TIOCSCTTY, 0)
     for each in _STANDARD:
         if os.isatty(each):
-            os.dup2(inner, each)
-    os.close(inner)
+            os.dup2(pseudo_terminal, each)
+    os.close(pseudo_terminal)

@@ -1,4 +1,4 @@
-"""Child process that waits at a pipe, as its final user, before it executes.
+"""Fork a child that waits at a pipe, as its final user, before it executes.
 
 Over one pipe it gets its environment and the start signal; over the other it reports
 that it is ready, and an error if it does not start. That one closes by itself when the
@@ -48,17 +48,22 @@ class UserAccount:
     shell: str
 
 
-def find_account(user: str) -> UserAccount:
-    """Find a user by name or number.
+def find_account(name_or_uid: str) -> UserAccount:
+    """Find a user account by name or number.
 
     Raises:
         UsageError: There is none, or it is root.
     """
     try:
-        found = pwd.getpwuid(int(user)) if user.isdecimal() else pwd.getpwnam(user)
+        found = (
+            pwd.getpwuid(int(name_or_uid))
+            if name_or_uid.isdecimal()
+            else pwd.getpwnam(name_or_uid)
+        )
     except (KeyError, OverflowError):
         raise UsageError(
-            f"no such user (got {user!r})", "make one for the agent: useradd --system"
+            f"no such user (got {name_or_uid!r})",
+            "make one for the agent: useradd --system",
         ) from None
     if found.pw_uid == 0:
         raise UsageError(
@@ -75,7 +80,7 @@ def find_account(user: str) -> UserAccount:
 
 
 def build_environment(account: UserAccount, names: Sequence[str]) -> dict[str, str]:
-    """Return the environment for a process of an account.
+    """Build the environment of an account's process: login and named variables.
 
     Args:
         account: The account.
@@ -136,7 +141,7 @@ class WaitingChild:
         self.start = parse_start(read_proc_file(Path(f"/proc/{self.pid}/stat")))
 
     def start_program(self, environment: Mapping[str, str]) -> None:
-        """Start its program.
+        """Let the child execute its program.
 
         Raises:
             EnvironmentFailure: The program could not be executed; the child is gone
@@ -154,12 +159,13 @@ class WaitingChild:
             )
 
     def abandon(self) -> None:
-        """End it before its program starts."""
+        """End the child before its program starts."""
         os.close(self._gate)
         os.close(self._said)
         os.waitpid(self.pid, 0)
 
     def _check_ready(self, account: UserAccount | None) -> None:
+        """Wait until the child has become its user, else raise the reason."""
         said = os.read(self._said, 16)
         if said == _READY:
             return
@@ -179,7 +185,7 @@ def _run_child(
     mask: set[signal.Signals],
     pipes: tuple[int, int, int, socket.socket],
 ) -> NoReturn:
-    """Run the child: no code of the parent continues in it."""
+    """Run in the forked child: become the user, wait for the start, execute."""
     begin, say, gate, shut = pipes
     try:
         os.close(gate)
@@ -227,7 +233,7 @@ def _switch_user(account: UserAccount) -> None:
 
 
 def _reset_signals(mask: set[signal.Signals]) -> None:
-    """Restore the signal state; ignored signals stay ignored."""
+    """Restore the signal mask and handlers; ignored signals stay ignored."""
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
@@ -236,4 +242,5 @@ def _reset_signals(mask: set[signal.Signals]) -> None:
 
 
 def _encode_environment(environment: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """Encode names and values as bytes, as the system stores them."""
     return [(os.fsencode(name), os.fsencode(it)) for name, it in environment.items()]

@@ -1,1 +1,1 @@
-"""IO of a sign-in: OpenID provider, loopback listener, and browser."""
+"""Do the IO of a sign-in: OpenID provider, loopback listener, browser."""

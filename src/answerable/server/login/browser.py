@@ -1,4 +1,4 @@
-"""Browser of the person at this terminal, if there is one."""
+"""Open a browser for the person at this terminal, if there is one."""
 
 import webbrowser
 from collections.abc import Mapping

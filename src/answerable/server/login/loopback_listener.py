@@ -1,4 +1,4 @@
-"""Loopback listener for the redirect of a sign-in.
+"""Listen on loopback for the redirect of a sign-in (RFC 8252 7.3).
 
 RFC 8252 7.3 and 8.3: 127.0.0.1 and never a name, a port that the kernel chooses, open
 only while a sign-in waits. The first answer counts; a later one gets 410. Nothing of an
@@ -88,14 +88,15 @@ class LoopbackListener:
 
     @property
     def redirect_uri(self) -> str:
-        """Redirect URI for the provider."""
+        """Redirect URI to register for the sign-in."""
         return f"http://{self._authority}{PATH}"
 
     def wait_for_query(self, seconds: float) -> str | None:
-        """Return the query of the first answer, None after the time limit."""
+        """Return the query of the first redirect, None after the time limit."""
         return asyncio.run(self._await_redirect(seconds))
 
     async def _await_redirect(self, seconds: float) -> str | None:
+        """Serve until the redirect arrives or the time is over."""
         self._query = asyncio.get_running_loop().create_future()
         server = await asyncio.start_server(
             self._handle_connection, sock=self._socket, limit=MAX_HEAD
@@ -115,6 +116,7 @@ class LoopbackListener:
     async def _handle_connection(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
+        """Answer one request of a browser with a page."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a handler is a task
         self._open.add(task)
@@ -153,7 +155,7 @@ class LoopbackListener:
     def _accept_answer(
         self, method: bytes, target: bytes, fields: dict[str, str]
     ) -> HTTPStatus:
-        """Accept the answer, if it is one.
+        """Take the query of a redirect; return the status of the page.
 
         Host has to be the address: a web page that resolves its own name to our address
         (DNS rebinding) is no redirect.
@@ -170,6 +172,7 @@ class LoopbackListener:
 
 
 def _build_page(status: HTTPStatus) -> bytes:
+    """Build the HTTP response that the person sees in the browser."""
     body = _PAGE.format(sentence=_SENTENCES[status]).encode("ascii")
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\n"

@@ -1,4 +1,4 @@
-"""Requests to an OpenID provider, with limits, and its signing keys.
+"""Send requests to an OpenID provider, with limits, and fetch its signing keys.
 
 No redirect is followed.
 """
@@ -66,8 +66,9 @@ class ProviderClient:
         )
 
     def _send_request(
-        self, url: str, form: Mapping[str, str] | None, authorization: str
+        self, url: str, form: Mapping[str, str] | None, authorization_field: str
     ) -> tuple[int, bytes]:
+        """Send a GET, or a POST of a form; return the status and the body."""
         parts = urlsplit(url)
         host = parts.hostname or ""
         connection = (
@@ -82,8 +83,8 @@ class ProviderClient:
         fields = {"Accept": "application/json", "Accept-Encoding": "identity"}
         if form is not None:
             fields["Content-Type"] = "application/x-www-form-urlencoded"
-        if authorization:
-            fields["Authorization"] = authorization
+        if authorization_field:
+            fields["Authorization"] = authorization_field
         try:
             connection.request(
                 "GET" if form is None else "POST",
@@ -97,15 +98,15 @@ class ProviderClient:
             connection.close()
 
 
-def _read_body(answer: http.client.HTTPResponse, until: float) -> bytes:
+def _read_body(response: http.client.HTTPResponse, deadline: float) -> bytes:
     """Read a body, up to one byte above the limit."""
     body = bytearray()
     while len(body) <= MAX_METADATA:
-        if time.monotonic() > until:
+        if time.monotonic() > deadline:
             raise TimeoutError(0, "it took too long")
-        part = answer.read1(16 * 1024)
+        part = response.read1(16 * 1024)
         if not part:
-            if answer.length:
+            if response.length:
                 raise http.client.IncompleteRead(b"")
             return bytes(body)
         body += part
@@ -113,9 +114,9 @@ def _read_body(answer: http.client.HTTPResponse, until: float) -> bytes:
 
 
 def load_provider_keys(
-    ask: ProviderClient, pinned: IssuerConfig, provider: ProviderMetadata
+    provider_client: ProviderClient, issuer: IssuerConfig, provider: ProviderMetadata
 ) -> IssuerKeySet:
-    """Return the keys of a pinned issuer as the token service would: see `issuers`.
+    """Return the keys of a pinned issuer as the token service would.
 
     A provider at a loopback address with plain http is for trials: its metadata alone
     has the address of its keys.
@@ -125,12 +126,12 @@ def load_provider_keys(
         UsageError: Its file has no usable keys.
         KeySetRejected: They are not acceptable.
     """
-    if pinned.keys == DISCOVERY and urlsplit(provider.iss).scheme == "http":
-        _, document = ask(provider.jwks, None)
-        return parse_key_set(document, pinned.pin.algs)
-    name, now = pinned.pin.name, time.time()
-    keys = IssuerKeyCache([pinned])
+    if issuer.keys == DISCOVERY and urlsplit(provider.iss).scheme == "http":
+        _, document = provider_client(provider.jwks, None)
+        return parse_key_set(document, issuer.pin.algs)
+    name, now = issuer.pin.name, time.time()
+    keys = IssuerKeyCache([issuer])
     if keys.can_fetch(name, now) and (why := asyncio.run(keys.fetch(name, now))):
         raise EnvironmentFailure(f"no keys of issuer {name}: {why}")
-    found = keys.issuers(now).find_issuer(pinned.pin.iss)
+    found = keys.issuers(now).find_issuer(issuer.pin.iss)
     return found.keys if found else IssuerKeySet({}, ())

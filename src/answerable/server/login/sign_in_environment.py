@@ -1,4 +1,4 @@
-"""Dependencies of one sign-in: provider, keys, browser, clock."""
+"""Assemble the dependencies of one sign-in: provider, keys, browser, clock."""
 
 import os
 import secrets
@@ -17,18 +17,18 @@ _BYTES = 32  # of each fresh value; a verifier has 43 letters then (RFC 7636 4.1
 
 
 def build_sign_in_environment(
-    ca: str, tell: Callable[[str], None]
+    ca_file: str, print_line: Callable[[str], None]
 ) -> SignInEnvironment:
     """Build the dependencies of a sign-in on this machine.
 
     Args:
-        ca: File of the provider's certificate authorities, empty for the system's.
-        tell: Prints a line for the person.
+        ca_file: File of the provider's certificate authorities, empty for the system's.
+        print_line: Prints a line for the person.
 
     Raises:
         EnvironmentFailure: The file cannot be used.
     """
-    ask = ProviderClient(ca)
+    ask = ProviderClient(ca_file)
     terminal = sys.stdin.isatty() and sys.stderr.isatty()
     browser = has_browser(os.environ, sys.platform, terminal=terminal)
     return SignInEnvironment(
@@ -36,7 +36,7 @@ def build_sign_in_environment(
         keys=partial(load_provider_keys, ask),
         listen=LoopbackListener,
         show=open_in_browser if browser else _no_browser,
-        tell=tell,
+        tell=print_line,
         seal=generate_secrets,
         now=time.time,
         ticks=time.monotonic,
@@ -45,7 +45,7 @@ def build_sign_in_environment(
 
 
 def generate_secrets() -> LoginSecrets:
-    """Generate the random values of one sign-in."""
+    """Generate the random state, nonce and PKCE verifier of one sign-in."""
     return LoginSecrets(*(secrets.token_urlsafe(_BYTES) for _ in range(3)))
 
 

@@ -1,1 +1,1 @@
-"""Strict parsers for MCP messages, shared by all servers."""
+"""Parse MCP messages strictly, for all servers."""

@@ -1,4 +1,4 @@
-"""MCP call: the parsed request, without its sender.
+"""Parse one MCP request into a call: method, server, target and arguments.
 
 A decision is made from a call and a verified caller. No field holds a sender's claim
 about itself or its reasons: `clientInfo`, the rest of `_meta`, baggage, user agents and
@@ -137,7 +137,7 @@ def parse_http_call(head: HttpRequestHead, body: bytes) -> McpCall:
 
 
 def _pick_revision(head: HttpRequestHead, body: bytes) -> McpRevision:
-    """Pick the revision; an unsupported one is answered by the id of the request."""
+    """Return the protocol revision; a refusal carries the id of the request."""
     try:
         return parse_revision(head.fields)
     except RequestRefused as refused:
@@ -148,12 +148,12 @@ def _pick_revision(head: HttpRequestHead, body: bytes) -> McpRevision:
         raise refused.for_request(message.id, message.method) from None
 
 
-def parse_stdio_call(line: bytes, era: McpRevision, server: str) -> McpCall:
+def parse_stdio_call(line: bytes, revision: McpRevision, server: str) -> McpCall:
     """Parse one message of a client over stdio, which has no mirrored fields.
 
     Args:
         line: One line without its end.
-        era: Revision that the first message of the process negotiated.
+        revision: Revision that the first message of the process negotiated.
         server: Server of the process.
 
     Raises:
@@ -161,29 +161,32 @@ def parse_stdio_call(line: bytes, era: McpRevision, server: str) -> McpCall:
     """
     message = parse_message(line)
     try:
-        return _build_call(era, {}, line, message, server, "", mirrored=False)
+        return _build_call(
+            revision, {}, line, message, server, "", has_mirrored_headers=False
+        )
     except RequestRefused as refused:
         raise refused.for_request(message.id, message.method) from None
 
 
 def _build_call(
-    era: McpRevision,
-    fields: Mapping[str, str],
+    revision: McpRevision,
+    headers: Mapping[str, str],
     body: bytes,
     message: JsonRpcMessage,
     server: str,
     session: str,
     *,
-    mirrored: bool = True,
+    has_mirrored_headers: bool = True,
 ) -> McpCall:
+    """Check a message against its headers and method, and build the call."""
     if message.kind is MessageKind.RESPONSE:
-        return _build_response(era, message, server, session)
-    method = find_method(era, message.method, MessageSender.CLIENT)
-    if era.is_modern and message.kind is MessageKind.REQUEST:
-        check_meta(body, message, era, needs_tasks=_acts_on_task(method))
+        return _build_response(revision, message, server, session)
+    method = find_method(revision, message.method, MessageSender.CLIENT)
+    if revision.is_modern and message.kind is MessageKind.REQUEST:
+        check_meta(body, message, revision, needs_tasks=_acts_on_task(method))
     name = _read_name(body, message, method)
-    if mirrored:
-        check_mirrored_headers(era, fields, message, method, name)
+    if has_mirrored_headers:
+        check_mirrored_headers(revision, headers, message, method, name)
     if method is None or method.is_notification == (
         message.kind is MessageKind.REQUEST
     ):
@@ -191,7 +194,7 @@ def _build_call(
     params = message.params
     target, name = _resolve_target(body, method, params, name)
     return McpCall(
-        era=era,
+        era=revision,
         kind=message.kind,
         method=message.method,
         id=message.id,
@@ -199,7 +202,7 @@ def _build_call(
         target=target,
         name=name or "",
         about=_read_related_id(body, method, params),
-        watched=_read_watched(body, method, params),
+        watched=_read_subscriptions(body, method, params),
         arguments=_find_arguments(body, params),
         session=session,
         state=_digest_state(body, params),
@@ -208,18 +211,19 @@ def _build_call(
 
 
 def _acts_on_task(method: McpMethod | None) -> bool:
+    """Tell whether a method acts on a task."""
     return method is not None and method.target is TargetKind.TASK
 
 
 def _build_response(
-    era: McpRevision, message: JsonRpcMessage, server: str, session: str
+    revision: McpRevision, message: JsonRpcMessage, server: str, session: str
 ) -> McpCall:
-    """Build the response to a server's request (2025-11-25 and before)."""
-    if era.is_modern:
+    """Build the call for a client's response to a server's request."""
+    if revision.is_modern:
         raise RequestRefused(RefusalReason.RESPONSE_NOT_EXPECTED)
     id = message.id
     return McpCall(
-        era,
+        revision,
         MessageKind.RESPONSE,
         "",
         id,
@@ -233,7 +237,7 @@ def _build_response(
 def _read_name(
     body: bytes, message: JsonRpcMessage, method: McpMethod | None
 ) -> str | None:
-    """Read the name in the body, where the method has one as text."""
+    """Return the name of the target in the parameters, None if it has none."""
     if method is None or method.target in UNNAMED_TARGETS or not method.key:
         return None
     name = read_string(body, message.params.get(method.key))
@@ -251,7 +255,7 @@ UNNAMED_TARGETS = frozenset(
 def _resolve_target(
     body: bytes, method: McpMethod, params: Mapping[str, Span], name: str | None
 ) -> tuple[TargetKind, str | None]:
-    """Return the object of a call; for a completion, the referenced one."""
+    """Return kind and name of a call's target; a completion's is its reference."""
     if method.target is not TargetKind.REFERENCE:
         return method.target, name
     ref = _read_object(body, params, "ref")
@@ -269,7 +273,7 @@ def _resolve_target(
 
 
 def _read_object(body: bytes, params: Mapping[str, Span], key: str) -> dict[str, Span]:
-    """Read a required object."""
+    """Return the members of a required object among the parameters."""
     span = params.get(key)
     if span is None or not is_object(body, span):
         raise RequestRefused(RefusalReason.PARAMS_TYPE)
@@ -279,6 +283,7 @@ def _read_object(body: bytes, params: Mapping[str, Span], key: str) -> dict[str,
 def _read_related_id(
     body: bytes, method: McpMethod, params: Mapping[str, Span]
 ) -> str | int | None:
+    """Return the id of the request that a notification is about, else None."""
     if method.target is not TargetKind.REQUEST:
         return None
     span = params.get(method.key)
@@ -286,9 +291,10 @@ def _read_related_id(
     return None if span is None else parse_id(body, span)
 
 
-def _read_watched(
+def _read_subscriptions(
     body: bytes, method: McpMethod, params: Mapping[str, Span]
 ) -> tuple[WatchedItem, ...]:
+    """Return the resources and tasks that a subscription watches."""
     if method.target is not TargetKind.STREAM:
         return ()
     filters = _read_object(body, params, method.key)
@@ -303,6 +309,7 @@ def _read_watched(
 
 
 def _read_string_list(body: bytes, span: Span | None) -> list[str]:
+    """Return a list of bounded strings; empty if absent."""
     if span is None:
         return []
     try:
@@ -315,6 +322,7 @@ def _read_string_list(body: bytes, span: Span | None) -> list[str]:
 
 
 def _find_arguments(body: bytes, params: Mapping[str, Span]) -> memoryview:
+    """Return the bytes of the arguments; an empty object if absent."""
     span = params.get("arguments")
     if span is None:
         return NO_ARGUMENTS
@@ -324,6 +332,7 @@ def _find_arguments(body: bytes, params: Mapping[str, Span]) -> memoryview:
 
 
 def _digest_state(body: bytes, params: Mapping[str, Span]) -> str:
+    """Return the SHA-256 of the request state; empty without one."""
     if "requestState" not in params:
         return ""
     state = read_string(body, params["requestState"])

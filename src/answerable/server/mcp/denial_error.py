@@ -1,4 +1,4 @@
-"""JSON-RPC error for a denied call: the effect, and the id of the decision.
+"""Build the JSON-RPC error of a denied call: the effect, and the decision's id.
 
 Reason, rule and policy exception are for owner and operator, who find them by the id: a
 caller could use them to evade the policy.
@@ -11,7 +11,7 @@ MESSAGE = "Denied by policy."
 
 
 def build_denial(id: str | int | None, decision: str, decision_id: str) -> bytes:
-    """Build the JSON-RPC error.
+    """Build the JSON-RPC error response of a denied call.
 
     Args:
         id: Id of the request, None for a notification.

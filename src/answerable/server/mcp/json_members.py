@@ -1,4 +1,4 @@
-"""Members of one JSON object as spans, without repeated keys.
+"""Find the members of a JSON object as byte spans; reject repeated keys.
 
 JSON readers disagree on a repeated key: most keep the last, some the first, and a
 decision taken on one would be forwarded to a reader of the other (RFC 8259 4). So the
@@ -85,12 +85,12 @@ def check_utf8(data: bytes) -> None:
         raise RequestRefused(RefusalReason.NOT_JSON, offset=error.start) from None
 
 
-def find_members(data: bytes, within: Span | None = None) -> dict[str, Span]:
+def find_members(data: bytes, span: Span | None = None) -> dict[str, Span]:
     """Find the members of one object.
 
     Args:
         data: UTF-8 that passed `check_encoding_and_depth`.
-        within: The span of the object; all of `data` if None.
+        span: The span of the object; all of `data` if None.
 
     Returns:
         Key -> span of its value in `data`, in the order of the text.
@@ -98,20 +98,20 @@ def find_members(data: bytes, within: Span | None = None) -> dict[str, Span]:
     Raises:
         Refused: Not JSON, not an object, or a key is repeated.
     """
-    piece = data if within is None else data[within]
+    piece = data if span is None else data[span]
     try:
         kept = _object.decode(piece)
     except DECODE_ERRORS:
         raise RequestRefused(RefusalReason.NOT_JSON) from None
     if len(kept) > MAX_MEMBERS:
         raise RequestRefused(RefusalReason.NOT_A_MESSAGE)
-    start = 0 if within is None else within.start
+    start = 0 if span is None else span.start
     stop = start + len(piece)
     return _find_compact(kept, start, stop) or _find_by_walk(data, start, stop, kept)
 
 
 def _find_compact(
-    kept: Mapping[str, msgspec.Raw], start: int, stop: int
+    decoded: Mapping[str, msgspec.Raw], start: int, stop: int
 ) -> dict[str, Span] | None:
     """Return the spans in a compactly encoded object; None for another encoding.
 
@@ -121,7 +121,7 @@ def _find_compact(
     """
     found = {}
     at = start
-    for key, raw in kept.items():
+    for key, raw in decoded.items():
         at += len(key) + KEY_MARKS
         end = at + len(memoryview(raw))
         found[key] = slice(at, end)
@@ -130,12 +130,12 @@ def _find_compact(
 
 
 def _find_by_walk(
-    data: bytes, start: int, stop: int, kept: Mapping[str, msgspec.Raw]
+    data: bytes, start: int, stop: int, decoded: Mapping[str, msgspec.Raw]
 ) -> dict[str, Span]:
-    """Walk the text of an object alongside its keys and last values."""
+    """Find the spans by a walk over the text; reject repeated keys."""
     found: dict[str, Span] = {}
     at = start
-    for key, raw in kept.items():
+    for key, raw in decoded.items():
         place = next(BEFORE_VALUE.finditer(data, at)).end()
         value = bytes(raw)
         if place == at or not data.startswith(value, place):
@@ -147,15 +147,15 @@ def _find_by_walk(
     return found
 
 
-def skip_whitespace(data: bytes, at: int) -> int:
-    """Return the offset of the first non-white-space byte from `at` on."""
-    if data[at] not in WHITESPACE:
-        return at
-    return next(NON_WHITESPACE.finditer(data, at)).start()
+def skip_whitespace(data: bytes, offset: int) -> int:
+    """Return the offset of the first non-white-space byte from `offset` on."""
+    if data[offset] not in WHITESPACE:
+        return offset
+    return next(NON_WHITESPACE.finditer(data, offset)).start()
 
 
 def read_string(data: bytes, span: Span | None) -> str | None:
-    """Return the string of a value, or None where it is no string."""
+    """Decode a value that is a string; None if it is another type."""
     if span is None:
         return None
     raw = data[span]
@@ -179,11 +179,11 @@ class KnownKeys:
 
 
 def known_keys(*names: str) -> KnownKeys:
-    """Build the set of known keys for `refuse_lookalikes`."""
+    """Build the set of known keys for `refuse_lookalikes`, with their folded forms."""
     return KnownKeys(frozenset(names), frozenset(map(fold_json_key, names)))
 
 
-def refuse_lookalikes(found: Mapping[str, Span], known: KnownKeys) -> None:
+def refuse_lookalikes(members: Mapping[str, Span], known: KnownKeys) -> None:
     """Refuse keys that another JSON reader takes for a known one (`fold_json_key`).
 
     Go's encoding/json, among others, accepts `Name` and `NAME` for `name`, and the long
@@ -192,6 +192,6 @@ def refuse_lookalikes(found: Mapping[str, Span], known: KnownKeys) -> None:
     Raises:
         Refused: There is such a key.
     """
-    for key in found.keys() - known.names:
+    for key in members.keys() - known.names:
         if fold_json_key(key) in known.folded:
             raise RequestRefused(RefusalReason.KEY_LOOKALIKE)

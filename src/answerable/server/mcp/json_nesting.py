@@ -1,4 +1,4 @@
-"""Nesting depth of JSON, in linear time.
+"""Check the nesting depth of JSON, in linear time.
 
 RE2 reads each byte once, whatever the text; a caller may send four million brackets.
 """
@@ -36,7 +36,7 @@ def exceeds_depth(data: bytes, depth: int) -> bool:
 
 @cache
 def _compile_depth_limit(depth: int) -> _NestingMatcher:
-    """Compile the expression for text whose brackets are nested no deeper."""
+    """Compile a regular expression for JSON that is nested no deeper than a limit."""
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
     options.dot_nl = options.never_capture = True

@@ -1,4 +1,4 @@
-"""JSON-RPC message: its kind, and the spans of its parts.
+"""Parse a JSON-RPC message: its kind, and the byte spans of its parts.
 
 Only the words that a decision needs are decoded. `arguments`, results and everything
 else stay unparsed bytes, and are passed on as those bytes.
@@ -80,7 +80,7 @@ class JsonRpcMessage(msgspec.Struct, frozen=True):
 
 
 def parse_message(body: bytes, depth: int = MAX_DEPTH) -> JsonRpcMessage:
-    """Parse one message.
+    """Parse one JSON-RPC message: request, notification or response.
 
     Raises:
         Refused: It is none, is several, or ambiguous; `id` is set where it could be
@@ -98,14 +98,14 @@ def parse_message(body: bytes, depth: int = MAX_DEPTH) -> JsonRpcMessage:
     return _parse_response(body, top)
 
 
-def _parse_call(body: bytes, top: Mapping[str, Span]) -> JsonRpcMessage:
+def _parse_call(body: bytes, members: Mapping[str, Span]) -> JsonRpcMessage:
     """Parse a request or a notification."""
-    id = parse_id(body, top["id"]) if "id" in top else None
-    method = read_string(body, top["method"])
-    if method is None or "result" in top or "error" in top:
+    id = parse_id(body, members["id"]) if "id" in members else None
+    method = read_string(body, members["method"])
+    if method is None or "result" in members or "error" in members:
         raise RequestRefused(RefusalReason.NOT_A_MESSAGE, id=id)
     try:
-        params = _parse_params(body, top.get("params"))
+        params = _parse_params(body, members.get("params"))
     except RequestRefused as refused:
         raise refused.for_request(id, method) from None
     kind = MessageKind.NOTIFICATION if id is None else MessageKind.REQUEST
@@ -113,6 +113,7 @@ def _parse_call(body: bytes, top: Mapping[str, Span]) -> JsonRpcMessage:
 
 
 def _parse_params(body: bytes, span: Span | None) -> dict[str, Span]:
+    """Return the spans of the parameters; empty without any."""
     if span is None:
         return {}
     if not is_object(body, span):
@@ -122,21 +123,24 @@ def _parse_params(body: bytes, span: Span | None) -> dict[str, Span]:
     return params
 
 
-def _parse_response(body: bytes, top: Mapping[str, Span]) -> JsonRpcMessage:
-    if ("result" in top) == ("error" in top) or "params" in top:
+def _parse_response(body: bytes, members: Mapping[str, Span]) -> JsonRpcMessage:
+    """Parse a response: exactly one of result and error."""
+    if ("result" in members) == ("error" in members) or "params" in members:
         raise RequestRefused(RefusalReason.NOT_A_MESSAGE)
     # An error about a message that could not be read has no id, or null for one.
-    has_id = "id" in top and not ("error" in top and is_null(body, top["id"]))
-    if not has_id and "result" in top:
+    has_id = "id" in members and not (
+        "error" in members and is_null(body, members["id"])
+    )
+    if not has_id and "result" in members:
         raise RequestRefused(RefusalReason.NOT_A_MESSAGE)
-    id = parse_id(body, top["id"]) if has_id else None
+    id = parse_id(body, members["id"]) if has_id else None
     return JsonRpcMessage(
-        MessageKind.RESPONSE, id, "", {}, top.get("result"), top.get("error")
+        MessageKind.RESPONSE, id, "", {}, members.get("result"), members.get("error")
     )
 
 
 def parse_id(body: bytes, span: Span) -> str | int:
-    """Parse an id, or another value of the same type.
+    """Parse a JSON-RPC id, or another value that is a string or number.
 
     Raises:
         Refused: It is neither a string nor an integer, or JSON readers may differ on

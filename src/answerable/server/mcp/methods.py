@@ -1,4 +1,4 @@
-"""Every MCP method, the revisions that have it, and what it acts on.
+"""List every MCP method, the revisions that have it, and its target.
 
 A method that is not in this table is unknown and is refused: what cannot be named
 cannot be decided on. The first column of each row's source is a page of the MCP
@@ -75,6 +75,7 @@ class McpMethod:
 def _notification_method(
     target: TargetKind, sender: MessageSender, key: str = ""
 ) -> McpMethod:
+    """Build the entry of a notification."""
     return McpMethod(target, key, sender, is_notification=True)
 
 
@@ -176,9 +177,11 @@ INPUT_METHODS: Mapping[str, TargetKind] = {
 RETRYABLE_METHODS = frozenset({"tools/call", "resources/read", "prompts/get"})
 
 
-def find_method(era: McpRevision, name: str, sender: MessageSender) -> McpMethod | None:
+def find_method(
+    revision: McpRevision, name: str, sender: MessageSender
+) -> McpMethod | None:
     """Find a method that `sender` may send; None for an unknown one."""
-    method = METHODS[era].get(name)
+    method = METHODS[revision].get(name)
     if method is None or method.sender not in (sender, MessageSender.EITHER):
         return None
     return method

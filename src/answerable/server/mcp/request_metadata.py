@@ -1,4 +1,4 @@
-"""Request metadata of MCP: its revision, and the headers that mirror the body.
+"""Parse MCP request metadata: revision, and the headers that mirror the body.
 
 The version header alone picks the revision; a body cannot. In 2026-07-28 the mirrored
 headers are required to equal the body, after decoding. Older revisions do not define
@@ -63,7 +63,7 @@ MEDIA_RANGES = {
 
 
 def parse_revision(fields: Mapping[str, str]) -> McpRevision:
-    """Pick the protocol revision.
+    """Return the protocol revision in the version header; refuse unsupported ones.
 
     Raises:
         Refused: The version is not supported.
@@ -97,6 +97,7 @@ def check_media_types(head: HttpRequestHead) -> None:
 
 @lru_cache(maxsize=64)
 def _is_json(value: str) -> bool:
+    """Tell whether a media type is JSON in UTF-8."""
     kind, *parameters = value.split(";")
     return kind.strip(" \t").lower() == JSON and all(
         UTF_8.fullmatch(parameter) is not None for parameter in parameters
@@ -115,7 +116,7 @@ def parse_accept(value: str) -> frozenset[str]:
     return frozenset(taken)
 
 
-def parse_session_id(fields: Mapping[str, str], era: McpRevision) -> str:
+def parse_session_id(fields: Mapping[str, str], revision: McpRevision) -> str:
     """Return the session id of the client, empty without one.
 
     Raises:
@@ -123,7 +124,7 @@ def parse_session_id(fields: Mapping[str, str], era: McpRevision) -> str:
     """
     value = fields.get(SESSION_HEADER)
     # 2026-07-28 has no session ids, and ignores them.
-    if value is None or era.is_modern:
+    if value is None or revision.is_modern:
         return ""
     if SESSION.fullmatch(value) is None:
         raise RequestRefused(RefusalReason.SESSION_ID)
@@ -131,7 +132,7 @@ def parse_session_id(fields: Mapping[str, str], era: McpRevision) -> str:
 
 
 def decode_mirrored(value: str) -> str | None:
-    """Decode a mirrored value; None where it is malformed.
+    """Decode the value of a header that mirrors the body; None if malformed.
 
     Base64 that is not canonical is malformed: two parsers could decode different names.
     """
@@ -148,7 +149,7 @@ def decode_mirrored(value: str) -> str | None:
 
 
 def check_mirrored_headers(
-    era: McpRevision,
+    revision: McpRevision,
     fields: Mapping[str, str],
     message: JsonRpcMessage,
     method: McpMethod | None,
@@ -157,7 +158,7 @@ def check_mirrored_headers(
     """Refuse headers that are missing, or differ from the body.
 
     Args:
-        era: Protocol revision.
+        revision: Protocol revision.
         fields: Fields of the head.
         message: The body.
         method: Known method of the body, or None.
@@ -166,7 +167,7 @@ def check_mirrored_headers(
     Raises:
         Refused: See above.
     """
-    needed = era.is_modern and message.kind is MessageKind.REQUEST
+    needed = revision.is_modern and message.kind is MessageKind.REQUEST
     said = fields.get(METHOD_HEADER)
     if said != message.method and (needed or said is not None):
         raise RequestRefused(RefusalReason.HEADER_MISMATCH)
@@ -181,9 +182,13 @@ def check_mirrored_headers(
 
 
 def check_meta(
-    body: bytes, message: JsonRpcMessage, era: McpRevision, *, needs_tasks: bool = False
+    body: bytes,
+    message: JsonRpcMessage,
+    revision: McpRevision,
+    *,
+    needs_tasks: bool = False,
 ) -> None:
-    """Refuse a request of 2026-07-28 whose `_meta` lacks required members.
+    """Refuse a 2026-07-28 request whose `_meta` lacks required members.
 
     Only the version and the presence of capabilities are read; for methods on tasks, an
     extension, its declaration. Everything else, such as the client's name, is passed on
@@ -196,14 +201,14 @@ def check_meta(
     if span is None or not is_object(body, span):
         raise RequestRefused(RefusalReason.NO_META)
     version, has_tasks = read_declared(body[span])
-    if version != era.value:
+    if version != revision.value:
         raise RequestRefused(RefusalReason.HEADER_MISMATCH)
     if needs_tasks and not has_tasks:
         raise RequestRefused(RefusalReason.CAPABILITY)
 
 
 def read_declared(meta: bytes) -> tuple[str, bool]:
-    """Return the version in a `_meta`, and whether tasks are declared.
+    """Return the protocol version in a `_meta`, and whether tasks are declared.
 
     A client sends the same with each request, so the result is cached.
 
@@ -211,13 +216,16 @@ def read_declared(meta: bytes) -> tuple[str, bool]:
         Refused: It is no object, is nested too deeply, or lacks a required member.
     """
     read = (
-        _parse_declared if len(meta) <= MAX_CACHED_META else _parse_declared.__wrapped__
+        _parse_version_and_tasks
+        if len(meta) <= MAX_CACHED_META
+        else _parse_version_and_tasks.__wrapped__
     )
     return read(meta)
 
 
 @lru_cache(maxsize=128)
-def _parse_declared(data: bytes) -> tuple[str, bool]:
+def _parse_version_and_tasks(data: bytes) -> tuple[str, bool]:
+    """Parse the version and the tasks capability of a `_meta`."""
     if exceeds_depth(data, MAX_PARAMS_DEPTH):
         raise RequestRefused(RefusalReason.TOO_DEEP)
     meta = find_members(data)

@@ -1,4 +1,4 @@
-"""Upstream server in the target of a request."""
+"""Parse the name of the upstream server from the target of a request."""
 
 import re
 

@@ -1,1 +1,1 @@
-"""Pins of a gateway: files in its state folder, and their enforcement."""
+"""Store the pins of MCP tool definitions in files, and enforce them at a gateway."""

@@ -1,4 +1,4 @@
-"""Pin enforcement: observed definitions are compared with the pins as they arrive.
+"""Enforce pins: compare the definitions that servers send with the pinned ones.
 
 An observation takes effect in this process at once, and is written in the background:
 under the lock it is compared once more, with the pins of other processes. Where writing
@@ -83,29 +83,29 @@ class PinEnforcer(PinWatch):
         items: Iterable[tuple[str, bytes]],
         *,
         is_last: bool,
-        is_asked: bool,
+        is_requested: bool,
     ) -> None:
-        """Record a list of a server, or a page of one.
+        """Compare a list of a server, or one page of it, with the pins.
 
         Args:
             server: Name of the server.
             kind: Kind of the items.
             items: Pairs (name, JSON).
             is_last: It is the last page.
-            is_asked: It answers a list request.
+            is_requested: It answers a list request.
         """
         if server not in self._pinning:
             return
         definitions = tuple(
             self._build_definition(kind, name, raw) for name, raw in items
         )
-        if is_last and is_asked:
+        if is_last and is_requested:
             self._stale_at[server, kind] = self._loop.time() + LIST_LIFETIME
         self._apply_observation(
             server,
             partial(
                 observe_list,
-                listed=ObservedList(kind, definitions, is_last, is_asked),
+                listed=ObservedList(kind, definitions, is_last, is_requested),
                 server=server,
                 pinning=self._pinning[server],
                 now=self._clock(),
@@ -114,7 +114,7 @@ class PinEnforcer(PinWatch):
         )
 
     def check_identity(self, server: str, identity: str) -> bool:
-        """Record the identity of a server; tell whether it is the pinned one.
+        """Compare the identity of a server with the pinned one; False if it differs.
 
         Args:
             server: Name of the server.
@@ -132,7 +132,7 @@ class PinEnforcer(PinWatch):
         return not self._pins[server].has_identity_changed
 
     def is_quarantined(self, server: str, kind: DefinitionKind, name: str) -> bool:
-        """Tell whether an item is in quarantine."""
+        """Tell whether a definition is in quarantine: changed, or not approved."""
         pinning = self._pinning.get(server)
         return pinning is not None and is_quarantined(
             self._pins[server], pinning, kind, name
@@ -145,11 +145,11 @@ class PinEnforcer(PinWatch):
         return self._loop.time() > self._stale_at.get((server, kind), 0.0)
 
     def mark_requested(self, server: str, kind: DefinitionKind) -> None:
-        """Note a request under way, so that it is not repeated for a while."""
+        """Note that a list is requested, so that no other call requests it too."""
         self._stale_at[server, kind] = self._loop.time() + LIST_TIMEOUT
 
     async def flush(self) -> None:
-        """Write pending observations, once; failed ones are learned again."""
+        """Write pending observations once; failed ones are made again later."""
         self.close()
         if self._writing is not None:
             self._writing.cancel()
@@ -157,13 +157,14 @@ class PinEnforcer(PinWatch):
             await asyncio.to_thread(self._write_observations, server, tuple(changes))
 
     def _build_definition(
-        self, kind: DefinitionKind, name: str, raw: bytes
+        self, kind: DefinitionKind, name: str, raw_json: bytes
     ) -> McpDefinition:
-        key = (kind, name, raw)
+        """Return the normalised definition of a raw item, cached by its text."""
+        key = (kind, name, raw_json)
         found = self._known.get(key)
         if found is None:
-            found = build_definition(kind, name, raw)
-            if len(raw) > MAX_CACHED_BYTES:
+            found = build_definition(kind, name, raw_json)
+            if len(raw_json) > MAX_CACHED_BYTES:
                 return found
             if len(self._known) >= MAX_CACHED:
                 self._known.clear()
@@ -193,6 +194,7 @@ class PinEnforcer(PinWatch):
         return pins
 
     def _apply_observation(self, server: str, change: PinChange) -> None:
+        """Apply a change to the pins in memory, and schedule its write."""
         before = self._pins[server]
         after = change(before)
         if after is before:
@@ -204,7 +206,7 @@ class PinEnforcer(PinWatch):
             self._writing = self._loop.create_task(self._write_all())
 
     async def _write_all(self) -> None:
-        """Write until nothing is pending, at most once a second."""
+        """Write until no observation is pending, at most once a second."""
         while self._pending:
             for server, changes in list(self._pending.items()):
                 count = len(changes)
@@ -227,14 +229,14 @@ class PinEnforcer(PinWatch):
         self,
         server: str,
         changes: tuple[PinChange, ...],
-        known: tuple[PinnedItem, ...] = (),
+        existing_items: tuple[PinnedItem, ...] = (),
     ) -> bool:
         """Write observations, and report new names that resemble others; in a thread.
 
         Args:
             server: Name of the server.
             changes: Pending observations.
-            known: Items of all servers.
+            existing_items: Items of all servers.
 
         Returns:
             Whether it is on disk.
@@ -253,19 +255,19 @@ class PinEnforcer(PinWatch):
             self._loop.call_soon_threadsafe(self._report_failure, error.message)
             return False
         fresh = (after.items.keys() | after.seen.keys()) - before
-        found = _find_lookalikes(server, sorted(fresh), known)
+        found = _find_lookalikes(server, sorted(fresh), existing_items)
         for each in islice(found, MAX_REPORTED):
             self._loop.call_soon_threadsafe(self._told.on_lookalike, *each)
         return True
 
 
 def _find_lookalikes(
-    server: str, fresh: Sequence[str], known: Sequence[PinnedItem]
+    server: str, new_keys: Sequence[str], existing_items: Sequence[PinnedItem]
 ) -> Iterator[tuple[str, str, str]]:
-    """Yield the existing items that new ones resemble."""
-    new = frozenset(fresh)
+    """Yield pairs of a new item and an existing one with a similar name."""
+    new = frozenset(new_keys)
     for key, (other, other_kind, other_name) in islice(
-        product(fresh, known), MAX_COMPARED
+        product(new_keys, existing_items), MAX_COMPARED
     ):
         kind, name = split_item_key(key)
         if other_kind is not kind or (other, other_name) == (server, name):

@@ -1,4 +1,4 @@
-"""Pin files: one for each server in the state folder, replaced atomically.
+"""Read and write pin files: one for each server, replaced atomically.
 
 A file survives a restart, and contains complete definitions, so that a change can be
 shown. A writer locks the folder and starts from the present contents.
@@ -59,7 +59,7 @@ class PinFiles:
         return NO_PINS if found is None else found
 
     def find(self, server: str) -> ServerPins | None:
-        """Read the pins of a server; None where there is no file.
+        """Read the pins of a server; None where it has no file.
 
         Raises:
             EnvironmentFailure: As `read`.

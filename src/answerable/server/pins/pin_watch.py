@@ -1,4 +1,4 @@
-"""Watch over the pin files, which applies them in one process four times a second.
+"""Watch the pin files, and apply changes in one process four times a second.
 
 An approval takes effect without a supervisor, like a revocation.
 """
@@ -31,34 +31,34 @@ class QuarantineTarget(Protocol):
     """Decision point that applies the quarantine."""
 
     def set_quarantine(self, quarantine: Quarantine) -> None:
-        """Hold back definitions that differ from the approved ones."""
+        """Replace the set of definitions in quarantine."""
 
 
 class PinListener(Protocol):
     """Listener for changes of pins."""
 
-    def on_quarantined(self, subject: str, why: str, like: str) -> None:
+    def on_quarantined(self, subject: str, reason: str, similar_item: str) -> None:
         """Handle a definition that is in quarantine from now on.
 
         Args:
             subject: `server:NAME`, or a tool, prompt, template or instructions.
-            why: `new`, `changed`, `shadows`, `ambiguous` or `another-server`.
-            like: Existing name that it resembles, empty for none.
+            reason: `new`, `changed`, `shadows`, `ambiguous` or `another-server`.
+            similar_item: Existing name that it resembles, empty for none.
         """
 
-    def on_lookalike(self, subject: str, like: str, how: str) -> None:
+    def on_lookalike(self, subject: str, similar_item: str, similarity: str) -> None:
         """Handle a new name that resembles another one.
 
         Args:
             subject: The new item.
-            like: The existing item.
-            how: `same`, `confusable` or `near`.
+            similar_item: The existing item.
+            similarity: `same`, `confusable` or `near`.
         """
 
     def on_released(self, subject: str) -> None:
         """Handle the end of a quarantine."""
 
-    def on_failure(self, why: str) -> None:
+    def on_failure(self, reason: str) -> None:
         """Handle unreadable or unwritable pins; the present ones stay in force."""
 
 
@@ -90,7 +90,7 @@ class PinWatch:
         self._timer = loop.call_later(POLL_INTERVAL, self._poll_files)
 
     def reconfigure(self, servers: Iterable[UpstreamServer]) -> None:
-        """Watch the servers as configured now.
+        """Watch the pin files of these servers.
 
         Raises:
             EnvironmentFailure: The file of a new server cannot be read; nothing
@@ -129,7 +129,7 @@ class PinWatch:
         return approved_mappings(self._pins)
 
     def definition(self, server: str, tool: str) -> str:
-        """Return the digest of a tool's pinned definition, hex; empty for none.
+        """Return the SHA-256 of a tool's pinned definition, hex; empty for none.
 
         The definition in quarantine is not the pinned one, and does not count here.
         """
@@ -139,6 +139,7 @@ class PinWatch:
         return "" if pin is None else pin.definition.sha256
 
     def _poll_files(self) -> None:
+        """Apply changed files, and schedule the next poll."""
         self._timer = self._loop.call_later(POLL_INTERVAL, self._poll_files)
         self.refresh()
 
@@ -158,7 +159,7 @@ class PinWatch:
         return True
 
     def _merge_pending(self, server: str, pins: ServerPins) -> ServerPins:
-        """Return the pins in force of a server with this file."""
+        """Return the pins to enforce, given the pins of the file."""
         return pins
 
     def _replace_pins(self, server: str, pins: ServerPins) -> None:
@@ -177,6 +178,7 @@ class PinWatch:
             self._told.on_released(f"server:{server}")
 
     def _apply_quarantine(self) -> None:
+        """Pass the quarantined definitions to the decision point."""
         self._bound.set_quarantine(
             {
                 name: build_quarantine(pins, self._pinning[name])
@@ -184,7 +186,8 @@ class PinWatch:
             }
         )
 
-    def _report_failure(self, why: str) -> None:
-        if why != self._why:
-            self._why = why
-            self._told.on_failure(why)
+    def _report_failure(self, reason: str) -> None:
+        """Report an unreadable file once for each reason."""
+        if reason != self._why:
+            self._why = reason
+            self._told.on_failure(reason)

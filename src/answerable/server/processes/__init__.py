@@ -1,1 +1,1 @@
-"""Process attestation by the kernel: socket peers, parents, and registered runs."""
+"""Attest processes by the kernel: socket peers, parents, and registered runs."""

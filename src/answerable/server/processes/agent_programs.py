@@ -1,4 +1,4 @@
-"""Programs of agent clients, by which a process is recognised as one.
+"""Recognise the programs of agent clients by name, path and arguments.
 
 The clients are those of the inventory (connectors/formats/clients.py), and a few more.
 An editor in which an agent may open terminals counts as one, since processes of the
@@ -102,16 +102,16 @@ _BY_PATH = {
 }
 
 
-def find_client(name: str, program: str, argv: Sequence[str]) -> str:
-    """Return the agent client of a process, empty for none.
+def find_client(process_name: str, program: str, argv: Sequence[str]) -> str:
+    """Return the agent client that a process is, empty for none.
 
     Args:
-        name: Name in the kernel, at most 15 characters.
+        process_name: Name in the kernel, at most 15 characters.
         program: Path of its executable, or empty.
         argv: Arguments of the process.
     """
     called = argv[0] if argv else ""
-    for each in (name, program, called):
+    for each in (process_name, program, called):
         found = _BY_NAME.get(_base_name(each)) or _find_by_path(each)
         if found:
             return found
@@ -121,6 +121,7 @@ def find_client(name: str, program: str, argv: Sequence[str]) -> str:
 
 
 def _find_script_client(arguments: Sequence[str]) -> str:
+    """Return the agent client that an interpreter runs, empty for none."""
     for each in arguments:
         found = _find_by_path(each)
         if found:
@@ -138,10 +139,12 @@ def _base_name(path: str) -> str:
 
 
 def _is_interpreter(path: str) -> bool:
+    """Tell whether a program runs scripts, such as node or python."""
     return _base_name(path).lstrip("-").rstrip("0123456789.") in _INTERPRETERS
 
 
 def _find_by_path(path: str) -> str:
+    """Return the agent client whose folders are part of a path, else empty."""
     parts = tuple(path.lower().split("/"))
     if len(parts) < 2:
         return ""

@@ -1,4 +1,4 @@
-"""Ancestors of our own process, and the detection of an agent among them.
+"""List the ancestors of our process, and detect an agent among them.
 
 A person signs; a process started by an agent does not. The ancestors are read from
 /proc, each process held by a pidfd meanwhile, and an incomplete reading is refused as
@@ -66,11 +66,11 @@ class StartedByAgent(EnvironmentFailure):
     """Process that was started by an agent, or whose ancestors are unknown."""
 
 
-def refuse_agent_ancestors(runs: Collection[ProcessKey] = ()) -> None:
-    """Refuse to continue in a process with an agent among its ancestors.
+def refuse_agent_ancestors(registered_runs: Collection[ProcessKey] = ()) -> None:
+    """Raise an error if an agent is among the ancestors of this process.
 
     Args:
-        runs: Processes that `answerable run` has registered.
+        registered_runs: Processes that `answerable run` has registered.
 
     Raises:
         StartedByAgent: An ancestor is an agent, or the ancestors cannot be read.
@@ -80,15 +80,17 @@ def refuse_agent_ancestors(runs: Collection[ProcessKey] = ()) -> None:
             f"only a person may do this, and {RUN_VARIABLE} says that an agent runs this",
             _HINT,
         )
-    why = find_agent(list_ancestors(), frozenset(runs))
+    why = find_agent(list_ancestors(), frozenset(registered_runs))
     if why:
         raise StartedByAgent(f"only a person may do this, and {why}", _HINT)
 
 
-def find_agent(line: Iterable[Ancestor], runs: Collection[ProcessKey]) -> str:
+def find_agent(
+    ancestors: Iterable[Ancestor], registered_runs: Collection[ProcessKey]
+) -> str:
     """Describe the first agent in a list of processes, empty without one."""
-    for each in line:
-        if (each.pid, each.start) in runs:
+    for each in ancestors:
+        if (each.pid, each.start) in registered_runs:
             return f"process {each.pid} above is an agent that `answerable run` started"
         if each.marked:
             return f"process {each.pid} above runs in what `answerable run` started"
@@ -98,11 +100,11 @@ def find_agent(line: Iterable[Ancestor], runs: Collection[ProcessKey]) -> str:
     return ""
 
 
-def list_ancestors(own: int | None = None) -> tuple[Ancestor, ...]:
+def list_ancestors(pid: int | None = None) -> tuple[Ancestor, ...]:
     """Describe a process and its ancestors, nearest first.
 
     Args:
-        own: Pid; our own by default.
+        pid: Pid; our own by default.
 
     Raises:
         StartedByAgent: They cannot be read completely.
@@ -111,7 +113,7 @@ def list_ancestors(own: int | None = None) -> tuple[Ancestor, ...]:
         raise _unknown_ancestors_error("this machine has no /proc")
     for _ in range(_TRIES):
         with suppress(ProcessGone):
-            return _walk_up(os.getpid() if own is None else own)
+            return _collect_ancestors(os.getpid() if pid is None else pid)
     raise _unknown_ancestors_error("the processes above end while they are looked up")
 
 
@@ -143,6 +145,7 @@ def read_registered(folders: Sequence[Path]) -> frozenset[ProcessKey]:
 
 
 def _parse_registered(file: Path) -> list[ProcessKey]:
+    """Return pid and start time of a run's processes, from its file."""
     pid, dash, start = file.name.removesuffix(".json").partition("-")
     if dash and pid.isdecimal() and start.isdecimal():
         return [(int(pid), int(start))]
@@ -156,8 +159,9 @@ def _parse_registered(file: Path) -> list[ProcessKey]:
     return [(each.pid, each.start) for each in both if each is not None]
 
 
-def _walk_up(own: int) -> tuple[Ancestor, ...]:
-    line = [_read_process(own)]
+def _collect_ancestors(pid: int) -> tuple[Ancestor, ...]:
+    """Describe a process and its ancestors, once, without retries."""
+    line = [_read_process(pid)]
     while (child := line[-1]).parent:
         above = _read_process(child.parent)
         # Still the same parent, so its pid was not reused.
@@ -176,6 +180,7 @@ def _walk_up(own: int) -> tuple[Ancestor, ...]:
 
 
 def _read_process(pid: int) -> Ancestor:
+    """Describe a process while a pidfd holds it."""
     try:
         return read_held_facts(open_pidfd(pid), pid, _describe_process)
     except ProcessGone:
@@ -185,6 +190,7 @@ def _read_process(pid: int) -> Ancestor:
 
 
 def _is_alive(pid: int) -> bool:
+    """Tell whether a process with this pid exists."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -195,6 +201,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def _describe_process(folder: Path) -> Ancestor:
+    """Describe a process from its folder in /proc."""
     stat = read_proc_file(folder / "stat")
     program = ""
     with suppress(OSError):  # of another user: not ours to see
@@ -212,6 +219,7 @@ def _describe_process(folder: Path) -> Ancestor:
 
 
 def _has_run_variable(folder: Path) -> bool:
+    """Tell whether `answerable run` set its variable in the environment."""
     try:
         environment = (folder / "environ").read_bytes()
     except OSError:  # of another user, or one that may not be traced
@@ -220,8 +228,9 @@ def _has_run_variable(folder: Path) -> bool:
     return any(each.startswith(mark) for each in environment.split(b"\0"))
 
 
-def _unknown_ancestors_error(why: str) -> StartedByAgent:
+def _unknown_ancestors_error(reason: str) -> StartedByAgent:
+    """Build the error where the ancestors cannot be determined."""
     return StartedByAgent(
-        f"only a person may do this, and whether an agent asks is not known: {why}",
+        f"only a person may do this, and whether an agent asks is not known: {reason}",
         "do it on Linux, in a terminal whose processes /proc shows",
     )

@@ -1,4 +1,4 @@
-"""Statements of an attestation: what the facts prove, and what they do not."""
+"""State in words what an attestation proves about a process, and what not."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class PeerFacts:
 
 
 def list_proven(facts: PeerFacts, run: RegisteredRun | None) -> tuple[str, ...]:
-    """List what the facts prove."""
+    """List in words what the facts prove about a process."""
     said = [f"a process of user {facts.uid} and group {facts.gid} made this connection"]
     if facts.is_certain:
         said.append("it was alive, and still that user, after all of this was read")
@@ -47,6 +47,7 @@ def list_proven(facts: PeerFacts, run: RegisteredRun | None) -> tuple[str, ...]:
 
 
 def _list_proven_by_run(run: RegisteredRun) -> tuple[str, ...]:
+    """List what the registration of its run proves about a process."""
     return (
         f"a process of user {run.started_by} asked to start {run.agent} and rule "
         f"{run.rule} lets that user",
@@ -57,7 +58,7 @@ def _list_proven_by_run(run: RegisteredRun) -> tuple[str, ...]:
 
 
 def list_unproven(facts: PeerFacts, run: RegisteredRun | None) -> tuple[str, ...]:
-    """List what the facts do not prove, though it could be assumed."""
+    """List in words what the facts do not prove, though one could assume it."""
     where = _describe_scope(facts)
     said = [
         f"that this process and no other {where} asks: it may pass on what it gets, and "
@@ -77,6 +78,7 @@ def list_unproven(facts: PeerFacts, run: RegisteredRun | None) -> tuple[str, ...
 
 
 def _describe_scope(facts: PeerFacts) -> str:
+    """Describe which processes share these facts: user, unit or container."""
     if facts.container:
         return f"of user {facts.uid} in that container"
     if facts.unit:
@@ -85,6 +87,7 @@ def _describe_scope(facts: PeerFacts) -> str:
 
 
 def _list_unproven_by_run(run: RegisteredRun) -> tuple[str, ...]:
+    """List what the registration of its run does not prove."""
     said = [
         f"who sits at the terminal of user {run.started_by}",
         "that it does what its program, arguments and configuration were written to do: "

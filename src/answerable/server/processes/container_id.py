@@ -1,4 +1,4 @@
-"""Container id of a process, parsed from the text of /proc/PID/cgroup.
+"""Parse the container id of a process from the text of /proc/PID/cgroup.
 
 A process that may create cgroups below its own can choose any name: a user's service
 manager, a container that runs containers. So the outermost name counts, and only where
@@ -40,6 +40,7 @@ def parse_container_id(cgroup: str) -> str:
 
 
 def _find_in_path(path: str) -> str:
+    """Return the container id in one cgroup path, empty without one."""
     above = ""
     is_plain = False  # a runtime, not systemd, created the parent group
     for part in path.split("/")[1:]:

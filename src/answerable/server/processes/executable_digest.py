@@ -1,4 +1,4 @@
-"""Executable of a process: its path, and the digest of its file.
+"""Read the executable of a process: its path, and the digest of its file.
 
 A digest distinguishes two interpreters and not their scripts, so no decision uses it.
 """
@@ -26,18 +26,18 @@ class ExecutableDigests:
         self._lock = threading.Lock()
         self._digests: OrderedDict[_FileVersion, str] = OrderedDict()
 
-    def read(self, folder: Path) -> tuple[str, str]:
+    def read(self, proc_folder: Path) -> tuple[str, str]:
         """Return path and SHA-256 of a process's executable.
 
         Args:
-            folder: Its folder in /proc.
+            proc_folder: Its folder in /proc.
 
         Returns:
             Path and hex digest; empty where it is not readable, or the digest alone
             where the file is too large. A removed file has ` (deleted)` after its path.
         """
         try:
-            file = (folder / "exe").open("rb", buffering=0)
+            file = (proc_folder / "exe").open("rb", buffering=0)
         except PermissionError:
             return "", ""
         with file:
@@ -45,6 +45,7 @@ class ExecutableDigests:
             return path, self._cached_digest(file)
 
     def _cached_digest(self, file: BinaryIO) -> str:
+        """Return the SHA-256 of a file, cached until it changes; empty if too large."""
         facts = os.fstat(file.fileno())
         if not stat.S_ISREG(facts.st_mode) or facts.st_size > MAX_EXECUTABLE:
             return ""
@@ -68,11 +69,12 @@ class ExecutableDigests:
         return digest.hexdigest()
 
 
-def _file_version(facts: os.stat_result) -> _FileVersion:
+def _file_version(file_status: os.stat_result) -> _FileVersion:
+    """Return the fields of a stat result that change with the file."""
     return (
-        facts.st_dev,
-        facts.st_ino,
-        facts.st_mtime_ns,
-        facts.st_ctime_ns,
-        facts.st_size,
+        file_status.st_dev,
+        file_status.st_ino,
+        file_status.st_mtime_ns,
+        file_status.st_ctime_ns,
+        file_status.st_size,
     )

@@ -1,4 +1,4 @@
-"""Facts about a process, read while a pidfd holds it.
+"""Read facts about a process while a pidfd holds it, so that its pid is not reused.
 
 A pid may belong to another process by the time it is looked up. Facts from /proc count
 only if the process that the pidfd holds was alive after they were read.
@@ -68,13 +68,13 @@ class HeldProcess:
             os.close(pidfd)
 
     def has_ended(self) -> bool:
-        """Tell whether it ended; a zombie has."""
+        """Tell whether the process has ended; a zombie has."""
         ended = select.poll()
         ended.register(self.pidfd, select.POLLIN)
         return bool(ended.poll(0))
 
     def check_alive(self) -> None:
-        """Check that it is alive: facts read by its pid until now are its own.
+        """Check that the process still runs, so that facts read by pid are its own.
 
         Raises:
             ProcessGone: It ended.
@@ -82,21 +82,21 @@ class HeldProcess:
         if self.has_ended():
             raise ProcessGone
 
-    def read_facts(self, read: Callable[[Path], FactsT]) -> FactsT:
-        """Read its folder in /proc.
+    def read_facts(self, read_folder: Callable[[Path], FactsT]) -> FactsT:
+        """Read facts from the process's folder in /proc.
 
         Raises:
             ProcessGone: It ended, or is not readable.
         """
         try:
-            facts = read(Path("/proc") / str(self.pid))
+            facts = read_folder(Path("/proc") / str(self.pid))
         except OSError:
             raise ProcessGone from None
         self.check_alive()
         return facts
 
     def read_credentials(self) -> ProcessCredentials:
-        """Read its users, groups and parent, from the pidfd itself where possible.
+        """Read users, groups and parent of the process, from its pidfd if possible.
 
         Raises:
             ProcessGone: It ended.
@@ -108,19 +108,21 @@ class HeldProcess:
         return told
 
 
-def read_held_facts(pidfd: int, pid: int, read: Callable[[Path], FactsT]) -> FactsT:
-    """Read the facts of a process.
+def read_held_facts(
+    pidfd: int, pid: int, read_folder: Callable[[Path], FactsT]
+) -> FactsT:
+    """Read the facts of a process from /proc, and check that it still runs.
 
     Args:
         pidfd: Pidfd; closed here.
         pid: Process id.
-        read: Reads its folder in /proc.
+        read_folder: Reads its folder in /proc.
 
     Raises:
         ProcessGone: It ended.
     """
     with HeldProcess(pidfd, pid) as process:
-        return process.read_facts(read)
+        return process.read_facts(read_folder)
 
 
 def open_pidfd(pid: int) -> int:
@@ -136,7 +138,7 @@ def open_pidfd(pid: int) -> int:
 
 
 def hold_parent(child: HeldProcess) -> HeldProcess | None:
-    """Hold the parent of a process; None where it has no visible one.
+    """Open a pidfd of a process's parent; None where none is visible.
 
     The pid of a parent is not reused until the parent was reaped. An orphaned child
     goes to an ancestor, which is older. So a child with the same parent pid before and
@@ -173,6 +175,7 @@ def read_boot_id() -> str:
 
 
 def _parse_credentials(folder: Path) -> ProcessCredentials:
+    """Parse the users and groups from a process's folder in /proc."""
     return parse_credentials(
         read_proc_file(folder / "stat"), read_proc_file(folder / "status")
     )

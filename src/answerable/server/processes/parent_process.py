@@ -1,4 +1,4 @@
-"""Parent process: the caller of a stdio wrapper or hook."""
+"""Read the parent process: the caller of a stdio wrapper or hook."""
 
 import os
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class ParentProcess:
 
 
 def read_parent() -> ParentProcess:
-    """Describe the process that started us.
+    """Describe the process that started us, with its executable.
 
     Where it has ended before, it is the process that adopted us: in a container, the
     first process may be either. Our input has ended then.
@@ -53,6 +53,7 @@ def read_parent() -> ParentProcess:
 
 
 def _describe_parent(folder: Path) -> tuple[UnixPeer, str]:
+    """Describe a process from its folder in /proc, with its executable."""
     status = read_proc_file(folder / "status")
     peer = UnixPeer(
         pid=int(folder.name),

@@ -1,4 +1,4 @@
-"""Attestation of the process at the other end of a unix socket, with its limits.
+"""Attest the process at the other end of a unix socket, and state the limits.
 
 The security boundary is the user, the unit or the container, never one process of a
 user: a process may run another program after it connected, and a connection may be
@@ -37,8 +37,8 @@ def attest_peer(
     connection: socket.socket,
     runs: RunRegistry | None = None,
     *,
-    root: bool = False,
-    option: int = SO_PEERPIDFD,
+    allow_root: bool = False,
+    peer_option: int = SO_PEERPIDFD,
 ) -> Attestation:
     """Attest the process that connected.
 
@@ -48,16 +48,16 @@ def attest_peer(
     Args:
         connection: A connected unix socket, as accepted.
         runs: Registry of runs; None for none.
-        root: Accept a process of root, which can act as any user.
-        option: Socket option that returns a pidfd of the peer.
+        allow_root: Accept a process of root, which can act as any user.
+        peer_option: Socket option that returns a pidfd of the peer.
 
     Raises:
         NotAttested: It ended (`process-gone`), is root (`superuser`), or has several
             users, or another one than when it connected (`several-users`).
     """
-    peer = hold_peer(connection, option)
+    peer = hold_peer(connection, peer_option)
     with peer.process as process:
-        before = require_one_user(peer, root=root)
+        before = require_one_user(peer, allow_root=allow_root)
         facts = _read_facts(peer)
         run = (
             runs.find_by_process(process)
@@ -72,7 +72,7 @@ def attest_peer(
     return _build_attestation(named, facts, run)
 
 
-def require_one_user(peer: SocketPeer, *, root: bool) -> ProcessCredentials:
+def require_one_user(peer: SocketPeer, *, allow_root: bool) -> ProcessCredentials:
     """Require that a process has one user, the same as when it connected.
 
     A setuid program has two. It is unknown for which of them it acts: one may have
@@ -82,7 +82,7 @@ def require_one_user(peer: SocketPeer, *, root: bool) -> ProcessCredentials:
         NotAttested: It has several, or ended, or is root.
     """
     now = peer.process.read_credentials()
-    if ROOT in (peer.uid, *now.uids) and not root:
+    if ROOT in (peer.uid, *now.uids) and not allow_root:
         raise NotAttested(
             "superuser",
             "the process at the other end runs as the superuser, who can be anybody",
@@ -94,6 +94,7 @@ def require_one_user(peer: SocketPeer, *, root: bool) -> ProcessCredentials:
 
 
 def _several_users_error() -> NotAttested:
+    """Build the error for a process with more than one user or group."""
     return NotAttested(
         "several-users",
         "the process at the other end is not, or no longer, one user and one group",
@@ -102,6 +103,7 @@ def _several_users_error() -> NotAttested:
 
 
 def _read_facts(peer: SocketPeer) -> PeerFacts:
+    """Read the facts about a peer; only user and group where no pidfd holds it."""
     if not peer.is_certain:
         return PeerFacts(peer.uid, peer.gid, is_certain=False)
     cgroup, (program, digest) = peer.process.read_facts(
@@ -120,7 +122,7 @@ def _read_facts(peer: SocketPeer) -> PeerFacts:
 
 
 def _read_invocation(unit: str) -> str:
-    """Find systemd's invocation id of a unit.
+    """Return systemd's invocation id of a unit, empty without one.
 
     The service manager keeps it as a link that every user may read and only the manager
     may write. The environment of the process is the process's own claim.
@@ -138,6 +140,7 @@ def _read_invocation(unit: str) -> str:
 def _build_attestation(
     process: ProcessIdentity, facts: PeerFacts, run: RegisteredRun | None
 ) -> Attestation:
+    """Build the attestation of a process from its facts and its run."""
     # A process of our own user can read our keys, and needs no token.
     advisory = facts.uid == os.geteuid() or (run is not None and run.is_advisory)
     return Attestation(

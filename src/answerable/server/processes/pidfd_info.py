@@ -1,4 +1,4 @@
-"""Users and groups of a process, read from its pidfd.
+"""Read the users and groups of a process from its pidfd.
 
 Since Linux 6.13 (`PIDFD_GET_INFO`). The kernel describes the process that the pidfd
 holds, or reports that it is gone.

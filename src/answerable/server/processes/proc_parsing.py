@@ -1,4 +1,4 @@
-"""Parsers for the texts of /proc/PID.
+"""Parse the texts of /proc/PID: stat, status and cgroup.
 
 The unit is that of the system's service manager. A user may run a manager below their
 own unit and choose any names, so deeper units do not count.
@@ -89,8 +89,8 @@ def _parse_stat_fields(stat: str) -> list[str]:
     return stat[stat.rindex(")") + 1 :].split()
 
 
-def _parse_ids(status: str, name: str) -> tuple[int, int, int]:
-    """Return the real, effective and saved id."""
-    line = next(each for each in status.splitlines() if each.startswith(name))
+def _parse_ids(status: str, label: str) -> tuple[int, int, int]:
+    """Return the real, effective and saved id of a line in /proc/PID/status."""
+    line = next(each for each in status.splitlines() if each.startswith(label))
     real, effective, saved = line.split()[1:4]
     return int(real), int(effective), int(saved)

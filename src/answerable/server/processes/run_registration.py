@@ -1,4 +1,4 @@
-"""Registration of runs: a launcher registers the run of an agent, and reports its end.
+"""Register runs: a launcher registers an agent's run, and reports its end.
 
 Both are plain functions: the server reads the request and writes the answer.
 
@@ -121,20 +121,20 @@ def register_run(
     runs: RunRegistry,
     connection: socket.socket,
     body: bytes,
-    allows: FindLaunchRule,
+    find_launch_rule: FindLaunchRule,
     now: int,
     *,
-    root: bool = False,
+    allow_root: bool = False,
 ) -> RegistrationAnswer:
-    """Register a run, durable on return.
+    """Register the run of an agent; it is on disk on return.
 
     Args:
         runs: The registry.
         connection: Connection of the launcher, a unix socket as accepted.
         body: Body of its request.
-        allows: Finds the rule that allows the launch.
+        find_launch_rule: Finds the rule that allows the launch.
         now: NumericDate.
-        root: Some rule allows a process of root; `allows` finds which.
+        allow_root: Some rule allows a process of root; `find_launch_rule` finds which.
 
     Returns:
         201; 400 for a malformed request; 403 where the attestation or the rules refuse;
@@ -148,7 +148,15 @@ def register_run(
             held.enter_context(launcher.process)
             child = HeldProcess(open_pidfd(asked.pid), asked.pid)
             held.enter_context(child)
-            run = _check_request(runs, launcher, child, asked, allows, now, root=root)
+            run = _check_request(
+                runs,
+                launcher,
+                child,
+                asked,
+                find_launch_rule,
+                now,
+                allow_root=allow_root,
+            )
             runs.add(run, child, launcher.process)
             held.pop_all()
     except _RegistrationRefused as refused:
@@ -192,6 +200,7 @@ def finish_run(
 
 
 def _parse_request(body: bytes) -> _RegistrationRequest:
+    """Parse and check the JSON body of a registration."""
     if len(body) > MAX_REQUEST:
         raise _RegistrationRefused(BAD, "malformed", f"larger than {MAX_REQUEST} bytes")
     try:
@@ -217,12 +226,13 @@ def _check_request(
     runs: RunRegistry,
     launcher: SocketPeer,
     child: HeldProcess,
-    asked: _RegistrationRequest,
-    allows: FindLaunchRule,
+    request: _RegistrationRequest,
+    find_launch_rule: FindLaunchRule,
     now: int,
     *,
-    root: bool,
+    allow_root: bool,
 ) -> RegisteredRun:
+    """Check launcher, child and rule of a registration; return the run."""
     if not launcher.is_certain:
         raise _RegistrationRefused(
             FORBIDDEN,
@@ -230,9 +240,9 @@ def _check_request(
             "this kernel does not say which process connected (Linux 6.5 does)",
         )
     # A launcher may run as root: it has to, to start another user's process.
-    started_by = require_one_user(launcher, root=True).uids[0]
-    process, uid, gid = _check_child(child, launcher.process, asked)
-    if uid == ROOT and not root:
+    started_by = require_one_user(launcher, allow_root=True).uids[0]
+    process, uid, gid = _check_child(child, launcher.process, request)
+    if uid == ROOT and not allow_root:
         raise _RegistrationRefused(
             FORBIDDEN,
             "superuser",
@@ -252,9 +262,9 @@ def _check_request(
         raise _RegistrationRefused(
             LATER, "too-many-runs", "too many runs; try again later"
         )
-    agent = AgentId(asked.agent)
+    agent = AgentId(request.agent)
     try:
-        rule = allows(LaunchRequest(agent, started_by, uid, asked.program))
+        rule = find_launch_rule(LaunchRequest(agent, started_by, uid, request.program))
     except LaunchRevoked as killed:
         raise _RegistrationRefused(FORBIDDEN, "killed", str(killed)) from None
     if not rule:
@@ -275,15 +285,15 @@ def _check_request(
         started_by=started_by,
         uid=uid,
         gid=gid,
-        program=asked.program,
-        argv_sha256=asked.argv_sha256,
-        config_sha256=asked.config_sha256,
+        program=request.program,
+        argv_sha256=request.argv_sha256,
+        config_sha256=request.config_sha256,
         since=now,
     )
 
 
 def _check_child(
-    child: HeldProcess, launcher: HeldProcess, asked: _RegistrationRequest
+    child: HeldProcess, launcher: HeldProcess, request: _RegistrationRequest
 ) -> tuple[ProcessIdentity, int, int]:
     """Check that a process is the launcher's, new, and has one user.
 
@@ -293,7 +303,7 @@ def _check_child(
     who = child.read_credentials()
     launcher.check_alive()
     process = identify_process(child)
-    if who.ppid != launcher.pid or process.start != asked.start:
+    if who.ppid != launcher.pid or process.start != request.start:
         raise _RegistrationRefused(
             FORBIDDEN,
             "no-child",
@@ -309,4 +319,5 @@ def _check_child(
 
 
 def _has_only_forked(folder: Path) -> bool:
+    """Tell whether a process was forked and has not executed a program yet."""
     return is_only_forked(read_proc_file(folder / "stat"))

@@ -1,4 +1,4 @@
-"""Registry of runs: agents that a launcher started, and the processes of each.
+"""Registry of runs: find the run of a process, by the agents that launchers started.
 
 A process belongs to a run if its parents, each held while the next is looked up, lead
 to the started process, or to the launcher: that one adopts orphans of its run
@@ -100,6 +100,7 @@ class _LiveRun:
         self.run, self.process, self.launcher = run, process, launcher
 
     def close(self) -> None:
+        """Close the pidfds of the process and its launcher."""
         self.process.close()
         if self.launcher is not None:
             self.launcher.close()
@@ -142,7 +143,7 @@ class RunRegistry:
                 self._drop_run(name)
 
     def find_by_process(self, process: HeldProcess) -> RegisteredRun | None:
-        """Find the run that a process belongs to.
+        """Find the run that a process descends from, if its user is the run's user.
 
         Raises:
             ProcessGone: It ended, or was orphaned, while its parents were looked up.
@@ -153,7 +154,7 @@ class RunRegistry:
         return run if set(process.read_credentials().uids) == {run.uid} else None
 
     def find_ancestor_run(self, process: HeldProcess) -> RegisteredRun | None:
-        """Find the run that a process descends from, whatever its present user.
+        """Find the run that a process descends from, whatever its user is now.
 
         Raises:
             ProcessGone: As `find_by_process`.
@@ -164,20 +165,21 @@ class RunRegistry:
                 return None
             for _ in range(_TRIES):
                 try:
-                    return self._walk_to_run(process)
+                    return self._find_nearest_run(process)
                 except ProcessGone:
                     # A parent between may have ended, as shells do. Is this one alive?
                     process.check_alive()
         raise ProcessGone
 
-    def _walk_to_run(self, process: HeldProcess) -> RegisteredRun | None:
+    def _find_nearest_run(self, process: HeldProcess) -> RegisteredRun | None:
+        """Return the run of the nearest ancestor that has one."""
         found: RegisteredRun | None = None
         with ExitStack() as held:
             each: HeldProcess | None = process
             for generation in range(MAX_GENERATIONS):
                 if each is None:
                     break
-                found = self._run_at(each, orphaned=generation > 0)
+                found = self._find_run_by_root(each, is_orphan=generation > 0)
                 if found is not None:
                     break
                 each = hold_parent(each)
@@ -205,7 +207,7 @@ class RunRegistry:
             self._index_run(_LiveRun(run, process, launcher))
 
     def find_by_launcher(self, launcher: HeldProcess) -> RegisteredRun | None:
-        """Find the run of a launcher that is alive."""
+        """Find the run of a launcher process that is still alive."""
         with self._lock:
             self.sweep()
             living = self._launchers.get(launcher.pid)
@@ -222,7 +224,7 @@ class RunRegistry:
         return None if living is None else living.run
 
     def end(self, run: RegisteredRun) -> None:
-        """Remove a run: no process belongs to it any more, though it may be alive."""
+        """Remove a run that has ended, and report it."""
         with self._lock:
             self._drop_run(run.id)
         try:
@@ -233,7 +235,7 @@ class RunRegistry:
         self._ended(run)
 
     def sweep(self) -> None:
-        """Load new runs from disk, and remove ended ones."""
+        """Load new runs from disk, and drop runs whose process has ended."""
         with self._lock:
             self._reload_folder()
             for each in list(self._living.values()):
@@ -248,14 +250,16 @@ class RunRegistry:
             ]
         return len(theirs) >= MAX_RUNS or sum(theirs) >= MAX_RUNS_PER_USER
 
-    def _run_at(self, process: HeldProcess, *, orphaned: bool) -> RegisteredRun | None:
-        """Find the run whose root is this process, or whose launcher adopted it.
+    def _find_run_by_root(
+        self, process: HeldProcess, *, is_orphan: bool
+    ) -> RegisteredRun | None:
+        """Return the run whose first process this is, or whose launcher adopted it.
 
         Two processes that are alive at once have two pids: equal pids mean the same
         process.
         """
         living = self._roots.get(process.pid)
-        if living is None and orphaned:
+        if living is None and is_orphan:
             living = self._launchers.get(process.pid)
             if living is None or living.launcher is None:
                 return None
@@ -286,13 +290,15 @@ class RunRegistry:
         for name in names - self._living.keys():
             self._load_run(name)
 
-    def _index_run(self, living: _LiveRun) -> None:
-        self._living[living.run.id] = living
-        self._roots[living.process.pid] = living
-        if living.launcher is not None:
-            self._launchers[living.launcher.pid] = living
+    def _index_run(self, live_run: _LiveRun) -> None:
+        """Add a run to the indexes by id, process and launcher."""
+        self._living[live_run.run.id] = live_run
+        self._roots[live_run.process.pid] = live_run
+        if live_run.launcher is not None:
+            self._launchers[live_run.launcher.pid] = live_run
 
     def _drop_run(self, id: str) -> None:
+        """Remove a run from the indexes, and release its processes."""
         living = self._living.pop(id, None)
         if living is None:
             return
@@ -304,18 +310,19 @@ class RunRegistry:
             del self._launchers[launcher.pid]
         living.close()
 
-    def _load_run(self, name: str) -> None:
+    def _load_run(self, run_id: str) -> None:
+        """Load one run from its file, and drop it if its process has ended."""
         try:
             run = msgspec.json.decode(
-                read_file(self._folder / name), type=RegisteredRun
+                read_file(self._folder / run_id), type=RegisteredRun
             )
         except FileNotFoundError:
             return
         except msgspec.DecodeError:
             run = None
-        if run is None or run.id != name:
+        if run is None or run.id != run_id:
             # Not our file, or an incomplete one; no process belongs to it.
-            (self._folder / name).unlink(missing_ok=True)
+            (self._folder / run_id).unlink(missing_ok=True)
             return
         process = reopen_process(run.process)
         if process is None:
@@ -330,7 +337,7 @@ def is_run_file_name(name: str) -> bool:
 
 
 def identify_process(process: HeldProcess) -> ProcessIdentity:
-    """Identify a held process unambiguously: boot, pid and start time.
+    """Return an identity of a process that is never reused: boot, pid, start.
 
     Raises:
         ProcessGone: It ended, or is not readable.
@@ -341,16 +348,16 @@ def identify_process(process: HeldProcess) -> ProcessIdentity:
     return ProcessIdentity(read_boot_id(), process.pid, start)
 
 
-def reopen_process(process: ProcessIdentity) -> HeldProcess | None:
-    """Hold a process that was identified earlier, if it is alive."""
-    if process.boot != read_boot_id():
+def reopen_process(identity: ProcessIdentity) -> HeldProcess | None:
+    """Open a pidfd of a process that was identified earlier; None if it ended."""
+    if identity.boot != read_boot_id():
         return None
     try:
-        hold = HeldProcess(open_pidfd(process.pid), process.pid)
+        hold = HeldProcess(open_pidfd(identity.pid), identity.pid)
     except ProcessGone:
         return None
     try:
-        if identify_process(hold) == process:
+        if identify_process(hold) == identity:
             return hold
     except NotAttested:
         pass

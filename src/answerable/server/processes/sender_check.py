@@ -1,4 +1,4 @@
-"""Sender check of a unix socket: bytes count only from the process that connected.
+"""Check the sender of unix socket data: only the connecting process counts.
 
 A socket can be inherited, or passed on in a message (SCM_RIGHTS); another process would
 then act in the name of the one that connected. With SO_PASSCRED the kernel names the
@@ -40,13 +40,13 @@ class ForeignSender(NotAttested):
         )
 
 
-def enable_sender_credentials(listening: socket.socket) -> None:
+def enable_sender_credentials(listening_socket: socket.socket) -> None:
     """Enable sender credentials from the first byte on.
 
     A connection inherits the option from its listener. Only there it covers bytes that
     were sent before the connection was accepted.
     """
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    listening_socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
 
 
 class SenderCheckedReader:
@@ -68,11 +68,11 @@ class SenderCheckedReader:
         self._connector = hold_peer(connection)
 
     def close(self) -> None:
-        """Release the process that connected."""
+        """Release the pidfd of the connecting process."""
         self._connector.process.close()
 
     def receive(self, size: int) -> bytes:
-        """Read available bytes of one process.
+        """Read available bytes, all from the process that connected.
 
         Args:
             size: Maximum number of bytes.
@@ -101,7 +101,7 @@ class SenderCheckedReader:
 
 
 def _parse_ancillary(ancillary: _Ancillary) -> tuple[list[tuple[int, ...]], bool]:
-    """Find the senders, and close files that came along."""
+    """Return the senders in ancillary data, and close files that were passed."""
     said, has_files = [], False
     for level, kind, data in ancillary:
         if level != socket.SOL_SOCKET:

@@ -1,4 +1,4 @@
-"""Unix socket listener that accepts bytes only from the process that connected.
+"""Listen at a unix socket that accepts bytes only from the connecting process.
 
 The transports of an event loop do not check the sender. So this one accepts, reads and
 writes itself; protocols work unchanged, but that `connection_lost` may get a
@@ -46,6 +46,7 @@ class SenderCheckedListener:
         self._accepting.close()
 
     def _start_connection(self, connection: socket.socket) -> None:
+        """Start the transport of a new connection; close it if its peer is gone."""
         try:
             SenderTransport(self._loop, connection, self._make(), self._refused)
         except NotAttested as gone:
@@ -100,10 +101,11 @@ class SenderTransport(asyncio.Transport):
             self._loop.add_reader(self._connection, self._on_readable)
 
     def is_reading(self) -> bool:
-        """Tell whether it reads."""
+        """Tell whether the transport is reading."""
         return self._is_reading
 
     def _on_readable(self) -> None:
+        """Pass received bytes to the protocol; close on a foreign sender."""
         try:
             data = self._senders.receive(_CHUNK_SIZE)
         except (BlockingIOError, InterruptedError):
@@ -125,7 +127,7 @@ class SenderTransport(asyncio.Transport):
     # Writing.
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Write bytes, now or when the other end is ready."""
+        """Write bytes now, or once the socket is writable."""
         if self._is_lost or self._ends or not data:
             return
         if not self._waiting:
@@ -146,6 +148,7 @@ class SenderTransport(asyncio.Transport):
             self._protocol.pause_writing()
 
     def _on_writable(self) -> None:
+        """Send buffered bytes; resume the protocol below the low mark."""
         try:
             sent = self._connection.send(self._waiting)
         except (BlockingIOError, InterruptedError):
@@ -162,6 +165,7 @@ class SenderTransport(asyncio.Transport):
             self._on_written()
 
     def _on_written(self) -> None:
+        """Close, or end writing, once all bytes are sent."""
         if self._is_closing:
             self._schedule_close(None)
         elif self._ends:
@@ -169,11 +173,11 @@ class SenderTransport(asyncio.Transport):
                 self._connection.shutdown(socket.SHUT_WR)
 
     def can_write_eof(self) -> bool:
-        """Tell that writing can end before reading does."""
+        """Return True: the writing side can be closed first."""
         return True
 
     def write_eof(self) -> None:
-        """End writing."""
+        """Close the writing side once all is sent."""
         self._ends = True
         if not self._waiting:
             self._on_written()
@@ -183,7 +187,7 @@ class SenderTransport(asyncio.Transport):
         return len(self._waiting)
 
     def get_write_buffer_limits(self) -> tuple[int, int]:
-        """Return the low and the high mark."""
+        """Return the low and high marks of the write buffer, in bytes."""
         return self._low, self._high
 
     def set_write_buffer_limits(
@@ -196,11 +200,11 @@ class SenderTransport(asyncio.Transport):
     # The end.
 
     def is_closing(self) -> bool:
-        """Tell whether it is closed, or will be once all is written."""
+        """Tell whether the transport is closed or closing."""
         return self._is_closing
 
     def close(self) -> None:
-        """Close once all is written."""
+        """Close once all buffered bytes are sent."""
         if self._is_closing:
             return
         self._is_closing = True
@@ -209,10 +213,11 @@ class SenderTransport(asyncio.Transport):
             self._schedule_close(None)
 
     def abort(self) -> None:
-        """Close now."""
+        """Close now, and drop buffered bytes."""
         self._schedule_close(None)
 
     def _schedule_close(self, error: Exception | None) -> None:
+        """Stop reading and writing, and close in the next loop iteration."""
         if self._is_lost:
             return
         self._is_lost = self._is_closing = True
@@ -224,6 +229,7 @@ class SenderTransport(asyncio.Transport):
         self._loop.call_soon(self._finish_close, error)
 
     def _finish_close(self, error: Exception | None) -> None:
+        """Tell the protocol of the loss, and close the socket."""
         try:
             self._protocol.connection_lost(error)
         finally:
@@ -231,7 +237,7 @@ class SenderTransport(asyncio.Transport):
             self._connection.close()
 
     def get_protocol(self) -> asyncio.BaseProtocol:
-        """Return the protocol."""
+        """Return the protocol of this transport."""
         return self._protocol
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:

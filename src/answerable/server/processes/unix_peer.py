@@ -1,4 +1,4 @@
-"""Peer process of a unix socket, as the kernel identifies it.
+"""Identify the peer process of a unix socket, as the kernel reports it.
 
 User and group are those of the time of the connection. A connection can be passed on,
 and a process can run another program, so users and units are distinguished, never two
@@ -41,12 +41,12 @@ class SocketPeer:
     is_certain: bool
 
 
-def hold_peer(connection: socket.socket, option: int = SO_PEERPIDFD) -> SocketPeer:
-    """Hold the process that connected; the caller closes it.
+def hold_peer(connection: socket.socket, peer_option: int = SO_PEERPIDFD) -> SocketPeer:
+    """Open a pidfd of the process that connected; the caller closes it.
 
     Args:
         connection: A connected unix socket, as accepted.
-        option: Socket option that returns a pidfd of the peer.
+        peer_option: Socket option that returns a pidfd of the peer.
 
     Raises:
         ProcessGone: It ended, or is outside our pid namespace.
@@ -58,24 +58,26 @@ def hold_peer(connection: socket.socket, option: int = SO_PEERPIDFD) -> SocketPe
     if pid <= 0:
         raise ProcessGone
     try:
-        pidfd, certain = connection.getsockopt(socket.SOL_SOCKET, option), True
+        pidfd, certain = connection.getsockopt(socket.SOL_SOCKET, peer_option), True
     except OSError:
         pidfd, certain = open_pidfd(pid), False
     return SocketPeer(HeldProcess(pidfd, pid), uid, gid, certain)
 
 
-def read_unix_peer(connection: socket.socket, option: int = SO_PEERPIDFD) -> UnixPeer:
-    """Describe the process that connected.
+def read_unix_peer(
+    connection: socket.socket, peer_option: int = SO_PEERPIDFD
+) -> UnixPeer:
+    """Describe the process that connected: pid, user, systemd unit, start time.
 
     Args:
         connection: A connected unix socket, as accepted.
-        option: Socket option that returns a pidfd of the peer. Without it the unit
+        peer_option: Socket option that returns a pidfd of the peer. Without it the unit
             stays unknown: the pid could belong to another process by now.
 
     Raises:
         ProcessGone: It ended, or is outside our pid namespace.
     """
-    peer = hold_peer(connection, option)
+    peer = hold_peer(connection, peer_option)
     with peer.process as process:
         start, unit = process.read_facts(_read_start_and_unit)
     unit = unit if peer.is_certain else ""
@@ -83,6 +85,7 @@ def read_unix_peer(connection: socket.socket, option: int = SO_PEERPIDFD) -> Uni
 
 
 def _read_start_and_unit(folder: Path) -> tuple[int, str]:
+    """Read start time and systemd unit of a process from its /proc folder."""
     return parse_start(read_proc_file(folder / "stat")), parse_unit(
         read_proc_file(folder / "cgroup")
     )

@@ -1,1 +1,1 @@
-"""Recording of evidence: numbered, hash-chained records in group commits."""
+"""Record evidence: numbered, hash-chained records, written in group commits."""

@@ -1,4 +1,4 @@
-"""Spool quotas by agent, so that one agent cannot fill the spool for all."""
+"""Count spool bytes by agent, so that one agent cannot fill the spool for all."""
 
 from collections.abc import Mapping
 
@@ -19,12 +19,12 @@ class AgentQuotas:
         return self._held.get(agent, 0) >= self._most
 
     def charge(self, agent: str, size: int) -> None:
-        """Count a record."""
+        """Add the size of a record to an agent's use."""
         self._held[agent] = self._held.get(agent, 0) + size
 
-    def release(self, shipped: Mapping[str, int]) -> None:
-        """Subtract shipped bytes."""
-        for agent, size in shipped.items():
+    def release(self, shipped_bytes: Mapping[str, int]) -> None:
+        """Subtract the bytes that were shipped to the store, by agent."""
+        for agent, size in shipped_bytes.items():
             left = self._held.get(agent, 0) - size
             if left > 0:
                 self._held[agent] = left

@@ -1,4 +1,4 @@
-"""Group commit: a thread writes one group of records at a time, and syncs it.
+"""Write records in group commits: a thread writes one group at a time, and syncs it.
 
 All queued records form one group. A group of the buffered class waits for more up to
 `GROUP_SECONDS` seconds. With a record of the durable class it is written together with the
@@ -60,11 +60,11 @@ class ThreadSignal:
             self._rung.release()
 
     def wait(self, seconds: float) -> bool:
-        """Wait until it is set; tell whether it was."""
+        """Wait until the signal is set; tell whether it was."""
         return self._rung.acquire(timeout=seconds)
 
     def clear(self) -> None:
-        """Clear it."""
+        """Clear the signal."""
         self._rung.acquire(blocking=False)
 
 
@@ -132,7 +132,7 @@ class GroupCommitWriter:
         return stalls or self._put - self._done >= MAX_WAITING
 
     def enqueue(self, entry: JournalEntry, *, at_once: bool) -> None:
-        """Queue an entry; on the loop's thread."""
+        """Queue a record to write; called in the event loop's thread."""
         self._put += len(entry.record)
         # A deque is appended to and taken from by two threads without a lock.
         self._queue.append(entry)
@@ -144,6 +144,7 @@ class GroupCommitWriter:
             self._some.notify()
 
     def _wake_thread(self) -> None:
+        """Wake the writer thread."""
         self._going = False
         self._now.notify()
         self._some.notify()
@@ -156,6 +157,7 @@ class GroupCommitWriter:
         self._segments.close()
 
     def _write_loop(self) -> None:
+        """Write groups until closed; the body of the writer thread."""
         closing = False
         try:
             while not closing:
@@ -170,6 +172,7 @@ class GroupCommitWriter:
                 self._notify_loop(self._heard.failed, tickets, "the writer ended")
 
     def _wait_for_group(self) -> None:
+        """Wait for records, then a moment for more of them."""
         if self._failing:
             self._now.wait(RETRY_SECONDS)
         elif self._some.wait(MEASURE_SECONDS):
@@ -179,6 +182,7 @@ class GroupCommitWriter:
         self._now.clear()
 
     def _write_group(self) -> None:
+        """Write and sync all queued records; keep them for a retry on failure."""
         group = self._left
         with contextlib.suppress(IndexError):
             while True:
@@ -210,6 +214,7 @@ class GroupCommitWriter:
             self._notify_loop(self._heard.written, tickets)
 
     def _count_bytes(self, group: list[JournalEntry], size: int) -> None:
+        """Add a written group to the bytes in the spool, by agent."""
         self.spooled += size
         used = self._used.setdefault(self._segments.current, {})
         for entry in group:
@@ -225,9 +230,10 @@ class GroupCommitWriter:
             for number in self._segments.find_shipped(set(self._used)):
                 self._notify_loop(self._heard.released, self._used.pop(number))
 
-    def _notify_loop(self, what: Callable[..., None], *said: object) -> None:
+    def _notify_loop(self, callback: Callable[..., None], *said: object) -> None:
+        """Call a callback in the event loop."""
         with contextlib.suppress(RuntimeError):  # the loop is closed
-            self._loop.call_soon_threadsafe(what, *said)
+            self._loop.call_soon_threadsafe(callback, *said)
 
 
 def _list_tickets(entries: Iterable[JournalEntry]) -> list[RecordTicket]:

@@ -1,4 +1,4 @@
-"""Journal of one recorder: numbers records, and passes them to the writer.
+"""Journal of one recorder: number its records, and pass them to the writer.
 
 Everything here runs on the event loop and touches memory only. A thread (`writer`)
 writes groups of records and reports when they are on disk.
@@ -99,7 +99,7 @@ class RecordJournal:
         *,
         at_once: bool = False,
     ) -> None:
-        """Append a record.
+        """Queue a record that has the number from `next_number`.
 
         Args:
             record: Record with the number that `next_number` returned.
@@ -118,7 +118,7 @@ class RecordJournal:
         *,
         at_once: bool = False,
     ) -> None:
-        """Append an encoded record, as `append` does."""
+        """Append a record that is encoded already."""
         self.recorded += 1
         if agent:
             self._quotas.charge(agent, len(encoded))
@@ -126,7 +126,7 @@ class RecordJournal:
         self._writer.enqueue(JournalEntry(encoded, agent, ticket), at_once=at_once)
 
     def find_obstacle(self, agent: str) -> str:
-        """Return the reason that no record is possible for an agent, else empty."""
+        """Return why no record can be written for an agent now, else empty."""
         if self.alarm or self._closed or self._writer.is_behind:
             return "disk"
         if self._writer.spooled >= self._most:
@@ -138,19 +138,21 @@ class RecordJournal:
         return self._quotas.is_exhausted(agent)
 
     def close(self) -> None:
-        """Write the rest, and close; it blocks while the disk works."""
+        """Write the remaining records, and close; blocks while the disk works."""
         self.append(RecorderClosed(*self.next_number()))
         self._closed = True
         self._writer.close()
 
     def _on_written(self, tickets: list[RecordTicket]) -> None:
+        """Complete the tickets of records that are on disk."""
         self.alarm = ""
         for ticket in tickets:
             if ticket.durable is not None and not ticket.durable.done():
                 ticket.durable.set_result(None)
 
-    def _on_failed(self, tickets: list[RecordTicket], why: str) -> None:
-        self.alarm = why
+    def _on_failed(self, tickets: list[RecordTicket], reason: str) -> None:
+        """Fail the tickets of records that could not be written."""
+        self.alarm = reason
         self.failures += 1
         for ticket in tickets:
             if ticket.durable is not None and not ticket.durable.done():

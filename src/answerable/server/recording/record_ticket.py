@@ -1,4 +1,4 @@
-"""Ticket of a recorded decision, held until the end of its call."""
+"""Track a recorded decision: its call proceeds once the record is on disk."""
 
 import asyncio
 

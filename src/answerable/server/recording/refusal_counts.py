@@ -1,4 +1,4 @@
-"""Counts of requests refused before a decision, recorded once a second.
+"""Count requests refused before a decision; the counts are recorded every second.
 
 Unauthenticated clients can send at network speed. So such requests leave one record per
 reason and second, without any text of theirs.
@@ -32,23 +32,23 @@ class RefusalCounts:
         self._kinds: Counter[str] = Counter()  # different ones, by agent
         self._whys: set[str] = set()
 
-    def count(self, why: str, agent: str, server: str, method: str) -> None:
+    def count(self, reason: str, agent: str, server: str, method: str) -> None:
         """Count one refusal.
 
         Args:
-            why: The reason.
+            reason: The reason.
             agent: Agent of the caller; empty without an authenticated one.
             server: Configured or requested server; kept for an authenticated caller
                 only.
             method: Requested method; kept for an authenticated caller only.
         """
-        if why not in self._whys and len(self._whys) >= MAX_REASONS:
-            why = OTHER_REASON
-        self._whys.add(why)
-        alike = RefusalKey(why, "", "", "")
+        if reason not in self._whys and len(self._whys) >= MAX_REASONS:
+            reason = OTHER_REASON
+        self._whys.add(reason)
+        alike = RefusalKey(reason, "", "", "")
         if agent:
-            told = RefusalKey(why, agent, server[:MAX_TEXT], method[:MAX_TEXT])
-            alike = self._fit_key(told)
+            told = RefusalKey(reason, agent, server[:MAX_TEXT], method[:MAX_TEXT])
+            alike = self._coarsen_key_if_full(told)
         if alike not in self._counts:
             self._kinds[agent] += 1
         self._counts[alike] += 1
@@ -59,12 +59,12 @@ class RefusalCounts:
         self._counts, self._kinds, self._whys = Counter(), Counter(), set()
         return counts
 
-    def _fit_key(self, told: RefusalKey) -> RefusalKey:
-        """Shorten a key without room: drop the request, then the caller."""
-        if told in self._counts:
-            return told
-        if self._kinds[told.agent] >= MAX_KEYS_PER_AGENT:
-            told = told._replace(server="", method="")
-        if told not in self._counts and len(self._counts) >= MAX_KEYS:
-            told = told._replace(agent="", server="", method="")
-        return told
+    def _coarsen_key_if_full(self, key: RefusalKey) -> RefusalKey:
+        """Return the key if there is room, else a coarser one that counts more."""
+        if key in self._counts:
+            return key
+        if self._kinds[key.agent] >= MAX_KEYS_PER_AGENT:
+            key = key._replace(server="", method="")
+        if key not in self._counts and len(self._counts) >= MAX_KEYS:
+            key = key._replace(agent="", server="", method="")
+        return key

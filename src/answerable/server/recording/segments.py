@@ -1,4 +1,4 @@
-"""Writes and measures the segment files of one recorder in its spool folder.
+"""Write and measure the segment files of one recorder in its spool folder.
 
     SPOOL/RECORDER/000001.jsonl    at most `SEGMENT_BYTES` bytes and one group; 0600
     SPOOL/worker-N                 name of the last recorder of worker N
@@ -43,7 +43,7 @@ RESOURCE_ERRORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
 def is_recorded_now(spool: Path) -> bool:
-    """Tell whether a process records in a spool now; true where it is not readable."""
+    """Tell whether a process records in a spool now; True if that is unknown."""
     try:
         folders = [each for each in spool.iterdir() if each.is_dir()]
         return any(map(is_recorder_alive, folders))
@@ -87,12 +87,12 @@ class SegmentWriter:
             hidden.rename(self.folder)
             sync_folder(spool)
 
-    def write(self, data: bytes, chain: bytes) -> None:
-        """Write complete lines durably.
+    def write(self, data: bytes, chain_hash: bytes) -> None:
+        """Write complete lines and sync them to disk.
 
         Args:
             data: Complete lines.
-            chain: Chain hash after them.
+            chain_hash: Chain hash after them.
 
         Raises:
             OSError: They may be on disk in part. After a failed sync the file is not to
@@ -111,7 +111,7 @@ class SegmentWriter:
         except OSError:
             self._close_file()
             raise
-        self.chain, self._size = chain, end
+        self.chain, self._size = chain_hash, end
         if self._size >= SEGMENT_BYTES:
             self._close_file()
 
@@ -129,7 +129,7 @@ class SegmentWriter:
         self._close_file()
         os.close(self._lock)
 
-    def find_shipped(self, numbers: set[int]) -> set[int]:
+    def find_shipped(self, segment_numbers: set[int]) -> set[int]:
         """Return those of the files that no longer exist: they were shipped.
 
         Raises:
@@ -137,11 +137,12 @@ class SegmentWriter:
         """
         with os.scandir(self.folder) as entries:
             stems = [entry.name.rpartition(SUFFIX) for entry in entries]
-        return numbers - {
+        return segment_numbers - {
             int(stem) for stem, _, rest in stems if stem.isdecimal() and not rest
         }
 
     def _open_next(self) -> None:
+        """Create the next segment file."""
         self.current += 1
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         self._handle = os.open(self._current_path, flags, FILE_MODE)
@@ -157,6 +158,7 @@ class SegmentWriter:
         return 0
 
     def _close_file(self) -> None:
+        """Truncate and close the segment file; remove it if it is empty."""
         handle, self._handle = self._handle, -1
         self._end = self._size
         if handle < 0:
@@ -200,6 +202,7 @@ def _list_entries(folder: Path | str) -> list[os.DirEntry[str]]:
 
 
 def _file_size(file: os.DirEntry[str]) -> int:
+    """Return the size of a file, 0 if it was shipped meanwhile."""
     try:
         return file.stat().st_size
     except OSError as error:
@@ -208,8 +211,8 @@ def _file_size(file: os.DirEntry[str]) -> int:
         return 0  # shipped meanwhile
 
 
-def replace_recorder(spool: Path, worker: int, name: str) -> tuple[str, int]:
-    """Replace the recorder of a worker; the folder of `name` exists by now.
+def replace_recorder(spool: Path, worker: int, new_name: str) -> tuple[str, int]:
+    """Register a new recorder of a worker; return the previous one.
 
     Returns:
         The previous recorder, empty for the first, and its number of records on disk; 0
@@ -223,7 +226,7 @@ def replace_recorder(spool: Path, worker: int, name: str) -> tuple[str, int]:
         previous = read_file(place).decode("ascii", "replace").strip()
     except FileNotFoundError:
         previous = ""
-    write_file(place, name.encode() + b"\n")
+    write_file(place, new_name.encode() + b"\n")
     return previous, _last_sequence(spool / previous) if previous else 0
 
 

@@ -1,4 +1,4 @@
-"""Common part of the recorders of all servers: a journal, and counts of refusals.
+"""Record evidence of one server: base class with journal and counts of refusals.
 
 Unauthenticated clients can cause refusals at network speed. So beyond a few records of
 its own per client they are counted, and the counts are recorded periodically.
@@ -74,25 +74,25 @@ class ServerRecorder:
         return self.journal.alarm or stalls
 
     def count_refused_request(
-        self, why: str, agent: str = "", server: str = "", method: str = ""
+        self, reason: str, agent: str = "", server: str = "", method: str = ""
     ) -> None:
         """Count a request that was refused before a decision.
 
         Args:
-            why: Reason, a word of ours.
+            reason: Reason, a word of ours.
             agent: Agent of the caller; empty without an authenticated one.
             server: Requested server; kept for an authenticated caller only.
             method: Requested method; kept for an authenticated caller only.
         """
-        self.away[why] += 1
-        self._count_refusal(why, agent, server, method)
+        self.away[reason] += 1
+        self._count_refusal(reason, agent, server, method)
 
-    def record_revocations(self, killed: Revocations, revived: Revocations) -> None:
+    def record_revocations(self, revoked: Revocations, reinstated: Revocations) -> None:
         """Record revocations and reinstatements that took effect here."""
         self.write_deferred()
         if self.journal.closed:
             return
-        for subjects, taken_back in ((killed, False), (revived, True)):
+        for subjects, taken_back in ((revoked, False), (reinstated, True)):
             for subject in sorted(subjects):
                 kill = RevocationApplied(
                     *self.journal.next_number(), subject, taken_back
@@ -100,7 +100,7 @@ class ServerRecorder:
                 self.journal.append(kill, at_once=True)
 
     def close(self) -> None:
-        """Write the rest, and close; it blocks while the disk works."""
+        """Write the remaining records, and close; blocks while the disk works."""
         if self._timer is not None:
             self._timer.cancel()
         self._record_counts()  # however full the spool is: they are few
@@ -110,21 +110,23 @@ class ServerRecorder:
         """Write a deferred record, which has the next number."""
 
     def _on_withheld(self, ticket: RecordTicket) -> None:
-        """Handle a ticket whose record is not on disk."""
+        """Handle a ticket whose record could not be written."""
 
     def _count_refusal(
-        self, why: str, agent: str = "", server: str = "", method: str = ""
+        self, reason: str, agent: str = "", server: str = "", method: str = ""
     ) -> None:
-        self._alike.count(why, agent, server, method)
+        """Count a refusal, and schedule the record of the counts."""
+        self._alike.count(reason, agent, server, method)
         self._schedule_counts()
 
-    def _gets_own_record(self, whose: str, most: int) -> bool:
-        """Tell whether one more refusal gets a record of its own."""
-        self._own[whose] += 1
+    def _gets_own_record(self, client: str, max_records: int) -> bool:
+        """Tell whether a client's refusal gets a record of its own, by its rate."""
+        self._own[client] += 1
         self._schedule_counts()
-        return self._own[whose] <= most
+        return self._own[client] <= max_records
 
     def _schedule_counts(self) -> None:
+        """Schedule the record of the counts, if none is scheduled."""
         if self._timer is None:
             self._timer = self.journal.loop.call_later(self.every, self._write_counts)
 
@@ -138,6 +140,7 @@ class ServerRecorder:
             self._record_counts()
 
     def _record_counts(self) -> None:
+        """Record the counts of refusals, one record for each key."""
         self.write_deferred()
         for alike, count in self._alike.drain().items():
             method = alike.method or self.counts_as

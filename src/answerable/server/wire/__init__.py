@@ -1,1 +1,1 @@
-"""Strict HTTP/1.1 parser: heads and bodies, or a refusal."""
+"""Parse HTTP/1.1 strictly: request heads and bodies, or a refusal."""

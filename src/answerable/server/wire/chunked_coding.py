@@ -1,4 +1,4 @@
-"""Decoder for the chunked coding, stricter than its definition (RFC 9112 7.1).
+"""Decode the chunked transfer coding, more strictly than RFC 9112 7.1.
 
 No chunk extensions, no trailer fields, no leading zeros, no white space: any form on
 which servers have ever disagreed is refused, so that no server behind us can find a
@@ -39,8 +39,8 @@ class ChunkedDecoder:
         self._next: Callable[[bytes], None] = self._read_size
         self._body: list[bytes] = []
 
-    def feed(self, data: bytes, at: int = 0) -> int:
-        """Decode the bytes of this body, from `at` on.
+    def feed(self, data: bytes, offset: int = 0) -> int:
+        """Decode body bytes from an offset in `data` on; return the next offset.
 
         Returns:
             The offset of the first byte after it.
@@ -48,28 +48,30 @@ class ChunkedDecoder:
         Raises:
             Refused: The coding is malformed, or the body too large.
         """
-        while at < len(data) and not self.done:
+        while offset < len(data) and not self.done:
             if self._left:
-                part = data[at : at + self._left]
+                part = data[offset : offset + self._left]
                 if self.kept:
                     self._body.append(part)
                 self._left -= len(part)
-                at += len(part)
+                offset += len(part)
             else:
-                at += self._read_line(data, at)
-        return at
+                offset += self._read_line(data, offset)
+        return offset
 
     def take(self) -> bytes:
-        """Return the body since the last call."""
+        """Return the decoded body bytes since the last call."""
         taken = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self._body.clear()
         return taken
 
-    def _read_line(self, data: bytes, at: int) -> int:
-        """Read a line, or its beginning; return the number of bytes."""
-        end = data.find(b"\n", at, at + MAX_LINE - len(self._held))
-        stop = end + 1 if end >= 0 else min(len(data), at + MAX_LINE - len(self._held))
-        self._held += data[at:stop]
+    def _read_line(self, data: bytes, offset: int) -> int:
+        """Read a line, or the beginning of one; return the number of bytes read."""
+        end = data.find(b"\n", offset, offset + MAX_LINE - len(self._held))
+        stop = (
+            end + 1 if end >= 0 else min(len(data), offset + MAX_LINE - len(self._held))
+        )
+        self._held += data[offset:stop]
         if end >= 0:
             line, self._held = self._held, b""
             if not line.endswith(b"\r\n"):
@@ -82,9 +84,10 @@ class ChunkedDecoder:
                 if self._next == self._expect_body_end
                 else RefusalReason.CHUNKING
             )
-        return stop - at
+        return stop - offset
 
     def _read_size(self, line: bytes) -> None:
+        """Parse the size of the next chunk, and check it against the limit."""
         self._chunks -= 1
         if CHUNK_SIZE_LINE.fullmatch(line) is None or self._chunks < 0:
             raise RequestRefused(RefusalReason.CHUNKING)

@@ -1,4 +1,4 @@
-"""Deadlines of a client connection, by its state."""
+"""Compute the deadline of a client connection by its state."""
 
 from enum import StrEnum
 
@@ -15,9 +15,9 @@ class ConnectionWait(StrEnum):
     ANSWER = ""  # bounded by the server's own deadlines
 
 
-def compute_deadline(wait: ConnectionWait, now: float, limits: WorkerLimits) -> float:
-    """Compute when a connection in a state is late; infinity without a bound."""
-    if wait is ConnectionWait.ANSWER:
+def compute_deadline(state: ConnectionWait, now: float, limits: WorkerLimits) -> float:
+    """Return the time at which a connection in a state is late, or infinity."""
+    if state is ConnectionWait.ANSWER:
         return float("inf")
-    seconds: int = getattr(limits, wait)
+    seconds: int = getattr(limits, state)
     return now + seconds

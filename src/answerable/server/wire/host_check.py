@@ -1,4 +1,4 @@
-"""Check of Host and Origin against DNS rebinding and foreign web pages.
+"""Check Host and Origin against DNS rebinding and foreign web pages.
 
 A web page can make a browser call a server on its user's machine, under a name that the
 page's author resolves to it (DNS rebinding). Host then has the author's name, and
@@ -25,14 +25,14 @@ class ServedNames:
     origins: frozenset[str] = frozenset()
 
 
-def check_host_and_origin(head: HttpRequestHead, served: ServedNames) -> None:
-    """Refuse another host, and a web page that may not call.
+def check_host_and_origin(head: HttpRequestHead, served_names: ServedNames) -> None:
+    """Refuse a foreign Host, and an Origin that may not call.
 
     Raises:
         Refused: See above.
     """
-    if head.fields["host"].lower() not in served.hosts:
+    if head.fields["host"].lower() not in served_names.hosts:
         raise RequestRefused(RefusalReason.MISDIRECTED)
     origin = head.fields.get("origin")
-    if origin is not None and origin.lower() not in served.origins:
+    if origin is not None and origin.lower() not in served_names.origins:
         raise RequestRefused(RefusalReason.ORIGIN)

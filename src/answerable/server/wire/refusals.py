@@ -1,4 +1,4 @@
-"""Refusals of requests before a decision, and the replies to them.
+"""Define the refusals of requests before a decision, and their responses.
 
 Each reason is a word for the evidence. The caller gets an HTTP status, a JSON-RPC code
 and a constant sentence; of the request only its id is echoed, and an unsupported
@@ -325,30 +325,30 @@ class RequestRefused(AnswerableError):  # noqa: N818 - reads as the refusal it i
         super().__init__(f"refused as {why.value}{where}: {self.wire.says}")
 
     def for_request(self, id: str | int | None, method: str) -> "RequestRefused":
-        """Return the same refusal for a request with known id and method."""
+        """Return a copy of this refusal with the id and method of the request."""
         return RequestRefused(self.why, offset=self.offset, id=id, method=method)
 
     def as_bad_reply(self) -> "RequestRefused":
-        """Return the refusal of a server's answer: its client is not at fault."""
+        """Return the refusal as a fault of the upstream server, status 502 or more."""
         is_said = self.wire.status >= BAD_GATEWAY
         return self if is_said else RequestRefused(RefusalReason.REPLY_MALFORMED)
 
-    def http_status(self, *, in_a_session: bool = False) -> int:
-        """Return the HTTP status for a client of the present or an older revision.
+    def http_status(self, *, has_session: bool = False) -> int:
+        """Return the HTTP status for a client, by its protocol revision.
 
         For an older one 404 means that its session has ended, and it would start
         another (2025-11-25 basic/transports, "Session Management" 4); its requests are
         answered within 200, as its servers do.
         """
-        if not in_a_session or self.why not in ANSWERED_REASONS:
+        if not has_session or self.why not in ANSWERED_REASONS:
             return self.wire.status
         return 400 if self.id is None else 200
 
-    def error_body(self, requested: str = "") -> bytes:
+    def error_body(self, requested_version: str = "") -> bytes:
         """Encode the JSON-RPC error response, empty without a message to answer.
 
         Args:
-            requested: Requested version, where that is the reason.
+            requested_version: Requested version, where that is the reason.
         """
         if self.wire.code == NO_CODE:
             return b""
@@ -356,7 +356,7 @@ class RequestRefused(AnswerableError):  # noqa: N818 - reads as the refusal it i
         if self.why is RefusalReason.UNSUPPORTED_VERSION:
             error["data"] = {
                 "supported": SUPPORTED,
-                "requested": requested[:MAX_ECHOED],
+                "requested": requested_version[:MAX_ECHOED],
             }
         elif self.why is RefusalReason.CAPABILITY:
             error["data"] = {"requiredCapabilities": {"extensions": {TASKS: {}}}}

@@ -1,4 +1,4 @@
-"""Request head of HTTP/1.1, parsed by two parsers that must agree.
+"""Parse the head of an HTTP/1.1 request with two parsers that must agree.
 
 httptools (llhttp) parses the bytes; the rules here refuse what it lets through: other
 versions of HTTP, absolute and authority forms, a missing or second Host, codings other
@@ -88,17 +88,17 @@ class HeadCollector:
     target: bytes = b""
     pairs: list[tuple[bytes, bytes]] = field(default_factory=list)
 
-    def on_url(self, url: bytes) -> None:
-        """Add a piece of the request target."""
-        self.target += url
+    def on_url(self, data: bytes) -> None:
+        """Append a piece of the request target; a parser callback."""
+        self.target += data
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Add one field."""
+        """Add one header field; a parser callback."""
         self.pairs.append((name, value))
 
 
 def parse_head(data: bytes) -> HttpRequestHead:
-    r"""Parse one head.
+    r"""Parse one request head; refuse it if the parsers disagree.
 
     Args:
         data: Complete head, from the request line to the empty line.
@@ -122,19 +122,19 @@ def parse_head(data: bytes) -> HttpRequestHead:
 
 
 def build_head(
-    method: bytes, target: str, pairs: list[tuple[bytes, bytes]]
+    method: bytes, target: str, field_pairs: list[tuple[bytes, bytes]]
 ) -> HttpRequestHead:
     """Build a head from parsed fields.
 
     Args:
         method: One of `METHODS`.
         target: Path and query.
-        pairs: Names and values, as received.
+        field_pairs: Names and values, as received.
 
     Raises:
         Refused: It is ambiguous.
     """
-    fields = collect_fields(pairs)
+    fields = collect_fields(field_pairs)
     _check_host(fields)
     options = parse_connection_options(fields.get("connection", ""))
     return HttpRequestHead(
@@ -164,16 +164,16 @@ def _parse_request_line(line: bytes) -> tuple[bytes, bytes]:
     return method, target
 
 
-def collect_fields(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
+def collect_fields(field_pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
     """Collect fields by name; a repeated one is joined, or refused.
 
     Raises:
         Refused: Too many fields, or a repeated field that must be single.
     """
-    if len(pairs) > MAX_FIELDS:
+    if len(field_pairs) > MAX_FIELDS:
         raise RequestRefused(RefusalReason.TOO_MANY_FIELDS)
     fields: dict[str, str] = {}
-    for raw_name, raw_value in pairs:
+    for raw_name, raw_value in field_pairs:
         name, once = _parse_field_name(raw_name)
         # The parser refuses other invalid values.
         if once and not raw_value.isascii():
@@ -198,18 +198,19 @@ def _parse_field_name(raw: bytes) -> tuple[str, bool]:
 
 
 def is_single_field(name: str) -> bool:
-    """Tell whether a field (lower case) must be single."""
+    """Tell whether a field, in lower case, may occur only once."""
     return name in SINGLE_FIELDS or name.startswith(MCP_PREFIX)
 
 
 def _check_host(fields: Mapping[str, str]) -> None:
+    """Refuse a request without a valid Host."""
     if HOST.fullmatch(fields.get("host", "").encode("latin-1")) is None:
         raise RequestRefused(RefusalReason.NO_HOST)
 
 
 @lru_cache(maxsize=64)
 def parse_connection_options(value: str) -> frozenset[str]:
-    """Parse connection options; one that names another field would have it removed.
+    """Parse the options of the Connection field; refuse an unknown option.
 
     Raises:
         Refused: There is such an option.
@@ -221,6 +222,7 @@ def parse_connection_options(value: str) -> frozenset[str]:
 
 
 def _parse_expect(fields: Mapping[str, str]) -> bool:
+    """Tell whether a request expects 100 Continue; refuse another value."""
     value = fields.get("expect")
     if value is not None and value.lower() != "100-continue":
         raise RequestRefused(RefusalReason.EXPECTATION)

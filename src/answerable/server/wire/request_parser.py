@@ -1,4 +1,4 @@
-"""Incremental parser for the requests of one connection.
+"""Parse the requests of one connection incrementally, in pieces as they arrive.
 
 The result does not depend on the slices: each request is a `Head`, then a `RequestBody`, and
 the first malformed request is a `RequestRefused`, after which parsing ends (the end of its
@@ -52,13 +52,14 @@ class _FixedBody:
         self._left = length
         self._parts: list[bytes] = []
 
-    def feed(self, data: bytes, at: int) -> int:
-        part = data[at : at + self._left]
+    def feed(self, data: bytes, offset: int) -> int:
+        """Take body bytes from an offset on; return the offset after them."""
+        part = data[offset : offset + self._left]
         if self.kept:
             self._parts.append(part)
         self._left -= len(part)
         self.done = self._left == 0
-        return at + len(part)
+        return offset + len(part)
 
     def take(self) -> bytes:
         return b"".join(self._parts)
@@ -85,16 +86,16 @@ class RequestParser(Generic[HeadT]):
 
     @property
     def is_between(self) -> bool:
-        """True where no byte of a next request has arrived."""
+        """True where no byte of the next request has arrived."""
         return not self._head and self._reading is None
 
     def discard_body(self) -> None:
-        """Discard the present body: its request was answered by its head."""
+        """Drop the body of the current request, which was answered by its head."""
         if self._reading is not None:
             self._reading.kept = False
 
     def feed(self, data: bytes) -> list[ParsedItem[HeadT]]:
-        """Parse a slice; list the complete items."""
+        """Parse received bytes; return complete heads, bodies and a refusal."""
         arrived: list[ParsedItem[HeadT]] = []
         at = 0
         try:
@@ -108,13 +109,13 @@ class RequestParser(Generic[HeadT]):
         return arrived
 
     def finish(self) -> RequestRefused | None:
-        """Take the end of input; return a refusal if a request is incomplete."""
+        """Return a refusal if the input ended inside a request, else None."""
         whole = self.closed or not (self._head or self._reading)
         self.closed = True
         return None if whole else RequestRefused(RefusalReason.CUT_SHORT)
 
-    def _parse_whole(self, data: bytes, arrived: list[ParsedItem[HeadT]]) -> int:
-        """Parse a complete request, as most are; return the offset after it."""
+    def _parse_whole(self, data: bytes, parsed: list[ParsedItem[HeadT]]) -> int:
+        """Parse a request that arrived in one piece; return the offset after it."""
         end = data.find(EMPTY_LINE, 0, MAX_HEAD_BYTES) + len(EMPTY_LINE)
         if end < len(EMPTY_LINE) or data.startswith(LEADING):
             return 0
@@ -122,34 +123,35 @@ class RequestParser(Generic[HeadT]):
         if not 0 <= head.length <= min(self._most, len(data) - end):
             return 0
         self._first = True
-        arrived += (head, RequestBody(data[end : end + head.length]))
+        parsed += (head, RequestBody(data[end : end + head.length]))
         return end + head.length
 
     def _parse_next(
-        self, data: bytes, at: int, arrived: list[ParsedItem[HeadT]]
+        self, data: bytes, offset: int, parsed: list[ParsedItem[HeadT]]
     ) -> int:
-        """Parse a part of the present head or body; return the offset after it."""
+        """Parse more of the current head or body; return the offset after it."""
         if self._reading is None:
-            after = self._parse_head(data, at, arrived)
+            after = self._parse_head(data, offset, parsed)
         else:
-            after = self._reading.feed(data, at)
+            after = self._reading.feed(data, offset)
         if self._reading is not None and self._reading.done:
-            arrived.append(RequestBody(self._reading.take()))
+            parsed.append(RequestBody(self._reading.take()))
             self._reading = None
         return after
 
     def _parse_head(
-        self, data: bytes, at: int, arrived: list[ParsedItem[HeadT]]
+        self, data: bytes, offset: int, parsed: list[ParsedItem[HeadT]]
     ) -> int:
-        if not self._head and not data.startswith(LEADING, at):
+        """Buffer and parse the head; return the offset after it."""
+        if not self._head and not data.startswith(LEADING, offset):
             # Most heads arrive complete.
-            end = data.find(EMPTY_LINE, at, at + MAX_HEAD_BYTES)
+            end = data.find(EMPTY_LINE, offset, offset + MAX_HEAD_BYTES)
             if end >= 0:
                 end += len(EMPTY_LINE)
-                self._start_body(data[at:end], arrived)
+                self._start_body(data[offset:end], parsed)
                 return end
         held = len(self._head)
-        self._head += data[at : at + MAX_HEAD_BYTES + len(LEADING) - held]
+        self._head += data[offset : offset + MAX_HEAD_BYTES + len(LEADING) - held]
         if self._first and self._head.startswith(LEADING):
             # One empty line before a request is a known habit (RFC 9112 2.2).
             del self._head[: len(LEADING)]
@@ -162,17 +164,17 @@ class RequestParser(Generic[HeadT]):
             self._seen = max(0, len(self._head) - 3)
             return len(data)
         end += len(EMPTY_LINE)
-        self._start_body(bytes(self._head[:end]), arrived)
+        self._start_body(bytes(self._head[:end]), parsed)
         self._head.clear()
         self._seen = 0
-        return at + end - held
+        return offset + end - held
 
-    def _start_body(self, data: bytes, arrived: list[ParsedItem[HeadT]]) -> None:
-        """Parse a complete head; its body is next."""
+    def _start_body(self, data: bytes, parsed: list[ParsedItem[HeadT]]) -> None:
+        """Parse a complete head, and expect its body next."""
         head = self._read(data)
         if head.length > self._most:
             raise RequestRefused(RefusalReason.BODY_TOO_LARGE)
         self._first = True
-        arrived.append(head)
+        parsed.append(head)
         length = head.length
         self._reading = ChunkedDecoder(self._most) if length < 0 else _FixedBody(length)

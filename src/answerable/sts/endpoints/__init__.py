@@ -1,1 +1,1 @@
-"""Endpoints: each parses one request, calls one use case, and builds one answer."""
+"""HTTP endpoints: each parses one request, calls one use case, builds one response."""

@@ -1,4 +1,4 @@
-"""Admin endpoints at the unix socket: revoke, revive and state.
+"""Serve the admin endpoints at the unix socket: revoke, revive, list, state.
 
 The caller is identified by the kernel. To anyone else these paths do not exist.
 """
@@ -25,13 +25,13 @@ from answerable.sts.http.server import EndpointHandler
 _INVALID = OAuthError.INVALID_REQUEST
 
 
-def is_admin(asked: StsRequest, admins: Collection[int]) -> bool:
+def is_admin(request: StsRequest, admin_uids: Collection[int]) -> bool:
     """Tell whether an operator sent a request: our own user, root, or a named user.
 
     Root has access to the state folder anyway.
     """
-    peer = asked.link.peer
-    return peer is not None and peer.uid in {0, os.geteuid(), *admins}
+    peer = request.link.peer
+    return peer is not None and peer.uid in {0, os.geteuid(), *admin_uids}
 
 
 class AdminEndpoints:
@@ -58,9 +58,9 @@ class AdminEndpoints:
         self._look, self._ended, self._state = look, ended, state
         self._given = given
 
-    def reconfigure(self, admins: Collection[int]) -> None:
+    def reconfigure(self, admin_uids: Collection[int]) -> None:
         """Replace the user ids of operators."""
-        self._admins = admins
+        self._admins = admin_uids
 
     def handlers(self) -> dict[tuple[str, str], EndpointHandler]:
         """Return the handlers by method and path."""
@@ -71,12 +71,13 @@ class AdminEndpoints:
             ("GET", "/admin/state"): self._handle_state,
         }
 
-    async def _handle_revoke(self, asked: StsRequest) -> StsResponse:
-        if not is_admin(asked, self._admins):
+    async def _handle_revoke(self, request: StsRequest) -> StsResponse:
+        """Revoke a subject, and end its recorded delegations."""
+        if not is_admin(request, self._admins):
             return empty_response(404)
         try:
-            subject, by = _read_subject(asked.body), _read_requester(asked)
-            new = self._kills.shared.revoke(subject, by, _read_reason(asked.body))
+            subject, by = _read_subject(request.body), _read_requester(request)
+            new = self._kills.shared.revoke(subject, by, _read_reason(request.body))
         except (AmbiguousInput, IdError):
             return error_response(_INVALID)
         except AnswerableError:
@@ -85,11 +86,12 @@ class AdminEndpoints:
         ended = await self._ended(subject)
         return json_response({"subject": subject, "new": new, "ended": ended})
 
-    async def _handle_revive(self, asked: StsRequest) -> StsResponse:
-        if not is_admin(asked, self._admins):
+    async def _handle_revive(self, request: StsRequest) -> StsResponse:
+        """Reinstate a revoked subject."""
+        if not is_admin(request, self._admins):
             return empty_response(404)
         try:
-            subject = _read_subject(asked.body)
+            subject = _read_subject(request.body)
             was = self._kills.reinstate(subject)
         except (AmbiguousInput, IdError):
             return error_response(_INVALID)
@@ -98,22 +100,25 @@ class AdminEndpoints:
         self._look()
         return json_response({"subject": subject, "revived": was})
 
-    async def _handle_list(self, asked: StsRequest) -> StsResponse:
-        if not is_admin(asked, self._admins):
+    async def _handle_list(self, request: StsRequest) -> StsResponse:
+        """List the recorded delegations that a revocation of a subject would end."""
+        if not is_admin(request, self._admins):
             return empty_response(404)
         try:
-            subject = parse_revocation_subject(_read_subject(asked.body))
+            subject = parse_revocation_subject(_read_subject(request.body))
         except (AmbiguousInput, IdError):
             return error_response(_INVALID)
         return json_response({"subject": subject, "ended": await self._given(subject)})
 
-    async def _handle_state(self, asked: StsRequest) -> StsResponse:
-        if not is_admin(asked, self._admins):
+    async def _handle_state(self, request: StsRequest) -> StsResponse:
+        """Return the state of the service for its operator."""
+        if not is_admin(request, self._admins):
             return empty_response(404)
         return json_response(msgspec.to_builtins(self._state()))
 
 
 def _read_subject(body: bytes) -> str:
+    """Return the subject that a JSON body names."""
     subject = decode_object(body).get("subject")
     if not isinstance(subject, str):
         raise IdError("not a subject (expected text)")
@@ -121,12 +126,13 @@ def _read_subject(body: bytes) -> str:
 
 
 def _read_reason(body: bytes) -> str:
+    """Return the reason that a JSON body gives; empty without one."""
     reason = decode_object(body).get("reason")
     return reason if isinstance(reason, str) else ""
 
 
-def _read_requester(asked: StsRequest) -> str:
+def _read_requester(request: StsRequest) -> str:
     """Return the operator that the request names, else its user."""
-    by = decode_object(asked.body).get("by")
-    peer = asked.link.peer
+    by = decode_object(request.body).get("by")
+    peer = request.link.peer
     return by if isinstance(by, str) and by else f"user {peer.uid}" if peer else ""

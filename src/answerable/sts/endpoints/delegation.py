@@ -1,4 +1,4 @@
-"""POST /delegate: an agent delegates a part of its rights to another, as a ticket.
+"""Serve POST /delegate: an agent delegates a part of its rights by a ticket.
 
   {"agent": "agent:...", "jkt": THUMBPRINT, "audiences": [AUDIENCE, ...],
   "scopes": {AUDIENCE: [SCOPE, ...]}, "ttl": SECONDS}
@@ -75,7 +75,8 @@ class DelegateEndpoint:
         """Return the handlers by method and path."""
         return {("POST", PATH): self._handle_delegate}
 
-    async def _handle_delegate(self, asked: StsRequest) -> StsResponse:
+    async def _handle_delegate(self, request: StsRequest) -> StsResponse:
+        """Authenticate the agent, and answer its delegation request by a ticket."""
         now = self._clock()
         try:
             self._recorder.check_recordable()
@@ -83,7 +84,7 @@ class DelegateEndpoint:
             return error_response(OAuthError.TEMPORARILY_UNAVAILABLE)
         try:
             held = await self._blocking.run(
-                lambda: self._proving.authenticate(asked, PATH, now)
+                lambda: self._proving.authenticate(request, PATH, now)
             )
         except NonceRequired:
             nonce = self._proving.nonce_field(now)
@@ -93,30 +94,31 @@ class DelegateEndpoint:
             return self._refuse(None, TokenRequestRefusal(error, refused.reason.value))
         except TokenStateUnavailable:
             return error_response(OAuthError.TEMPORARILY_UNAVAILABLE)
-        portion = parse_delegation_request(asked.body)
+        portion = parse_delegation_request(request.body)
         if portion is None:
             return self._refuse(held, _INVALID)
         return await self._issue_and_record(held, portion, now)
 
     async def _issue_and_record(
-        self, held: LiveOwnToken, portion: DelegationRequest, now: float
+        self, own_token: LiveOwnToken, delegation_request: DelegationRequest, now: float
     ) -> StsResponse:
+        """Issue a ticket and record it; return its secret once it is on disk."""
         secret = secrets.token_urlsafe(SECRET_SIZE)
         sha256 = hashlib.sha256(secret.encode("ascii")).hexdigest()
         try:
             ticket = await self._blocking.run(
-                lambda: self._issue_ticket(held, portion, sha256, now)
+                lambda: self._issue_ticket(own_token, delegation_request, sha256, now)
             )
         except NotGiven as refused:
-            return self._refuse(held, refused.refusal)
+            return self._refuse(own_token, refused.refusal)
         except TokenStateUnavailable:
             return error_response(OAuthError.TEMPORARILY_UNAVAILABLE)
         if ticket is None:
             return self._refuse(
-                held, TokenRequestRefusal(OAuthError.INVALID_GRANT, "dead")
+                own_token, TokenRequestRefusal(OAuthError.INVALID_GRANT, "dead")
             )
-        parent = held.delegation
-        record = start_record(RECORD_KIND, held.claims)(
+        parent = own_token.delegation
+        record = start_record(RECORD_KIND, own_token.claims)(
             chain=(*list_delegation_agents(parent), str(ticket.agent)),
             parent=parent.id,
             issued=sha256,
@@ -132,25 +134,31 @@ class DelegateEndpoint:
         return json_response(said, 201)
 
     def _issue_ticket(
-        self, held: LiveOwnToken, portion: DelegationRequest, sha256: str, now: float
+        self,
+        own_token: LiveOwnToken,
+        delegation_request: DelegationRequest,
+        sha256: str,
+        now: float,
     ) -> DelegationTicket | None:
+        """Store a ticket; None if the delegation was revoked or its rule changed."""
         standing = self._exchanges.current_state(now)
-        parent = held.delegation
-        check_chain_in_force(held.chain.links, standing)
+        parent = own_token.delegation
+        check_chain_in_force(own_token.chain.links, standing)
         rule = standing.rules.get(parent.rule)
         if rule is None or rule.digest != parent.rule_digest:
             return None
-        ticket = issue_ticket(parent, portion, sha256, rule, int(now))
+        ticket = issue_ticket(parent, delegation_request, sha256, rule, int(now))
         done = self._control.store_ticket(ticket, now).outcome is CommitOutcome.DONE
         return ticket if done else None
 
     def _refuse(
-        self, held: LiveOwnToken | None, refusal: TokenRequestRefusal
+        self, own_token: LiveOwnToken | None, refusal: TokenRequestRefusal
     ) -> StsResponse:
+        """Record a refused delegation, and build the error response."""
         detail = f": {refusal.detail}" if refusal.detail else ""
         begun = ExchangeRecord(0, 0, "", RECORD_KIND)
-        if held is not None:
-            begun = start_record(RECORD_KIND, held.claims)()
+        if own_token is not None:
+            begun = start_record(RECORD_KIND, own_token.claims)()
         error, reason = refusal.error.value, refusal.reason + detail
         self._recorder.record_refused(replace(begun, error=error, reason=reason))
         return error_response(refusal.error)
@@ -171,7 +179,7 @@ def with_delegate(record: ExchangeRecord, ticket: DelegationTicket) -> ExchangeR
 
 
 def parse_delegation_request(body: bytes) -> DelegationRequest | None:
-    """Parse what is delegated; None if it is malformed."""
+    """Parse the JSON body of a delegation request; None if it is malformed."""
     try:
         asked = decode_object(body)
     except AmbiguousInput:
@@ -196,7 +204,7 @@ def parse_delegation_request(body: bytes) -> DelegationRequest | None:
 
 
 def _parse_scopes(value: object) -> tuple[tuple[str, str], ...] | None:
-    """Parse scopes by audience; None if malformed or too many."""
+    """Parse the requested scopes by audience; None if malformed or too many."""
     if not isinstance(value, dict) or len(value) > MAX_ITEMS:
         return None
     listed = {at: _parse_texts(scopes) for at, scopes in value.items()}
@@ -206,7 +214,7 @@ def _parse_scopes(value: object) -> tuple[tuple[str, str], ...] | None:
 
 
 def _parse_texts(value: object) -> tuple[str, ...] | None:
-    """Parse a short list of texts; None if malformed."""
+    """Parse a JSON list of a few texts; None if it is malformed."""
     if not isinstance(value, list) or len(value) > MAX_ITEMS:
         return None
     return tuple(value) if all(isinstance(each, str) for each in value) else None

@@ -1,4 +1,4 @@
-"""POST /introspect (RFC 7662): token state for the token's audience.
+"""Serve POST /introspect (RFC 7662): the state of a token, for its audience.
 
 An audience authenticates with a client certificate that names it, or with a token of
 ours for that audience with the scope `introspect`, which a rule grants to its workload.
@@ -56,12 +56,13 @@ class IntrospectionEndpoint:
         """Return the handlers by method and path."""
         return {("POST", PATH): self._handle_introspect}
 
-    async def _handle_introspect(self, asked: StsRequest) -> StsResponse:
-        token = parse_form(asked).get("token", "")
+    async def _handle_introspect(self, request: StsRequest) -> StsResponse:
+        """Authenticate the caller, and answer whether a token is active."""
+        token = parse_form(request).get("token", "")
         now = self._clock()
         try:
             return await self._blocking.run(
-                lambda: self._build_answer(asked, token, now)
+                lambda: self._build_answer(request, token, now)
             )
         except NonceRequired:
             nonce = self._proving.nonce_field(now)
@@ -72,13 +73,13 @@ class IntrospectionEndpoint:
         except TokenStateUnavailable:
             return error_response(OAuthError.TEMPORARILY_UNAVAILABLE)
 
-    def _build_answer(self, asked: StsRequest, token: str, now: float) -> StsResponse:
-        """Build the answer for an authenticated caller.
+    def _build_answer(self, request: StsRequest, token: str, now: float) -> StsResponse:
+        """Build the response for an authenticated caller.
 
         Raises:
             TokenRejected: The caller is not authenticated.
         """
-        knows = self._audience_filter(asked, now)
+        knows = self._audience_filter(request, now)
         try:
             claims = self._own.verify(token, now)
         except TokenRejected:
@@ -90,16 +91,17 @@ class IntrospectionEndpoint:
         return json_response({"active": True, "token_type": kind, **said})
 
     def _audience_filter(
-        self, asked: StsRequest, now: float
+        self, request: StsRequest, now: float
     ) -> Callable[[SignedClaims], bool]:
-        if is_admin(asked, self._admins()):
+        """Return a predicate: the tokens whose state the caller may see."""
+        if is_admin(request, self._admins()):
             return lambda _: True
-        if "authorization" in asked.head.fields or not asked.link.certificate:
-            held = self._proving.authenticate(asked, PATH, now).claims
+        if "authorization" in request.head.fields or not request.link.certificate:
+            held = self._proving.authenticate(request, PATH, now).claims
             return lambda claims: (
                 claims.aud == held.aud and REQUIRED_SCOPE in held.scope
             )
-        names = certificate_names(asked.link.certificate)
+        names = certificate_names(request.link.certificate)
         return lambda claims: bool(names & {claims.aud, urlsplit(claims.aud).hostname})
 
 

@@ -1,4 +1,4 @@
-"""Proofs of possession in a request: DPoP proof and client certificate.
+"""Verify the proofs of possession in a request: DPoP proof, client certificate.
 
 Replay is checked in the record of delegations. If records may have been lost, proofs
 must carry a recent nonce of ours (RFC 9449 8).
@@ -48,34 +48,34 @@ class ProofVerifier:
         self._nonces, self._control, self._own = nonces, control, own
 
     def nonce_field(self, now: float) -> dict[str, str]:
-        """Return a fresh nonce as a response field."""
+        """Return a fresh DPoP nonce as a response field."""
         return {"dpop-nonce": self._nonces.issue(now)}
 
-    def verify_proofs(self, asked: StsRequest, path: str, now: float) -> ProvenKeys:
-        """Verify the proofs of a token request.
+    def verify_proofs(self, request: StsRequest, path: str, now: float) -> ProvenKeys:
+        """Verify DPoP proof and client certificate of a token request.
 
         Raises:
             NonceRequired: The proof needs a nonce of ours.
             ProofRejected: The proof is invalid.
         """
-        certificate = asked.link.certificate
+        certificate = request.link.certificate
         x5t = (
             encode_base64url(hashlib.sha256(certificate).digest())
             if certificate
             else ""
         )
-        text = asked.head.fields.get("dpop")
+        text = request.head.fields.get("dpop")
         if text is None:
             return ProvenKeys(Confirmation(x5t_s256=x5t), None)
         holds = self._nonce_check(now)
         proof = verify_proof(
-            text, asked.head.method, self._at + path, int(now), nonce_holds=holds
+            text, request.head.method, self._at + path, int(now), is_nonce_valid=holds
         )
         use = dpop_replay_key(proof, fresh=holds is not None)
         return ProvenKeys(Confirmation(jkt=proof.jkt, x5t_s256=x5t), use)
 
-    def authenticate(self, asked: StsRequest, path: str, now: float) -> LiveOwnToken:
-        """Return the live token of ours that authorises a request.
+    def authenticate(self, request: StsRequest, path: str, now: float) -> LiveOwnToken:
+        """Return the verified token of ours that authorises a request.
 
         Raises:
             NonceRequired: The proof needs a nonce of ours.
@@ -83,21 +83,21 @@ class ProofVerifier:
                 possession.
             TokenStateUnavailable: The record cannot be read.
         """
-        scheme, _, token = asked.head.fields.get("authorization", "").partition(" ")
+        scheme, _, token = request.head.fields.get("authorization", "").partition(" ")
         if not token:
             raise TokenRejected(TokenFault.SCHEME, "expected a token of ours")
         held = self._own.verify_live(parse_jws(token), now)
-        proof = asked.head.fields.get("dpop")
+        proof = request.head.fields.get("dpop")
         presented = TokenPresentation(
             scheme=scheme,
-            method=asked.head.method,
+            method=request.head.method,
             url=self._at + path,
             proofs=() if proof is None else (proof,),
-            certificate=asked.link.certificate,
+            certificate=request.link.certificate,
         )
         holds = self._nonce_check(now)
         sender = check_sender(
-            token, held.claims, presented, int(now), nonce_holds=holds
+            token, held.claims, presented, int(now), is_nonce_valid=holds
         )
         if sender.proof is not None:
             use = dpop_replay_key(sender.proof, fresh=holds is not None)
@@ -108,5 +108,6 @@ class ProofVerifier:
         return held
 
     def _nonce_check(self, now: float) -> Callable[[str], bool] | None:
+        """Return the check of DPoP nonces; None while none are required."""
         asked = self._nonces.are_required(now)
         return partial(self._nonces.is_valid, now=now) if asked else None

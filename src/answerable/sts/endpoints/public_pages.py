@@ -1,4 +1,4 @@
-"""Public pages: metadata, keys, health and metrics."""
+"""Serve the public endpoints: server metadata, keys, health and metrics."""
 
 from collections.abc import Callable, Mapping
 
@@ -72,11 +72,13 @@ class PublicPages:
         return error_response(OAuthError.UNAUTHORIZED_CLIENT)
 
     async def _handle_healthz(self, _: StsRequest) -> StsResponse:
+        """Answer that the process is alive."""
         return StsResponse(
             200, b"ok\n", {"content-type": TEXT_TYPE, "cache-control": "no-store"}
         )
 
     async def _handle_readyz(self, _: StsRequest) -> StsResponse:
+        """Answer whether the service is ready, with the reasons if not."""
         reasons = self._reasons()
         said = {"ready": not reasons, "reasons": reasons, **self._told()}
         return json_response(said, 503 if reasons else 200)

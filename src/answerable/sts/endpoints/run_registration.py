@@ -1,4 +1,4 @@
-"""Run registration by launchers on this machine, at the unix socket only."""
+"""Serve run registration for launchers on this machine, at the unix socket only."""
 
 import asyncio
 import time
@@ -46,8 +46,9 @@ class RunsEndpoint:
             ("DELETE", f"{PATH}/"): self._handle_finish,
         }
 
-    async def _handle_register(self, asked: StsRequest) -> StsResponse:
-        connection = asked.socket
+    async def _handle_register(self, request: StsRequest) -> StsResponse:
+        """Register the run of an agent that a launcher starts."""
+        connection = request.socket
         if connection is None:
             return empty_response(404)
         now = int(self._clock())
@@ -55,18 +56,19 @@ class RunsEndpoint:
             run_registration.register_run,
             self._runs,
             connection,
-            asked.body,
+            request.body,
             self._allows,
             now,
-            root=self._root(),
+            allow_root=self._root(),
         )
         return await self._record_registration(answer)
 
-    async def _handle_finish(self, asked: StsRequest) -> StsResponse:
-        connection = asked.socket
+    async def _handle_finish(self, request: StsRequest) -> StsResponse:
+        """End a run at the request of its launcher."""
+        connection = request.socket
         if connection is None:
             return empty_response(404)
-        id = asked.head.target.rpartition("/")[2]
+        id = request.head.target.rpartition("/")[2]
         answer = await asyncio.to_thread(
             run_registration.finish_run, self._runs, connection, id
         )
@@ -77,23 +79,25 @@ class RunsEndpoint:
     async def _record_registration(
         self, answer: run_registration.RegistrationAnswer
     ) -> StsResponse:
+        """Record a registration or its refusal, and build the response."""
         if answer.run is None:
             self._record_refusal("launch", answer.reason)
         else:
             await self._recorder.record_issued(_build_record("launch", answer.run))
         return _build_answer(answer)
 
-    def _record_refusal(self, what: str, reason: str) -> None:
+    def _record_refusal(self, kind: str, reason: str) -> None:
+        """Record a refused request of a launcher."""
         error = OAuthError.UNAUTHORIZED_CLIENT.value
         self._recorder.record_refused(
-            ExchangeRecord(0, 0, "", what, error=error, reason=reason)
+            ExchangeRecord(0, 0, "", kind, error=error, reason=reason)
         )
 
 
 def record_end(
     recorder: ExchangeRecorder, log: OperatorLog, run: RegisteredRun
 ) -> None:
-    """Record that a run ended; an end that cannot be recorded is logged.
+    """Record the end of a run; log it if it cannot be recorded.
 
     Runs in the event loop of the recorder.
     """
@@ -111,12 +115,13 @@ def record_end(
         log.error("run.end-not-recorded", run=run.name, why=str(error))
 
 
-def _build_record(what: str, run: RegisteredRun) -> ExchangeRecord:
+def _build_record(kind: str, run: RegisteredRun) -> ExchangeRecord:
+    """Build the evidence record of a run's start or end."""
     return ExchangeRecord(
         0,
         0,
         "",
-        what,
+        kind,
         rule=run.rule,
         agent=run.agent,
         run=run.name,
@@ -132,6 +137,7 @@ def _build_record(what: str, run: RegisteredRun) -> ExchangeRecord:
 
 
 def _build_answer(answer: run_registration.RegistrationAnswer) -> StsResponse:
+    """Build the response from the result of a registration."""
     fields = {"cache-control": "no-store"}
     if answer.body:
         fields["content-type"] = JSON_TYPE

@@ -1,4 +1,4 @@
-"""POST /token (RFC 8693, RFC 7523): the token endpoint."""
+"""Serve POST /token (RFC 8693, RFC 7523): the token endpoint."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
@@ -92,37 +92,40 @@ class TokenEndpoint:
             ("POST", GATEWAY_PATH): self._handle_gateway_exchange,
         }
 
-    async def _handle_gateway_exchange(self, asked: StsRequest) -> StsResponse:
+    async def _handle_gateway_exchange(self, http_request: StsRequest) -> StsResponse:
         """Exchange the token of a call that our gateway forwards."""
-        if not is_admin(asked, self._gateways()):
+        if not is_admin(http_request, self._gateways()):
             return empty_response(404)
-        return await self._handle_exchange(asked, gateway=True)
+        return await self._handle_exchange(http_request, is_gateway_call=True)
 
     async def _handle_exchange(
-        self, asked: StsRequest, *, gateway: bool = False
+        self, http_request: StsRequest, *, is_gateway_call: bool = False
     ) -> StsResponse:
-        check_content_type(asked)
-        request = parse_token_request(asked.body)
+        """Parse a token request, and answer it if evidence can be recorded."""
+        check_content_type(http_request)
+        request = parse_token_request(http_request.body)
         if isinstance(request, TokenRequestRefusal):
             return self._record_refusal(request)
         try:
             self._recorder.check_recordable()
-            return await self._serve_request(asked, request, gateway=gateway)
+            return await self._serve_request(
+                http_request, request, is_gateway_call=is_gateway_call
+            )
         except NotRecorded:
             return error_response(OAuthError.TEMPORARILY_UNAVAILABLE)
 
     async def _serve_request(
-        self, asked: StsRequest, request: TokenRequest, *, gateway: bool
+        self, http_request: StsRequest, request: TokenRequest, *, is_gateway_call: bool
     ) -> StsResponse:
-        """Answer a parsed request.
+        """Verify the proofs of a token request, attest its peer, and exchange.
 
         Raises:
             NotRecorded: It cannot be recorded, so no token is issued.
         """
         now = self._clock()
         try:
-            place = GATEWAY_PATH if gateway else PATH
-            proved = self._proving.verify_proofs(asked, place, now)
+            place = GATEWAY_PATH if is_gateway_call else PATH
+            proved = self._proving.verify_proofs(http_request, place, now)
         except NonceRequired:
             return error_response(
                 OAuthError.USE_DPOP_NONCE, self._proving.nonce_field(now)
@@ -133,13 +136,13 @@ class TokenEndpoint:
                 TokenRequestRefusal(error, f"proof-{refused.reason.value}")
             )
         try:
-            attested = await self._attest_peer(asked, request)
+            attested = await self._attest_peer(http_request, request)
         except NotAttested as refused:
             return self._record_refusal(
                 TokenRequestRefusal(OAuthError.INVALID_GRANT, refused.reason)
             )
         shown = PresentedRequest(
-            request, proved.cnf, proved.use, attested, gateway=gateway
+            request, proved.cnf, proved.use, attested, gateway=is_gateway_call
         )
         outcome = await self._exchange_with_retries(shown)
         if isinstance(outcome, TokenRequestRefusal):
@@ -147,26 +150,28 @@ class TokenEndpoint:
         return self._build_answer(outcome, now)
 
     async def _attest_peer(
-        self, asked: StsRequest, request: TokenRequest
+        self, http_request: StsRequest, request: TokenRequest
     ) -> Attestation | None:
-        """Attest the peer, if the request needs it.
+        """Attest the process at the unix socket, if the request relies on it.
 
         Raises:
             NotAttested: The peer cannot be identified.
         """
-        connection = asked.socket
+        connection = http_request.socket
         if connection is None or PEER_TYPE_URI not in (
             request.subject_type,
             request.actor_type,
         ):
             return None
         root = self._exchanges.in_force.root
-        return await asyncio.to_thread(attest_peer, connection, self._runs, root=root)
+        return await asyncio.to_thread(
+            attest_peer, connection, self._runs, allow_root=root
+        )
 
     async def _exchange_with_retries(
-        self, shown: PresentedRequest
+        self, presented: PresentedRequest
     ) -> ExchangeOutcome | TokenRequestRefusal:
-        """Run the exchange, fetching keys or a review in between.
+        """Run the exchange; fetch missing keys or a TokenReview, then retry.
 
         Raises:
             NotRecorded: It cannot be recorded.
@@ -174,7 +179,7 @@ class TokenEndpoint:
         for _ in range(MAX_ATTEMPTS):
             now = self._clock()
             try:
-                return await self._exchange_once(shown, now)
+                return await self._exchange_once(presented, now)
             except UnknownKey as unknown:
                 if not self._keys.can_fetch(unknown.issuer, now):
                     if not self._keys.has_usable(unknown.issuer, now):
@@ -191,27 +196,30 @@ class TokenEndpoint:
                     return TokenRequestRefusal(
                         OAuthError.INVALID_GRANT, "review", needed.issuer
                     )
-                shown = replace(shown, reviewed=(*shown.reviewed, needed.sha256))
+                presented = replace(
+                    presented, reviewed=(*presented.reviewed, needed.sha256)
+                )
         return TokenRequestRefusal(OAuthError.INVALID_GRANT, "key-unknown")
 
     async def _exchange_once(
-        self, shown: PresentedRequest, now: float
+        self, presented: PresentedRequest, now: float
     ) -> ExchangeOutcome:
-        """Run and record the exchange, in a group commit or in a thread.
+        """Run and record one exchange, in a group commit or in a thread.
 
         Raises:
             NotRecorded: It cannot be recorded.
         """
         if self._blocking.beside:
             outcome = await self._blocking.run(
-                lambda: self._exchanges.exchange(shown, now)
+                lambda: self._exchanges.exchange(presented, now)
             )
             if outcome.minting is not None:
                 await self._recorder.record_issued(outcome.record)
             return outcome
-        return await self._gathering.exchange(shown)
+        return await self._gathering.exchange(presented)
 
     def _record_refusal(self, refusal: TokenRequestRefusal) -> StsResponse:
+        """Record a refused token request, and build the error response."""
         detail = f": {refusal.detail}" if refusal.detail else ""
         self._recorder.record_refused(
             ExchangeRecord(
@@ -226,6 +234,7 @@ class TokenEndpoint:
         return error_response(refusal.error)
 
     def _build_answer(self, outcome: ExchangeOutcome, now: float) -> StsResponse:
+        """Build the token response or the error response (RFC 8693 2.2)."""
         minting = outcome.minting
         if minting is None:
             self._recorder.record_refused(outcome.record)

@@ -1,4 +1,4 @@
-"""POST /revoke (RFC 7009): end a token with its delegation and everything below it.
+"""Serve POST /revoke (RFC 7009): end a token's delegation and all below it.
 
 The holder of the token, the holder of a token above it in the chain, and an operator at
 the unix socket may revoke it. The delegation ends with its tokens, tickets and parts.
@@ -68,8 +68,9 @@ class RevocationEndpoint:
         """Return the handlers by method and path."""
         return {("POST", PATH): self._handle_revoke}
 
-    async def _handle_revoke(self, asked: StsRequest) -> StsResponse:
-        token = parse_form(asked).get("token", "")
+    async def _handle_revoke(self, request: StsRequest) -> StsResponse:
+        """Verify a token, end its delegation, and record that."""
+        token = parse_form(request).get("token", "")
         now = self._clock()
         try:
             claims = self._own.verify(token, now)
@@ -78,7 +79,7 @@ class RevocationEndpoint:
         record = start_record(RECORD_KIND, claims)
         try:
             died = await self._blocking.run(
-                lambda: self._end_delegation(asked, claims, now)
+                lambda: self._end_delegation(request, claims, now)
             )
         except NonceRequired:
             nonce = self._proving.nonce_field(now)
@@ -98,42 +99,43 @@ class RevocationEndpoint:
         return _EMPTY_ANSWER
 
     def _end_delegation(
-        self, asked: StsRequest, claims: SignedClaims, now: float
+        self, request: StsRequest, claims: SignedClaims, now: float
     ) -> RevokedDelegations:
-        if not is_admin(asked, self._admins()):
-            self._check_holder(asked, claims, now)
+        """End the delegation of a token, after a check of the requester."""
+        if not is_admin(request, self._admins()):
+            self._check_holder(request, claims, now)
         delegation = claims.find_leaf("answerable", "dlg")
         if not isinstance(delegation, str):
             return RevokedDelegations()
         return self._control.revoke_delegation(delegation, now)
 
     def _check_holder(
-        self, asked: StsRequest, claims: SignedClaims, now: float
+        self, request: StsRequest, claims: SignedClaims, now: float
     ) -> None:
-        """Check that the requester holds the token, or one above it.
+        """Check that the requester holds the token, or one above it in its chain.
 
         Raises:
             TokenRejected: It holds neither.
         """
-        if "authorization" in asked.head.fields:
-            above = self._proving.authenticate(asked, PATH, now).delegation.id
+        if "authorization" in request.head.fields:
+            above = self._proving.authenticate(request, PATH, now).delegation.id
             chain = self._control.find_chain(
                 str(claims.find_leaf("answerable", "dlg")), now
             )
             if above not in {link.id for link in chain.links}:
                 raise ProofRejected(TokenFault.SCHEME, "expected a token from above it")
         elif claims.cnf.jkt:
-            shown = self._proving.verify_proofs(asked, PATH, now)
+            shown = self._proving.verify_proofs(request, PATH, now)
             if shown.cnf.jkt != claims.cnf.jkt or shown.use is None:
                 raise ProofRejected(
                     TokenFault.THUMBPRINT, "expected the token's own key"
                 )
         elif claims.cnf.x5t_s256:
-            check_certificate(claims.cnf.x5t_s256, asked.link.certificate)
+            check_certificate(claims.cnf.x5t_s256, request.link.certificate)
 
 
-def start_record(what: str, claims: SignedClaims) -> Callable[..., ExchangeRecord]:
-    """Return a constructor of the evidence record for a request about our token."""
+def start_record(kind: str, claims: SignedClaims) -> Callable[..., ExchangeRecord]:
+    """Return a function that builds the evidence record of a request with our token."""
     said = {
         name: value
         for name in ("agent", "owner", "rule", "rule_hash", "dlg")
@@ -145,7 +147,7 @@ def start_record(what: str, claims: SignedClaims) -> Callable[..., ExchangeRecor
             0,
             0,
             "",
-            what,
+            kind,
             issuer=claims.issuer,
             kid=claims.kid,
             subject=claims.token_sha256.hex(),

@@ -1,1 +1,1 @@
-"""HTTP/1.1 of the token service: connections, answers, routes."""
+"""HTTP/1.1 server of the token service: connections, routes, responses."""

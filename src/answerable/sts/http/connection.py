@@ -1,4 +1,4 @@
-"""One client connection: requests are answered in order.
+"""Handle one client connection: parse its requests, and answer them in order.
 
 While one request is answered, at most the next one is read. If the client disconnects,
 the current request is still finished and recorded.
@@ -64,7 +64,7 @@ class StsConnection(asyncio.Protocol):
         return self._answering
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Read the transport facts about the peer and claim a slot."""
+        """Read the transport facts about the peer, and claim a connection slot."""
         transport = cast(asyncio.Transport, transport)
         door = self._door
         try:
@@ -84,7 +84,7 @@ class StsConnection(asyncio.Protocol):
         self._set_deadline()
 
     def _claim_slot(self, transport: asyncio.Transport) -> bool:
-        """Claim a slot in the connection quotas."""
+        """Claim a slot in the connection quotas; False if they are full."""
         admission, peer = self._door.admission, self._link.peer
         if peer is None:
             self._slot = admission.admit(self, counted_address(transport))
@@ -93,19 +93,19 @@ class StsConnection(asyncio.Protocol):
         return self._slot is not None
 
     def data_received(self, data: bytes) -> None:
-        """Parse received bytes."""
+        """Parse received bytes into requests."""
         if self._transport is None or self._closes:
             return
         self._is_new = False
         self._arrived.extend(self._intake.feed(data))
-        self._process_arrived()
+        self._process_parsed_items()
 
     def eof_received(self) -> bool:
-        """Let the transport close."""
+        """Handle the end of the client's input: let the transport close."""
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Release the connection."""
+        """Release the slot of a closed connection."""
         self._transport = self._socket = None
         self._door.fronts.discard(self)
         self._door.ticker.discard(self)
@@ -114,7 +114,7 @@ class StsConnection(asyncio.Protocol):
         self._arrived.clear()
 
     def on_deadline(self) -> None:
-        """Handle an expired deadline."""
+        """Close a connection that is too slow in its present state."""
         if self._head is None and self._intake.is_between:
             self.abort()
         else:
@@ -145,7 +145,7 @@ class StsConnection(asyncio.Protocol):
             self._closes = True
             transport.close()
         else:
-            self._process_arrived()
+            self._process_parsed_items()
 
     def _exceeds_address_quota(self, answer: StsResponse) -> bool:
         """Count an address after its first token; return whether it is over its quota."""
@@ -156,29 +156,31 @@ class StsConnection(asyncio.Protocol):
 
     # Requests.
 
-    def _process_arrived(self) -> None:
-        """Process whatever has arrived."""
+    def _process_parsed_items(self) -> None:
+        """Process the parsed heads and bodies until a request has to be answered."""
         if self._advancing:
             return
         self._advancing = True
         while self._arrived and not self._answering and self._transport is not None:
-            self._process_part(self._arrived.popleft())
+            self._process_item(self._arrived.popleft())
         self._advancing = False
         self._apply_backpressure()
         self._set_deadline()
 
-    def _process_part(self, each: ParsedItem[HttpRequestHead]) -> None:
+    def _process_item(self, item: ParsedItem[HttpRequestHead]) -> None:
+        """Process one parsed head or body; reject an invalid request."""
         try:
-            if isinstance(each, RequestRefused):
-                raise each
-            if isinstance(each, RequestBody):
-                self._dispatch_request(each.data)
+            if isinstance(item, RequestRefused):
+                raise item
+            if isinstance(item, RequestBody):
+                self._dispatch_request(item.data)
             else:
-                self._begin_request(each)
+                self._begin_request(item)
         except RequestRefused as refused:
             self._reject(refused)
 
     def _begin_request(self, head: HttpRequestHead) -> None:
+        """Check the head of a request; send 100 Continue if it waits for that."""
         check_host_and_origin(head, self._served)
         self._head = head
         self._closes = self._closes or head.closes
@@ -186,6 +188,7 @@ class StsConnection(asyncio.Protocol):
             self._transport.write(CONTINUE_LINE)
 
     def _dispatch_request(self, body: bytes) -> None:
+        """Pass a complete request to its handler."""
         head, self._head = self._head, None
         if head is None:
             return
@@ -196,16 +199,16 @@ class StsConnection(asyncio.Protocol):
         self._posted = head.method == "POST"
         self._door.dispatch(asked, self)
 
-    def _reject(self, refused: RequestRefused) -> None:
+    def _reject(self, refusal: RequestRefused) -> None:
         """Answer an invalid request and stop reading."""
         self._closes = True
         self._arrived.clear()
         self._head = None
-        self._door.turned_away(refused.why.value)
-        self.send_answer(empty_response(refused.wire.status))
+        self._door.turned_away(refusal.why.value)
+        self.send_answer(empty_response(refusal.wire.status))
 
     def _apply_backpressure(self) -> None:
-        """Pause reading while a parsed part waits."""
+        """Pause reading from the socket while parsed items wait."""
         transport = self._transport
         if transport is None or transport.is_closing():
             return

@@ -1,4 +1,4 @@
-"""Path aliases for SDKs that expect the URLs of other token services.
+"""Map path aliases for SDKs that expect the URLs of other token services.
 
 Azure SDKs are configured with a host and a tenant and build the rest of the URL without
 metadata. The tenant is ignored: the assertion identifies the client.

@@ -1,4 +1,4 @@
-"""A request to an endpoint, with the known facts about its sender."""
+"""Define a request to an endpoint, with the verified facts about its sender."""
 
 import socket
 

@@ -1,4 +1,4 @@
-"""Responses of the token service: JSON, not cacheable, errors of RFC 6749.
+"""Build responses of the token service: JSON, not cacheable, errors of RFC 6749.
 
 A response names an error but no reason; the reason is in the evidence.
 """

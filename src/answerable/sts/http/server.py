@@ -1,4 +1,4 @@
-"""HTTP server of one process: routing, limits, deadlines, shutdown."""
+"""Serve HTTP in one process: routing, limits, deadlines, shutdown."""
 
 import asyncio
 import time
@@ -57,7 +57,7 @@ class RouteTable:
         self._paths = {path for _, path in handlers}
 
     def find_handler(self, head: HttpRequestHead) -> EndpointHandler | int:
-        """Return the handler of a request, or the error status."""
+        """Return the handler for a method and path, or the error status."""
         path = head.target
         if path not in self._paths and self._base:
             path = path.removeprefix(self._base)
@@ -105,31 +105,35 @@ class StsHttpServer:
         """Tell whether a request is being answered."""
         return bool(self._tasks)
 
-    def dispatch(self, asked: StsRequest, front: StsClientConnection) -> None:
+    def dispatch(self, request: StsRequest, connection: StsClientConnection) -> None:
         """Run the handler of a request; it finishes even if the client is gone."""
-        found = self.routes.find_handler(asked.head)
+        found = self.routes.find_handler(request.head)
         if isinstance(found, int):
             self.turned_away("unknown-path")
-            front.send_answer(empty_response(found))
+            connection.send_answer(empty_response(found))
             return
-        link = with_valid_certificate(asked.link, self.clock())
-        asked = msgspec.structs.replace(asked, link=link)
-        task = self.loop.create_task(self._run_handler(found, asked, front))
+        link = with_valid_certificate(request.link, self.clock())
+        request = msgspec.structs.replace(request, link=link)
+        task = self.loop.create_task(self._run_handler(found, request, connection))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _run_handler(
-        self, handler: EndpointHandler, asked: StsRequest, front: StsClientConnection
+        self,
+        handler: EndpointHandler,
+        request: StsRequest,
+        connection: StsClientConnection,
     ) -> None:
+        """Run a handler; turn a refusal or an exception into an error response."""
         try:
-            answer = await handler(asked)
+            answer = await handler(request)
         except RequestRefused as refused:
             self.turned_away(refused.why.value)
             answer = error_response(OAuthError.INVALID_REQUEST)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, nothing is given
             self.failed(error)
             answer = error_response(OAuthError.SERVER_ERROR)
-        front.send_answer(answer)
+        connection.send_answer(answer)
 
     def drain(self) -> None:
         """Refuse new requests and finish current ones."""

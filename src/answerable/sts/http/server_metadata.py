@@ -1,4 +1,4 @@
-"""Authorization server metadata (RFC 8414), also for OpenID clients.
+"""Build authorization server metadata (RFC 8414), also for OpenID clients.
 
 There is no real `authorize` endpoint: people sign in at their own identity provider.
 The metadata still names one, because clients refuse metadata without it.
@@ -24,7 +24,7 @@ def base_path(url: str) -> str:
 
 
 def build_metadata(url: str) -> bytes:
-    """Build the metadata document.
+    """Build the metadata document of the token service.
 
     Args:
         url: The service's `iss`.

@@ -1,4 +1,4 @@
-"""Client certificates reported by a TLS terminator in front of the service.
+"""Read the client certificate that a TLS terminator in front of the service reports.
 
 RFC 9440: the field holds the DER certificate as a byte sequence of RFC 8941 3.3.5,
 `:BASE64:`. It is trusted only if the kernel identifies the peer as the configured
@@ -23,28 +23,29 @@ _SEQUENCE = re.compile(r":([A-Za-z0-9+/]{1,16384}={0,2}):")
 def build_request(
     head: HttpRequestHead,
     body: bytes,
-    link: ConnectionInfo,
-    connection: socket.socket | None,
+    connection_info: ConnectionInfo,
+    client_socket: socket.socket | None,
     terminator: TlsTerminator | None,
 ) -> StsRequest:
-    """Build a request with the facts about its sender.
+    """Build a request; behind a TLS terminator, with the certificate it reports.
 
     Raises:
         Refused: The terminator's field holds no certificate.
     """
-    peer = link.peer
+    peer = connection_info.peer
     if peer is None:
-        return StsRequest(head, body, link, None)
+        return StsRequest(head, body, connection_info, None)
     if terminator is None or peer.uid != terminator.uid:
-        return StsRequest(head, body, link, connection)
+        return StsRequest(head, body, connection_info, client_socket)
     # The peer is the terminator, not a workload.
     certificate = _decode_certificate(head.fields.get(terminator.field, ""))
     return StsRequest(
-        head, body, replace(link, peer=None, certificate=certificate), None
+        head, body, replace(connection_info, peer=None, certificate=certificate), None
     )
 
 
 def _decode_certificate(value: str) -> bytes:
+    """Decode a certificate from a structured field; empty for an empty field."""
     if not value:
         return b""
     sequence = _SEQUENCE.fullmatch(value)

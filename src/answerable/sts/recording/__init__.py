@@ -1,1 +1,1 @@
-"""Evidence of exchanges on its way to the spool, with limits for floods."""
+"""Record evidence of token exchanges, with rate limits for floods of refusals."""

@@ -1,4 +1,4 @@
-"""Recorder of one process: every attempt is recorded, durably before its answer.
+"""Record every token exchange of a process, durably before its response.
 
 Refused attempts are recorded too, up to a rate for anonymous attempts and per issuer. A
 token is never issued without a record.
@@ -25,7 +25,7 @@ class ExchangeRecorder(ServerRecorder):
     prefix = STS_PREFIX
 
     def check_recordable(self, agent: str = "") -> None:
-        """Check that a record can be written before work begins.
+        """Check that evidence can be recorded, before work begins.
 
         Raises:
             NotRecorded: It cannot; the failure is counted.
@@ -83,6 +83,7 @@ class ExchangeRecorder(ServerRecorder):
             self._count_refusal(record.reason or record.error, record.agent)
 
     def _with_sequence(self, record: ExchangeRecord) -> ExchangeRecord:
+        """Return the record with its sequence number, time and id."""
         sequence, at = self.journal.next_number()
         key = event_id(at, STS, self.journal.name, b"%d" % sequence).hex()
         return replace(record, sequence=sequence, at=at, id=key)

@@ -1,1 +1,1 @@
-"""Process of the token service: assembly, start, reload, shutdown."""
+"""Assemble, start, reload and stop the process of the token service."""

@@ -1,4 +1,4 @@
-"""The token service application: assembled from a configuration, reloadable."""
+"""Assemble the token service application from a configuration, and reload it."""
 
 import asyncio
 import time
@@ -165,18 +165,18 @@ class StsApp:
         self.listening = self._listeners.where
 
     @classmethod
-    async def open(cls, plan: StsSettings, log: OperatorLog) -> "StsApp":
+    async def open(cls, settings: StsSettings, log: OperatorLog) -> "StsApp":
         """Assemble the application and open its listeners.
 
         Raises:
             AnswerableError: A resource is missing or unusable.
         """
-        house = cls(plan, log)
+        house = cls(settings, log)
         await house._owners.refresh()
-        for listener in plan.service.listen:
+        for listener in settings.service.listen:
             await house._listen(bind_listener(listener, 1))
         await open_health_listener(
-            plan, house.door, house._build_handlers(), house._listeners, log
+            settings, house.door, house._build_handlers(), house._listeners, log
         )
         house._tasks.spawn(house._owners.keep_fresh())
         house._upkeep = upkeep = Maintenance(
@@ -197,21 +197,21 @@ class StsApp:
         """Tell whether a request is being answered."""
         return self.door.is_busy
 
-    async def reload(self, plan: StsSettings) -> None:
+    async def reload(self, settings: StsSettings) -> None:
         """Apply another configuration.
 
         Raises:
             AnswerableError: It cannot be used; the current one stays.
         """
-        use_certificates = self._listeners.prepare(plan.service.listen)
-        asked = build_reviewers(foreign_issuers(plan))
-        self._keys.reconfigure(foreign_issuers(plan))
+        use_certificates = self._listeners.prepare(settings.service.listen)
+        asked = build_reviewers(foreign_issuers(settings))
+        self._keys.reconfigure(foreign_issuers(settings))
         use_certificates()
         self._reviews.reconfigure(asked)
-        self._exchanges.replace_config(build_exchange_rules(plan))
-        self._admin.reconfigure(plan.service.admins)
-        self.door.limits = self.door.admission.limits = plan.config.limits
-        self._plan = plan
+        self._exchanges.replace_config(build_exchange_rules(settings))
+        self._admin.reconfigure(settings.service.admins)
+        self.door.limits = self.door.admission.limits = settings.config.limits
+        self._plan = settings
 
     def drain(self) -> None:
         """Accept no more connections; requests in progress finish."""
@@ -234,6 +234,7 @@ class StsApp:
     # The endpoints.
 
     def _build_handlers(self) -> dict[tuple[str, str], EndpointHandler]:
+        """Build the endpoints, and collect their handlers by method and path."""
         own, control, blocking = self._own, self._control, self._blocking
         recorder, clock, url = self._recorder, self._clock, self._plan.service.url
         proving = ProofVerifier(url, self._nonces, control, own)
@@ -285,13 +286,16 @@ class StsApp:
             **self._admin.handlers(),
         }
 
-    def _find_launch_rule(self, launch: LaunchRequest) -> str:
-        """Return the rule that lets a person start an agent."""
+    def _find_launch_rule(self, launch_request: LaunchRequest) -> str:
+        """Return the id of the rule that lets a person start an agent."""
         rules = self._exchanges.in_force.rules
         id = rules.find_launch_rule(
-            launch.agent, launch.started_by, launch.runs_as, launch.program
+            launch_request.agent,
+            launch_request.started_by,
+            launch_request.runs_as,
+            launch_request.program,
         )
-        killed = {launch.agent, f"rule:{id}"} & self._bounds.revocations
+        killed = {launch_request.agent, f"rule:{id}"} & self._bounds.revocations
         # Only a person whom a rule lets start the agent learns of the revocation.
         for subject in sorted(killed) if id else ():
             raise LaunchRevoked(
@@ -300,6 +304,7 @@ class StsApp:
         return id
 
     def _read_notes(self) -> Mapping[str, RevocationNote]:
+        """Return the facts about each revocation; empty if unreadable."""
         try:
             return self._list.read_notes()
         except AnswerableError:  # what is in force stays so
@@ -307,16 +312,18 @@ class StsApp:
 
     # Revocations.
 
-    def _on_revocations(self, killed: Revocations, revived: Revocations) -> None:
-        self._kills_told.report_changes(killed, revived)
-        noted = self._read_notes() if killed else {}
-        for subject in sorted(killed):
+    def _on_revocations(self, revoked: Revocations, reinstated: Revocations) -> None:
+        """Report changed revocations, and end the delegations of the revoked."""
+        self._kills_told.report_changes(revoked, reinstated)
+        noted = self._read_notes() if revoked else {}
+        for subject in sorted(revoked):
             if not noted.get(
                 subject, RevocationNote()
             ).ended_with:  # it has ended already
                 self._tasks.spawn(self._revoker.revoke(subject))
 
     def _check_revocations(self) -> None:
+        """Apply the revocation list as it is now."""
         self._kills.refresh()
 
     def _on_run_ended(self, run: RegisteredRun) -> None:
@@ -341,6 +348,7 @@ class StsApp:
         ]
 
     def _operator_state(self) -> Mapping[str, object]:
+        """Return the faults that an operator should see."""
         return {
             "reload_refused": self.reload_refused,
             "ship_refused": self.ship_refused,
@@ -349,6 +357,7 @@ class StsApp:
         }
 
     def _admin_state(self) -> Mapping[str, object]:
+        """Return the state of the service for the admin endpoint."""
         return {
             "url": self._plan.service.url,
             "reasons": self.not_ready_reasons(),
@@ -362,6 +371,7 @@ class StsApp:
         }
 
     def _render_metrics(self) -> bytes:
+        """Render the metrics in the text format of Prometheus."""
         gauges = {
             "connections": ("Connections of clients.", float(len(self.door.fronts))),
             "agents_owned": ("Agents with an attested owner.", len(self._owners)),
@@ -375,14 +385,15 @@ class StsApp:
 
     # Background tasks.
 
-    async def _listen(self, bound: BoundListener) -> None:
-        given = bound.socket_for_worker(0)
+    async def _listen(self, bound_listener: BoundListener) -> None:
+        """Accept connections at one more listener."""
+        given = bound_listener.socket_for_worker(0)
         served = ServedNames(frozenset(given.hosts), frozenset(given.listener.origins))
         front = partial(StsConnection, self.door, served, given.url)
         if given.listener.address is None:
             # The kernel says of each message who sent it, not of the connection alone.
-            own, away = bound.sockets[0], self._recorder.count_refused_request
+            own, away = bound_listener.sockets[0], self._recorder.count_refused_request
             serving = SenderCheckedListener(self._loop, own, front, away)
-            self._listeners.add(SERVER_NAME, bound, serving)
+            self._listeners.add(SERVER_NAME, bound_listener, serving)
         else:
-            await self._listeners.open(SERVER_NAME, bound, front)
+            await self._listeners.open(SERVER_NAME, bound_listener, front)

@@ -1,4 +1,4 @@
-"""Revocation of the delegations of a subject, with notices to receivers."""
+"""End the recorded delegations of a revoked subject, and notify event receivers."""
 
 from collections.abc import Callable
 
@@ -35,7 +35,7 @@ class DelegationRevoker:
         self._tasks, self._clock, self._log = tasks, clock, log
 
     async def revoke(self, subject: str) -> bool:
-        """End the delegations of a subject; False if that cannot be recorded now."""
+        """End the delegations of a subject; False if they cannot be ended now."""
         if subject.partition(":")[0] not in RECORDED_KINDS:
             return False
         now = self._clock()
@@ -73,23 +73,27 @@ class DelegationRevoker:
             self._log.error("kill.not-told", subject=subject, why=error.message)
             return None
 
-    def notify(self, subject: str, by: str, died: RevokedDelegations) -> None:
-        """Log ended delegations and notify receivers."""
-        if not died.delegations:
+    def notify(
+        self, subject: str, by: str, ended_delegations: RevokedDelegations
+    ) -> None:
+        """Log ended delegations, and send events to the receivers."""
+        if not ended_delegations.delegations:
             return
-        ended = len(died.delegations)
+        ended = len(ended_delegations.delegations)
         self._log.warning("delegations.ended", subject=subject, ended=ended)
         if self._events is not None:
-            self._tasks.spawn(self._push_events(self._events, by, died))
+            self._tasks.spawn(self._push_events(self._events, by, ended_delegations))
 
     async def _push_events(
-        self, events: EventPusher, by: str, died: RevokedDelegations
+        self, events: EventPusher, by: str, ended_delegations: RevokedDelegations
     ) -> None:
+        """Queue a session-revoked event for each ended delegation."""
         at = int(self._clock())
         try:
             links = await self._blocking.run(
                 lambda: [
-                    self._control.find_delegation(each) for each in died.delegations
+                    self._control.find_delegation(each)
+                    for each in ended_delegations.delegations
                 ]
             )
         except AnswerableError as error:

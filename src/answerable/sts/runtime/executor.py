@@ -1,4 +1,4 @@
-"""Executor for calls to the record: inline for SQLite, in threads for PostgreSQL.
+"""Run database calls: inline for SQLite, in threads for PostgreSQL.
 
 A SQLite call takes a fraction of a thread switch. A network database blocks its
 callers, so it gets a bounded thread pool.
@@ -21,11 +21,11 @@ class RecordExecutor:
         self.beside = beside
         self._pool = ThreadPoolExecutor(MAX_THREADS, "record") if beside else None
 
-    async def run(self, work: Callable[[], ResultT]) -> ResultT:
-        """Run a function and return its result."""
+    async def run(self, call: Callable[[], ResultT]) -> ResultT:
+        """Run a database call and return its result."""
         if self._pool is None:
-            return work()
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+            return call()
+        return await asyncio.get_running_loop().run_in_executor(self._pool, call)
 
     def close(self) -> None:
         """Wait for running calls."""

@@ -1,4 +1,4 @@
-"""Group commit of exchanges: concurrent exchanges share a transaction and a sync.
+"""Commit exchanges in groups: concurrent ones share a transaction and a disk sync.
 
 A sync costs the same for one record and for many. While one group is written, the next
 collects; a single exchange is served at once, so none waits for more to arrive.
@@ -23,9 +23,9 @@ class ExchangeService(Protocol):
     """Use case that serves several exchanges in one transaction."""
 
     def exchange_all(
-        self, shown: Sequence[PresentedRequest], now: float
+        self, requests: Sequence[PresentedRequest], now: float
     ) -> Sequence[ExchangeOutcome | Exception]:
-        """Serve each request; return the exception in place of a failed one."""
+        """Serve all requests in one transaction; a failed one gives its exception."""
 
 
 class EvidenceRecorder(Protocol):
@@ -81,7 +81,7 @@ class GroupCommit:
         self._waiting: list[_WaitingExchange] = []
         self._under_way = 0  # groups that are not on disk yet
 
-    async def exchange(self, shown: PresentedRequest) -> ExchangeOutcome:
+    async def exchange(self, request: PresentedRequest) -> ExchangeOutcome:
         """Serve one exchange in the next group; its record is on disk on return.
 
         Raises:
@@ -92,7 +92,7 @@ class GroupCommit:
         waiting = self._waiting
         if not waiting and not self._under_way:
             self._loop.call_soon(self._commit_group)
-        waits = _WaitingExchange(shown, self._loop.create_future())
+        waits = _WaitingExchange(request, self._loop.create_future())
         waiting.append(waits)
         if len(waiting) >= MAX_GROUP:
             self._commit_group()
@@ -101,6 +101,7 @@ class GroupCommit:
         return waits.outcome
 
     def _commit_group(self) -> None:
+        """Serve the waiting exchanges in one group, and queue their records."""
         waiting, self._waiting = self._waiting, []
         # An exchange that cannot be recorded is not started, so it consumes nothing.
         waiting = [each for each in waiting if self._check_recordable(each)]
@@ -121,42 +122,47 @@ class GroupCommit:
     def _exchange_group(
         self, waiting: list[_WaitingExchange]
     ) -> Sequence[ExchangeOutcome | Exception]:
+        """Serve a group; return an outcome or exception for each exchange."""
         try:
             shown = [each.shown for each in waiting]
             return self._serves.exchange_all(shown, self._clock())
         except Exception as error:  # noqa: BLE001 - every waiting exchange gets it
             return [error] * len(waiting)
 
-    def _check_recordable(self, each: _WaitingExchange) -> bool:
+    def _check_recordable(self, exchange: _WaitingExchange) -> bool:
+        """Tell whether an exchange can be recorded; fail it if not."""
         try:
             self._records.check_recordable()
         except NotRecorded as refused:
-            if not each.durable.done():
-                _resolve(each, refused)
+            if not exchange.durable.done():
+                _resolve(exchange, refused)
             return False
         return True
 
-    def _queue_record(self, each: _WaitingExchange, outcome: ExchangeOutcome) -> bool:
+    def _queue_record(
+        self, exchange: _WaitingExchange, outcome: ExchangeOutcome
+    ) -> bool:
         """Queue the record of an issued token; return whether that worked."""
-        each.outcome = outcome
+        exchange.outcome = outcome
         try:
-            self._records.queue_issued(outcome.record, each.durable)
+            self._records.queue_issued(outcome.record, exchange.durable)
         except Exception as error:  # noqa: BLE001 - likewise
-            if not each.durable.done():
-                _resolve(each, error)
+            if not exchange.durable.done():
+                _resolve(exchange, error)
             return False
         return True
 
     def _on_durable(self, _: "asyncio.Future[None]") -> None:
+        """Start the next group once the records of this one are on disk."""
         self._under_way -= 1
         if not self._under_way:
             self._commit_group()
 
 
-def _resolve(each: _WaitingExchange, told: ExchangeOutcome | Exception) -> None:
-    """Resolve an exchange that needs no record on disk."""
-    if isinstance(told, Exception):
-        each.durable.set_exception(told)
+def _resolve(exchange: _WaitingExchange, result: ExchangeOutcome | Exception) -> None:
+    """Complete a waiting exchange whose result needs no record on disk."""
+    if isinstance(result, Exception):
+        exchange.durable.set_exception(result)
     else:
-        each.outcome = told
-        each.durable.set_result(None)
+        exchange.outcome = result
+        exchange.durable.set_result(None)

@@ -1,4 +1,4 @@
-"""Health listener with its own address and connection quota."""
+"""Open a listener for health checks, with its own address and connection quota."""
 
 from dataclasses import replace
 from functools import partial
@@ -18,8 +18,8 @@ HEALTH_PATHS = ("/healthz", "/readyz", "/metrics")
 
 
 async def open_health_listener(
-    plan: StsSettings,
-    door: StsHttpServer,
+    settings: StsSettings,
+    http_server: StsHttpServer,
     handlers: dict[tuple[str, str], EndpointHandler],
     listeners: Listeners,
     log: OperatorLog,
@@ -27,26 +27,26 @@ async def open_health_listener(
     """Serve the health pages at the configured address, if there is one.
 
     Args:
-        door: Server of the token service.
+        http_server: Server of the token service.
         handlers: Handlers of the token service.
 
     Raises:
         EnvironmentFailure: The address cannot be bound.
     """
-    address = plan.service.health
+    address = settings.service.health
     if address is None:
         return
     pages = {at: handlers[at] for at in handlers if at[1] in HEALTH_PATHS}
     health = StsHttpServer(
         RouteTable("", pages),
-        door.limits,
+        http_server.limits,
         None,
-        door.loop,
-        door.turned_away,
-        door.failed,
+        http_server.loop,
+        http_server.turned_away,
+        http_server.failed,
     )
     limits = replace(
-        door.limits,
+        http_server.limits,
         connections=MAX_CONNECTIONS,
         connections_per_address=MAX_CONNECTIONS,
     )

@@ -1,4 +1,4 @@
-"""Maintenance tasks: issuer key renewal, key rotation, deletion of expired records."""
+"""Run maintenance tasks: renew issuer keys, rotate our keys, delete expired records."""
 
 import asyncio
 import time
@@ -57,7 +57,7 @@ class Maintenance:
         return f"the database has not answered for {silent:.0f} s"
 
     def tasks(self) -> Iterator[Coroutine[None, None, None]]:
-        """Yield the endless tasks."""
+        """Yield the maintenance tasks; each runs until cancelled."""
         yield self._renew_issuer_keys()
         yield self._rotate_signing_keys()
         yield self._delete_expired()
@@ -65,6 +65,7 @@ class Maintenance:
         yield self._increment_generations()
 
     async def _renew_issuer_keys(self) -> None:
+        """Fetch the keys of foreign issuers again when they are due."""
         while True:
             for issuer in self._keys.list_due(self._clock()):
                 failed = await self._keys.fetch(issuer, self._clock())
@@ -73,7 +74,7 @@ class Maintenance:
             await asyncio.sleep(KEY_RENEWAL_INTERVAL)
 
     async def _rotate_signing_keys(self) -> None:
-        """Perform due rotation steps once per interval."""
+        """Perform due steps of the key rotation, every second."""
         while True:
             await asyncio.sleep(ROTATION_INTERVAL)
             ring, now = self._signing.ring, self._clock()
@@ -83,6 +84,7 @@ class Maintenance:
                 self._log.error("keys.refused", why=error.message)
 
     async def _delete_expired(self) -> None:
+        """Delete expired database records, a few at a time."""
         while True:
             await asyncio.sleep(SWEEP_INTERVAL)
             now = self._clock()

@@ -1,4 +1,4 @@
-"""Polls the store for agents with an attested owner, about once a second.
+"""Poll the store for the attested owner of each agent, about once a second.
 
 An owner counts until its attestation expires, whatever the age of the last read.
 """
@@ -54,6 +54,7 @@ class OwnerWatch(StoreWatch[OwnersByAgent]):
         return self._people
 
     def _drop_expired(self, now: float) -> None:
+        """Drop expired attestations; compute when the next one expires."""
         at = int(now * _SECOND)
         standing = {a: each for a, each in self._standing.items() if at < each.expires}
         ends = (each.expires / _SECOND for each in standing.values())
@@ -61,11 +62,13 @@ class OwnerWatch(StoreWatch[OwnersByAgent]):
         self._people_until = min(ends, default=float("inf"))
 
     def _reset_expiry(self, _: OwnersByAgent) -> None:
+        """Compute the current owners again at the next request for them."""
         self._people_until = 0.0
 
     def _read_valid(
-        self, store: EvidenceStore, now: int, *, fresh: bool
+        self, store: EvidenceStore, now: int, *, is_new_store: bool
     ) -> tuple[OwnersByAgent, Rejections]:
-        if fresh:
+        """Return the valid attestations, and the rejected ones with reasons."""
+        if is_new_store:
             self._of = AttestedOwnerReader(store)
         return self._of.read(now), ()

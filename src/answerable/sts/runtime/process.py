@@ -1,4 +1,4 @@
-"""Process of the token service, under its own user with its own folder.
+"""Run the token service as a process, under its own user with its own folder.
 
 It reads attested owners from the store and writes its evidence there.
 """
@@ -17,12 +17,12 @@ SWITCH_INTERVAL = 0.001
 
 
 def run_server(
-    read: Callable[[], StsSettings],
+    load_settings: Callable[[], StsSettings],
     ready: Callable[[Endpoints], None],
     *,
     alone: bool = True,
 ) -> None:
-    """Serve a configuration until told to end.
+    """Run the token service until a signal stops it.
 
     Args:
         ready: Called with the listeners once they are open.
@@ -32,4 +32,4 @@ def run_server(
         AnswerableError: The settings cannot be loaded or served.
     """
     sys.setswitchinterval(SWITCH_INTERVAL)
-    runtime.run_server("sts", read, StsApp.open, ready, alone=alone)
+    runtime.run_server("sts", load_settings, StsApp.open, ready, alone=alone)

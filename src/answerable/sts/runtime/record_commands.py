@@ -1,4 +1,4 @@
-"""Commands on the record of a token service: list and rotate keys, recover a restore."""
+"""Run commands on the database of a token service: list keys, recover a restore."""
 
 import time
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from answerable.sts.runtime.restore_recovery import revoke_at_gateways
 from answerable.sts.runtime.settings import StsSettings
 
 
-def list_keys(plan: StsSettings, *, rotate: bool, kill: str) -> list[str]:
+def list_keys(settings: StsSettings, *, rotate: bool, kill: str) -> list[str]:
     """List the signing keys as text, after rotating or revoking.
 
     Args:
@@ -32,32 +32,34 @@ def list_keys(plan: StsSettings, *, rotate: bool, kill: str) -> list[str]:
         EnvironmentFailure: The record cannot be used.
     """
     now = time.time()
-    with _open_record(plan, now) as control:
+    with _open_database(settings, now) as control:
         if kill and not control.revoke_key(kill, now):
             raise UsageError(f"no key in use has the kid {kill[:80]!r}")
         if rotate:
-            _rotate_now(control, now)
+            _activate_prepared_keys(control, now)
         keys = control.list_keys()
     return [_format_key(key, keys, now) for key in keys]
 
 
 def _format_key(key: SigningKey, keys: tuple[SigningKey, ...], now: float) -> str:
+    """Format one signing key with its state as a line."""
     what = "killed" if key.killed else key_state(key, keys, now).value
     begins, ends = _format_time(key.signs_from), _format_time(key.signs_until)
     return f"{key.kid} {what} replica {key.replica} signs {begins} to {ends}"
 
 
-def _rotate_now(control: TokenState, now: float) -> None:
-    keys = control.list_keys()
+def _activate_prepared_keys(token_state: TokenState, now: float) -> None:
+    """Let prepared keys sign as soon as verifiers had time to fetch them."""
+    keys = token_state.list_keys()
     for key in keys:
         begins = max(int(now), key.published + LEAD_TIME)
         ahead = key_state(key, keys, now) is KeyState.PREPARED
         if ahead and begins < key.signs_from:
-            control.publish_key(replace(key, signs_from=begins))
+            token_state.publish_key(replace(key, signs_from=begins))
 
 
-def recover_after_restore(plan: StsSettings) -> tuple[RestoreRevocations, bool]:
-    """Revoke what a restored database may have lost, also at gateways.
+def recover_after_restore(settings: StsSettings) -> tuple[RestoreRevocations, bool]:
+    """Revoke what a restored database may have lost, also at the gateways.
 
     Returns:
         What was revoked, and whether the file names a gateway.
@@ -66,16 +68,17 @@ def recover_after_restore(plan: StsSettings) -> tuple[RestoreRevocations, bool]:
         EnvironmentFailure: The record cannot be used.
     """
     now = time.time()
-    with _open_record(plan, now) as control:
-        ended = revoke_after_restore(control, plan.state, now)
-    return ended, revoke_at_gateways(plan, ended)
+    with _open_database(settings, now) as control:
+        ended = revoke_after_restore(control, settings.state, now)
+    return ended, revoke_at_gateways(settings, ended)
 
 
 @contextmanager
-def _open_record(plan: StsSettings, now: float) -> Iterator[TokenState]:
+def _open_database(settings: StsSettings, now: float) -> Iterator[TokenState]:
+    """Open the token service's database as the owner of its folder."""
     # Files that root makes there would be the service's no more.
-    with acting_as_owner(plan.state):
-        control = open_token_state(plan.state, now, plan.service.database)
+    with acting_as_owner(settings.state):
+        control = open_token_state(settings.state, now, settings.service.database)
         try:
             yield control
         finally:
@@ -83,4 +86,5 @@ def _open_record(plan: StsSettings, now: float) -> Iterator[TokenState]:
 
 
 def _format_time(seconds: int) -> str:
+    """Format a NumericDate as UTC text."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

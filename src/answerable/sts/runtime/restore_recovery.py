@@ -1,4 +1,4 @@
-"""Recovery of a token service whose database was restored from an older copy."""
+"""Recover a token service whose database was restored from an older copy."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,7 +15,7 @@ from answerable.store.token_state.restore_detection import (
 from answerable.sts.runtime.settings import StsSettings
 
 
-def open_record(plan: StsSettings, now: float, log: OperatorLog) -> TokenState:
+def open_record(settings: StsSettings, now: float, log: OperatorLog) -> TokenState:
     """Open the database; after a restore, revoke what may be lost.
 
     Args:
@@ -24,48 +24,51 @@ def open_record(plan: StsSettings, now: float, log: OperatorLog) -> TokenState:
     Raises:
         EnvironmentFailure: It cannot be used, or is of a newer release.
     """
-    control = open_token_state(plan.state, now, plan.service.database)
+    control = open_token_state(settings.state, now, settings.service.database)
     try:
-        ended = revoke_if_restored(control, plan.state, now)
+        ended = revoke_if_restored(control, settings.state, now)
     except BaseException:
         control.close()
         raise
     if ended is not None:
-        _log_restore(plan, ended, log)
+        _log_restore(settings, ended, log)
     return control
 
 
-def close_record(control: TokenState, count_up: Callable[[], None]) -> None:
-    """Increment the generation, so that earlier copies are older, and close."""
+def close_record(
+    token_state: TokenState, increment_generation: Callable[[], None]
+) -> None:
+    """Increment the database generation, so that copies are older, and close."""
     with suppress(AnswerableError):  # it is counted up at the next start as well
-        count_up()
-    control.close()
+        increment_generation()
+    token_state.close()
 
 
 def _log_restore(
-    plan: StsSettings, ended: RestoreRevocations, log: OperatorLog
+    settings: StsSettings, revoked: RestoreRevocations, log: OperatorLog
 ) -> None:
+    """Log a detected restore, and revoke its keys at the gateways."""
     log.error(
         "control.restored",
-        epoch=ended.epoch,
-        delegations=ended.delegations,
-        tokens=ended.tokens,
-        keys=list(ended.keys),
+        epoch=revoked.epoch,
+        delegations=revoked.delegations,
+        tokens=revoked.tokens,
+        keys=list(revoked.keys),
     )
     try:
-        revoke_at_gateways(plan, ended)
+        revoke_at_gateways(settings, revoked)
     except AnswerableError as error:
         log.error("control.keys-not-killed-at-gateways", why=error.message)
 
 
-def revoke_at_gateways(plan: StsSettings, ended: RestoreRevocations) -> bool:
-    """Revoke the keys at the gateways of the same file.
+def revoke_at_gateways(settings: StsSettings, revoked: RestoreRevocations) -> bool:
+    """Revoke the keys that a restore lost at the gateways of the same file.
 
     Returns:
         False if the file names no gateway.
     """
-    kills = RevocationService(plan.store, plan.config)
+    kills = RevocationService(settings.store, settings.config)
     if kills.has_gateway:
-        for kid in ended.keys:
+        for kid in revoked.keys:
             kills.revoke(f"key:{kid}", operator_name())
     return kills.has_gateway

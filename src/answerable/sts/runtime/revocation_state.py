@@ -1,4 +1,4 @@
-"""Current revocations, shared by everything that decides in this process."""
+"""Hold the current revocations for everything that decides in this process."""
 
 from answerable.authorization.revocations import NO_REVOCATIONS, Revocations
 
@@ -14,10 +14,10 @@ class RevocationState:
         """Return the revoked subjects."""
         return self._kills
 
-    def apply_revocations(self, kills: Revocations) -> None:
+    def apply_revocations(self, revocations: Revocations) -> None:
         """Replace the revocations; callable from any thread."""
-        self._kills = kills
+        self._kills = revocations
 
-    def update_revocations(self, kills: Revocations) -> None:
-        """Replace the revocations."""
-        self._kills = kills
+    def update_revocations(self, revocations: Revocations) -> None:
+        """Replace the revocations; called in the event loop."""
+        self._kills = revocations

@@ -1,4 +1,4 @@
-"""Settings of the token service: configuration file, state folder, store."""
+"""Load the token service's settings: configuration file, state folder, store."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -63,8 +63,10 @@ class StsSettings:
         }
 
 
-def load_settings(place: str, store: Path | None, usual: Path | None) -> StsSettings:
-    """Load the settings.
+def load_settings(
+    config_path: str, store: Path | None, default_store: Path | None
+) -> StsSettings:
+    """Load the settings from the configuration file.
 
     A file with an invalid policy loads too: the service then issues nothing.
 
@@ -76,24 +78,24 @@ def load_settings(place: str, store: Path | None, usual: Path | None) -> StsSett
         UsageError: The file is missing, or has no section `sts`.
         EnvironmentFailure: It may not be read.
     """
-    reading = read_config_file(place)
-    config = require_config(place, reading)
+    reading = read_config_file(config_path)
+    config = require_config(config_path, reading)
     service = config.sts
     if service is None:
         raise UsageError(
-            f"no token service in {place}",
+            f"no token service in {config_path}",
             "add a section `sts`; see docs/federation.md",
         )
-    root = resolve_store(config, store, usual)
+    root = resolve_store(config, store, default_store)
     return StsSettings(config, service, reading, root)
 
 
-def foreign_issuers(plan: StsSettings) -> tuple[IssuerConfig, ...]:
-    """Return the issuers other than this service."""
-    ours = plan.service.url
+def foreign_issuers(settings: StsSettings) -> tuple[IssuerConfig, ...]:
+    """Return the configured issuers other than this token service."""
+    ours = settings.service.url
     return tuple(
         each
-        for each in plan.config.issuers
+        for each in settings.config.issuers
         if not each.pin.ours and each.pin.iss != ours
     )
 
@@ -109,11 +111,11 @@ def _required_uid(subject: RuleSubject) -> int | None:
             return None
 
 
-def build_exchange_rules(plan: StsSettings) -> ExchangeConfig:
-    """Return the rules and issuers for the exchange use case."""
-    issuers = {each.pin.name: each for each in foreign_issuers(plan)}
-    rules = plan.config.rules
+def build_exchange_rules(settings: StsSettings) -> ExchangeConfig:
+    """Build the rules and issuers for the exchange use case."""
+    issuers = {each.pin.name: each for each in foreign_issuers(settings)}
+    rules = settings.config.rules
     root = any(_required_uid(each.subject) == 0 for each in rules)
-    ours = (each for each in plan.config.issuers if each.pin.ours)
+    ours = (each for each in settings.config.issuers if each.pin.ours)
     gateways = frozenset(each.audience for each in ours)
     return ExchangeConfig(RuleIndex(rules), issuers, root, gateways)

@@ -1,4 +1,4 @@
-"""Kubernetes TokenReview for issuers that require it: a token outlives its pod."""
+"""Ask Kubernetes TokenReview whether a token is still valid: it outlives its pod."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ ReviewersByIssuer = Mapping[str, tuple[TokenReviewer, str]]
 
 
 def build_reviewers(issuers: Iterable[IssuerConfig]) -> ReviewersByIssuer:
-    """Build the TokenReview client and audience of each issuer.
+    """Build the TokenReview client of each issuer that requires one.
 
     Raises:
         EnvironmentFailure: A file cannot be used.
@@ -40,9 +40,9 @@ class TokenReviews:
         self._room = asyncio.Semaphore(MAX_CONCURRENT)
         self._asked = build_reviewers(issuers)
 
-    def reconfigure(self, asked: ReviewersByIssuer) -> None:
-        """Replace the clients."""
-        self._asked = asked
+    def reconfigure(self, reviewers: ReviewersByIssuer) -> None:
+        """Replace the TokenReview clients, by issuer."""
+        self._asked = reviewers
 
     async def review(self, needed: TokenReviewNeeded) -> bool | None:
         """Tell whether a token is valid now; None if the API server gives no answer."""

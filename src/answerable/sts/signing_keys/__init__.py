@@ -1,1 +1,1 @@
-"""Signing keys: stored encrypted on disk, rotated daily."""
+"""Store signing keys encrypted on disk, and rotate them daily."""

@@ -1,4 +1,4 @@
-"""Key ring of one replica: the active signing key, and the key set of all replicas.
+"""Key ring of one replica: sign with its active key, publish the keys of all replicas.
 
 `refresh` performs due rotation steps and reads the keys of other replicas. It may block
 on disk and database, so it runs about once a second off the request path; `sign` and
@@ -72,7 +72,7 @@ class KeyRing:
 
     @property
     def is_early(self) -> bool:
-        """Tell whether verifiers may not know the active key yet.
+        """Tell whether verifiers may not have fetched the active key yet.
 
         A replica that joins others should get no traffic during that time.
         """
@@ -125,7 +125,7 @@ class KeyRing:
         return killed
 
     def refresh(self, now: float) -> None:
-        """Perform due rotation steps and read the keys of other replicas.
+        """Perform due rotation steps, and read the keys of other replicas.
 
         Raises:
             EnvironmentFailure: Disk or database failed; the current keys stay in use.
@@ -147,7 +147,7 @@ class KeyRing:
         )
 
     def _rotate(self, now: float) -> tuple[tuple[SigningKey, ...], RotationStep]:
-        """Perform the due steps under the folder lock."""
+        """Perform due rotation steps under the folder lock; return all keys."""
         control, folder = self._control, self._folder
         for lost in self._find_lost(control.list_keys(), now):
             if now < lost.signs_from:
@@ -177,7 +177,7 @@ class KeyRing:
         return keys, plan_rotation(keys, folder.replica, now)
 
     def _own_keys(self, keys: tuple[SigningKey, ...], now: float) -> list[SigningKey]:
-        """Return this replica's prepared and active keys."""
+        """Return the prepared and active keys of this replica."""
         signing = (KeyState.PREPARED, KeyState.ACTIVE)
         return [
             key
@@ -187,16 +187,18 @@ class KeyRing:
         ]
 
     def _find_lost(self, keys: tuple[SigningKey, ...], now: float) -> list[SigningKey]:
-        """Return keys whose private half is missing."""
+        """Return this replica's keys whose private key file is missing."""
         there = self._folder.key_ids()
         return [key for key in self._own_keys(keys, now) if key.kid not in there]
 
     def _get_signer(self, kid: str) -> Es256Signer:
+        """Return the cached signer of a key, else load its private key."""
         known = self._now.signers.get(kid)
         return known or Es256Signer(kid, self._folder.load(kid))
 
 
 def _encode_jwks(keys: tuple[SigningKey, ...]) -> bytes:
+    """Encode public keys as a JWK set."""
     listed = [
         {
             "kty": "EC",

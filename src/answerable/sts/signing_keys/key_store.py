@@ -1,4 +1,4 @@
-"""Private key files: one per key, mode 0600, encrypted.
+"""Store private key files: one for each key, mode 0600, encrypted.
 
 The passphrase comes from a file elsewhere (a systemd credential, a mounted secret) or
 the environment; then a copy of the folder, from a backup or a disk, reveals no key.
@@ -84,7 +84,7 @@ class KeyStore:
             os.close(handle)
 
     def key_ids(self) -> set[str]:
-        """Return the kids of the stored private keys."""
+        """Return the ids (kid) of the stored private keys."""
         with translate_os_errors("read", self._path):
             return {path.stem for path in self._path.glob(f"*{_SUFFIX}")}
 
@@ -152,9 +152,9 @@ class KeyStore:
         return _read_required(path)
 
 
-def to_public_jwk(public: ec.EllipticCurvePublicKey) -> PublicJwk:
-    """Convert a public key to a JWK."""
-    point = public.public_numbers()
+def to_public_jwk(public_key: ec.EllipticCurvePublicKey) -> PublicJwk:
+    """Convert an EC public key to a JWK."""
+    point = public_key.public_numbers()
     x, y = (
         encode_base64url(number.to_bytes(32, "big")) for number in (point.x, point.y)
     )
@@ -163,17 +163,19 @@ def to_public_jwk(public: ec.EllipticCurvePublicKey) -> PublicJwk:
     )
 
 
-def _check_passphrase(text: bytes, where: str) -> bytes:
+def _check_passphrase(text: bytes, source: str) -> bytes:
+    """Return a passphrase without its line end, if it is long enough."""
     found = text.strip(b"\r\n")
     if len(found) < _MIN_PASSPHRASE:
         raise EnvironmentFailure(
-            f"{where} holds no passphrase of {_MIN_PASSPHRASE} octets or more",
+            f"{source} holds no passphrase of {_MIN_PASSPHRASE} octets or more",
             "make one: openssl rand -hex 32",
         )
     return found
 
 
 def _read_required(path: Path) -> bytes:
+    """Read a file that must exist."""
     try:
         return read_file(path)
     except FileNotFoundError:
@@ -181,6 +183,7 @@ def _read_required(path: Path) -> bytes:
 
 
 def _check_permissions(path: Path) -> None:
+    """Check that only the file's owner, which is us or root, can read it."""
     with translate_os_errors("read", path):
         facts = path.stat()
     if facts.st_uid not in (os.geteuid(), 0) or stat.S_IMODE(facts.st_mode) & 0o077:

@@ -1,4 +1,4 @@
-"""Token signer: claims to compact JWS (RFC 7515 7.1) with ES256.
+"""Sign token claims as compact JWS (RFC 7515 7.1) with ES256.
 
 Uses `cryptography` directly: a JOSE library would double the cost. A test checks that
 signed tokens verify with `federation.token_verification`.
@@ -36,7 +36,7 @@ class Es256Signer:
         return self._private.public_key()
 
     def sign(self, claims: Mapping[str, object], typ: str) -> bytes:
-        """Sign claims.
+        """Sign claims as a compact JWS.
 
         Args:
             claims: JSON values.

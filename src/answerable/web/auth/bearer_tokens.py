@@ -102,7 +102,7 @@ class BearerTokenVerifier:
         self, presented: TokenPresentation, token: str, claims: SignedClaims, now: float
     ) -> None:
         shown = check_sender(
-            token, claims, presented, int(now), bearer=self._pinned.bearer
+            token, claims, presented, int(now), allow_bearer=self._pinned.bearer
         )
         if shown.proof is not None:
             self._proofs.add(shown.proof, build_principal(claims), now)
