@@ -122,13 +122,13 @@ def decode_envelope(data: bytes) -> DsseEnvelope:
     )
 
 
-def _decode_signature(said: object) -> DsseSignature:
-    if not isinstance(said, dict):
+def _decode_signature(decoded: object) -> DsseSignature:
+    if not isinstance(decoded, dict):
         raise _envelope_error("expected each signature to be an object")
-    keyid = said.get("keyid", "")
+    keyid = decoded.get("keyid", "")
     if not isinstance(keyid, str) or not _is_encodable(keyid):
         raise _envelope_error("expected keyid, where there is one, to be a text")
-    return DsseSignature(_decode_base64(said.get("sig"), "sig"), keyid)
+    return DsseSignature(_decode_base64(decoded.get("sig"), "sig"), keyid)
 
 
 def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -54,21 +54,21 @@ def inclusion_path(index: int, leaves: Sequence[bytes]) -> list[bytes]:
     return path
 
 
-def consistency_path(old: int, leaves: Sequence[bytes]) -> list[bytes]:
-    """Prove that the first `old` leaves are a prefix: PROOF of RFC 6962 2.1.2."""
-    if not 0 <= old <= len(leaves):
+def consistency_path(old_size: int, leaves: Sequence[bytes]) -> list[bytes]:
+    """Prove that the first `old_size` leaves are a prefix: PROOF of RFC 6962 2.1.2."""
+    if not 0 <= old_size <= len(leaves):
         raise IndexError("the old tree is larger than the new one")
     path: list[bytes] = []
     low, high, whole = 0, len(leaves), True
-    while 0 < old < high:
+    while 0 < old_size < high:
         middle = low + _split_point(high - low)
-        if old <= middle:
+        if old_size <= middle:
             path.append(merkle_root(leaves[middle:high]))
             high = middle
         else:
             path.append(merkle_root(leaves[low:middle]))
             low, whole = middle, False
-        if old == high:
+        if old_size == high:
             break
     if path and not whole:
         path.append(merkle_root(leaves[low:high]))
@@ -110,16 +110,20 @@ def verify_inclusion(
 
 
 def verify_consistency(
-    old: int, old_root: bytes, new: int, new_root: bytes, path: Sequence[bytes]
+    old_size: int,
+    old_root: bytes,
+    new_size: int,
+    new_root: bytes,
+    path: Sequence[bytes],
 ) -> bool:
     """Verify that a path proves the old tree a prefix of the new, RFC 9162 2.1.4.2."""
-    if not 0 < old < new:
-        same = old == new and old_root == new_root
-        grown = old == 0 < new and old_root == EMPTY_ROOT
+    if not 0 < old_size < new_size:
+        same = old_size == new_size and old_root == new_root
+        grown = old_size == 0 < new_size and old_root == EMPTY_ROOT
         return not path and (same or grown)
     # A whole subtree is its own first step.
-    steps = [old_root, *path] if old & old - 1 == 0 else list(path)
-    node, last = old - 1, new - 1
+    steps = [old_root, *path] if old_size & old_size - 1 == 0 else list(path)
+    node, last = old_size - 1, new_size - 1
     while node & 1:
         node >>= 1
         last >>= 1

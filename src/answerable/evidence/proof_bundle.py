@@ -117,14 +117,16 @@ def verify_bundle(bundle: ProofBundle, key: VerifierKey) -> VerifiedBundle:
 
 
 def _verify_manifest(
-    number: int, segment: ProvenSegment, tree: Checkpoint
+    number: int, segment: ProvenSegment, checkpoint: Checkpoint
 ) -> SegmentManifest:
     data = segment.manifest.encode()
     entry = decode_entry(data)
     if not isinstance(entry, SegmentManifest):
         raise VerificationError(f"segment {number} of the bundle is no manifest")
     path = _decode_path(segment.path)
-    if not verify_inclusion(segment.index, tree.size, leaf_hash(data), path, tree.root):
+    if not verify_inclusion(
+        segment.index, checkpoint.size, leaf_hash(data), path, checkpoint.root
+    ):
         raise VerificationError(
             f"segment {entry.segment} is not in the log the checkpoint signs"
         )
@@ -132,15 +134,15 @@ def _verify_manifest(
 
 
 def _verify_event(
-    number: int, proven: ProvenEvent, manifests: Sequence[SegmentManifest]
+    number: int, event: ProvenEvent, manifests: Sequence[SegmentManifest]
 ) -> AuditEvent:
-    if not 0 <= proven.segment < len(manifests):
+    if not 0 <= event.segment < len(manifests):
         raise VerificationError(f"event {number} of the bundle names no segment")
-    manifest = manifests[proven.segment]
-    data = proven.event.encode()
-    leaf, path = leaf_hash(data), _decode_path(proven.path)
+    manifest = manifests[event.segment]
+    data = event.event.encode()
+    leaf, path = leaf_hash(data), _decode_path(event.path)
     root = bytes.fromhex(manifest.event_root)
-    if not verify_inclusion(proven.row, manifest.count, leaf, path, root):
+    if not verify_inclusion(event.row, manifest.count, leaf, path, root):
         raise VerificationError(
             f"event {number} of the bundle is not in segment {manifest.segment}"
         )

@@ -50,7 +50,7 @@ def encode_decision(
     at: int,
     id: str,
     caller: msgspec.Raw,
-    act: CallSummary,
+    call: CallSummary,
     decision: msgspec.Raw,
 ) -> bytes:
     """Encode a decision record from a cached caller and decision.
@@ -60,7 +60,7 @@ def encode_decision(
         caller: Encoded JSON, shared by many records.
         decision: Encoded JSON, shared by many records.
     """
-    return encode_record(_EncodedDecision(sequence, at, id, caller, act, decision))
+    return encode_record(_EncodedDecision(sequence, at, id, caller, call, decision))
 
 
 def initial_chain_hash(recorder: str) -> bytes:

@@ -65,11 +65,11 @@ def unpack_entries(data: bytes, count: int) -> list[bytes]:
     return entries
 
 
-def changed_tiles(old: int, leaves: Sequence[bytes]) -> dict[str, bytes]:
+def changed_tiles(old_size: int, leaves: Sequence[bytes]) -> dict[str, bytes]:
     """Compute every hash tile that changes when a tree grows.
 
     Args:
-        old: Number of leaves before.
+        old_size: Number of leaves before.
         leaves: All leaf hashes after.
 
     Returns:
@@ -79,7 +79,7 @@ def changed_tiles(old: int, leaves: Sequence[bytes]) -> dict[str, bytes]:
     hashes, level = list(leaves), 0
     while hashes:
         for index, width in tile_widths(len(hashes)):
-            if index * TILE_WIDTH + width > old:
+            if index * TILE_WIDTH + width > old_size:
                 start = index * TILE_WIDTH
                 tile = b"".join(hashes[start : start + width])
                 changed[tile_path(level, index, width)] = tile
@@ -88,6 +88,6 @@ def changed_tiles(old: int, leaves: Sequence[bytes]) -> dict[str, bytes]:
             merkle_root(hashes[i * TILE_WIDTH : (i + 1) * TILE_WIDTH])
             for i in range(full)
         ]
-        old //= TILE_WIDTH
+        old_size //= TILE_WIDTH
         level += 1
     return changed

@@ -21,14 +21,14 @@ atexit.register(gc.unfreeze)
 
 
 @contextmanager
-def suspend_gc(*, replaces: bool = False) -> Iterator[None]:
+def suspend_gc(*, collect_previous: bool = False) -> Iterator[None]:
     """Suspend collection while building, and exclude the result from later collections.
 
     Args:
-        replaces: Whether the result of an earlier build was released: then it is
+        collect_previous: Whether the result of an earlier build was released: then it is
             collected, with its open files. Every eighth call collects in any case.
     """
-    if next(_BUILD_COUNTER) % _COLLECT_EVERY == 0 or replaces:
+    if next(_BUILD_COUNTER) % _COLLECT_EVERY == 0 or collect_previous:
         gc.unfreeze()
         gc.collect()
     was = gc.isenabled()

@@ -78,13 +78,13 @@ def find_watched_calls(
         yield WatchedCall(*cast("tuple[Any, ...]", row))
 
 
-def find_window_start(store: "EvidenceStore", agent: AgentId, *, most: int) -> int:
+def find_window_start(store: "EvidenceStore", agent: AgentId, *, max_calls: int) -> int:
     """Find the start time of a window with at most so many monitored calls.
 
     Args:
         store: The evidence store.
         agent: Agent name.
-        most: Maximum number of calls.
+        max_calls: Maximum number of calls.
 
     Returns:
         UTC nanoseconds; 0 where there are no more calls.
@@ -95,7 +95,7 @@ def find_window_start(store: "EvidenceStore", agent: AgentId, *, most: int) -> i
         f"AND written_by <> 'self-reported' AND {behaviour} <> '' "
         "ORDER BY event_time DESC LIMIT 1 OFFSET ?"
     )
-    rows = store.run_query(query, [agent, most])
+    rows = store.run_query(query, [agent, max_calls])
     return int(cast("int", rows[0][0])) + 1 if rows else 0
 
 

@@ -85,17 +85,17 @@ class DecisionFilter:
 
 
 def find_newest_decisions(
-    store: "EvidenceStore", asked: DecisionFilter, *, since: int, limit: int
+    store: "EvidenceStore", decision_filter: DecisionFilter, *, since: int, limit: int
 ) -> list[AuditEvent]:
     """Find the newest decisions, newest first.
 
     Args:
         store: The evidence store.
-        asked: The filter.
+        decision_filter: The filter.
         since: UTC nanoseconds, inclusive.
         limit: Maximum rows.
     """
-    where, values = asked.where_sql()
+    where, values = decision_filter.where_sql()
     query = (
         f"SELECT {PLACE_COLUMNS} FROM skimmed e WHERE {where} AND event_time >= ? "  # noqa: S608 - ours
         "ORDER BY event_time DESC, event_id DESC LIMIT ?"
@@ -105,16 +105,16 @@ def find_newest_decisions(
 
 
 def count_effects(
-    store: "EvidenceStore", asked: DecisionFilter, *, since: int
+    store: "EvidenceStore", decision_filter: DecisionFilter, *, since: int
 ) -> dict[str, int]:
     """Count decisions by effect.
 
     Args:
         store: The evidence store.
-        asked: The filter.
+        decision_filter: The filter.
         since: UTC nanoseconds, inclusive.
     """
-    where, values = asked.where_sql()
+    where, values = decision_filter.where_sql()
     query = (
         f"SELECT {fact_sql('effect', chr(39) * 2)}, count(*) FROM skimmed e "  # noqa: S608 - ours
         f"WHERE {where} AND event_time >= ? GROUP BY ALL"
@@ -123,23 +123,21 @@ def count_effects(
     return {str(effect): cast("int", count) for effect, count in rows}
 
 
-def count_decisions(store: "EvidenceStore", asked: DecisionFilter) -> int:
+def count_decisions(store: "EvidenceStore", decision_filter: DecisionFilter) -> int:
     """Count the decisions that match a filter."""
-    where, values = asked.where_sql()
+    where, values = decision_filter.where_sql()
     query = f"SELECT count(*) FROM skimmed e WHERE {where}"  # noqa: S608 - ours
     ((count,),) = store.run_query(query, values)
     return cast("int", count)
 
 
-def find_decisions_by_prefix(
-    store: "EvidenceStore", beginning: str
-) -> list[AuditEvent]:
+def find_decisions_by_prefix(store: "EvidenceStore", prefix: str) -> list[AuditEvent]:
     """Find decisions by id prefix, oldest first; of many matches the first ones."""
     query = (
         f"SELECT {PLACE_COLUMNS} FROM skimmed WHERE starts_with(decision_id, ?) "  # noqa: S608 - ours
         "ORDER BY event_time, event_id LIMIT ?"
     )
-    rows = store.run_query(query, [beginning, _MAX_PREFIX_MATCHES])
+    rows = store.run_query(query, [prefix, _MAX_PREFIX_MATCHES])
     return store.read_events_at(cast("list[EventPlace]", rows))
 
 
@@ -181,7 +179,7 @@ def list_blocked_calls(
     *,
     since: int,
     limit: int,
-    believed: bool,
+    from_mediators: bool,
     agent: str = "",
 ) -> list[BlockedCallGroup]:
     """List groups of calls that were blocked for one of these reasons, newest first.
@@ -191,10 +189,10 @@ def list_blocked_calls(
         reasons: Reasons as spelled in facts.
         since: UTC nanoseconds, inclusive.
         limit: Maximum groups.
-        believed: Records of mediators; False for self-reported ones.
+        from_mediators: Records of mediators; False for self-reported ones.
         agent: Agent, empty for all.
     """
-    sign = "<>" if believed else "="
+    sign = "<>" if from_mediators else "="
     one = "AND agent = ?" if agent else ""
     named = ", ".join("?" * len(reasons))
     # What was held back is logged as denied: the column spares reading most facts.

@@ -93,10 +93,10 @@ class KnownEventIds:
             conflicts.append(event)
         return fresh, duplicate, conflicts
 
-    def remember(self, events: Sequence[AuditEvent], own: str) -> None:
+    def remember(self, events: Sequence[AuditEvent], journal: str) -> None:
         """Cache events that are now in this process's journal."""
-        self._own.add(own)
-        tail = self._tails.setdefault(own, {})
+        self._own.add(journal)
+        tail = self._tails.setdefault(journal, {})
         for event in events:
             self._days[event.event_time // DAY_NS].add(event.event_id)
             held = tail.setdefault(event.event_id, event.raw_sha256)
@@ -206,13 +206,13 @@ class KnownEventIds:
             )
         )
 
-    def _segment_files_where(self, wanted: Callable[[SegmentManifest], bool]) -> str:
+    def _segment_files_where(self, predicate: Callable[[SegmentManifest], bool]) -> str:
         return ", ".join(
             quote_text(
                 str(self._layout.segment_file(e.day, e.segment, ".parquet").absolute())
             )
             for e in self._log.entries()
-            if isinstance(e, SegmentManifest) and wanted(e)
+            if isinstance(e, SegmentManifest) and predicate(e)
         )
 
     def _stored_digests(
@@ -249,9 +249,9 @@ class KnownEventIds:
         return self._open_engine().run(query)
 
 
-def _split_digests(joined: bytes) -> list[bytes]:
+def _split_digests(digests: bytes) -> list[bytes]:
     """Split the digests stored under one id: one, or several for a conflict."""
-    return [joined[at : at + _DIGEST] for at in range(0, len(joined), _DIGEST)]
+    return [digests[at : at + _DIGEST] for at in range(0, len(digests), _DIGEST)]
 
 
 def _day_of_segment(manifest: SegmentManifest) -> int:

@@ -67,7 +67,11 @@ class DuckDbEngine:
     """
 
     def __init__(
-        self, segments: Path, memory: str = MEMORY_LIMIT, *, keeps: bool = False
+        self,
+        segments: Path,
+        memory: str = MEMORY_LIMIT,
+        *,
+        with_kept_database: bool = False,
     ) -> None:
         import duckdb
 
@@ -83,7 +87,7 @@ class DuckDbEngine:
                 "autoload_known_extensions": False,
             }
         )
-        if keeps:
+        if with_kept_database:
             self.connection.execute(f"ATTACH ':memory:' AS {KEPT_DATABASE} (COMPRESS)")
         # The order matters: folders first, then no other access, then the lock.
         for setting in (

@@ -40,14 +40,14 @@ ERRNO_HINTS = {
 
 
 @contextlib.contextmanager
-def translate_os_errors(what: str, path: Path) -> Iterator[None]:
+def translate_os_errors(operation: str, path: Path) -> Iterator[None]:
     """Translate an operating-system error into `EnvironmentFailure`."""
     try:
         yield
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else str(error)
         raise EnvironmentFailure(
-            f"cannot {what} {path}: {why}",
+            f"cannot {operation} {path}: {why}",
             ERRNO_HINTS.get(
                 error.errno or 0, "see that the store is whole: answerable doctor"
             ),

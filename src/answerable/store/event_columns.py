@@ -105,10 +105,10 @@ def readable_columns_sql() -> str:
     return ", ".join(parts)
 
 
-def fact_sql(name: str, otherwise: str) -> str:
+def fact_sql(name: str, default: str) -> str:
     """Build SQL for the value of one fact of an event `e`, or a default."""
     pairs = f"list_filter(e.facts, lambda f: f[1] = '{name}')"
-    return f"coalesce({pairs}[1][2], {otherwise})"
+    return f"coalesce({pairs}[1][2], {default})"
 
 
 def to_event(row: Sequence[object]) -> AuditEvent:

@@ -98,11 +98,11 @@ class EventSources:
             and cast("int", first) <= int(each.max_time)
         ]
 
-    def events_sql(self, tail: str) -> str:
+    def events_sql(self, tail_table: str) -> str:
         """Build the query of all events.
 
         Args:
-            tail: Table created by `load_tails`.
+            tail_table: Table created by `load_tails`.
         """
         # A view of the files alone lets the engine read only the rows that it gives.
         parts = []
@@ -110,16 +110,14 @@ class EventSources:
             files = read_files_sql([self.segment_path(each) for each in self.segments])
             parts.append(f"SELECT {NAMES} FROM {files}")  # noqa: S608 - our own names
         if self.records or not parts:
-            parts.append(f"SELECT {NAMES} FROM {tail}")  # noqa: S608 - our own names
+            parts.append(f"SELECT {NAMES} FROM {tail_table}")  # noqa: S608 - our own names
         return " UNION ALL ".join(parts)
 
 
-def read_files_sql(files: Sequence[str], more: str = "") -> str:
+def read_files_sql(files: Sequence[str], options: str = "") -> str:
     """Build SQL that reads the rows of segment files."""
     listed = ", ".join(map(quote_text, files))
-    return (
-        f"read_parquet([{listed}], union_by_name=true, hive_partitioning=false{more})"
-    )
+    return f"read_parquet([{listed}], union_by_name=true, hive_partitioning=false{options})"
 
 
 def _read_tails(layout: StoreLayout) -> dict[str, list[bytes]]:

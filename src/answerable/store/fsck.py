@@ -67,7 +67,7 @@ class VerificationCheck:
 
 def verify_store(
     store: EvidenceStore,
-    exported: bytes | None,
+    exported_checkpoint: bytes | None,
     key: VerifierKey | None,
     progress: Progress,
 ) -> list[VerificationCheck]:
@@ -75,7 +75,7 @@ def verify_store(
 
     Args:
         store: The store.
-        exported: Exported checkpoint that the log must still contain.
+        exported_checkpoint: Exported checkpoint that the log must still contain.
         key: Required signing key of that checkpoint; None for the store's own.
         progress: Called with (done, total, what).
     """
@@ -84,7 +84,9 @@ def verify_store(
     checks = [_run_check("keys", lambda: _check_keys(store, key, note))]
     if not note:
         checks.append(
-            _run_check("checkpoint", lambda: _check_empty_store(layout, exported))
+            _run_check(
+                "checkpoint", lambda: _check_empty_store(layout, exported_checkpoint)
+            )
         )
         checks.append(_run_check("journals", lambda: _check_journals(store, [])))
         return checks
@@ -115,12 +117,14 @@ def verify_store(
         )
     except AnswerableError as error:
         return [*checks, VerificationCheck("log", False, error.message)]
-    if exported is not None:
+    if exported_checkpoint is not None:
         leaves = [leaf_hash(data) for data in raw]
         checks.append(
             _run_check(
                 "history",
-                lambda: check_history(store, exported, trusted, tree, leaves, entries),
+                lambda: check_history(
+                    store, exported_checkpoint, trusted, tree, leaves, entries
+                ),
             )
         )
     if store.list_objects(RESTORE):
@@ -184,7 +188,7 @@ def _describe_restores(store: EvidenceStore) -> str:
     return "; ".join(describe_restore(each) for each in read_restore_events(store))
 
 
-def _check_empty_store(layout: StoreLayout, exported: bytes | None) -> str:
+def _check_empty_store(layout: StoreLayout, exported_checkpoint: bytes | None) -> str:
     leftovers = [
         path
         for folder in (
@@ -199,16 +203,16 @@ def _check_empty_store(layout: StoreLayout, exported: bytes | None) -> str:
     ]
     if (layout.keys / "log.pub").exists():
         raise log_missing_error()
-    if leftovers or exported is not None:
+    if leftovers or exported_checkpoint is not None:
         raise VerificationError("log/checkpoint is missing")
     return "nothing is stored yet"
 
 
 def _check_log(
-    layout: StoreLayout, tree: Checkpoint
+    layout: StoreLayout, checkpoint: Checkpoint
 ) -> tuple[list[LogEntry], list[bytes]]:
     raw: list[bytes] = []
-    for index, width in tile_widths(tree.size):
+    for index, width in tile_widths(checkpoint.size):
         path = entries_path(index, width)
         data = _read_log_file(layout, path)
         try:
@@ -216,7 +220,7 @@ def _check_log(
         except VerificationError:
             raise _malformed_entry_error(layout, data, index, width) from None
     leaves = [leaf_hash(data) for data in raw]
-    if merkle_root(leaves) != tree.root:
+    if merkle_root(leaves) != checkpoint.root:
         raise _wrong_entry_error(layout, leaves)
     for path, tile in changed_tiles(0, leaves).items():
         if _read_log_file(layout, path) != tile:

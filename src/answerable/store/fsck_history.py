@@ -48,9 +48,9 @@ def describe_restore(restore: RestoreEvent) -> str:
 
 def check_history(
     store: EvidenceStore,
-    exported: bytes,
+    exported_checkpoint: bytes,
     key: VerifierKey,
-    tree: Checkpoint,
+    checkpoint: Checkpoint,
     leaves: Sequence[bytes],
     entries: Sequence[LogEntry],
 ) -> str:
@@ -58,17 +58,17 @@ def check_history(
 
     Args:
         store: The store.
-        exported: The exported checkpoint.
+        exported_checkpoint: The exported checkpoint.
         key: Required signing key.
-        tree: The store's own checkpoint.
+        checkpoint: The store's own checkpoint.
         leaves: Leaf hashes of the log's entries.
         entries: Entries of the log.
 
     Raises:
         VerificationError: Something is missing, as the message says.
     """
-    old = parse_checkpoint(exported, key)
-    lost = describe_lost_entries(old, tree, leaves)
+    old = parse_checkpoint(exported_checkpoint, key)
+    lost = describe_lost_entries(old, checkpoint, leaves)
     if lost:
         for restore in read_restore_events(store):
             if restore.size < old.size or _covers_checkpoint(restore, old):
@@ -91,12 +91,12 @@ def check_history(
     return f"{said}, and {records:,} records that were not sealed then are here"
 
 
-def _covers_checkpoint(restore: RestoreEvent, old: Checkpoint) -> bool:
+def _covers_checkpoint(restore: RestoreEvent, old_checkpoint: Checkpoint) -> bool:
     """Tell whether a restore event names this or a later exported checkpoint."""
     if not restore.checkpoint:
         return False
     lost = parse_checkpoint(restore.checkpoint.encode(), None)
-    return lost.origin == old.origin and lost.size >= old.size
+    return lost.origin == old_checkpoint.origin and lost.size >= old_checkpoint.size
 
 
 def _lost_journal_error(
@@ -111,19 +111,21 @@ def _lost_journal_error(
 
 
 def describe_lost_entries(
-    old: Checkpoint, tree: Checkpoint, leaves: Sequence[bytes]
+    old_checkpoint: Checkpoint, checkpoint: Checkpoint, leaves: Sequence[bytes]
 ) -> str:
     """Describe what the log lacks of an exported checkpoint, empty for nothing."""
-    if old.size > tree.size:
+    if old_checkpoint.size > checkpoint.size:
         return (
             "the log was cut, or an older copy was put back: the exported checkpoint "
-            f"has {old.size} entries, the log {tree.size}"
+            f"has {old_checkpoint.size} entries, the log {checkpoint.size}"
         )
-    path = consistency_path(old.size, leaves)
-    if not verify_consistency(old.size, old.root, tree.size, tree.root, path):
+    path = consistency_path(old_checkpoint.size, leaves)
+    if not verify_consistency(
+        old_checkpoint.size, old_checkpoint.root, checkpoint.size, checkpoint.root, path
+    ):
         return (
             "history was rewritten, or an older copy was put back and written to: the "
-            f"first {old.size} entries are not those the exported checkpoint signed"
+            f"first {old_checkpoint.size} entries are not those the exported checkpoint signed"
         )
     return ""
 

@@ -52,11 +52,11 @@ def build_inclusion_bundle(
 
 
 def _find_rows(
-    store: EvidenceStore, manifest: SegmentManifest, wanted: Sequence[bytes]
+    store: EvidenceStore, manifest: SegmentManifest, event_ids: Sequence[bytes]
 ) -> list[tuple[object, ...]]:
     # The id starts with its time in milliseconds, so most segments are ruled out.
     low, high = int(manifest.min_time) // 10**6, int(manifest.max_time) // 10**6
-    here = [w for w in wanted if low <= int.from_bytes(w[:6], "big") <= high]
+    here = [w for w in event_ids if low <= int.from_bytes(w[:6], "big") <= high]
     if not here:
         return []
     file = store.layout.segment_file(manifest.day, manifest.segment, ".parquet")
@@ -76,7 +76,7 @@ def _prove_rows(
     store: EvidenceStore,
     manifest: SegmentManifest,
     rows: Sequence[tuple[object, ...]],
-    place: int,
+    segment_index: int,
 ) -> list[tuple[bytes, ProvenEvent]]:
     file = store.layout.segment_file(manifest.day, manifest.segment, ".leaves")
     packed = read_file(file)
@@ -93,5 +93,7 @@ def _prove_rows(
                 "see: answerable evidence verify",
             )
         path = tuple(step.hex() for step in inclusion_path(row, leaves))
-        proven.append((event.event_id, ProvenEvent(place, row, data.decode(), path)))
+        proven.append(
+            (event.event_id, ProvenEvent(segment_index, row, data.decode(), path))
+        )
     return proven

@@ -66,12 +66,12 @@ class InvestigationFilter:
 
 
 def find_newest_events(
-    store: "EvidenceStore", wanted: InvestigationFilter, limit: int
+    store: "EvidenceStore", investigation: InvestigationFilter, limit: int
 ) -> list[AuditEvent]:
     """Find the newest matching events, newest first."""
     # Two steps: which events, in the few columns that tell; then those events whole.
     found: set[EventPlace] = set()
-    for query, parameters, tables in _alternative_queries(wanted, PLACE_COLUMNS):
+    for query, parameters, tables in _alternative_queries(investigation, PLACE_COLUMNS):
         newest = f"{query} ORDER BY event_time DESC, event_id DESC LIMIT ?"
         rows = store.run_query(newest, [*parameters, limit], tables)
         found |= set(cast("list[EventPlace]", rows))
@@ -97,16 +97,16 @@ class OutcomeCount:
 
 
 def count_over_time(
-    store: "EvidenceStore", wanted: InvestigationFilter, width: int
+    store: "EvidenceStore", investigation: InvestigationFilter, width: int
 ) -> list[OutcomeCount]:
     """Count matching events by time and outcome.
 
     Args:
         store: The evidence store.
-        wanted: The filter.
+        investigation: The filter.
         width: Length of a span, nanoseconds.
     """
-    parts = list(_alternative_queries(wanted, "event_id, event_time, outcome"))
+    parts = list(_alternative_queries(investigation, "event_id, event_time, outcome"))
     if not parts:
         return []
     # What fits in two ways is counted once.
@@ -125,9 +125,11 @@ def count_over_time(
     ]
 
 
-def count_events_matching(store: "EvidenceStore", wanted: InvestigationFilter) -> int:
+def count_events_matching(
+    store: "EvidenceStore", investigation: InvestigationFilter
+) -> int:
     """Count matching events."""
-    parts = list(_alternative_queries(wanted, "event_id, event_time"))
+    parts = list(_alternative_queries(investigation, "event_id, event_time"))
     if not parts:
         return 0
     queries = " UNION ".join(query for query, _, _ in parts)
@@ -167,7 +169,7 @@ class EventGroup:
 
 def count_groups(
     store: "EvidenceStore",
-    wanted: InvestigationFilter,
+    investigation: InvestigationFilter,
     chains: Sequence[tuple[int, JointInterval]],
     columns: Sequence[str],
 ) -> list[EventGroup]:
@@ -175,14 +177,14 @@ def count_groups(
 
     Args:
         store: The evidence store.
-        wanted: Events to count.
+        investigation: Events to count.
         chains: Group numbers with a joint and interval, without overlaps; empty to
             count by columns alone.
         columns: Names in `COLUMNS`.
     """
     parts = list(
         _alternative_queries(
-            wanted, f"{PLACE_COLUMNS}, {_JOINT}, action, resource, outcome"
+            investigation, f"{PLACE_COLUMNS}, {_JOINT}, action, resource, outcome"
         )
     )
     if not parts:
@@ -248,44 +250,44 @@ def suggest_values(
     store: "EvidenceStore",
     column: str,
     word: str,
-    wanted: InvestigationFilter,
-    most: int,
+    investigation: InvestigationFilter,
+    max_values: int,
 ) -> list[str]:
     """Find values of a column that contain a word, most used first."""
     if column not in ("action", "resource", "source", "run"):
         raise ValueError(f"no column to complete from: {column}")
     found: dict[str, int] = {}
     for query, parameters, tables in _alternative_queries(
-        wanted, f"e.{column} AS value"
+        investigation, f"e.{column} AS value"
     ):
         rows = store.run_query(
             f"SELECT value, count(*) AS n FROM ({query}) WHERE value <> '' "  # noqa: S608 - ours
             "AND lower(value) LIKE ? ESCAPE '\\' GROUP BY value "
             "ORDER BY n DESC, value LIMIT ?",
-            [*parameters, like_pattern(f"*{word.lower()}*"), most],
+            [*parameters, like_pattern(f"*{word.lower()}*"), max_values],
             tables,
         )
         for value, count in rows:
             key = cast("str", value)
             found[key] = max(found.get(key, 0), cast("int", count))
-    return sorted(found, key=lambda value: (-found[value], value))[:most]
+    return sorted(found, key=lambda value: (-found[value], value))[:max_values]
 
 
 _QueryParts = tuple[str, list[object], dict[str, NamedTable]]
 
 
 def _alternative_queries(
-    wanted: InvestigationFilter, columns: str
+    investigation: InvestigationFilter, columns: str
 ) -> Iterator[_QueryParts]:
-    where, parameters = filter_sql(wanted.filter)
-    for column, value in wanted.equal:
+    where, parameters = filter_sql(investigation.filter)
+    for column, value in investigation.equal:
         where.append(f"{column} = ?")
         parameters.append(value)
-    if wanted.before is not None:
-        at, key = wanted.before
+    if investigation.before is not None:
+        at, key = investigation.before
         where.append("event_time <= ? AND (event_time < ? OR event_id < ?)")
         parameters += [at, at, key]
-    for number, part in enumerate(wanted.parts):
+    for number, part in enumerate(investigation.parts):
         only, values, tables = _alternative_sql(f"keys_{number}", part)
         join = " ".join(map(match_intervals_sql, tables))
         query = (
@@ -296,12 +298,12 @@ def _alternative_queries(
 
 
 def _alternative_sql(
-    name: str, part: EventAlternative
+    name: str, alternative: EventAlternative
 ) -> tuple[list[str], list[object], dict[str, NamedTable]]:
     where: list[str] = []
     parameters: list[object] = []
     tables: dict[str, NamedTable] = {}
-    for word in part.words:
+    for word in alternative.words:
         pattern = like_pattern(f"*{word.lower()}*")
         texts = [f"lower({column}) LIKE ? ESCAPE '\\'" for column in _SEARCHED_COLUMNS]
         texts.append(
@@ -309,14 +311,14 @@ def _alternative_sql(
         )
         where.append(f"({' OR '.join(texts)})")
         parameters += [pattern] * len(texts)
-    if part.about:
+    if alternative.about:
         touched = [f"{column} = ?" for column in _RESOURCE_COLUMNS]
         touched.append("list_contains(resources, ?)")
         where.append(f"({' OR '.join(touched)})")
-        parameters += [part.about] * len(touched)
-    if part.keys is not None:
-        tables[name] = build_interval_table(part.keys)
-        bounds, values = implied_bounds_sql(part.keys)
+        parameters += [alternative.about] * len(touched)
+    if alternative.keys is not None:
+        tables[name] = build_interval_table(alternative.keys)
+        bounds, values = implied_bounds_sql(alternative.keys)
         where += bounds
         parameters += values
     return where, parameters, tables

@@ -25,14 +25,14 @@ _ENDED, _NUMBER, _TOOK, _TASK = (
 
 
 def count_events_by_time(
-    store: "EvidenceStore", keys: Sequence[JointInterval], wanted: EventFilter
+    store: "EvidenceStore", keys: Sequence[JointInterval], event_filter: EventFilter
 ) -> list[tuple[int, int, int]]:
     """Count platform events by joint and time.
 
     Returns:
         Index of the joint and interval, UTC nanoseconds, and count.
     """
-    where, parameters = filter_sql(wanted)
+    where, parameters = filter_sql(event_filter)
     query = (
         "SELECT c.n, e.event_time, count(*) FROM events e "  # noqa: S608 - ours
         f"JOIN intervals c ON {JOINED_CHAINS} WHERE {' AND '.join([_PLATFORM, *where])} "
@@ -43,10 +43,10 @@ def count_events_by_time(
 
 
 def count_events_of_joints(
-    store: "EvidenceStore", keys: Sequence[JointInterval], wanted: EventFilter
+    store: "EvidenceStore", keys: Sequence[JointInterval], event_filter: EventFilter
 ) -> int:
     """Count platform events of some joints, at any time."""
-    where, parameters = filter_sql(wanted)
+    where, parameters = filter_sql(event_filter)
     query = (
         f"SELECT count(*) FROM events e JOIN intervals c ON {JOINED_CHAINS} "  # noqa: S608 - ours
         f"WHERE {' AND '.join([_PLATFORM, *where])}"

@@ -186,19 +186,19 @@ def read_blob(path: Path) -> bytes:
     raise UsageError(f"there is no object {path.name}")
 
 
-def read_compressed(place: Path, digest: str = "") -> bytes:
+def read_compressed(path: Path, digest: str = "") -> bytes:
     """Read a compressed file to its end.
 
     Args:
-        place: The file.
+        path: The file.
         digest: Expected digest; empty for the file name.
 
     Raises:
         FileNotFoundError: It is missing.
         VerificationError: Its content has another digest or trailing bytes.
     """
-    packed = read_file(place)
-    name = f"{place.parent.name}/{place.name}"
+    packed = read_file(path)
+    name = f"{path.parent.name}/{path.name}"
     reader = zstandard.ZstdDecompressor().decompressobj()
     try:
         data = reader.decompress(packed)
@@ -208,7 +208,7 @@ def read_compressed(place: Path, digest: str = "") -> bytes:
         raise VerificationError(
             f"{name} is damaged: {len(reader.unused_data)} bytes follow its end"
         )
-    if not reader.eof or hashlib.sha256(data).hexdigest() != (digest or place.name):
+    if not reader.eof or hashlib.sha256(data).hexdigest() != (digest or path.name):
         raise VerificationError(f"{name} is damaged")
     return data
 

@@ -54,9 +54,12 @@ class EventQueries:
     """
 
     def __init__(
-        self, layout: StoreLayout, log: TransparencyLog, skim: SearchIndex | None = None
+        self,
+        layout: StoreLayout,
+        log: TransparencyLog,
+        index: SearchIndex | None = None,
     ) -> None:
-        self._layout, self._log, self._skim = layout, log, skim
+        self._layout, self._log, self._skim = layout, log, index
         self._engine: DuckDbEngine | None = None
         self._state: object = None
 
@@ -75,7 +78,7 @@ class EventQueries:
         """Run trusted SQL; extra tables exist for this call."""
         engine = self._fresh_engine()
         for name, table in tables.items():
-            register_table(engine, name, table, passing=True)
+            register_table(engine, name, table, temporary=True)
         try:
             return engine.run(query, parameters)
         finally:
@@ -87,7 +90,7 @@ class EventQueries:
         text: str,
         tables: Mapping[str, NamedTable],
         views: Mapping[str, str],
-        bounds: QueryLimits = NO_QUERY_LIMITS,
+        limits: QueryLimits = NO_QUERY_LIMITS,
     ) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
         """Run user SQL: one SELECT, on a separate connection.
 
@@ -122,13 +125,13 @@ class EventQueries:
             def call() -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
                 result = engine.connection.execute(statements[0])
                 columns = tuple(str(column[0]) for column in result.description or ())
-                return columns, _fetch_rows(result, bounds.rows)
+                return columns, _fetch_rows(result, limits.rows)
 
-            with _time_limit(engine, bounds.seconds):
+            with _time_limit(engine, limits.seconds):
                 return run_interruptible(engine.connection, call)
         except duckdb.InterruptException:
             raise UsageError(
-                f"sql: it took longer than {bounds.seconds:g} seconds",
+                f"sql: it took longer than {limits.seconds:g} seconds",
                 "ask for less, a day at a time: WHERE event_time >= ...",
             ) from None
         except duckdb.Error as error:
@@ -183,13 +186,13 @@ class EventQueries:
             self._state = state
         return self._engine
 
-    def _fresh_shared_engine(self, skim: SearchIndex, state: object) -> DuckDbEngine:
+    def _fresh_shared_engine(self, index: SearchIndex, state: object) -> DuckDbEngine:
         if self._engine is None:
-            self._engine = skim.open_engine(
+            self._engine = index.open_engine(
                 self._layout, state, self._read_event_sources
             )
         elif state != self._state:
-            skim.refresh(state, self._read_event_sources)
+            index.refresh(state, self._read_event_sources)
         self._state = state
         return self._engine
 
@@ -220,18 +223,21 @@ def _time_limit(engine: DuckDbEngine, seconds: float) -> Iterator[None]:
         timer.cancel()
 
 
-def _fetch_rows(result: "DuckDBPyConnection", most: int) -> list[tuple[object, ...]]:
-    if not most:
+def _fetch_rows(
+    result: "DuckDBPyConnection", max_rows: int
+) -> list[tuple[object, ...]]:
+    if not max_rows:
         return result.fetchall()
-    rows = result.fetchmany(most + 1)
-    if len(rows) > most:
+    rows = result.fetchmany(max_rows + 1)
+    if len(rows) > max_rows:
         raise UsageError(
-            f"sql: more than {most:,} rows", "count them, or ask for fewer: LIMIT 100"
+            f"sql: more than {max_rows:,} rows",
+            "count them, or ask for fewer: LIMIT 100",
         )
     return rows
 
 
-def _create_event_view(engine: DuckDbEngine, parts: EventSources, view: str) -> None:
+def _create_event_view(engine: DuckDbEngine, sources: EventSources, view: str) -> None:
     """Create a view over the segments and a table of the journal tails."""
-    parts.load_tails(engine, "tail")
-    engine.run(f"CREATE OR REPLACE VIEW {view} AS {parts.events_sql('tail')}")
+    sources.load_tails(engine, "tail")
+    engine.run(f"CREATE OR REPLACE VIEW {view} AS {sources.events_sql('tail')}")

@@ -45,7 +45,7 @@ def quote_name(name: str) -> str:
 
 
 def register_table(
-    engine: "DuckDbEngine", name: str, table: NamedTable, *, passing: bool = False
+    engine: "DuckDbEngine", name: str, table: NamedTable, *, temporary: bool = False
 ) -> None:
     """Create or replace a table from the rows.
 
@@ -53,7 +53,7 @@ def register_table(
         engine: Target engine.
         name: Table name.
         table: Rows and column types.
-        passing: Make it visible to this connection alone.
+        temporary: Make it visible to this connection alone.
     """
     from arro3.core import Array, Table
 
@@ -70,7 +70,7 @@ def register_table(
     )
     engine.connection.register("_rows", Table.from_pydict(arrow))
     target = quote_name(name)
-    kind = "TEMP TABLE" if passing else "TABLE"
+    kind = "TEMP TABLE" if temporary else "TABLE"
     engine.run(f"CREATE OR REPLACE {kind} {target} AS SELECT {values} FROM _rows")  # noqa: S608 - quoted
     engine.connection.unregister("_rows")
 

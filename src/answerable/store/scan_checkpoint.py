@@ -63,7 +63,7 @@ class ScanCheckpoint:
 
 
 def open_checkpoint(
-    layout: StoreLayout, key: str, now: int, life: int
+    layout: StoreLayout, key: str, now: int, max_age: int
 ) -> ScanCheckpoint:
     """Resume the checkpoint of a scan, or create one.
 
@@ -71,7 +71,7 @@ def open_checkpoint(
         layout: Layout of the store.
         key: Identity of the scan: equal keys mean the same scan.
         now: UTC nanoseconds.
-        life: Maximum age of reused entries, nanoseconds.
+        max_age: Maximum age of reused entries, nanoseconds.
 
     Raises:
         EnvironmentFailure: The disk failed.
@@ -80,7 +80,7 @@ def open_checkpoint(
     folder = layout.root / "scans"
     path = folder / f"{name}.jsonl"
     make_folder(folder)
-    found = _read_checkpoint(path, key, now - life)
+    found = _read_checkpoint(path, key, now - max_age)
     if found is not None:
         return found
     head = msgspec.json.encode(_CheckpointHeader(key, now)) + b"\n"

@@ -77,8 +77,8 @@ class SearchIndex:
         most: Maximum number of rows.
     """
 
-    def __init__(self, most: int = MAX_EVENTS) -> None:
-        self._most = most
+    def __init__(self, max_events: int = MAX_EVENTS) -> None:
+        self._most = max_events
         self._lock = threading.Lock()
         self._engine: DuckDbEngine | None = None
         self._held: dict[str, int] = {}  # segments by name
@@ -95,38 +95,44 @@ class SearchIndex:
                 self._engine = None
 
     def open_engine(
-        self, layout: StoreLayout, state: object, read: Callable[[], EventSources]
+        self,
+        layout: StoreLayout,
+        state: object,
+        read_sources: Callable[[], EventSources],
     ) -> DuckDbEngine:
         """Open an engine for the calling thread, with current views.
 
         Args:
             layout: Layout of the store.
             state: Current state of the store.
-            read: Reads the event sources of that state.
+            read_sources: Reads the event sources of that state.
         """
         with self._lock:
             if self._engine is None:
                 self._engine = DuckDbEngine(
-                    layout.segments, _INDEX_MEMORY_LIMIT, keeps=True
+                    layout.segments, _INDEX_MEMORY_LIMIT, with_kept_database=True
                 )
-            self._refresh_views(self._engine, state, read)
+            self._refresh_views(self._engine, state, read_sources)
             mine = self._engine.open_cursor()
         for view in ("events", "skimmed"):
             mine.run(f"CREATE TEMP VIEW {view} AS SELECT * FROM {KEPT_DATABASE}.{view}")  # noqa: S608 - our own names
         return mine
 
-    def refresh(self, state: object, read: Callable[[], EventSources]) -> None:
+    def refresh(self, state: object, read_sources: Callable[[], EventSources]) -> None:
         """Refresh the views to the current state."""
         with self._lock:
             if self._engine is not None:
-                self._refresh_views(self._engine, state, read)
+                self._refresh_views(self._engine, state, read_sources)
 
     def _refresh_views(
-        self, engine: DuckDbEngine, state: object, read: Callable[[], EventSources]
+        self,
+        engine: DuckDbEngine,
+        state: object,
+        read_sources: Callable[[], EventSources],
     ) -> None:
         if state == self._state:
             return
-        self._state, parts = None, read()
+        self._state, parts = None, read_sources()
         wanted = self._select_newest_segments(parts.segments)
         if not self._held.keys() <= {each.segment for each in parts.segments}:
             self._held = {}  # of another log
@@ -148,32 +154,32 @@ class SearchIndex:
     def _build_index(
         self,
         engine: DuckDbEngine,
-        parts: EventSources,
-        wanted: Sequence[SegmentManifest],
+        sources: EventSources,
+        segments: Sequence[SegmentManifest],
     ) -> None:
         """Build the index, a few segments at a time, before it is shared."""
         engine.run(f"CREATE OR REPLACE TABLE {KEPT_DATABASE}.held ({_INDEX_SCHEMA})")
-        for number, each in enumerate(reversed(wanted), 1):
-            self._load_segment(engine, each.segment, parts.segment_path(each))
-            if number % _SEGMENTS_PER_BATCH == 0 or number == len(wanted):
+        for number, each in enumerate(reversed(segments), 1):
+            self._load_segment(engine, each.segment, sources.segment_path(each))
+            if number % _SEGMENTS_PER_BATCH == 0 or number == len(segments):
                 engine.compact()
 
     def _update_index(
         self,
         engine: DuckDbEngine,
-        parts: EventSources,
-        wanted: Sequence[SegmentManifest],
+        sources: EventSources,
+        segments: Sequence[SegmentManifest],
     ) -> None:
-        for segment in self._held.keys() - {each.segment for each in wanted}:
+        for segment in self._held.keys() - {each.segment for each in segments}:
             number = self._held.pop(segment)
             engine.run(f"DELETE FROM {KEPT_DATABASE}.held WHERE segment = {number}")  # noqa: S608 - a number
-        for each in reversed(wanted):
+        for each in reversed(segments):
             if each.segment not in self._held:
-                self._load_segment(engine, each.segment, parts.segment_path(each))
-        parts.load_tails(engine, f"{KEPT_DATABASE}.tail")
-        events = parts.events_sql(f"{KEPT_DATABASE}.tail")
+                self._load_segment(engine, each.segment, sources.segment_path(each))
+        sources.load_tails(engine, f"{KEPT_DATABASE}.tail")
+        events = sources.events_sql(f"{KEPT_DATABASE}.tail")
         engine.run(f"CREATE OR REPLACE VIEW {KEPT_DATABASE}.events AS {events}")
-        skimmed = " UNION ALL ".join(self._view_queries(parts))
+        skimmed = " UNION ALL ".join(self._view_queries(sources))
         engine.run(f"CREATE OR REPLACE VIEW {KEPT_DATABASE}.skimmed AS {skimmed}")
 
     def _select_newest_segments(
@@ -198,14 +204,14 @@ class SearchIndex:
         self._held[segment] = number
         self._files.append(file)
 
-    def _view_queries(self, parts: EventSources) -> Iterator[str]:
+    def _view_queries(self, sources: EventSources) -> Iterator[str]:
         yield f"SELECT * FROM {KEPT_DATABASE}.held"  # noqa: S608 - our own names
-        if parts.records:
+        if sources.records:
             tail = f"{KEPT_DATABASE}.tail"
             yield f"SELECT {INDEXED_COLUMNS_SQL}, {TAIL} AS segment, n AS row FROM {tail} e"  # noqa: S608 - our own names
-        older = [each for each in parts.segments if each.segment not in self._held]
+        older = [each for each in sources.segments if each.segment not in self._held]
         if older:
-            files = read_files_sql([parts.segment_path(each) for each in older])
+            files = read_files_sql([sources.segment_path(each) for each in older])
             yield f"SELECT {INDEXED_COLUMNS_SQL}, {NOT_INDEXED} AS segment, 0 AS row FROM {files} e"  # noqa: S608 - our own names
 
     def read_events_at(
@@ -258,8 +264,8 @@ class SearchIndex:
         wanted = {place for each in rows.values() for place in each}
         return {place: event for place, event in found.items() if place in wanted}
 
-    def _cache_event(self, where: tuple[int, int], event: AuditEvent) -> None:
+    def _cache_event(self, position: tuple[int, int], event: AuditEvent) -> None:
         with self._keeping:
-            self._whole[where] = event
+            self._whole[position] = event
             while len(self._whole) > _MAX_WHOLE_EVENTS:
                 self._whole.popitem(last=False)

@@ -42,9 +42,9 @@ def format_day(day: int) -> str:
     return datetime.fromtimestamp(day * 86_400, tz=UTC).strftime("%Y-%m-%d")
 
 
-def make_segment_id(journal: str, day: str, part: int) -> str:
+def make_segment_id(journal: str, day: str, number: int) -> str:
     """Return the name of a segment, determined by its journal, day and part."""
-    text = f"{journal}\n{day}\n{part}".encode()
+    text = f"{journal}\n{day}\n{number}".encode()
     return hashlib.sha256(text).hexdigest()[:32]
 
 
@@ -53,7 +53,7 @@ def write_segments(
     name: str,
     journal: JournalContents,
     previous: str,
-    elsewhere: Sequence[SegmentManifest],
+    other_segments: Sequence[SegmentManifest],
     now: int,
 ) -> list[SegmentManifest | JournalSealed]:
     """Write all segments of a journal.
@@ -63,7 +63,7 @@ def write_segments(
         name: Name of the journal.
         journal: Parsed journal.
         previous: Segment before the first, empty for none.
-        elsewhere: Segments that other processes sealed since the journal was opened;
+        other_segments: Segments that other processes sealed since the journal was opened;
             their records are omitted.
         now: UTC nanoseconds.
 
@@ -76,7 +76,9 @@ def write_segments(
         engine = DuckDbEngine(layout.segments)
         try:
             briefs = [decode_seal_fields(record) for record in journal.records]
-            skipped = _find_rows_sealed_elsewhere(layout, engine, briefs, elsewhere)
+            skipped = _find_rows_sealed_elsewhere(
+                layout, engine, briefs, other_segments
+            )
             keys = [_sort_key(brief) for brief in briefs]
             for day, part, rows in _partition_by_day(keys, skipped):
                 # The sort is stable: a conflict keeps its order.
@@ -137,22 +139,22 @@ def segments_sealed_since(
     ]
 
 
-def _sort_key(brief: SealFields) -> tuple[str, int, str]:
+def _sort_key(record: SealFields) -> tuple[str, int, str]:
     """Return the sort key of a row; code points sort as UTF-8 does."""
-    return brief.identity, int(brief.event_time), brief.event_id
+    return record.identity, int(record.event_time), record.event_id
 
 
 def _find_rows_sealed_elsewhere(
     layout: StoreLayout,
     engine: DuckDbEngine,
-    briefs: Sequence[SealFields],
-    elsewhere: Sequence[SegmentManifest],
+    records: Sequence[SealFields],
+    other_segments: Sequence[SegmentManifest],
 ) -> set[int]:
-    if not elsewhere:
+    if not other_segments:
         return set()
     listed = ", ".join(
         quote_text(str(layout.segment_file(m.day, m.segment, ".parquet").absolute()))
-        for m in elsewhere
+        for m in other_segments
     )
     columns = {
         "n": ColumnType.INT,
@@ -165,7 +167,7 @@ def _find_rows_sealed_elsewhere(
             "event_id": bytes.fromhex(brief.event_id),
             "raw_sha256": bytes.fromhex(brief.raw_sha256),
         }
-        for number, brief in enumerate(briefs)
+        for number, brief in enumerate(records)
     ]
     register_table(engine, "briefs", NamedTable(columns, rows))
     found = engine.run(
@@ -200,10 +202,10 @@ class _SegmentWriter:
         engine: DuckDbEngine,
         journal: str,
         day: int,
-        part: int,
+        number: int,
     ) -> None:
         self.day = format_day(day)
-        self.name = make_segment_id(journal, self.day, part)
+        self.name = make_segment_id(journal, self.day, number)
         self._layout, self._engine = layout, engine
 
     def _segment_path(self, ending: str) -> Path:

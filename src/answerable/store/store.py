@@ -58,12 +58,12 @@ class AppendResult:
 class EvidenceStore:
     """Evidence store on local disk."""
 
-    def __init__(self, layout: StoreLayout, skim: SearchIndex | None = None) -> None:
+    def __init__(self, layout: StoreLayout, index: SearchIndex | None = None) -> None:
         self.root = layout.root
         self.layout = layout
         self.keys = LogKeys(layout)
         self.log = TransparencyLog(layout, self.keys)
-        self._query = EventQueries(layout, self.log, skim)
+        self._query = EventQueries(layout, self.log, index)
         self._known = KnownEventIds(layout, self.log)
         self._writer: journal_files.JournalWriter | None = None
         self._objects = ObjectStore(layout, self.log)
@@ -79,7 +79,7 @@ class EvidenceStore:
         *,
         now: int,
         create: bool = True,
-        skim: SearchIndex | None = None,
+        index: SearchIndex | None = None,
     ) -> "EvidenceStore":
         """Open the store in a folder, or create it.
 
@@ -87,14 +87,14 @@ class EvidenceStore:
             root: The folder.
             now: UTC nanoseconds.
             create: Create a missing store.
-            skim: Search index shared by several threads.
+            index: Search index shared by several threads.
 
         Raises:
             UsageError: The folder holds something else, or nothing and `create` is off.
             EnvironmentFailure: A newer release created it, or it is not readable.
         """
         del now  # nothing is written that carries a time
-        return cls(open_layout(root, create=create), skim)
+        return cls(open_layout(root, create=create), index)
 
     def __enter__(self) -> "EvidenceStore":
         return self
@@ -117,14 +117,14 @@ class EvidenceStore:
         self._known.close()
 
     def get_or_attach(
-        self, name: str, make: Callable[["EvidenceStore"], AttachmentT]
+        self, name: str, create: Callable[["EvidenceStore"], AttachmentT]
     ) -> AttachmentT:
         """Return an object attached to this open store, created on first use.
 
         The attached object itself checks whether the store has changed.
         """
         if name not in self._attached:
-            self._attached[name] = make(self)
+            self._attached[name] = create(self)
         return cast("AttachmentT", self._attached[name])
 
     def fingerprint(self, value: str) -> str:
@@ -216,13 +216,13 @@ class EvidenceStore:
         for name in journal_files.list_journals(self.layout):
             self.seal_journal(name, now)
 
-    def seal_journal(self, name: str, now: int, *, whole: bool = True) -> int:
+    def seal_journal(self, name: str, now: int, *, must_be_valid: bool = True) -> int:
         """Seal one journal, unless its process is alive.
 
         Args:
             name: The journal.
             now: UTC nanoseconds.
-            whole: Refuse an invalid journal; else seal its valid part.
+            must_be_valid: Refuse an invalid journal; else seal its valid part.
 
         Returns:
             Number of segments written.
@@ -242,7 +242,7 @@ class EvidenceStore:
                 if not done and not self._is_unused_journal(name, entries):
                     load = (
                         journal_files.load_whole_journal
-                        if whole
+                        if must_be_valid
                         else journal_files.load_journal
                     )
                     journal = load(self.layout, self.keys, name)
@@ -311,7 +311,7 @@ class EvidenceStore:
         text: str,
         tables: Mapping[str, NamedTable] | None = None,
         views: Mapping[str, str] | None = None,
-        bounds: QueryLimits = NO_QUERY_LIMITS,
+        limits: QueryLimits = NO_QUERY_LIMITS,
     ) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
         """Run user SQL: exactly one SELECT, locked down.
 
@@ -320,7 +320,7 @@ class EvidenceStore:
             tables: Extra tables by name.
             views: Trusted SELECTs by view name; they see the extra tables and
                 `events_raw`, which equals `events` in `run_query`.
-            bounds: Limits of the query.
+            limits: Limits of the query.
 
         Returns:
             Column names and rows.
@@ -328,7 +328,7 @@ class EvidenceStore:
         Raises:
             UsageError: It is not exactly one SELECT, or it cannot be run.
         """
-        return self._query.run_user_select(text, tables or {}, views or {}, bounds)
+        return self._query.run_user_select(text, tables or {}, views or {}, limits)
 
     def put_object(self, kind: str, data: bytes, now: int) -> str:
         """Store an object under its digest and log it.

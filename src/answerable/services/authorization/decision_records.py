@@ -100,12 +100,12 @@ def _read_spool_decisions(spool: Path) -> Iterator[AuditEvent]:
 
 
 def find_decision(
-    store: EvidenceStore, waiting: SpooledDecisions, text: str
+    store: EvidenceStore, spooled: SpooledDecisions, text: str
 ) -> list[FoundDecision]:
     """Find a decision by its id or a prefix of it.
 
     Args:
-        waiting: Spool content, read before the store so that no record is missed.
+        spooled: Spool content, read before the store so that no record is missed.
         text: The id, or at least its first six characters.
 
     Returns:
@@ -128,7 +128,7 @@ def find_decision(
     known = {each.event.raw_sha256 for each in found}
     found += [
         FoundDecision(event, False)
-        for event in waiting.events
+        for event in spooled.events
         if event.decision_id.startswith(asked) and event.raw_sha256 not in known
     ]
     ids = sorted({each.event.decision_id for each in found})
@@ -138,19 +138,19 @@ def find_decision(
             tuple(ids),
         )
     if not ids:
-        raise _explain_not_found(asked, waiting)
+        raise _explain_not_found(asked, spooled)
     return found
 
 
-def _explain_not_found(asked: str, waiting: SpooledDecisions) -> UsageError:
-    if waiting.unread:
+def _explain_not_found(text: str, spooled: SpooledDecisions) -> UsageError:
+    if spooled.unread:
         return UsageError(
-            f"no decision {asked!r} in the store, and not all is known of what waits: "
-            f"{waiting.unread}",
+            f"no decision {text!r} in the store, and not all is known of what waits: "
+            f"{spooled.unread}",
             "ask as the gateway's user, or once it has shipped its records",
         )
     return UsageError(
-        f"no decision is called {asked!r}, in the store or in the gateway's spool",
+        f"no decision is called {text!r}, in the store or in the gateway's spool",
         "a gateway with a `state` of its own is found by --config FILE; a call that "
         "still runs is found once it has ended",
     )

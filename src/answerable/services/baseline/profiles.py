@@ -30,21 +30,21 @@ COVERAGE: CoverageRecord = {
 }
 
 
-def turns_off_enforcement(stands: ActiveBaseline | None, stage: BaselineStage) -> bool:
+def turns_off_enforcement(active: ActiveBaseline | None, stage: BaselineStage) -> bool:
     """Return whether a stage ends the enforcement in force."""
-    enforced = stands is not None and stands.stage is BaselineStage.ENFORCE
+    enforced = active is not None and active.stage is BaselineStage.ENFORCE
     return enforced and stage is not BaselineStage.ENFORCE
 
 
 def build_baseline_item(
     name: str,
     profile: BaselineProfile,
-    standing: Mapping[BaselineSubject, ActiveBaseline],
+    active_baselines: Mapping[BaselineSubject, ActiveBaseline],
     *,
-    whole: bool = False,
+    with_entries: bool = False,
 ) -> BaselineItem:
     """Build the document item of a profile."""
-    held = standing.get(profile.subject)
+    held = active_baselines.get(profile.subject)
     stands = held if held is not None and held.digest == name else None
     not_ready = list(_list_unready_reasons(profile, LearningParameters()))
     return {
@@ -74,20 +74,20 @@ def build_baseline_item(
             }
             for each in profile.confidence
         ],
-        "entries": list(_build_entries(profile)) if whole else [],
+        "entries": list(_build_entries(profile)) if with_entries else [],
     }
 
 
 def _list_unready_reasons(
-    profile: BaselineProfile, terms: LearningParameters
+    profile: BaselineProfile, parameters: LearningParameters
 ) -> Iterator[str]:
-    if profile.runs < terms.ready_runs:
-        yield f"{profile.runs} runs (expected {terms.ready_runs})"
+    if profile.runs < parameters.ready_runs:
+        yield f"{profile.runs} runs (expected {parameters.ready_runs})"
     for each in profile.confidence:
-        if each.samples and each.unseen >= terms.ready_unseen:
+        if each.samples and each.unseen >= parameters.ready_unseen:
             yield (
                 f"{each.layer.value}: {each.unseen / 1e4:.1f} % unseen (expected less "
-                f"than {terms.ready_unseen / 1e4:g} %)"
+                f"than {parameters.ready_unseen / 1e4:g} %)"
             )
 
 
@@ -167,8 +167,8 @@ def _build_entry(
     layer: str,
     tool: str,
     path: str,
-    what: str,
-    tally: ObservationCounts,
+    description: str,
+    counts: ObservationCounts,
     *,
     sensitive: bool = False,
     firm: bool = True,
@@ -177,13 +177,13 @@ def _build_entry(
         "layer": layer,
         "tool": tool,
         "path": path,
-        "what": what,
+        "what": description,
         "sensitive": sensitive,
         "firm": firm,
-        "count": tally.count,
-        "runs": tally.runs,
-        "days": tally.days,
-        "persons": tally.persons,
-        "last": format_time(tally.last * _SECOND) if tally.last else None,
-        "example": tally.example or None,
+        "count": counts.count,
+        "runs": counts.runs,
+        "days": counts.days,
+        "persons": counts.persons,
+        "last": format_time(counts.last * _SECOND) if counts.last else None,
+        "example": counts.example or None,
     }

@@ -47,18 +47,18 @@ class PresentedRequest:
 
 
 def build_issued_record(
-    shown: PresentedRequest,
+    presented: PresentedRequest,
     subject: object,
     actor: object,
-    minting: TokenGrantDecision,
-    issued: bytes,
+    decision: TokenGrantDecision,
+    token_sha256: bytes,
 ) -> ExchangeRecord:
-    """Build the record of an issued token with digest `issued`."""
-    link, rule = minting.delegation, minting.rule
+    """Build the record of an issued token with digest `token_sha256`."""
+    link, rule = decision.delegation, decision.rule
     issued_claims = isinstance(subject, SignedClaims)
     return ExchangeRecord(
-        **_build_request_fields(shown, subject, actor),
-        claims=minting.used if issued_claims else (),
+        **_build_request_fields(presented, subject, actor),
+        claims=decision.used if issued_claims else (),
         rule=rule.id,
         rule_digest=rule.digest,
         agent=link.agent,
@@ -68,17 +68,17 @@ def build_issued_record(
         delegation=link.id,
         parent=link.parent,
         run=link.run,
-        issued=issued.hex(),
-        jti=str(minting.claims["jti"]),
-        audience=minting.audience,
-        scopes=minting.scopes,
-        expires=minting.expires,
-        bound=name_binding(minting.cnf),
+        issued=token_sha256.hex(),
+        jti=str(decision.claims["jti"]),
+        audience=decision.audience,
+        scopes=decision.scopes,
+        expires=decision.expires,
+        bound=name_binding(decision.cnf),
     )
 
 
 def build_refused_record(
-    shown: PresentedRequest,
+    presented: PresentedRequest,
     subject: object,
     actor: object,
     refusal: TokenRequestRefusal,
@@ -87,10 +87,10 @@ def build_refused_record(
     reason = refusal.reason + (f": {refusal.detail}" if refusal.detail else "")
     link = subject.chain[0] if isinstance(subject, OwnToken | TicketGrant) else None
     return ExchangeRecord(
-        **_build_request_fields(shown, subject, actor),
+        **_build_request_fields(presented, subject, actor),
         error=refusal.error.value,
         reason=reason,
-        audience=shown.request.audience[:MAX_SELF_REPORTED_LENGTH],
+        audience=presented.request.audience[:MAX_SELF_REPORTED_LENGTH],
         agent=link.agent if link else "",
         owner=link.owner if link else "",
         chain=list_delegation_agents(link) if link else (),
@@ -98,11 +98,11 @@ def build_refused_record(
     )
 
 
-def list_delegation_agents(link: Delegation) -> tuple[str, ...]:
+def list_delegation_agents(delegation: Delegation) -> tuple[str, ...]:
     """List the agents of a delegation, root first."""
-    line = list(reversed(link.actors))
-    if not link.sub.startswith("person:") and link.sub not in line:
-        line.insert(0, AgentId(link.sub))
+    line = list(reversed(delegation.actors))
+    if not delegation.sub.startswith("person:") and delegation.sub not in line:
+        line.insert(0, AgentId(delegation.sub))
     return tuple(line)
 
 
@@ -130,10 +130,10 @@ class _RequestFields(TypedDict):
 
 
 def _build_request_fields(
-    shown: PresentedRequest, subject: object, actor: object
+    presented: PresentedRequest, subject: object, actor: object
 ) -> _RequestFields:
     """Build the record fields of the presented credentials."""
-    request = shown.request
+    request = presented.request
     claims = subject.claims if isinstance(subject, OwnToken) else subject
     signed = claims if isinstance(claims, SignedClaims) else None
     attested = next(

@@ -70,9 +70,9 @@ class SignInEnvironment:
     sleep: Callable[[float], None]
 
 
-def names_people(pinned: IssuerConfig) -> bool:
+def names_people(issuer: IssuerConfig) -> bool:
     """Return whether the ID tokens of an issuer name persons."""
-    return bool(pinned.person) and TokenType.ID_TOKEN in pinned.pin.token_types
+    return bool(issuer.person) and TokenType.ID_TOKEN in issuer.pin.token_types
 
 
 def resolve_person(claims: SignedClaims, claim: str) -> PersonId:

@@ -76,7 +76,7 @@ def find_login_folder(environ: Mapping[str, str], home: Path) -> Path:
     return state / "answerable"
 
 
-def store_login(folder: Path, logged_in: StoredLogin) -> None:
+def store_login(folder: Path, login: StoredLogin) -> None:
     """Store a sign-in, readable by its user only; it replaces the previous one.
 
     Raises:
@@ -84,11 +84,11 @@ def store_login(folder: Path, logged_in: StoredLogin) -> None:
     """
     kept = _LoginFile(
         _SCHEMA,
-        logged_in.issuer,
-        logged_in.iss,
-        logged_in.person,
-        logged_in.expires,
-        logged_in.id_token,
+        login.issuer,
+        login.iss,
+        login.person,
+        login.expires,
+        login.id_token,
     )
     try:
         make_folder(folder)
@@ -176,5 +176,5 @@ def _read_login_file(path: Path) -> _LoginFile | None:
     return kept
 
 
-def _build_unusable_error(path: Path, why: str) -> EnvironmentFailure:
-    return EnvironmentFailure(f"cannot use {path} ({why})", _SIGN_IN_AGAIN)
+def _build_unusable_error(path: Path, reason: str) -> EnvironmentFailure:
+    return EnvironmentFailure(f"cannot use {path} ({reason})", _SIGN_IN_AGAIN)

@@ -40,11 +40,11 @@ class KnownAgents:
 
 
 def explain_matches(
-    rules: tuple[TrustRule, ...], supposed: MatchSubject
+    rules: tuple[TrustRule, ...], subject: MatchSubject
 ) -> list[RuleMatchItem]:
     """Explain for each rule whether it matches, or its first failed condition."""
     items: list[RuleMatchItem] = []
-    for rule, held in zip(rules, explain_rules(rules, supposed), strict=True):
+    for rule, held in zip(rules, explain_rules(rules, subject), strict=True):
         failed = held if isinstance(held, UnmatchedRule) else None
         items.append(
             {

@@ -70,9 +70,9 @@ def _split_hindsight(
             yield standing
 
 
-def _is_same_use(before: DeclaredUse, use: DeclaredUse) -> bool:
+def _is_same_use(previous: DeclaredUse, use: DeclaredUse) -> bool:
     stretched = replace(
-        before,
+        previous,
         valid_from=use.valid_from,
         valid_to=use.valid_to,
         source=use.source,
@@ -91,8 +91,8 @@ class _DeclaredUsers:
         self.places.setdefault((agent, tool), place)
 
 
-def _list_uses(standing: InventoryInterval) -> Iterator[DeclaredUse]:
-    inventory = standing.inventory
+def _list_uses(interval: InventoryInterval) -> Iterator[DeclaredUse]:
+    inventory = interval.inventory
     snapshot = f"snapshot {inventory.name}"
     users = _users_by_subject(inventory)
     subjects: set[str] = {identity.id for identity in inventory.facts.identities}
@@ -102,14 +102,14 @@ def _list_uses(standing: InventoryInterval) -> Iterator[DeclaredUse]:
         places = sorted(users.get(subject, _DeclaredUsers()).places.items())
         yield DeclaredUse(
             subject=subject,
-            valid_from=standing.valid_from,
-            valid_to=standing.valid_to,
+            valid_from=interval.valid_from,
+            valid_to=interval.valid_to,
             person=_owner_person(owner),
             owner_state=(owner.state if owner else OwnerState.NONE).value,
             agents=tuple(sorted({agent for (agent, _), _ in places})),
             tools=tuple(key for key, _ in places if key[1]),
             source=f"{snapshot} {_owner_place(owner)}".rstrip(),
-            hindsight=standing.valid_to <= inventory.at,
+            hindsight=interval.valid_to <= inventory.at,
             uses=tuple(
                 (agent, tool, f"{snapshot} {place}".rstrip())
                 for (agent, tool), place in places

@@ -165,7 +165,7 @@ class _OrganizationScan:
         return [entries[member.account] for member in members]
 
     def _run_jobs(
-        self, pool: ThreadPoolExecutor, waiting: Iterator[MemberAccount]
+        self, pool: ThreadPoolExecutor, members: Iterator[MemberAccount]
     ) -> None:
         """Keep the threads busy: at most one open account per thread."""
         running: dict[Future[object], _ScanJob] = {}
@@ -175,7 +175,7 @@ class _OrganizationScan:
             running[pool.submit(self._run_job, job)] = job
 
         def enter_next() -> None:
-            member = next(waiting, None)
+            member = next(members, None)
             if member is not None:
                 submit(
                     _ScanJob(_AccountScan(member, self._build_account_context(member)))
@@ -203,10 +203,10 @@ class _OrganizationScan:
         role = member.role_arn
         return replace(self._context, role_arn=role, progress=progress)
 
-    def _report_progress(self, what: str) -> None:
+    def _report_progress(self, message: str) -> None:
         with self._showing:
             done = len(self.done) + len(self._refused)
-            self._context.progress(done, self._total, what)
+            self._context.progress(done, self._total, message)
 
     def _run_job(self, job: _ScanJob) -> object:
         if self._stop.is_set():

@@ -31,7 +31,7 @@ _DEFAULT_LOCATIONS = {"home": "~", "repo": "."}
 
 
 def parse_sources(
-    texts: Sequence[str], *, home: Path, cwd: Path, gives: str = registry.INVENTORY
+    texts: Sequence[str], *, home: Path, cwd: Path, capability: str = registry.INVENTORY
 ) -> tuple[ScanSource, ...]:
     """Parse sources; none given means `home:~ repo:.`.
 
@@ -39,7 +39,7 @@ def parse_sources(
         texts: `NAME` or `NAME:LOCATION`.
         home: Directory for `~`.
         cwd: Directory for relative locations.
-        gives: `inventory` or `events`.
+        capability: `inventory` or `events`.
 
     Returns:
         Each source once, in the order given.
@@ -50,7 +50,7 @@ def parse_sources(
     found: dict[ScanSource, None] = {}
     for text in texts or DEFAULT_SOURCES:
         name, _, location = text.partition(":")
-        if gives == registry.INVENTORY:
+        if capability == registry.INVENTORY:
             registry.load_inventory_connector(name)
         else:
             registry.load_event_connector(name)

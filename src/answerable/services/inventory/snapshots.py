@@ -92,18 +92,18 @@ def load_inventory(
     )
 
 
-def _join_snapshot(store: EvidenceStore, chosen: NamedSnapshot | None) -> Inventory:
+def _join_snapshot(store: EvidenceStore, selected: NamedSnapshot | None) -> Inventory:
     """Join a snapshot with the audit logs, judged at its own time."""
     snapshot = Snapshot(0, ())
-    if chosen is not None:
-        snapshot = read_object(store, chosen.digest, Snapshot)
+    if selected is not None:
+        snapshot = read_object(store, selected.digest, Snapshot)
     syncs = [read_object(store, digest, Sync) for _, digest in snapshot.syncs]
     trail = _build_trail_sync(store, syncs)
     joined = room.join(
         [(sync.source, sync) for sync in (*syncs, trail)],
         now=snapshot.taken_at or trail.started_at,
         taken_at=snapshot.taken_at,
-        name=chosen.name if chosen is not None else "",
+        name=selected.name if selected is not None else "",
         attestations=read_ownership_statements(store),
     )
     # An audit log is no scanned source: its age does not affect the others.
@@ -255,13 +255,15 @@ def load_declared_uses(store: EvidenceStore) -> "tuple[DeclaredUse, ...]":
     return declared_uses.declare_uses(iterate_history(store))
 
 
-def _select_snapshot(found: Sequence[NamedSnapshot], name: str) -> NamedSnapshot | None:
+def _select_snapshot(
+    snapshots: Sequence[NamedSnapshot], name: str
+) -> NamedSnapshot | None:
     if not name or name == LATEST:
-        return found[-1] if found else None
-    for each in found:
+        return snapshots[-1] if snapshots else None
+    for each in snapshots:
         if each.name == name:
             return each
-    names = [each.name for each in found]
+    names = [each.name for each in snapshots]
     close = get_close_matches(name, names, n=1, cutoff=0.3)
     if close:
         hint = f"did you mean {close[0]}?"

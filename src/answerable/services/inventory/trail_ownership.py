@@ -29,10 +29,10 @@ def collect_trail_facts(store: EvidenceStore) -> SightedFacts:
     )
 
 
-def _list_credential_links(known: TrailFacts) -> Iterator[CredentialLink]:
+def _list_credential_links(facts: TrailFacts) -> Iterator[CredentialLink]:
     """List the identities that keys act as: seen in use, or named at creation."""
     used: dict[str, set[str]] = {}
-    for use in known.uses:
+    for use in facts.uses:
         used.setdefault(use.credential, set()).add(use.identity)
         yield CredentialLink(
             CredentialId(use.credential),
@@ -40,7 +40,7 @@ def _list_credential_links(known: TrailFacts) -> Iterator[CredentialLink]:
             "trail",
             _build_seen(use.source, f"{use.count} events", use.last),
         )
-    for made in known.issuances:
+    for made in facts.issuances:
         created = made.credential.startswith("cred:aws/AKIA") and made.identity
         if created and made.credential not in used:
             yield CredentialLink(
@@ -51,9 +51,9 @@ def _list_credential_links(known: TrailFacts) -> Iterator[CredentialLink]:
             )
 
 
-def _list_owner_evidence(known: TrailFacts) -> Iterator[OwnerEvidence]:
-    issued = index_issuances(known.issuances)
-    for change in known.changes:
+def _list_owner_evidence(facts: TrailFacts) -> Iterator[OwnerEvidence]:
+    issued = index_issuances(facts.issuances)
+    for change in facts.changes:
         if change.created:
             person, by = _find_origin_person(change.key, change.source, issued)
             if person:
@@ -66,17 +66,17 @@ def _list_owner_evidence(known: TrailFacts) -> Iterator[OwnerEvidence]:
                     standing=False,
                     seen=_build_seen(change.source, f"event {change.event}", change.at),
                 )
-    yield from _list_key_creators(known, issued)
-    yield from _list_frequent_assumers(known, issued)
+    yield from _list_key_creators(facts, issued)
+    yield from _list_frequent_assumers(facts, issued)
 
 
 def _list_key_creators(
-    known: TrailFacts, issued: IssuanceIndex
+    facts: TrailFacts, issuances: IssuanceIndex
 ) -> Iterator[OwnerEvidence]:
-    for made in known.issuances:
+    for made in facts.issuances:
         if not made.credential.startswith("cred:aws/AKIA"):
             continue
-        person, by = _find_origin_person(made.parent, made.source, issued)
+        person, by = _find_origin_person(made.parent, made.source, issuances)
         if person:
             yield OwnerEvidence(
                 subject=made.credential,
@@ -90,17 +90,17 @@ def _list_key_creators(
 
 
 def _list_frequent_assumers(
-    known: TrailFacts, issued: IssuanceIndex
+    facts: TrailFacts, issuances: IssuanceIndex
 ) -> Iterator[OwnerEvidence]:
     counts: dict[str, Counter[PersonId]] = {}
     last: dict[tuple[str, PersonId], tuple[CredentialIssuance, str]] = {}
     origins: dict[tuple[ChainKey, str], tuple[PersonId | None, str]] = {}
-    for made in known.issuances:
+    for made in facts.issuances:
         if not made.credential.startswith("cred:aws/ASIA") or not made.identity:
             continue
         caller = (made.parent, made.source)
         if caller not in origins:  # few callers open most sessions
-            origins[caller] = _find_origin_person(made.parent, made.source, issued)
+            origins[caller] = _find_origin_person(made.parent, made.source, issuances)
         person, by = origins[caller]
         if person:
             counts.setdefault(made.identity, Counter())[person] += 1
@@ -123,10 +123,10 @@ def _list_frequent_assumers(
 
 
 def _find_origin_person(
-    key: ChainKey, source: str, issued: IssuanceIndex
+    key: ChainKey, source: str, issuances: IssuanceIndex
 ) -> tuple[PersonId | None, str]:
     """Find the person at the origin: a signed-in person or an IAM user."""
-    path = trace_back(SourcedChainKey(key, source, believed=True), issued)
+    path = trace_back(SourcedChainKey(key, source, believed=True), issuances)
     for step in path.steps:
         if step.person:
             return PersonId(step.person), step.identity

@@ -72,7 +72,7 @@ def event_joint(event: AuditEvent) -> SourcedChainKey:
 
 
 def build_chain_tests(
-    inventory: Inventory, chains: Sequence[ChainTimeline], asked: NameQuery
+    inventory: Inventory, chains: Sequence[ChainTimeline], names: NameQuery
 ) -> list[ChainTest]:
     """Build the tests that a matching chain passes.
 
@@ -80,20 +80,20 @@ def build_chain_tests(
         UsageError: A name is unknown or ambiguous.
     """
     found: list[ChainTest] = []
-    if asked.person:
-        person = _build_person_test(inventory, chains, asked.person)
+    if names.person:
+        person = _build_person_test(inventory, chains, names.person)
         found.append(lambda chain: person(chain.person.value))
-    if asked.agent:
-        agent = _build_agent_test(inventory, chains, asked.agent)
+    if names.agent:
+        agent = _build_agent_test(inventory, chains, names.agent)
         found.append(lambda chain: any(map(agent, chain.agent_path)))
-    if asked.tool:
-        tool = _build_tool_test(inventory, chains, asked.tool)
+    if names.tool:
+        tool = _build_tool_test(inventory, chains, names.tool)
         found.append(lambda chain: tool(chain.tool.value))
-    if asked.identity:
-        name = _build_identity_test(inventory, chains, asked.identity)
+    if names.identity:
+        name = _build_identity_test(inventory, chains, names.identity)
         found.append(lambda chain: any(map(name, chain.identity_path)))
-    if asked.credential:
-        key = _build_credential_test(inventory, chains, asked.credential)
+    if names.credential:
+        key = _build_credential_test(inventory, chains, names.credential)
         found.append(
             lambda chain: any(map(key, (*chain.credential_path, chain.key.credential)))
         )
@@ -101,7 +101,7 @@ def build_chain_tests(
 
 
 def list_required_ids(
-    inventory: Inventory, chains: Sequence[ChainTimeline], asked: NameQuery
+    inventory: Inventory, chains: Sequence[ChainTimeline], names: NameQuery
 ) -> list[str]:
     """List ids that every matching chain holds; none if the names are patterns.
 
@@ -111,10 +111,10 @@ def list_required_ids(
     fits = (
         find(inventory, chains, text)
         for find, text in (
-            (_build_agent_test, asked.agent),
-            (_build_tool_test, asked.tool),
-            (_build_identity_test, asked.identity),
-            (_build_credential_test, asked.credential),
+            (_build_agent_test, names.agent),
+            (_build_tool_test, names.tool),
+            (_build_identity_test, names.identity),
+            (_build_credential_test, names.credential),
         )
         if text
     )
@@ -223,20 +223,22 @@ def _resolve_credential(
 
 
 def _resolve_seen_name(
-    inventory: Inventory, text: str, kind: EntityKind, *seen: ShortNameIndex
+    inventory: Inventory, text: str, kind: EntityKind, *known_names: ShortNameIndex
 ) -> str:
     """Resolve a name among ids in the audit logs, else in the inventory."""
     asked = text.strip()
-    if any(asked in names.ids for names in seen):
+    if any(asked in names.ids for names in known_names):
         return asked
-    short = {key for names in seen for key in names.ids_by_short_name.get(asked, ())}
+    short = {
+        key for names in known_names for key in names.ids_by_short_name.get(asked, ())
+    }
     try:
         short.add(resolve(inventory, asked, (kind,)))
     except AmbiguousError as error:
         short |= set(error.candidates)
     except UsageError:
         if not short:
-            ids = {key for names in seen for key in names.ids}
+            ids = {key for names in known_names for key in names.ids}
             short = _ids_containing(asked, {*ids, *_ids_of_kind(inventory, kind)})
             if not short:
                 raise _build_unknown_error(asked, kind, ids) from None
@@ -250,9 +252,9 @@ def _resolve_seen_name(
 _MIN_PART_LENGTH = 3  # characters of a name part
 
 
-def _ids_containing(part: str, ids: Iterable[str]) -> set[str]:
+def _ids_containing(fragment: str, ids: Iterable[str]) -> set[str]:
     """Return the ids that contain part of a name, ignoring case."""
-    folded = part.lower()
+    folded = fragment.lower()
     if len(folded) < _MIN_PART_LENGTH:
         return set()
     return {key for key in ids if folded in key.partition(":")[2].lower()}
@@ -270,17 +272,15 @@ def _ids_of_kind(inventory: Inventory, kind: EntityKind) -> Iterable[str]:
             return {identity.id for identity in inventory.facts.identities}
 
 
-def _build_unknown_error(asked: str, kind: str, ids: set[str]) -> UsageError:
+def _build_unknown_error(text: str, kind: str, ids: set[str]) -> UsageError:
     names = sorted({name for each in ids for name in (each, *list_short_names(each))})
-    close = get_close_matches(
-        asked, select_similar_names(asked, names), n=1, cutoff=0.5
-    )
+    close = get_close_matches(text, select_similar_names(text, names), n=1, cutoff=0.5)
     hint = "it is in no audit log and no scan: ingest or scan first"
     if kind == "identity":
         hint = "no scanned or acting identity has that name; an ARN names any other"
     if close:
         hint = f"did you mean {close[0]}?"
-    return UsageError(f"unknown {kind} (got {asked[:200]!r})", hint)
+    return UsageError(f"unknown {kind} (got {text[:200]!r})", hint)
 
 
 def _index_owned_identities(inventory: Inventory) -> ShortNameIndex:
@@ -298,17 +298,17 @@ def _build_tool_test(
 
 
 def list_doubtful_aliases(
-    inventory: Inventory, chains: Sequence[ChainTimeline], asked: NameQuery
+    inventory: Inventory, chains: Sequence[ChainTimeline], names: NameQuery
 ) -> list[str]:
     """List persons whose rows are included only because of an unconfirmed alias.
 
     An alias that an agent could have written finds rows; only a trusted source can
     confirm that both are one person.
     """
-    if not asked.person or is_pattern(asked.person):
+    if not names.person or is_pattern(names.person):
         return []
     try:
-        known = _resolve_person(inventory, asked.person)
+        known = _resolve_person(inventory, names.person)
     except UsageError:  # no scanned person has this alias
         return []
     seen = ChainIndex.wrap(chains).persons

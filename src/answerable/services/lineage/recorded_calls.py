@@ -43,7 +43,7 @@ def count_recorded_calls(
     store: EvidenceStore,
     inventory: Inventory,
     subject: str,
-    stood: Sequence[ChainTimeline] | None = None,
+    loaded_chains: Sequence[ChainTimeline] | None = None,
 ) -> list[CallCount]:
     """Count the recorded calls of a subject on platforms.
 
@@ -51,12 +51,14 @@ def count_recorded_calls(
 
     Args:
         subject: Id of an agent, identity or credential.
-        stood: Loaded chains; None to load them.
+        loaded_chains: Loaded chains; None to load them.
     """
     acts = _match_subject(inventory, subject)
-    every: Sequence[ChainTimeline] = load_chains(store) if stood is None else stood
-    if isinstance(stood, ChainIndex):  # its lookups are cached
-        every = stood.chains_by_id.get(subject, ())
+    every: Sequence[ChainTimeline] = (
+        load_chains(store) if loaded_chains is None else loaded_chains
+    )
+    if isinstance(loaded_chains, ChainIndex):  # its lookups are cached
+        every = loaded_chains.chains_by_id.get(subject, ())
     chains = [
         (each.joint, chain)
         for each in every

@@ -30,15 +30,15 @@ def parse_event_id(text: str) -> bytes | None:
     return number if len(number) == 16 and len(digits) == 32 else None
 
 
-def narrow_to_resource(found: EventFilter, resource: str) -> EventFilter:
+def narrow_to_resource(event_filter: EventFilter, resource: str) -> EventFilter:
     """Narrow a filter to a resource, or to the one event with that id."""
     text = resource.strip()
     if not text:
-        return found
+        return event_filter
     number = parse_event_id(text)
     if number is not None:
-        return replace(found, event=number)
-    return replace(found, resources=resource_patterns(text))
+        return replace(event_filter, event=number)
+    return replace(event_filter, resources=resource_patterns(text))
 
 
 def resource_patterns(resource: str) -> list[str]:
@@ -66,7 +66,7 @@ def _is_folder(uri: str) -> bool:
 def suggest_similar(
     store: EvidenceStore,
     entities: Entities,
-    among: InvestigationFilter,
+    investigation: InvestigationFilter,
     resources: Iterable[str],
     names: Iterable[tuple[str, str]],
 ) -> str:
@@ -74,7 +74,7 @@ def suggest_similar(
 
     Args:
         store: Store of the events.
-        among: Visible events.
+        investigation: Visible events.
         resources: Texts queried as a resource, or in any hop.
         names: Kind and text of each queried person, agent, tool, identity or
             credential.
@@ -85,7 +85,9 @@ def suggest_similar(
     said: list[str] = []
     for text in resources:
         for token in _split_name(text):
-            found = [f"resource {v}" for v in _find_resources(store, among, token)]
+            found = [
+                f"resource {v}" for v in _find_resources(store, investigation, token)
+            ]
             found += _find_entities(entities, token)
             if found:
                 said += found[: 2 * _MAX_SUGGESTIONS]
@@ -121,10 +123,14 @@ def _descending_length(token: str) -> int:
 
 
 def _find_resources(
-    store: EvidenceStore, among: InvestigationFilter, token: str
+    store: EvidenceStore, investigation: InvestigationFilter, token: str
 ) -> list[str]:
     return suggest_values(
-        store, "resource", token, replace(among, filter=EventFilter()), _MAX_SUGGESTIONS
+        store,
+        "resource",
+        token,
+        replace(investigation, filter=EventFilter()),
+        _MAX_SUGGESTIONS,
     )
 
 

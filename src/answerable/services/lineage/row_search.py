@@ -89,7 +89,7 @@ class EventHistogram:
 
 
 def build_event_filter(
-    scene: SearchScope, query: SearchQuery, *, now: int
+    scope: SearchScope, query: SearchQuery, *, now: int
 ) -> InvestigationFilter:
     """Build the event filter of a query.
 
@@ -116,15 +116,15 @@ def build_event_filter(
     )
     return InvestigationFilter(
         narrow_to_resource(asked, query.get("resource")),
-        _build_parts(scene, query),
+        _build_parts(scope, query),
         equal,
     )
 
 
-def join_chains(events: Sequence[AuditEvent], scene: SearchScope) -> Iterator[ChainRow]:
+def join_chains(events: Sequence[AuditEvent], scope: SearchScope) -> Iterator[ChainRow]:
     """Join events with their chains; stitch a chain for an event that has none yet."""
     joints = {name_resolution.event_joint(event) for event in events}
-    stitched = ChainIndex.wrap(scene.chains).chains_by_joint
+    stitched = ChainIndex.wrap(scope.chains).chains_by_joint
     known = {joint: stitched[joint] for joint in joints if joint in stitched}
     new = [joint for joint in joints if joint not in known]
     for each in stitch_chains(new, ()) if new else ():
@@ -136,65 +136,67 @@ def join_chains(events: Sequence[AuditEvent], scene: SearchScope) -> Iterator[Ch
         yield ChainRow(event, chain)
 
 
-def is_visible(chain: LineageChain, only: VisibleAgents) -> bool:
+def is_visible(chain: LineageChain, visible_agents: VisibleAgents) -> bool:
     """Return whether events of a chain are visible to a caller."""
-    if only is None:
+    if visible_agents is None:
         return True
-    return any(each in only for each in (*chain.agent_path, *chain.identity_path))
+    return any(
+        each in visible_agents for each in (*chain.agent_path, *chain.identity_path)
+    )
 
 
-def hide_invisible_chains(scene: SearchScope) -> SearchScope:
+def hide_invisible_chains(scope: SearchScope) -> SearchScope:
     """Drop invisible chains, so that no completion names them."""
-    if scene.only is None:
-        return scene
+    if scope.only is None:
+        return scope
     told = (
         ChainTimeline(
-            each.joint, tuple(c for c in each.chains if is_visible(c, scene.only))
+            each.joint, tuple(c for c in each.chains if is_visible(c, scope.only))
         )
-        for each in scene.chains
+        for each in scope.chains
     )
-    return replace(scene, chains=ChainIndex.wrap(each for each in told if each.chains))
+    return replace(scope, chains=ChainIndex.wrap(each for each in told if each.chains))
 
 
-def _build_parts(scene: SearchScope, query: SearchQuery) -> list[EventAlternative]:
+def _build_parts(scope: SearchScope, query: SearchQuery) -> list[EventAlternative]:
     """Build the alternatives of a filter: by actor, or by touched resource."""
-    scene = hide_invisible_chains(scene)
+    scope = hide_invisible_chains(scope)
     asked = SearchNames(*(query.get(f) for f in name_resolution.FIELDS))
     identity = asked.identity
     others = replace(asked, identity="")
-    beside = _build_tests(scene, others, query)
+    beside = _build_tests(scope, others, query)
     if not identity:
-        return split_by_words(_narrow_chains(scene, others), beside, query.words)
-    by_name = _build_tests(scene, asked, query)
-    parts = split_by_words(_narrow_chains(scene, asked), by_name, query.words)
+        return split_by_words(_narrow_chains(scope, others), beside, query.words)
+    by_name = _build_tests(scope, asked, query)
+    parts = split_by_words(_narrow_chains(scope, asked), by_name, query.words)
     if not name_resolution.is_pattern(identity):
         about = name_resolution.resolve_identity(
-            scene.inventory, scene.chains, identity
+            scope.inventory, scope.chains, identity
         )
-        touched = split_by_words(_narrow_chains(scene, others), beside, query.words)
+        touched = split_by_words(_narrow_chains(scope, others), beside, query.words)
         parts += [replace(part, about=about) for part in touched]
     return parts
 
 
-def _narrow_chains(scene: SearchScope, asked: SearchNames) -> Sequence[ChainTimeline]:
+def _narrow_chains(scope: SearchScope, names: SearchNames) -> Sequence[ChainTimeline]:
     """Drop chains that do not hold a requested id."""
-    chains = scene.chains
-    if scene.only is not None or not isinstance(chains, ChainIndex):
+    chains = scope.chains
+    if scope.only is not None or not isinstance(chains, ChainIndex):
         return chains  # made for this query only: scanning them is cheaper
-    found = name_resolution.list_required_ids(scene.inventory, chains, asked)
+    found = name_resolution.list_required_ids(scope.inventory, chains, names)
     return min(
         (chains.chains_by_id.get(each, ()) for each in found), key=len, default=chains
     )
 
 
 def _build_tests(
-    scene: SearchScope, asked: SearchNames, query: SearchQuery
+    scope: SearchScope, names: SearchNames, query: SearchQuery
 ) -> list[Test]:
-    tests = name_resolution.build_chain_tests(scene.inventory, scene.chains, asked)
+    tests = name_resolution.build_chain_tests(scope.inventory, scope.chains, names)
     if query.get("status"):
         tests.append(_build_status_test(query.get("status")))
-    if scene.only is not None:
-        tests.append(lambda chain: is_visible(chain, scene.only))
+    if scope.only is not None:
+        tests.append(lambda chain: is_visible(chain, scope.only))
     return tests
 
 
@@ -267,8 +269,8 @@ def _extend_interval(
         keys.append((joint, chain.valid_from, chain.valid_to))
 
 
-def _remaining_words(words: Sequence[str], held: frozenset[int]) -> tuple[str, ...]:
-    return tuple(word for n, word in enumerate(words) if n not in held)
+def _remaining_words(words: Sequence[str], matched: frozenset[int]) -> tuple[str, ...]:
+    return tuple(word for n, word in enumerate(words) if n not in matched)
 
 
 def _build_word_test(word: str) -> Test:

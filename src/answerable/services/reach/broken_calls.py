@@ -45,7 +45,9 @@ class BrokenCallFinder:
     _calls: dict[str, list[CallCount]] = field(default_factory=dict)
     _trail: TrailCoverage | None = None
 
-    def find_broken_calls(self, after: QueryContext, cut: StatementSet) -> BreakageItem:
+    def find_broken_calls(
+        self, after: QueryContext, removed: StatementSet
+    ) -> BreakageItem:
         """List the successful calls that the edited policies no longer allow.
 
         A call is listed if any permission for its action is lost, as recorded events do
@@ -69,7 +71,7 @@ class BrokenCallFinder:
         used: list[BrokenUseItem] = []
         for name in affected[:_MOST_IDENTITIES]:
             used += self._list_broken_uses(name, after)
-        since = self._recorded_since(cut, scope)
+        since = self._recorded_since(removed, scope)
         whole = len(affected) <= _MOST_IDENTITIES and since > 0
         return {
             "used": used if used or whole else None,
@@ -126,19 +128,19 @@ class BrokenCallFinder:
         ]
         return bool(rows[0] - rows[1])
 
-    def _recorded_since(self, cut: StatementSet, scope: EditScope) -> int:
+    def _recorded_since(self, removed: StatementSet, scope: EditScope) -> int:
         """Return since when the trail records the affected calls; 0 if it does not."""
         if self._trail is None:
             self._trail = read_trail_coverage(self.store, load_catalogue())
         accounts = {get_arn_account(name) for name in scope.identities}
-        accounts |= {get_arn_account(one.policy) for one in cut}
+        accounts |= {get_arn_account(one.policy) for one in removed}
         accounts -= {"", "aws"}
         if not accounts:
             accounts = {each.account for each in self.asked.inventory.facts.identities}
         policies = {one.id: one for one in self.asked.inventory.facts.policies}
         actions = {
             action
-            for one in cut
+            for one in removed
             for each in (policies.get(one.policy),)  # type: ignore[call-overload]  # an id
             for statement in (each.statements if each else ())
             if statement.sid == one.sid

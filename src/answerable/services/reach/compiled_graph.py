@@ -66,9 +66,9 @@ class EstateSummary(NamedTuple):
 def load_graph(
     inventory: Inventory,
     catalogue: ActionCatalogue,
-    given: StatedContext,
+    stated: StatedContext,
     *,
-    whole: bool = False,
+    compile_all: bool = False,
 ) -> IdentityGraph:
     """Load the permission graph of a snapshot.
 
@@ -77,40 +77,40 @@ def load_graph(
 
     Args:
         catalogue: Services that the query needs.
-        given: Stated context.
-        whole: Compile every statement.
+        stated: Stated context.
+        compile_all: Compile every statement.
     """
     derived, tables = inventory.derived, open_estate_tables(inventory)
-    if tables is None or given.policies or whole:
+    if tables is None or stated.policies or compile_all:
         if derived is not None:
             derived.progress(1, DERIVATION_STAGES, "compiling policies")
-        graph = IdentityGraph(_compile_estate(inventory, catalogue, given))
-        if tables is None and derived is not None and not given.policies:
+        graph = IdentityGraph(_compile_estate(inventory, catalogue, stated))
+        if tables is None and derived is not None and not stated.policies:
             _store_estate(inventory, graph, derived)
     else:
         graph = IdentityGraph(
-            account_tables.restore_accounts(tables, catalogue, given.context)
+            account_tables.restore_accounts(tables, catalogue, stated.context)
         )
         clauses, tagged = graph.estate.clauses, load_summary(inventory, graph).tagged
         graph.tagged = tuple(clauses[number] for number in tagged)
-    if derived is not None and not given.policies:
-        name = _name_steps_file(inventory, graph, given)
+    if derived is not None and not stated.policies:
+        name = _name_steps_file(inventory, graph, stated)
         graph.restore = lambda asked: _restore_tables(asked, derived, name)
         graph.keep = lambda found: _store_steps(found, derived, name)
     return graph
 
 
 def _compile_estate(
-    inventory: Inventory, catalogue: ActionCatalogue, given: StatedContext
+    inventory: Inventory, catalogue: ActionCatalogue, stated: StatedContext
 ) -> CompiledAccounts:
     with suspend_gc():
         return compile_accounts(
             inventory.facts,
             catalogue,
-            given=given.context,
+            given=stated.context,
             tags_collected=tags_collected(inventory),
-            session=given.session,
-            endpoint=given.endpoint,
+            session=stated.session,
+            endpoint=stated.endpoint,
         )
 
 

@@ -51,6 +51,6 @@ def _is_small_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 9
 
 
-def format_cursor(start: int, place: PageCursor) -> str:
+def format_cursor(start: int, position: PageCursor) -> str:
     """Format a cursor."""
-    return f"{start}.{place.way}.{place.row}"
+    return f"{start}.{position.way}.{position.row}"

@@ -26,7 +26,7 @@ class SampledQuestion:
 
 
 def draw_questions(
-    estate: CompiledAccounts,
+    accounts: CompiledAccounts,
     principals: Sequence[CompiledPrincipal],
     glob: str,
     size: int,
@@ -43,7 +43,7 @@ def draw_questions(
         size: Number of questions; fewer if there are not enough.
         seed: Seed of the sample.
     """
-    draws = _QuestionSampler(estate, glob, Random(seed))  # noqa: S311 - a sample, no secret
+    draws = _QuestionSampler(accounts, glob, Random(seed))  # noqa: S311 - a sample, no secret
     found: dict[SampledQuestion, None] = {}
     for _ in range(size * _TRIES):
         if len(found) == size or not draws.names:
@@ -55,14 +55,14 @@ def draw_questions(
 
 
 class _QuestionSampler:
-    def __init__(self, estate: CompiledAccounts, glob: str, random: Random) -> None:
-        self.estate, self.random = estate, random
+    def __init__(self, accounts: CompiledAccounts, glob: str, random: Random) -> None:
+        self.estate, self.random = accounts, random
         wanted = encode_glob(glob.lower())
         self.names = [
-            n for n in _list_action_names(estate.catalogue) if matches(wanted, n)
+            n for n in _list_action_names(accounts.catalogue) if matches(wanted, n)
         ]
         self._resources: dict[str, list[str]] = {}
-        for resource in sorted(estate.resources):
+        for resource in sorted(accounts.resources):
             service = resource.split(":", 3)[2:3]
             self._resources.setdefault("".join(service), []).append(resource)
 

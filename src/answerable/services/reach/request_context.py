@@ -162,9 +162,9 @@ def _is_role_named(identity: Identity, account: str, name: str) -> bool:
     return here and is_role(identity)
 
 
-def _require_known_key(key: str, written: Container[str]) -> None:
+def _require_known_key(key: str, known_keys: Container[str]) -> None:
     """Refuse a condition key that looks like a misspelling of a known one."""
-    if classify_key(key).kind is not KeyKind.UNKNOWN or key.lower() in written:
+    if classify_key(key).kind is not KeyKind.UNKNOWN or key.lower() in known_keys:
         return
     if ":" not in key:
         raise UsageError(

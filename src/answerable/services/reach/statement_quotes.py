@@ -64,21 +64,21 @@ class StatementQuotes:
     """
 
     def __init__(
-        self, written: "StatementTextIndex", stated: Iterable[Policy] = ()
+        self, index: "StatementTextIndex", stated: Iterable[Policy] = ()
     ) -> None:
         self._action = self._resource = ""
         self._stated = {str(p.id): p for p in stated}
-        self._policies = written.policies
-        self._blocks, self._at = written.blocks, written.at
+        self._policies = index.policies
+        self._blocks, self._at = index.blocks, index.at
         self._by_sid: dict[str, Mapping[str, Sequence[str]]] = {}
 
     def set_call(self, action: str, resource: str) -> None:
         """Set the queried call: of many statements, the nearest ones are quoted."""
         self._action, self._resource = action.lower(), resource
 
-    def add_quotes(self, found: Sequence[DeterminingStatementItem]) -> None:
+    def add_quotes(self, items: Sequence[DeterminingStatementItem]) -> None:
         """Add the statement text to each determining item."""
-        for item in found:
+        for item in items:
             text = self.quote_item(item)
             if text:
                 item["text"] = text

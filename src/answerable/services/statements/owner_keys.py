@@ -61,7 +61,7 @@ class StatementSigner(Protocol):
             VerificationError: It was signed too long ago, or in the future.
         """
 
-    def sign(self, said: OwnerStatement) -> bytes:
+    def sign(self, statement: OwnerStatement) -> bytes:
         """Return the signed envelope of a statement.
 
         Raises:
@@ -94,9 +94,9 @@ class LocalSigner:
         """Return the current time."""
         return now
 
-    def sign(self, said: OwnerStatement) -> bytes:
+    def sign(self, statement: OwnerStatement) -> bytes:
         """Sign a statement."""
-        text = signed_statements.encode_payload(said)
+        text = signed_statements.encode_payload(statement)
         signed = dsse.sign_envelope(
             signed_statements.PAYLOAD_TYPE, text, self.id, self.seed
         )
@@ -187,7 +187,7 @@ def enroll_key(
     valid_until: int,
     uid: int,
     now: int,
-    word: KeyAuthority = KeyAuthority(),
+    authority: KeyAuthority = KeyAuthority(),
 ) -> Document:
     """Record a key as the key of a person.
 
@@ -229,9 +229,9 @@ def enroll_key(
         person=person,
         valid_from=valid_from,
         valid_until=valid_until,
-        written_by=word.written_by,
+        written_by=authority.written_by,
         uid=uid,
-        by=word.by,
+        by=authority.by,
     )
     store.put_object(ENROLMENT, msgspec.json.encode(said), now)
     return _build_key_document(store, now, owner_key_id(public))
@@ -244,7 +244,7 @@ def revoke_key(
     since: int | None,
     uid: int,
     now: int,
-    word: KeyAuthority = KeyAuthority(),
+    authority: KeyAuthority = KeyAuthority(),
 ) -> Document:
     """Record that signatures of a key are invalid from a time on.
 
@@ -259,7 +259,7 @@ def revoke_key(
     """
     key = find_key(read_owner_keys(store), name)
     begin = now if since is None else since
-    said = KeyRevocation(key.id, begin, word.written_by, uid, word.by)
+    said = KeyRevocation(key.id, begin, authority.written_by, uid, authority.by)
     store.put_object(REVOCATION, msgspec.json.encode(said), now)
     return _build_key_document(store, now, key.id)
 
@@ -284,7 +284,7 @@ def describe_new_key(
     return Document("owner-keys-new", [item], _COVERAGE, next=following)
 
 
-def find_key(known: OwnerKeys, name: str) -> OwnerKey:
+def find_key(keys: OwnerKeys, name: str) -> OwnerKey:
     """Find a key by its id or a prefix of it.
 
     Raises:
@@ -292,9 +292,9 @@ def find_key(known: OwnerKeys, name: str) -> OwnerKey:
         UsageError: The key does not exist.
     """
     asked = "owner-key:" + name.strip().removeprefix("owner-key:")
-    fit = [each for each in known if each == asked] or [
+    fit = [each for each in keys if each == asked] or [
         each
-        for each in known
+        for each in keys
         if len(asked) >= len("owner-key:") + 6 and each.startswith(asked)
     ]
     if len(fit) > 1:
@@ -307,7 +307,7 @@ def find_key(known: OwnerKeys, name: str) -> OwnerKey:
             "letters of it)",
             "see `answerable owner-keys list`",
         )
-    return known[fit[0]]
+    return keys[fit[0]]
 
 
 def key_state(key: OwnerKey, now: int) -> str:
@@ -321,7 +321,7 @@ def key_state(key: OwnerKey, now: int) -> str:
 
 
 def _build_key_document(
-    store: EvidenceStore, now: int, only: OwnerKeyId | None = None
+    store: EvidenceStore, now: int, key_id: OwnerKeyId | None = None
 ) -> Document:
     known = read_owner_keys(store)
     signed: dict[str, int] = {}
@@ -330,7 +330,7 @@ def _build_key_document(
     items = [
         _build_key_item(key, now, signed.get(key.id, 0))
         for key in sorted(known.values(), key=lambda each: (each.person, each.id))
-        if only in (None, key.id)
+        if key_id in (None, key.id)
     ]
     return Document("owner-keys", items, _COVERAGE)
 
@@ -378,8 +378,8 @@ def load_statement(store: EvidenceStore, digest: str) -> bytes:
         raise _build_damage_error(digest, "is missing") from None
 
 
-def _build_damage_error(digest: str, why: str) -> VerificationError:
+def _build_damage_error(digest: str, reason: str) -> VerificationError:
     return VerificationError(
-        f"the stored object {digest[:16]} of an owner key {why}",
+        f"the stored object {digest[:16]} of an owner key {reason}",
         "restore the file objects/... from a copy; see `answerable evidence verify`",
     )

@@ -96,14 +96,14 @@ class SignedBaselineReader:
         self._stamp, self._last = stamp, (now, self._verify_all(now))
         return self._last[1]
 
-    def require_valid(self, said: VerifiedStatement, now: int) -> None:
+    def require_valid(self, verified: VerifiedStatement, now: int) -> None:
         """Refuse a statement that would not be valid.
 
         Raises:
             VerificationError: It is not; the message has the reason.
         """
         self._verify_all(now)
-        self._activate(said, self._lines.get(said.statement.subject, []), now)
+        self._activate(verified, self._lines.get(verified.statement.subject, []), now)
 
     def _verify_all(self, now: int) -> SignedBaselines:
         said, void = verify_statements(
@@ -139,30 +139,30 @@ class SignedBaselineReader:
         return SignedBaselines(standing, tuple(falling))
 
     def _activate(
-        self, said: VerifiedStatement, line: list[str], now: int
+        self, verified: VerifiedStatement, line: list[str], now: int
     ) -> ActiveBaseline:
-        name = said.statement.get_claim("profile")
+        name = verified.statement.get_claim("profile")
         data = owner_keys.load_statement(self._store, name)
-        subject = _parse_subject(said.statement.subject)
+        subject = _parse_subject(verified.statement.subject)
         owner = self._attested.read(now).get(AgentId(subject.agent))
-        signing = "" if owner is None else self._person_of_key(owner, said)
+        signing = "" if owner is None else self._person_of_key(owner, verified)
         profile = verify_profile(
-            data, said, ExpectedProfile(subject, signing, tuple(line), now)
+            data, verified, ExpectedProfile(subject, signing, tuple(line), now)
         )
         return ActiveBaseline(
             subject=subject,
             digest=name,
             profile=profile,
-            stage=BaselineStage(said.statement.get_claim("stage")),
-            person=said.key.person,
-            signed_at=said.statement.signed_at,
-            expires=int(said.statement.get_claim("expires")),
+            stage=BaselineStage(verified.statement.get_claim("stage")),
+            person=verified.key.person,
+            signed_at=verified.statement.signed_at,
+            expires=int(verified.statement.get_claim("expires")),
         )
 
-    def _person_of_key(self, owner: AttestedOwner, said: VerifiedStatement) -> str:
+    def _person_of_key(self, owner: AttestedOwner, verified: VerifiedStatement) -> str:
         """Return the owner under the person id of their key, if the key is theirs."""
-        is_same = self._attested.canonical_person(said.key.person) == owner.person
-        return said.key.person if is_same else owner.person
+        is_same = self._attested.canonical_person(verified.key.person) == owner.person
+        return verified.key.person if is_same else owner.person
 
 
 def _parse_subject(text: str) -> BaselineSubject:
@@ -179,7 +179,7 @@ def read_signed_baselines(store: EvidenceStore, now: int) -> SignedBaselines:
 
 
 def require_valid_statement(
-    store: EvidenceStore, said: VerifiedStatement, now: int
+    store: EvidenceStore, verified: VerifiedStatement, now: int
 ) -> None:
     """Refuse a statement that would not be valid; see `SignedBaselineReader.check`."""
-    SignedBaselineReader(store).require_valid(said, now)
+    SignedBaselineReader(store).require_valid(verified, now)

@@ -232,8 +232,8 @@ class TokenState(Protocol):
     def read_generation(self) -> DatabaseGeneration:
         """Return the identity and generation of the database."""
 
-    def advance_generation(self, least: int) -> int:
-        """Increase the generation beyond `least`, durably, and record the identity."""
+    def advance_generation(self, minimum: int) -> int:
+        """Increase the generation beyond `minimum`, durably, and record the identity."""
 
     def revoke_all(self, now: float) -> RevokedDelegations:
         """Revoke every active delegation with its tokens and tickets."""
@@ -325,12 +325,12 @@ class TokenState(Protocol):
     def delete_key(self, kid: str) -> None:
         """Delete a key."""
 
-    def delete_expired(self, now: float, most: int = 1000) -> int:
+    def delete_expired(self, now: float, max_rows: int = 1000) -> int:
         """Delete expired rows; takes milliseconds, so call it in the background.
 
         Args:
             now: NumericDate.
-            most: Approximate number of rows of each kind to check.
+            max_rows: Approximate number of rows of each kind to check.
 
         Returns:
             Number of deleted rows.

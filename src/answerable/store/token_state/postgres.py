@@ -123,13 +123,13 @@ class PostgresTokenState:
                 int(row[0]), str(row[1]), _database_identity(cursor)
             )
 
-    def advance_generation(self, least: int) -> int:
+    def advance_generation(self, minimum: int) -> int:
         """See `TokenState`."""
         asked = """UPDATE state SET generation = greatest(generation, %s) + 1,
             identity = %s RETURNING generation"""
         with self._pool.transaction() as cursor:
             found = _database_identity(cursor)
-            return int(_fetch_state_row(cursor.execute(asked, (least, found)))[0])
+            return int(_fetch_state_row(cursor.execute(asked, (minimum, found)))[0])
 
     def revoke_all(self, now: float) -> RevokedDelegations:
         """See `TokenState`."""
@@ -274,7 +274,7 @@ class PostgresTokenState:
         with self._pool.transaction() as cursor:
             cursor.execute("DELETE FROM signing_key WHERE kid = %s", (kid,))
 
-    def delete_expired(self, now: float, most: int = 1000) -> int:
+    def delete_expired(self, now: float, max_rows: int = 1000) -> int:
         """See `TokenState`."""
         limit = int(now) - EXPIRY_MARGIN
         gone = 0
@@ -286,7 +286,7 @@ class PostgresTokenState:
                 asked = f"""DELETE FROM {table} WHERE {key} IN (
                     SELECT {key} FROM {table} WHERE expires < %s ORDER BY expires
                     LIMIT %s FOR UPDATE SKIP LOCKED)"""  # noqa: S608 - our own names
-                gone += cursor.execute(asked, (limit, most)).rowcount
+                gone += cursor.execute(asked, (limit, max_rows)).rowcount
         return gone
 
     def _delete_expired_periodically(self, now: float) -> None:

@@ -107,9 +107,9 @@ class PostgresPool:
             self._idle.append(connection)
 
 
-def _unavailable_error(why: str) -> TokenStateUnavailable:
+def _unavailable_error(reason: str) -> TokenStateUnavailable:
     # No message of the driver: it may name hosts, users and more.
     return TokenStateUnavailable(
-        f"the database does not answer ({why})",
+        f"the database does not answer ({reason})",
         "see that it runs and that its address is right; nothing is given meanwhile",
     )

@@ -44,14 +44,14 @@ def token_replay_key(claims: SignedClaims) -> ReplayKey:
     return ReplayKey(key, claims.iat - CLOCK_SKEW, claims.exp + CLOCK_SKEW)
 
 
-def dpop_replay_key(proof: DpopProof, *, fresh: bool = False) -> ReplayKey:
+def dpop_replay_key(proof: DpopProof, *, has_fresh_nonce: bool = False) -> ReplayKey:
     """Build the replay key of a DPoP proof: (jkt, jti).
 
     Args:
         proof: A valid proof.
-        fresh: It carried a nonce that we issued since the epoch.
+        has_fresh_nonce: It carried a nonce that we issued since the epoch.
     """
-    since = proof.expires if fresh else proof.iat - CLOCK_SKEW
+    since = proof.expires if has_fresh_nonce else proof.iat - CLOCK_SKEW
     return ReplayKey(_digest_parts("proof", proof.jkt, proof.jti), since, proof.expires)
 
 

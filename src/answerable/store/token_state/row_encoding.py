@@ -13,14 +13,19 @@ _DELEGATION_DECODER = msgspec.json.Decoder(Delegation)
 _TICKET_DECODER = msgspec.json.Decoder(DelegationTicket)
 
 
-def encode_row(noun: Delegation | DelegationTicket) -> str:
+def encode_row(row: Delegation | DelegationTicket) -> str:
     """Encode a delegation or ticket as JSON text."""
-    return _ENCODE(noun).decode()
+    return _ENCODE(row).decode()
 
 
-def delegation_row(link: Delegation) -> tuple[str, str | None, int, str]:
+def delegation_row(delegation: Delegation) -> tuple[str, str | None, int, str]:
     """Return the columns of a delegation: id, parent, expiry and text."""
-    return link.id, link.parent or None, link.expires, encode_row(link)
+    return (
+        delegation.id,
+        delegation.parent or None,
+        delegation.expires,
+        encode_row(delegation),
+    )
 
 
 def token_row(token: IssuedTokenRecord) -> tuple[str, str, bytes, int, int]:

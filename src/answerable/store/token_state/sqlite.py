@@ -109,10 +109,10 @@ class SqliteTokenState:
         with self._read_transaction():
             return self._file.read_generation()
 
-    def advance_generation(self, least: int) -> int:
+    def advance_generation(self, minimum: int) -> int:
         """See `TokenState`."""
         with self._write_transaction(durable=True):
-            return self._file.advance_generation(least)
+            return self._file.advance_generation(minimum)
 
     def revoke_all(self, now: float) -> RevokedDelegations:
         """See `TokenState`."""
@@ -351,14 +351,14 @@ class SqliteTokenState:
         with self._write_transaction():
             self._execute("DELETE FROM signing_key WHERE kid = ?", (kid,))
 
-    def delete_expired(self, now: float, most: int = 1000) -> int:
+    def delete_expired(self, now: float, max_rows: int = 1000) -> int:
         """See `TokenState`."""
         gone = -1
         try:
             with self._write_transaction():
-                gone = self._expiry.sweep(now, max(most // 4, 1))
+                gone = self._expiry.sweep(now, max(max_rows // 4, 1))
         finally:
-            self._file.checkpoint_wal(stays=gone >= 0)
+            self._file.checkpoint_wal(keep_reader=gone >= 0)
         return gone
 
     def close(self) -> None:

@@ -44,12 +44,12 @@ class ExpiryCursors:
             self._commits = 0
             self.sweep(now, COMMITS_PER_SWEEP)
 
-    def sweep(self, now: float, share: int) -> int:
+    def sweep(self, now: float, commits: int) -> int:
         """Delete expired rows.
 
         Args:
             now: NumericDate.
-            share: Rows to check, expressed in commits.
+            commits: Rows to check, expressed in commits.
 
         Returns:
             Number of deleted rows.
@@ -59,7 +59,7 @@ class ExpiryCursors:
         for table, key, rows, stays in _EXPIRING_TABLES:
             hand = self._hands.get(table, "")
             asked = f"SELECT {key} FROM {table} WHERE {key} >= ? ORDER BY {key} LIMIT 1 OFFSET ?"  # noqa: S608 - our own names
-            found = self._execute(asked, (hand, share * rows)).fetchone()
+            found = self._execute(asked, (hand, commits * rows)).fetchone()
             until, values = stays, [hand, limit]
             if found is not None:
                 until, values = f"AND {key} < ?", [hand, limit, found[0]]

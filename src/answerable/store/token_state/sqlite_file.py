@@ -152,18 +152,20 @@ class SqliteFile:
         generation, identity = self.connection.execute(asked).fetchone()
         return DatabaseGeneration(generation, identity, self._file_identity())
 
-    def advance_generation(self, least: int) -> int:
+    def advance_generation(self, minimum: int) -> int:
         """Increase the generation, within a transaction."""
         asked = """UPDATE state SET generation = max(generation, ?) + 1, identity = ?
             RETURNING generation"""
-        row = self.connection.execute(asked, (least, self._file_identity())).fetchone()
+        row = self.connection.execute(
+            asked, (minimum, self._file_identity())
+        ).fetchone()
         return int(row[0])
 
     def _file_identity(self) -> str:
         with translate_os_errors("use", self.path):
             return f"inode {self.path.stat().st_ino}"
 
-    def checkpoint_wal(self, *, stays: bool = True) -> None:
+    def checkpoint_wal(self, *, keep_reader: bool = True) -> None:
         """Checkpoint the write-ahead log into the file while commits continue.
 
         Within a commit this would take milliseconds instead of microseconds. It runs
@@ -175,7 +177,7 @@ class SqliteFile:
         until it is long, and moves forward when new pages arrive.
 
         Args:
-            stays: Keep that reader; False where commits fail, e.g. on a full disk.
+            keep_reader: Keep that reader; False where commits fail, e.g. on a full disk.
         """
         with self._tidying, translate_sqlite_errors(self.path):
             if self._lock < 0:
@@ -185,28 +187,32 @@ class SqliteFile:
                 self._beside[0].execute(f"PRAGMA busy_timeout = {_READER_WAIT_MS}")
             copies, reads = self._beside
             try:
-                self._copy_wal(copies, reads, stays=stays)
+                self._copy_wal(copies, reads, keep_reader=keep_reader)
             except BaseException:
                 _end_read_transaction(reads)
                 raise
 
     def _copy_wal(
-        self, copies: sqlite3.Connection, reads: sqlite3.Connection, *, stays: bool
+        self,
+        writer: sqlite3.Connection,
+        reader: sqlite3.Connection,
+        *,
+        keep_reader: bool,
     ) -> None:
-        (version,) = copies.execute("PRAGMA data_version").fetchone()
-        if version != self._version or not stays:
-            _end_read_transaction(reads)
+        (version,) = writer.execute("PRAGMA data_version").fetchone()
+        if version != self._version or not keep_reader:
+            _end_read_transaction(reader)
             self._version = version
-            if stays and not self._is_long:
-                reads.execute("BEGIN")
-                reads.execute("SELECT one FROM state").fetchone()
-        copy = copies.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone
+            if keep_reader and not self._is_long:
+                reader.execute("BEGIN")
+                reader.execute("SELECT one FROM state").fetchone()
+        copy = writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone
         _, pages, _ = copy()
         self._is_long = pages * self._page > WAL_CHECKPOINT_BYTES
         if pages * self._page > WAL_WAIT_BYTES:
             # The rest is little, and commits wait for that alone.
-            _end_read_transaction(reads)
-            copies.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+            _end_read_transaction(reader)
+            writer.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
 
     def _apply_pragmas(self) -> None:
         execute = self.connection.execute
@@ -225,12 +231,14 @@ class SqliteFile:
         # commits.
         execute(f"PRAGMA wal_autocheckpoint = {WAL_MAX_BYTES // self._page}")
 
-    def _detect_unclean_stop(self, alone: bool, now: float, boot: str) -> None:
+    def _detect_unclean_stop(
+        self, is_only_process: bool, now: float, boot: str
+    ) -> None:
         """Detect whether the last stop may have lost records."""
         execute = self.connection.execute
         execute("BEGIN IMMEDIATE")
         (last,) = execute("SELECT boot FROM state").fetchone()
-        if alone and last and last != boot:
+        if is_only_process and last and last != boot:
             write_new_epoch(self.connection, now)
         # Without a boot id, every unclosed stop counts as unclean.
         execute("UPDATE state SET boot = ?", (boot or "unnamed start",))
@@ -299,9 +307,9 @@ def _create_private_file(path: Path) -> None:
         )
 
 
-def _try_flock(handle: int, how: int) -> bool:
+def _try_flock(handle: int, operation: int) -> bool:
     try:
-        fcntl.flock(handle, how | fcntl.LOCK_NB)
+        fcntl.flock(handle, operation | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
