@@ -119,10 +119,10 @@ def reject_duplicate_names(data: bytes) -> None:
     Raises:
         ValueError: It has one, or it is no JSON.
     """
-    json.loads(data, object_pairs_hook=_check_members)
+    json.loads(data, object_pairs_hook=_reject_duplicate_members)
 
 
-def _check_members(pairs: list[tuple[str, object]]) -> None:
+def _reject_duplicate_members(pairs: list[tuple[str, object]]) -> None:
     if len({name for name, _ in pairs}) != len(pairs):
         raise ValueError("an object has a duplicate member name")
 

@@ -127,10 +127,13 @@ def verify_consistency(
     while node & 1:
         node >>= 1
         last >>= 1
-    return bool(steps) and _fold_path(node, last, steps) == (old_root, new_root)
+    return bool(steps) and _compute_old_and_new_root(node, last, steps) == (
+        old_root,
+        new_root,
+    )
 
 
-def _fold_path(
+def _compute_old_and_new_root(
     node: int, last: int, steps: Sequence[bytes]
 ) -> tuple[bytes, bytes] | None:
     first = second = steps[0]

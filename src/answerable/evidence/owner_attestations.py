@@ -65,7 +65,7 @@ def verify_attestation(
     """
     found = signed_statements.verify_statement(data, keys, position, store)
     said, key = found.statement, found.key
-    if _statement_shape(said) != _ATTESTATION:
+    if _get_statement_shape(said) != _ATTESTATION:
         raise InvalidStatement(
             StatementInvalidity.OTHER_TYPE, "the statement is no attestation", said
         )
@@ -82,7 +82,7 @@ def verify_attestation(
     return found
 
 
-def _statement_shape(statement: OwnerStatement) -> tuple[str, tuple[str, ...]]:
+def _get_statement_shape(statement: OwnerStatement) -> tuple[str, tuple[str, ...]]:
     """Return a statement's type and claim names in the order of the signed text."""
     return statement.type.value, tuple(name for name, _ in statement.claims)
 
@@ -99,13 +99,13 @@ def read_ownership_evidence(
     try:
         found = verify_attestation(data, keys, position, store)
     except InvalidStatement as error:
-        return _invalid_evidence(error, position)
+        return _build_invalid_evidence(error, position)
     said = found.statement
     seen = FactProvenance("attest:", "owner key", WrittenBy.PERSON, said.signed_at)
     return _build_evidence(said, found.key.person, seen, "", found.digest)
 
 
-def _invalid_evidence(
+def _build_invalid_evidence(
     error: InvalidStatement, position: LogPosition
 ) -> OwnerEvidence | None:
     said = error.statement

@@ -62,7 +62,7 @@ def find_events(store: "EvidenceStore", event_filter: EventFilter) -> list[Audit
     tables = {"wanted": build_interval_table(event_filter.keys)}
     parts = [(match_intervals_sql("wanted"), *implied_bounds_sql(event_filter.keys))]
     if event_filter.about:
-        parts.append(_touches_resource_sql(event_filter, tables))
+        parts.append(_build_resource_sql(event_filter, tables))
     for join, only, values in parts:
         query = (
             f"SELECT event_time, event_id FROM events e {join} "  # noqa: S608 - ours
@@ -108,7 +108,7 @@ def match_intervals_sql(name: str) -> str:
 _RESOURCE_COLUMNS = ("created = ?", "deleted = ?", "issued_to = ?", "resource = ?")
 
 
-def _touches_resource_sql(
+def _build_resource_sql(
     event_filter: EventFilter, tables: dict[str, NamedTable]
 ) -> tuple[str, list[str], list[object]]:
     any_of = " OR ".join([*_RESOURCE_COLUMNS, "list_contains(resources, ?)"])

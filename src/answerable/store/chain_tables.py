@@ -35,15 +35,19 @@ _JOINTS: Mapping[str, ColumnType] = {
 
 def build_interval_table(keys: Sequence[JointInterval]) -> NamedTable:
     """Build a table of joints and intervals, each with its index `n` in the list."""
-    return NamedTable(_JOINTS, [_interval_row(n, *key) for n, key in enumerate(keys)])
+    return NamedTable(
+        _JOINTS, [_build_interval_row(n, *key) for n, key in enumerate(keys)]
+    )
 
 
 def build_group_table(chains: Sequence[tuple[int, JointInterval]]) -> NamedTable:
     """Build a table of joints and intervals, each with its group number `n`."""
-    return NamedTable(_JOINTS, [_interval_row(n, *interval) for n, interval in chains])
+    return NamedTable(
+        _JOINTS, [_build_interval_row(n, *interval) for n, interval in chains]
+    )
 
 
-def _interval_row(
+def _build_interval_row(
     n: int, joint: SourcedChainKey, start: int, end: int
 ) -> dict[str, object]:
     return {
@@ -83,8 +87,8 @@ def build_lineage_view(stitched: Sequence[ChainTimeline]) -> ViewDefinitions:
     """Build the view `lineage`: every event with its chain, one row per event."""
     rows = [
         {
-            **_interval_row(0, each.joint, chain.valid_from, chain.valid_to),
-            **_chain_row(chain),
+            **_build_interval_row(0, each.joint, chain.valid_from, chain.valid_to),
+            **_build_chain_row(chain),
         }
         for each in stitched
         for chain in each.chains
@@ -105,7 +109,7 @@ def build_lineage_view(stitched: Sequence[ChainTimeline]) -> ViewDefinitions:
     return ViewDefinitions({"chains": NamedTable(_CHAIN, rows)}, {"lineage": view})
 
 
-def _chain_row(chain: LineageChain) -> dict[str, object]:
+def _build_chain_row(chain: LineageChain) -> dict[str, object]:
     row: dict[str, object] = {}
     for name, hop in (
         ("person", chain.person),

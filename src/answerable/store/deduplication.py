@@ -81,7 +81,7 @@ class KnownEventIds:
                 fresh.append(event)
         if not suspects:
             return fresh, 0, []
-        stored = self._stored_digests(suspects)
+        stored = self._find_stored_digests(suspects)
         duplicate, conflicts = 0, []
         for event in suspects:
             seen = batch.setdefault(event.event_id, [])
@@ -117,7 +117,7 @@ class KnownEventIds:
                 self._segments.add(entry.segment)
                 self._rows[entry.day] += entry.count
                 if self._note is not None and entry.journal not in self._own:
-                    self._days.pop(_day_of_segment(entry), None)
+                    self._days.pop(_get_segment_day(entry), None)
         sealed = {each.journal for each in entries if isinstance(each, JournalSealed)}
         if sealed & self._tails.keys():
             self._tails = {
@@ -142,7 +142,7 @@ class KnownEventIds:
             self._load_tail(name)
         for day in missing:
             ids: set[bytes] = set()
-            files = "" if self._is_large(day) else self._segment_files_of_day(day)
+            files = "" if self._is_large(day) else self._list_segment_files_of_day(day)
             if files:
                 found = self._run_query(f"SELECT event_id FROM read_parquet([{files}])")  # noqa: S608
                 ids.update(cast("bytes", row[0]) for row in found)
@@ -160,7 +160,7 @@ class KnownEventIds:
         if not asked:
             return set()
         times = [event.event_time for event in asked]
-        files = self._segment_files_between(min(times), max(times))
+        files = self._list_segment_files_between(min(times), max(times))
         if not files:
             return set()
         from arro3.core import Array, DataType, Table
@@ -192,21 +192,23 @@ class KnownEventIds:
             tail[event.event_id] = tail.get(event.event_id, b"") + event.raw_sha256
         self._tails[name] = tail
 
-    def _segment_files_of_day(self, day: int) -> str:
+    def _list_segment_files_of_day(self, day: int) -> str:
         name = format_day(day)
-        return self._segment_files_where(lambda entry: entry.day == name)
+        return self._list_segment_files_where(lambda entry: entry.day == name)
 
-    def _segment_files_between(self, first: int, last: int) -> str:
+    def _list_segment_files_between(self, first: int, last: int) -> str:
         """List the segments that may contain ids of these times."""
         first, last = first // _NS_PER_MS, last // _NS_PER_MS
-        return self._segment_files_where(
+        return self._list_segment_files_where(
             lambda entry: (
                 int(entry.min_time) // _NS_PER_MS <= last
                 and first <= int(entry.max_time) // _NS_PER_MS
             )
         )
 
-    def _segment_files_where(self, predicate: Callable[[SegmentManifest], bool]) -> str:
+    def _list_segment_files_where(
+        self, predicate: Callable[[SegmentManifest], bool]
+    ) -> str:
         return ", ".join(
             quote_text(
                 str(self._layout.segment_file(e.day, e.segment, ".parquet").absolute())
@@ -215,7 +217,7 @@ class KnownEventIds:
             if isinstance(e, SegmentManifest) and predicate(e)
         )
 
-    def _stored_digests(
+    def _find_stored_digests(
         self, suspects: Sequence[AuditEvent]
     ) -> set[tuple[bytes, bytes]]:
         from arro3.core import Array, DataType, Table
@@ -227,7 +229,7 @@ class KnownEventIds:
             for raw in _split_digests(tail.get(event.event_id, b""))
         }
         times = [event.event_time for event in suspects]
-        files = self._segment_files_between(min(times), max(times))
+        files = self._list_segment_files_between(min(times), max(times))
         if not files:
             return pairs
         ids = Array([event.event_id for event in suspects], DataType.binary())
@@ -254,5 +256,5 @@ def _split_digests(digests: bytes) -> list[bytes]:
     return [digests[at : at + _DIGEST] for at in range(0, len(digests), _DIGEST)]
 
 
-def _day_of_segment(manifest: SegmentManifest) -> int:
+def _get_segment_day(manifest: SegmentManifest) -> int:
     return int(manifest.min_time) // DAY_NS

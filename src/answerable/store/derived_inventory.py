@@ -101,7 +101,7 @@ class StoredFacts(SightedFacts):
         return self._open_section("resources", Resource)
 
 
-def _lazy_facts_property(name: str) -> "cached_property[tuple[object, ...]]":
+def _build_lazy_facts_property(name: str) -> "cached_property[tuple[object, ...]]":
     def read(facts: StoredFacts) -> tuple[object, ...]:
         section: BlockSection[object] = facts._open_section(name, _KINDS[name])
         return tuple(value for _, value in section.iter_rows())
@@ -112,7 +112,7 @@ def _lazy_facts_property(name: str) -> "cached_property[tuple[object, ...]]":
 
 
 for _field in fields(SightedFacts):
-    setattr(StoredFacts, _field.name, _lazy_facts_property(_field.name))
+    setattr(StoredFacts, _field.name, _build_lazy_facts_property(_field.name))
 
 
 def load_inventory(
@@ -129,8 +129,10 @@ def load_inventory(
         The inventory, read on use; None where none of this generation is stored.
     """
     try:
-        named = _generation_tag(generation, "inventory")
-        file = BlockFile(_derived_path(store, "inventory"), named, _mac_key(store))
+        named = _build_generation_tag(generation, "inventory")
+        file = BlockFile(
+            _get_derived_path(store, "inventory"), named, _derive_mac_key(store)
+        )
     except BlockFileError:
         return None
     heading = file.section("heading", _InventoryHeader)[""]
@@ -181,14 +183,14 @@ def save_inventory(
     if not isinstance(owners, LazyOwnership) or not isinstance(own, LazyOwnership):
         raise TypeError("an inventory that was not joined cannot be kept")
     sections = {
-        **_inventory_sections(inventory, owners.people),
+        **_build_inventory_sections(inventory, owners.people),
         "owners": _sort_by_key(owners.records),
         "own_owners": _sort_by_key(own.records),
     }
     data = encode_block_file(
-        _generation_tag(generation, "inventory"), sections, _mac_key(store)
+        _build_generation_tag(generation, "inventory"), sections, _derive_mac_key(store)
     )
-    _write_if_possible(_derived_path(store, "inventory"), data)
+    _write_if_possible(_get_derived_path(store, "inventory"), data)
 
 
 class DerivedFiles:
@@ -206,9 +208,9 @@ class DerivedFiles:
 
     def load(self, name: str) -> BlockFile | None:
         """Open the tables saved under a name; None where none are current."""
-        path, key = _derived_path(self._store, name), _mac_key(self._store)
+        path, key = _get_derived_path(self._store, name), _derive_mac_key(self._store)
         try:
-            return BlockFile(path, _generation_tag(self._generation, name), key)
+            return BlockFile(path, _build_generation_tag(self._generation, name), key)
         except BlockFileError:
             return None
 
@@ -217,12 +219,14 @@ class DerivedFiles:
     ) -> None:
         """Save tables under a name; a disk error is ignored."""
         data = encode_block_file(
-            _generation_tag(self._generation, name), tables, _mac_key(self._store)
+            _build_generation_tag(self._generation, name),
+            tables,
+            _derive_mac_key(self._store),
         )
-        _write_if_possible(_derived_path(self._store, name), data)
+        _write_if_possible(_get_derived_path(self._store, name), data)
         kind, dash, _ = name.partition("-")
         if dash:
-            _delete_old_files(_derived_path(self._store, f"{kind}-*"))
+            _delete_old_files(_get_derived_path(self._store, f"{kind}-*"))
 
 
 def _delete_old_files(pattern: Path) -> None:
@@ -240,7 +244,7 @@ def _write_if_possible(path: Path, data: bytes) -> None:
         write_file(path, data, sync=False)
 
 
-def _inventory_sections(
+def _build_inventory_sections(
     inventory: Inventory, people: PersonDirectory
 ) -> Mapping[str, Iterable[tuple[str, object]]]:
     names = build_name_table(inventory)
@@ -276,13 +280,13 @@ def _sort_by_key(rows: Mapping[KeyT, object]) -> Iterator[tuple[str, object]]:
     return ((key, rows[key]) for key in sorted(rows))
 
 
-def _derived_path(store: "EvidenceStore", name: str) -> Path:
+def _get_derived_path(store: "EvidenceStore", name: str) -> Path:
     return store.root / "derived" / f"{name}.blocks"
 
 
-def _generation_tag(generation: str, name: str) -> str:
+def _build_generation_tag(generation: str, name: str) -> str:
     return f"{DERIVATION_VERSION} {__version__} {name} {generation}"
 
 
-def _mac_key(store: "EvidenceStore") -> bytes:
+def _derive_mac_key(store: "EvidenceStore") -> bytes:
     return hashlib.sha256(store.fingerprint("derived inventory").encode()).digest()

@@ -82,7 +82,7 @@ def refuse_root_in_foreign_folder(folder: Path) -> None:
         owner = folder.stat().st_uid
     except OSError:
         return
-    if owner and owner != _owner_of_new_file(folder):
+    if owner and owner != _get_owner_of_new_file(folder):
         name = user_name(owner)
         raise EnvironmentFailure(
             f"{folder} belongs to user {name}, who could not read what root writes there",
@@ -98,7 +98,7 @@ def user_name(uid: int) -> str:
         return f"#{uid}"
 
 
-def _owner_of_new_file(folder: Path) -> int | None:
+def _get_owner_of_new_file(folder: Path) -> int | None:
     """Find the owner of a new file in a folder; None where none can be created."""
     probe = folder / f".owner-{secrets.token_hex(8)}"
     how = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW

@@ -57,7 +57,7 @@ _WRITERS = {str(member.value): member for member in WrittenBy}
 _OUTCOMES = {str(member.value): member for member in EventOutcome}
 
 
-def _json_transform_schema() -> str:
+def _build_json_transform_schema() -> str:
     """Build the schema for `json_transform`."""
     kinds: dict[str, object] = {
         "BLOB": "VARCHAR",
@@ -69,7 +69,7 @@ def _json_transform_schema() -> str:
     return json.dumps({name: kinds[kind] for name, kind in TYPES.items()})
 
 
-def _column_sql(name: str, kind: str) -> str:
+def _build_column_sql(name: str, kind: str) -> str:
     """Build the SQL of one column of a canonical record, with its default."""
     if name == "schema":
         return f'coalesce(r.{name}, 1) AS "{name}"'
@@ -81,8 +81,8 @@ def _column_sql(name: str, kind: str) -> str:
 
 def decode_canonical_sql(table: str) -> str:
     """Build the query that decodes canonical JSON of `table(n, record)`."""
-    values = ", ".join(_column_sql(name, kind) for name, kind in TYPES.items())
-    shape = _json_transform_schema()
+    values = ", ".join(_build_column_sql(name, kind) for name, kind in TYPES.items())
+    shape = _build_json_transform_schema()
     return (
         f"SELECT n, {values} FROM "  # noqa: S608 - our own names
         f"(SELECT n, json_transform(record, '{shape}') AS r FROM {table})"

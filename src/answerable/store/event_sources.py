@@ -78,13 +78,15 @@ class EventSources:
                 f"DELETE FROM {table} WHERE n IN (SELECT n FROM {table} QUALIFY "  # noqa: S608 - our own names
                 "row_number() OVER (PARTITION BY event_id, raw_sha256 ORDER BY n) > 1)"
             )
-        if files := self._possibly_duplicate_files(engine, table):
+        if files := self._list_possibly_duplicate_files(engine, table):
             engine.run(
                 f"DELETE FROM {table} WHERE n IN (SELECT n FROM {table} SEMI JOIN "  # noqa: S608 - our own names
                 f"{read_files_sql(files)} USING (event_id, raw_sha256))"
             )
 
-    def _possibly_duplicate_files(self, engine: DuckDbEngine, table: str) -> list[str]:
+    def _list_possibly_duplicate_files(
+        self, engine: DuckDbEngine, table: str
+    ) -> list[str]:
         """List the files that may contain records of the tails."""
         if not self.since:
             return []

@@ -218,10 +218,10 @@ def _check_log(
         try:
             raw += unpack_entries(data, width)
         except VerificationError:
-            raise _malformed_entry_error(layout, data, index, width) from None
+            raise _build_malformed_entry_error(layout, data, index, width) from None
     leaves = [leaf_hash(data) for data in raw]
     if merkle_root(leaves) != checkpoint.root:
-        raise _wrong_entry_error(layout, leaves)
+        raise _build_wrong_entry_error(layout, leaves)
     for path, tile in changed_tiles(0, leaves).items():
         if _read_log_file(layout, path) != tile:
             raise VerificationError(f"log/{path} does not hold")
@@ -234,7 +234,9 @@ def _check_log(
     return entries, raw
 
 
-def _wrong_entry_error(layout: StoreLayout, leaves: list[bytes]) -> VerificationError:
+def _build_wrong_entry_error(
+    layout: StoreLayout, leaves: list[bytes]
+) -> VerificationError:
     """Build the error for the first entry that differs from its hash in the tile."""
     for index, width in tile_widths(len(leaves)):
         stored = _read_log_file(layout, tile_path(0, index, width))
@@ -248,7 +250,7 @@ def _wrong_entry_error(layout: StoreLayout, leaves: list[bytes]) -> Verification
     return VerificationError("the log does not lead to the root of its checkpoint")
 
 
-def _malformed_entry_error(
+def _build_malformed_entry_error(
     layout: StoreLayout, data: bytes, index: int, width: int
 ) -> VerificationError:
     """Build the error for the first entry of a bundle with a wrong length."""

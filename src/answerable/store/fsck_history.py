@@ -83,7 +83,7 @@ def check_history(
     for head in old.journals:
         fault = describe_lost_records(store, head, entries)
         if fault:
-            raise _lost_journal_error(head, fault, events)
+            raise _build_lost_journal_error(head, fault, events)
     said = f"the log still begins with the exported one of size {old.size:,}"
     records = sum(head.count for head in old.journals)
     if not records:
@@ -99,7 +99,7 @@ def _covers_checkpoint(restore: RestoreEvent, old_checkpoint: Checkpoint) -> boo
     return lost.origin == old_checkpoint.origin and lost.size >= old_checkpoint.size
 
 
-def _lost_journal_error(
+def _build_lost_journal_error(
     head: JournalHead, fault: str, events: Sequence[RestoreEvent]
 ) -> VerificationError:
     for restore in events:

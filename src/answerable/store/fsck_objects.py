@@ -28,7 +28,7 @@ def check_objects(store: EvidenceStore, entries: list[LogEntry]) -> str:
         for folder in (layout.objects, layout.quarantine)
     }
     logged = {
-        (_folder_of_entry(each), each.sha256)
+        (_get_entry_folder(each), each.sha256)
         for each in _select_object_entries(store.log.entries())
     }
     half = 0
@@ -69,7 +69,7 @@ def _list_files(folder: Path) -> Iterator[Path]:
     return iter(sorted(folder.iterdir()))
 
 
-def _folder_of_entry(entry: ObjectEntry) -> str:
+def _get_entry_folder(entry: ObjectEntry) -> str:
     return "quarantine" if entry.of == "quarantine" else "objects"
 
 

@@ -32,7 +32,7 @@ def build_inclusion_bundle(
     for index, entry in enumerate(store.log.entries()):
         if not isinstance(entry, SegmentManifest):
             continue
-        rows = _find_rows(store, entry, wanted)
+        rows = _find_event_rows(store, entry, wanted)
         if not rows:
             continue
         path = tuple(step.hex() for step in inclusion_path(index, log_leaves))
@@ -51,7 +51,7 @@ def build_inclusion_bundle(
     return ProofBundle(store.log.checkpoint().decode(), tuple(segments), tuple(events))
 
 
-def _find_rows(
+def _find_event_rows(
     store: EvidenceStore, manifest: SegmentManifest, event_ids: Sequence[bytes]
 ) -> list[tuple[object, ...]]:
     # The id starts with its time in milliseconds, so most segments are ruled out.

@@ -71,7 +71,9 @@ def find_newest_events(
     """Find the newest matching events, newest first."""
     # Two steps: which events, in the few columns that tell; then those events whole.
     found: set[EventPlace] = set()
-    for query, parameters, tables in _alternative_queries(investigation, PLACE_COLUMNS):
+    for query, parameters, tables in _build_alternative_queries(
+        investigation, PLACE_COLUMNS
+    ):
         newest = f"{query} ORDER BY event_time DESC, event_id DESC LIMIT ?"
         rows = store.run_query(newest, [*parameters, limit], tables)
         found |= set(cast("list[EventPlace]", rows))
@@ -106,7 +108,9 @@ def count_over_time(
         investigation: The filter.
         width: Length of a span, nanoseconds.
     """
-    parts = list(_alternative_queries(investigation, "event_id, event_time, outcome"))
+    parts = list(
+        _build_alternative_queries(investigation, "event_id, event_time, outcome")
+    )
     if not parts:
         return []
     # What fits in two ways is counted once.
@@ -129,7 +133,7 @@ def count_events_matching(
     store: "EvidenceStore", investigation: InvestigationFilter
 ) -> int:
     """Count matching events."""
-    parts = list(_alternative_queries(investigation, "event_id, event_time"))
+    parts = list(_build_alternative_queries(investigation, "event_id, event_time"))
     if not parts:
         return 0
     queries = " UNION ".join(query for query, _, _ in parts)
@@ -183,7 +187,7 @@ def count_groups(
         columns: Names in `COLUMNS`.
     """
     parts = list(
-        _alternative_queries(
+        _build_alternative_queries(
             investigation, f"{PLACE_COLUMNS}, {_JOINT}, action, resource, outcome"
         )
     )
@@ -257,7 +261,7 @@ def suggest_values(
     if column not in ("action", "resource", "source", "run"):
         raise ValueError(f"no column to complete from: {column}")
     found: dict[str, int] = {}
-    for query, parameters, tables in _alternative_queries(
+    for query, parameters, tables in _build_alternative_queries(
         investigation, f"e.{column} AS value"
     ):
         rows = store.run_query(
@@ -276,7 +280,7 @@ def suggest_values(
 _QueryParts = tuple[str, list[object], dict[str, NamedTable]]
 
 
-def _alternative_queries(
+def _build_alternative_queries(
     investigation: InvestigationFilter, columns: str
 ) -> Iterator[_QueryParts]:
     where, parameters = filter_sql(investigation.filter)
@@ -288,7 +292,7 @@ def _alternative_queries(
         where.append("event_time <= ? AND (event_time < ? OR event_id < ?)")
         parameters += [at, at, key]
     for number, part in enumerate(investigation.parts):
-        only, values, tables = _alternative_sql(f"keys_{number}", part)
+        only, values, tables = _build_alternative_sql(f"keys_{number}", part)
         join = " ".join(map(match_intervals_sql, tables))
         query = (
             f"SELECT {columns} FROM skimmed e {join} "  # noqa: S608 - ours
@@ -297,7 +301,7 @@ def _alternative_queries(
         yield query, [*parameters, *values], tables
 
 
-def _alternative_sql(
+def _build_alternative_sql(
     name: str, alternative: EventAlternative
 ) -> tuple[list[str], list[object], dict[str, NamedTable]]:
     where: list[str] = []

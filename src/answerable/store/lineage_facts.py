@@ -153,15 +153,15 @@ def save_chains(
     )
 
 
-def _cache_path(store: "EvidenceStore") -> Path:
+def _get_cache_path(store: "EvidenceStore") -> Path:
     return store.root / "derived" / "lineage.bin"
 
 
 def _load_cache(store: "EvidenceStore") -> _LineageCache | None:
     try:
-        data = read_file(_cache_path(store))
+        data = read_file(_get_cache_path(store))
         seal, body = data[:24], data[24:]
-        if seal.decode("ascii", "replace") != _cache_mac(store, body):
+        if seal.decode("ascii", "replace") != _compute_cache_mac(store, body):
             return None
         return _decode_cache(body)
     except (FileNotFoundError, EnvironmentFailure, zstandard.ZstdError):
@@ -178,13 +178,13 @@ def _decode_cache(body: bytes) -> _LineageCache:
 
 def _save_cache(store: "EvidenceStore", cached: _LineageCache) -> None:
     body = zstandard.ZstdCompressor(level=1).compress(msgspec.msgpack.encode(cached))
-    path = _cache_path(store)
+    path = _get_cache_path(store)
     with contextlib.suppress(EnvironmentFailure):  # not kept: derived again
         make_folder(path.parent)
-        write_file(path, _cache_mac(store, body).encode() + body, sync=False)
+        write_file(path, _compute_cache_mac(store, body).encode() + body, sync=False)
 
 
-def _cache_mac(store: "EvidenceStore", body: bytes) -> str:
+def _compute_cache_mac(store: "EvidenceStore", body: bytes) -> str:
     return store.fingerprint("lineage " + hashlib.sha256(body).hexdigest())
 
 

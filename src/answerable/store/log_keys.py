@@ -25,7 +25,7 @@ _FINGERPRINT_HEX = 24
 _FINGERPRINT_KEY = "fingerprint.key"
 
 
-def _missing_key_error(path: Path) -> EnvironmentFailure:
+def _build_missing_key_error(path: Path) -> EnvironmentFailure:
     return EnvironmentFailure(
         f"{path} is missing: this store was made with it",
         "put it back from a copy; what is sealed still verifies without it",
@@ -128,7 +128,7 @@ class LogKeys:
         if path.exists():
             return
         if (self._layout.log / "checkpoint").exists():
-            raise _missing_key_error(path)
+            raise _build_missing_key_error(path)
         _create_file_once(path, secrets.token_bytes(_KEY_BYTES).hex().encode() + b"\n")
 
     def _read_secret(self, name: str) -> bytes:
@@ -136,7 +136,7 @@ class LogKeys:
         try:
             mode = stat.S_IMODE(path.stat().st_mode)
         except FileNotFoundError:
-            raise _missing_key_error(path) from None
+            raise _build_missing_key_error(path) from None
         if mode & 0o077:
             raise EnvironmentFailure(
                 f"{path} may be read by others (mode {mode:o}, expected 600)",

@@ -76,7 +76,7 @@ class EventQueries:
         tables: Mapping[str, NamedTable],
     ) -> list[tuple[object, ...]]:
         """Run trusted SQL; extra tables exist for this call."""
-        engine = self._fresh_engine()
+        engine = self._get_current_engine()
         for name, table in tables.items():
             register_table(engine, name, table, temporary=True)
         try:
@@ -127,7 +127,7 @@ class EventQueries:
                 columns = tuple(str(column[0]) for column in result.description or ())
                 return columns, _fetch_rows(result, limits.rows)
 
-            with _time_limit(engine, limits.seconds):
+            with _interrupt_after(engine, limits.seconds):
                 return run_interruptible(engine.connection, call)
         except duckdb.InterruptException:
             raise UsageError(
@@ -144,7 +144,7 @@ class EventQueries:
 
     def read_events_at(self, places: Sequence[EventPlace]) -> list[AuditEvent]:
         """Read complete events by their places in `skimmed`, in that order."""
-        engine = self._fresh_engine()
+        engine = self._get_current_engine()
         found = {} if self._skim is None else self._skim.read_events_at(engine, places)
         left = [place for place in places if place not in found]
         if not left:
@@ -170,10 +170,10 @@ class EventQueries:
         rows = engine.run(query, [min(times), max(times), *ids])
         return [to_event(row) for row in rows]
 
-    def _fresh_engine(self) -> DuckDbEngine:
-        state = self._store_state()
+    def _get_current_engine(self) -> DuckDbEngine:
+        state = self._read_store_state()
         if self._skim is not None:
-            return self._fresh_shared_engine(self._skim, state)
+            return self._get_current_shared_engine(self._skim, state)
         if self._engine is None:
             self._engine = DuckDbEngine(self._layout.segments)
             self._state = None
@@ -186,7 +186,9 @@ class EventQueries:
             self._state = state
         return self._engine
 
-    def _fresh_shared_engine(self, index: SearchIndex, state: object) -> DuckDbEngine:
+    def _get_current_shared_engine(
+        self, index: SearchIndex, state: object
+    ) -> DuckDbEngine:
         if self._engine is None:
             self._engine = index.open_engine(
                 self._layout, state, self._read_event_sources
@@ -199,7 +201,7 @@ class EventQueries:
     def _read_event_sources(self) -> EventSources:
         return EventSources.read(self._layout, self._log)
 
-    def _store_state(self) -> object:
+    def _read_store_state(self) -> object:
         tails = []
         for name in journal_files.list_journals(self._layout):
             try:
@@ -210,7 +212,7 @@ class EventQueries:
 
 
 @contextmanager
-def _time_limit(engine: DuckDbEngine, seconds: float) -> Iterator[None]:
+def _interrupt_after(engine: DuckDbEngine, seconds: float) -> Iterator[None]:
     """Interrupt queries that exceed a time limit."""
     if not seconds:
         yield

@@ -60,12 +60,12 @@ def register_table(
     arrow: dict[str, ArrayInput] = {
         column: Array(
             [_encode_cell(row.get(column), kind) for row in table.rows],
-            _arrow_type(kind),
+            _get_arrow_type(kind),
         )
         for column, kind in table.columns.items()
     }
     values = ", ".join(
-        _cast_sql(column, kind) + f" AS {quote_name(column)}"
+        _build_cast_sql(column, kind) + f" AS {quote_name(column)}"
         for column, kind in table.columns.items()
     )
     engine.connection.register("_rows", Table.from_pydict(arrow))
@@ -83,7 +83,7 @@ def _encode_cell(value: object, kind: ColumnType) -> object:
     return str(value) if kind is ColumnType.TEXT else value
 
 
-def _arrow_type(kind: ColumnType) -> "DataType":
+def _get_arrow_type(kind: ColumnType) -> "DataType":
     from arro3.core import DataType
 
     match kind:
@@ -99,7 +99,7 @@ def _arrow_type(kind: ColumnType) -> "DataType":
             return DataType.utf8()
 
 
-def _cast_sql(column: str, kind: ColumnType) -> str:
+def _build_cast_sql(column: str, kind: ColumnType) -> str:
     name = quote_name(column)
     if kind is ColumnType.TEXTS:
         return f"json_transform({name}, '[\"VARCHAR\"]')"

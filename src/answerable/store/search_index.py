@@ -179,7 +179,7 @@ class SearchIndex:
         sources.load_tails(engine, f"{KEPT_DATABASE}.tail")
         events = sources.events_sql(f"{KEPT_DATABASE}.tail")
         engine.run(f"CREATE OR REPLACE VIEW {KEPT_DATABASE}.events AS {events}")
-        skimmed = " UNION ALL ".join(self._view_queries(sources))
+        skimmed = " UNION ALL ".join(self._build_view_queries(sources))
         engine.run(f"CREATE OR REPLACE VIEW {KEPT_DATABASE}.skimmed AS {skimmed}")
 
     def _select_newest_segments(
@@ -204,7 +204,7 @@ class SearchIndex:
         self._held[segment] = number
         self._files.append(file)
 
-    def _view_queries(self, sources: EventSources) -> Iterator[str]:
+    def _build_view_queries(self, sources: EventSources) -> Iterator[str]:
         yield f"SELECT * FROM {KEPT_DATABASE}.held"  # noqa: S608 - our own names
         if sources.records:
             tail = f"{KEPT_DATABASE}.tail"

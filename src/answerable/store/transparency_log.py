@@ -89,7 +89,7 @@ class TransparencyLog:
             last = parse_checkpoint(self._seen, self._keys.public_key)
             root = MerkleFrontier([leaf_hash(data) for data in self._bytes]).root()
             if last.root != root:
-                raise _log_changed_error()
+                raise _build_log_changed_error()
 
     def _reload_entries(self) -> None:
         note = self.checkpoint()
@@ -136,7 +136,7 @@ class TransparencyLog:
                 raise log_missing_error()
             last = parse_checkpoint(self._seen, key)
             if last.root != MerkleFrontier(leaves).root():
-                raise _log_changed_error()
+                raise _build_log_changed_error()
             named = self._keys.fingerprint_digest() or last.fingerprint_key
             if last.fingerprint_key not in (b"", named):
                 raise fingerprint_key_error()
@@ -205,7 +205,7 @@ def fingerprint_key_error() -> VerificationError:
     )
 
 
-def _log_changed_error() -> VerificationError:
+def _build_log_changed_error() -> VerificationError:
     return VerificationError(
         "the log does not match its checkpoint",
         "find the change with: answerable evidence verify",

@@ -184,11 +184,11 @@ def build_exception_item(status: ExceptionStatus) -> PolicyExceptionItem:
         "until": None if until == NO_EXPIRY else format_time(int(until)),
         "code": said.get_claim("code") or None,
         "decision": said.get_claim("decision") or None,
-        "state": _name_state(status.fallen),
+        "state": _get_exception_state(status.fallen),
     }
 
 
-def _name_state(invalidity: PolicyExceptionInvalidity | None) -> str:
+def _get_exception_state(invalidity: PolicyExceptionInvalidity | None) -> str:
     if invalidity is None:
         return "standing"
     return (

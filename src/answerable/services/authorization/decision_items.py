@@ -216,12 +216,12 @@ def build_wanted_exception(event: AuditEvent) -> ProposedExceptionItem | None:
         "arguments": wanted.arguments or None,
         "by": "owner" if reason in OWNER_LIFTABLE else "two persons",
         "sign": format_command(
-            *_signing_command(event, wanted, by_owner=reason in OWNER_LIFTABLE)
+            *_build_signing_command(event, wanted, by_owner=reason in OWNER_LIFTABLE)
         ),
     }
 
 
-def _signing_command(
+def _build_signing_command(
     event: AuditEvent, scope: ApprovalScope, *, by_owner: bool
 ) -> tuple[str, ...]:
     """Return the command that signs the exception."""

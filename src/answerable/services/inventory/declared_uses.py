@@ -94,7 +94,7 @@ class _DeclaredUsers:
 def _list_uses(interval: InventoryInterval) -> Iterator[DeclaredUse]:
     inventory = interval.inventory
     snapshot = f"snapshot {inventory.name}"
-    users = _users_by_subject(inventory)
+    users = _index_users_by_subject(inventory)
     subjects: set[str] = {identity.id for identity in inventory.facts.identities}
     subjects |= {*inventory.credentials, *inventory.agents, *users}
     for subject in sorted(subjects):
@@ -104,11 +104,11 @@ def _list_uses(interval: InventoryInterval) -> Iterator[DeclaredUse]:
             subject=subject,
             valid_from=interval.valid_from,
             valid_to=interval.valid_to,
-            person=_owner_person(owner),
+            person=_get_owner_person(owner),
             owner_state=(owner.state if owner else OwnerState.NONE).value,
             agents=tuple(sorted({agent for (agent, _), _ in places})),
             tools=tuple(key for key, _ in places if key[1]),
-            source=f"{snapshot} {_owner_place(owner)}".rstrip(),
+            source=f"{snapshot} {_get_evidence_place(owner)}".rstrip(),
             hindsight=interval.valid_to <= inventory.at,
             uses=tuple(
                 (agent, tool, f"{snapshot} {place}".rstrip())
@@ -117,22 +117,22 @@ def _list_uses(interval: InventoryInterval) -> Iterator[DeclaredUse]:
         )
 
 
-def _users_by_subject(inventory: Inventory) -> Mapping[str, _DeclaredUsers]:
+def _index_users_by_subject(inventory: Inventory) -> Mapping[str, _DeclaredUsers]:
     """Return the agents and tools that act through each identity and credential.
 
     A disabled tool counts only if no enabled one carries the subject: the rule that
     disables it is in a file that the agent can edit.
     """
-    users = _users_by_tool_state(inventory, enabled=True)
+    users = _index_users_by_tool_state(inventory, enabled=True)
     for key, agent in inventory.agents.items():
         for role in agent.agent.runs_as:
             users[role].add_use(key, "", agent.agent.seen.place or agent.agent.place)
-    for subject, off in _users_by_tool_state(inventory, enabled=False).items():
+    for subject, off in _index_users_by_tool_state(inventory, enabled=False).items():
         users.setdefault(subject, off)
     return users
 
 
-def _users_by_tool_state(
+def _index_users_by_tool_state(
     inventory: Inventory, *, enabled: bool
 ) -> dict[str, _DeclaredUsers]:
     """Return the users through enabled tools, or through disabled ones."""
@@ -142,7 +142,7 @@ def _users_by_tool_state(
             if use.tool.enabled is not enabled or use.tool.is_indirect:
                 continue
             for credential in use.credentials:
-                place = _declaring_place(inventory, agent, use, credential)
+                place = _find_declaring_place(inventory, agent, use, credential)
                 users[credential].add_use(key, use.tool.id, place)
                 entity = inventory.credentials.get(credential)
                 if entity is not None and entity.identity is not None:
@@ -152,7 +152,7 @@ def _users_by_tool_state(
     return users
 
 
-def _declaring_place(
+def _find_declaring_place(
     inventory: Inventory, agent: AgentEntity, use: ToolUse, credential: CredentialId
 ) -> str:
     """Return the place of a credential: the tool's entry, else the agent's home."""
@@ -174,13 +174,13 @@ def _select_ownership(inventory: Inventory, subject: str) -> SubjectOwnership | 
     return inventory.own_owners.get(subject) or inventory.owners.get(subject)
 
 
-def _owner_person(owner: SubjectOwnership | None) -> str:
+def _get_owner_person(owner: SubjectOwnership | None) -> str:
     if owner is None or owner.state not in _NAMED_STATES:
         return ""
     return owner.person or ""
 
 
-def _owner_place(owner: SubjectOwnership | None) -> str:
+def _get_evidence_place(owner: SubjectOwnership | None) -> str:
     """Return the place of the strongest evidence, empty if none counts."""
     for candidate in (owner.candidates if owner else ())[:1]:
         for item, weight in candidate.evidence[:1]:

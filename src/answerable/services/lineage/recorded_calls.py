@@ -53,7 +53,7 @@ def count_recorded_calls(
         subject: Id of an agent, identity or credential.
         loaded_chains: Loaded chains; None to load them.
     """
-    acts = _match_subject(inventory, subject)
+    acts = _build_subject_test(inventory, subject)
     every: Sequence[ChainTimeline] = (
         load_chains(store) if loaded_chains is None else loaded_chains
     )
@@ -81,7 +81,7 @@ def count_recorded_calls(
     ]
 
 
-def _match_subject(
+def _build_subject_test(
     inventory: Inventory, subject: str
 ) -> Callable[[LineageChain], bool]:
     """Build the test for chains in which a subject acts, directly or by role."""

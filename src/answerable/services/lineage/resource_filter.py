@@ -110,7 +110,7 @@ def _split_name(text: str) -> Iterator[str]:
     for part in (last, text):
         tokens = dict.fromkeys(_TOKEN.findall(part))
         yield from sorted(
-            (t for t in tokens if _is_name_part(t)), key=_descending_length
+            (t for t in tokens if _is_name_part(t)), key=_sort_key_longest_first
         )
 
 
@@ -118,7 +118,7 @@ def _is_name_part(token: str) -> bool:
     return token.lower() not in _STOP_WORDS and not _ACCOUNT_ID.fullmatch(token)
 
 
-def _descending_length(token: str) -> int:
+def _sort_key_longest_first(token: str) -> int:
     return -len(token)
 
 

@@ -116,7 +116,7 @@ def build_event_filter(
     )
     return InvestigationFilter(
         narrow_to_resource(asked, query.get("resource")),
-        _build_parts(scope, query),
+        _build_alternatives(scope, query),
         equal,
     )
 
@@ -158,16 +158,18 @@ def hide_invisible_chains(scope: SearchScope) -> SearchScope:
     return replace(scope, chains=ChainIndex.wrap(each for each in told if each.chains))
 
 
-def _build_parts(scope: SearchScope, query: SearchQuery) -> list[EventAlternative]:
+def _build_alternatives(
+    scope: SearchScope, query: SearchQuery
+) -> list[EventAlternative]:
     """Build the alternatives of a filter: by actor, or by touched resource."""
     scope = hide_invisible_chains(scope)
     asked = SearchNames(*(query.get(f) for f in name_resolution.FIELDS))
     identity = asked.identity
     others = replace(asked, identity="")
-    beside = _build_tests(scope, others, query)
+    beside = _build_chain_tests(scope, others, query)
     if not identity:
         return split_by_words(_narrow_chains(scope, others), beside, query.words)
-    by_name = _build_tests(scope, asked, query)
+    by_name = _build_chain_tests(scope, asked, query)
     parts = split_by_words(_narrow_chains(scope, asked), by_name, query.words)
     if not name_resolution.is_pattern(identity):
         about = name_resolution.resolve_identity(
@@ -189,7 +191,7 @@ def _narrow_chains(scope: SearchScope, names: SearchNames) -> Sequence[ChainTime
     )
 
 
-def _build_tests(
+def _build_chain_tests(
     scope: SearchScope, names: SearchNames, query: SearchQuery
 ) -> list[Test]:
     tests = name_resolution.build_chain_tests(scope.inventory, scope.chains, names)

@@ -71,7 +71,7 @@ class BrokenCallFinder:
         used: list[BrokenUseItem] = []
         for name in affected[:_MOST_IDENTITIES]:
             used += self._list_broken_uses(name, after)
-        since = self._recorded_since(removed, scope)
+        since = self._find_recording_start(removed, scope)
         whole = len(affected) <= _MOST_IDENTITIES and since > 0
         return {
             "used": used if used or whole else None,
@@ -128,7 +128,7 @@ class BrokenCallFinder:
         ]
         return bool(rows[0] - rows[1])
 
-    def _recorded_since(self, removed: StatementSet, scope: EditScope) -> int:
+    def _find_recording_start(self, removed: StatementSet, scope: EditScope) -> int:
         """Return since when the trail records the affected calls; 0 if it does not."""
         if self._trail is None:
             self._trail = read_trail_coverage(self.store, load_catalogue())

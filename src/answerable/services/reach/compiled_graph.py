@@ -84,9 +84,9 @@ def load_graph(
     if tables is None or stated.policies or compile_all:
         if derived is not None:
             derived.progress(1, DERIVATION_STAGES, "compiling policies")
-        graph = IdentityGraph(_compile_estate(inventory, catalogue, stated))
+        graph = IdentityGraph(_compile_snapshot(inventory, catalogue, stated))
         if tables is None and derived is not None and not stated.policies:
-            _store_estate(inventory, graph, derived)
+            _store_compiled_snapshot(inventory, graph, derived)
     else:
         graph = IdentityGraph(
             account_tables.restore_accounts(tables, catalogue, stated.context)
@@ -94,13 +94,13 @@ def load_graph(
         clauses, tagged = graph.estate.clauses, load_summary(inventory, graph).tagged
         graph.tagged = tuple(clauses[number] for number in tagged)
     if derived is not None and not stated.policies:
-        name = _name_steps_file(inventory, graph, stated)
-        graph.restore = lambda asked: _restore_tables(asked, derived, name)
+        name = _get_steps_file_name(inventory, graph, stated)
+        graph.restore = lambda asked: _load_stored_steps(asked, derived, name)
         graph.keep = lambda found: _store_steps(found, derived, name)
     return graph
 
 
-def _compile_estate(
+def _compile_snapshot(
     inventory: Inventory, catalogue: ActionCatalogue, stated: StatedContext
 ) -> CompiledAccounts:
     with suspend_gc():
@@ -120,7 +120,9 @@ def tags_collected(inventory: Inventory) -> bool:
     return bool(told) and all("resource-tags" in words for words in told)
 
 
-def _restore_tables(graph: IdentityGraph, derived: DerivedState, name: str) -> object:
+def _load_stored_steps(
+    graph: IdentityGraph, derived: DerivedState, name: str
+) -> object:
     tables = derived.load(name)
     if tables is None:
         derived.progress(2, DERIVATION_STAGES, "following paths of all identities")
@@ -135,14 +137,14 @@ def _store_steps(graph: IdentityGraph, derived: DerivedState, name: str) -> None
 
 def open_estate_tables(inventory: Inventory) -> DerivedTables | None:
     """Open the derived tables of a snapshot; None if there are none."""
-    return inventory.get_or_compute("estate tables", _load_estate_tables)
+    return inventory.get_or_compute("estate tables", _load_snapshot_tables)
 
 
-def _load_estate_tables(inventory: Inventory) -> DerivedTables | None:
+def _load_snapshot_tables(inventory: Inventory) -> DerivedTables | None:
     return None if inventory.derived is None else inventory.derived.load(_ESTATE)
 
 
-def _store_estate(
+def _store_compiled_snapshot(
     inventory: Inventory, graph: IdentityGraph, derived: DerivedState
 ) -> None:
     """Store a compiled snapshot with its summary."""
@@ -217,7 +219,7 @@ def list_policy_services(inventory: Inventory) -> frozenset[str]:
     )
 
 
-def _name_steps_file(
+def _get_steps_file_name(
     inventory: Inventory, graph: IdentityGraph, given: StatedContext
 ) -> str:
     """Name the file of the steps under the condition keys of a query.

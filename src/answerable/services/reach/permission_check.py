@@ -70,7 +70,7 @@ def check_call(
     known, unknown = _evaluate_identities(query, found, name, spelled, target)
     reply = (
         mark_unknown_action(
-            query, _merge_replies(query, known, spelled, target), spelled
+            query, _merge_answers(query, known, spelled, target), spelled
         )
         if known
         else None
@@ -88,7 +88,7 @@ def check_call(
     else:
         for one in [reply] if certain else known:
             absent |= list_missing_for_reply(query, one, spelled, target)
-        item = _build_can_item(query, reply, spelled, target, absent)
+        item = _build_check_item(query, reply, spelled, target, absent)
         following = format_command("who-can", spelled, target)
         unread = rests_on_unread_policy([reply])
     coverage = item["coverage"]
@@ -133,7 +133,7 @@ def _is_impossible(query: QueryContext, action: str, resource: str) -> bool:
     return not pattern and query.estate.get_request(action, resource) is None
 
 
-def _merge_replies(
+def _merge_answers(
     query: QueryContext, answers: list[ReachAnswer], action: str, resource: str
 ) -> ReachAnswer:
     """Return the answer of a subject that acts as several identities."""
@@ -158,7 +158,7 @@ def _is_open_for_subject(
     return not (query.direct and denied)
 
 
-def _build_can_item(
+def _build_check_item(
     query: QueryContext,
     answer: ReachAnswer,
     action: str,

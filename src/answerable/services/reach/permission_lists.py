@@ -97,7 +97,7 @@ def list_permissions(
     )
 
 
-def _build_shown_counts(
+def _count_examined_identities(
     query: QueryContext,
     identities: subjects.SubjectIdentities,
     rows: int,
@@ -180,7 +180,9 @@ def list_permissions_page(
     )
     shown = None
     if after or not ended:
-        shown = _build_shown_counts(query, found, len(document.items), first, place)
+        shown = _count_examined_identities(
+            query, found, len(document.items), first, place
+        )
     return PermissionPage(
         document, "" if ended else format_cursor(first, place), gone, shown
     )
@@ -196,7 +198,7 @@ def list_holders(
     """
     spelled, target = parse_call(query, action, resource)
     if limit:
-        return _list_first_holders(query, spelled, target, limit)
+        return _list_first_permitted(query, spelled, target, limit)
     found = who_can_in(
         query.graph,
         spelled,
@@ -204,12 +206,12 @@ def list_holders(
         direct=query.direct,
         gravity=grade_by_agents(query.inventory),
     )
-    return _build_holder_document(
+    return _build_who_can_document(
         query, list(found), spelled, target, is_last_page=True
     )
 
 
-def _list_first_holders(
+def _list_first_permitted(
     query: QueryContext, action: str, resource: str, limit: int
 ) -> Document:
     """List the first who can, and everyone of whom it is not known."""
@@ -223,7 +225,7 @@ def _list_first_holders(
     )
     ended = first.done == first.of
     tagging = ended or len(query.estate.principals) <= _MOST_ASKED
-    document = _build_holder_document(
+    document = _build_who_can_document(
         query,
         first.replies,
         action,
@@ -253,15 +255,15 @@ def list_holders_page(
     """
     spelled, target = parse_call(query, action, resource)
     _, place = parse_cursor(after)
-    some, on, gone = _find_holders(query, spelled, target, place, rows)
+    some, on, gone = _find_permitted_identities(query, spelled, target, place, rows)
     tagging = len(query.estate.principals) <= _MOST_ASKED
-    document = _build_holder_document(
+    document = _build_who_can_document(
         query, some, spelled, target, explain_tagging=tagging, is_last_page=on is None
     )
     return PermissionPage(document, format_cursor(0, on) if on else "", gone)
 
 
-def _find_holders(
+def _find_permitted_identities(
     query: QueryContext, action: str, resource: str, position: PageCursor, rows: int
 ) -> tuple[Sequence[ReachAnswer], PageCursor | None, int]:
     """Find part of the holders, the next cursor, and the number examined."""
@@ -309,7 +311,7 @@ def _build_permission_document(
     )
 
 
-def _build_holder_document(
+def _build_who_can_document(
     query: QueryContext,
     answers: Sequence[ReachAnswer],
     action: str,

@@ -47,7 +47,7 @@ def list_policy_layers(
     states = {
         **dict(_list_actor_layers(query, answer)),
         **dict(_list_account_layers(query, answer)),
-        "rcp": _rcp_layer_state(query, answer, action, resource),
+        "rcp": _get_rcp_layer_state(query, answer, action, resource),
         **dict(_list_resource_layers(query, action, resource)),
     }
     for layer, state in states.items():
@@ -98,7 +98,7 @@ def _list_account_layers(
         yield "scp", NONE if whole else UNCOLLECTED
 
 
-def _rcp_layer_state(
+def _get_rcp_layer_state(
     query: QueryContext, answer: ReachAnswer, action: str, resource: str
 ) -> str:
     """Return the state of resource control policies, in agreement with coverage."""

@@ -105,7 +105,7 @@ class StatementQuotes:
         for unread in policy.unread:
             if unread.sid == item["statement"] and item["effect"].startswith("unread"):
                 return f"could not be read: {unread.why}"
-        said = self._statements_by_sid(policy).get(
+        said = self._index_statements_by_sid(policy).get(
             f"{item['effect']} {item['statement']}", ()
         )
         return " | ".join(said)[:_MAX_TEXT_LENGTH]
@@ -179,7 +179,7 @@ class StatementQuotes:
             _common_prefix_length(each, self._resource) for each in patterns
         )
 
-    def _statements_by_sid(self, policy: Policy) -> Mapping[str, Sequence[str]]:
+    def _index_statements_by_sid(self, policy: Policy) -> Mapping[str, Sequence[str]]:
         known = self._by_sid.get(policy.id)
         if known is None:
             found: dict[str, list[str]] = defaultdict(list)

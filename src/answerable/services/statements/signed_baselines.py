@@ -103,7 +103,9 @@ class SignedBaselineReader:
             VerificationError: It is not; the message has the reason.
         """
         self._verify_all(now)
-        self._activate(verified, self._lines.get(verified.statement.subject, []), now)
+        self._verify_baseline(
+            verified, self._lines.get(verified.statement.subject, []), now
+        )
 
     def _verify_all(self, now: int) -> SignedBaselines:
         said, void = verify_statements(
@@ -120,7 +122,7 @@ class SignedBaselineReader:
             # A statement follows the profile that was in force when it was signed.
             line = lines[each.statement.subject]
             try:
-                found = self._activate(each, line, each.statement.signed_at)
+                found = self._verify_baseline(each, line, each.statement.signed_at)
             except VerificationError as error:
                 falling.append(RejectedStatement(each.digest, error.message))
                 continue
@@ -130,7 +132,7 @@ class SignedBaselineReader:
         standing: dict[BaselineSubject, ActiveBaseline] = {}
         for name, head in heads.items():
             try:
-                found = self._activate(head, lines[name], now)
+                found = self._verify_baseline(head, lines[name], now)
             except VerificationError as error:
                 falling.append(RejectedStatement(head.digest, error.message))
             else:
@@ -138,14 +140,14 @@ class SignedBaselineReader:
                     standing[found.subject] = found
         return SignedBaselines(standing, tuple(falling))
 
-    def _activate(
+    def _verify_baseline(
         self, verified: VerifiedStatement, line: list[str], now: int
     ) -> ActiveBaseline:
         name = verified.statement.get_claim("profile")
         data = owner_keys.load_statement(self._store, name)
         subject = _parse_subject(verified.statement.subject)
         owner = self._attested.read(now).get(AgentId(subject.agent))
-        signing = "" if owner is None else self._person_of_key(owner, verified)
+        signing = "" if owner is None else self._get_owner_of_key(owner, verified)
         profile = verify_profile(
             data, verified, ExpectedProfile(subject, signing, tuple(line), now)
         )
@@ -159,7 +161,9 @@ class SignedBaselineReader:
             expires=int(verified.statement.get_claim("expires")),
         )
 
-    def _person_of_key(self, owner: AttestedOwner, verified: VerifiedStatement) -> str:
+    def _get_owner_of_key(
+        self, owner: AttestedOwner, verified: VerifiedStatement
+    ) -> str:
         """Return the owner under the person id of their key, if the key is theirs."""
         is_same = self._attested.canonical_person(verified.key.person) == owner.person
         return verified.key.person if is_same else owner.person

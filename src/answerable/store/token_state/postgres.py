@@ -120,7 +120,7 @@ class PostgresTokenState:
             row = cursor.execute(asked).fetchone()
             assert row is not None, "the table `state` has one row"  # noqa: S101 - for types
             return DatabaseGeneration(
-                int(row[0]), str(row[1]), _database_identity(cursor)
+                int(row[0]), str(row[1]), _read_database_identity(cursor)
             )
 
     def advance_generation(self, minimum: int) -> int:
@@ -128,7 +128,7 @@ class PostgresTokenState:
         asked = """UPDATE state SET generation = greatest(generation, %s) + 1,
             identity = %s RETURNING generation"""
         with self._pool.transaction() as cursor:
-            found = _database_identity(cursor)
+            found = _read_database_identity(cursor)
             return int(_fetch_state_row(cursor.execute(asked, (minimum, found)))[0])
 
     def revoke_all(self, now: float) -> RevokedDelegations:
@@ -377,7 +377,7 @@ def _revoke_delegations(
     return revoke_delegations(execute, ids, now)
 
 
-def _database_identity(cursor: Cursor) -> str:
+def _read_database_identity(cursor: Cursor) -> str:
     """Return the identity of the cluster, the database and the table.
 
     The user may lack `pg_control_system`; the oids alone then detect a dump.

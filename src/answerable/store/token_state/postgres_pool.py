@@ -47,7 +47,7 @@ class PostgresPool:
             TokenStateUnavailable: No connection, or the commit was not confirmed.
         """
         if self._closed or not self._places.acquire(timeout=TIMEOUT_SECONDS):
-            raise _unavailable_error("every connection is in use")
+            raise _build_unavailable_error("every connection is in use")
         connection = None
         try:
             connection = self._idle.pop() if self._idle else self._open_connection()
@@ -56,7 +56,7 @@ class PostgresPool:
         except (errors.DeadlockDetected, errors.SerializationFailure) as error:
             raise TransactionConflict(type(error).__name__) from None
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            raise _unavailable_error(type(error).__name__) from None
+            raise _build_unavailable_error(type(error).__name__) from None
         finally:
             if connection is not None:
                 self._return_connection(connection)
@@ -69,7 +69,7 @@ class PostgresPool:
             with self._open_connection() as connection:
                 yield connection
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            raise _unavailable_error(type(error).__name__) from None
+            raise _build_unavailable_error(type(error).__name__) from None
 
     def close(self) -> None:
         """Close idle connections and open no more."""
@@ -107,7 +107,7 @@ class PostgresPool:
             self._idle.append(connection)
 
 
-def _unavailable_error(reason: str) -> TokenStateUnavailable:
+def _build_unavailable_error(reason: str) -> TokenStateUnavailable:
     # No message of the driver: it may name hosts, users and more.
     return TokenStateUnavailable(
         f"the database does not answer ({reason})",

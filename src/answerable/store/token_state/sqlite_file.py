@@ -150,18 +150,18 @@ class SqliteFile:
         """Read the generation and the identity, within a transaction."""
         asked = "SELECT generation, identity FROM state"
         generation, identity = self.connection.execute(asked).fetchone()
-        return DatabaseGeneration(generation, identity, self._file_identity())
+        return DatabaseGeneration(generation, identity, self._read_file_identity())
 
     def advance_generation(self, minimum: int) -> int:
         """Increase the generation, within a transaction."""
         asked = """UPDATE state SET generation = max(generation, ?) + 1, identity = ?
             RETURNING generation"""
         row = self.connection.execute(
-            asked, (minimum, self._file_identity())
+            asked, (minimum, self._read_file_identity())
         ).fetchone()
         return int(row[0])
 
-    def _file_identity(self) -> str:
+    def _read_file_identity(self) -> str:
         with translate_os_errors("use", self.path):
             return f"inode {self.path.stat().st_ino}"
 
@@ -187,12 +187,12 @@ class SqliteFile:
                 self._beside[0].execute(f"PRAGMA busy_timeout = {_READER_WAIT_MS}")
             copies, reads = self._beside
             try:
-                self._copy_wal(copies, reads, keep_reader=keep_reader)
+                self._checkpoint_and_move_reader(copies, reads, keep_reader=keep_reader)
             except BaseException:
                 _end_read_transaction(reads)
                 raise
 
-    def _copy_wal(
+    def _checkpoint_and_move_reader(
         self,
         writer: sqlite3.Connection,
         reader: sqlite3.Connection,
