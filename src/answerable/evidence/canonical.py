@@ -1,4 +1,4 @@
-"""Frozen canonical encoding of an audit event: the bytes that a Merkle leaf commits to.
+"""Encode audit events in a frozen canonical form: the bytes of a Merkle leaf.
 
 RFC 8785 JSON of one flat object. Keys are the field names of `AuditEvent`, sorted; a
 field that equals its default is left out; integers above 2^53 are decimal strings,

@@ -1,4 +1,4 @@
-"""Checkpoints (C2SP tlog-checkpoint): origin, tree size and root in a signed note.
+"""Sign and parse checkpoints (C2SP tlog-checkpoint): origin, tree size and root.
 
 Two kinds of extension line follow the root; readers of the format pass over them:
 

@@ -1,4 +1,6 @@
-"""DSSE v1 envelopes with Ed25519 (https://github.com/secure-systems-lab/dsse).
+"""Sign, encode and verify DSSE v1 envelopes with Ed25519.
+
+Specification: https://github.com/secure-systems-lab/dsse.
 
 The signature covers the pre-authentication encoding of the payload and its type, so a
 payload cannot pass for one of another type. Decoding rejects duplicate members and

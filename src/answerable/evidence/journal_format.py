@@ -1,4 +1,4 @@
-r"""The journal's format: hash-chained records in groups, each under a signed head.
+r"""Encode and verify the journal format: hash-chained records under signed heads.
 
     file    header group*
     header  b"answerable journal 2\n" NAME "\n"

@@ -1,4 +1,4 @@
-"""Log entries: the canonical JSON that a leaf of the log commits to.
+"""Encode and decode entries of the transparency log as canonical JSON.
 
 An entry is a segment manifest, a stored object, an opened journal or a journal sealed
 in full. Unknown members are rejected: only a release that knows all of an entry reads

@@ -1,4 +1,4 @@
-"""Merkle trees of RFC 6962 2.1: hashes, roots, proofs and their verification."""
+"""Compute and verify Merkle trees of RFC 6962 2.1: hashes, roots and proofs."""
 
 import hashlib
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Signed notes (C2SP signed-note) with Ed25519 keys, and verifier key texts.
+"""Sign and verify signed notes (C2SP signed-note) with Ed25519 keys.
 
 A note is text that ends in a newline, an empty line, and signature lines `— NAME
 BASE64(key hash || signature)`. The cryptography library is imported lazily, so a

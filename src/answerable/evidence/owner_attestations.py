@@ -1,4 +1,4 @@
-"""Owner attestations: signed statements that a person answers for an identity.
+"""Build and verify attestations: signed statements that a person owns an identity.
 
 The signer is the person that the statement names. An attestation expires after at most
 180 days.

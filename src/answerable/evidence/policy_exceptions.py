@@ -1,4 +1,4 @@
-"""Signed statements about policy exceptions, and their validation.
+"""Build and verify signed statements that grant or refuse policy exceptions.
 
 Checks the shape of a statement: its type, claims, times and signer. Whether an
 exception is in force now is decided by `authorization.exception_validity`, which handles no signatures.

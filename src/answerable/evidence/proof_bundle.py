@@ -1,4 +1,4 @@
-"""Proof bundles: records with inclusion proofs in one file, verified with a public key."""
+"""Encode and verify proof bundles: events with inclusion proofs in one file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Statements signed by persons: canonical form and verification.
+"""Encode and verify statements that persons sign with an enrolled key.
 
 A statement is valid if a key named in its text signed it, that key was enrolled and not
 revoked both at signing and at recording, and the statement names this store. The caller

@@ -1,4 +1,4 @@
-r"""Spool format: a recorder's records as JSON lines in a hash chain.
+r"""Encode and verify the spool format: records as JSON lines in a hash chain.
 
   RECORDER/000001.jsonl ...   lines, in the order of their sequence numbers
   line    record, its last brace replaced by `,"chain":"` HEX `"}` and a line end

@@ -1,4 +1,4 @@
-"""Tiles and entry bundles of the log (C2SP tlog-tiles)."""
+"""Compute tiles and entry bundles of the log (C2SP tlog-tiles)."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""Signed statements of what a person asked an agent to do.
+"""Build and verify signed statements of what a person asked an agent to do.
 
 The statement holds the digest and size of the text and the values named in it, not the
 text. The caller checks that the run is for that person.

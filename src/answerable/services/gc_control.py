@@ -1,4 +1,4 @@
-"""Suspension of Python's cyclic garbage collector while large immutable data is built.
+"""Pause Python's garbage collector while large immutable data is built.
 
 A snapshot of ten thousand identities is millions of small immutable objects. The
 collector traverses them repeatedly during a build and finds nothing, which took more

@@ -1,4 +1,4 @@
-"""SQL of monitored calls of an agent, from gateway records."""
+"""Query the monitored calls of an agent in gateway records (SQL)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

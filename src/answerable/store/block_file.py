@@ -1,4 +1,4 @@
-"""Sorted block file: a read-only, memory-mapped table of keys and encoded values.
+"""Write and read sorted key-value files: immutable, memory-mapped, with a MAC.
 
 Derived state of any size is looked up by key without reading the rest. Several
 processes share the mapped pages. The file is replaced as a whole, by rename.

@@ -1,4 +1,4 @@
-"""SQL over events: filters by chain, counts, and the logged time spans."""
+"""Query and count events by chain and time, and the time span of each log (SQL)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

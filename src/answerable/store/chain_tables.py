@@ -1,4 +1,4 @@
-"""SQL tables of chains: joints with intervals, and the view `lineage`."""
+"""Build SQL tables of chains with validity intervals, and the view `lineage`."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""SQL over decisions: the view `decisions` and decision queries."""
+"""Query authorization decisions, and build the SQL view `decisions`."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Deduplication of events by event id, within a day, in bounded memory."""
+"""Find events that are already stored, by event id within a day, in bounded memory."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Cached inventory on disk, derived from a snapshot and the trails, read by row.
+"""Cache on disk the inventory that a snapshot and audit logs yield; read it by row.
 
 It is stored in `derived/` under a generation that identifies its input. A file of
 another generation, a damaged or a foreign file is derived again; deleting it is

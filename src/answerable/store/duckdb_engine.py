@@ -1,4 +1,4 @@
-"""Locked-down DuckDB: limited memory and folders, no extensions, no network."""
+"""Open a locked-down DuckDB: limited memory and folders, no extensions, no network."""
 
 import errno
 import os

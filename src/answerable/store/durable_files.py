@@ -1,4 +1,4 @@
-"""Crash-safe files: write, fsync and rename, with one-line errors.
+"""Write files crash-safely (write, fsync, rename), with one-line errors.
 
 `mark_step` marks each step between two durable states. A test installs a hook there that
 raises or ends the process, to prove that recovery works after a crash at any step.

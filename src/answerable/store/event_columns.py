@@ -1,4 +1,4 @@
-"""Columns of an event in Parquet and SQL, named and ordered as `AuditEvent`."""
+"""Map the fields of `AuditEvent` to Parquet and SQL columns."""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Sources of the events of a store: sealed segments and journal tails."""
+"""Build SQL over all events of a store: sealed segments and unsealed records."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

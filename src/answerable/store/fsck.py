@@ -1,4 +1,4 @@
-"""Verification of a store: all evidence bytes, and the first wrong record.
+"""Verify all evidence bytes of a store, and name the first wrong record.
 
 Each check stops at its first invalid record and names it; the other checks continue.
 """

@@ -1,4 +1,4 @@
-"""Verification against an exported checkpoint, with recorded restore events."""
+"""Verify a store against an exported checkpoint, with recorded restores."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

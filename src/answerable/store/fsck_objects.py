@@ -1,4 +1,4 @@
-"""Verification of objects and quarantined records: digests and log entries."""
+"""Verify the digests and log entries of objects and quarantined records."""
 
 import re
 import stat

@@ -1,4 +1,4 @@
-"""Verification of segments: file, leaves, manifest, and the leaf of each row."""
+"""Verify the segments of a store: file, leaves, manifest, and the leaf of each row."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence

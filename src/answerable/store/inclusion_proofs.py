@@ -1,4 +1,4 @@
-"""Inclusion proofs of events, built from the store."""
+"""Build inclusion proofs of stored events."""
 
 from collections.abc import Sequence
 from typing import cast

@@ -1,4 +1,4 @@
-"""SQL of investigations: pages of events, newest first, and counts over time."""
+"""Query events for an investigation: pages, newest first, and counts over time."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

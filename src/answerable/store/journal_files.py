@@ -1,4 +1,4 @@
-"""Journal files: one per writing process, durable when `append` returns."""
+"""Append to and read journal files: one per writing process, synced on each append."""
 
 import contextlib
 import fcntl

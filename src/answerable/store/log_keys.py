@@ -1,4 +1,4 @@
-"""Keys of the store, created on first use and readable by the owner alone."""
+"""Create and read the signing and fingerprint keys of a store."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""SQL of mediation: platform events and gateway records to be matched."""
+"""Query platform events and gateway records to match them with each other (SQL)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

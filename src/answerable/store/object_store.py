@@ -1,4 +1,4 @@
-"""Content-addressed objects on disk: named by digest, compressed and logged.
+"""Store content-addressed objects: named by digest, compressed and logged.
 
 An object is written to a temporary name and synced, then logged, and only then renamed
 into place. So each file in place is in the log: any other file is foreign. A process

@@ -1,4 +1,4 @@
-"""Queries over sealed segments and journal tails."""
+"""Run SQL over sealed segments and unsealed journal records."""
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Temporary tables of a query: rows of mappings with declared column types."""
+"""Create temporary SQL tables from Python rows with declared column types."""
 
 import json
 from collections.abc import Mapping, Sequence

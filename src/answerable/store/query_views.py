@@ -1,4 +1,4 @@
-"""Named views for user SQL, from a list of providers."""
+"""Collect named SQL views for user queries from a list of providers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

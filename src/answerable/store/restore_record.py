@@ -1,4 +1,4 @@
-"""Restore record: logs that an older copy of a store was restored.
+"""Record in the log that an older copy of a store was restored.
 
 The record is an object in the log. Journals that are incomplete in the copy are sealed
 up to their last valid record; the rest is lost.

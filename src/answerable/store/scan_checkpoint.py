@@ -1,4 +1,4 @@
-"""Checkpoint of a long scan, so that a later run can resume it.
+"""Save the progress of a long scan, so that a later run can resume it.
 
 One file per scan in `STORE/scans/`, one line per entry. The named objects are stored
 already; the file only marks them as part of an unfinished run.

@@ -1,4 +1,4 @@
-"""Sealing in a separate process, in parallel with ingestion.
+"""Seal journals in a separate process, in parallel with ingestion.
 
     python -P -m answerable.store.sealing_process ROOT
 

@@ -1,4 +1,4 @@
-"""In-memory search index over events, for a process that answers many queries.
+"""Index the newest events in memory, for a process that answers many queries.
 
 The search columns of the newest sealed events are loaded once and shared by all
 threads. Segments never change, so each is read once. Complete events are read from

@@ -1,4 +1,4 @@
-"""Sealing: a closed journal becomes Parquet segments, committed by one log append."""
+"""Seal a closed journal: write Parquet segments, and commit them by one log append."""
 
 import hashlib
 from collections.abc import Sequence

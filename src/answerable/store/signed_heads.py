@@ -1,4 +1,4 @@
-"""Signed head of a store for export: the log and each open journal."""
+"""Sign a checkpoint for export that covers the log and each open journal."""
 
 from dataclasses import replace
 

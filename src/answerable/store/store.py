@@ -1,4 +1,4 @@
-"""Evidence store: append, seal, query, objects, keys. One per process and thread."""
+"""Evidence store: append, seal and query events; store objects; manage keys."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence

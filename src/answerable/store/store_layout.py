@@ -1,4 +1,4 @@
-"""Folder layout and format version of the store."""
+"""Create and open the folders of a store, and check its format version."""
 
 import os
 import shlex

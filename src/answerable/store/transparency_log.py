@@ -1,4 +1,4 @@
-"""Transparency log of the store on disk: tiles, entry bundles, checkpoint."""
+"""Append to and read the transparency log on disk: tiles, entry bundles, checkpoint."""
 
 import contextlib
 import fcntl

@@ -1,4 +1,4 @@
-"""Approval requests (`asks`): blocked acts of agents, and their owners' answers."""
+"""Group blocked calls into approval requests, and match them with owners' answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""One decision with its reasons, and the exception that would allow it (`decision`)."""
+"""Build the output of `decision`: one decision, its reasons, and how to allow it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

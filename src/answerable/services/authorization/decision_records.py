@@ -1,4 +1,4 @@
-"""Decision records of a gateway, in the store and in the spool."""
+"""Find the gateway's authorization decisions by id, in the store and in its spool."""
 
 import fcntl
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Values of a requested call and their authors, for the person who signs."""
+"""Describe each argument of a blocked call and its author, for the person who signs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Profiles learned from recorded calls of an agent, stored as unsigned drafts."""
+"""Learn a behaviour profile of an agent from its recorded calls, as unsigned draft."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Baseline profiles: `baseline learn`, `show_profile`, `compare_profiles` and `sign_profile`."""
+"""Build the output items of behaviour profiles: state, layers, learned entries."""
 
 from collections.abc import Iterator, Mapping, Set
 

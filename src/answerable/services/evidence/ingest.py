@@ -1,4 +1,4 @@
-"""Ingestion of audit logs into sealed evidence (`ingest_logs`)."""
+"""Reduce Python's garbage collection while audit logs are ingested."""
 
 import gc
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Evidence records of token exchange requests: digests, names and limits, no tokens.
+"""Build the audit record of a token exchange: digests, names and limits, no tokens.
 
 Values that the requester could have written itself are under `said`. Tokens are never
 recorded.

@@ -1,4 +1,4 @@
-"""Verification of the credentials of a token exchange request.
+"""Verify the subject and actor tokens of a token exchange request (RFC 8693).
 
 First step of an exchange: it decides nothing and consumes nothing.
 """

@@ -1,4 +1,4 @@
-"""Verification of tokens that this token service issued.
+"""Verify tokens that this service issued: signature, delegation, revocation.
 
 The control database is authoritative: a token is valid only if its delegation is
 recorded and neither revoked, expired nor below a revoked subject.

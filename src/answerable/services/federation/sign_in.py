@@ -1,4 +1,4 @@
-"""OpenID sign-in of a person at a terminal, by browser or device code.
+"""Interfaces of an OpenID sign-in at a terminal: provider, browser redirect, clock.
 
 IO is injected; `server/login` implements it. No message to the person and no error
 contains a token.

@@ -1,4 +1,4 @@
-"""Stored sign-in of a person: the ID token, kept until it expires.
+"""Store the ID token of a signed-in person in a private file until it expires.
 
 The token alone grants nothing: the token service accepts it together with an attested
 agent, under a rule that lets the agent act for persons of that issuer. Refresh tokens

@@ -1,4 +1,4 @@
-"""Trust rules: list with faults, and dry run against claims or a token.
+"""Dry-run trust rules against claims or a token: the first failed condition of each.
 
 Nothing is issued here, and the claims need no signature.
 """

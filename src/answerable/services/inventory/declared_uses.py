@@ -1,4 +1,4 @@
-"""Declared users and owners of subjects over time, from the snapshot history."""
+"""List who owned and used each identity and credential over time, from snapshots."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping

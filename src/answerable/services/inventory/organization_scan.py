@@ -1,4 +1,4 @@
-"""Live scan of an AWS organization: its tree first, then its accounts in parallel.
+"""Scan a live AWS organization: its tree first, then its accounts in parallel.
 
 A few threads read the accounts, through one role in each. Scanned accounts are in the
 store and in a checkpoint, so that an interrupted scan resumes. The snapshot is stored

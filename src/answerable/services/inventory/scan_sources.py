@@ -1,4 +1,4 @@
-"""Scan sources in the form `NAME[:LOCATION]`, resolved to absolute paths."""
+"""Parse the sources of `scan` (`NAME[:LOCATION]`) into absolute paths."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

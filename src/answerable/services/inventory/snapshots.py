@@ -1,4 +1,4 @@
-"""Snapshots in the store: load, list, complete, and history."""
+"""Load, list and complete the inventory snapshots in the store."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Syncs in the store, before they belong to a snapshot."""
+"""Store the result of one connector run (a sync) before a snapshot includes it."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""Ownership evidence from audit logs: creators and users of identities."""
+"""Derive owners of identities from audit logs: who created and who assumed them."""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Resolution of names in a query, by inventory and audit logs."""
+"""Resolve names of persons, agents, tools, identities and credentials in a query."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Recorded calls of a subject, and the calls that no trail records."""
+"""Count the recorded calls of an identity, and find the logs that a count lacks."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass

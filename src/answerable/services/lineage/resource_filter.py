@@ -1,4 +1,4 @@
-"""Resource filter of a query: an ARN, an `s3://` URI, a name or an event id."""
+"""Filter events by resource (ARN, `s3://` URI, name) or by event id; suggest names."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping

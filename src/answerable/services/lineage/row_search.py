@@ -1,4 +1,4 @@
-"""Search of lineage rows, newest first and page by page."""
+"""Search events joined with their chain (person to identity), newest first, by page."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Stitched chains of all events, cached until the facts change."""
+"""Load or compute the chains (person, agent, tool, identity) of all events, cached."""
 
 from answerable.lineage.chain_index import ChainIndex
 from answerable.lineage.stitch import stitch_chains

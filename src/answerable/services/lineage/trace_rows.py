@@ -1,4 +1,4 @@
-"""Lineage rows of events (`trace`), and coverage of each hop by source (`--score`)."""
+"""Build the rows of `trace`: each event with its chain from person to identity."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

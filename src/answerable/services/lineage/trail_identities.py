@@ -1,4 +1,4 @@
-"""Identities that only the records of their creation or deletion name."""
+"""Resolve identities that audit logs name only at creation or deletion."""
 
 from collections.abc import Sequence
 

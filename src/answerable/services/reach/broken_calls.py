@@ -1,4 +1,4 @@
-"""Recorded calls that an edit of policies would deny."""
+"""Find recorded calls that an edit of policies would deny."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Parsing of the action and the resource of a permission query."""
+"""Parse the action and the resource of a permission query."""
 
 from answerable.connectors.iam_catalogue.fetch import load_catalogue
 from answerable.model.inventory import Inventory

@@ -1,4 +1,4 @@
-"""Permission graph of a snapshot, read from derived tables or compiled and stored.
+"""Load the permission graph of a snapshot from stored tables, or compile it.
 
 A restored graph reads only the identities and statements of a query. Edits and queries
 about all identities need every statement, and compile the snapshot.

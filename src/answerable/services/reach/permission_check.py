@@ -1,4 +1,4 @@
-"""Permission check of one call by one subject, with proof and assumptions (`check_call`)."""
+"""Check whether a subject can make one call, with proof and assumptions."""
 
 from dataclasses import replace
 from itertools import islice

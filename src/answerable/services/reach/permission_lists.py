@@ -1,4 +1,4 @@
-"""Permission lists on a compiled snapshot: `reach` and `who-can`, in parts."""
+"""List permissions of a subject (`reach`) and identities that can call (`who-can`)."""
 
 import sys
 from collections.abc import Callable, Sequence

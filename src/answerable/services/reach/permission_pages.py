@@ -1,4 +1,4 @@
-"""Parts of long permission lists, and the cursor at which the next part begins."""
+"""Page of a long permission list, and the cursor of the next page."""
 
 from dataclasses import dataclass, replace
 

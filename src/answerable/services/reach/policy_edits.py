@@ -1,4 +1,4 @@
-"""Policy edits of `what-if`, applied to the collected facts."""
+"""Apply the policy edits of `what-if` to the collected facts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Role of each policy layer in one answer; every layer is listed."""
+"""List the role of each policy layer (identity, boundary, SCP, ...) in one answer."""
 
 from collections.abc import Collection, Iterator
 

@@ -1,4 +1,4 @@
-"""Context of one permission query: the compiled snapshot and the data it lacks."""
+"""Build the context of a permission query: compiled snapshot, and data it lacks."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set

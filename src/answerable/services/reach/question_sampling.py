@@ -1,4 +1,4 @@
-"""Seeded random sample of permission questions about an account."""
+"""Draw a seeded random sample of permission questions about an account."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Stated request context of a permission query: condition keys and two policies."""
+"""Parse the condition keys and policies that a permission query states."""
 
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Source text of policy statements, quoted next to the answers that cite them."""
+"""Quote the text of the policy statements that an answer cites."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Resolution of the subject of a permission query."""
+"""Resolve the subject of a permission query by id, ARN or name."""
 
 from answerable.inventory.resolve import EntityKind, resolve
 from answerable.model.errors import AmbiguousError, UsageError

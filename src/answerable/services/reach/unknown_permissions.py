@@ -1,4 +1,4 @@
-"""Items for `not-known` verdicts, with the source that would resolve them."""
+"""Build output rows for `not-known` verdicts, with the scan that would resolve them."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Attested owners of agents: owners confirmed by a valid signature.
+"""Find the owner of each agent who confirmed it by a valid signature.
 
 Only agents with an attested owner receive tokens. A lookup per exchange is cheap: the
 log is read again only when it has grown, and validity is checked at the time of use.

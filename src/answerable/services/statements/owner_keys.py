@@ -1,4 +1,4 @@
-"""Owner keys: enrolment, revocation, and verification of what they signed."""
+"""Enrol, revoke and list owner keys, and verify statements signed with them."""
 
 from dataclasses import dataclass
 from typing import Protocol, TypeVar

@@ -1,4 +1,4 @@
-"""Signed policy exceptions in a store, verified on every read."""
+"""Read the signed policy exceptions of a store, verified on every read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

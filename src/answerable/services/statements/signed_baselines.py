@@ -1,4 +1,4 @@
-"""Signed baselines in a store, verified on every read."""
+"""Read the signed behaviour baselines of a store, verified on every read."""
 
 from collections import defaultdict
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Verification of the signed statements of one kind in a store."""
+"""Verify all signed statements of one kind in a store."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

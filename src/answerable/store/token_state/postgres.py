@@ -1,4 +1,4 @@
-"""Token service state in PostgreSQL, for any number of replicas.
+"""Store the token service state in PostgreSQL, for any number of replicas.
 
 Every transaction takes its locks in one order, which prevents deadlocks: single-use
 keys by value, then a chain from its root down. A commit takes a shared lock on each

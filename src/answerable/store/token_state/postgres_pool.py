@@ -1,4 +1,4 @@
-"""Connection pool for PostgreSQL, opened on demand.
+"""Pool connections to PostgreSQL, opened on demand.
 
 Each transaction has its own connection. A failed connection is closed and not reused. A
 step whose commit was not confirmed counts as not applied: the caller issues nothing.

@@ -1,4 +1,4 @@
-"""Keys of the replay cache: tokens and DPoP proofs that may be presented once."""
+"""Build replay cache keys of tokens and DPoP proofs that may be presented once."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""Detection of a database restored from an older copy, and the revocations it needs.
+"""Detect a database restored from an older copy, and revoke what depends on it.
 
 The copy lacks later records: single-use keys, revocations, revoked signing keys. So
 everything that could depend on a lost record ends: an epoch begins, every delegation is

@@ -1,4 +1,4 @@
-"""Revocation in SQL: delegations with descendants, tokens and tickets."""
+"""Revoke delegations with their descendants, tokens and tickets, in SQL."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Row encoding of delegations and tickets: JSON objects by field name.
+"""Encode delegations and tickets as database rows: JSON objects by field name.
 
 A later release appends fields with defaults, so older rows stay readable.
 """

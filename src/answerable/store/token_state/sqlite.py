@@ -1,4 +1,4 @@
-"""Token service state in SQLite, for one machine and any number of processes.
+"""Store the token service state in SQLite, for any number of processes.
 
 Expired rows are deleted gradually: see `sqlite_expiry`.
 """

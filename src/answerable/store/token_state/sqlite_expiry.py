@@ -1,4 +1,4 @@
-"""Gradual deletion of expired rows from the SQLite tables, along with commits.
+"""Delete expired rows from the SQLite tables gradually, along with commits.
 
 The tables have no index on expiry. A cursor walks each table in key order and deletes
 expired rows, which is cheaper per row than an index.

@@ -1,4 +1,4 @@
-"""Database file `control.db`: private access, migration, detection of unclean stops.
+"""Open the SQLite file `control.db`: private access, migration, unclean stops.
 
 Two facts in one row detect a stop that may have lost records: the boot id of the last
 use, and whether the last process closed the file. Processes hold a lock on a file next

@@ -1,4 +1,4 @@
-"""Replay cache in SQLite: an append-only table with an in-memory index.
+"""Replay cache in SQLite: rejects tokens and proofs that were presented before.
 
 Keys are random: in a table sorted by key each insert would write its own page, to the
 log and to the file. The table `used` only grows at its end. Each process also holds the
