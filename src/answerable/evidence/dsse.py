@@ -66,7 +66,7 @@ def sign_envelope(
 
 
 def find_signers(envelope: DsseEnvelope, keys: Mapping[str, bytes]) -> frozenset[str]:
-    """Return the ids of the keys that signed, each once.
+    """Verify the signatures, and return the ids of the keys that signed.
 
     The keyid hint only narrows which keys are tried (protocol.md).
 
@@ -129,6 +129,7 @@ def decode_envelope(data: bytes) -> DsseEnvelope:
 
 
 def _decode_signature(decoded: object) -> DsseSignature:
+    """Decode one signature of the envelope's JSON."""
     if not isinstance(decoded, dict):
         raise _build_envelope_error("expected each signature to be an object")
     keyid = decoded.get("keyid", "")
@@ -138,6 +139,7 @@ def _decode_signature(decoded: object) -> DsseSignature:
 
 
 def _reject_duplicate_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Build a JSON object; raise `ValueError` for a duplicate member."""
     members = dict(pairs)
     if len(members) != len(pairs):
         raise ValueError
@@ -145,7 +147,7 @@ def _reject_duplicate_members(pairs: list[tuple[str, object]]) -> dict[str, obje
 
 
 def _is_encodable(text: str) -> bool:
-    """Tell whether a text has no lone surrogate."""
+    """Return whether a text has no lone surrogate."""
     return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 

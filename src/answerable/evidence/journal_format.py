@@ -109,7 +109,7 @@ def encode_head(count: int, chain: bytes, signature: bytes) -> bytes:
 
 
 def frame_head(body: bytes) -> bytes:
-    """Frame a head."""
+    """Frame a signed head for the journal: its marker, then its bytes."""
     return _HEAD_FRAME + body
 
 
@@ -123,7 +123,7 @@ class SignedHead:
 
 
 def parse_head(body: bytes) -> SignedHead:
-    """Parse the 104 bytes of a head.
+    """Decode the 104 bytes of a head; its signature is not verified.
 
     Raises:
         VerificationError: They are not 104 bytes.
@@ -163,7 +163,7 @@ class JournalContents:
 def read_journal(
     data: bytes, name: str, verify: Callable[[bytes, bytes], bool]
 ) -> JournalContents:
-    """Read a journal up to the first fault.
+    """Read and verify a journal up to the first fault.
 
     Args:
         verify: Verifies (signature, data); called once for each head.
@@ -216,7 +216,7 @@ def read_journal(
 
 
 def _may_be_truncated_frame(remaining: bytes, number: int) -> bool:
-    """Tell whether bytes may be the beginning of a frame that was cut short.
+    """Return whether bytes may be the beginning of a frame that was cut.
 
     Args:
         remaining: Less than a frame.
@@ -234,7 +234,7 @@ def _may_be_truncated_frame(remaining: bytes, number: int) -> bool:
 def _may_be_torn(
     data: bytes, end: int, header: bytes, verify: Callable[[bytes, bytes], bool]
 ) -> bool:
-    """Tell whether the bytes after the last head are one group with missing sectors.
+    """Return whether the bytes after the last head are one torn group of records.
 
     A group is written once the one before it is on disk, so a loss of power leaves
     holes in the last one alone.
@@ -255,7 +255,7 @@ def _may_be_torn(
 def _count_heads(
     data: bytes, start: int, header: bytes, verify: Callable[[bytes, bytes], bool]
 ) -> int:
-    """Count up to two signed heads after an offset."""
+    """Count valid signed heads after an offset, at most two."""
     found, at = 0, data.find(_HEAD_FRAME, start)
     for _ in range(_MAX_CANDIDATES):
         if at < 0 or found > 1:
@@ -281,7 +281,7 @@ class _JournalReader:
         self.leaves: list[bytes] = []
 
     def check_head(self, body: bytes, verify: Callable[[bytes, bytes], bool]) -> str:
-        """Verify a head and step over it; return the fault, empty for none."""
+        """Verify a head and advance past it; return the fault, empty if valid."""
         head, number = parse_head(body), len(self.records)
         text = head_signing_input(self.first, number, self.chain)
         if (
@@ -295,7 +295,7 @@ class _JournalReader:
         return ""
 
     def check_record(self, record: bytes, chain: bytes) -> str:
-        """Verify a record and step over it; return the fault, empty for none."""
+        """Verify a record and advance past it; return the fault, empty if valid."""
         leaf = leaf_hash(record)
         self.chain = hashlib.sha256(self.chain + leaf).digest()
         if chain != self.chain:

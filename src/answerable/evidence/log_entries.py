@@ -116,12 +116,12 @@ _decoder: msgspec.json.Decoder[LogEntry] = msgspec.json.Decoder(LogEntry, strict
 
 
 def encode_entry(entry: LogEntry) -> bytes:
-    """Encode an entry as canonical JSON."""
+    """Encode a log entry as canonical JSON."""
     return _encoder.encode(entry)
 
 
 def decode_entry(data: bytes) -> LogEntry:
-    """Decode an entry.
+    """Decode a log entry; unknown members are rejected.
 
     Raises:
         VerificationError: The bytes are not the canonical encoding of an entry.

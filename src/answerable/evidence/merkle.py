@@ -37,7 +37,7 @@ def _split_point(size: int) -> int:
 
 
 def inclusion_path(index: int, leaves: Sequence[bytes]) -> list[bytes]:
-    """Prove that leaf `index` is in the tree: PATH of RFC 6962 2.1.1, leaf first."""
+    """Build the inclusion proof of leaf `index`: PATH of RFC 6962 2.1.1, leaf first."""
     if not 0 <= index < len(leaves):
         raise IndexError("no such leaf")
     path: list[bytes] = []
@@ -55,7 +55,7 @@ def inclusion_path(index: int, leaves: Sequence[bytes]) -> list[bytes]:
 
 
 def consistency_path(old_size: int, leaves: Sequence[bytes]) -> list[bytes]:
-    """Prove that the first `old_size` leaves are a prefix: PROOF of RFC 6962 2.1.2."""
+    """Build the consistency proof of an older tree: PROOF of RFC 6962 2.1.2."""
     if not 0 <= old_size <= len(leaves):
         raise IndexError("the old tree is larger than the new one")
     path: list[bytes] = []
@@ -136,6 +136,7 @@ def verify_consistency(
 def _compute_old_and_new_root(
     node: int, last: int, steps: Sequence[bytes]
 ) -> tuple[bytes, bytes] | None:
+    """Compute both roots from a consistency proof; None if it is malformed."""
     first = second = steps[0]
     for other in steps[1:]:
         if last == 0:
@@ -163,7 +164,7 @@ class MerkleFrontier:
             self.append(leaf)
 
     def append(self, leaf: bytes) -> None:
-        """Add a leaf hash."""
+        """Append a leaf hash to the tree."""
         here, size = leaf, self.size
         while size & 1:
             here = node_hash(self._peaks.pop(), here)

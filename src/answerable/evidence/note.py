@@ -75,6 +75,7 @@ def decode_base64(text: str) -> bytes | None:
 
 
 def _is_key_name(name: str) -> bool:
+    """Return whether a text is a valid key name: no plus sign, no space."""
     return bool(name) and "+" not in name and not any(c.isspace() for c in name)
 
 
@@ -106,7 +107,7 @@ def verify_bytes(key: VerifierKey, signature: bytes, data: bytes) -> bool:
 
 
 def sign_note(text: str, key: VerifierKey, seed: bytes) -> bytes:
-    """Sign a text that ends in a newline.
+    """Sign a text, which must end in a newline, as a C2SP note.
 
     Raises:
         ValueError: The text does not end in a newline.
@@ -148,6 +149,7 @@ def parse_unverified_note(note: bytes) -> str:
 
 
 def _split_note(note: bytes) -> tuple[str, list[str]]:
+    """Split a note into its text and its signature lines."""
     try:
         whole = note.decode("utf-8")
     except UnicodeDecodeError:

@@ -32,7 +32,7 @@ def build_attestation(
     previous: str,
     now: int,
 ) -> OwnerStatement:
-    """Build the statement that a person answers for a subject.
+    """Build the statement that a person answers for a subject, as its owner.
 
     Args:
         subject: Id of the attested entity.
@@ -50,7 +50,7 @@ def build_attestation(
 
 
 def read_expiry(statement: OwnerStatement) -> int:
-    """Return when an attestation expires, UTC nanoseconds; 0 if it names no time."""
+    """Return when an attestation expires, UTC nanoseconds; 0 if not stated."""
     text = statement.get_claim("expires")
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
 
@@ -108,6 +108,7 @@ def read_ownership_evidence(
 def _build_invalid_evidence(
     error: InvalidStatement, position: LogPosition
 ) -> OwnerEvidence | None:
+    """Build the evidence of an invalid attestation; None if it names no person."""
     said = error.statement
     if said is None:
         return None
@@ -127,6 +128,7 @@ def _build_evidence(
     invalidity: str,
     digest: str,
 ) -> OwnerEvidence:
+    """Build the ownership evidence of an attestation."""
     return OwnerEvidence(
         subject=statement.subject,
         person=person,

@@ -48,7 +48,7 @@ def build_statement(
     context: SignatureContext,
     key: OwnerKeyId,
 ) -> OwnerStatement:
-    """Build a statement about an agent's call or about another statement."""
+    """Build a statement that grants, refuses or revokes an exception."""
     said = {**claims, "person": context.person}
     listed = tuple(sorted(said.items()))
     return OwnerStatement(kind, agent, listed, context.now, key, context.store)
@@ -57,7 +57,7 @@ def build_statement(
 def call_claims(
     scope: ApprovalScope, *, decision: str, any_arguments: bool
 ) -> dict[str, str]:
-    """Encode a call as claims of a statement.
+    """Encode the allowed call as claims of a statement.
 
     Args:
         decision: Id of the decision that refused it, empty for none.
@@ -110,6 +110,7 @@ def verify_exception(
 
 
 def _names_a_call(statement: OwnerStatement) -> bool:
+    """Return whether the claims name a complete call."""
     arguments = statement.get_claim("arguments")
     digest = len(arguments) == 64 and _HEX.issuperset(arguments)
     whole = bool(statement.get_claim("server")) and statement.subject.startswith(
@@ -123,6 +124,7 @@ def _names_a_call(statement: OwnerStatement) -> bool:
 
 
 def _has_valid_expiry(statement: OwnerStatement, max_lifetime: int) -> bool:
+    """Return whether the expiry is after signing and within the maximum."""
     text = statement.get_claim("until")
     if text == NO_EXPIRY:
         return statement.type is StatementType.AMENDMENT

@@ -74,7 +74,7 @@ def encode_bundle(bundle: ProofBundle) -> bytes:
 
 
 def decode_bundle(data: bytes) -> ProofBundle:
-    """Decode a bundle.
+    """Decode a proof bundle; nothing is verified yet.
 
     Raises:
         UsageError: The file is no bundle, or a later release wrote it.
@@ -119,6 +119,7 @@ def verify_bundle(bundle: ProofBundle, key: VerifierKey) -> VerifiedBundle:
 def _verify_manifest(
     number: int, segment: ProvenSegment, checkpoint: Checkpoint
 ) -> SegmentManifest:
+    """Verify that the log contains a segment's manifest, and return it."""
     data = segment.manifest.encode()
     entry = decode_entry(data)
     if not isinstance(entry, SegmentManifest):
@@ -136,6 +137,7 @@ def _verify_manifest(
 def _verify_event(
     number: int, event: ProvenEvent, manifests: Sequence[SegmentManifest]
 ) -> AuditEvent:
+    """Verify that a segment contains an event, and return the event."""
     if not 0 <= event.segment < len(manifests):
         raise VerificationError(f"event {number} of the bundle names no segment")
     manifest = manifests[event.segment]
@@ -164,6 +166,7 @@ def _reject_duplicate_events(
 
 
 def _decode_path(path: Sequence[str]) -> list[bytes]:
+    """Decode the hashes of a proof from lower-case hex."""
     try:
         steps = [bytes.fromhex(step) for step in path]
     except ValueError:

@@ -81,7 +81,7 @@ _decoder = msgspec.json.Decoder(_StatementWire, strict=True)
 
 
 def is_valid_public_key(public: bytes) -> bool:
-    """Tell whether 32 bytes are a canonical Ed25519 key that is no small-order point."""
+    """Return whether 32 bytes are a canonical Ed25519 key, not of small order."""
     y = int.from_bytes(public, "little") & (1 << 255) - 1
     return len(public) == PUBLIC_KEY_BYTES and y < _FIELD and y not in _SMALL_ORDER
 
@@ -174,7 +174,7 @@ def index_keys(
 def find_key_fault(
     key: OwnerKey, signed_at: int, position: LogPosition
 ) -> StatementInvalidity | None:
-    """Return why a key's signature is invalid, None if it is valid.
+    """Return why a key could not sign at a time; None if it could.
 
     The key must be valid at signing and at recording, because a thief can backdate a
     signature. A statement recorded after a revocation that reaches back to it is
@@ -251,5 +251,5 @@ def verify_statement(
 
 
 def payload_digest(envelope: dsse.DsseEnvelope) -> str:
-    """Return the SHA-256 of the signed payload, hex; independent of the envelope."""
+    """Return the SHA-256 of the signed payload, hex, without the signatures."""
     return hashlib.sha256(envelope.payload).hexdigest()

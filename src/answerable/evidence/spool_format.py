@@ -53,7 +53,7 @@ def encode_decision(
     call: CallSummary,
     decision: msgspec.Raw,
 ) -> bytes:
-    """Encode a decision record from a cached caller and decision.
+    """Encode a decision record from an encoded caller and decision.
 
     Args:
         at: UTC nanoseconds.
@@ -111,5 +111,5 @@ def parse_line(line: bytes) -> tuple[SpoolRecord, bytes, bytes]:
 
 
 def verify_chain(raw: bytes, chain: bytes, before: bytes) -> bool:
-    """Tell whether a record's chain hash follows from the one before it."""
+    """Return whether a record's chain hash follows from the one before it."""
     return hashlib.sha256(before + raw).digest() == chain

@@ -10,6 +10,7 @@ _MAX_ENTRY_SIZE = (1 << 16) - 1
 
 
 def _encode_index(index: int) -> str:
+    """Encode a tile index as path segments (C2SP tlog-tiles)."""
     text = f"{index % 1000:03d}"
     while index := index // 1000:
         text = f"x{index % 1000:03d}/{text}"
@@ -17,13 +18,13 @@ def _encode_index(index: int) -> str:
 
 
 def tile_path(level: int, index: int, width: int = TILE_WIDTH) -> str:
-    """Format the path `tile/L/N[.p/W]`."""
+    """Build the path `tile/L/N[.p/W]` of a hash tile."""
     partial = f".p/{width}" if width < TILE_WIDTH else ""
     return f"tile/{level}/{_encode_index(index)}{partial}"
 
 
 def entries_path(index: int, width: int = TILE_WIDTH) -> str:
-    """Format the path `tile/entries/N[.p/W]`."""
+    """Build the path `tile/entries/N[.p/W]` of an entry bundle."""
     partial = f".p/{width}" if width < TILE_WIDTH else ""
     return f"tile/entries/{_encode_index(index)}{partial}"
 
@@ -48,7 +49,7 @@ def pack_entries(entries: Sequence[bytes]) -> bytes:
 
 
 def unpack_entries(data: bytes, count: int) -> list[bytes]:
-    """Split an entry bundle.
+    """Split an entry bundle into its entries.
 
     Raises:
         VerificationError: It does not hold exactly `count` entries.

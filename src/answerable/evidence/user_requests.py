@@ -50,7 +50,7 @@ class UserRequest:
 def build_statement(
     request: UserRequest, context: SignatureContext, key: OwnerKeyId
 ) -> OwnerStatement:
-    """Build the statement of a request."""
+    """Build the signed statement of a person's request to an agent."""
     claims = {
         "person": context.person,
         "run": request.run,
@@ -109,7 +109,7 @@ def verify_request(
 
 
 def read_values(statement: OwnerStatement) -> tuple[str, ...]:
-    """Return the values that a request names.
+    """Return the values that the text of a request names.
 
     Raises:
         msgspec.DecodeError: It is not the statement of a request.

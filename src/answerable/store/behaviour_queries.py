@@ -55,7 +55,7 @@ class WatchedCall:
 def find_watched_calls(
     store: "EvidenceStore", agent: AgentId, *, since: int = 0, until: int = _NO_END
 ) -> Iterator[WatchedCall]:
-    """Find the monitored calls of an agent, in recording order.
+    """Find the calls of an agent that its gateway monitored, in recording order.
 
     Args:
         store: The evidence store.
@@ -79,7 +79,7 @@ def find_watched_calls(
 
 
 def find_window_start(store: "EvidenceStore", agent: AgentId, *, max_calls: int) -> int:
-    """Find the start time of a window with at most so many monitored calls.
+    """Find the start of the latest time window with at most so many monitored calls.
 
     Args:
         store: The evidence store.
@@ -102,7 +102,7 @@ def find_window_start(store: "EvidenceStore", agent: AgentId, *, max_calls: int)
 def find_events_of_identity(
     store: "EvidenceStore", identity: str, *, since: int, until: int
 ) -> list[AuditEvent]:
-    """Find platform events of an identity's calls, oldest first.
+    """Find the platform events of an identity, oldest first.
 
     Args:
         store: The evidence store.

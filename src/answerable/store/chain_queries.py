@@ -91,6 +91,7 @@ def _find_newest_events(
     parameters: Sequence[object],
     limit: int,
 ) -> list[AuditEvent]:
+    """Find the newest events of a condition, in ascending order of time."""
     query = (
         f"SELECT {NAMES} FROM events e WHERE {' AND '.join(conditions) or 'true'} "  # noqa: S608 - ours
         "ORDER BY event_time DESC, event_id DESC LIMIT ?"
@@ -100,7 +101,7 @@ def _find_newest_events(
 
 
 def match_intervals_sql(name: str) -> str:
-    """Build SQL that matches an event `e` to the joints and intervals of a table."""
+    """Build the SQL join of events with a table of chain keys and time intervals."""
     # EXISTS with the same conditions takes the engine fifty times as long.
     return f"SEMI JOIN {name} c ON ({JOINED_CHAINS})"
 
@@ -111,6 +112,7 @@ _RESOURCE_COLUMNS = ("created = ?", "deleted = ?", "issued_to = ?", "resource = 
 def _build_resource_sql(
     event_filter: EventFilter, tables: dict[str, NamedTable]
 ) -> tuple[str, list[str], list[object]]:
+    """Build the SQL condition that an event touches a resource of the filter."""
     any_of = " OR ".join([*_RESOURCE_COLUMNS, "list_contains(resources, ?)"])
     parameters: list[object] = [event_filter.about] * (len(_RESOURCE_COLUMNS) + 1)
     if event_filter.about_keys is None:
@@ -121,7 +123,7 @@ def _build_resource_sql(
 
 
 def implied_bounds_sql(keys: Sequence[JointInterval]) -> tuple[list[str], list[object]]:
-    """Build plain comparisons implied by the keys, so that row groups are skipped."""
+    """Build plain comparisons that the keys imply, so that DuckDB skips row groups."""
     if not keys:
         return ["false"], []
     where = ["event_time >= ?", "event_time < ?"]
@@ -137,7 +139,7 @@ def implied_bounds_sql(keys: Sequence[JointInterval]) -> tuple[list[str], list[o
 
 
 def filter_sql(event_filter: EventFilter) -> tuple[list[str], list[object]]:
-    """Build SQL conditions and parameters of a filter, without its joints."""
+    """Build the SQL conditions and parameters of a filter, without its chain keys."""
     where: list[str] = []
     parameters: list[object] = []
     for bound, sign in ((event_filter.since, ">="), (event_filter.until, "<")):
@@ -175,7 +177,7 @@ def filter_sql(event_filter: EventFilter) -> tuple[list[str], list[object]]:
 
 
 def like_pattern(pattern: str) -> str:
-    """Convert a pattern with `*` and `?` for LIKE; adjacent stars are merged."""
+    """Convert a glob (`*`, `?`) to an SQL LIKE pattern; adjacent stars are merged."""
     spelled = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     while "**" in spelled:
         spelled = spelled.replace("**", "*")
@@ -185,7 +187,7 @@ def like_pattern(pattern: str) -> str:
 def count_events(
     store: "EvidenceStore", keys: Sequence[JointInterval]
 ) -> dict[int, int]:
-    """Count the events of each joint and interval, by its index in the list."""
+    """Count the events of each chain key and time interval, by index in the list."""
     query = f"SELECT c.n, count(*) FROM skimmed e JOIN intervals c ON {JOINED_CHAINS} GROUP BY c.n"  # noqa: S608 - ours
     rows = store.run_query(query, (), {"intervals": build_interval_table(keys)})
     return {cast("int", n): cast("int", count) for n, count in rows}
@@ -211,7 +213,7 @@ class CallOutcomeCount:
 def count_calls(
     store: "EvidenceStore", keys: Sequence[JointInterval]
 ) -> list[CallOutcomeCount]:
-    """Count calls by action and outcome, per agent-identity link and time interval."""
+    """Count calls by action and outcome for each chain key and time interval."""
     where, values = implied_bounds_sql(keys)
     query = (
         "SELECT c.n, e.called, e.outcome, count(*), max(e.event_time) "  # noqa: S608 - ours
@@ -249,7 +251,7 @@ class AccountLogSpan:
 
 
 def read_account_log_spans(store: "EvidenceStore") -> dict[str, AccountLogSpan]:
-    """Read the logged time span of each account, by its number."""
+    """Read the first and last logged time of each account, by account number."""
     query = (
         "SELECT e.scope, min(e.event_time), max(e.event_time), list(DISTINCT "
         "CASE category WHEN 'Data' THEN split_part(e.action, ':', 1) END) "

@@ -34,14 +34,14 @@ _JOINTS: Mapping[str, ColumnType] = {
 
 
 def build_interval_table(keys: Sequence[JointInterval]) -> NamedTable:
-    """Build a table of joints and intervals, each with its index `n` in the list."""
+    """Build a table of chain keys and time intervals, each with its index `n`."""
     return NamedTable(
         _JOINTS, [_build_interval_row(n, *key) for n, key in enumerate(keys)]
     )
 
 
 def build_group_table(chains: Sequence[tuple[int, JointInterval]]) -> NamedTable:
-    """Build a table of joints and intervals, each with its group number `n`."""
+    """Build a table of chain keys and intervals, each with its group number `n`."""
     return NamedTable(
         _JOINTS, [_build_interval_row(n, *interval) for n, interval in chains]
     )
@@ -50,6 +50,7 @@ def build_group_table(chains: Sequence[tuple[int, JointInterval]]) -> NamedTable
 def _build_interval_row(
     n: int, joint: SourcedChainKey, start: int, end: int
 ) -> dict[str, object]:
+    """Build one table row of a chain key and its time interval."""
     return {
         "n": n,
         "source": joint.source,
@@ -110,6 +111,7 @@ def build_lineage_view(stitched: Sequence[ChainTimeline]) -> ViewDefinitions:
 
 
 def _build_chain_row(chain: LineageChain) -> dict[str, object]:
+    """Build the columns of a chain for the view `lineage`."""
     row: dict[str, object] = {}
     for name, hop in (
         ("person", chain.person),

@@ -33,7 +33,7 @@ BLANK = "''"
 
 
 def build_decisions_view(store: "EvidenceStore") -> ViewDefinitions:
-    """Build the view `decisions`."""
+    """Build the SQL view `decisions` over gateway records."""
     del store  # everything stands in the events
     facts = ", ".join(f"{fact_sql(name, 'NULL')} AS {name}" for name in _FACTS)
     view = (
@@ -64,7 +64,7 @@ class DecisionFilter:
     before: tuple[int, bytes] = (0, b"")
 
     def where_sql(self) -> tuple[str, list[object]]:
-        """Build the SQL condition and its values."""
+        """Build the SQL condition of the filter and its parameters."""
         parts, values = ["decision_id <> ''"], list[object]()
         for column, value in (
             ("agent", self.agent),
@@ -107,7 +107,7 @@ def find_newest_decisions(
 def count_effects(
     store: "EvidenceStore", decision_filter: DecisionFilter, *, since: int
 ) -> dict[str, int]:
-    """Count decisions by effect.
+    """Count decisions by effect (allow, deny, ...).
 
     Args:
         store: The evidence store.
@@ -132,7 +132,7 @@ def count_decisions(store: "EvidenceStore", decision_filter: DecisionFilter) -> 
 
 
 def find_decisions_by_prefix(store: "EvidenceStore", prefix: str) -> list[AuditEvent]:
-    """Find decisions by id prefix, oldest first; of many matches the first ones."""
+    """Find decisions by id prefix, oldest first; at most a few."""
     query = (
         f"SELECT {PLACE_COLUMNS} FROM skimmed WHERE starts_with(decision_id, ?) "  # noqa: S608 - ours
         "ORDER BY event_time, event_id LIMIT ?"
@@ -219,7 +219,7 @@ def list_blocked_calls(
 def find_stored_digests(
     store: "EvidenceStore", events: Sequence[AuditEvent]
 ) -> frozenset[bytes]:
-    """Return the digests of those events that are stored."""
+    """Return the raw digests of those events that are already stored."""
     if not events:
         return frozenset()
     begin = min(each.event_time for each in events)

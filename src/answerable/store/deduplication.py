@@ -51,7 +51,7 @@ class KnownEventIds:
     def split_new_events(
         self, events: Sequence[AuditEvent]
     ) -> tuple[list[AuditEvent], int, list[AuditEvent]]:
-        """Separate new events from known ones.
+        """Split events into new ones, duplicates and conflicts with stored ones.
 
         Args:
             events: A batch.
@@ -104,7 +104,7 @@ class KnownEventIds:
                 tail[event.event_id] = held + event.raw_sha256
 
     def _refresh_from_log(self) -> None:
-        """Load ids that other processes sealed, and drop sealed tails."""
+        """Load ids that other processes sealed, and forget sealed journals."""
         note = self._log.checkpoint()
         if note == self._note:
             return
@@ -128,6 +128,7 @@ class KnownEventIds:
         self._note = note
 
     def _load_days(self, days: set[int]) -> None:
+        """Load the ids of some days, and evict other days if too many are cached."""
         for day in days & set(self._days):
             self._days[day] = self._days.pop(day)
         held = sum(map(len, self._days.values()))
@@ -151,6 +152,7 @@ class KnownEventIds:
             self._days[day] = ids
 
     def _is_large(self, day: int) -> bool:
+        """Return whether a day has too many events to cache."""
         return self._rows.get(format_day(day), 0) > MAX_IDS_PER_DAY
 
     def _find_in_large_days(self, events: Sequence[AuditEvent]) -> set[bytes]:
@@ -176,6 +178,7 @@ class KnownEventIds:
         return {cast("bytes", row[0]) for row in found}
 
     def _load_tail(self, name: str) -> None:
+        """Load the ids of another process's journal, if it has grown."""
         if name in self._own:
             return
         try:
@@ -209,6 +212,7 @@ class KnownEventIds:
     def _list_segment_files_where(
         self, predicate: Callable[[SegmentManifest], bool]
     ) -> str:
+        """List the quoted paths of the segments that match a predicate."""
         return ", ".join(
             quote_text(
                 str(self._layout.segment_file(e.day, e.segment, ".parquet").absolute())
@@ -220,6 +224,7 @@ class KnownEventIds:
     def _find_stored_digests(
         self, suspects: Sequence[AuditEvent]
     ) -> set[tuple[bytes, bytes]]:
+        """Find the stored (event id, raw digest) pairs of some events."""
         from arro3.core import Array, DataType, Table
 
         pairs: set[tuple[bytes, bytes]] = {
@@ -252,7 +257,7 @@ class KnownEventIds:
 
 
 def _split_digests(digests: bytes) -> list[bytes]:
-    """Split the digests stored under one id: one, or several for a conflict."""
+    """Split the concatenated digests of one id: one, or several for a conflict."""
     return [digests[at : at + _DIGEST] for at in range(0, len(digests), _DIGEST)]
 
 

@@ -85,6 +85,7 @@ class StoredFacts(SightedFacts):
         object.__setattr__(self, "_file", file)
 
     def _open_section(self, name: str, kind: type[FactT]) -> "BlockSection[FactT]":
+        """Open the rows of one kind of fact in the block file."""
         file: BlockFile = self._file  # type: ignore[attr-defined]  # set above
         return file.section(f"facts.{name}", kind)
 
@@ -102,6 +103,8 @@ class StoredFacts(SightedFacts):
 
 
 def _build_lazy_facts_property(name: str) -> "cached_property[tuple[object, ...]]":
+    """Build a property that reads all facts of one kind on first use."""
+
     def read(facts: StoredFacts) -> tuple[object, ...]:
         section: BlockSection[object] = facts._open_section(name, _KINDS[name])
         return tuple(value for _, value in section.iter_rows())
@@ -118,7 +121,7 @@ for _field in fields(SightedFacts):
 def load_inventory(
     store: "EvidenceStore", generation: str, now: int
 ) -> Inventory | None:
-    """Open the stored inventory of a generation.
+    """Open the cached inventory of a generation; None if there is none.
 
     Args:
         store: The store.
@@ -230,7 +233,7 @@ class DerivedFiles:
 
 
 def _delete_old_files(pattern: Path) -> None:
-    """Delete all but the newest files of a pattern."""
+    """Delete all but the newest files that match a pattern."""
     with contextlib.suppress(OSError):
         found = pattern.parent.glob(pattern.name)
         newest = sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
@@ -239,6 +242,7 @@ def _delete_old_files(pattern: Path) -> None:
 
 
 def _write_if_possible(path: Path, data: bytes) -> None:
+    """Write a cache file; a disk error is ignored."""
     with contextlib.suppress(EnvironmentFailure):
         make_folder(path.parent)
         write_file(path, data, sync=False)
@@ -247,6 +251,7 @@ def _write_if_possible(path: Path, data: bytes) -> None:
 def _build_inventory_sections(
     inventory: Inventory, people: PersonDirectory
 ) -> Mapping[str, Iterable[tuple[str, object]]]:
+    """Build the sections of the cache file from an inventory, sorted by key."""
     names = build_name_table(inventory)
     heading = _InventoryHeader(
         inventory.at, inventory.name, inventory.judged_at, inventory.coverage

@@ -24,14 +24,14 @@ KEPT_DATABASE = "kept"
 
 
 def quote_text(text: str) -> str:
-    """Quote a text for SQL."""
+    """Quote a text as an SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def run_interruptible(
     connection: "DuckDBPyConnection", call: Callable[[], ResultT]
 ) -> ResultT:
-    """Run a call of the engine so that Ctrl-C ends it.
+    """Run a DuckDB call so that Ctrl-C interrupts it.
 
     DuckDB ignores signals while a query runs, so the query runs in another thread and
     the main thread interrupts it.
@@ -102,13 +102,13 @@ class DuckDbEngine:
             self.connection.execute(f"SET {setting}").fetchall()
 
     def open_cursor(self) -> "DuckDbEngine":
-        """Open an engine for another thread on the same databases."""
+        """Open an engine on the same databases for another thread."""
         made = copy(self)
         made.connection, made._spill = self.connection.cursor(), None
         return made
 
     def compact(self) -> None:
-        """Compact the kept database; deferred while others write."""
+        """Compact the attached database `kept`; deferred while others write."""
         import duckdb
 
         with suppress(duckdb.TransactionException):
@@ -123,7 +123,7 @@ class DuckDbEngine:
     def run(
         self, query: str, parameters: Sequence[object] = ()
     ) -> list[tuple[object, ...]]:
-        """Run a query to its end.
+        """Run a query and return all rows.
 
         Raises:
             EnvironmentFailure: A file is missing or the disk is full.
@@ -146,7 +146,7 @@ class DuckDbEngine:
             ) from error
 
     def load_records(self, name: str, records: Sequence[bytes]) -> None:
-        """Register canonical records as a table `name(n, record)`."""
+        """Load canonical records into a table `name(n, record)`."""
         from arro3.core import Array, DataType, Table
 
         table = Table.from_pydict(

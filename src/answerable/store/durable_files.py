@@ -25,7 +25,7 @@ crash_hook: Callable[[str], None] | None = None
 
 
 def mark_step(step: str) -> None:
-    """Mark a step between two durable states."""
+    """Mark a step between two durable states, where a test may simulate a crash."""
     if crash_hook is not None:
         crash_hook(step)
 
@@ -41,7 +41,7 @@ ERRNO_HINTS = {
 
 @contextlib.contextmanager
 def translate_os_errors(operation: str, path: Path) -> Iterator[None]:
-    """Translate an operating-system error into `EnvironmentFailure`."""
+    """Translate an operating-system error into a one-line `EnvironmentFailure`."""
     try:
         yield
     except OSError as error:
@@ -199,7 +199,7 @@ def write_file(
 
 
 def sync_file(path: Path) -> None:
-    """Sync a file that another library wrote."""
+    """Sync a file to disk that another library wrote."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -221,7 +221,7 @@ def open_regular_file(path: Path) -> BinaryIO:
 
 
 def read_regular_file(path: Path) -> bytes:
-    """Read a whole file.
+    """Read a regular file; a missing one raises `FileNotFoundError`.
 
     Raises:
         OSError: See `open_regular_file`.
@@ -231,7 +231,7 @@ def read_regular_file(path: Path) -> bytes:
 
 
 def read_file(path: Path) -> bytes:
-    """Read a whole file.
+    """Read a file; other errors than a missing file become `EnvironmentFailure`.
 
     Raises:
         EnvironmentFailure: The file is not readable.

@@ -58,7 +58,7 @@ _OUTCOMES = {str(member.value): member for member in EventOutcome}
 
 
 def _build_json_transform_schema() -> str:
-    """Build the schema for `json_transform`."""
+    """Build the schema argument of DuckDB's `json_transform`."""
     kinds: dict[str, object] = {
         "BLOB": "VARCHAR",
         "VARCHAR": "VARCHAR",
@@ -90,7 +90,7 @@ def decode_canonical_sql(table: str) -> str:
 
 
 def readable_columns_sql() -> str:
-    """Build readable columns: hex ids and timestamps."""
+    """Build the SQL columns of the view `events`: hex ids and timestamps."""
     parts = []
     for name, kind in TYPES.items():
         if kind == "BLOB":

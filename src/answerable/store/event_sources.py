@@ -34,7 +34,7 @@ class EventSources:
 
     @classmethod
     def read(cls, layout: StoreLayout, log: TransparencyLog) -> "EventSources":
-        """Read the current segments and journal tails."""
+        """Read the list of current segments and the unsealed journal records."""
         # Journals first: one that is sealed meanwhile is then found in the log.
         tails = _read_tails(layout)
         entries = log.entries()
@@ -68,7 +68,7 @@ class EventSources:
         return str(path.absolute())
 
     def load_tails(self, engine: DuckDbEngine, table: str) -> None:
-        """Load unsealed records into a table, each event once."""
+        """Load unsealed journal records into a table, each event once."""
         engine.load_records("tail_records", self.records)
         rows = decode_canonical_sql("tail_records")
         engine.run(f"CREATE OR REPLACE TABLE {table} AS {rows}")
@@ -87,7 +87,7 @@ class EventSources:
     def _list_possibly_duplicate_files(
         self, engine: DuckDbEngine, table: str
     ) -> list[str]:
-        """List the files that may contain records of the tails."""
+        """List segment files that may contain records of the journals, too."""
         if not self.since:
             return []
         ((first, last),) = engine.run(
@@ -101,7 +101,7 @@ class EventSources:
         ]
 
     def events_sql(self, tail_table: str) -> str:
-        """Build the query of all events.
+        """Build the SQL query of all events, sealed and unsealed.
 
         Args:
             tail_table: Table created by `load_tails`.
@@ -123,6 +123,7 @@ def read_files_sql(files: Sequence[str], options: str = "") -> str:
 
 
 def _read_tails(layout: StoreLayout) -> dict[str, list[bytes]]:
+    """Read the unsealed records of every journal, by its name."""
     tails: dict[str, list[bytes]] = {}
     for name in journal_files.list_journals(layout):
         try:

@@ -138,6 +138,7 @@ def verify_store(
 
 
 def _run_check(name: str, check: Callable[[], str]) -> VerificationCheck:
+    """Run one check, and turn an error into its result."""
     try:
         return VerificationCheck(name, True, check())
     except AnswerableError as error:
@@ -151,6 +152,7 @@ def _run_check(name: str, check: Callable[[], str]) -> VerificationCheck:
 
 
 def _check_keys(store: EvidenceStore, key: VerifierKey | None, note: bytes) -> str:
+    """Check that the key files belong together and to the checkpoint."""
     file = store.layout.keys / "log.pub"
     if not file.exists():
         return "no key yet: nothing was signed"
@@ -185,10 +187,12 @@ def _check_single_line(path: Path) -> None:
 
 
 def _describe_restores(store: EvidenceStore) -> str:
+    """Describe the recorded restores of the store, in one line."""
     return "; ".join(describe_restore(each) for each in read_restore_events(store))
 
 
 def _check_empty_store(layout: StoreLayout, exported_checkpoint: bytes | None) -> str:
+    """Check that a store without a checkpoint has no evidence."""
     leftovers = [
         path
         for folder in (
@@ -211,6 +215,7 @@ def _check_empty_store(layout: StoreLayout, exported_checkpoint: bytes | None) -
 def _check_log(
     layout: StoreLayout, checkpoint: Checkpoint
 ) -> tuple[list[LogEntry], list[bytes]]:
+    """Check the log's entries and tiles against the checkpoint; return the entries."""
     raw: list[bytes] = []
     for index, width in tile_widths(checkpoint.size):
         path = entries_path(index, width)
@@ -268,6 +273,7 @@ def _build_malformed_entry_error(
 
 
 def _read_log_file(layout: StoreLayout, path: str) -> bytes:
+    """Read a file of the log; a missing one is an error."""
     try:
         return read_file(layout.log / path)
     except FileNotFoundError:
@@ -275,6 +281,7 @@ def _read_log_file(layout: StoreLayout, path: str) -> bytes:
 
 
 def _check_journals(store: EvidenceStore, entries: list[LogEntry]) -> str:
+    """Check the unsealed journals: hash chain, signed heads, none missing."""
     layout = store.layout
     torn: list[str] = []
     events: set[tuple[str, str]] = set()  # once each, for any number of processes

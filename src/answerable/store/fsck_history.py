@@ -92,7 +92,7 @@ def check_history(
 
 
 def _covers_checkpoint(restore: RestoreEvent, old_checkpoint: Checkpoint) -> bool:
-    """Tell whether a restore event names this or a later exported checkpoint."""
+    """Return whether a restore event names this or a later exported checkpoint."""
     if not restore.checkpoint:
         return False
     lost = parse_checkpoint(restore.checkpoint.encode(), None)
@@ -102,6 +102,7 @@ def _covers_checkpoint(restore: RestoreEvent, old_checkpoint: Checkpoint) -> boo
 def _build_lost_journal_error(
     head: JournalHead, fault: str, events: Sequence[RestoreEvent]
 ) -> VerificationError:
+    """Build the error for lost records of a journal, with a recorded restore."""
     for restore in events:
         if head.name in {each.journal for each in restore.journals}:
             return VerificationError(
@@ -113,7 +114,7 @@ def _build_lost_journal_error(
 def describe_lost_entries(
     old_checkpoint: Checkpoint, checkpoint: Checkpoint, leaves: Sequence[bytes]
 ) -> str:
-    """Describe what the log lacks of an exported checkpoint, empty for nothing."""
+    """Describe the log entries that an exported checkpoint has and the log lacks."""
     if old_checkpoint.size > checkpoint.size:
         return (
             "the log was cut, or an older copy was put back: the exported checkpoint "
@@ -133,7 +134,7 @@ def describe_lost_entries(
 def describe_lost_records(
     store: EvidenceStore, head: JournalHead, entries: Sequence[LogEntry]
 ) -> str:
-    """Describe what is missing of a journal, empty for nothing."""
+    """Describe the missing records of a journal; empty if none is missing."""
     name = f"journal/{head.name}.log"
     signed = f"the exported checkpoint counts {head.count} records"
     sealed = _find_sealed_journal(head.name, entries)
@@ -163,5 +164,6 @@ def describe_lost_records(
 def _find_sealed_journal(
     name: str, entries: Sequence[LogEntry]
 ) -> JournalSealed | None:
+    """Find the log entry that sealed a journal; None if it is not sealed."""
     found = (e for e in entries if isinstance(e, JournalSealed) and e.journal == name)
     return next(found, None)

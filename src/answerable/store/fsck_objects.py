@@ -16,7 +16,7 @@ _UNFINISHED_NAME = re.compile(r"\.{1,2}[0-9a-f]{64}(\.new)?(\.[0-9]+)?\.new")
 
 
 def check_objects(store: EvidenceStore, entries: list[LogEntry]) -> str:
-    """Check every logged object, and that there is no other file.
+    """Check every logged object, and that there is no unlogged file.
 
     Raises:
         VerificationError: Names the first invalid object.
@@ -74,4 +74,5 @@ def _get_entry_folder(entry: ObjectEntry) -> str:
 
 
 def _select_object_entries(entries: Sequence[LogEntry]) -> Iterator[ObjectEntry]:
+    """Yield the log entries of stored objects."""
     return (entry for entry in entries if isinstance(entry, ObjectEntry))

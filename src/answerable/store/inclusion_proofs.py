@@ -18,7 +18,7 @@ from answerable.store.store import EvidenceStore
 def build_inclusion_bundle(
     store: EvidenceStore, event_ids: Sequence[bytes]
 ) -> ProofBundle:
-    """Build a proof bundle for events; an id with a conflict includes every record.
+    """Build a proof bundle for events; all records of an id if they conflict.
 
     Raises:
         UsageError: No sealed event has that id.
@@ -54,6 +54,7 @@ def build_inclusion_bundle(
 def _find_event_rows(
     store: EvidenceStore, manifest: SegmentManifest, event_ids: Sequence[bytes]
 ) -> list[tuple[object, ...]]:
+    """Find the rows of some event ids in one segment."""
     # The id starts with its time in milliseconds, so most segments are ruled out.
     low, high = int(manifest.min_time) // 10**6, int(manifest.max_time) // 10**6
     here = [w for w in event_ids if low <= int.from_bytes(w[:6], "big") <= high]
@@ -78,6 +79,7 @@ def _prove_rows(
     rows: Sequence[tuple[object, ...]],
     segment_index: int,
 ) -> list[tuple[bytes, ProvenEvent]]:
+    """Build the inclusion proof of each row in its segment."""
     file = store.layout.segment_file(manifest.day, manifest.segment, ".leaves")
     packed = read_file(file)
     leaves = [packed[at : at + 32] for at in range(0, len(packed), 32)]

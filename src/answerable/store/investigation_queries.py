@@ -101,7 +101,7 @@ class OutcomeCount:
 def count_over_time(
     store: "EvidenceStore", investigation: InvestigationFilter, width: int
 ) -> list[OutcomeCount]:
-    """Count matching events by time and outcome.
+    """Count matching events by time bucket and outcome.
 
     Args:
         store: The evidence store.
@@ -177,7 +177,7 @@ def count_groups(
     chains: Sequence[tuple[int, JointInterval]],
     columns: Sequence[str],
 ) -> list[EventGroup]:
-    """Count matching events by chain and by event columns.
+    """Count matching events, grouped by chain and by event columns.
 
     Args:
         store: The evidence store.
@@ -218,6 +218,7 @@ def count_groups(
 
 
 def _decode_joint(values: object) -> SourcedChainKey | None:
+    """Decode the chain key columns of a row; None if there are none."""
     if values is None:
         return None
     source, written_by, *key = cast("list[str]", values)
@@ -257,7 +258,7 @@ def suggest_values(
     investigation: InvestigationFilter,
     max_values: int,
 ) -> list[str]:
-    """Find values of a column that contain a word, most used first."""
+    """Find values of a column that contain a word, most frequent first."""
     if column not in ("action", "resource", "source", "run"):
         raise ValueError(f"no column to complete from: {column}")
     found: dict[str, int] = {}
@@ -283,6 +284,7 @@ _QueryParts = tuple[str, list[object], dict[str, NamedTable]]
 def _build_alternative_queries(
     investigation: InvestigationFilter, columns: str
 ) -> Iterator[_QueryParts]:
+    """Yield an SQL query with parameters and tables for each alternative."""
     where, parameters = filter_sql(investigation.filter)
     for column, value in investigation.equal:
         where.append(f"{column} = ?")
@@ -304,6 +306,7 @@ def _build_alternative_queries(
 def _build_alternative_sql(
     name: str, alternative: EventAlternative
 ) -> tuple[list[str], list[object], dict[str, NamedTable]]:
+    """Build the SQL conditions of one alternative: words, resource, chain keys."""
     where: list[str] = []
     parameters: list[object] = []
     tables: dict[str, NamedTable] = {}

@@ -127,6 +127,7 @@ class ObjectStore:
         return len(fresh)
 
     def _write_and_log(self, folder: Path, kind: str, data: bytes, now: int) -> str:
+        """Write an object, log it, and then move it into place."""
         digest = hashlib.sha256(data).hexdigest()
         path = folder / digest
         packed = zstandard.ZstdCompressor(level=3).compress(data)
@@ -155,6 +156,7 @@ class ObjectStore:
         self._finished.add(folder)
 
     def _move_into_place(self, path: Path) -> None:
+        """Rename the temporary file of an object to its final name."""
         with translate_os_errors("write", path), suppress(FileNotFoundError):
             unfinished_path(path).replace(path)
             sync_folder(path.parent)
@@ -166,6 +168,7 @@ def unfinished_path(path: Path) -> Path:
 
 
 def _is_intact(path: Path) -> bool:
+    """Return whether an object file is readable and matches its digest."""
     try:
         read_compressed(path)
     except (AnswerableError, OSError):
@@ -187,7 +190,7 @@ def read_blob(path: Path) -> bytes:
 
 
 def read_compressed(path: Path, digest: str = "") -> bytes:
-    """Read a compressed file to its end.
+    """Read and decompress a whole file.
 
     Args:
         path: The file.

@@ -75,7 +75,7 @@ class EventQueries:
         parameters: Sequence[object],
         tables: Mapping[str, NamedTable],
     ) -> list[tuple[object, ...]]:
-        """Run trusted SQL; extra tables exist for this call."""
+        """Run trusted SQL with extra temporary tables."""
         engine = self._get_current_engine()
         for name, table in tables.items():
             register_table(engine, name, table, temporary=True)
@@ -92,7 +92,7 @@ class EventQueries:
         views: Mapping[str, str],
         limits: QueryLimits = NO_QUERY_LIMITS,
     ) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
-        """Run user SQL: one SELECT, on a separate connection.
+        """Run a SELECT of the user on a separate, locked-down connection.
 
         Raises:
             UsageError: It is not exactly one SELECT, or the engine cannot run it.
@@ -161,6 +161,7 @@ class EventQueries:
     def _read_events_by_id(
         self, engine: DuckDbEngine, places: Sequence[EventPlace]
     ) -> list[AuditEvent]:
+        """Read complete events by id and time."""
         ids = list(dict.fromkeys(key for _, key, _, _ in places))
         times = [at for at, _, _, _ in places]
         query = (
@@ -171,6 +172,7 @@ class EventQueries:
         return [to_event(row) for row in rows]
 
     def _get_current_engine(self) -> DuckDbEngine:
+        """Return the engine, with its views refreshed if the store has changed."""
         state = self._read_store_state()
         if self._skim is not None:
             return self._get_current_shared_engine(self._skim, state)
@@ -189,6 +191,7 @@ class EventQueries:
     def _get_current_shared_engine(
         self, index: SearchIndex, state: object
     ) -> DuckDbEngine:
+        """Return an engine on the shared search index, refreshed."""
         if self._engine is None:
             self._engine = index.open_engine(
                 self._layout, state, self._read_event_sources
@@ -202,6 +205,7 @@ class EventQueries:
         return EventSources.read(self._layout, self._log)
 
     def _read_store_state(self) -> object:
+        """Return the checkpoint and journal sizes, which change with each write."""
         tails = []
         for name in journal_files.list_journals(self._layout):
             try:
@@ -213,7 +217,7 @@ class EventQueries:
 
 @contextmanager
 def _interrupt_after(engine: DuckDbEngine, seconds: float) -> Iterator[None]:
-    """Interrupt queries that exceed a time limit."""
+    """Interrupt the query within the context after a time limit."""
     if not seconds:
         yield
         return
@@ -228,6 +232,7 @@ def _interrupt_after(engine: DuckDbEngine, seconds: float) -> Iterator[None]:
 def _fetch_rows(
     result: "DuckDBPyConnection", max_rows: int
 ) -> list[tuple[object, ...]]:
+    """Fetch all rows; more than the limit are an error."""
     if not max_rows:
         return result.fetchall()
     rows = result.fetchmany(max_rows + 1)

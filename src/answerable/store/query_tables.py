@@ -47,7 +47,7 @@ def quote_name(name: str) -> str:
 def register_table(
     engine: "DuckDbEngine", name: str, table: NamedTable, *, temporary: bool = False
 ) -> None:
-    """Create or replace a table from the rows.
+    """Create or replace a DuckDB table from Python rows.
 
     Args:
         engine: Target engine.
@@ -76,6 +76,7 @@ def register_table(
 
 
 def _encode_cell(value: object, kind: ColumnType) -> object:
+    """Encode a cell for Arrow; a list becomes JSON."""
     if value is None:
         return None
     if kind is ColumnType.TEXTS:
@@ -84,6 +85,7 @@ def _encode_cell(value: object, kind: ColumnType) -> object:
 
 
 def _get_arrow_type(kind: ColumnType) -> "DataType":
+    """Return the Arrow type of a column."""
     from arro3.core import DataType
 
     match kind:
@@ -100,6 +102,7 @@ def _get_arrow_type(kind: ColumnType) -> "DataType":
 
 
 def _build_cast_sql(column: str, kind: ColumnType) -> str:
+    """Build the SQL that casts a column to its DuckDB type."""
     name = quote_name(column)
     if kind is ColumnType.TEXTS:
         return f"json_transform({name}, '[\"VARCHAR\"]')"

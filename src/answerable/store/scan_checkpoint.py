@@ -43,7 +43,7 @@ class ScanCheckpoint:
     entries: tuple[bytes, ...]
 
     def add(self, entry: bytes) -> None:
-        """Append an entry without line breaks, durably.
+        """Append an entry (a line) durably.
 
         Raises:
             EnvironmentFailure: The disk failed.
@@ -57,7 +57,7 @@ class ScanCheckpoint:
                 os.close(handle)
 
     def remove(self) -> None:
-        """Delete the file after the end of the scan."""
+        """Delete the checkpoint file after the scan has ended."""
         with translate_os_errors("remove", self.path):
             self.path.unlink(missing_ok=True)
 
@@ -95,6 +95,7 @@ def open_checkpoint(
 
 
 def _read_checkpoint(path: Path, key: str, oldest: int) -> ScanCheckpoint | None:
+    """Read the checkpoint of this scan; None if there is none, or it is too old."""
     with translate_os_errors("read", path):
         if not path.exists():
             return None

@@ -100,7 +100,7 @@ class SearchIndex:
         state: object,
         read_sources: Callable[[], EventSources],
     ) -> DuckDbEngine:
-        """Open an engine for the calling thread, with current views.
+        """Open an engine on the index for the calling thread, with current views.
 
         Args:
             layout: Layout of the store.
@@ -119,7 +119,7 @@ class SearchIndex:
         return mine
 
     def refresh(self, state: object, read_sources: Callable[[], EventSources]) -> None:
-        """Refresh the views to the current state."""
+        """Load new segments and journal records, if the store has changed."""
         with self._lock:
             if self._engine is not None:
                 self._refresh_views(self._engine, state, read_sources)
@@ -130,6 +130,7 @@ class SearchIndex:
         state: object,
         read_sources: Callable[[], EventSources],
     ) -> None:
+        """Update the index in one transaction, if the store has changed."""
         if state == self._state:
             return
         self._state, parts = None, read_sources()
@@ -170,6 +171,7 @@ class SearchIndex:
         sources: EventSources,
         segments: Sequence[SegmentManifest],
     ) -> None:
+        """Load new segments, drop old ones, and recreate the views."""
         for segment in self._held.keys() - {each.segment for each in segments}:
             number = self._held.pop(segment)
             engine.run(f"DELETE FROM {KEPT_DATABASE}.held WHERE segment = {number}")  # noqa: S608 - a number
@@ -185,6 +187,7 @@ class SearchIndex:
     def _select_newest_segments(
         self, segments: Sequence[SegmentManifest]
     ) -> list[SegmentManifest]:
+        """Select the newest segments up to the maximum number of rows."""
         found, rows = list[SegmentManifest](), 0
         for each in segments:
             rows += each.count
@@ -194,6 +197,7 @@ class SearchIndex:
         return found
 
     def _load_segment(self, engine: DuckDbEngine, segment: str, file: str) -> None:
+        """Load the search columns of a segment into the index."""
         # In the order of the file: who acts as one identity is found side by side.
         number = len(self._files)
         rows = read_files_sql([file], ", file_row_number=true")
@@ -205,6 +209,7 @@ class SearchIndex:
         self._files.append(file)
 
     def _build_view_queries(self, sources: EventSources) -> Iterator[str]:
+        """Yield the queries of the view `skimmed`: index, journals, older segments."""
         yield f"SELECT * FROM {KEPT_DATABASE}.held"  # noqa: S608 - our own names
         if sources.records:
             tail = f"{KEPT_DATABASE}.tail"
@@ -217,7 +222,7 @@ class SearchIndex:
     def read_events_at(
         self, engine: DuckDbEngine, places: Sequence[EventPlace]
     ) -> dict[EventPlace, AuditEvent]:
-        """Read complete events that are indexed or cached; omit others.
+        """Read complete events of indexed rows; rows that are not indexed are omitted.
 
         Args:
             engine: Engine of the calling thread.
@@ -239,6 +244,7 @@ class SearchIndex:
     def _read_rows(
         self, engine: DuckDbEngine, rows: Mapping[int, Sequence[EventPlace]]
     ) -> dict[EventPlace, AuditEvent]:
+        """Read complete events by segment and row."""
         parts = []
         for segment, places in rows.items():
             table, number = f"{KEPT_DATABASE}.tail", "n"
@@ -265,6 +271,7 @@ class SearchIndex:
         return {place: event for place, event in found.items() if place in wanted}
 
     def _cache_event(self, position: tuple[int, int], event: AuditEvent) -> None:
+        """Cache a complete event; the oldest cached one is evicted."""
         with self._keeping:
             self._whole[position] = event
             while len(self._whole) > _MAX_WHOLE_EVENTS:

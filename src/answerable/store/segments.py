@@ -43,7 +43,7 @@ def format_day(day: int) -> str:
 
 
 def make_segment_id(journal: str, day: str, number: int) -> str:
-    """Return the name of a segment, determined by its journal, day and part."""
+    """Derive the name of a segment from its journal, day and number."""
     text = f"{journal}\n{day}\n{number}".encode()
     return hashlib.sha256(text).hexdigest()[:32]
 
@@ -56,7 +56,7 @@ def write_segments(
     other_segments: Sequence[SegmentManifest],
     now: int,
 ) -> list[SegmentManifest | JournalSealed]:
-    """Write all segments of a journal.
+    """Write all rows of a journal as segments.
 
     Args:
         layout: Layout of the store.
@@ -120,7 +120,7 @@ def write_segments(
 def segments_sealed_since(
     entries: Sequence[LogEntry], name: str
 ) -> list[SegmentManifest]:
-    """List the segments of other journals that were logged after this one was opened.
+    """List segments of other journals that were sealed after this one was opened.
 
     The journal's process had already checked events against earlier segments.
     """
@@ -150,6 +150,7 @@ def _find_rows_sealed_elsewhere(
     records: Sequence[SealFields],
     other_segments: Sequence[SegmentManifest],
 ) -> set[int]:
+    """Find the rows that segments of other journals contain already."""
     if not other_segments:
         return set()
     listed = ", ".join(
@@ -181,7 +182,7 @@ def _find_rows_sealed_elsewhere(
 def _partition_by_day(
     keys: Sequence[tuple[str, int, str]], skipped: set[int]
 ) -> list[tuple[int, int, list[int]]]:
-    """Partition the journal by day and then by size, in journal order."""
+    """Partition the rows of a journal by day and then by size."""
     days: dict[int, list[int]] = {}
     for row, (_, time, _) in enumerate(keys):
         if row not in skipped:
@@ -209,6 +210,7 @@ class _SegmentWriter:
         self._layout, self._engine = layout, engine
 
     def _segment_path(self, ending: str) -> Path:
+        """Return the path of a file of this segment."""
         return self._layout.segment_file(self.day, self.name, ending)
 
     def write(self, records: Sequence[bytes], leaves: Sequence[bytes]) -> str:
@@ -242,6 +244,6 @@ class _SegmentWriter:
         return digest
 
     def write_manifest(self, manifest: SegmentManifest) -> None:
-        """Write the manifest next to its files; the log entry commits it."""
+        """Write the manifest next to its files; only the log entry commits it."""
         write_file(self._segment_path(".manifest.json"), encode_entry(manifest))
         mark_step("segment-manifest")

@@ -39,6 +39,7 @@ def sign_heads(store: EvidenceStore) -> bytes:
 
 
 def _read_open_journal_heads(store: EvidenceStore) -> tuple[JournalHead, ...]:
+    """Read the newest head of each journal that is not sealed."""
     entries = store.log.entries()
     sealed = {each.journal for each in entries if isinstance(each, JournalSealed)}
     heads = []

@@ -119,7 +119,7 @@ class EvidenceStore:
     def get_or_attach(
         self, name: str, create: Callable[["EvidenceStore"], AttachmentT]
     ) -> AttachmentT:
-        """Return an object attached to this open store, created on first use.
+        """Return an object cached with this open store, created on first use.
 
         The attached object itself checks whether the store has changed.
         """
@@ -128,7 +128,7 @@ class EvidenceStore:
         return cast("AttachmentT", self._attached[name])
 
     def fingerprint(self, value: str) -> str:
-        """Compute the keyed fingerprint of a secret value: 24 hex digits."""
+        """Compute the keyed hash of a secret value: 24 hex digits."""
         return self.keys.fingerprint(value)
 
     def append(self, events: Sequence[AuditEvent], now: int) -> AppendResult:
@@ -168,7 +168,7 @@ class EvidenceStore:
         return AppendResult(len(fresh), duplicate, len(conflicts))
 
     def seal(self, now: int) -> int:
-        """Seal this process's journal and those of processes that have ended.
+        """Seal this process's journal and those of ended processes into segments.
 
         Returns:
             Number of segments written.
@@ -268,7 +268,7 @@ class EvidenceStore:
         return max(len(written) - 1, 0)
 
     def _is_unused_journal(self, name: str, entries: Sequence[LogEntry]) -> bool:
-        """Tell whether a process ended before its journal was logged as opened.
+        """Return whether a process ended before its journal was logged as opened.
 
         Nothing in such a journal was acknowledged, and its header may be cut short.
         """
@@ -360,6 +360,7 @@ class EvidenceStore:
         return self._objects.quarantine(records, now)
 
     def _open_journal(self, now: int) -> journal_files.JournalWriter:
+        """Return the open journal of this process; create and log it if needed."""
         if self._writer is None:
             writer = journal_files.JournalWriter(self.layout, self.keys)
             try:
@@ -372,6 +373,7 @@ class EvidenceStore:
         return self._writer
 
     def _record_conflicts(self, conflicts: Sequence[AuditEvent], now: int) -> None:
+        """Store the ids and digests of events that conflict with stored ones."""
         said = [
             {"event_id": e.event_id.hex(), "raw_sha256": e.raw_sha256.hex()}
             for e in conflicts

@@ -43,7 +43,7 @@ class TransparencyLog:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep other processes from appending."""
+        """Lock the log, so that no other process appends."""
         if self._depth == 0:
             path = self._layout.log / ".lock"
             with translate_os_errors("lock", path):
@@ -58,14 +58,14 @@ class TransparencyLog:
                 os.close(self._handle)
 
     def checkpoint(self) -> bytes:
-        """Read the current checkpoint, empty for none."""
+        """Read the signed checkpoint; empty if there is none."""
         try:
             return read_file(self._layout.log / "checkpoint")
         except FileNotFoundError:
             return b""
 
     def entries(self) -> Sequence[LogEntry]:
-        """Read every entry that the checkpoint covers.
+        """Read and decode every entry that the checkpoint covers.
 
         Raises:
             VerificationError: The log is damaged.
@@ -92,6 +92,7 @@ class TransparencyLog:
                 raise _build_log_changed_error()
 
     def _reload_entries(self) -> None:
+        """Read the entries that were added since the last read."""
         note = self.checkpoint()
         if note == self._seen:
             return
@@ -108,6 +109,7 @@ class TransparencyLog:
         self._bytes, self._entries, self._seen = fresh, entries, note
 
     def _read_bundle(self, index: int, width: int) -> list[bytes]:
+        """Read an entry bundle; a wider one may have replaced it."""
         # A partial bundle may have been superseded by a wider one.
         for wide in range(width, TILE_WIDTH + 1):
             path = self._layout.log / entries_path(index, wide)
@@ -119,7 +121,7 @@ class TransparencyLog:
         )
 
     def append(self, entries: Sequence[LogEntry]) -> Checkpoint:
-        """Append entries and sign a checkpoint over the grown tree.
+        """Append entries to the Merkle tree, and sign a checkpoint over it.
 
         The checkpoint commits the append: until it is renamed into place the log has
         not grown, and a retry writes the same tiles.
@@ -165,6 +167,7 @@ class TransparencyLog:
             return checkpoint
 
     def _write_log_file(self, path: str, data: bytes) -> None:
+        """Write a file of the log, and create its folder."""
         there = self._layout.log / path
         make_folder(there.parent)
         write_file(there, data)
@@ -183,6 +186,7 @@ class TransparencyLog:
             level += 1
 
     def _delete_narrower_tiles(self, path: str, width: int) -> None:
+        """Delete the partial tiles that are narrower than `width`."""
         folder = (self._layout.log / path).parent
         for old in folder.glob("*") if folder.is_dir() else ():
             if old.name.isdigit() and int(old.name) < width:

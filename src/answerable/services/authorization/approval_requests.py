@@ -53,7 +53,7 @@ class NewestDecision:
 
     @property
     def sort_key(self) -> tuple[int, bytes]:
-        """Sort key among decisions."""
+        """Key that orders decisions by time, then by event id."""
         return self.at, self.event_id
 
 
@@ -103,7 +103,7 @@ def find_approval_request(
 def build_ask_item(
     request: ApprovalRequest, exceptions: PolicyExceptions, now: int
 ) -> ApprovalRequestItem:
-    """Build the document item of an approval request."""
+    """Build the output item of an approval request."""
     wanted = request.wanted
     owner = exceptions.owners.get(wanted.agent)
     shown: ApprovalRequestItem = {
@@ -159,7 +159,7 @@ def _find_refusal(
 
 
 def matches_act(statement: OwnerStatement, scope: ApprovalScope) -> bool:
-    """Return whether a statement is about an act."""
+    """Return whether a signed statement is about this act of this agent."""
     named = (scope.agent, scope.server, scope.target.value, scope.name)
     said = tuple(statement.get_claim(each) for each in ("server", "target", "name"))
     arguments = statement.get_claim("arguments")
@@ -168,7 +168,7 @@ def matches_act(statement: OwnerStatement, scope: ApprovalScope) -> bool:
 
 
 def build_exception_item(status: ExceptionStatus) -> PolicyExceptionItem:
-    """Build the document item of a policy exception."""
+    """Build the output item of a policy exception."""
     amendment, said = status.amendment, status.said.statement
     until = said.get_claim("until")
     return {
@@ -189,6 +189,7 @@ def build_exception_item(status: ExceptionStatus) -> PolicyExceptionItem:
 
 
 def _get_exception_state(invalidity: PolicyExceptionInvalidity | None) -> str:
+    """Return the state of an exception as one word: `standing` if valid."""
     if invalidity is None:
         return "standing"
     return (
@@ -271,6 +272,7 @@ def request_from_decision(event: AuditEvent) -> ApprovalRequest | None:
 def _merge_requests(
     one: ApprovalRequest | None, other: ApprovalRequest
 ) -> ApprovalRequest:
+    """Merge two approval requests for one act: the newest decision, summed counts."""
     if one is None:
         return other
     newest = max(one.newest, other.newest, key=lambda each: each.sort_key)

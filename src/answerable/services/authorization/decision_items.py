@@ -89,7 +89,7 @@ def build_decision_item(
     policy: PolicySource | None = None,
     signed: Mapping[str, PolicyException] = MappingProxyType({}),
 ) -> DecisionItem:
-    """Build the document item of a decision.
+    """Build the output item of a decision.
 
     Args:
         policy: Source of quoted rules; None for no quotes.
@@ -141,12 +141,13 @@ def build_decision_item(
 
 
 def decode_observed_call(facts: Mapping[str, str]) -> CallBehaviour | None:
-    """Decode the call as the baseline observed it; None if it did not."""
+    """Decode the call as the baseline observed it from a decision's facts, or None."""
     behaviour = facts.get("behaviour")
     return msgspec.json.decode(behaviour, type=CallBehaviour) if behaviour else None
 
 
 def _build_finding_item(deviation: BaselineDeviation) -> BaselineDeviationItem:
+    """Build the output item of one deviation from the baseline."""
     return {
         "layer": deviation.layer.value,
         "code": deviation.code.value,
@@ -162,7 +163,7 @@ def _build_finding_item(deviation: BaselineDeviation) -> BaselineDeviationItem:
 
 
 def _build_origin_items(behaviour: CallBehaviour) -> Iterator[ValueOriginItem]:
-    """Build an item per value with its most likely origin."""
+    """Build an output item per argument value, with its most likely origin."""
     for value in behaviour.seen.values:
         for origin in value.origins[:1]:
             yield {
@@ -178,6 +179,7 @@ def _build_rule_items(
     policy: PolicySource | None,
     signed: Mapping[str, PolicyException],
 ) -> Iterator[DeterminingRuleItem]:
+    """Yield the policy rules that decided, with their text and position."""
     current = policy is not None and policy.digest == facts.get("policy")
     for rule in facts.get("rules", "").split():
         amendment = signed.get(rule.removeprefix(EXCEPTION_PREFIX))
@@ -195,6 +197,7 @@ def _build_rule_items(
 
 
 def _describe_exception(exception: PolicyException) -> str:
+    """Describe an exception: its signers, its expiry and its kind."""
     persons = " and ".join(exception.persons)
     until = format_time(exception.until * 10**9) if exception.until else "taken back"
     return f"signed by {persons}, until {until} ({exception.kind})"
@@ -224,7 +227,7 @@ def build_wanted_exception(event: AuditEvent) -> ProposedExceptionItem | None:
 def _build_signing_command(
     event: AuditEvent, scope: ApprovalScope, *, by_owner: bool
 ) -> tuple[str, ...]:
-    """Return the command that signs the exception."""
+    """Build the command that signs the exception."""
     if by_owner:
         return ("asks", "allow", event.decision_id, "--key", "KEY")
     where = ("--agent", scope.agent, "--server", scope.server)

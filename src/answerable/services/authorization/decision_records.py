@@ -95,6 +95,7 @@ def read_spool(spool: SpoolPlaces) -> SpooledDecisions:
 
 
 def _read_spool_decisions(spool: Path) -> Iterator[AuditEvent]:
+    """Yield the events in the spool that are decisions."""
     for batch in SpoolReader(spool).read_batches(EventLimits()):
         yield from (event for event in batch.events if event.decision_id)
 
@@ -143,6 +144,7 @@ def find_decision(
 
 
 def _explain_not_found(text: str, spooled: SpooledDecisions) -> UsageError:
+    """Build the error for a decision id that neither store nor spool contains."""
     if spooled.unread:
         return UsageError(
             f"no decision {text!r} in the store, and not all is known of what waits: "
@@ -184,7 +186,7 @@ def decision_target_name(event: CallSubject, target: str) -> str:
 
 
 def requested_act(event: AuditEvent) -> ApprovalScope | None:
-    """Return the act that a policy exception would have to allow; None if none can."""
+    """Return the call that a policy exception would have to allow; None if none can."""
     said = decision_facts(event)
     return requested_act_of(event, said.get("target", ""), said.get("arguments", ""))
 
@@ -192,7 +194,7 @@ def requested_act(event: AuditEvent) -> ApprovalScope | None:
 def requested_act_of(
     event: CallSubject, target: str, arguments: str
 ) -> ApprovalScope | None:
-    """Return the same act for any call subject; None if no exception can allow it."""
+    """Return the same for any call subject; None if no exception can allow it."""
     if target not in APPROVABLE_TARGETS or not event.agent:
         return None
     return ApprovalScope(

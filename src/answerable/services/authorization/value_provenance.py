@@ -59,6 +59,7 @@ def describe_provenance(
 
 
 def _describe_values(behaviour: CallBehaviour) -> Iterator[str]:
+    """Yield a line per argument value, number and deviation of a call."""
     for value in behaviour.seen.values:
         yield f"{quote(value.path)}: {_format_value(value)}, {_format_origin(value)}"
     for path, millionths in behaviour.seen.numbers:
@@ -72,12 +73,14 @@ def _describe_values(behaviour: CallBehaviour) -> Iterator[str]:
 
 
 def _format_value(value: ArgumentValue) -> str:
+    """Format an argument value, or only its type if its text was not kept."""
     return (
         quote(value.text) if value.text else f"a value of type {value.kind}, not kept"
     )
 
 
 def _format_origin(value: ArgumentValue) -> str:
+    """Format the most likely origin of a value, marked if any origin is untrusted."""
     if not value.text:
         return "from where is not kept"
     if not value.origins:
@@ -95,6 +98,7 @@ def _may_be_untrusted(value: ArgumentValue, *, blocked_for_behaviour: bool) -> b
 
 
 def _is_untrusted(origin: ValueOrigin | None) -> bool:
+    """Return whether an origin is untrusted content."""
     if origin is None:
         return False
     return origin.kind is OriginKind.BEFORE or not origin.trusted

@@ -72,6 +72,7 @@ def read_recorded_calls(
 
 
 def _add_result(observation: CallObservation, row: WatchedCall) -> CallObservation:
+    """Add the size, record count and trust of the call's result to an observation."""
     size, records, untrusted = 0, 0, False
     if row.came:
         said = row.came.split()
@@ -107,7 +108,7 @@ def group_into_runs(calls: Iterable[RecordedCall], identity: str) -> Iterator[Ag
 
 
 def fold_runs(calls: list[RecordedCall], identity: str) -> TrainingState:
-    """Fold the runs of one identity into a learning state."""
+    """Fold the runs of one identity into the state from which a profile is learned."""
     return fold_into_state({}, group_into_runs(calls, identity))
 
 

@@ -31,7 +31,7 @@ COVERAGE: CoverageRecord = {
 
 
 def turns_off_enforcement(active: ActiveBaseline | None, stage: BaselineStage) -> bool:
-    """Return whether a stage ends the enforcement in force."""
+    """Return whether a new stage would end the enforcement that is active now."""
     enforced = active is not None and active.stage is BaselineStage.ENFORCE
     return enforced and stage is not BaselineStage.ENFORCE
 
@@ -43,7 +43,7 @@ def build_baseline_item(
     *,
     with_entries: bool = False,
 ) -> BaselineItem:
-    """Build the document item of a profile."""
+    """Build the output item of a profile, with its state, stage and layers."""
     held = active_baselines.get(profile.subject)
     stands = held if held is not None and held.digest == name else None
     not_ready = list(_list_unready_reasons(profile, LearningParameters()))
@@ -81,6 +81,7 @@ def build_baseline_item(
 def _list_unready_reasons(
     profile: BaselineProfile, parameters: LearningParameters
 ) -> Iterator[str]:
+    """Yield why a profile is not ready: too few runs, or too many unseen values."""
     if profile.runs < parameters.ready_runs:
         yield f"{profile.runs} runs (expected {parameters.ready_runs})"
     for each in profile.confidence:
@@ -92,6 +93,7 @@ def _list_unready_reasons(
 
 
 def _build_entries(profile: BaselineProfile) -> Iterator[BaselineEntryItem]:
+    """Yield the output entries of a profile, layer by layer (L1 to L5)."""
     for tool in profile.capabilities:
         what = "write" if tool.is_write else "read"
         yield _build_entry("L1", tool.tool, "", what, tool.tally)
@@ -130,6 +132,7 @@ def _build_entries(profile: BaselineProfile) -> Iterator[BaselineEntryItem]:
 
 
 def _build_environment_entries(profile: BaselineProfile) -> Iterator[BaselineEntryItem]:
+    """Yield the entries of layer L5: networks, hours of the week and call rates."""
     around = profile.surroundings
     for each in around.seen:
         named = {
@@ -173,6 +176,7 @@ def _build_entry(
     sensitive: bool = False,
     firm: bool = True,
 ) -> BaselineEntryItem:
+    """Build one output entry of a profile with its observation counts."""
     return {
         "layer": layer,
         "tool": tool,

@@ -12,7 +12,7 @@ Progress = Callable[[int, int, str], None]
 
 @contextmanager
 def reduce_gc() -> Iterator[None]:
-    """Reduce garbage collection while batches are read: it costs a tenth."""
+    """Collect garbage less often while batches are read."""
     usual = gc.get_threshold()
     gc.set_threshold(100_000, 50, 100)
     try:

@@ -53,7 +53,7 @@ def build_issued_record(
     decision: TokenGrantDecision,
     token_sha256: bytes,
 ) -> ExchangeRecord:
-    """Build the record of an issued token with digest `token_sha256`."""
+    """Build the audit record of an issued token."""
     link, rule = decision.delegation, decision.rule
     issued_claims = isinstance(subject, SignedClaims)
     return ExchangeRecord(
@@ -83,7 +83,7 @@ def build_refused_record(
     actor: object,
     refusal: TokenRequestRefusal,
 ) -> ExchangeRecord:
-    """Build the record of a refused request."""
+    """Build the audit record of a refused request."""
     reason = refusal.reason + (f": {refusal.detail}" if refusal.detail else "")
     link = subject.chain[0] if isinstance(subject, OwnToken | TicketGrant) else None
     return ExchangeRecord(
@@ -182,6 +182,7 @@ def list_attested_facts(attested: Attestation) -> tuple[tuple[str, str], ...]:
 
 
 def _hash_token(token: str) -> str:
+    """Return the SHA-256 of a token, hex; empty for an empty token."""
     if not token:
         return ""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

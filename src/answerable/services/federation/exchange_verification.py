@@ -55,7 +55,7 @@ class ExchangeRefused(Exception):  # noqa: N818 - ends the story
 
 
 def refuse_unavailable() -> ExchangeRefused:
-    """Build the refusal for an unavailable control database."""
+    """Build the refusal for an unavailable token state database."""
     return ExchangeRefused(OAuthError.TEMPORARILY_UNAVAILABLE, "control")
 
 
@@ -97,7 +97,7 @@ class ExchangeVerifier:
     def verify(
         self, presented: PresentedRequest, verified: VerifiedCredentials, now: float
     ) -> None:
-        """Verify the credentials of a request.
+        """Verify the subject and actor tokens of a request; nothing is consumed.
 
         Args:
             verified: Receives what is verified.
@@ -129,6 +129,7 @@ class ExchangeVerifier:
     def _verify_subject(
         self, presented: PresentedRequest, verified: VerifiedCredentials, now: float
     ) -> SignedClaims | Attestation | HeldNow | TicketGrant:
+        """Verify the subject token by its type: peer, ticket, own or foreign token."""
         request = presented.request
         if request.subject_type == PEER_TYPE_URI:
             return _require_peer(presented)
@@ -148,6 +149,7 @@ class ExchangeVerifier:
         verified: VerifiedCredentials,
         now: float,
     ) -> SignedClaims:
+        """Verify a token of a pinned issuer; it may need a Kubernetes TokenReview."""
         request, issuers = presented.request, self._issuers(now)
         kind = TokenType(request.subject_type)
         if kind is TokenType.JWT and _is_svid(unverified, issuers):
@@ -164,10 +166,12 @@ class ExchangeVerifier:
         return claims
 
     def _verify_own_token(self, unverified: UnverifiedToken, now: float) -> HeldNow:
+        """Verify a token of this service, and that its delegation is active."""
         held = self._own.verify_live(unverified, now)
         return HeldNow(held.claims, held.chain.links)
 
     def _verify_ticket(self, secret: str, now: float) -> TicketGrant:
+        """Find an unused delegation ticket by its digest, and check its parent."""
         sha256 = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
         ticket = self._control.find_ticket(sha256, now)
         if ticket is None:
@@ -179,7 +183,7 @@ class ExchangeVerifier:
 
 
 def _is_svid(unverified: UnverifiedToken, issuers: IssuerIndex) -> bool:
-    """Return whether a JWT claims a pinned trust domain; keys decide later.
+    """Return whether a JWT names a pinned SPIFFE trust domain; not verified yet.
 
     SPIFFE has no token type of its own in an exchange, so clients declare a JWT.
     """
@@ -192,10 +196,12 @@ def _is_svid(unverified: UnverifiedToken, issuers: IssuerIndex) -> bool:
 
 
 def _require_peer(presented: PresentedRequest) -> Attestation:
+    """Return the attested peer process; refuse the request if there is none."""
     if presented.attested is None:
         raise _build_refusal("no-peer")
     return presented.attested
 
 
 def _build_refusal(reason: str, detail: str = "") -> ExchangeRefused:
+    """Build a refusal with the OAuth error `invalid_grant`."""
     return ExchangeRefused(OAuthError.INVALID_GRANT, reason, detail)

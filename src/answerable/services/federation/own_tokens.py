@@ -74,7 +74,7 @@ class OwnTokenVerifier:
         return unverified.payload.get("iss") == self._pin.iss
 
     def verify(self, unverified_token: str, now: float) -> SignedClaims:
-        """Verify an own token, for any audience.
+        """Verify a token's signature and claims, for any audience.
 
         Raises:
             TokenRejected: It is invalid.
@@ -84,7 +84,7 @@ class OwnTokenVerifier:
     def _verify_signature(
         self, unverified: UnverifiedToken, now: float
     ) -> SignedClaims:
-        """Verify an own token, for any audience.
+        """Verify a parsed token's signature and claims, for any audience.
 
         The caller has to check the audience: a token for another audience must not be
         accepted here.
@@ -104,7 +104,7 @@ class OwnTokenVerifier:
             ) from None
 
     def verify_live(self, unverified: UnverifiedToken, now: float) -> LiveOwnToken:
-        """Verify an own token and that it is live.
+        """Verify a token, and that it and its delegation are not revoked or expired.
 
         Raises:
             TokenRejected: It is invalid or revoked.
@@ -121,7 +121,7 @@ class OwnTokenVerifier:
     def find_live_delegation(
         self, claims: SignedClaims, now: float
     ) -> DelegationChain | None:
-        """Return the delegation of a token; None if either is no longer live."""
+        """Return a token's delegation chain; None if token or chain is inactive."""
         delegation = claims.find_leaf("answerable", "dlg")
         if not isinstance(delegation, str):
             return None

@@ -71,12 +71,12 @@ class SignInEnvironment:
 
 
 def names_people(issuer: IssuerConfig) -> bool:
-    """Return whether the ID tokens of an issuer name persons."""
+    """Return whether the ID tokens of an issuer identify persons (not workloads)."""
     return bool(issuer.person) and TokenType.ID_TOKEN in issuer.pin.token_types
 
 
 def resolve_person(claims: SignedClaims, claim: str) -> PersonId:
-    """Return the person that an ID token names.
+    """Return the person id that an ID token names.
 
     Raises:
         LoginFailed: It names nobody, or an address that is not verified.

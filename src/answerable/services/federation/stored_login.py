@@ -141,6 +141,7 @@ def remove_login(folder: Path) -> bool:
 
 
 def _is_private_folder(folder: Path) -> bool:
+    """Return whether a folder is the user's own and closed to others."""
     try:
         facts = folder.lstat()
     except OSError:
@@ -150,6 +151,7 @@ def _is_private_folder(folder: Path) -> bool:
 
 
 def _read_login_file(path: Path) -> _LoginFile | None:
+    """Read the login file; None if missing, an error if others could read it."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError):
@@ -177,4 +179,5 @@ def _read_login_file(path: Path) -> _LoginFile | None:
 
 
 def _build_unusable_error(path: Path, reason: str) -> EnvironmentFailure:
+    """Build the error for an unusable login file."""
     return EnvironmentFailure(f"cannot use {path} ({reason})", _SIGN_IN_AGAIN)

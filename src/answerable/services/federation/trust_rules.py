@@ -42,7 +42,7 @@ class KnownAgents:
 def explain_matches(
     rules: tuple[TrustRule, ...], subject: MatchSubject
 ) -> list[RuleMatchItem]:
-    """Explain for each rule whether it matches, or its first failed condition."""
+    """Explain for each trust rule whether it matches, or its first failed condition."""
     items: list[RuleMatchItem] = []
     for rule, held in zip(rules, explain_rules(rules, subject), strict=True):
         failed = held if isinstance(held, UnmatchedRule) else None
@@ -60,7 +60,7 @@ def explain_matches(
 
 
 def claims_of_issuer(payload: JsonObject, config: Config) -> UnsignedClaims:
-    """Assign unverified claims to the issuer that they name."""
+    """Build unverified claims with the configured issuer that `iss` names, if any."""
     named = (payload.get("iss"), parse_trust_domain(payload.get("sub")))
     issuer = next((each for each in config.issuers if each.pin.iss in named), None)
     return UnsignedClaims(issuer.pin.name if issuer else "", flatten_claims(payload))

@@ -60,7 +60,7 @@ def declare_uses(history: Iterable[InventoryInterval]) -> tuple[DeclaredUse, ...
 def _split_hindsight(
     history: Iterable[InventoryInterval],
 ) -> Iterator[InventoryInterval]:
-    """Split the first interval into its observed and its assumed part."""
+    """Split the first interval: since its scan it is observed, before it is assumed."""
     for standing in history:
         taken = min(standing.inventory.at, standing.valid_to)
         if standing.valid_from == 0 and taken > 0:
@@ -71,6 +71,7 @@ def _split_hindsight(
 
 
 def _is_same_use(previous: DeclaredUse, use: DeclaredUse) -> bool:
+    """Return whether two declared uses differ only in their time and source."""
     stretched = replace(
         previous,
         valid_from=use.valid_from,
@@ -92,6 +93,7 @@ class _DeclaredUsers:
 
 
 def _list_uses(interval: InventoryInterval) -> Iterator[DeclaredUse]:
+    """Yield the owner and the users of each subject of one snapshot."""
     inventory = interval.inventory
     snapshot = f"snapshot {inventory.name}"
     users = _index_users_by_subject(inventory)
@@ -175,13 +177,14 @@ def _select_ownership(inventory: Inventory, subject: str) -> SubjectOwnership | 
 
 
 def _get_owner_person(owner: SubjectOwnership | None) -> str:
+    """Return the person id of an owner; empty if there is none."""
     if owner is None or owner.state not in _NAMED_STATES:
         return ""
     return owner.person or ""
 
 
 def _get_evidence_place(owner: SubjectOwnership | None) -> str:
-    """Return the place of the strongest evidence, empty if none counts."""
+    """Return the place of the strongest owner evidence; empty if none counts."""
     for candidate in (owner.candidates if owner else ())[:1]:
         for item, weight in candidate.evidence[:1]:
             if weight > 0.0:

@@ -118,6 +118,7 @@ def scan_organization(
 
 
 def _build_outcome(entry: _CheckpointEntry) -> ScanOutcome:
+    """Build the scan outcome of one account from its checkpoint entry."""
     problems = tuple(p for sync in entry.stored for p in sync.problems)
     source = f"{_ACCOUNT}:{entry.account} (live)"
     return ScanOutcome(source, _ACCOUNT, entry.stored, (*entry.problems, *problems))
@@ -167,7 +168,7 @@ class _OrganizationScan:
     def _run_jobs(
         self, pool: ThreadPoolExecutor, members: Iterator[MemberAccount]
     ) -> None:
-        """Keep the threads busy: at most one open account per thread."""
+        """Run the jobs of accounts in a thread pool, one open account per thread."""
         running: dict[Future[object], _ScanJob] = {}
 
         def submit(job: _ScanJob) -> None:
@@ -195,6 +196,8 @@ class _OrganizationScan:
                     enter_next()
 
     def _build_account_context(self, member: MemberAccount) -> SyncContext:
+        """Build the context of an account: its role, and its progress report."""
+
         def progress(done: int, total: int, what: str) -> None:
             if self._stop.is_set():
                 raise _ScanStopped
@@ -204,11 +207,13 @@ class _OrganizationScan:
         return replace(self._context, role_arn=role, progress=progress)
 
     def _report_progress(self, message: str) -> None:
+        """Report how many accounts are done."""
         with self._showing:
             done = len(self.done) + len(self._refused)
             self._context.progress(done, self._total, message)
 
     def _run_job(self, job: _ScanJob) -> object:
+        """Run a connector in an account, or list its regions first."""
         if self._stop.is_set():
             raise _ScanStopped
         context = job.account.context

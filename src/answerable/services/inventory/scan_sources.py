@@ -33,7 +33,7 @@ _DEFAULT_LOCATIONS = {"home": "~", "repo": "."}
 def parse_sources(
     texts: Sequence[str], *, home: Path, cwd: Path, capability: str = registry.INVENTORY
 ) -> tuple[ScanSource, ...]:
-    """Parse sources; none given means `home:~ repo:.`.
+    """Parse the sources of a scan; the default is `home:~ repo:.`.
 
     Args:
         texts: `NAME` or `NAME:LOCATION`.
@@ -72,6 +72,7 @@ def is_scan_source(text: str) -> bool:
 
 
 def _resolve_location(location: str, home: Path, cwd: Path) -> str:
+    """Resolve `~`, `.` and `..` to an absolute path without following links."""
     if not location or location == "-":
         return location
     if location == "~" or location.startswith("~/"):

@@ -93,7 +93,7 @@ def load_inventory(
 
 
 def _join_snapshot(store: EvidenceStore, selected: NamedSnapshot | None) -> Inventory:
-    """Join a snapshot with the audit logs, judged at its own time."""
+    """Build the inventory of a snapshot and the audit logs, as of its time."""
     snapshot = Snapshot(0, ())
     if selected is not None:
         snapshot = read_object(store, selected.digest, Snapshot)
@@ -194,7 +194,7 @@ def read_ownership_statements(store: EvidenceStore) -> tuple[OwnerEvidence, ...]
 def read_object(
     store: EvidenceStore, digest: str, kind: type[StoredObject]
 ) -> StoredObject:
-    """Read one stored object.
+    """Read one stored object, and decode it as its type.
 
     Raises:
         VerificationError: It is damaged, missing, or malformed.
@@ -258,6 +258,7 @@ def load_declared_uses(store: EvidenceStore) -> "tuple[DeclaredUse, ...]":
 def _select_snapshot(
     snapshots: Sequence[NamedSnapshot], name: str
 ) -> NamedSnapshot | None:
+    """Select a snapshot by name, or the latest; suggest names if it is unknown."""
     if not name or name == LATEST:
         return snapshots[-1] if snapshots else None
     for each in snapshots:

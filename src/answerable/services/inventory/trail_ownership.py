@@ -52,6 +52,7 @@ def _list_credential_links(facts: TrailFacts) -> Iterator[CredentialLink]:
 
 
 def _list_owner_evidence(facts: TrailFacts) -> Iterator[OwnerEvidence]:
+    """Yield creators and frequent assumers of identities as owner evidence."""
     issued = index_issuances(facts.issuances)
     for change in facts.changes:
         if change.created:
@@ -73,6 +74,7 @@ def _list_owner_evidence(facts: TrailFacts) -> Iterator[OwnerEvidence]:
 def _list_key_creators(
     facts: TrailFacts, issuances: IssuanceIndex
 ) -> Iterator[OwnerEvidence]:
+    """Yield the person who created each long-lived access key."""
     for made in facts.issuances:
         if not made.credential.startswith("cred:aws/AKIA"):
             continue
@@ -92,6 +94,7 @@ def _list_key_creators(
 def _list_frequent_assumers(
     facts: TrailFacts, issuances: IssuanceIndex
 ) -> Iterator[OwnerEvidence]:
+    """Yield the person who assumes a role most often, if clearly ahead."""
     counts: dict[str, Counter[PersonId]] = {}
     last: dict[tuple[str, PersonId], tuple[CredentialIssuance, str]] = {}
     origins: dict[tuple[ChainKey, str], tuple[PersonId | None, str]] = {}
@@ -125,7 +128,7 @@ def _list_frequent_assumers(
 def _find_origin_person(
     key: ChainKey, source: str, issuances: IssuanceIndex
 ) -> tuple[PersonId | None, str]:
-    """Find the person at the origin: a signed-in person or an IAM user."""
+    """Follow sessions back to a person: a signed-in person or an IAM user."""
     path = trace_back(SourcedChainKey(key, source, believed=True), issuances)
     for step in path.steps:
         if step.person:
@@ -141,4 +144,5 @@ def _find_origin_person(
 
 
 def _build_seen(source: str, place: str, at: int) -> FactProvenance:
+    """Build the provenance of a fact from an audit log."""
     return FactProvenance(f"{source}:", place, WrittenBy.PLATFORM, at)

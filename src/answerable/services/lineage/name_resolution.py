@@ -58,7 +58,7 @@ class NameQuery(Protocol):
 
 
 def event_joint(event: AuditEvent) -> SourcedChainKey:
-    """Return the joint of an event."""
+    """Return the key and source of an event, by which it is joined with its chain."""
     key = ChainKey(
         identity=event.identity,
         credential=event.credential,
@@ -74,7 +74,7 @@ def event_joint(event: AuditEvent) -> SourcedChainKey:
 def build_chain_tests(
     inventory: Inventory, chains: Sequence[ChainTimeline], names: NameQuery
 ) -> list[ChainTest]:
-    """Build the tests that a matching chain passes.
+    """Build the predicates that a chain must pass to match the names of a query.
 
     Raises:
         UsageError: A name is unknown or ambiguous.
@@ -103,7 +103,7 @@ def build_chain_tests(
 def list_required_ids(
     inventory: Inventory, chains: Sequence[ChainTimeline], names: NameQuery
 ) -> list[str]:
-    """List ids that every matching chain holds; none if the names are patterns.
+    """List ids that every matching chain contains; none if the names are patterns.
 
     Raises:
         UsageError: A name is unknown or ambiguous.
@@ -127,7 +127,7 @@ def is_pattern(text: str) -> bool:
 
 
 def build_pattern_test(pattern: str) -> IdTest:
-    """Build the test whether an id matches a pattern, whole or by a short name."""
+    """Build a predicate that matches an id, whole or by a short name."""
     spelled = "".join({"*": ".*", "?": "."}.get(c) or re2.escape(c) for c in pattern)
     compiled = re2.compile(f"(?s){spelled}")
 
@@ -153,6 +153,7 @@ class _EqualsId:
 def _build_agent_test(
     inventory: Inventory, chains: Sequence[ChainTimeline], text: str
 ) -> IdTest:
+    """Build a predicate for the agent of a chain, by id, name or pattern."""
     if is_pattern(text):
         return build_pattern_test(text)
     return _EqualsId(resolve_agent(inventory, chains, text))
@@ -161,6 +162,7 @@ def _build_agent_test(
 def _build_identity_test(
     inventory: Inventory, chains: Sequence[ChainTimeline], text: str
 ) -> IdTest:
+    """Build a predicate for an identity of a chain, by ARN, name or pattern."""
     return (
         build_pattern_test(text)
         if is_pattern(text)
@@ -171,6 +173,7 @@ def _build_identity_test(
 def _build_credential_test(
     inventory: Inventory, chains: Sequence[ChainTimeline], text: str
 ) -> IdTest:
+    """Build a predicate for a credential of a chain, by id or pattern."""
     if is_pattern(text):
         return build_pattern_test(text)
     return _EqualsId(_resolve_credential(inventory, chains, text))
@@ -179,6 +182,7 @@ def _build_credential_test(
 def _build_person_test(
     inventory: Inventory, chains: Sequence[ChainTimeline], text: str
 ) -> IdTest:
+    """Build a predicate for the person of a chain, by any id or alias."""
     if is_pattern(text):
         return build_pattern_test(text)
     return _list_person_spellings(inventory, chains, text).__contains__
@@ -214,6 +218,7 @@ def resolve_identity(
 def _resolve_credential(
     inventory: Inventory, chains: Sequence[ChainTimeline], text: str
 ) -> str:
+    """Resolve a credential by access key id or name."""
     if is_access_key_id(text.removeprefix("cred:aws/")):
         # A key that was issued and never used is an answer, too.
         return aws_credential_id(text.removeprefix("cred:aws/"))
@@ -261,6 +266,7 @@ def _ids_containing(fragment: str, ids: Iterable[str]) -> set[str]:
 
 
 def _ids_of_kind(inventory: Inventory, kind: EntityKind) -> Iterable[str]:
+    """Return the ids of one kind of entity in the inventory."""
     match kind:
         case "agent":
             return inventory.agents
@@ -273,6 +279,7 @@ def _ids_of_kind(inventory: Inventory, kind: EntityKind) -> Iterable[str]:
 
 
 def _build_unknown_error(text: str, kind: str, ids: set[str]) -> UsageError:
+    """Build the error for an unknown name, with the most similar known name."""
     names = sorted({name for each in ids for name in (each, *list_short_names(each))})
     close = get_close_matches(text, select_similar_names(text, names), n=1, cutoff=0.5)
     hint = "it is in no audit log and no scan: ingest or scan first"
@@ -290,6 +297,7 @@ def _index_owned_identities(inventory: Inventory) -> ShortNameIndex:
 def _build_tool_test(
     inventory: Inventory, chains: Sequence[ChainTimeline], text: str
 ) -> IdTest:
+    """Build a predicate for the tool of a chain, by name or pattern."""
     if is_pattern(text):
         return build_pattern_test(text)
     return _EqualsId(
@@ -341,7 +349,7 @@ def _build_people(inventory: Inventory) -> PersonDirectory:
 def _list_person_spellings(
     inventory: Inventory, chains: Sequence[ChainTimeline], text: str
 ) -> frozenset[str]:
-    """List the ids and aliases of a person that chains may hold."""
+    """List the ids and aliases of a person that chains may contain."""
     seen = ChainIndex.wrap(chains).persons
     try:
         known = _resolve_person(inventory, text)

@@ -45,7 +45,7 @@ def count_recorded_calls(
     subject: str,
     loaded_chains: Sequence[ChainTimeline] | None = None,
 ) -> list[CallCount]:
-    """Count the recorded calls of a subject on platforms.
+    """Count the recorded platform calls of a subject, by action and outcome.
 
     Calls that a mediator saw (`mcp:...`) are no actions of platform policies.
 
@@ -84,7 +84,7 @@ def count_recorded_calls(
 def _build_subject_test(
     inventory: Inventory, subject: str
 ) -> Callable[[LineageChain], bool]:
-    """Build the test for chains in which a subject acts, directly or by role."""
+    """Build a predicate for chains in which a subject acts, directly or by role."""
     if AgentId(subject) in inventory.agents:
         return lambda chain: subject in chain.agent_path
     if CredentialId(subject) in inventory.credentials:
@@ -109,7 +109,7 @@ class TrailCoverage:
     days: Mapping[str, Mapping[str, frozenset[int]]]
 
     def missing_log(self, action: str, accounts: Collection[str]) -> str:
-        """Name the log that is needed before "no call" means "unused".
+        """Name the missing log without which "no call" does not mean "unused".
 
         Args:
             accounts: Accounts that would record its calls.

@@ -31,7 +31,7 @@ def parse_event_id(text: str) -> bytes | None:
 
 
 def narrow_to_resource(event_filter: EventFilter, resource: str) -> EventFilter:
-    """Narrow a filter to a resource, or to the one event with that id."""
+    """Restrict a filter to a resource, or to the one event with that id."""
     text = resource.strip()
     if not text:
         return event_filter
@@ -42,7 +42,7 @@ def narrow_to_resource(event_filter: EventFilter, resource: str) -> EventFilter:
 
 
 def resource_patterns(resource: str) -> list[str]:
-    """Return the patterns of which a matching resource fits one.
+    """Return glob patterns; a matching resource fits at least one.
 
     An ARN or a URI is used as it is, other text matches part of a name. An `s3://` URI
     of a bucket, or one that ends in `/`, matches everything below it.
@@ -70,7 +70,7 @@ def suggest_similar(
     resources: Iterable[str],
     names: Iterable[tuple[str, str]],
 ) -> str:
-    """Suggest existing names that are spelled like a text without a match.
+    """Suggest existing names that are similar to a name without a match.
 
     Args:
         store: Store of the events.
@@ -125,6 +125,7 @@ def _sort_key_longest_first(token: str) -> int:
 def _find_resources(
     store: EvidenceStore, investigation: InvestigationFilter, token: str
 ) -> list[str]:
+    """Find recorded resources that contain a word, most used first."""
     return suggest_values(
         store,
         "resource",
@@ -147,6 +148,7 @@ def collect_entities(inventory: Inventory, chains: ChainIndex) -> Entities:
 
 
 def _find_entities(entities: Entities, token: str) -> list[str]:
+    """Find entities whose id contains a word, with their kind."""
     folded = token.lower()
     found = []
     for kind, ids in entities.items():

@@ -91,7 +91,7 @@ class EventHistogram:
 def build_event_filter(
     scope: SearchScope, query: SearchQuery, *, now: int
 ) -> InvestigationFilter:
-    """Build the event filter of a query.
+    """Build the event filter of a search query.
 
     Raises:
         UsageError: A name is unknown or ambiguous, or the span is invalid.
@@ -122,7 +122,7 @@ def build_event_filter(
 
 
 def join_chains(events: Sequence[AuditEvent], scope: SearchScope) -> Iterator[ChainRow]:
-    """Join events with their chains; stitch a chain for an event that has none yet."""
+    """Join events with their chains; compute the chain of an event that lacks one."""
     joints = {name_resolution.event_joint(event) for event in events}
     stitched = ChainIndex.wrap(scope.chains).chains_by_joint
     known = {joint: stitched[joint] for joint in joints if joint in stitched}
@@ -146,7 +146,7 @@ def is_visible(chain: LineageChain, visible_agents: VisibleAgents) -> bool:
 
 
 def hide_invisible_chains(scope: SearchScope) -> SearchScope:
-    """Drop invisible chains, so that no completion names them."""
+    """Remove chains that the caller may not see, so that no suggestion names them."""
     if scope.only is None:
         return scope
     told = (
@@ -181,7 +181,7 @@ def _build_alternatives(
 
 
 def _narrow_chains(scope: SearchScope, names: SearchNames) -> Sequence[ChainTimeline]:
-    """Drop chains that do not hold a requested id."""
+    """Select the chains that contain a requested id."""
     chains = scope.chains
     if scope.only is not None or not isinstance(chains, ChainIndex):
         return chains  # made for this query only: scanning them is cheaper
@@ -194,6 +194,7 @@ def _narrow_chains(scope: SearchScope, names: SearchNames) -> Sequence[ChainTime
 def _build_chain_tests(
     scope: SearchScope, names: SearchNames, query: SearchQuery
 ) -> list[Test]:
+    """Build the predicates for chains: names, hop status and visibility."""
     tests = name_resolution.build_chain_tests(scope.inventory, scope.chains, names)
     if query.get("status"):
         tests.append(_build_status_test(query.get("status")))
@@ -203,6 +204,7 @@ def _build_chain_tests(
 
 
 def _build_status_test(text: str) -> Test:
+    """Build a predicate for the status of one hop (`HOP=STATUS`) or of any hop."""
     hop, _, status = text.rpartition("=")
     wanted_status = HopStatus(status)
     if hop:
@@ -211,7 +213,7 @@ def _build_status_test(text: str) -> Test:
 
 
 def hop_statuses(chain: LineageChain) -> Mapping[str, HopStatus]:
-    """Return the status of each actor hop."""
+    """Return the status of each hop from person to identity, by name."""
     return {
         "person": chain.person.status,
         "agent": chain.agent.status,
@@ -253,7 +255,7 @@ def split_by_words(
 def _select_candidates(
     chains: Sequence[ChainTimeline], words: Sequence[str]
 ) -> Sequence[ChainTimeline]:
-    """Drop chains that hold none of some words."""
+    """Select the chains that contain at least one of some words."""
     if not isinstance(chains, ChainIndex) or any(
         map(name_resolution.is_pattern, words)
     ):
@@ -264,7 +266,7 @@ def _select_candidates(
 def _extend_interval(
     keys: list[JointInterval], joint: SourcedChainKey, chain: LineageChain
 ) -> None:
-    """Add an interval, or extend the previous one."""
+    """Append the interval of a chain, or extend the previous one if adjacent."""
     if keys and keys[-1][0] is joint and keys[-1][2] == chain.valid_from:
         keys[-1] = (joint, keys[-1][1], chain.valid_to)
     else:
@@ -276,6 +278,7 @@ def _remaining_words(words: Sequence[str], matched: frozenset[int]) -> tuple[str
 
 
 def _build_word_test(word: str) -> Test:
+    """Build a predicate for chains that contain a word or pattern."""
     folded = word.lower()
     if not name_resolution.is_pattern(word):
         return lambda chain: any(

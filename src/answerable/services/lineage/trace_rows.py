@@ -66,7 +66,7 @@ class TraceQuery:
 def build_filters(
     inventory: Inventory, chains: Sequence[ChainTimeline], query: TraceQuery
 ) -> tuple[EventFilter, EventFilter]:
-    """Build the filter without and with the actor."""
+    """Build two event filters: without and with the actor of the query."""
     identity = query.identity
     if identity:  # a pattern matches acts of identities, not acts on them
         wild = name_resolution.is_pattern(identity)
@@ -171,6 +171,7 @@ def describe_search(
 def _select_intervals(
     inventory: Inventory, chains: Sequence[ChainTimeline], query: TraceQuery
 ) -> list[JointInterval] | None:
+    """Select the keys and intervals of the matching chains; None if all match."""
     tests = name_resolution.build_chain_tests(inventory, chains, query)
     if not tests:
         return None
@@ -197,7 +198,7 @@ def join_chains(
 
 
 def build_trace_item(row: ChainRow) -> TraceItem:
-    """Build the document item of a row."""
+    """Build the output item of a row: one event with its chain."""
     event, chain = row.event, row.chain
     said = HopStatus.OBSERVED if event.written_by.is_believed else HopStatus.MISSING
     hops: HopsItem = {
@@ -229,10 +230,12 @@ def build_trace_item(row: ChainRow) -> TraceItem:
 
 
 def _build_hop_item(hop: Hop) -> HopItem:
+    """Build the output item of one hop of a chain."""
     return {"value": hop.value, "status": hop.status.value, "source": hop.source}
 
 
 def _build_resource_hop(event: AuditEvent, status: HopStatus) -> HopItem:
+    """Build the resource hop of an event, missing if the record names none."""
     if event.resource:
         return {
             "value": event.resource,

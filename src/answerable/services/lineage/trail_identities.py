@@ -56,6 +56,7 @@ def resolve_trail_identity(
 
 
 def _find_created_identities(store: EvidenceStore, name: str) -> tuple[str, ...]:
+    """Find ARNs that were created, deleted or assumed and end in a name."""
     return tuple(
         sorted(str(value) for (value,) in store.run_query(_NAMED, ["/" + name]))
     )

@@ -81,7 +81,7 @@ class BrokenCallFinder:
     def _is_affected(
         self, name: IdentityId, after: QueryContext, scope: EditScope
     ) -> bool:
-        """Return whether the permissions or steps of an identity may differ."""
+        """Return whether an edit may change an identity's permissions or paths."""
         if name in scope.identities or scope.resources:
             return True
         rows = [
@@ -94,6 +94,7 @@ class BrokenCallFinder:
     def _list_broken_uses(
         self, name: IdentityId, after: QueryContext
     ) -> Iterable[BrokenUseItem]:
+        """Yield the recorded actions of an identity that it could no longer call."""
         if name not in self._calls:
             self._calls[name] = count_recorded_calls(
                 self.store, self.asked.inventory, name, self._chains
@@ -115,7 +116,7 @@ class BrokenCallFinder:
     def _loses_permission(
         self, name: IdentityId, action: str, after: QueryContext
     ) -> bool:
-        """Return whether a permission for an action is lost."""
+        """Return whether an edit removes any permission for an action."""
         wanted = parse_filter(action, "*")
         rows = [
             {

@@ -49,6 +49,7 @@ def parse_permission_filter(
 
 
 def _collect_used_names(inventory: Inventory) -> PolicyNames:
+    """Collect the actions and services that the policies name, once per snapshot."""
     return inventory.get_or_compute(
         "names in policies", lambda each: collect_policy_names(each.facts)
     )

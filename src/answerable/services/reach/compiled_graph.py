@@ -103,6 +103,7 @@ def load_graph(
 def _compile_snapshot(
     inventory: Inventory, catalogue: ActionCatalogue, stated: StatedContext
 ) -> CompiledAccounts:
+    """Compile all accounts and policies of a snapshot, garbage collector paused."""
     with suspend_gc():
         return compile_accounts(
             inventory.facts,
@@ -123,6 +124,7 @@ def tags_collected(inventory: Inventory) -> bool:
 def _load_stored_steps(
     graph: IdentityGraph, derived: DerivedState, name: str
 ) -> object:
+    """Load the stored paths between identities; None if they must be computed."""
     tables = derived.load(name)
     if tables is None:
         derived.progress(2, DERIVATION_STAGES, "following paths of all identities")
@@ -131,6 +133,7 @@ def _load_stored_steps(
 
 
 def _store_steps(graph: IdentityGraph, derived: DerivedState, name: str) -> None:
+    """Store the computed paths between identities."""
     derived.progress(3, DERIVATION_STAGES, "storing paths")
     derived.save(name, step_tables.encode_steps(get_closure(graph)))
 
@@ -141,6 +144,7 @@ def open_estate_tables(inventory: Inventory) -> DerivedTables | None:
 
 
 def _load_snapshot_tables(inventory: Inventory) -> DerivedTables | None:
+    """Load the compiled tables of a snapshot; None if there are none."""
     return None if inventory.derived is None else inventory.derived.load(_ESTATE)
 
 
@@ -160,7 +164,7 @@ def _store_compiled_snapshot(
 
 
 def load_policy_attachments(inventory: Inventory) -> Mapping[str, Sequence[str]]:
-    """Load policy ids by layer and target, joined by a line break."""
+    """Load the index of attached policy ids by layer and target."""
     tables = open_estate_tables(inventory)
     if tables is not None:
         return tables.section("attached", list[str])
@@ -168,7 +172,7 @@ def load_policy_attachments(inventory: Inventory) -> Mapping[str, Sequence[str]]
 
 
 def index_policy_attachments(facts: SightedFacts) -> Mapping[str, list[str]]:
-    """Index policy ids by layer and target, joined by a line break."""
+    """Index ids of attached policies by layer and target, joined by a line break."""
     found: dict[str, list[str]] = defaultdict(list)
     for one in facts.attachments:
         found[f"{one.layer}\n{one.target}"].append(one.policy)
@@ -192,6 +196,7 @@ def load_summary(inventory: Inventory, graph: IdentityGraph) -> EstateSummary:
 
 
 def _build_summary(inventory: Inventory, graph: IdentityGraph) -> EstateSummary:
+    """Build the summary of a snapshot from its compiled graph."""
     estate = graph.estate
     kinds = {each.id: each.kind for each in inventory.facts.identities}
     unknown = list_unknown_identities(estate, inventory)
@@ -222,7 +227,7 @@ def list_policy_services(inventory: Inventory) -> frozenset[str]:
 def _get_steps_file_name(
     inventory: Inventory, graph: IdentityGraph, given: StatedContext
 ) -> str:
-    """Name the file of the steps under the condition keys of a query.
+    """Return the file name of the paths under the condition keys of a query.
 
     Keys that no statement depends on change no step, nor do keys of a single call.
     """

@@ -136,7 +136,7 @@ def _is_impossible(query: QueryContext, action: str, resource: str) -> bool:
 def _merge_answers(
     query: QueryContext, answers: list[ReachAnswer], action: str, resource: str
 ) -> ReachAnswer:
-    """Return the answer of a subject that acts as several identities."""
+    """Merge the answers of the identities that one subject acts as."""
     if is_pattern_question(query.estate, action, resource):
         return merge_answers(query.graph, action, resource, answers)
     return subjects.choose_best_answer(answers)
@@ -165,7 +165,7 @@ def _build_check_item(
     resource: str,
     missing: set[str],
 ) -> PermissionCheckItem:
-    """Build the item of an answer with its proof."""
+    """Build the output item of an answer, with proof, assumptions and policy layers."""
     coverage = build_query_coverage(query, [answer], missing)
     item = answer_documents.build_can_item(answer, action, resource, coverage)
     item = TagExplainer(query.graph).explain(answer, item)
@@ -183,7 +183,7 @@ def _build_check_item(
 def _add_tag_example(
     query: QueryContext, answer: ReachAnswer, action: str, resource: str
 ) -> ReachAnswer:
-    """Answer `part` if tags that the subject may set would allow part of a pattern."""
+    """Answer `part` if tags that the subject may set allow part of a pattern."""
     subject = IdentityId(answer.subject)
     if (
         answer.covers is not PatternExtent.NONE
@@ -210,7 +210,7 @@ def _evaluate_identity(
     *,
     direct: bool,
 ) -> ReachAnswer:
-    """Evaluate one identity; `never` must hold for tags it may set itself, too."""
+    """Evaluate the call for one identity, also with the tags that it may set itself."""
     graph, subject = query.graph, start.identity
     if is_pattern_question(query.estate, action, resource):
         reply = answer_can_on_pattern(graph, subject, action, resource, direct=direct)

@@ -104,7 +104,7 @@ def _count_examined_identities(
     first: int,
     position: PageCursor,
 ) -> TruncationItem:
-    """Build the counts of examined and reachable identities.
+    """Count the examined and the reachable identities of a page.
 
     Args:
         identities: Identities of the subject.
@@ -131,7 +131,7 @@ def list_permissions_page(
     rows: int = 200,
     max_paths: int = 25,
 ) -> PermissionPage:
-    """List part of the permissions of a subject, with bounded work.
+    """List one page of the permissions of a subject, with bounded work.
 
     Args:
         subject: Agent, identity or credential: id, ARN or unambiguous name.
@@ -214,7 +214,7 @@ def list_holders(
 def _list_first_permitted(
     query: QueryContext, action: str, resource: str, limit: int
 ) -> Document:
-    """List the first who can, and everyone of whom it is not known."""
+    """List the first identities that can call, and all whose verdict is not known."""
     first = list_first_callers(
         query.graph,
         action,
@@ -243,7 +243,7 @@ def _list_first_permitted(
 def list_holders_page(
     query: QueryContext, action: str, resource: str, *, after: str = "", rows: int = 100
 ) -> PermissionPage:
-    """List part of the identities that can make one call.
+    """List one page of the identities that can make one call.
 
     Args:
         action: `service:Action` in any case.
@@ -266,7 +266,7 @@ def list_holders_page(
 def _find_permitted_identities(
     query: QueryContext, action: str, resource: str, position: PageCursor, rows: int
 ) -> tuple[Sequence[ReachAnswer], PageCursor | None, int]:
-    """Find part of the holders, the next cursor, and the number examined."""
+    """Find a page of identities that can call, the next cursor, the number examined."""
     graph, gravity = query.graph, grade_by_agents(query.inventory)
     direct, pattern = query.direct, is_pattern_question(query.estate, action, resource)
     if direct or pattern:
@@ -294,6 +294,7 @@ def _build_permission_document(
     explain_tagging: bool = True,
     unknown: Sequence[ReachItem] = (),
 ) -> Document:
+    """Build the output document of `reach`: permissions, coverage, next command."""
     spelled = build_action_speller(query.estate.catalogue, query.estate.written, action)
     answers = [_mark_unknown_action(query, reply, spelled) for reply in answers]
     listed = [answer_documents.build_reach_item(reply, spelled) for reply in answers]
@@ -320,7 +321,7 @@ def _build_who_can_document(
     explain_tagging: bool = True,
     is_last_page: bool,
 ) -> Document:
-    """Build the items of the holders, with unknown identities at the end."""
+    """Build the output document of `who-can`, with unknown identities at the end."""
     unknown = (
         list_unknown_holders(query)
         if query.estate.get_request(action, resource)
@@ -386,7 +387,7 @@ def _mark_unknown_action(
 
 
 def _suggest_next(items: Sequence[ReachItem]) -> str:
-    """Suggest the reverse query for a row with a single action."""
+    """Suggest the `who-can` command for a row with a single action."""
     for item in items:
         one = not set("*? ") & set(item["action"])
         if one and " " not in item["resource"]:

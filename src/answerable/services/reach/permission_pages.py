@@ -32,7 +32,7 @@ class PermissionPage:
 
 
 def parse_cursor(text: str) -> tuple[int, PageCursor]:
-    """Parse a cursor: index of the subject's identity, and position from there.
+    """Parse a page cursor: index of the subject's identity, and position from there.
 
     Raises:
         UsageError: It is malformed.
@@ -48,9 +48,10 @@ def parse_cursor(text: str) -> tuple[int, PageCursor]:
 
 
 def _is_small_number(text: str) -> bool:
+    """Return whether a text is a decimal number of at most nine digits."""
     return text.isascii() and text.isdigit() and len(text) <= 9
 
 
 def format_cursor(start: int, position: PageCursor) -> str:
-    """Format a cursor."""
+    """Format a page cursor as `START.PATH.ROW`."""
     return f"{start}.{position.way}.{position.row}"

@@ -59,12 +59,14 @@ def list_policy_layers(
 
 
 def _find_actor(query: QueryContext, answer: ReachAnswer) -> CompiledPrincipal | None:
+    """Return the compiled identity that acts in an answer, if it was collected."""
     return query.estate.principals.get(answer.actor)
 
 
 def _list_actor_layers(
     query: QueryContext, answer: ReachAnswer
 ) -> Iterator[tuple[str, str]]:
+    """Yield the state of the identity, boundary and session policies of the actor."""
     actor = _find_actor(query, answer)
     if actor is None:
         named = answer.actor.startswith("arn:")
@@ -83,6 +85,7 @@ def _list_actor_layers(
 def _list_account_layers(
     query: QueryContext, answer: ReachAnswer
 ) -> Iterator[tuple[str, str]]:
+    """Yield the state of the service control policies of the actor's account."""
     number = get_arn_account(answer.actor)
     account = query.estate.accounts.get(number)
     actor = _find_actor(query, answer)
@@ -101,7 +104,7 @@ def _list_account_layers(
 def _get_rcp_layer_state(
     query: QueryContext, answer: ReachAnswer, action: str, resource: str
 ) -> str:
-    """Return the state of resource control policies, in agreement with coverage."""
+    """Return the state of resource control policies (RCPs), as coverage shows it."""
     estate, actor = query.estate, _find_actor(query, answer)
     owner = estate.describe_resource(resource).owner if "*" not in resource else ""
     account = estate.accounts.get(owner)
@@ -117,6 +120,7 @@ def _get_rcp_layer_state(
 def _list_resource_layers(
     query: QueryContext, action: str, resource: str
 ) -> Iterator[tuple[str, str]]:
+    """Yield the state of the resource policy and the VPC endpoint policy."""
     estate = query.estate
     place = estate.describe_resource(resource) if "*" not in resource else None
     held = estate.holders.get(place.holder) if place else None

@@ -204,7 +204,7 @@ def compile_snapshot(inventory: Inventory, before: Inventory | None = None) -> N
 
 @contextmanager
 def lock_compiled_snapshot(inventory: Inventory) -> Iterator[None]:
-    """Hold the lock of a snapshot whose queries share one graph."""
+    """Hold the lock of a snapshot while a query uses its shared graph."""
     kept = inventory.get_computed(_KEPT_GRAPH)
     with kept.alone if isinstance(kept, CompiledSnapshot) else nullcontext():
         yield
@@ -213,7 +213,7 @@ def lock_compiled_snapshot(inventory: Inventory) -> Iterator[None]:
 def serialize_queries(
     function: Callable[QueryParams, QueryResult],
 ) -> Callable[QueryParams, QueryResult]:
-    """Decorate a use case so that it holds the lock of its snapshot's shared graph."""
+    """Decorate a use case so that only one query at a time uses a shared graph."""
 
     @wraps(function)
     def run_locked(*args: QueryParams.args, **named: QueryParams.kwargs) -> QueryResult:
@@ -249,7 +249,7 @@ def require_paths(query: QueryContext) -> None:
 def mark_unknown_action(
     query: QueryContext, answer: ReachAnswer, action: str
 ) -> ReachAnswer:
-    """Mark the verdict as open for an action that the catalogue does not know.
+    """Mark a verdict as open if the catalogue does not know the action.
 
     It may be new or misspelled, and its resource types are not known.
     """
@@ -344,7 +344,7 @@ def pick_account_actors(query: QueryContext) -> list[IdentityId]:
 def build_query_coverage(
     query: QueryContext, answers: Iterable[ReachAnswer], missing: set[str]
 ) -> CoverageRecord:
-    """Build the coverage of an answer.
+    """Build the coverage of an answer: the collected and the missing data.
 
     Args:
         missing: Uncollected data that could change the answers.

@@ -76,6 +76,7 @@ class _QuestionSampler:
     def _draw_from_grant(
         self, principal: CompiledPrincipal, grant: PolicyStatement
     ) -> SampledQuestion | None:
+        """Draw a question from an allowed statement of the principal."""
         taken = [name for name in self.names if grant.clause.matches_action(name)]
         if not taken:
             return None
@@ -91,6 +92,7 @@ class _QuestionSampler:
     def _draw_any_resource(
         self, principal: CompiledPrincipal, name: str
     ) -> SampledQuestion | None:
+        """Draw a question about an action on a known or a made-up resource."""
         known = self._resources.get(name.partition(":")[0])
         if known and self.random.random() < _POLICY_SHARE:
             tried = (self.random.choice(known) for _ in range(_TRIES))
@@ -109,6 +111,7 @@ class _QuestionSampler:
         )
 
     def _make_resource(self, entry: ActionEntry, principal: CompiledPrincipal) -> str:
+        """Make a resource of a type that the action takes; `*` if it takes none."""
         if entry.is_wildcard_only:
             return "*"
         types = self.estate.catalogue.services[entry.service].resource_types
@@ -120,6 +123,7 @@ class _QuestionSampler:
     def _make_possible_question(
         self, principal: CompiledPrincipal, name: str, resource: str
     ) -> SampledQuestion | None:
+        """Build a question; None if the action never takes the resource."""
         entry = self.estate.catalogue.find_action(name)
         if entry is None or (resource == "*") != entry.is_wildcard_only:
             return None
@@ -129,6 +133,7 @@ class _QuestionSampler:
 
 
 def _list_action_names(catalogue: ActionCatalogue) -> Iterator[str]:
+    """Yield every action of the catalogue as `service:Name`."""
     for service, held in sorted(catalogue.services.items()):
         yield from (f"{service}:{name}" for name in sorted(held.actions))
 

@@ -158,6 +158,7 @@ def resolve_role_session(
 
 
 def _is_role_named(identity: Identity, account: str, name: str) -> bool:
+    """Return whether an identity is the role of an account with this name."""
     here = identity.account == account and identity.name == name
     return here and is_role(identity)
 
@@ -195,6 +196,7 @@ def _collect_policy_keys(facts: SightedFacts) -> dict[str, set[str]]:
 
 
 def _read_stated_policy(location: str, layer: PolicyLayer, now: int) -> Policy:
+    """Read the file of `--session-policy` or `--endpoint-policy`."""
     return read_policy_file(location, layer, now, option=f"--{layer}-policy")
 
 

@@ -111,6 +111,7 @@ class StatementQuotes:
         return " | ".join(said)[:_MAX_TEXT_LENGTH]
 
     def _find_policy(self, name: str) -> Policy | None:
+        """Find a policy by id, stated ones first."""
         return self._stated.get(name) or self._policies.get(name)
 
     def _quote_alternatives(self, item: DeterminingStatementItem) -> str:
@@ -180,6 +181,7 @@ class StatementQuotes:
         )
 
     def _index_statements_by_sid(self, policy: Policy) -> Mapping[str, Sequence[str]]:
+        """Index the formatted statements of a policy by effect and sid."""
         known = self._by_sid.get(policy.id)
         if known is None:
             found: dict[str, list[str]] = defaultdict(list)
@@ -191,6 +193,7 @@ class StatementQuotes:
 
 
 def _common_prefix_length(one: str, other: str) -> int:
+    """Return the length of the common prefix of two texts."""
     pairs = zip(one, other, strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
@@ -212,6 +215,7 @@ def format_statement(statement: Statement) -> str:
 
 
 def _format_principals(pairs: Sequence[tuple[str, str]]) -> list[str]:
+    """Format principals as `TYPE:VALUE`, `*` for everyone."""
     return ["*" if pair == ("AWS", "*") else f"{pair[0]}:{pair[1]}" for pair in pairs]
 
 
@@ -224,6 +228,7 @@ def _format_condition(clause: ConditionClause) -> str:
 
 
 def _format_list(values: Sequence[str]) -> str:
+    """Format values as a list, cut after the first few."""
     shown = [value or "''" for value in values[:_MOST_LISTED]]
     more = len(values) - _MOST_LISTED
     if more > 0:
@@ -232,6 +237,7 @@ def _format_list(values: Sequence[str]) -> str:
 
 
 def _format_public_access_block(block: PublicAccessBlock | None) -> str:
+    """Format the RestrictPublicBuckets setting of S3 Block Public Access."""
     if block is None:
         return ""
     said = "on" if block.restrict_public_buckets else "off"

@@ -54,7 +54,7 @@ def build_unknown_row(
     unknown: UnknownSubject,
     hops: Sequence[PathHop] = (),
 ) -> ReachItem:
-    """Build a row of `reach` or `who-can` with a `not-known` verdict."""
+    """Build an output row of `reach` or `who-can` with a `not-known` verdict."""
     return {
         "subject": subject,
         "action": action,
@@ -76,7 +76,7 @@ def build_unknown_rows(
     action: str,
     resource: str,
 ) -> list[ReachItem]:
-    """Build a row for each unknown part of a subject's permissions."""
+    """Build an output row for each identity of a subject without permission data."""
     inventory = query.inventory
     rows = [
         build_unknown_row(inventory, subject, action, resource, each.unknown, each.hops)

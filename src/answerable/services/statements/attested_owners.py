@@ -101,6 +101,7 @@ class AttestedOwnerReader:
         return self._people(person)
 
     def _select_owners(self, now: int) -> Mapping[AgentId, AttestedOwner]:
+        """Select the latest valid attestation of each agent."""
         found: dict[AgentId, tuple[tuple[int, PersonId], AttestedOwner]] = {}
         for item in self._said:
             if not item.subject.startswith(_AGENT) or not is_valid_attestation(
@@ -131,10 +132,12 @@ class AttestedOwnerReader:
         )
 
     def _has_left(self, person: PersonId) -> bool:
+        """Return whether a source reports that a person has left."""
         known = self._people.get(person)
         return known is not None and not known.alive
 
     def _reload_if_changed(self) -> None:
+        """Read the attestations again if the log has new statements or snapshots."""
         stamp = self._store.log.checkpoint()
         if stamp and stamp == self._stamp:
             return
@@ -169,7 +172,7 @@ class AttestationReader:
         self._said: tuple[OwnerEvidence, ...] = ()
 
     def read(self, now: int) -> Mapping[str, PersonId]:
-        """Return the latest attester of each subject, under the name they signed with.
+        """Return the latest attester of each subject, by the person id that signed.
 
         Args:
             now: UTC nanoseconds.
@@ -184,6 +187,7 @@ class AttestationReader:
         return {item.subject: item.person for item in holding}
 
     def _reload_if_changed(self) -> None:
+        """Read the attestations again if the log has new statements."""
         stamp = self._store.log.checkpoint()
         if stamp and stamp == self._stamp:
             return

@@ -62,7 +62,7 @@ class StatementSigner(Protocol):
         """
 
     def sign(self, statement: OwnerStatement) -> bytes:
-        """Return the signed envelope of a statement.
+        """Sign a statement and return its DSSE envelope.
 
         Raises:
             VerificationError: The signature is for another statement.
@@ -95,7 +95,7 @@ class LocalSigner:
         return now
 
     def sign(self, statement: OwnerStatement) -> bytes:
-        """Sign a statement."""
+        """Sign a statement and return its DSSE envelope."""
         text = signed_statements.encode_payload(statement)
         signed = dsse.sign_envelope(
             signed_statements.PAYLOAD_TYPE, text, self.id, self.seed
@@ -189,7 +189,7 @@ def enroll_key(
     now: int,
     authority: KeyAuthority = KeyAuthority(),
 ) -> Document:
-    """Record a key as the key of a person.
+    """Record a public key as the signing key of a person.
 
     Args:
         public: 32 bytes.
@@ -323,6 +323,7 @@ def key_state(key: OwnerKey, now: int) -> str:
 def _build_key_document(
     store: EvidenceStore, now: int, key_id: OwnerKeyId | None = None
 ) -> Document:
+    """Build the output document of owner keys with their states."""
     known = read_owner_keys(store)
     signed: dict[str, int] = {}
     for item in read_attestations(store):
@@ -336,6 +337,7 @@ def _build_key_document(
 
 
 def _build_key_item(key: OwnerKey, now: int, signed: int) -> OwnerKeyItem:
+    """Build the output item of one owner key."""
     last = key.enrolled[-1][1]
     since = min((said.since for _, said in key.revoked), default=None)
     return {
@@ -355,6 +357,7 @@ def _build_key_item(key: OwnerKey, now: int, signed: int) -> OwnerKeyItem:
 def _read_records(
     store: EvidenceStore, kind: str, shape: type[KeyRecord]
 ) -> list[tuple[LogPosition, KeyRecord]]:
+    """Read and decode all stored key records of one kind, in log order."""
     found = []
     for each in store.list_objects(kind):
         data = load_statement(store, each.digest)
@@ -379,6 +382,7 @@ def load_statement(store: EvidenceStore, digest: str) -> bytes:
 
 
 def _build_damage_error(digest: str, reason: str) -> VerificationError:
+    """Build the error for a damaged stored object."""
     return VerificationError(
         f"the stored object {digest[:16]} of an owner key {reason}",
         "restore the file objects/... from a copy; see `answerable evidence verify`",

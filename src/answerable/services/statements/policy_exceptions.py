@@ -86,6 +86,7 @@ class PolicyExceptionReader:
         return PolicyExceptions(judged, self._said, self._unheld, owners, who)
 
     def _reload_if_changed(self) -> None:
+        """Verify the statements again if the log has new ones, or new keys."""
         stamp = self._store.log.checkpoint()
         if stamp and stamp == self._stamp:
             return

@@ -108,6 +108,7 @@ class SignedBaselineReader:
         )
 
     def _verify_all(self, now: int) -> SignedBaselines:
+        """Verify every signed baseline, and select the active one of each subject."""
         said, void = verify_statements(
             self._store,
             SIGNED_BASELINE,
@@ -143,6 +144,7 @@ class SignedBaselineReader:
     def _verify_baseline(
         self, verified: VerifiedStatement, line: list[str], now: int
     ) -> ActiveBaseline:
+        """Verify one signed baseline against its profile and its agent's owner."""
         name = verified.statement.get_claim("profile")
         data = owner_keys.load_statement(self._store, name)
         subject = _parse_subject(verified.statement.subject)
@@ -164,7 +166,7 @@ class SignedBaselineReader:
     def _get_owner_of_key(
         self, owner: AttestedOwner, verified: VerifiedStatement
     ) -> str:
-        """Return the owner under the person id of their key, if the key is theirs."""
+        """Return the person id of the owner whose key signed; empty if none did."""
         is_same = self._attested.canonical_person(verified.key.person) == owner.person
         return verified.key.person if is_same else owner.person
 

@@ -72,7 +72,7 @@ class IdConflict(AnswerableError):  # noqa: N818 - an outcome
 
 
 def generate_id(now: float) -> str:
-    """Generate an id for a delegation or a token: 32 hex digits, 80 bits random.
+    """Generate a delegation or token id: 32 hex digits, 80 of 128 bits random.
 
     It begins with the time in steps of 15 microseconds, so that a new row is appended
     after the last one. With whole seconds, rows of a busy second would be spread over
@@ -173,7 +173,7 @@ class DelegationChain:
 
     @property
     def is_active(self) -> bool:
-        """Tell whether the delegation is active."""
+        """Return whether the delegation and all its parents are active."""
         return not self.dead
 
 
@@ -210,7 +210,7 @@ def commit_individually(
     exchanges: Sequence[ExchangeCommit],
     now: float,
 ) -> tuple[CommitResult | AnswerableError, ...]:
-    """Commit several exchanges one by one."""
+    """Commit several exchanges one by one, each in its own transaction."""
     results: list[CommitResult | AnswerableError] = []
     for exchange in exchanges:
         try:
@@ -224,7 +224,7 @@ class TokenState(Protocol):
     """State of the token service. Every method may raise `TokenStateUnavailable`."""
 
     def read_epoch(self) -> int:
-        """Return how often records were lost, e.g. by a restore; 0 if they never were."""
+        """Return the time since which no record was lost; 0 if none ever was."""
 
     def begin_epoch(self, now: float) -> int:
         """Begin an epoch: earlier records may be lost, e.g. after a restore."""

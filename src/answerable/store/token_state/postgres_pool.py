@@ -64,7 +64,7 @@ class PostgresPool:
 
     @contextmanager
     def dedicated_connection(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
-        """Open a separate connection, for the migration of the tables."""
+        """Open a connection outside the pool, for migrating the tables."""
         try:
             with self._open_connection() as connection:
                 yield connection
@@ -78,6 +78,7 @@ class PostgresPool:
             self._idle.pop().close()
 
     def _open_connection(self) -> psycopg.Connection[tuple[Any, ...]]:
+        """Connect with timeouts, synchronous commits and our schema."""
         connection = psycopg.connect(
             self._address,
             autocommit=True,
@@ -96,6 +97,7 @@ class PostgresPool:
     def _return_connection(
         self, connection: psycopg.Connection[tuple[Any, ...]]
     ) -> None:
+        """Return a connection to the pool; close it unless it is idle."""
         status = connection.info.transaction_status
         if (
             connection.closed
@@ -108,6 +110,7 @@ class PostgresPool:
 
 
 def _build_unavailable_error(reason: str) -> TokenStateUnavailable:
+    """Build the error for an unavailable database, without hosts or users."""
     # No message of the driver: it may name hosts, users and more.
     return TokenStateUnavailable(
         f"the database does not answer ({reason})",

@@ -45,7 +45,7 @@ def token_replay_key(claims: SignedClaims) -> ReplayKey:
 
 
 def dpop_replay_key(proof: DpopProof, *, has_fresh_nonce: bool = False) -> ReplayKey:
-    """Build the replay key of a DPoP proof: (jkt, jti).
+    """Build the replay key of a DPoP proof from (jkt, jti).
 
     Args:
         proof: A valid proof.
@@ -56,6 +56,7 @@ def dpop_replay_key(proof: DpopProof, *, has_fresh_nonce: bool = False) -> Repla
 
 
 def _digest_parts(*parts: str) -> bytes:
+    """Hash texts with their lengths, so that no other list has the same hash."""
     # Each part with its length: different lists of parts never give the same bytes.
     whole = b""
     for part in parts:

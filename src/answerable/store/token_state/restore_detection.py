@@ -41,7 +41,7 @@ class RestoreRevocations:
 def revoke_after_restore(
     token_state: TokenState, folder: Path, now: float
 ) -> RestoreRevocations:
-    """Revoke everything that may depend on a lost record.
+    """Revoke all delegations, tokens and keys that a lost record may concern.
 
     Args:
         token_state: Restored state.
@@ -60,7 +60,7 @@ def revoke_after_restore(
 def revoke_if_restored(
     token_state: TokenState, folder: Path, now: float
 ) -> RestoreRevocations | None:
-    """Detect a restored older copy and revoke what may depend on lost records.
+    """Revoke what may depend on lost records, if the database is an older copy.
 
     Args:
         token_state: The database, just opened.

@@ -19,7 +19,7 @@ def encode_row(row: Delegation | DelegationTicket) -> str:
 
 
 def delegation_row(delegation: Delegation) -> tuple[str, str | None, int, str]:
-    """Return the columns of a delegation: id, parent, expiry and text."""
+    """Build the columns of a delegation row: id, parent, expiry and JSON text."""
     return (
         delegation.id,
         delegation.parent or None,
@@ -29,18 +29,18 @@ def delegation_row(delegation: Delegation) -> tuple[str, str | None, int, str]:
 
 
 def token_row(token: IssuedTokenRecord) -> tuple[str, str, bytes, int, int]:
-    """Return the columns of a token for SQLite, its delegation first."""
+    """Build the columns of a token row for SQLite, its delegation first."""
     place = token.delegation, token.jti
     return *place, token.sha256, token.expires, token.revoked
 
 
 def decode_delegation(text: str | bytes) -> Delegation:
-    """Read the text of a row."""
+    """Decode the JSON text of a delegation row."""
     return _DELEGATION_DECODER.decode(text)
 
 
 def decode_ticket(text: str | bytes) -> DelegationTicket:
-    """Read the text of a row."""
+    """Decode the JSON text of a ticket row."""
     return _TICKET_DECODER.decode(text)
 
 
@@ -58,7 +58,7 @@ class SubjectMatcher:
         self.spelled = _ENCODE(self._value).decode()  # what a row has to contain
 
     def matches(self, text: str) -> bool:
-        """Tell whether a delegation names the subject in a relevant field."""
+        """Return whether a delegation (JSON text) names the subject."""
         found = decode_delegation(text)
         return any(getattr(found, field) == self._value for field in self._fields)
 

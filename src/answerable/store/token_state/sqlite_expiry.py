@@ -38,14 +38,14 @@ class ExpiryCursors:
         self._hands: dict[str, str | int] = {"used": 0}
 
     def sweep_after_commits(self, now: float, commits: int = 1) -> None:
-        """Delete expired rows once every few commits."""
+        """Delete some expired rows after every few commits."""
         self._commits += commits
         if self._commits >= COMMITS_PER_SWEEP:
             self._commits = 0
             self.sweep(now, COMMITS_PER_SWEEP)
 
     def sweep(self, now: float, commits: int) -> int:
-        """Delete expired rows.
+        """Delete expired rows at the cursors, and move the cursors forward.
 
         Args:
             now: NumericDate.

@@ -108,6 +108,7 @@ class SqliteFile:
             raise
 
     def _open_database(self, now: float, boot: str) -> None:
+        """Open the database under the process lock, and detect an unclean stop."""
         alone = _try_flock(self._lock, fcntl.LOCK_EX)
         if not alone:
             fcntl.flock(self._lock, fcntl.LOCK_SH)
@@ -121,6 +122,7 @@ class SqliteFile:
         fcntl.flock(self._lock, fcntl.LOCK_SH)
 
     def _connect(self) -> sqlite3.Connection:
+        """Open another connection to the database."""
         return sqlite3.connect(
             self.path,
             timeout=BUSY_TIMEOUT,
@@ -199,6 +201,7 @@ class SqliteFile:
         *,
         keep_reader: bool,
     ) -> None:
+        """Checkpoint the write-ahead log, and keep its reader at the end."""
         (version,) = writer.execute("PRAGMA data_version").fetchone()
         if version != self._version or not keep_reader:
             _end_read_transaction(reader)
@@ -215,6 +218,7 @@ class SqliteFile:
             writer.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
 
     def _apply_pragmas(self) -> None:
+        """Set the pragmas of the connection, and migrate the tables."""
         execute = self.connection.execute
         for setting in (
             f"page_size = {PAGE_BYTES}",  # of a file with nothing in it
@@ -234,7 +238,7 @@ class SqliteFile:
     def _detect_unclean_stop(
         self, is_only_process: bool, now: float, boot: str
     ) -> None:
-        """Detect whether the last stop may have lost records."""
+        """Begin a new epoch if the last stop may have lost records."""
         execute = self.connection.execute
         execute("BEGIN IMMEDIATE")
         (last,) = execute("SELECT boot FROM state").fetchone()
@@ -256,6 +260,7 @@ class SqliteFile:
             self._close_connections()
 
     def _close_connections(self) -> None:
+        """Close all connections; the last process marks the stop as clean."""
         if self._lock < 0:
             return
         for each in self._beside:
@@ -281,7 +286,7 @@ def _end_read_transaction(connection: sqlite3.Connection) -> None:
 
 
 def write_new_epoch(connection: sqlite3.Connection, now: float) -> int:
-    """Start a new epoch, inside a transaction: earlier uses are refused from now on.
+    """Begin a new epoch within a transaction: uses from before are refused.
 
     The clock of a booting machine may be behind, so the last sweep sets a minimum.
     """
@@ -308,6 +313,7 @@ def _create_private_file(path: Path) -> None:
 
 
 def _try_flock(handle: int, operation: int) -> bool:
+    """Try to lock a file without waiting; return whether it is locked."""
     try:
         fcntl.flock(handle, operation | fcntl.LOCK_NB)
     except BlockingIOError:
