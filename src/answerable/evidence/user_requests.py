@@ -123,4 +123,5 @@ def read_expiry(statement: OwnerStatement) -> int:
 
 
 def _parse_decimal(text: str) -> int:
+    """Parse ASCII digits; 0 if malformed."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0

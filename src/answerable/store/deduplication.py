@@ -248,6 +248,7 @@ class KnownEventIds:
         return pairs | {(cast("bytes", a), cast("bytes", b)) for a, b in found}
 
     def _open_engine(self) -> DuckDbEngine:
+        """Return the DuckDB engine, opened on first use."""
         if self._engine is None:
             self._engine = DuckDbEngine(self._layout.segments)
         return self._engine

@@ -274,14 +274,17 @@ def _build_inventory_sections(
 def _key_by_id(
     rows: Iterable[Policy | Identity | Resource],
 ) -> Iterator[tuple[str, object]]:
+    """Yield rows with their id as key."""
     return ((row.id, row) for row in rows)
 
 
 def _key_by_number(rows: Iterable[object]) -> Iterator[tuple[str, object]]:
+    """Yield rows with their zero-padded index as key."""
     return ((f"{number:09}", row) for number, row in enumerate(rows))
 
 
 def _sort_by_key(rows: Mapping[KeyT, object]) -> Iterator[tuple[str, object]]:
+    """Yield the items of a mapping sorted by key."""
     return ((key, rows[key]) for key in sorted(rows))
 
 
@@ -290,8 +293,10 @@ def _get_derived_path(store: "EvidenceStore", name: str) -> Path:
 
 
 def _build_generation_tag(generation: str, name: str) -> str:
+    """Build the tag that a file must have to be current: versions, name, generation."""
     return f"{DERIVATION_VERSION} {__version__} {name} {generation}"
 
 
 def _derive_mac_key(store: "EvidenceStore") -> bytes:
+    """Derive the MAC key of cached files from the store's fingerprint key."""
     return hashlib.sha256(store.fingerprint("derived inventory").encode()).digest()

@@ -70,6 +70,7 @@ def _list_files(folder: Path) -> Iterator[Path]:
 
 
 def _get_entry_folder(entry: ObjectEntry) -> str:
+    """Return the folder of a logged object: `objects` or `quarantine`."""
     return "quarantine" if entry.of == "quarantine" else "objects"
 
 

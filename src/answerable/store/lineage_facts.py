@@ -187,6 +187,7 @@ def _save_cache(store: "EvidenceStore", cached: _LineageCache) -> None:
 
 
 def _compute_cache_mac(store: "EvidenceStore", body: bytes) -> str:
+    """Compute the MAC of the cache file, keyed with the store's fingerprint key."""
     return store.fingerprint("lineage " + hashlib.sha256(body).hexdigest())
 
 

@@ -26,6 +26,7 @@ _FINGERPRINT_KEY = "fingerprint.key"
 
 
 def _build_missing_key_error(path: Path) -> EnvironmentFailure:
+    """Build the error for a missing key file."""
     return EnvironmentFailure(
         f"{path} is missing: this store was made with it",
         "put it back from a copy; what is sealed still verifies without it",

@@ -222,4 +222,5 @@ def _escape_surrogates(text: str) -> str:
 
 
 def _decode_kept_records(data: bytes) -> list[_KeptRecord]:
+    """Decode the quarantined records of one object."""
     return msgspec.json.decode(data, type=list[_KeptRecord])

@@ -210,6 +210,7 @@ def fingerprint_key_error() -> VerificationError:
 
 
 def _build_log_changed_error() -> VerificationError:
+    """Build the error for a log that does not match its checkpoint."""
     return VerificationError(
         "the log does not match its checkpoint",
         "find the change with: answerable evidence verify",

@@ -89,6 +89,7 @@ class _DeclaredUsers:
     places: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def add_use(self, agent: str, tool: str, place: str) -> None:
+        """Add an agent or tool that uses the subject, unless it is known."""
         self.places.setdefault((agent, tool), place)
 
 

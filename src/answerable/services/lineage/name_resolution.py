@@ -291,6 +291,7 @@ def _build_unknown_error(text: str, kind: str, ids: set[str]) -> UsageError:
 
 
 def _index_owned_identities(inventory: Inventory) -> ShortNameIndex:
+    """Index the identities that have owner evidence by their short names."""
     return ShortNameIndex(key for key in inventory.owners if key.startswith("arn:"))
 
 
@@ -343,6 +344,7 @@ def _resolve_person(inventory: Inventory, text: str) -> str:
 
 
 def _build_people(inventory: Inventory) -> PersonDirectory:
+    """Build the directory that joins ids and aliases of each person."""
     return PersonDirectory(inventory.facts.persons)
 
 

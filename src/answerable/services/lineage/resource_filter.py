@@ -115,6 +115,7 @@ def _split_name(text: str) -> Iterator[str]:
 
 
 def _is_name_part(token: str) -> bool:
+    """Return whether a part of a name is neither a stop word nor an account id."""
     return token.lower() not in _STOP_WORDS and not _ACCOUNT_ID.fullmatch(token)
 
 

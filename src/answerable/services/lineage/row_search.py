@@ -274,6 +274,7 @@ def _extend_interval(
 
 
 def _remaining_words(words: Sequence[str], matched: frozenset[int]) -> tuple[str, ...]:
+    """Return the words that a chain did not match, which the event has to match."""
     return tuple(word for n, word in enumerate(words) if n not in matched)
 
 

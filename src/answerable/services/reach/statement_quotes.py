@@ -220,10 +220,12 @@ def _format_principals(pairs: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def _format_element(name: str, values: Sequence[str]) -> list[str]:
+    """Format an element of a statement, such as Action or Resource."""
     return [f"{name} {_format_list(values)}"] if values else []
 
 
 def _format_condition(clause: ConditionClause) -> str:
+    """Format one condition of a statement as `OPERATOR KEY = VALUES`."""
     return f"{clause.operator} {clause.key} = {_format_list(clause.values)}"
 
 

@@ -233,16 +233,16 @@ class TokenState(Protocol):
         """Return the identity and generation of the database."""
 
     def advance_generation(self, minimum: int) -> int:
-        """Increase the generation beyond `minimum`, durably, and record the identity."""
+        """Raise the generation above `minimum` durably, and record the identity."""
 
     def revoke_all(self, now: float) -> RevokedDelegations:
         """Revoke every active delegation with its tokens and tickets."""
 
     def record_use(self, use: ReplayKey, now: float) -> CommitOutcome:
-        """Record a single use: `COMMITTED`, `SEEN` or `PERHAPS_SEEN`."""
+        """Record a single-use key: returns `COMMITTED`, `SEEN` or `PERHAPS_SEEN`."""
 
     def commit(self, exchange: ExchangeCommit, now: float) -> CommitResult:
-        """Apply a whole exchange or nothing.
+        """Apply all state changes of one token exchange, or none.
 
         Raises:
             IdConflict: The id of the delegation or token exists; nothing has changed.
@@ -268,7 +268,7 @@ class TokenState(Protocol):
         """List the direct children of a delegation."""
 
     def store_ticket(self, ticket: DelegationTicket, now: float) -> CommitResult:
-        """Store a ticket; `DEAD` where its parent is inactive.
+        """Store a delegation ticket; returns `DEAD` if its parent is inactive.
 
         Raises:
             IdConflict: A ticket with that digest is stored already.
@@ -311,19 +311,19 @@ class TokenState(Protocol):
         """
 
     def publish_key(self, key: SigningKey) -> None:
-        """Publish a key to every replica; a known key gets the new times.
+        """Publish a signing key to every replica; a known key gets the new times.
 
         A revoked key stays revoked.
         """
 
     def list_keys(self) -> tuple[SigningKey, ...]:
-        """List the keys of all replicas, ordered by (replica, signs_from, kid)."""
+        """List the signing keys of all replicas, by (replica, signs_from, kid)."""
 
     def revoke_key(self, kid: str, now: float) -> bool:
-        """Revoke a key; False where it is unknown or already revoked."""
+        """Revoke a signing key; False if it is unknown or already revoked."""
 
     def delete_key(self, kid: str) -> None:
-        """Delete a key."""
+        """Delete a signing key."""
 
     def delete_expired(self, now: float, max_rows: int = 1000) -> int:
         """Delete expired rows; takes milliseconds, so call it in the background.
@@ -337,4 +337,4 @@ class TokenState(Protocol):
         """
 
     def close(self) -> None:
-        """Close the state; a clean stop begins no epoch."""
+        """Close the database; a clean stop begins no epoch."""

@@ -164,6 +164,7 @@ class SqliteFile:
         return int(row[0])
 
     def _read_file_identity(self) -> str:
+        """Return the inode number of the file, which a copy does not share."""
         with translate_os_errors("use", self.path):
             return f"inode {self.path.stat().st_ino}"
 

@@ -82,10 +82,12 @@ class SqliteReplayCache:
         return any(each < limit for each in self._ends)
 
     def _insert_uses(self, rows: dict[bytes, int]) -> None:
+        """Insert keys with their expiry into the table `used`."""
         self._many(_INSERT_USE, rows.items())
         self._new |= rows
 
     def _cache_uses(self, rows: Iterable[tuple[bytes, int]]) -> None:
+        """Add keys to the index in memory, grouped by expiry."""
         for key, expires in rows:
             self._seen.add(key)
             self._ends.setdefault(expires, []).append(key)
