@@ -136,7 +136,7 @@ def verify_consistency(
 def _compute_old_and_new_root(
     node: int, last: int, steps: Sequence[bytes]
 ) -> tuple[bytes, bytes] | None:
-    """Compute both roots from a consistency proof; None if it is malformed."""
+    """Compute the roots of both trees from a consistency proof; None if malformed."""
     first = second = steps[0]
     for other in steps[1:]:
         if last == 0:

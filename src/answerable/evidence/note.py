@@ -95,7 +95,7 @@ def sign_bytes(seed: bytes, data: bytes) -> bytes:
 
 
 def verify_bytes(key: VerifierKey, signature: bytes, data: bytes) -> bool:
-    """Tell whether a key made this signature over the data."""
+    """Return whether a key made this signature over the data."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 

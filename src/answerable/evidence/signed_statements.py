@@ -80,10 +80,10 @@ _encoder = msgspec.json.Encoder(order="sorted")
 _decoder = msgspec.json.Decoder(_StatementWire, strict=True)
 
 
-def is_valid_public_key(public: bytes) -> bool:
+def is_valid_public_key(public_key: bytes) -> bool:
     """Return whether 32 bytes are a canonical Ed25519 key, not of small order."""
-    y = int.from_bytes(public, "little") & (1 << 255) - 1
-    return len(public) == PUBLIC_KEY_BYTES and y < _FIELD and y not in _SMALL_ORDER
+    y = int.from_bytes(public_key, "little") & (1 << 255) - 1
+    return len(public_key) == PUBLIC_KEY_BYTES and y < _FIELD and y not in _SMALL_ORDER
 
 
 def encode_payload(statement: OwnerStatement) -> bytes:

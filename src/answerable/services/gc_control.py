@@ -22,7 +22,7 @@ atexit.register(gc.unfreeze)
 
 @contextmanager
 def suspend_gc(*, collect_previous: bool = False) -> Iterator[None]:
-    """Suspend collection while building, and exclude the result from later collections.
+    """Pause garbage collection in the context, and never collect its result later.
 
     Args:
         collect_previous: Whether the result of an earlier build was released: then it is

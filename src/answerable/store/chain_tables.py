@@ -48,20 +48,20 @@ def build_group_table(chains: Sequence[tuple[int, JointInterval]]) -> NamedTable
 
 
 def _build_interval_row(
-    n: int, joint: SourcedChainKey, start: int, end: int
+    n: int, chain_key: SourcedChainKey, start: int, end: int
 ) -> dict[str, object]:
     """Build one table row of a chain key and its time interval."""
     return {
         "n": n,
-        "source": joint.source,
-        "believed": joint.believed,
-        "identity": joint.key.identity,
-        "credential": joint.key.credential,
-        "session": joint.key.session,
-        "person": joint.key.person,
-        "run": joint.key.run,
-        "agent": joint.key.agent,
-        "tool": joint.key.tool,
+        "source": chain_key.source,
+        "believed": chain_key.believed,
+        "identity": chain_key.key.identity,
+        "credential": chain_key.key.credential,
+        "session": chain_key.key.session,
+        "person": chain_key.key.person,
+        "run": chain_key.key.run,
+        "agent": chain_key.key.agent,
+        "tool": chain_key.key.tool,
         "valid_from": start,
         "valid_to": end,
     }

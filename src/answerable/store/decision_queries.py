@@ -182,7 +182,7 @@ def list_blocked_calls(
     from_mediators: bool,
     agent: str = "",
 ) -> list[BlockedCallGroup]:
-    """List groups of calls that were blocked for one of these reasons, newest first.
+    """List calls that were blocked for one of some reasons, grouped, newest first.
 
     Args:
         store: The evidence store.
@@ -236,7 +236,7 @@ def find_stored_digests(
 def find_persons_of_run(
     store: "EvidenceStore", agent: AgentId, run: str
 ) -> tuple[str, ...]:
-    """List the persons behind a run of an agent, from its records.
+    """List the persons for whom an agent's run acted, as gateways recorded.
 
     Args:
         store: The evidence store.

@@ -140,7 +140,7 @@ class KnownEventIds:
         if not missing:
             return
         for name in journal_files.list_journals(self._layout):
-            self._load_tail(name)
+            self._load_journal_ids(name)
         for day in missing:
             ids: set[bytes] = set()
             files = "" if self._is_large(day) else self._list_segment_files_of_day(day)
@@ -177,7 +177,7 @@ class KnownEventIds:
         engine.connection.unregister("asked")
         return {cast("bytes", row[0]) for row in found}
 
-    def _load_tail(self, name: str) -> None:
+    def _load_journal_ids(self, name: str) -> None:
         """Load the ids of another process's journal, if it has grown."""
         if name in self._own:
             return
@@ -222,22 +222,22 @@ class KnownEventIds:
         )
 
     def _find_stored_digests(
-        self, suspects: Sequence[AuditEvent]
+        self, candidates: Sequence[AuditEvent]
     ) -> set[tuple[bytes, bytes]]:
         """Find the stored (event id, raw digest) pairs of some events."""
         from arro3.core import Array, DataType, Table
 
         pairs: set[tuple[bytes, bytes]] = {
             (event.event_id, raw)
-            for event in suspects
+            for event in candidates
             for tail in self._tails.values()
             for raw in _split_digests(tail.get(event.event_id, b""))
         }
-        times = [event.event_time for event in suspects]
+        times = [event.event_time for event in candidates]
         files = self._list_segment_files_between(min(times), max(times))
         if not files:
             return pairs
-        ids = Array([event.event_id for event in suspects], DataType.binary())
+        ids = Array([event.event_id for event in candidates], DataType.binary())
         engine = self._open_engine()
         engine.connection.register("suspects", Table.from_pydict({"event_id": ids}))
         found = self._run_query(

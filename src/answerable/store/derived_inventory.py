@@ -173,7 +173,7 @@ def load_inventory(
 def save_inventory(
     store: "EvidenceStore", generation: str, inventory: Inventory
 ) -> None:
-    """Save a joined inventory for later queries.
+    """Save an inventory with audit logs joined, for later queries.
 
     A disk error is ignored: the inventory is joined again.
 

@@ -147,12 +147,12 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-def write_all(handle: int, data: bytes, step: str) -> None:
+def write_all(descriptor: int, data: bytes, step: str) -> None:
     """Write all bytes, repeating after partial writes."""
     mark_step(step)
     view = memoryview(data)
     while view:
-        view = view[os.write(handle, view) :]
+        view = view[os.write(descriptor, view) :]
 
 
 def write_file(

@@ -80,7 +80,7 @@ def _build_column_sql(name: str, kind: str) -> str:
 
 
 def decode_canonical_sql(table: str) -> str:
-    """Build the query that decodes canonical JSON of `table(n, record)`."""
+    """Build the SQL query that decodes canonical JSON records of a table."""
     values = ", ".join(_build_column_sql(name, kind) for name, kind in TYPES.items())
     shape = _build_json_transform_schema()
     return (
@@ -106,7 +106,7 @@ def readable_columns_sql() -> str:
 
 
 def fact_sql(name: str, default: str) -> str:
-    """Build SQL for the value of one fact of an event `e`, or a default."""
+    """Build the SQL for one named fact of an event, with a default."""
     pairs = f"list_filter(e.facts, lambda f: f[1] = '{name}')"
     return f"coalesce({pairs}[1][2], {default})"
 

@@ -36,7 +36,7 @@ class EventSources:
     def read(cls, layout: StoreLayout, log: TransparencyLog) -> "EventSources":
         """Read the list of current segments and the unsealed journal records."""
         # Journals first: one that is sealed meanwhile is then found in the log.
-        tails = _read_tails(layout)
+        tails = _read_unsealed_records(layout)
         entries = log.entries()
         sealed = {each.journal for each in entries if isinstance(each, JournalSealed)}
         tails = {
@@ -122,7 +122,7 @@ def read_files_sql(files: Sequence[str], options: str = "") -> str:
     return f"read_parquet([{listed}], union_by_name=true, hive_partitioning=false{options})"
 
 
-def _read_tails(layout: StoreLayout) -> dict[str, list[bytes]]:
+def _read_unsealed_records(layout: StoreLayout) -> dict[str, list[bytes]]:
     """Read the unsealed records of every journal, by its name."""
     tails: dict[str, list[bytes]] = {}
     for name in journal_files.list_journals(layout):

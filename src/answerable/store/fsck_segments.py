@@ -19,7 +19,7 @@ _BATCH_ROWS = 5_000
 def check_segments(
     layout: StoreLayout,
     entries: Sequence[LogEntry],
-    raw: Sequence[bytes],
+    raw_entries: Sequence[bytes],
     progress: Callable[[int, int, str], None],
 ) -> str:
     """Check every segment that the log names against its manifest.
@@ -29,7 +29,7 @@ def check_segments(
     """
     manifests = [
         (entry, data)
-        for entry, data in zip(entries, raw, strict=True)
+        for entry, data in zip(entries, raw_entries, strict=True)
         if isinstance(entry, SegmentManifest)
     ]
     total = sum(manifest.count for manifest, _ in manifests)

@@ -211,13 +211,13 @@ def count_groups(
     )
     return [
         EventGroup(
-            cast("int", at), _decode_joint(key), tuple(told), cast("int", events)
+            cast("int", at), _decode_key_columns(key), tuple(told), cast("int", events)
         )
         for at, key, events, *told in rows
     ]
 
 
-def _decode_joint(values: object) -> SourcedChainKey | None:
+def _decode_key_columns(values: object) -> SourcedChainKey | None:
     """Decode the chain key columns of a row; None if there are none."""
     if values is None:
         return None

@@ -194,7 +194,7 @@ def _compute_cache_mac(store: "EvidenceStore", body: bytes) -> str:
 def read_facts(store: "EvidenceStore") -> TrailFacts:
     """Read all facts that chains need from the events."""
     return TrailFacts(
-        joints=tuple(_read_joints(store)),
+        joints=tuple(_read_chain_keys(store)),
         issuances=tuple(_read_issuances(store)),
         sign_ins=tuple(_read_sign_ins(store)),
         changes=tuple(_read_identity_changes(store)),
@@ -210,7 +210,7 @@ def _as_int(value: object) -> int:
     return cast("int", value)
 
 
-def _read_joints(store: "EvidenceStore") -> Iterable[SourcedChainKey]:
+def _read_chain_keys(store: "EvidenceStore") -> Iterable[SourcedChainKey]:
     """Read the distinct chain keys of all events."""
     query = f"SELECT DISTINCT source, written_by, {_KEYS} FROM skimmed ORDER BY ALL"  # noqa: S608 - ours
     for source, written_by, *key in store.run_query(query):

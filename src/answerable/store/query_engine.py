@@ -143,7 +143,7 @@ class EventQueries:
             engine.close()
 
     def read_events_at(self, places: Sequence[EventPlace]) -> list[AuditEvent]:
-        """Read complete events by their places in `skimmed`, in that order."""
+        """Read complete events by place (time, id, segment, row), in that order."""
         engine = self._get_current_engine()
         found = {} if self._skim is None else self._skim.read_events_at(engine, places)
         left = [place for place in places if place not in found]
@@ -245,6 +245,6 @@ def _fetch_rows(
 
 
 def _create_event_view(engine: DuckDbEngine, sources: EventSources, view: str) -> None:
-    """Create a view over the segments and a table of the journal tails."""
+    """Create a view over the segments and a table of unsealed records."""
     sources.load_tails(engine, "tail")
     engine.run(f"CREATE OR REPLACE VIEW {view} AS {sources.events_sql('tail')}")

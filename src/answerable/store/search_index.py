@@ -158,7 +158,7 @@ class SearchIndex:
         sources: EventSources,
         segments: Sequence[SegmentManifest],
     ) -> None:
-        """Build the index, a few segments at a time, before it is shared."""
+        """Build the index from the newest segments, before other threads use it."""
         engine.run(f"CREATE OR REPLACE TABLE {KEPT_DATABASE}.held ({_INDEX_SCHEMA})")
         for number, each in enumerate(reversed(segments), 1):
             self._load_segment(engine, each.segment, sources.segment_path(each))

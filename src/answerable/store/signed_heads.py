@@ -11,7 +11,7 @@ _MAX_ATTEMPTS = 20
 
 
 def sign_heads(store: EvidenceStore) -> bytes:
-    """Sign a checkpoint that covers the log and all unsealed records.
+    """Sign a checkpoint that covers the log and all unsealed journal records.
 
     Without the signing key, as in a verify-only copy, it covers the log alone.
 

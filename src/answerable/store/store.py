@@ -283,7 +283,7 @@ class EvidenceStore:
         parameters: Sequence[object] = (),
         tables: Mapping[str, NamedTable] | None = None,
     ) -> list[tuple[object, ...]]:
-        """Run trusted SQL over the views `events` and `skimmed`, sealed or not yet.
+        """Run trusted SQL over the events of the store (views `events` and `skimmed`).
 
         Columns are named as `AuditEvent`'s fields (`store.event_columns` lists them): times
         are BIGINT nanoseconds, event id, digest and salt are BLOB, `resources` and
@@ -299,7 +299,7 @@ class EvidenceStore:
         return self._query.run_query(query, parameters, tables or {})
 
     def read_events_at(self, places: Sequence[EventPlace]) -> list[AuditEvent]:
-        """Read complete events by their places in `skimmed`, in that order.
+        """Read complete events by place (time, id, segment, row), in that order.
 
         Args:
             places: Rows `event_time, event_id, segment, row` of that view.

@@ -144,7 +144,7 @@ def build_ask_item(
 def _find_refusal(
     exceptions: PolicyExceptions, scope: ApprovalScope
 ) -> OwnerStatement | None:
-    """Return the owner's refusal if it is the latest statement on an act."""
+    """Return the owner's refusal if it is the latest statement about a call."""
     words = [
         each.statement
         for each in exceptions.said
@@ -159,7 +159,7 @@ def _find_refusal(
 
 
 def matches_act(statement: OwnerStatement, scope: ApprovalScope) -> bool:
-    """Return whether a signed statement is about this act of this agent."""
+    """Return whether a signed statement is about this call of this agent."""
     named = (scope.agent, scope.server, scope.target.value, scope.name)
     said = tuple(statement.get_claim(each) for each in ("server", "target", "name"))
     arguments = statement.get_claim("arguments")
@@ -221,7 +221,7 @@ def find_policy_exception(
 def group_held_acts(
     store: EvidenceStore, spooled: SpooledDecisions, since: int, agent: str = ""
 ) -> list[ApprovalRequest]:
-    """Group blocked decisions by act, newest first."""
+    """Group blocked decisions by agent and call, newest first."""
     found: dict[ApprovalScope, ApprovalRequest] = {}
     # Separate limits, so that many self-reported acts hide no other ones.
     for believed, most in ((True, MAX_REQUESTS), (False, MAX_SELF_REPORTED)):
@@ -270,17 +270,17 @@ def request_from_decision(event: AuditEvent) -> ApprovalRequest | None:
 
 
 def _merge_requests(
-    one: ApprovalRequest | None, other: ApprovalRequest
+    first: ApprovalRequest | None, second: ApprovalRequest
 ) -> ApprovalRequest:
     """Merge two approval requests for one act: the newest decision, summed counts."""
-    if one is None:
-        return other
-    newest = max(one.newest, other.newest, key=lambda each: each.sort_key)
+    if first is None:
+        return second
+    newest = max(first.newest, second.newest, key=lambda each: each.sort_key)
     return ApprovalRequest(
-        one.wanted,
+        first.wanted,
         newest,
-        min(one.first, other.first),
-        one.count + other.count,
+        min(first.first, second.first),
+        first.count + second.count,
         newest.decision_id,
     )
 

@@ -85,19 +85,19 @@ def build_decision_coverage(
 
 
 def build_decision_item(
-    found_decision: FoundDecision,
+    found: FoundDecision,
     policy: PolicySource | None = None,
-    signed: Mapping[str, PolicyException] = MappingProxyType({}),
+    exceptions: Mapping[str, PolicyException] = MappingProxyType({}),
 ) -> DecisionItem:
     """Build the output item of a decision.
 
     Args:
         policy: Source of quoted rules; None for no quotes.
-        signed: Policy exceptions by id; one may have decided.
+        exceptions: Policy exceptions by id; one may have decided.
     """
     event, said = (
-        found_decision.event,
-        decision_records.decision_facts(found_decision.event),
+        found.event,
+        decision_records.decision_facts(found.event),
     )
     target = said.get("target", "")
     acted = decode_observed_call(said)
@@ -122,7 +122,7 @@ def build_decision_item(
         "reason": said.get("reason", ""),
         "layer": said.get("layer", ""),
         "policy": said.get("policy") or None,
-        "determining": list(_build_rule_items(said, policy, signed)),
+        "determining": list(_build_rule_items(said, policy, exceptions)),
         "durability": said.get("durability", ""),
         "outcome": event.outcome.value,
         "ended": said.get("ended") or None,
@@ -130,7 +130,7 @@ def build_decision_item(
         "credential": event.credential or None,
         "recorder": event.recorder,
         "sequence": event.sequence,
-        "stored": found_decision.stored,
+        "stored": found.stored,
         "amendment": build_wanted_exception(event),
         "baseline": (acted.profile or None) if acted is not None else None,
         "findings": []
@@ -177,12 +177,12 @@ def _build_origin_items(behaviour: CallBehaviour) -> Iterator[ValueOriginItem]:
 def _build_rule_items(
     facts: Mapping[str, str],
     policy: PolicySource | None,
-    signed: Mapping[str, PolicyException],
+    exceptions: Mapping[str, PolicyException],
 ) -> Iterator[DeterminingRuleItem]:
     """Yield the policy rules that decided, with their text and position."""
     current = policy is not None and policy.digest == facts.get("policy")
     for rule in facts.get("rules", "").split():
-        amendment = signed.get(rule.removeprefix(EXCEPTION_PREFIX))
+        amendment = exceptions.get(rule.removeprefix(EXCEPTION_PREFIX))
         if amendment is not None:
             told = _describe_exception(amendment)
             yield {"id": rule, "text": told, "place": None, "current": True}

@@ -98,7 +98,7 @@ def _may_be_untrusted(value: ArgumentValue, *, blocked_for_behaviour: bool) -> b
 
 
 def _is_untrusted(origin: ValueOrigin | None) -> bool:
-    """Return whether an origin is untrusted content."""
+    """Return whether a value comes from untrusted content, such as a web page."""
     if origin is None:
         return False
     return origin.kind is OriginKind.BEFORE or not origin.trusted

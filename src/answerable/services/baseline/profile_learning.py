@@ -119,7 +119,7 @@ def learn_profile(
     now: int,
     previous: BaselineProfile | None,
 ) -> BaselineProfile:
-    """Learn the profile of a subject, as successor of another one.
+    """Learn the behaviour profile of an agent from its calls, as successor of another.
 
     Calls of tools that the previous profile renamed count under their new names.
 
@@ -152,7 +152,7 @@ def learn_profile(
 
 
 def list_subjects(calls: Iterable[RecordedCall]) -> list[BaselineSubject]:
-    """List the subjects of some calls."""
+    """List the subjects (agent, identity, server) of some calls."""
     named = {(c.acted.identity, c.row.agent, c.server) for c in calls}
     return [BaselineSubject(*each) for each in sorted(named)]
 

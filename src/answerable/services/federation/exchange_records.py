@@ -107,7 +107,7 @@ def list_delegation_agents(delegation: Delegation) -> tuple[str, ...]:
 
 
 def name_binding(cnf: Confirmation) -> str:
-    """Name the sender constraint of a token."""
+    """Name the sender constraint of a token: `dpop`, `mtls` or `bearer` (none)."""
     if cnf.jkt:
         return "dpop"
     return "mtls" if cnf.x5t_s256 else "bearer"
@@ -161,22 +161,24 @@ def _build_request_fields(
     )
 
 
-def list_attested_facts(attested: Attestation) -> tuple[tuple[str, str], ...]:
-    """List the facts of an attestation that evidence keeps."""
+def list_attested_facts(attestation: Attestation) -> tuple[tuple[str, str], ...]:
+    """List the facts about an attested process that the audit record keeps."""
     facts = {
-        "advisory": "true" if attested.advisory else "false",
-        "argv_sha256": attested.argv_sha256,
-        "config_sha256": attested.config_sha256,
-        "container": attested.container,
-        "gid": str(attested.gid),
-        "invocation": attested.invocation,
-        "process": str(attested.process),
-        "program": attested.program,
-        "program_sha256": attested.program_sha256,
-        "started": attested.started,
-        "started_by": str(attested.started_by) if attested.started_by >= 0 else "",
-        "uid": str(attested.uid),
-        "unit": attested.unit,
+        "advisory": "true" if attestation.advisory else "false",
+        "argv_sha256": attestation.argv_sha256,
+        "config_sha256": attestation.config_sha256,
+        "container": attestation.container,
+        "gid": str(attestation.gid),
+        "invocation": attestation.invocation,
+        "process": str(attestation.process),
+        "program": attestation.program,
+        "program_sha256": attestation.program_sha256,
+        "started": attestation.started,
+        "started_by": str(attestation.started_by)
+        if attestation.started_by >= 0
+        else "",
+        "uid": str(attestation.uid),
+        "unit": attestation.unit,
     }
     return tuple(pair for pair in facts.items() if pair[1])
 

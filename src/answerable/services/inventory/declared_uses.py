@@ -42,7 +42,7 @@ def declare_uses(history: Iterable[InventoryInterval]) -> tuple[DeclaredUse, ...
     """
     running: dict[str, DeclaredUse] = {}
     ended: list[DeclaredUse] = []
-    for standing in _split_hindsight(history):
+    for standing in _split_first_interval(history):
         now = {use.subject: use for use in _list_uses(standing)}
         ended += [running.pop(subject) for subject in set(running) - set(now)]
         for subject, use in now.items():
@@ -57,7 +57,7 @@ def declare_uses(history: Iterable[InventoryInterval]) -> tuple[DeclaredUse, ...
     return tuple(sorted(every, key=lambda use: (use.subject, use.valid_from)))
 
 
-def _split_hindsight(
+def _split_first_interval(
     history: Iterable[InventoryInterval],
 ) -> Iterator[InventoryInterval]:
     """Split the first interval: since its scan it is observed, before it is assumed."""
@@ -88,9 +88,9 @@ class _DeclaredUsers:
 
     places: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def add_use(self, agent: str, tool: str, place: str) -> None:
+    def add_use(self, agent: str, tool: str, location: str) -> None:
         """Add an agent or tool that uses the subject, unless it is known."""
-        self.places.setdefault((agent, tool), place)
+        self.places.setdefault((agent, tool), location)
 
 
 def _list_uses(interval: InventoryInterval) -> Iterator[DeclaredUse]:
@@ -121,7 +121,7 @@ def _list_uses(interval: InventoryInterval) -> Iterator[DeclaredUse]:
 
 
 def _index_users_by_subject(inventory: Inventory) -> Mapping[str, _DeclaredUsers]:
-    """Return the agents and tools that act through each identity and credential.
+    """Index the agents and tools that act through each identity and credential.
 
     A disabled tool counts only if no enabled one carries the subject: the rule that
     disables it is in a file that the agent can edit.
@@ -138,7 +138,7 @@ def _index_users_by_subject(inventory: Inventory) -> Mapping[str, _DeclaredUsers
 def _index_users_by_tool_state(
     inventory: Inventory, *, enabled: bool
 ) -> dict[str, _DeclaredUsers]:
-    """Return the users through enabled tools, or through disabled ones."""
+    """Index the users through enabled tools, or through disabled ones."""
     users: dict[str, _DeclaredUsers] = defaultdict(_DeclaredUsers)
     for key, agent in inventory.agents.items():
         for use in agent.tools:
@@ -169,7 +169,7 @@ def _find_declaring_place(
 
 
 def _select_ownership(inventory: Inventory, subject: str) -> SubjectOwnership | None:
-    """Return the owner by evidence that does not come from an assumed role.
+    """Select the owner of a subject, ignoring evidence from an assumed role.
 
     A platform agent and an ambient credential belong to the owner of the role that
     they use. That owner is not the person of a call, so no chain names them.

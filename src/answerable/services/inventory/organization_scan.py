@@ -243,7 +243,7 @@ class _OrganizationScan:
         return [_ScanJob(account, connector, region) for connector, region in places]
 
     def _select_regions(self, account: _AccountScan, enabled: object) -> list[str]:
-        """Select the regions to scan, and report those that cannot be."""
+        """Select the regions to scan in an account, and report those not enabled."""
         if not isinstance(enabled, tuple):
             if not self._regions:
                 what = "ec2:DescribeRegions is not allowed: no region was read"

@@ -61,7 +61,7 @@ def load_inventory(
     now: int = 0,
     progress: ProgressCallback = ignore_progress,
 ) -> Inventory:
-    """Load a snapshot as an inventory, completed by ingested audit logs.
+    """Load a snapshot as an inventory, extended with ingested audit logs.
 
     Args:
         name: Name of a snapshot; empty or `latest` for the newest.
@@ -98,7 +98,7 @@ def _join_snapshot(store: EvidenceStore, selected: NamedSnapshot | None) -> Inve
     if selected is not None:
         snapshot = read_object(store, selected.digest, Snapshot)
     syncs = [read_object(store, digest, Sync) for _, digest in snapshot.syncs]
-    trail = _build_trail_sync(store, syncs)
+    trail = _build_audit_log_sync(store, syncs)
     joined = room.join(
         [(sync.source, sync) for sync in (*syncs, trail)],
         now=snapshot.taken_at or trail.started_at,
@@ -111,8 +111,8 @@ def _join_snapshot(store: EvidenceStore, selected: NamedSnapshot | None) -> Inve
     return replace(joined, coverage=scanned)
 
 
-def _build_trail_sync(store: EvidenceStore, syncs: Sequence[Sync]) -> Sync:
-    """Build a sync from the audit logs: identities and known credentials.
+def _build_audit_log_sync(store: EvidenceStore, syncs: Sequence[Sync]) -> Sync:
+    """Build a sync from the audit logs: their identities and credentials.
 
     An audit log has a new session key every hour. The inventory lists only long-lived
     keys, and keys that a source found in a place.
@@ -216,7 +216,7 @@ FOREVER = (1 << 63) - 1
 
 
 def iterate_history(store: EvidenceStore) -> "Iterator[InventoryInterval]":
-    """Iterate over all joined snapshots with the interval each was the latest.
+    """Yield each snapshot with the time interval in which it was the latest.
 
     A statement about an owner counts from the snapshot that was the latest at its time.
     """
@@ -245,7 +245,7 @@ def iterate_history(store: EvidenceStore) -> "Iterator[InventoryInterval]":
 
 
 def load_declared_uses(store: EvidenceStore) -> "tuple[DeclaredUse, ...]":
-    """Load the declared users and owners of each snapshot's interval.
+    """Load the owners and users of each identity, over all snapshots.
 
     Returns:
         Uses sorted by subject and time; intervals of one subject do not overlap.

@@ -30,7 +30,7 @@ def collect_trail_facts(store: EvidenceStore) -> SightedFacts:
 
 
 def _list_credential_links(facts: TrailFacts) -> Iterator[CredentialLink]:
-    """List the identities that keys act as: seen in use, or named at creation."""
+    """List the identity of each access key, from its use or its creation."""
     used: dict[str, set[str]] = {}
     for use in facts.uses:
         used.setdefault(use.credential, set()).add(use.identity)
@@ -38,7 +38,7 @@ def _list_credential_links(facts: TrailFacts) -> Iterator[CredentialLink]:
             CredentialId(use.credential),
             IdentityId(use.identity),
             "trail",
-            _build_seen(use.source, f"{use.count} events", use.last),
+            _build_provenance(use.source, f"{use.count} events", use.last),
         )
     for made in facts.issuances:
         created = made.credential.startswith("cred:aws/AKIA") and made.identity
@@ -47,7 +47,7 @@ def _list_credential_links(facts: TrailFacts) -> Iterator[CredentialLink]:
                 CredentialId(made.credential),
                 IdentityId(made.identity),
                 "trail",
-                _build_seen(made.source, f"event {made.event}", made.at),
+                _build_provenance(made.source, f"event {made.event}", made.at),
             )
 
 
@@ -65,7 +65,9 @@ def _list_owner_evidence(facts: TrailFacts) -> Iterator[OwnerEvidence]:
                     reference=f"{change.action} by {by}",
                     act=f"event {change.event}",
                     standing=False,
-                    seen=_build_seen(change.source, f"event {change.event}", change.at),
+                    seen=_build_provenance(
+                        change.source, f"event {change.event}", change.at
+                    ),
                 )
     yield from _list_key_creators(facts, issued)
     yield from _list_frequent_assumers(facts, issued)
@@ -87,7 +89,7 @@ def _list_key_creators(
                 reference=f"access key created by {by}",
                 act=f"event {made.event}",
                 standing=False,
-                seen=_build_seen(made.source, f"event {made.event}", made.at),
+                seen=_build_provenance(made.source, f"event {made.event}", made.at),
             )
 
 
@@ -121,7 +123,7 @@ def _list_frequent_assumers(
                 reference=f"assumed {most} times by {by}",
                 act=f"assume {identity}",
                 standing=False,
-                seen=_build_seen(made.source, f"event {made.event}", made.at),
+                seen=_build_provenance(made.source, f"event {made.event}", made.at),
             )
 
 
@@ -143,6 +145,6 @@ def _find_origin_person(
         return None, origin
 
 
-def _build_seen(source: str, place: str, at: int) -> FactProvenance:
+def _build_provenance(source: str, location: str, at: int) -> FactProvenance:
     """Build the provenance of a fact from an audit log."""
-    return FactProvenance(f"{source}:", place, WrittenBy.PLATFORM, at)
+    return FactProvenance(f"{source}:", location, WrittenBy.PLATFORM, at)

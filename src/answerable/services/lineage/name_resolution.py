@@ -185,18 +185,20 @@ def _build_person_test(
     """Build a predicate for the person of a chain, by any id or alias."""
     if is_pattern(text):
         return build_pattern_test(text)
-    return _list_person_spellings(inventory, chains, text).__contains__
+    return _list_person_aliases(inventory, chains, text).__contains__
 
 
 def resolve_agent(
     inventory: Inventory, chains: Sequence[ChainTimeline], text: str
 ) -> str:
-    """Find an agent by id or name, of the snapshot or of the trail.
+    """Resolve an agent by id or name, from the snapshot or the audit logs.
 
     Raises:
         UsageError: It is unknown or ambiguous.
     """
-    return _resolve_seen_name(inventory, text, "agent", ChainIndex.wrap(chains).agents)
+    return _resolve_logged_name(
+        inventory, text, "agent", ChainIndex.wrap(chains).agents
+    )
 
 
 def resolve_identity(
@@ -212,7 +214,7 @@ def resolve_identity(
     chains = ChainIndex.wrap(chains)
     # Identities that were created in an audit log and never acted have owners.
     owned = inventory.get_or_compute("owned identities", _index_owned_identities)
-    return _resolve_seen_name(inventory, text, "identity", chains.identities, owned)
+    return _resolve_logged_name(inventory, text, "identity", chains.identities, owned)
 
 
 def _resolve_credential(
@@ -222,12 +224,12 @@ def _resolve_credential(
     if is_access_key_id(text.removeprefix("cred:aws/")):
         # A key that was issued and never used is an answer, too.
         return aws_credential_id(text.removeprefix("cred:aws/"))
-    return _resolve_seen_name(
+    return _resolve_logged_name(
         inventory, text, "credential", ChainIndex.wrap(chains).credentials
     )
 
 
-def _resolve_seen_name(
+def _resolve_logged_name(
     inventory: Inventory, text: str, kind: EntityKind, *known_names: ShortNameIndex
 ) -> str:
     """Resolve a name among ids in the audit logs, else in the inventory."""
@@ -244,7 +246,9 @@ def _resolve_seen_name(
     except UsageError:
         if not short:
             ids = {key for names in known_names for key in names.ids}
-            short = _ids_containing(asked, {*ids, *_ids_of_kind(inventory, kind)})
+            short = _find_ids_containing(
+                asked, {*ids, *_list_ids_of_kind(inventory, kind)}
+            )
             if not short:
                 raise _build_unknown_error(asked, kind, ids) from None
     if len(short) > 1:
@@ -257,7 +261,7 @@ def _resolve_seen_name(
 _MIN_PART_LENGTH = 3  # characters of a name part
 
 
-def _ids_containing(fragment: str, ids: Iterable[str]) -> set[str]:
+def _find_ids_containing(fragment: str, ids: Iterable[str]) -> set[str]:
     """Return the ids that contain part of a name, ignoring case."""
     folded = fragment.lower()
     if len(folded) < _MIN_PART_LENGTH:
@@ -265,7 +269,7 @@ def _ids_containing(fragment: str, ids: Iterable[str]) -> set[str]:
     return {key for key in ids if folded in key.partition(":")[2].lower()}
 
 
-def _ids_of_kind(inventory: Inventory, kind: EntityKind) -> Iterable[str]:
+def _list_ids_of_kind(inventory: Inventory, kind: EntityKind) -> Iterable[str]:
     """Return the ids of one kind of entity in the inventory."""
     match kind:
         case "agent":
@@ -302,7 +306,7 @@ def _build_tool_test(
     if is_pattern(text):
         return build_pattern_test(text)
     return _EqualsId(
-        _resolve_seen_name(inventory, text, "tool", ChainIndex.wrap(chains).tools)
+        _resolve_logged_name(inventory, text, "tool", ChainIndex.wrap(chains).tools)
     )
 
 
@@ -325,7 +329,7 @@ def list_doubtful_aliases(
     others = [each for each in aliases if f"person:{each}" in seen]
     if not others:
         return []
-    joined = inventory.get_or_compute("people joined", _build_people)
+    joined = inventory.get_or_compute("people joined", _build_person_directory)
     return [
         f"a believed word that {other} is {get_handle(known)}"
         for other in others
@@ -343,12 +347,12 @@ def _resolve_person(inventory: Inventory, text: str) -> str:
     return own if own in inventory.persons else resolve(inventory, text, ("person",))
 
 
-def _build_people(inventory: Inventory) -> PersonDirectory:
+def _build_person_directory(inventory: Inventory) -> PersonDirectory:
     """Build the directory that joins ids and aliases of each person."""
     return PersonDirectory(inventory.facts.persons)
 
 
-def _list_person_spellings(
+def _list_person_aliases(
     inventory: Inventory, chains: Sequence[ChainTimeline], text: str
 ) -> frozenset[str]:
     """List the ids and aliases of a person that chains may contain."""

@@ -128,7 +128,7 @@ class TrailCoverage:
         return max(self.logs[account].since for account in accounts)
 
     def list_recorded_days(self, accounts: Collection[str]) -> list[LoggedDaysItem]:
-        """List the recorded days of the logged accounts."""
+        """List the days that are in the logs, for each account."""
         return [
             build_recorded_item(account, self.days[account])
             for account in sorted(accounts)
@@ -139,7 +139,7 @@ class TrailCoverage:
 def read_trail_coverage(
     store: EvidenceStore, catalogue: ActionCatalogue
 ) -> TrailCoverage:
-    """Read from the store which calls and days are logged."""
+    """Read which accounts, days and data events the ingested logs cover."""
     return TrailCoverage(
         read_account_log_spans(store), catalogue, read_logged_days(store)
     )

@@ -137,7 +137,7 @@ def join_chains(events: Sequence[AuditEvent], scope: SearchScope) -> Iterator[Ch
 
 
 def is_visible(chain: LineageChain, visible_agents: VisibleAgents) -> bool:
-    """Return whether events of a chain are visible to a caller."""
+    """Return whether the caller may see the events of a chain."""
     if visible_agents is None:
         return True
     return any(
@@ -168,19 +168,23 @@ def _build_alternatives(
     others = replace(asked, identity="")
     beside = _build_chain_tests(scope, others, query)
     if not identity:
-        return split_by_words(_narrow_chains(scope, others), beside, query.words)
+        return split_by_words(_select_chains_by_id(scope, others), beside, query.words)
     by_name = _build_chain_tests(scope, asked, query)
-    parts = split_by_words(_narrow_chains(scope, asked), by_name, query.words)
+    parts = split_by_words(_select_chains_by_id(scope, asked), by_name, query.words)
     if not name_resolution.is_pattern(identity):
         about = name_resolution.resolve_identity(
             scope.inventory, scope.chains, identity
         )
-        touched = split_by_words(_narrow_chains(scope, others), beside, query.words)
+        touched = split_by_words(
+            _select_chains_by_id(scope, others), beside, query.words
+        )
         parts += [replace(part, about=about) for part in touched]
     return parts
 
 
-def _narrow_chains(scope: SearchScope, names: SearchNames) -> Sequence[ChainTimeline]:
+def _select_chains_by_id(
+    scope: SearchScope, names: SearchNames
+) -> Sequence[ChainTimeline]:
     """Select the chains that contain a requested id."""
     chains = scope.chains
     if scope.only is not None or not isinstance(chains, ChainIndex):
@@ -225,7 +229,7 @@ def hop_statuses(chain: LineageChain) -> Mapping[str, HopStatus]:
 def split_by_words(
     chains: Sequence[ChainTimeline], tests: Sequence[Test], words: Sequence[str]
 ) -> list[EventAlternative]:
-    """Split a filter by the words a chain holds: the event has to hold the others."""
+    """Split a filter by the search words that a chain contains; events match others."""
     if not tests and not words:
         return [EventAlternative()]
     holds = [_build_word_test(word) for word in words]
@@ -264,13 +268,13 @@ def _select_candidates(
 
 
 def _extend_interval(
-    keys: list[JointInterval], joint: SourcedChainKey, chain: LineageChain
+    keys: list[JointInterval], chain_key: SourcedChainKey, chain: LineageChain
 ) -> None:
     """Append the interval of a chain, or extend the previous one if adjacent."""
-    if keys and keys[-1][0] is joint and keys[-1][2] == chain.valid_from:
-        keys[-1] = (joint, keys[-1][1], chain.valid_to)
+    if keys and keys[-1][0] is chain_key and keys[-1][2] == chain.valid_from:
+        keys[-1] = (chain_key, keys[-1][1], chain.valid_to)
     else:
-        keys.append((joint, chain.valid_from, chain.valid_to))
+        keys.append((chain_key, chain.valid_from, chain.valid_to))
 
 
 def _remaining_words(words: Sequence[str], matched: frozenset[int]) -> tuple[str, ...]:

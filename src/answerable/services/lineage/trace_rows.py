@@ -259,7 +259,7 @@ def build_trace_coverage(
     now: int,
     query: TraceQuery = TraceQuery(),
 ) -> CoverageRecord:
-    """Build the coverage of an answer: scans, logs and doubtful aliases."""
+    """Build the coverage of an answer: scans, logs and unconfirmed aliases."""
     logs = ChainIndex.wrap(chains).sources
     missing = name_resolution.list_doubtful_aliases(inventory, chains, query)
     covered = build_coverage(inventory, now, missing if logs else ["cloudtrail"])

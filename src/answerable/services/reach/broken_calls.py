@@ -48,7 +48,7 @@ class BrokenCallFinder:
     def find_broken_calls(
         self, after: QueryContext, removed: StatementSet
     ) -> BreakageItem:
-        """List the successful calls that the edited policies no longer allow.
+        """List the recorded successful calls that the edited policies would deny.
 
         A call is listed if any permission for its action is lost, as recorded events do
         not name every resource. The result is unknown if a log is missing.
@@ -130,7 +130,7 @@ class BrokenCallFinder:
         return bool(rows[0] - rows[1])
 
     def _find_recording_start(self, removed: StatementSet, scope: EditScope) -> int:
-        """Return since when the trail records the affected calls; 0 if it does not."""
+        """Return since when audit logs record the affected calls; 0 if they do not."""
         if self._trail is None:
             self._trail = read_trail_coverage(self.store, load_catalogue())
         accounts = {get_arn_account(name) for name in scope.identities}

@@ -70,7 +70,7 @@ def load_graph(
     *,
     compile_all: bool = False,
 ) -> IdentityGraph:
-    """Load the permission graph of a snapshot.
+    """Load or compile the permission graph of a snapshot.
 
     Steps between identities are computed once and stored, also for the condition keys
     that a query states. They may depend on a stated policy.
@@ -180,7 +180,7 @@ def index_policy_attachments(facts: SightedFacts) -> Mapping[str, list[str]]:
 
 
 def load_summary(inventory: Inventory, graph: IdentityGraph) -> EstateSummary:
-    """Load the summary of a snapshot.
+    """Load the summary of a compiled snapshot: services, keys, unknown identities.
 
     Args:
         graph: Graph of the snapshot, read if no summary is stored.
@@ -225,13 +225,13 @@ def list_policy_services(inventory: Inventory) -> frozenset[str]:
 
 
 def _get_steps_file_name(
-    inventory: Inventory, graph: IdentityGraph, given: StatedContext
+    inventory: Inventory, graph: IdentityGraph, context: StatedContext
 ) -> str:
     """Return the file name of the paths under the condition keys of a query.
 
     Keys that no statement depends on change no step, nor do keys of a single call.
     """
-    stated = select_session_keys(given.context).values
+    stated = select_session_keys(context.context).values
     if not stated:
         return _STEPS
     keys = load_summary(inventory, graph).keys | {SESSION_NAME}

@@ -58,7 +58,7 @@ def check_call(
     *,
     expected: VerdictExpectation = NO_EXPECTATION,
 ) -> Document:
-    """Decide whether a subject can make one call; see `permissions.check_permission`.
+    """Decide whether a subject can make one call: verdict, proof and missing data.
 
     Raises:
         UsageError: Subject, action or resource are not known.

@@ -67,7 +67,7 @@ def list_permissions(
     limit: int = 0,
     progress: Progress = ignore_progress,
 ) -> Document:
-    """List the permissions of a subject.
+    """List the actions and resources that a subject can use.
 
     Raises:
         UsageError: The subject is not known.

@@ -24,7 +24,7 @@ class PermissionPage:
 
     @property
     def document_with_counts(self) -> Document:
-        """Document with the number of examined identities in its coverage."""
+        """Output document with the number of examined identities in its coverage."""
         if self.shown is None:
             return self.document
         covered: CoverageRecord = {**self.document.coverage, "shown": self.shown}

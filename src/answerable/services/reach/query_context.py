@@ -77,7 +77,7 @@ class QueryContext:
 
     @property
     def estate(self) -> CompiledAccounts:
-        """Compiled facts."""
+        """Compiled accounts and policies of the snapshot."""
         return self.graph.estate
 
 
@@ -90,7 +90,7 @@ def build_query_context(
     direct: bool = False,
     compile_all: bool = False,
 ) -> QueryContext:
-    """Compile a snapshot for one query.
+    """Compile a snapshot, or reuse a compiled one, for a permission query.
 
     Args:
         services: Services whose actions the catalogue must know; None for all services
@@ -149,7 +149,7 @@ class CompiledSnapshot:
             list_tag_statements(self._graph)
 
     def update(self, before: Inventory, after: Inventory) -> "CompiledSnapshot":
-        """Update the graph to a later snapshot.
+        """Update the compiled graph to a later snapshot.
 
         Cached steps are kept, except those that an edit of policies affects; if other
         facts differ, the whole snapshot is compiled again.
@@ -168,7 +168,7 @@ class CompiledSnapshot:
         return CompiledSnapshot(after)
 
     def graph_for(self, stated: StatedContext) -> IdentityGraph:
-        """Return the graph of a query that states condition keys."""
+        """Return the graph under the condition keys that a query states."""
         if stated.context is NO_KEYS:
             return self._graph
         # Places stay known; steps may depend on the stated context.
@@ -225,7 +225,7 @@ def serialize_queries(
 
 
 def require_paths(query: QueryContext) -> None:
-    """Refuse a query that needs every path when paths are not followed.
+    """Refuse a query that needs assume-role paths if they are not followed.
 
     Raises:
         UsageError: The snapshot has too many identities.
@@ -332,7 +332,7 @@ def _list_required_data(query: QueryContext, accounts: Set[str]) -> set[str]:
 
 
 def pick_account_actors(query: QueryContext) -> list[IdentityId]:
-    """Pick one collected identity per account to represent gaps of that account."""
+    """Pick one collected identity of each account, to report the account's gaps."""
     found = {
         each.identity.account: each.id
         for each in query.estate.principals.values()

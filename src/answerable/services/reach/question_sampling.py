@@ -32,7 +32,7 @@ def draw_questions(
     size: int,
     seed: int,
 ) -> list[SampledQuestion]:
-    """Draw questions, deterministic for a snapshot, size and seed.
+    """Draw random permission questions, the same for a snapshot, size and seed.
 
     Three in four come from the principal's own statements, the others from any action
     of a service that policies name.

@@ -43,7 +43,7 @@ class StatedContext:
 
     @property
     def policies(self) -> tuple[Policy, ...]:
-        """Stated policies, which are in no snapshot."""
+        """Policies that the query states; no snapshot contains them."""
         return tuple(policy for policy in (self.session, self.endpoint) if policy)
 
 
@@ -203,7 +203,7 @@ def _read_stated_policy(location: str, layer: PolicyLayer, now: int) -> Policy:
 def read_policy_file(
     location: str, layer: PolicyLayer, now: int, *, option: str
 ) -> Policy:
-    """Read one policy from a file; an unreadable statement is kept as unread.
+    """Read one policy from a file; a statement that cannot be parsed is marked.
 
     Args:
         layer: Policy layer of the document.

@@ -77,19 +77,19 @@ class StatementQuotes:
         self._action, self._resource = action.lower(), resource
 
     def add_quotes(self, items: Sequence[DeterminingStatementItem]) -> None:
-        """Add the statement text to each determining item."""
+        """Add the text of the cited policy statement to each item."""
         for item in items:
             text = self.quote_item(item)
             if text:
                 item["text"] = text
 
     def add_quotes_on_path(self, path: Sequence[PathItem]) -> None:
-        """Add the statement text to each item on a path."""
+        """Add the text of the cited policy statement to each item of a path."""
         for step in path:
             self.add_quotes(step["determining"])
 
     def quote_item(self, item: DeterminingStatementItem) -> str:
-        """Return the statement text; empty if it is not known.
+        """Return the text of the policy statement that an item cites; empty if unknown.
 
         If several statements of a policy have one id, all of them are quoted.
         """
@@ -172,7 +172,7 @@ class StatementQuotes:
         )
 
     def _measure_resource_distance(self, statement: Statement) -> tuple[bool, int]:
-        """Order by resource: matching first, then by longest common prefix."""
+        """Measure how far a statement's resource is from the queried one."""
         patterns = [encode_glob(pattern) for pattern in statement.resources]
         if not patterns or any(matches(each, self._resource) for each in patterns):
             return False, 0

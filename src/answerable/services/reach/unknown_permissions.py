@@ -25,7 +25,7 @@ from answerable.services.reach.query_context import QueryContext
 def build_unknown_items(
     inventory: Inventory, unknown: Iterable[UnknownSubject]
 ) -> list[UncollectedSubjectItem]:
-    """Build the reasons of a `not-known` verdict, with the nearest scanned id."""
+    """Build the reasons of a `not-known` verdict, with the most similar scanned id."""
     return [
         {
             "id": each.id,
@@ -119,7 +119,7 @@ def describe_search_scope(query: QueryContext) -> SearchScopeItem:
 
 
 def suggest_scan_command(unknown: Iterable[UnknownSubject]) -> str:
-    """Return the scan that would supply the data; empty if no source does."""
+    """Suggest the scan command that would supply missing data; empty if none would."""
     unknown = list(unknown)
     if not unknown:
         return ""

@@ -75,7 +75,7 @@ class AttestedOwnerReader:
         self._while = (0, 0)  # interval in which the result stays valid
 
     def read(self, now: int) -> Mapping[AgentId, AttestedOwner]:
-        """Return the attested owner of each agent that has one.
+        """Return the owner of each agent who confirmed it by a valid signature.
 
         Args:
             now: UTC nanoseconds.
@@ -206,12 +206,12 @@ class AttestationReader:
 def read_attested_owners(
     store: EvidenceStore, now: int
 ) -> Mapping[AgentId, AttestedOwner]:
-    """Return the attested owner of each agent that has one; see `AttestedOwnerReader`."""
+    """Read the owner of each agent who confirmed it by a valid signature."""
     return open_owner_reader(store).read(now)
 
 
 def open_owner_reader(store: EvidenceStore) -> AttestedOwnerReader:
-    """Return the attested-owner reader that is cached with the store."""
+    """Return the reader of attested owners that is cached with the store."""
     return store.get_or_attach("attested owners", AttestedOwnerReader)
 
 

@@ -180,7 +180,7 @@ def verify_statement(
 
 def enroll_key(
     store: EvidenceStore,
-    public: bytes,
+    public_key: bytes,
     person: PersonId,
     *,
     valid_from: int,
@@ -192,7 +192,7 @@ def enroll_key(
     """Record a public key as the signing key of a person.
 
     Args:
-        public: 32 bytes.
+        public_key: 32 bytes.
         valid_from: UTC nanoseconds.
         valid_until: UTC nanoseconds.
         uid: User id of the operator.
@@ -202,7 +202,7 @@ def enroll_key(
         UsageError: The key is malformed, belongs to another person or is revoked, or
             the times are in the wrong order.
     """
-    if not signed_statements.is_valid_public_key(public):
+    if not signed_statements.is_valid_public_key(public_key):
         raise UsageError(
             "not a usable Ed25519 key (its point is of small order)",
             "make one with: answerable owner-keys new --person PERSON",
@@ -213,7 +213,7 @@ def enroll_key(
             f"{format_time(valid_until)} (expected an end that is later, and ahead)",
             "give --until a time to come",
         )
-    key = read_owner_keys(store).get(owner_key_id(public))
+    key = read_owner_keys(store).get(owner_key_id(public_key))
     if key is not None and key.person != person:
         raise UsageError(
             f"the key {key.id} is {key.person}'s (a key is one person's)",
@@ -225,7 +225,7 @@ def enroll_key(
             "let its person make a new one",
         )
     said = KeyEnrolment(
-        public=public,
+        public=public_key,
         person=person,
         valid_from=valid_from,
         valid_until=valid_until,
@@ -234,7 +234,7 @@ def enroll_key(
         by=authority.by,
     )
     store.put_object(ENROLMENT, msgspec.json.encode(said), now)
-    return _build_key_document(store, now, owner_key_id(public))
+    return _build_key_document(store, now, owner_key_id(public_key))
 
 
 def revoke_key(
@@ -370,7 +370,7 @@ def _read_records(
 
 
 def load_statement(store: EvidenceStore, digest: str) -> bytes:
-    """Load a recorded statement.
+    """Load a signed statement or key record from the store.
 
     Raises:
         VerificationError: It is missing or was changed.

@@ -106,5 +106,5 @@ class PolicyExceptionReader:
 
 
 def read_policy_exceptions(store: EvidenceStore, now: int) -> PolicyExceptions:
-    """Read the policy exceptions of a store; see `PolicyExceptionReader`."""
+    """Read and verify the signed policy exceptions of a store."""
     return store.get_or_attach("amendments", PolicyExceptionReader).read(now)

@@ -97,7 +97,7 @@ class SignedBaselineReader:
         return self._last[1]
 
     def require_valid(self, verified: VerifiedStatement, now: int) -> None:
-        """Refuse a statement that would not be valid.
+        """Refuse a signed baseline statement that would not be valid.
 
         Raises:
             VerificationError: It is not; the message has the reason.
@@ -142,7 +142,7 @@ class SignedBaselineReader:
         return SignedBaselines(standing, tuple(falling))
 
     def _verify_baseline(
-        self, verified: VerifiedStatement, line: list[str], now: int
+        self, verified: VerifiedStatement, previous_digests: list[str], now: int
     ) -> ActiveBaseline:
         """Verify one signed baseline against its profile and its agent's owner."""
         name = verified.statement.get_claim("profile")
@@ -151,7 +151,9 @@ class SignedBaselineReader:
         owner = self._attested.read(now).get(AgentId(subject.agent))
         signing = "" if owner is None else self._get_owner_of_key(owner, verified)
         profile = verify_profile(
-            data, verified, ExpectedProfile(subject, signing, tuple(line), now)
+            data,
+            verified,
+            ExpectedProfile(subject, signing, tuple(previous_digests), now),
         )
         return ActiveBaseline(
             subject=subject,
@@ -180,12 +182,12 @@ def _parse_subject(text: str) -> BaselineSubject:
 
 
 def read_signed_baselines(store: EvidenceStore, now: int) -> SignedBaselines:
-    """Read the signed baselines of a store; see `SignedBaselineReader`."""
+    """Read and verify the signed baselines of a store."""
     return SignedBaselineReader(store).read(now)
 
 
 def require_valid_statement(
     store: EvidenceStore, verified: VerifiedStatement, now: int
 ) -> None:
-    """Refuse a statement that would not be valid; see `SignedBaselineReader.check`."""
+    """Refuse a signed baseline statement that would not be valid."""
     SignedBaselineReader(store).require_valid(verified, now)

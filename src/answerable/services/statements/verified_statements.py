@@ -31,7 +31,7 @@ class RejectedStatement:
 def build_rejected(
     logged: LoggedObject, invalid: InvalidStatement
 ) -> RejectedStatement:
-    """Build the record of an invalid statement, with no more than the reason."""
+    """Build the record of an invalid statement: its digest and the reason."""
     return RejectedStatement(logged.digest, invalid.message)
 
 

@@ -313,10 +313,10 @@ def _create_private_file(path: Path) -> None:
         )
 
 
-def _try_flock(handle: int, operation: int) -> bool:
+def _try_flock(descriptor: int, operation: int) -> bool:
     """Try to lock a file without waiting; return whether it is locked."""
     try:
-        fcntl.flock(handle, operation | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
