@@ -25,8 +25,8 @@ def suspend_gc(*, collect_previous: bool = False) -> Iterator[None]:
     """Pause garbage collection in the context, and never collect its result later.
 
     Args:
-        collect_previous: Whether the result of an earlier build was released: then it is
-            collected, with its open files. Every eighth call collects in any case.
+        collect_previous: Collect the result of an earlier build, which was released,
+            with its open files. Every eighth call collects in any case.
     """
     if next(_BUILD_COUNTER) % _COLLECT_EVERY == 0 or collect_previous:
         gc.unfreeze()

@@ -119,7 +119,10 @@ class EventSources:
 def read_files_sql(files: Sequence[str], options: str = "") -> str:
     """Build SQL that reads the rows of segment files."""
     listed = ", ".join(map(quote_text, files))
-    return f"read_parquet([{listed}], union_by_name=true, hive_partitioning=false{options})"
+    return (
+        f"read_parquet([{listed}], union_by_name=true, "
+        f"hive_partitioning=false{options})"
+    )
 
 
 def _read_unsealed_records(layout: StoreLayout) -> dict[str, list[bytes]]:

@@ -126,7 +126,8 @@ def describe_lost_entries(
     ):
         return (
             "history was rewritten, or an older copy was put back and written to: the "
-            f"first {old_checkpoint.size} entries are not those the exported checkpoint signed"
+            f"first {old_checkpoint.size} entries are not those the exported checkpoint "
+            "signed"
         )
     return ""
 

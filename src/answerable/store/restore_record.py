@@ -28,7 +28,7 @@ def record_restore(
 
     Args:
         store: The restored store.
-        exported_checkpoint: An exported checkpoint that it does not contain; None for none.
+        exported_checkpoint: Checkpoint that the copy does not contain, or None.
         reason: Reason of the restore.
         now: UTC nanoseconds.
 

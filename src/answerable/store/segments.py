@@ -63,8 +63,8 @@ def write_segments(
         name: Name of the journal.
         journal: Parsed journal.
         previous: Segment before the first, empty for none.
-        other_segments: Segments that other processes sealed since the journal was opened;
-            their records are omitted.
+        other_segments: Segments that other processes sealed since the journal was
+            opened; their records are omitted.
         now: UTC nanoseconds.
 
     Returns:

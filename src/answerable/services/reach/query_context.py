@@ -98,7 +98,7 @@ def build_query_context(
         stated: Stated context.
         now: UTC nanoseconds.
         direct: Whether paths are ignored.
-        compile_all: Whether every statement is needed: for an edit, or for all identities.
+        compile_all: Compile every statement, for an edit or for all identities.
     """
     collected = CollectedData(held for c in inventory.coverage for held in c.held)
     kept = inventory.get_computed(_KEPT_GRAPH)

@@ -180,7 +180,7 @@ class SqliteFile:
         until it is long, and moves forward when new pages arrive.
 
         Args:
-            keep_reader: Keep that reader; False where commits fail, e.g. on a full disk.
+            keep_reader: False where commits fail, e.g. on a full disk.
         """
         with self._tidying, translate_sqlite_errors(self.path):
             if self._lock < 0:
