@@ -63,7 +63,7 @@ class DuckDbEngine:
     Args:
         segments: Folder of the segments.
         memory: Memory limit.
-        keeps: Attach a second, compacted database `kept`.
+        with_kept_database: Attach a second, compacted database `kept`.
     """
 
     def __init__(

@@ -50,7 +50,7 @@ class EventQueries:
     Args:
         layout: Layout of the store.
         log: Log of the store.
-        skim: In-memory search index shared by threads, None for none.
+        index: In-memory search index shared by threads, None for none.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class EventQueries:
         log: TransparencyLog,
         index: SearchIndex | None = None,
     ) -> None:
-        self._layout, self._log, self._skim = layout, log, index
+        self._layout, self._log, self._index = layout, log, index
         self._engine: DuckDbEngine | None = None
         self._state: object = None
 
@@ -145,7 +145,9 @@ class EventQueries:
     def read_events_at(self, places: Sequence[EventPlace]) -> list[AuditEvent]:
         """Read complete events by place (time, id, segment, row), in that order."""
         engine = self._get_current_engine()
-        found = {} if self._skim is None else self._skim.read_events_at(engine, places)
+        found = (
+            {} if self._index is None else self._index.read_events_at(engine, places)
+        )
         left = [place for place in places if place not in found]
         if not left:
             return [found[place] for place in places]
@@ -174,8 +176,8 @@ class EventQueries:
     def _get_current_engine(self) -> DuckDbEngine:
         """Return the engine, with its views refreshed if the store has changed."""
         state = self._read_store_state()
-        if self._skim is not None:
-            return self._get_current_shared_engine(self._skim, state)
+        if self._index is not None:
+            return self._get_current_shared_engine(self._index, state)
         if self._engine is None:
             self._engine = DuckDbEngine(self._layout.segments)
             self._state = None

@@ -74,7 +74,7 @@ class SearchIndex:
     """Search index shared by the threads of a process with the same store folder.
 
     Args:
-        most: Maximum number of rows.
+        max_events: Maximum number of rows.
     """
 
     def __init__(self, max_events: int = MAX_EVENTS) -> None:

@@ -81,7 +81,7 @@ class ExchangeVerifier:
 
     Args:
         issuers: Returns the foreign issuers with their usable keys.
-        pinned: Returns the issuers of the configuration, by name.
+        pinned_issuers: Returns the issuers of the configuration, by name.
     """
 
     def __init__(
@@ -91,8 +91,8 @@ class ExchangeVerifier:
         issuers: Callable[[float], IssuerIndex],
         pinned_issuers: Callable[[], Mapping[str, IssuerConfig]],
     ) -> None:
-        self._own, self._control = own_tokens, token_state
-        self._issuers, self._pinned = issuers, pinned_issuers
+        self._own_tokens, self._token_state = own_tokens, token_state
+        self._issuers, self._pinned_issuers = issuers, pinned_issuers
 
     def verify(
         self, presented: PresentedRequest, verified: VerifiedCredentials, now: float
@@ -136,7 +136,7 @@ class ExchangeVerifier:
         if request.subject_type == TICKET_TYPE_URI:
             return self._verify_ticket(request.unverified_subject, now)
         admitted = parse_jws(request.unverified_subject)
-        if self._own.claims_own_issuer(admitted):
+        if self._own_tokens.claims_own_issuer(admitted):
             if request.subject_type not in OWN_TOKEN_TYPES:
                 raise _build_refusal(TokenFault.TOKEN_TYPE.value)
             return self._verify_own_token(admitted, now)
@@ -155,7 +155,7 @@ class ExchangeVerifier:
         if kind is TokenType.JWT and _is_svid(unverified, issuers):
             kind = TokenType.JWT_SVID
         claims = verify_parsed(unverified, issuers, int(now), kind)
-        issuer = self._pinned().get(claims.issuer)
+        issuer = self._pinned_issuers().get(claims.issuer)
         if issuer is not None and issuer.review is not None:
             # A workload presents one token repeatedly; the API server knows whether
             # its pod still runs.
@@ -167,16 +167,16 @@ class ExchangeVerifier:
 
     def _verify_own_token(self, unverified: UnverifiedToken, now: float) -> HeldNow:
         """Verify a token of this service, and that its delegation is active."""
-        held = self._own.verify_live(unverified, now)
+        held = self._own_tokens.verify_live(unverified, now)
         return HeldNow(held.claims, held.chain.links)
 
     def _verify_ticket(self, secret: str, now: float) -> TicketGrant:
         """Find an unused delegation ticket by its digest, and check its parent."""
         sha256 = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
-        ticket = self._control.find_ticket(sha256, now)
+        ticket = self._token_state.find_ticket(sha256, now)
         if ticket is None:
             raise _build_refusal("ticket")
-        chain = self._control.find_chain(ticket.parent, now)
+        chain = self._token_state.find_chain(ticket.parent, now)
         if not chain.is_active:
             raise _build_refusal("dead", chain.why or "")
         return TicketGrant(ticket, chain.links)

@@ -47,8 +47,8 @@ class OwnTokenVerifier:
     Args:
         url: Our `iss`.
         keys: Returns the published keys, those of other replicas included.
-        control: Control database.
-        kills: Returns the revocations in force.
+        token_state: Control database.
+        load_revocations: Returns the revocations in force.
     """
 
     def __init__(
@@ -67,7 +67,11 @@ class OwnTokenVerifier:
             jti_required=True,
             ours=True,
         )
-        self._keys, self._control, self._kills = keys, token_state, load_revocations
+        self._keys, self._token_state, self._load_revocations = (
+            keys,
+            token_state,
+            load_revocations,
+        )
 
     def claims_own_issuer(self, unverified: UnverifiedToken) -> bool:
         """Return whether an unverified token names this service as its issuer."""
@@ -125,13 +129,13 @@ class OwnTokenVerifier:
         delegation = claims.find_leaf("answerable", "dlg")
         if not isinstance(delegation, str):
             return None
-        token = self._control.find_token(delegation, claims.jti)
+        token = self._token_state.find_token(delegation, claims.jti)
         if token is None or token.revoked or token.sha256 != claims.token_sha256:
             return None
-        chain = self._control.find_chain(delegation, now)
+        chain = self._token_state.find_chain(delegation, now)
         if not chain.links or not chain.is_active:
             return None
-        return None if find_revocation(self._kills(), chain.links) else chain
+        return None if find_revocation(self._load_revocations(), chain.links) else chain
 
 
 def find_revocation(revocations: Revocations, links: Iterable[Delegation]) -> str:

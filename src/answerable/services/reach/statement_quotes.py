@@ -59,7 +59,7 @@ class StatementQuotes:
     """Quoted statements of a snapshot, by policy and statement id.
 
     Args:
-        written: The statements of a snapshot.
+        index: The statements of a snapshot.
         stated: Stated policies, which are in no snapshot.
     """
 
