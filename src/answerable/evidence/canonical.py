@@ -129,7 +129,7 @@ def _reject_duplicate_members(pairs: list[tuple[str, object]]) -> None:
 
 
 def _encode_integer(number: int) -> int | str:
-    """Encode an integer, above 2^53 as decimal text."""
+    """Encode an integer as a JSON number, above 2^53 as decimal text."""
     if -MAX_SAFE_INTEGER <= number <= MAX_SAFE_INTEGER:
         return number
     if not -_INT64 <= number < _INT64:

@@ -196,6 +196,7 @@ class KnownEventIds:
         self._tails[name] = tail
 
     def _list_segment_files_of_day(self, day: int) -> str:
+        """List the quoted paths of the segments of a day."""
         name = format_day(day)
         return self._list_segment_files_where(lambda entry: entry.day == name)
 
@@ -254,6 +255,7 @@ class KnownEventIds:
         return self._engine
 
     def _run_query(self, query: str) -> list[tuple[object, ...]]:
+        """Run an SQL query over segments."""
         return self._open_engine().run(query)
 
 
@@ -263,4 +265,5 @@ def _split_digests(digests: bytes) -> list[bytes]:
 
 
 def _get_segment_day(manifest: SegmentManifest) -> int:
+    """Return the day of a segment, counted from 1970."""
     return int(manifest.min_time) // DAY_NS

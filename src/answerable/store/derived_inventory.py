@@ -289,6 +289,7 @@ def _sort_by_key(rows: Mapping[KeyT, object]) -> Iterator[tuple[str, object]]:
 
 
 def _get_derived_path(store: "EvidenceStore", name: str) -> Path:
+    """Return the path of a cache file."""
     return store.root / "derived" / f"{name}.blocks"
 
 

@@ -66,6 +66,7 @@ def check_objects(store: EvidenceStore, entries: list[LogEntry]) -> str:
 
 
 def _list_files(folder: Path) -> Iterator[Path]:
+    """List the files of a folder by name."""
     return iter(sorted(folder.iterdir()))
 
 

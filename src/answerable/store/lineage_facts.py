@@ -203,6 +203,7 @@ def read_facts(store: "EvidenceStore") -> TrailFacts:
 
 
 def _decode_chain_key(row: Sequence[object]) -> ChainKey:
+    """Decode the key columns of a row."""
     return ChainKey(*map(str, row))
 
 

@@ -204,6 +204,7 @@ class EventQueries:
         return self._engine
 
     def _read_event_sources(self) -> EventSources:
+        """Read the current segments and unsealed records."""
         return EventSources.read(self._layout, self._log)
 
     def _read_store_state(self) -> object:

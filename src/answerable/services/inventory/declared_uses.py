@@ -60,7 +60,7 @@ def declare_uses(history: Iterable[InventoryInterval]) -> tuple[DeclaredUse, ...
 def _split_first_interval(
     history: Iterable[InventoryInterval],
 ) -> Iterator[InventoryInterval]:
-    """Split the first interval: since its scan it is observed, before it is assumed."""
+    """Split the first interval at its scan: assumed before, observed since."""
     for standing in history:
         taken = min(standing.inventory.at, standing.valid_to)
         if standing.valid_from == 0 and taken > 0:

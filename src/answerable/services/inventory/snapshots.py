@@ -134,7 +134,7 @@ def _build_audit_log_sync(store: EvidenceStore, syncs: Sequence[Sync]) -> Sync:
 def complete_snapshot(
     store: EvidenceStore, syncs: "Sequence[StoredSync]", now: int
 ) -> str:
-    """Store a snapshot with these syncs and the latest sync of every other source.
+    """Store a snapshot: these syncs, and the latest sync of every other source.
 
     Returns:
         The snapshot's name.

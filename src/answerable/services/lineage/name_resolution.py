@@ -122,7 +122,7 @@ def list_required_ids(
 
 
 def is_pattern(text: str) -> bool:
-    """Return whether a name is a pattern."""
+    """Return whether a name is a glob pattern."""
     return "*" in text or "?" in text
 
 

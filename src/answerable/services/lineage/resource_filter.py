@@ -120,6 +120,7 @@ def _is_name_part(token: str) -> bool:
 
 
 def _sort_key_longest_first(token: str) -> int:
+    """Return a sort key that puts longer texts first."""
     return -len(token)
 
 

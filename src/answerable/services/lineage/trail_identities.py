@@ -22,7 +22,7 @@ def resolve_trail_identity(
     chains: Sequence[ChainTimeline],
     text: str,
 ) -> str:
-    """Resolve the short name of an identity that was created and never acted.
+    """Resolve the name of an identity that audit logs saw created but not acting.
 
     Args:
         store: The store.

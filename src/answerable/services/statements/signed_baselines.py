@@ -79,7 +79,7 @@ class SignedBaselineReader:
         self._lines: Mapping[str, list[str]] = {}
 
     def read(self, now: int) -> SignedBaselines:
-        """Verify and return the baselines.
+        """Read and verify the signed baselines.
 
         Args:
             now: UTC nanoseconds.
