@@ -23,7 +23,7 @@ def reader(
     """A process that asks: with columns held in memory, or without."""
     skim = SearchIndex()
     held = skim if request.param == "skimmed" else None
-    with EvidenceStore.open(place, now=now, skim=held) as store:
+    with EvidenceStore.open(place, now=now, index=held) as store:
         yield store
     skim.close()
 

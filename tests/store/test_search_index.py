@@ -82,7 +82,7 @@ def _answers(store: EvidenceStore) -> dict[str, object]:
     )
     told["effects"] = decision_queries.count_effects(store, DecisionFilter(), since=0)
     told["acts"] = decision_queries.list_blocked_calls(
-        store, ["needs-approval"], since=0, limit=9, believed=True
+        store, ["needs-approval"], since=0, limit=9, from_mediators=True
     )
     told["begin"] = decision_queries.find_decisions_by_prefix(store, "0000")
     told["recorded"] = (
@@ -105,7 +105,7 @@ def skimmed(
     request: pytest.FixtureRequest, place: Path, now: int
 ) -> Iterator[EvidenceStore]:
     skim = SearchIndex(request.param)
-    with EvidenceStore.open(place, now=now, skim=skim) as opened:
+    with EvidenceStore.open(place, now=now, index=skim) as opened:
         yield opened
     skim.close()
 
@@ -130,7 +130,7 @@ def test_what_is_added_and_sealed_meanwhile_is_there_once(
     skim = SearchIndex(6)
     with (
         EvidenceStore.open(place, now=now) as plain,
-        EvidenceStore.open(place, now=now, skim=skim) as skimmed,
+        EvidenceStore.open(place, now=now, index=skim) as skimmed,
     ):
         _fill(plain, make, now)
         assert _few(skimmed) == _few(plain)
@@ -149,8 +149,8 @@ def test_two_threads_look_at_one_and_keep_their_tables_apart(
 ) -> None:
     skim = SearchIndex()
     with (
-        EvidenceStore.open(place, now=now, skim=skim) as one,
-        EvidenceStore.open(place, now=now, skim=skim) as other,
+        EvidenceStore.open(place, now=now, index=skim) as one,
+        EvidenceStore.open(place, now=now, index=skim) as other,
     ):
         _fill(one, make, now)
         assert _few(one) == _few(other)
@@ -169,7 +169,7 @@ def test_what_was_found_in_a_tail_is_given_though_it_was_sealed_since(
     skim = SearchIndex()
     with (
         EvidenceStore.open(place, now=now) as plain,
-        EvidenceStore.open(place, now=now, skim=skim) as store,
+        EvidenceStore.open(place, now=now, index=skim) as store,
     ):
         plain.append([make(1), make(2)], now)
         places = store.run_query(

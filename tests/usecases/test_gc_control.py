@@ -33,5 +33,5 @@ def test_what_a_server_replaces_is_collected_at_once(tmp_path: Path) -> None:
     place.write_bytes(b"x")
     with suspend_gc():
         first = weakref.ref(FileCycle(place))
-    with suspend_gc(replaces=True):
+    with suspend_gc(collect_previous=True):
         assert first() is None

@@ -1,1 +1,1 @@
-"""Evidence: canonical bytes, hashes, proofs, checkpoints, and their verification."""
+"""Encode and verify evidence: canonical bytes, hashes, proofs, checkpoints."""

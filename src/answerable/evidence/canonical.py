@@ -1,4 +1,4 @@
-"""Frozen canonical encoding of an audit event: the bytes that a Merkle leaf commits to.
+"""Encode audit events in a frozen canonical form: the bytes of a Merkle leaf.
 
 RFC 8785 JSON of one flat object. Keys are the field names of `AuditEvent`, sorted; a
 field that equals its default is left out; integers above 2^53 are decimal strings,
@@ -119,15 +119,17 @@ def reject_duplicate_names(data: bytes) -> None:
     Raises:
         ValueError: It has one, or it is no JSON.
     """
-    json.loads(data, object_pairs_hook=_check_members)
+    json.loads(data, object_pairs_hook=_reject_duplicate_members)
 
 
-def _check_members(pairs: list[tuple[str, object]]) -> None:
+def _reject_duplicate_members(pairs: list[tuple[str, object]]) -> None:
+    """Raise `ValueError` if a JSON object names a member twice."""
     if len({name for name, _ in pairs}) != len(pairs):
         raise ValueError("an object has a duplicate member name")
 
 
 def _encode_integer(number: int) -> int | str:
+    """Encode an integer as a JSON number, above 2^53 as decimal text."""
     if -MAX_SAFE_INTEGER <= number <= MAX_SAFE_INTEGER:
         return number
     if not -_INT64 <= number < _INT64:
@@ -136,7 +138,7 @@ def _encode_integer(number: int) -> int | str:
 
 
 def encode_event(event: AuditEvent) -> bytes:
-    """Encode an event with its own ingest time and salt.
+    """Encode an event with the ingest time and salt that it has.
 
     Raises:
         ValueError: A text holds a lone surrogate, or an integer does not fit 64 bits.
@@ -207,6 +209,7 @@ def decode_event(data: bytes) -> AuditEvent:
 
 
 def _build_event(wire: _EventWire) -> AuditEvent:
+    """Build an event from its wire form; a missing field is an error."""
     if (
         wire.action is UNSET
         or wire.event_id is UNSET

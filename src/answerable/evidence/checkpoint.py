@@ -1,4 +1,4 @@
-"""Checkpoints (C2SP tlog-checkpoint): origin, tree size and root in a signed note.
+"""Sign and parse checkpoints (C2SP tlog-checkpoint): origin, tree size and root.
 
 Two kinds of extension line follow the root; readers of the format pass over them:
 
@@ -71,7 +71,7 @@ class Checkpoint:
 
 
 def fingerprint_key_digest(secret: bytes) -> bytes:
-    """Return the digest that identifies the fingerprint key in a checkpoint."""
+    """Hash the fingerprint key for a checkpoint, so that a change of it shows."""
     return hashlib.sha256(b"answerable fingerprint key 1\n" + secret).digest()
 
 
@@ -98,6 +98,7 @@ def parse_checkpoint(note: bytes, key: VerifierKey | None) -> Checkpoint:
 
 
 def _apply_extension_line(checkpoint: Checkpoint, line: str) -> Checkpoint:
+    """Parse an extension line into the checkpoint; an unknown kind is skipped."""
     kind, *fields = line.split(" ")
     if kind not in (_FINGERPRINT_KEY, _JOURNAL):
         return checkpoint  # of a later release
@@ -124,6 +125,7 @@ def _parse_decimal(text: str) -> int | None:
 
 
 def _decode_digest(text: str) -> bytes | None:
+    """Decode a digest of 32 bytes in base64; None if malformed."""
     data = decode_base64(text)
     return data if data is not None and len(data) == _DIGEST_SIZE else None
 

@@ -1,4 +1,6 @@
-"""DSSE v1 envelopes with Ed25519 (https://github.com/secure-systems-lab/dsse).
+"""Sign, encode and verify DSSE v1 envelopes with Ed25519.
+
+Specification: https://github.com/secure-systems-lab/dsse.
 
 The signature covers the pre-authentication encoding of the payload and its type, so a
 payload cannot pass for one of another type. Decoding rejects duplicate members and
@@ -64,7 +66,7 @@ def sign_envelope(
 
 
 def find_signers(envelope: DsseEnvelope, keys: Mapping[str, bytes]) -> frozenset[str]:
-    """Return the ids of the keys that signed, each once.
+    """Verify the signatures, and return the ids of the keys that signed.
 
     The keyid hint only narrows which keys are tried (protocol.md).
 
@@ -104,34 +106,40 @@ def decode_envelope(data: bytes) -> DsseEnvelope:
         VerificationError: The bytes are no envelope, or have more than one reading.
     """
     if len(data) > MAX_ENVELOPE_SIZE:
-        raise _envelope_error(f"expected at most {MAX_ENVELOPE_SIZE} bytes")
+        raise _build_envelope_error(f"expected at most {MAX_ENVELOPE_SIZE} bytes")
     try:
-        document = json.loads(data.decode("utf-8"), object_pairs_hook=_unique_members)
+        document = json.loads(
+            data.decode("utf-8"), object_pairs_hook=_reject_duplicate_members
+        )
     except (ValueError, RecursionError):
-        raise _envelope_error("expected JSON with each member once") from None
+        raise _build_envelope_error("expected JSON with each member once") from None
     if not isinstance(document, dict):
-        raise _envelope_error("expected a JSON object")
+        raise _build_envelope_error("expected a JSON object")
     kind, listed = document.get("payloadType"), document.get("signatures")
     if not isinstance(kind, str) or not _is_encodable(kind):
-        raise _envelope_error("expected payloadType, a text")
+        raise _build_envelope_error("expected payloadType, a text")
     if not isinstance(listed, list) or not 0 < len(listed) <= MAX_SIGNATURES:
-        raise _envelope_error(f"expected signatures, 1 to {MAX_SIGNATURES} of them")
+        raise _build_envelope_error(
+            f"expected signatures, 1 to {MAX_SIGNATURES} of them"
+        )
     payload = _decode_base64(document.get("payload"), "payload")
     return DsseEnvelope(
         kind, payload, tuple(_decode_signature(each) for each in listed)
     )
 
 
-def _decode_signature(said: object) -> DsseSignature:
-    if not isinstance(said, dict):
-        raise _envelope_error("expected each signature to be an object")
-    keyid = said.get("keyid", "")
+def _decode_signature(decoded: object) -> DsseSignature:
+    """Decode one signature of the envelope's JSON."""
+    if not isinstance(decoded, dict):
+        raise _build_envelope_error("expected each signature to be an object")
+    keyid = decoded.get("keyid", "")
     if not isinstance(keyid, str) or not _is_encodable(keyid):
-        raise _envelope_error("expected keyid, where there is one, to be a text")
-    return DsseSignature(_decode_base64(said.get("sig"), "sig"), keyid)
+        raise _build_envelope_error("expected keyid, where there is one, to be a text")
+    return DsseSignature(_decode_base64(decoded.get("sig"), "sig"), keyid)
 
 
-def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _reject_duplicate_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Build a JSON object; raise `ValueError` for a duplicate member."""
     members = dict(pairs)
     if len(members) != len(pairs):
         raise ValueError
@@ -139,7 +147,7 @@ def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _is_encodable(text: str) -> bool:
-    """Tell whether a text has no lone surrogate."""
+    """Return whether a text has no lone surrogate."""
     return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
@@ -149,7 +157,7 @@ def _encode_base64(data: bytes) -> str:
 
 def _decode_base64(text: object, name: str) -> bytes:
     """Decode padded base64 in either alphabet; only the canonical form is accepted."""
-    wrong = _envelope_error(f"expected {name} in base64, in its one spelling")
+    wrong = _build_envelope_error(f"expected {name} in base64, in its one spelling")
     if not isinstance(text, str):
         raise wrong
     url_safe = "-" in text or "_" in text
@@ -165,5 +173,5 @@ def _decode_base64(text: object, name: str) -> bytes:
     return data
 
 
-def _envelope_error(expected: str) -> VerificationError:
+def _build_envelope_error(expected: str) -> VerificationError:
     return VerificationError(f"not a signed envelope ({expected})")

@@ -1,4 +1,4 @@
-r"""The journal's format: hash-chained records in groups, each under a signed head.
+r"""Encode and verify the journal format: hash-chained records under signed heads.
 
     file    header group*
     header  b"answerable journal 2\n" NAME "\n"
@@ -51,14 +51,14 @@ def header_variants(name: str) -> tuple[bytes, ...]:
     return newest, _MAGIC_1 + newest.removeprefix(_MAGIC)
 
 
-def initial_chain_hash(head: bytes) -> bytes:
+def initial_chain_hash(header: bytes) -> bytes:
     """Return the chain hash before the first record."""
-    return hashlib.sha256(head).digest()
+    return hashlib.sha256(header).digest()
 
 
-def chain_hash_after(head: bytes, leaves: Iterable[bytes]) -> bytes:
+def chain_hash_after(header: bytes, leaves: Iterable[bytes]) -> bytes:
     """Return the chain hash after records, given by their leaf hashes in order."""
-    chain = initial_chain_hash(head)
+    chain = initial_chain_hash(header)
     for leaf in leaves:
         chain = hashlib.sha256(chain + leaf).digest()
     return chain
@@ -79,28 +79,28 @@ def frame_records(records: Iterable[bytes], chain: bytes) -> tuple[bytes, bytes]
     return b"".join(parts), chain
 
 
-def head_signing_input(head: bytes, count: int, chain: bytes) -> bytes:
+def head_signing_input(header: bytes, count: int, chain: bytes) -> bytes:
     """Return the bytes that a head inside the journal signs.
 
     Args:
-        head: Header of the journal.
+        header: Header of the journal.
         count: Records before the head.
         chain: Chain hash after them.
     """
-    domain = _SIGNED_1 if head.startswith(_MAGIC_1) else _SIGNED
-    return domain + head + count.to_bytes(8, "big") + chain
+    domain = _SIGNED_1 if header.startswith(_MAGIC_1) else _SIGNED
+    return domain + header + count.to_bytes(8, "big") + chain
 
 
-def newest_head_signing_input(head: bytes, count: int, chain: bytes) -> bytes:
+def newest_head_signing_input(header: bytes, count: int, chain: bytes) -> bytes:
     """Return the bytes that the newest head signs, in the head file of the journal.
 
     Args:
-        head: Header of the journal.
+        header: Header of the journal.
         count: Records in the journal.
         chain: Chain hash after them.
     """
-    domain = _SIGNED_1 if head.startswith(_MAGIC_1) else _NEWEST
-    return domain + head + count.to_bytes(8, "big") + chain
+    domain = _SIGNED_1 if header.startswith(_MAGIC_1) else _NEWEST
+    return domain + header + count.to_bytes(8, "big") + chain
 
 
 def encode_head(count: int, chain: bytes, signature: bytes) -> bytes:
@@ -109,7 +109,7 @@ def encode_head(count: int, chain: bytes, signature: bytes) -> bytes:
 
 
 def frame_head(body: bytes) -> bytes:
-    """Frame a head."""
+    """Frame a signed head for the journal: its marker, then its bytes."""
     return _HEAD_FRAME + body
 
 
@@ -123,7 +123,7 @@ class SignedHead:
 
 
 def parse_head(body: bytes) -> SignedHead:
-    """Parse the 104 bytes of a head.
+    """Decode the 104 bytes of a head; its signature is not verified.
 
     Raises:
         VerificationError: They are not 104 bytes.
@@ -163,7 +163,7 @@ class JournalContents:
 def read_journal(
     data: bytes, name: str, verify: Callable[[bytes, bytes], bool]
 ) -> JournalContents:
-    """Read a journal up to the first fault.
+    """Read and verify a journal up to the first fault.
 
     Args:
         verify: Verifies (signature, data); called once for each head.
@@ -215,23 +215,26 @@ def read_journal(
     )
 
 
-def _may_be_truncated_frame(rest: bytes, number: int) -> bool:
-    """Tell whether bytes may be the beginning of a frame that was cut short.
+def _may_be_truncated_frame(remaining: bytes, number: int) -> bool:
+    """Return whether bytes may be the beginning of a frame that was cut.
 
     Args:
-        rest: Less than a frame.
+        remaining: Less than a frame.
     """
     frame = _HEAD_FRAME + number.to_bytes(8, "big")
-    if rest[:1] == frame[:1]:
-        return frame.startswith(rest[: len(frame)])
+    if remaining[:1] == frame[:1]:
+        return frame.startswith(remaining[: len(frame)])
     longest = MAX_RECORD_SIZE.to_bytes(4, "big")
-    return rest[:4] <= longest[: len(rest[:4])] and rest[4:5] in (b"", b"{")
+    return remaining[:4] <= longest[: len(remaining[:4])] and remaining[4:5] in (
+        b"",
+        b"{",
+    )
 
 
 def _may_be_torn(
-    data: bytes, end: int, head: bytes, verify: Callable[[bytes, bytes], bool]
+    data: bytes, end: int, header: bytes, verify: Callable[[bytes, bytes], bool]
 ) -> bool:
-    """Tell whether the bytes after the last head are one group with missing sectors.
+    """Return whether the bytes after the last head are one torn group of records.
 
     A group is written once the one before it is on disk, so a loss of power leaves
     holes in the last one alone.
@@ -246,13 +249,13 @@ def _may_be_torn(
         for start, stop in itertools.pairwise(bounds)
         if start < stop
     )
-    return holes and _count_heads(data, end, head, verify) < 2
+    return holes and _count_heads(data, end, header, verify) < 2
 
 
 def _count_heads(
-    data: bytes, start: int, head: bytes, verify: Callable[[bytes, bytes], bool]
+    data: bytes, start: int, header: bytes, verify: Callable[[bytes, bytes], bool]
 ) -> int:
-    """Count up to two signed heads after an offset."""
+    """Count valid signed heads after an offset, at most two."""
     found, at = 0, data.find(_HEAD_FRAME, start)
     for _ in range(_MAX_CANDIDATES):
         if at < 0 or found > 1:
@@ -260,7 +263,7 @@ def _count_heads(
         body = data[at + 4 : at + 4 + HEAD_SIZE]
         if len(body) == HEAD_SIZE:
             there = parse_head(body)
-            signed = head_signing_input(head, there.count, there.chain)
+            signed = head_signing_input(header, there.count, there.chain)
             found += verify(there.signature, signed)
         at = data.find(_HEAD_FRAME, at + 1)
     return 2  # no group holds so many
@@ -278,7 +281,7 @@ class _JournalReader:
         self.leaves: list[bytes] = []
 
     def check_head(self, body: bytes, verify: Callable[[bytes, bytes], bool]) -> str:
-        """Verify a head and step over it; return the fault, empty for none."""
+        """Verify a head and advance past it; return the fault, empty if valid."""
         head, number = parse_head(body), len(self.records)
         text = head_signing_input(self.first, number, self.chain)
         if (
@@ -292,7 +295,7 @@ class _JournalReader:
         return ""
 
     def check_record(self, record: bytes, chain: bytes) -> str:
-        """Verify a record and step over it; return the fault, empty for none."""
+        """Verify a record and advance past it; return the fault, empty if valid."""
         leaf = leaf_hash(record)
         self.chain = hashlib.sha256(self.chain + leaf).digest()
         if chain != self.chain:

@@ -1,4 +1,4 @@
-"""Log entries: the canonical JSON that a leaf of the log commits to.
+"""Encode and decode entries of the transparency log as canonical JSON.
 
 An entry is a segment manifest, a stored object, an opened journal or a journal sealed
 in full. Unknown members are rejected: only a release that knows all of an entry reads
@@ -116,12 +116,12 @@ _decoder: msgspec.json.Decoder[LogEntry] = msgspec.json.Decoder(LogEntry, strict
 
 
 def encode_entry(entry: LogEntry) -> bytes:
-    """Encode an entry as canonical JSON."""
+    """Encode a log entry as canonical JSON."""
     return _encoder.encode(entry)
 
 
 def decode_entry(data: bytes) -> LogEntry:
-    """Decode an entry.
+    """Decode a log entry; unknown members are rejected.
 
     Raises:
         VerificationError: The bytes are not the canonical encoding of an entry.

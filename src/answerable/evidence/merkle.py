@@ -1,4 +1,4 @@
-"""Merkle trees of RFC 6962 2.1: hashes, roots, proofs and their verification."""
+"""Compute and verify Merkle trees of RFC 6962 2.1: hashes, roots and proofs."""
 
 import hashlib
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ def _split_point(size: int) -> int:
 
 
 def inclusion_path(index: int, leaves: Sequence[bytes]) -> list[bytes]:
-    """Prove that leaf `index` is in the tree: PATH of RFC 6962 2.1.1, leaf first."""
+    """Build the inclusion proof of leaf `index`: PATH of RFC 6962 2.1.1, leaf first."""
     if not 0 <= index < len(leaves):
         raise IndexError("no such leaf")
     path: list[bytes] = []
@@ -54,21 +54,21 @@ def inclusion_path(index: int, leaves: Sequence[bytes]) -> list[bytes]:
     return path
 
 
-def consistency_path(old: int, leaves: Sequence[bytes]) -> list[bytes]:
-    """Prove that the first `old` leaves are a prefix: PROOF of RFC 6962 2.1.2."""
-    if not 0 <= old <= len(leaves):
+def consistency_path(old_size: int, leaves: Sequence[bytes]) -> list[bytes]:
+    """Build the consistency proof of an older tree: PROOF of RFC 6962 2.1.2."""
+    if not 0 <= old_size <= len(leaves):
         raise IndexError("the old tree is larger than the new one")
     path: list[bytes] = []
     low, high, whole = 0, len(leaves), True
-    while 0 < old < high:
+    while 0 < old_size < high:
         middle = low + _split_point(high - low)
-        if old <= middle:
+        if old_size <= middle:
             path.append(merkle_root(leaves[middle:high]))
             high = middle
         else:
             path.append(merkle_root(leaves[low:middle]))
             low, whole = middle, False
-        if old == high:
+        if old_size == high:
             break
     if path and not whole:
         path.append(merkle_root(leaves[low:high]))
@@ -110,25 +110,33 @@ def verify_inclusion(
 
 
 def verify_consistency(
-    old: int, old_root: bytes, new: int, new_root: bytes, path: Sequence[bytes]
+    old_size: int,
+    old_root: bytes,
+    new_size: int,
+    new_root: bytes,
+    path: Sequence[bytes],
 ) -> bool:
     """Verify that a path proves the old tree a prefix of the new, RFC 9162 2.1.4.2."""
-    if not 0 < old < new:
-        same = old == new and old_root == new_root
-        grown = old == 0 < new and old_root == EMPTY_ROOT
+    if not 0 < old_size < new_size:
+        same = old_size == new_size and old_root == new_root
+        grown = old_size == 0 < new_size and old_root == EMPTY_ROOT
         return not path and (same or grown)
     # A whole subtree is its own first step.
-    steps = [old_root, *path] if old & old - 1 == 0 else list(path)
-    node, last = old - 1, new - 1
+    steps = [old_root, *path] if old_size & old_size - 1 == 0 else list(path)
+    node, last = old_size - 1, new_size - 1
     while node & 1:
         node >>= 1
         last >>= 1
-    return bool(steps) and _fold_path(node, last, steps) == (old_root, new_root)
+    return bool(steps) and _compute_old_and_new_root(node, last, steps) == (
+        old_root,
+        new_root,
+    )
 
 
-def _fold_path(
+def _compute_old_and_new_root(
     node: int, last: int, steps: Sequence[bytes]
 ) -> tuple[bytes, bytes] | None:
+    """Compute the roots of both trees from a consistency proof; None if malformed."""
     first = second = steps[0]
     for other in steps[1:]:
         if last == 0:
@@ -156,7 +164,7 @@ class MerkleFrontier:
             self.append(leaf)
 
     def append(self, leaf: bytes) -> None:
-        """Add a leaf hash."""
+        """Append a leaf hash to the tree."""
         here, size = leaf, self.size
         while size & 1:
             here = node_hash(self._peaks.pop(), here)

@@ -1,4 +1,4 @@
-"""Signed notes (C2SP signed-note) with Ed25519 keys, and verifier key texts.
+"""Sign and verify signed notes (C2SP signed-note) with Ed25519 keys.
 
 A note is text that ends in a newline, an empty line, and signature lines `— NAME
 BASE64(key hash || signature)`. The cryptography library is imported lazily, so a
@@ -75,6 +75,7 @@ def decode_base64(text: str) -> bytes | None:
 
 
 def _is_key_name(name: str) -> bool:
+    """Return whether a text is a valid key name: no plus sign, no space."""
     return bool(name) and "+" not in name and not any(c.isspace() for c in name)
 
 
@@ -94,7 +95,7 @@ def sign_bytes(seed: bytes, data: bytes) -> bytes:
 
 
 def verify_bytes(key: VerifierKey, signature: bytes, data: bytes) -> bool:
-    """Tell whether a key made this signature over the data."""
+    """Return whether a key made this signature over the data."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -106,7 +107,7 @@ def verify_bytes(key: VerifierKey, signature: bytes, data: bytes) -> bool:
 
 
 def sign_note(text: str, key: VerifierKey, seed: bytes) -> bytes:
-    """Sign a text that ends in a newline.
+    """Sign a text, which must end in a newline, as a C2SP note.
 
     Raises:
         ValueError: The text does not end in a newline.
@@ -148,6 +149,7 @@ def parse_unverified_note(note: bytes) -> str:
 
 
 def _split_note(note: bytes) -> tuple[str, list[str]]:
+    """Split a note into its text and its signature lines."""
     try:
         whole = note.decode("utf-8")
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""Owner attestations: signed statements that a person answers for an identity.
+"""Build and verify attestations: signed statements that a person owns an identity.
 
 The signer is the person that the statement names. An attestation expires after at most
 180 days.
@@ -32,7 +32,7 @@ def build_attestation(
     previous: str,
     now: int,
 ) -> OwnerStatement:
-    """Build the statement that a person answers for a subject.
+    """Build the statement that a person answers for a subject, as its owner.
 
     Args:
         subject: Id of the attested entity.
@@ -50,22 +50,22 @@ def build_attestation(
 
 
 def read_expiry(statement: OwnerStatement) -> int:
-    """Return when an attestation expires, UTC nanoseconds; 0 if it names no time."""
+    """Return when an attestation expires, UTC nanoseconds; 0 if not stated."""
     text = statement.get_claim("expires")
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
 
 
 def verify_attestation(
-    data: bytes, keys: OwnerKeys, placed: LogPosition, store: str
+    data: bytes, keys: OwnerKeys, position: LogPosition, store: str
 ) -> VerifiedStatement:
     """Verify an attestation's signature and claims; expiry is checked by the caller.
 
     Raises:
         InvalidStatement: The statement is invalid; the error carries the reason.
     """
-    found = signed_statements.verify_statement(data, keys, placed, store)
+    found = signed_statements.verify_statement(data, keys, position, store)
     said, key = found.statement, found.key
-    if _statement_shape(said) != _ATTESTATION:
+    if _get_statement_shape(said) != _ATTESTATION:
         raise InvalidStatement(
             StatementInvalidity.OTHER_TYPE, "the statement is no attestation", said
         )
@@ -82,13 +82,13 @@ def verify_attestation(
     return found
 
 
-def _statement_shape(said: OwnerStatement) -> tuple[str, tuple[str, ...]]:
+def _get_statement_shape(statement: OwnerStatement) -> tuple[str, tuple[str, ...]]:
     """Return a statement's type and claim names in the order of the signed text."""
-    return said.type.value, tuple(name for name, _ in said.claims)
+    return statement.type.value, tuple(name for name, _ in statement.claims)
 
 
 def read_ownership_evidence(
-    data: bytes, keys: OwnerKeys, placed: LogPosition, store: str
+    data: bytes, keys: OwnerKeys, position: LogPosition, store: str
 ) -> OwnerEvidence | None:
     """Convert a recorded attestation into evidence of ownership.
 
@@ -97,17 +97,18 @@ def read_ownership_evidence(
         statement names no readable person.
     """
     try:
-        found = verify_attestation(data, keys, placed, store)
+        found = verify_attestation(data, keys, position, store)
     except InvalidStatement as error:
-        return _invalid_evidence(error, placed)
+        return _build_invalid_evidence(error, position)
     said = found.statement
     seen = FactProvenance("attest:", "owner key", WrittenBy.PERSON, said.signed_at)
     return _build_evidence(said, found.key.person, seen, "", found.digest)
 
 
-def _invalid_evidence(
-    error: InvalidStatement, placed: LogPosition
+def _build_invalid_evidence(
+    error: InvalidStatement, position: LogPosition
 ) -> OwnerEvidence | None:
+    """Build the evidence of an invalid attestation; None if it names no person."""
     said = error.statement
     if said is None:
         return None
@@ -116,23 +117,28 @@ def _invalid_evidence(
     except IdError:
         return None
     # Nothing vouches for it, its time included: it is as old as its place in the log.
-    seen = FactProvenance("attest:", "owner key", WrittenBy.SELF_REPORTED, placed.at)
+    seen = FactProvenance("attest:", "owner key", WrittenBy.SELF_REPORTED, position.at)
     return _build_evidence(said, person, seen, error.void.value, "")
 
 
 def _build_evidence(
-    said: OwnerStatement, person: PersonId, seen: FactProvenance, void: str, digest: str
+    statement: OwnerStatement,
+    person: PersonId,
+    provenance: FactProvenance,
+    invalidity: str,
+    digest: str,
 ) -> OwnerEvidence:
+    """Build the ownership evidence of an attestation."""
     return OwnerEvidence(
-        subject=said.subject,
+        subject=statement.subject,
         person=person,
         kind=OwnerEvidenceKind.ATTESTATION,
-        reference=f"{person.removeprefix('person:')} answers for {said.subject}",
+        reference=f"{person.removeprefix('person:')} answers for {statement.subject}",
         act="",
         standing=False,
-        seen=seen,
-        key=said.key,
-        until=0 if void else read_expiry(said),
-        void=void,
+        seen=provenance,
+        key=statement.key,
+        until=0 if invalidity else read_expiry(statement),
+        void=invalidity,
         digest=digest,
     )

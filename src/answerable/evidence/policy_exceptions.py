@@ -1,4 +1,4 @@
-"""Signed statements about policy exceptions, and their validation.
+"""Build and verify signed statements that grant or refuse policy exceptions.
 
 Checks the shape of a statement: its type, claims, times and signer. Whether an
 exception is in force now is decided by `authorization.exception_validity`, which handles no signatures.
@@ -45,19 +45,19 @@ def build_statement(
     kind: StatementType,
     agent: str,
     claims: Mapping[str, str],
-    signing: SignatureContext,
+    context: SignatureContext,
     key: OwnerKeyId,
 ) -> OwnerStatement:
-    """Build a statement about an agent's call or about another statement."""
-    said = {**claims, "person": signing.person}
+    """Build a statement that grants, refuses or revokes an exception."""
+    said = {**claims, "person": context.person}
     listed = tuple(sorted(said.items()))
-    return OwnerStatement(kind, agent, listed, signing.now, key, signing.store)
+    return OwnerStatement(kind, agent, listed, context.now, key, context.store)
 
 
 def call_claims(
-    wanted: ApprovalScope, *, decision: str, any_arguments: bool
+    scope: ApprovalScope, *, decision: str, any_arguments: bool
 ) -> dict[str, str]:
-    """Encode a call as claims of a statement.
+    """Encode the allowed call as claims of a statement.
 
     Args:
         decision: Id of the decision that refused it, empty for none.
@@ -66,23 +66,23 @@ def call_claims(
     return {
         "arguments": ANY_ARGUMENTS
         if any_arguments
-        else wanted.arguments or NO_ARGUMENTS,
+        else scope.arguments or NO_ARGUMENTS,
         "decision": decision,
-        "name": wanted.name,
-        "server": wanted.server,
-        "target": wanted.target.value,
+        "name": scope.name,
+        "server": scope.server,
+        "target": scope.target.value,
     }
 
 
 def verify_exception(
-    data: bytes, keys: OwnerKeys, placed: LogPosition, store: str
+    data: bytes, keys: OwnerKeys, position: LogPosition, store: str
 ) -> VerifiedStatement:
     """Verify the signature and shape of a policy exception statement.
 
     Raises:
         InvalidStatement: The statement is invalid; the error carries the reason.
     """
-    found = signed_statements.verify_statement(data, keys, placed, store)
+    found = signed_statements.verify_statement(data, keys, position, store)
     said = found.statement
     if _CLAIMS.get(said.type) != tuple(name for name, _ in said.claims):
         raise InvalidStatement(
@@ -109,21 +109,25 @@ def verify_exception(
     return found
 
 
-def _names_a_call(said: OwnerStatement) -> bool:
-    arguments = said.get_claim("arguments")
+def _names_a_call(statement: OwnerStatement) -> bool:
+    """Return whether the claims name a complete call."""
+    arguments = statement.get_claim("arguments")
     digest = len(arguments) == 64 and _HEX.issuperset(arguments)
-    whole = bool(said.get_claim("server")) and said.subject.startswith("agent:")
+    whole = bool(statement.get_claim("server")) and statement.subject.startswith(
+        "agent:"
+    )
     return (
         whole
-        and said.get_claim("target") in APPROVABLE_TARGETS
+        and statement.get_claim("target") in APPROVABLE_TARGETS
         and (digest or arguments == ANY_ARGUMENTS)
     )
 
 
-def _has_valid_expiry(said: OwnerStatement, life: int) -> bool:
-    text = said.get_claim("until")
+def _has_valid_expiry(statement: OwnerStatement, max_lifetime: int) -> bool:
+    """Return whether the expiry is after signing and within the maximum."""
+    text = statement.get_claim("until")
     if text == NO_EXPIRY:
-        return said.type is StatementType.AMENDMENT
+        return statement.type is StatementType.AMENDMENT
     if not (text.isascii() and text.isdecimal() and len(text) < 20):
         return False
-    return said.signed_at < int(text) <= said.signed_at + life
+    return statement.signed_at < int(text) <= statement.signed_at + max_lifetime

@@ -1,4 +1,4 @@
-"""Proof bundles: records with inclusion proofs in one file, verified with a public key."""
+"""Encode and verify proof bundles: events with inclusion proofs in one file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,7 +74,7 @@ def encode_bundle(bundle: ProofBundle) -> bytes:
 
 
 def decode_bundle(data: bytes) -> ProofBundle:
-    """Decode a bundle.
+    """Decode a proof bundle; nothing is verified yet.
 
     Raises:
         UsageError: The file is no bundle, or a later release wrote it.
@@ -117,14 +117,17 @@ def verify_bundle(bundle: ProofBundle, key: VerifierKey) -> VerifiedBundle:
 
 
 def _verify_manifest(
-    number: int, segment: ProvenSegment, tree: Checkpoint
+    number: int, segment: ProvenSegment, checkpoint: Checkpoint
 ) -> SegmentManifest:
+    """Verify that the log contains a segment's manifest, and return it."""
     data = segment.manifest.encode()
     entry = decode_entry(data)
     if not isinstance(entry, SegmentManifest):
         raise VerificationError(f"segment {number} of the bundle is no manifest")
     path = _decode_path(segment.path)
-    if not verify_inclusion(segment.index, tree.size, leaf_hash(data), path, tree.root):
+    if not verify_inclusion(
+        segment.index, checkpoint.size, leaf_hash(data), path, checkpoint.root
+    ):
         raise VerificationError(
             f"segment {entry.segment} is not in the log the checkpoint signs"
         )
@@ -132,15 +135,16 @@ def _verify_manifest(
 
 
 def _verify_event(
-    number: int, proven: ProvenEvent, manifests: Sequence[SegmentManifest]
+    number: int, event: ProvenEvent, manifests: Sequence[SegmentManifest]
 ) -> AuditEvent:
-    if not 0 <= proven.segment < len(manifests):
+    """Verify that a segment contains an event, and return the event."""
+    if not 0 <= event.segment < len(manifests):
         raise VerificationError(f"event {number} of the bundle names no segment")
-    manifest = manifests[proven.segment]
-    data = proven.event.encode()
-    leaf, path = leaf_hash(data), _decode_path(proven.path)
+    manifest = manifests[event.segment]
+    data = event.event.encode()
+    leaf, path = leaf_hash(data), _decode_path(event.path)
     root = bytes.fromhex(manifest.event_root)
-    if not verify_inclusion(proven.row, manifest.count, leaf, path, root):
+    if not verify_inclusion(event.row, manifest.count, leaf, path, root):
         raise VerificationError(
             f"event {number} of the bundle is not in segment {manifest.segment}"
         )
@@ -162,6 +166,7 @@ def _reject_duplicate_events(
 
 
 def _decode_path(path: Sequence[str]) -> list[bytes]:
+    """Decode the hashes of a proof from lower-case hex."""
     try:
         steps = [bytes.fromhex(step) for step in path]
     except ValueError:

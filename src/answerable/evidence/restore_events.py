@@ -1,4 +1,4 @@
-"""Restore events: log entries that record the return to an older copy of the store.
+"""Encode restore events, which record the return to an older copy of the store.
 
 A restore event is an object of kind `restore`. It counts the entries and records that
 the copy lacks, so that the gap is not mistaken for a rewritten history.

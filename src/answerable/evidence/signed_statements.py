@@ -1,4 +1,4 @@
-"""Statements signed by persons: canonical form and verification.
+"""Encode and verify statements that persons sign with an enrolled key.
 
 A statement is valid if a key named in its text signed it, that key was enrolled and not
 revoked both at signing and at recording, and the statement names this store. The caller
@@ -56,13 +56,13 @@ class InvalidStatement(VerificationError):  # noqa: N818 - says what the stateme
 
     def __init__(
         self,
-        void: StatementInvalidity,
+        invalidity: StatementInvalidity,
         message: str,
-        said: OwnerStatement | None = None,
+        statement: OwnerStatement | None = None,
     ) -> None:
         super().__init__(message)
-        self.void = void
-        self.statement = said
+        self.void = invalidity
+        self.statement = statement
 
 
 class _StatementWire(msgspec.Struct, forbid_unknown_fields=True):
@@ -80,10 +80,10 @@ _encoder = msgspec.json.Encoder(order="sorted")
 _decoder = msgspec.json.Decoder(_StatementWire, strict=True)
 
 
-def is_valid_public_key(public: bytes) -> bool:
-    """Tell whether 32 bytes are a canonical Ed25519 key that is no small-order point."""
-    y = int.from_bytes(public, "little") & (1 << 255) - 1
-    return len(public) == PUBLIC_KEY_BYTES and y < _FIELD and y not in _SMALL_ORDER
+def is_valid_public_key(public_key: bytes) -> bool:
+    """Return whether 32 bytes are a canonical Ed25519 key, not of small order."""
+    y = int.from_bytes(public_key, "little") & (1 << 255) - 1
+    return len(public_key) == PUBLIC_KEY_BYTES and y < _FIELD and y not in _SMALL_ORDER
 
 
 def encode_payload(statement: OwnerStatement) -> bytes:
@@ -172,9 +172,9 @@ def index_keys(
 
 
 def find_key_fault(
-    key: OwnerKey, signed_at: int, placed: LogPosition
+    key: OwnerKey, signed_at: int, position: LogPosition
 ) -> StatementInvalidity | None:
-    """Return why a key's signature is invalid, None if it is valid.
+    """Return why a key could not sign at a time; None if it could.
 
     The key must be valid at signing and at recording, because a thief can backdate a
     signature. A statement recorded after a revocation that reaches back to it is
@@ -182,11 +182,11 @@ def find_key_fault(
 
     Args:
         signed_at: UTC nanoseconds, taken from the statement.
-        placed: Position of the statement in the log.
+        position: Position of the statement in the log.
     """
-    times = (signed_at, max(signed_at, placed.at))
+    times = (signed_at, max(signed_at, position.at))
     for where, revocation in key.revoked:
-        after = placed.index > where.index and revocation.since <= where.at
+        after = position.index > where.index and revocation.since <= where.at
         if after or revocation.since <= times[1]:
             return StatementInvalidity.KEY_REVOKED
     spans = [(each.valid_from, each.valid_until) for _, each in key.enrolled]
@@ -196,9 +196,9 @@ def find_key_fault(
             return (
                 StatementInvalidity.KEY_EXPIRED if late else StatementInvalidity.NOT_YET
             )
-    if signed_at > placed.at + MAX_CLOCK_SKEW:
+    if signed_at > position.at + MAX_CLOCK_SKEW:
         return StatementInvalidity.FROM_LATER
-    if signed_at < placed.at - MAX_RECORDING_DELAY:
+    if signed_at < position.at - MAX_RECORDING_DELAY:
         return StatementInvalidity.RECORDED_LATE
     return None
 
@@ -213,12 +213,12 @@ _MESSAGES: Mapping[StatementInvalidity, str] = {
 
 
 def verify_statement(
-    data: bytes, keys: OwnerKeys, placed: LogPosition, store: str
+    data: bytes, keys: OwnerKeys, position: LogPosition, store: str
 ) -> VerifiedStatement:
     """Verify the signature, key and store of an envelope.
 
     Args:
-        placed: Position in the log.
+        position: Position in the log.
         store: Public key of this store.
 
     Raises:
@@ -244,12 +244,12 @@ def verify_statement(
             "the statement was signed for another store",
             said,
         )
-    void = find_key_fault(key, said.signed_at, placed)
+    void = find_key_fault(key, said.signed_at, position)
     if void is not None:
         raise InvalidStatement(void, _MESSAGES[void].format(key=key.id), said)
-    return VerifiedStatement(said, key, payload_digest(envelope), placed)
+    return VerifiedStatement(said, key, payload_digest(envelope), position)
 
 
 def payload_digest(envelope: dsse.DsseEnvelope) -> str:
-    """Return the SHA-256 of the signed payload, hex; independent of the envelope."""
+    """Return the SHA-256 of the signed payload, hex, without the signatures."""
     return hashlib.sha256(envelope.payload).hexdigest()

@@ -1,4 +1,4 @@
-r"""Spool format: a recorder's records as JSON lines in a hash chain.
+r"""Encode and verify the spool format: records as JSON lines in a hash chain.
 
   RECORDER/000001.jsonl ...   lines, in the order of their sequence numbers
   line    record, its last brace replaced by `,"chain":"` HEX `"}` and a line end
@@ -50,17 +50,17 @@ def encode_decision(
     at: int,
     id: str,
     caller: msgspec.Raw,
-    act: CallSummary,
+    call: CallSummary,
     decision: msgspec.Raw,
 ) -> bytes:
-    """Encode a decision record from a cached caller and decision.
+    """Encode a decision record from an encoded caller and decision.
 
     Args:
         at: UTC nanoseconds.
         caller: Encoded JSON, shared by many records.
         decision: Encoded JSON, shared by many records.
     """
-    return encode_record(_EncodedDecision(sequence, at, id, caller, act, decision))
+    return encode_record(_EncodedDecision(sequence, at, id, caller, call, decision))
 
 
 def initial_chain_hash(recorder: str) -> bytes:
@@ -111,5 +111,5 @@ def parse_line(line: bytes) -> tuple[SpoolRecord, bytes, bytes]:
 
 
 def verify_chain(raw: bytes, chain: bytes, before: bytes) -> bool:
-    """Tell whether a record's chain hash follows from the one before it."""
+    """Return whether a record's chain hash follows from the one before it."""
     return hashlib.sha256(before + raw).digest() == chain

@@ -1,4 +1,4 @@
-"""Tiles and entry bundles of the log (C2SP tlog-tiles)."""
+"""Compute tiles and entry bundles of the log (C2SP tlog-tiles)."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,6 +10,7 @@ _MAX_ENTRY_SIZE = (1 << 16) - 1
 
 
 def _encode_index(index: int) -> str:
+    """Encode a tile index as path segments (C2SP tlog-tiles)."""
     text = f"{index % 1000:03d}"
     while index := index // 1000:
         text = f"x{index % 1000:03d}/{text}"
@@ -17,13 +18,13 @@ def _encode_index(index: int) -> str:
 
 
 def tile_path(level: int, index: int, width: int = TILE_WIDTH) -> str:
-    """Format the path `tile/L/N[.p/W]`."""
+    """Build the path `tile/L/N[.p/W]` of a hash tile."""
     partial = f".p/{width}" if width < TILE_WIDTH else ""
     return f"tile/{level}/{_encode_index(index)}{partial}"
 
 
 def entries_path(index: int, width: int = TILE_WIDTH) -> str:
-    """Format the path `tile/entries/N[.p/W]`."""
+    """Build the path `tile/entries/N[.p/W]` of an entry bundle."""
     partial = f".p/{width}" if width < TILE_WIDTH else ""
     return f"tile/entries/{_encode_index(index)}{partial}"
 
@@ -48,7 +49,7 @@ def pack_entries(entries: Sequence[bytes]) -> bytes:
 
 
 def unpack_entries(data: bytes, count: int) -> list[bytes]:
-    """Split an entry bundle.
+    """Split an entry bundle into its entries.
 
     Raises:
         VerificationError: It does not hold exactly `count` entries.
@@ -65,11 +66,11 @@ def unpack_entries(data: bytes, count: int) -> list[bytes]:
     return entries
 
 
-def changed_tiles(old: int, leaves: Sequence[bytes]) -> dict[str, bytes]:
+def changed_tiles(old_size: int, leaves: Sequence[bytes]) -> dict[str, bytes]:
     """Compute every hash tile that changes when a tree grows.
 
     Args:
-        old: Number of leaves before.
+        old_size: Number of leaves before.
         leaves: All leaf hashes after.
 
     Returns:
@@ -79,7 +80,7 @@ def changed_tiles(old: int, leaves: Sequence[bytes]) -> dict[str, bytes]:
     hashes, level = list(leaves), 0
     while hashes:
         for index, width in tile_widths(len(hashes)):
-            if index * TILE_WIDTH + width > old:
+            if index * TILE_WIDTH + width > old_size:
                 start = index * TILE_WIDTH
                 tile = b"".join(hashes[start : start + width])
                 changed[tile_path(level, index, width)] = tile
@@ -88,6 +89,6 @@ def changed_tiles(old: int, leaves: Sequence[bytes]) -> dict[str, bytes]:
             merkle_root(hashes[i * TILE_WIDTH : (i + 1) * TILE_WIDTH])
             for i in range(full)
         ]
-        old //= TILE_WIDTH
+        old_size //= TILE_WIDTH
         level += 1
     return changed

@@ -1,4 +1,4 @@
-"""Signed statements of what a person asked an agent to do.
+"""Build and verify signed statements of what a person asked an agent to do.
 
 The statement holds the digest and size of the text and the values named in it, not the
 text. The caller checks that the run is for that person.
@@ -48,36 +48,36 @@ class UserRequest:
 
 
 def build_statement(
-    filed: UserRequest, signing: SignatureContext, key: OwnerKeyId
+    request: UserRequest, context: SignatureContext, key: OwnerKeyId
 ) -> OwnerStatement:
-    """Build the statement of a request."""
+    """Build the signed statement of a person's request to an agent."""
     claims = {
-        "person": signing.person,
-        "run": filed.run,
-        "sha256": filed.sha256,
-        "size": str(filed.size),
-        "until": str(filed.until),
-        "values": _encode(sorted(filed.values)).decode(),
+        "person": context.person,
+        "run": request.run,
+        "sha256": request.sha256,
+        "size": str(request.size),
+        "until": str(request.until),
+        "values": _encode(sorted(request.values)).decode(),
     }
     return OwnerStatement(
         type=StatementType.REQUEST,
-        subject=filed.agent,
+        subject=request.agent,
         claims=tuple(sorted(claims.items())),
-        signed_at=signing.now,
+        signed_at=context.now,
         key=key,
-        store=signing.store,
+        store=context.store,
     )
 
 
 def verify_request(
-    data: bytes, keys: OwnerKeys, placed: LogPosition, store: str
+    data: bytes, keys: OwnerKeys, position: LogPosition, store: str
 ) -> VerifiedStatement:
     """Verify the signature and shape of a request statement.
 
     Raises:
         InvalidStatement: The statement is invalid; the error carries the reason.
     """
-    found = signed_statements.verify_statement(data, keys, placed, store)
+    found = signed_statements.verify_statement(data, keys, position, store)
     said = found.statement
     names = tuple(name for name, _ in said.claims)
     is_request = said.type is StatementType.REQUEST and names == _CLAIMS
@@ -108,19 +108,20 @@ def verify_request(
     return found
 
 
-def read_values(said: OwnerStatement) -> tuple[str, ...]:
-    """Return the values that a request names.
+def read_values(statement: OwnerStatement) -> tuple[str, ...]:
+    """Return the values that the text of a request names.
 
     Raises:
         msgspec.DecodeError: It is not the statement of a request.
     """
-    return _decode(said.get_claim("values"))
+    return _decode(statement.get_claim("values"))
 
 
-def read_expiry(said: OwnerStatement) -> int:
+def read_expiry(statement: OwnerStatement) -> int:
     """Return when a verified request expires, UTC nanoseconds."""
-    return _parse_decimal(said.get_claim("until"))
+    return _parse_decimal(statement.get_claim("until"))
 
 
 def _parse_decimal(text: str) -> int:
+    """Parse ASCII digits; 0 if malformed."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0

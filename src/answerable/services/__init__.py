@@ -1,1 +1,1 @@
-"""Shared parts of use cases that read the store, connectors and pure packages."""
+"""Read the store, connectors and pure packages for several use cases."""

@@ -1,4 +1,4 @@
-"""Suspension of Python's cyclic garbage collector while large immutable data is built.
+"""Pause Python's garbage collector while large immutable data is built.
 
 A snapshot of ten thousand identities is millions of small immutable objects. The
 collector traverses them repeatedly during a build and finds nothing, which took more
@@ -21,14 +21,14 @@ atexit.register(gc.unfreeze)
 
 
 @contextmanager
-def suspend_gc(*, replaces: bool = False) -> Iterator[None]:
-    """Suspend collection while building, and exclude the result from later collections.
+def suspend_gc(*, collect_previous: bool = False) -> Iterator[None]:
+    """Pause garbage collection in the context, and never collect its result later.
 
     Args:
-        replaces: Whether the result of an earlier build was released: then it is
-            collected, with its open files. Every eighth call collects in any case.
+        collect_previous: Collect the result of an earlier build, which was released,
+            with its open files. Every eighth call collects in any case.
     """
-    if next(_BUILD_COUNTER) % _COLLECT_EVERY == 0 or replaces:
+    if next(_BUILD_COUNTER) % _COLLECT_EVERY == 0 or collect_previous:
         gc.unfreeze()
         gc.collect()
     was = gc.isenabled()

@@ -1,1 +1,1 @@
-"""Evidence store: the only package that touches the store's files or runs SQL."""
+"""Evidence store on disk: the only package that opens its files or runs SQL on it."""

@@ -1,4 +1,4 @@
-"""SQL of monitored calls of an agent, from gateway records."""
+"""Query the monitored calls of an agent in gateway records (SQL)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class WatchedCall:
 def find_watched_calls(
     store: "EvidenceStore", agent: AgentId, *, since: int = 0, until: int = _NO_END
 ) -> Iterator[WatchedCall]:
-    """Find the monitored calls of an agent, in recording order.
+    """Find the calls of an agent that its gateway monitored, in recording order.
 
     Args:
         store: The evidence store.
@@ -78,13 +78,13 @@ def find_watched_calls(
         yield WatchedCall(*cast("tuple[Any, ...]", row))
 
 
-def find_window_start(store: "EvidenceStore", agent: AgentId, *, most: int) -> int:
-    """Find the start time of a window with at most so many monitored calls.
+def find_window_start(store: "EvidenceStore", agent: AgentId, *, max_calls: int) -> int:
+    """Find the start of the latest time window with at most so many monitored calls.
 
     Args:
         store: The evidence store.
         agent: Agent name.
-        most: Maximum number of calls.
+        max_calls: Maximum number of calls.
 
     Returns:
         UTC nanoseconds; 0 where there are no more calls.
@@ -95,14 +95,14 @@ def find_window_start(store: "EvidenceStore", agent: AgentId, *, most: int) -> i
         f"AND written_by <> 'self-reported' AND {behaviour} <> '' "
         "ORDER BY event_time DESC LIMIT 1 OFFSET ?"
     )
-    rows = store.run_query(query, [agent, most])
+    rows = store.run_query(query, [agent, max_calls])
     return int(cast("int", rows[0][0])) + 1 if rows else 0
 
 
 def find_events_of_identity(
     store: "EvidenceStore", identity: str, *, since: int, until: int
 ) -> list[AuditEvent]:
-    """Find platform events of an identity's calls, oldest first.
+    """Find the platform events of an identity, oldest first.
 
     Args:
         store: The evidence store.

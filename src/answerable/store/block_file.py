@@ -1,4 +1,4 @@
-"""Sorted block file: a read-only, memory-mapped table of keys and encoded values.
+"""Write and read sorted key-value files: immutable, memory-mapped, with a MAC.
 
 Derived state of any size is looked up by key without reading the rest. Several
 processes share the mapped pages. The file is replaced as a whole, by rename.
@@ -71,7 +71,7 @@ def encode_block_file(
     sections: Mapping[str, Iterable[tuple[str, object]]],
     key: bytes,
 ) -> bytes:
-    """Encode sections of rows as the bytes of a block file.
+    """Encode named sections of rows as the bytes of a block file.
 
     Args:
         generation: Names the input that the rows were derived from.
@@ -102,6 +102,7 @@ def encode_block_file(
 
 
 def _split_into_blocks(rows: Iterable[tuple[str, object]]) -> Iterator[_Rows]:
+    """Split sorted rows into blocks of limited size; keys must ascend."""
     run: _Rows = []
     size, before = 0, None
     for key, value in rows:
@@ -119,6 +120,7 @@ def _split_into_blocks(rows: Iterable[tuple[str, object]]) -> Iterator[_Rows]:
 
 
 def _compute_mac(body: bytes, key: bytes) -> bytes:
+    """Compute the keyed BLAKE2b of a block or of the index."""
     return hashlib.blake2b(body, digest_size=_MAC_BYTES, key=key).digest()
 
 
@@ -158,11 +160,11 @@ class BlockFile:
         self._name = path.name
 
     def section(self, name: str, kind: type[RowT]) -> "BlockSection[RowT]":
-        """Return the rows of a section; an unknown one is empty."""
+        """Return the named section of rows; an unknown one is empty."""
         return BlockSection(self, self._index.sections.get(name, []), kind)
 
     def read_block(self, block: _BlockEntry) -> _Rows:
-        """Read one block.
+        """Read a block, verify its MAC and decode its rows.
 
         Raises:
             VerificationError: The block is changed or truncated.
@@ -206,6 +208,7 @@ class BlockSection(Mapping[str, RowT], Generic[RowT]):
         )
 
     def _find_encoded_row(self, key: str) -> msgspec.Raw | None:
+        """Find the encoded row of a key through the block index; None if missing."""
         at = bisect.bisect_right(self._firsts, key) - 1
         if at < 0:
             return None

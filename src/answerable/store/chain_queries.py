@@ -1,4 +1,4 @@
-"""SQL over events: filters by chain, counts, and the logged time spans."""
+"""Query and count events by chain and time, and the time span of each log (SQL)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,26 +52,28 @@ class EventFilter:
     outcome: str = ""
 
 
-def find_events(store: "EvidenceStore", wanted: EventFilter) -> list[AuditEvent]:
+def find_events(store: "EvidenceStore", event_filter: EventFilter) -> list[AuditEvent]:
     """Find matching events, oldest first; above the limit, the newest ones."""
-    where, parameters = filter_sql(wanted)
-    if wanted.keys is None:
-        return _find_newest_events(store, where, parameters, wanted.limit)
+    where, parameters = filter_sql(event_filter)
+    if event_filter.keys is None:
+        return _find_newest_events(store, where, parameters, event_filter.limit)
     # Two steps: which events, in the few columns that tell; then those events whole.
     found: set[tuple[int, bytes]] = set()
-    tables = {"wanted": build_interval_table(wanted.keys)}
-    parts = [(match_intervals_sql("wanted"), *implied_bounds_sql(wanted.keys))]
-    if wanted.about:
-        parts.append(_touches_resource_sql(wanted, tables))
+    tables = {"wanted": build_interval_table(event_filter.keys)}
+    parts = [(match_intervals_sql("wanted"), *implied_bounds_sql(event_filter.keys))]
+    if event_filter.about:
+        parts.append(_build_resource_sql(event_filter, tables))
     for join, only, values in parts:
         query = (
             f"SELECT event_time, event_id FROM events e {join} "  # noqa: S608 - ours
             f"WHERE {' AND '.join([*where, *only])} "
             "ORDER BY event_time DESC, event_id DESC LIMIT ?"
         )
-        rows = store.run_query(query, [*parameters, *values, wanted.limit], tables)
+        rows = store.run_query(
+            query, [*parameters, *values, event_filter.limit], tables
+        )
         found |= {(cast("int", at), cast("bytes", key)) for at, key in rows}
-    newest = sorted(found, reverse=True)[: wanted.limit]
+    newest = sorted(found, reverse=True)[: event_filter.limit]
     if not newest:
         return []
     listed = ", ".join("?" * len(newest))
@@ -79,18 +81,19 @@ def find_events(store: "EvidenceStore", wanted: EventFilter) -> list[AuditEvent]
         store,
         ["event_time >= ?", "event_time <= ?", f"event_id IN ({listed})"],
         [newest[-1][0], newest[0][0], *(key for _, key in newest)],
-        wanted.limit,
+        event_filter.limit,
     )
 
 
 def _find_newest_events(
     store: "EvidenceStore",
-    where: Sequence[str],
+    conditions: Sequence[str],
     parameters: Sequence[object],
     limit: int,
 ) -> list[AuditEvent]:
+    """Find the newest events of a condition, in ascending order of time."""
     query = (
-        f"SELECT {NAMES} FROM events e WHERE {' AND '.join(where) or 'true'} "  # noqa: S608 - ours
+        f"SELECT {NAMES} FROM events e WHERE {' AND '.join(conditions) or 'true'} "  # noqa: S608 - ours
         "ORDER BY event_time DESC, event_id DESC LIMIT ?"
     )
     rows = store.run_query(query, [*parameters, limit])
@@ -98,7 +101,7 @@ def _find_newest_events(
 
 
 def match_intervals_sql(name: str) -> str:
-    """Build SQL that matches an event `e` to the joints and intervals of a table."""
+    """Build the SQL join of events with a table of chain keys and time intervals."""
     # EXISTS with the same conditions takes the engine fifty times as long.
     return f"SEMI JOIN {name} c ON ({JOINED_CHAINS})"
 
@@ -106,20 +109,21 @@ def match_intervals_sql(name: str) -> str:
 _RESOURCE_COLUMNS = ("created = ?", "deleted = ?", "issued_to = ?", "resource = ?")
 
 
-def _touches_resource_sql(
-    wanted: EventFilter, tables: dict[str, NamedTable]
+def _build_resource_sql(
+    event_filter: EventFilter, tables: dict[str, NamedTable]
 ) -> tuple[str, list[str], list[object]]:
+    """Build the SQL condition that an event touches a resource of the filter."""
     any_of = " OR ".join([*_RESOURCE_COLUMNS, "list_contains(resources, ?)"])
-    parameters: list[object] = [wanted.about] * (len(_RESOURCE_COLUMNS) + 1)
-    if wanted.about_keys is None:
+    parameters: list[object] = [event_filter.about] * (len(_RESOURCE_COLUMNS) + 1)
+    if event_filter.about_keys is None:
         return "", [f"({any_of})"], parameters
-    tables["others"] = build_interval_table(wanted.about_keys)
-    bounds, values = implied_bounds_sql(wanted.about_keys)
+    tables["others"] = build_interval_table(event_filter.about_keys)
+    bounds, values = implied_bounds_sql(event_filter.about_keys)
     return match_intervals_sql("others"), [f"({any_of})", *bounds], parameters + values
 
 
 def implied_bounds_sql(keys: Sequence[JointInterval]) -> tuple[list[str], list[object]]:
-    """Build plain comparisons implied by the keys, so that row groups are skipped."""
+    """Build plain comparisons that the keys imply, so that DuckDB skips row groups."""
     if not keys:
         return ["false"], []
     where = ["event_time >= ?", "event_time < ?"]
@@ -134,29 +138,31 @@ def implied_bounds_sql(keys: Sequence[JointInterval]) -> tuple[list[str], list[o
     return where, parameters
 
 
-def filter_sql(wanted: EventFilter) -> tuple[list[str], list[object]]:
-    """Build SQL conditions and parameters of a filter, without its joints."""
+def filter_sql(event_filter: EventFilter) -> tuple[list[str], list[object]]:
+    """Build the SQL conditions and parameters of a filter, without its chain keys."""
     where: list[str] = []
     parameters: list[object] = []
-    for bound, sign in ((wanted.since, ">="), (wanted.until, "<")):
+    for bound, sign in ((event_filter.since, ">="), (event_filter.until, "<")):
         if bound:
             where.append(f"event_time {sign} ?")
             parameters.append(bound)
-    if wanted.event:
+    if event_filter.event:
         # An id starts with its time in milliseconds, so most row groups are ruled out.
-        start = int.from_bytes(wanted.event[:6], "big") * _NS_PER_MS
+        start = int.from_bytes(event_filter.event[:6], "big") * _NS_PER_MS
         where.append("event_time >= ? AND event_time < ? AND event_id = ?")
-        parameters += [start, start + _NS_PER_MS, wanted.event]
-    if wanted.outcome:
+        parameters += [start, start + _NS_PER_MS, event_filter.event]
+    if event_filter.outcome:
         where.append("outcome = ?")
-        parameters.append(wanted.outcome)
-    if wanted.actions:
+        parameters.append(event_filter.outcome)
+    if event_filter.actions:
         one = "lower(action) LIKE ? ESCAPE '\\'"
-        where.append("(" + " OR ".join([one] * len(wanted.actions)) + ")")
-        parameters += [like_pattern(pattern.lower()) for pattern in wanted.actions]
-    if wanted.resources:
+        where.append("(" + " OR ".join([one] * len(event_filter.actions)) + ")")
+        parameters += [
+            like_pattern(pattern.lower()) for pattern in event_filter.actions
+        ]
+    if event_filter.resources:
         parts = []
-        for pattern in wanted.resources:
+        for pattern in event_filter.resources:
             if "*" in pattern or "?" in pattern:
                 parts.append(
                     "(resource LIKE ? ESCAPE '\\' OR len(list_filter(resources, "
@@ -171,7 +177,7 @@ def filter_sql(wanted: EventFilter) -> tuple[list[str], list[object]]:
 
 
 def like_pattern(pattern: str) -> str:
-    """Convert a pattern with `*` and `?` for LIKE; adjacent stars are merged."""
+    """Convert a glob (`*`, `?`) to an SQL LIKE pattern; adjacent stars are merged."""
     spelled = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     while "**" in spelled:
         spelled = spelled.replace("**", "*")
@@ -181,7 +187,7 @@ def like_pattern(pattern: str) -> str:
 def count_events(
     store: "EvidenceStore", keys: Sequence[JointInterval]
 ) -> dict[int, int]:
-    """Count the events of each joint and interval, by its index in the list."""
+    """Count the events of each chain key and time interval, by index in the list."""
     query = f"SELECT c.n, count(*) FROM skimmed e JOIN intervals c ON {JOINED_CHAINS} GROUP BY c.n"  # noqa: S608 - ours
     rows = store.run_query(query, (), {"intervals": build_interval_table(keys)})
     return {cast("int", n): cast("int", count) for n, count in rows}
@@ -207,7 +213,7 @@ class CallOutcomeCount:
 def count_calls(
     store: "EvidenceStore", keys: Sequence[JointInterval]
 ) -> list[CallOutcomeCount]:
-    """Count calls by action and outcome, per agent-identity link and time interval."""
+    """Count calls by action and outcome for each chain key and time interval."""
     where, values = implied_bounds_sql(keys)
     query = (
         "SELECT c.n, e.called, e.outcome, count(*), max(e.event_time) "  # noqa: S608 - ours
@@ -245,7 +251,7 @@ class AccountLogSpan:
 
 
 def read_account_log_spans(store: "EvidenceStore") -> dict[str, AccountLogSpan]:
-    """Read the logged time span of each account, by its number."""
+    """Read the first and last logged time of each account, by account number."""
     query = (
         "SELECT e.scope, min(e.event_time), max(e.event_time), list(DISTINCT "
         "CASE category WHEN 'Data' THEN split_part(e.action, ':', 1) END) "

@@ -1,4 +1,4 @@
-"""SQL tables of chains: joints with intervals, and the view `lineage`."""
+"""Build SQL tables of chains with validity intervals, and the view `lineage`."""
 
 from collections.abc import Mapping, Sequence
 
@@ -34,29 +34,34 @@ _JOINTS: Mapping[str, ColumnType] = {
 
 
 def build_interval_table(keys: Sequence[JointInterval]) -> NamedTable:
-    """Build a table of joints and intervals, each with its index `n` in the list."""
-    return NamedTable(_JOINTS, [_interval_row(n, *key) for n, key in enumerate(keys)])
+    """Build a table of chain keys and time intervals, each with its index `n`."""
+    return NamedTable(
+        _JOINTS, [_build_interval_row(n, *key) for n, key in enumerate(keys)]
+    )
 
 
 def build_group_table(chains: Sequence[tuple[int, JointInterval]]) -> NamedTable:
-    """Build a table of joints and intervals, each with its group number `n`."""
-    return NamedTable(_JOINTS, [_interval_row(n, *interval) for n, interval in chains])
+    """Build a table of chain keys and intervals, each with its group number `n`."""
+    return NamedTable(
+        _JOINTS, [_build_interval_row(n, *interval) for n, interval in chains]
+    )
 
 
-def _interval_row(
-    n: int, joint: SourcedChainKey, start: int, end: int
+def _build_interval_row(
+    n: int, chain_key: SourcedChainKey, start: int, end: int
 ) -> dict[str, object]:
+    """Build one table row of a chain key and its time interval."""
     return {
         "n": n,
-        "source": joint.source,
-        "believed": joint.believed,
-        "identity": joint.key.identity,
-        "credential": joint.key.credential,
-        "session": joint.key.session,
-        "person": joint.key.person,
-        "run": joint.key.run,
-        "agent": joint.key.agent,
-        "tool": joint.key.tool,
+        "source": chain_key.source,
+        "believed": chain_key.believed,
+        "identity": chain_key.key.identity,
+        "credential": chain_key.key.credential,
+        "session": chain_key.key.session,
+        "person": chain_key.key.person,
+        "run": chain_key.key.run,
+        "agent": chain_key.key.agent,
+        "tool": chain_key.key.tool,
         "valid_from": start,
         "valid_to": end,
     }
@@ -83,8 +88,8 @@ def build_lineage_view(stitched: Sequence[ChainTimeline]) -> ViewDefinitions:
     """Build the view `lineage`: every event with its chain, one row per event."""
     rows = [
         {
-            **_interval_row(0, each.joint, chain.valid_from, chain.valid_to),
-            **_chain_row(chain),
+            **_build_interval_row(0, each.joint, chain.valid_from, chain.valid_to),
+            **_build_chain_row(chain),
         }
         for each in stitched
         for chain in each.chains
@@ -105,7 +110,8 @@ def build_lineage_view(stitched: Sequence[ChainTimeline]) -> ViewDefinitions:
     return ViewDefinitions({"chains": NamedTable(_CHAIN, rows)}, {"lineage": view})
 
 
-def _chain_row(chain: LineageChain) -> dict[str, object]:
+def _build_chain_row(chain: LineageChain) -> dict[str, object]:
+    """Build the columns of a chain for the view `lineage`."""
     row: dict[str, object] = {}
     for name, hop in (
         ("person", chain.person),

@@ -1,4 +1,4 @@
-"""SQL over decisions: the view `decisions` and decision queries."""
+"""Query authorization decisions, and build the SQL view `decisions`."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ BLANK = "''"
 
 
 def build_decisions_view(store: "EvidenceStore") -> ViewDefinitions:
-    """Build the view `decisions`."""
+    """Build the SQL view `decisions` over gateway records."""
     del store  # everything stands in the events
     facts = ", ".join(f"{fact_sql(name, 'NULL')} AS {name}" for name in _FACTS)
     view = (
@@ -64,7 +64,7 @@ class DecisionFilter:
     before: tuple[int, bytes] = (0, b"")
 
     def where_sql(self) -> tuple[str, list[object]]:
-        """Build the SQL condition and its values."""
+        """Build the SQL condition of the filter and its parameters."""
         parts, values = ["decision_id <> ''"], list[object]()
         for column, value in (
             ("agent", self.agent),
@@ -85,17 +85,17 @@ class DecisionFilter:
 
 
 def find_newest_decisions(
-    store: "EvidenceStore", asked: DecisionFilter, *, since: int, limit: int
+    store: "EvidenceStore", decision_filter: DecisionFilter, *, since: int, limit: int
 ) -> list[AuditEvent]:
     """Find the newest decisions, newest first.
 
     Args:
         store: The evidence store.
-        asked: The filter.
+        decision_filter: The filter.
         since: UTC nanoseconds, inclusive.
         limit: Maximum rows.
     """
-    where, values = asked.where_sql()
+    where, values = decision_filter.where_sql()
     query = (
         f"SELECT {PLACE_COLUMNS} FROM skimmed e WHERE {where} AND event_time >= ? "  # noqa: S608 - ours
         "ORDER BY event_time DESC, event_id DESC LIMIT ?"
@@ -105,16 +105,16 @@ def find_newest_decisions(
 
 
 def count_effects(
-    store: "EvidenceStore", asked: DecisionFilter, *, since: int
+    store: "EvidenceStore", decision_filter: DecisionFilter, *, since: int
 ) -> dict[str, int]:
-    """Count decisions by effect.
+    """Count decisions by effect (allow, deny, ...).
 
     Args:
         store: The evidence store.
-        asked: The filter.
+        decision_filter: The filter.
         since: UTC nanoseconds, inclusive.
     """
-    where, values = asked.where_sql()
+    where, values = decision_filter.where_sql()
     query = (
         f"SELECT {fact_sql('effect', chr(39) * 2)}, count(*) FROM skimmed e "  # noqa: S608 - ours
         f"WHERE {where} AND event_time >= ? GROUP BY ALL"
@@ -123,23 +123,21 @@ def count_effects(
     return {str(effect): cast("int", count) for effect, count in rows}
 
 
-def count_decisions(store: "EvidenceStore", asked: DecisionFilter) -> int:
+def count_decisions(store: "EvidenceStore", decision_filter: DecisionFilter) -> int:
     """Count the decisions that match a filter."""
-    where, values = asked.where_sql()
+    where, values = decision_filter.where_sql()
     query = f"SELECT count(*) FROM skimmed e WHERE {where}"  # noqa: S608 - ours
     ((count,),) = store.run_query(query, values)
     return cast("int", count)
 
 
-def find_decisions_by_prefix(
-    store: "EvidenceStore", beginning: str
-) -> list[AuditEvent]:
-    """Find decisions by id prefix, oldest first; of many matches the first ones."""
+def find_decisions_by_prefix(store: "EvidenceStore", prefix: str) -> list[AuditEvent]:
+    """Find decisions by id prefix, oldest first; at most a few."""
     query = (
         f"SELECT {PLACE_COLUMNS} FROM skimmed WHERE starts_with(decision_id, ?) "  # noqa: S608 - ours
         "ORDER BY event_time, event_id LIMIT ?"
     )
-    rows = store.run_query(query, [beginning, _MAX_PREFIX_MATCHES])
+    rows = store.run_query(query, [prefix, _MAX_PREFIX_MATCHES])
     return store.read_events_at(cast("list[EventPlace]", rows))
 
 
@@ -181,20 +179,20 @@ def list_blocked_calls(
     *,
     since: int,
     limit: int,
-    believed: bool,
+    from_mediators: bool,
     agent: str = "",
 ) -> list[BlockedCallGroup]:
-    """List groups of calls that were blocked for one of these reasons, newest first.
+    """List calls that were blocked for one of some reasons, grouped, newest first.
 
     Args:
         store: The evidence store.
         reasons: Reasons as spelled in facts.
         since: UTC nanoseconds, inclusive.
         limit: Maximum groups.
-        believed: Records of mediators; False for self-reported ones.
+        from_mediators: Records of mediators; False for self-reported ones.
         agent: Agent, empty for all.
     """
-    sign = "<>" if believed else "="
+    sign = "<>" if from_mediators else "="
     one = "AND agent = ?" if agent else ""
     named = ", ".join("?" * len(reasons))
     # What was held back is logged as denied: the column spares reading most facts.
@@ -221,7 +219,7 @@ def list_blocked_calls(
 def find_stored_digests(
     store: "EvidenceStore", events: Sequence[AuditEvent]
 ) -> frozenset[bytes]:
-    """Return the digests of those events that are stored."""
+    """Return the raw digests of those events that are already stored."""
     if not events:
         return frozenset()
     begin = min(each.event_time for each in events)
@@ -238,7 +236,7 @@ def find_stored_digests(
 def find_persons_of_run(
     store: "EvidenceStore", agent: AgentId, run: str
 ) -> tuple[str, ...]:
-    """List the persons behind a run of an agent, from its records.
+    """List the persons for whom an agent's run acted, as gateways recorded.
 
     Args:
         store: The evidence store.

@@ -1,4 +1,4 @@
-"""Deduplication of events by event id, within a day, in bounded memory."""
+"""Find events that are already stored, by event id within a day, in bounded memory."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -51,7 +51,7 @@ class KnownEventIds:
     def split_new_events(
         self, events: Sequence[AuditEvent]
     ) -> tuple[list[AuditEvent], int, list[AuditEvent]]:
-        """Separate new events from known ones.
+        """Split events into new ones, duplicates and conflicts with stored ones.
 
         Args:
             events: A batch.
@@ -81,7 +81,7 @@ class KnownEventIds:
                 fresh.append(event)
         if not suspects:
             return fresh, 0, []
-        stored = self._stored_digests(suspects)
+        stored = self._find_stored_digests(suspects)
         duplicate, conflicts = 0, []
         for event in suspects:
             seen = batch.setdefault(event.event_id, [])
@@ -93,10 +93,10 @@ class KnownEventIds:
             conflicts.append(event)
         return fresh, duplicate, conflicts
 
-    def remember(self, events: Sequence[AuditEvent], own: str) -> None:
+    def remember(self, events: Sequence[AuditEvent], journal: str) -> None:
         """Cache events that are now in this process's journal."""
-        self._own.add(own)
-        tail = self._tails.setdefault(own, {})
+        self._own.add(journal)
+        tail = self._tails.setdefault(journal, {})
         for event in events:
             self._days[event.event_time // DAY_NS].add(event.event_id)
             held = tail.setdefault(event.event_id, event.raw_sha256)
@@ -104,7 +104,7 @@ class KnownEventIds:
                 tail[event.event_id] = held + event.raw_sha256
 
     def _refresh_from_log(self) -> None:
-        """Load ids that other processes sealed, and drop sealed tails."""
+        """Load ids that other processes sealed, and forget sealed journals."""
         note = self._log.checkpoint()
         if note == self._note:
             return
@@ -117,7 +117,7 @@ class KnownEventIds:
                 self._segments.add(entry.segment)
                 self._rows[entry.day] += entry.count
                 if self._note is not None and entry.journal not in self._own:
-                    self._days.pop(_day_of_segment(entry), None)
+                    self._days.pop(_get_segment_day(entry), None)
         sealed = {each.journal for each in entries if isinstance(each, JournalSealed)}
         if sealed & self._tails.keys():
             self._tails = {
@@ -128,6 +128,7 @@ class KnownEventIds:
         self._note = note
 
     def _load_days(self, days: set[int]) -> None:
+        """Load the ids of some days, and evict other days if too many are cached."""
         for day in days & set(self._days):
             self._days[day] = self._days.pop(day)
         held = sum(map(len, self._days.values()))
@@ -139,10 +140,10 @@ class KnownEventIds:
         if not missing:
             return
         for name in journal_files.list_journals(self._layout):
-            self._load_tail(name)
+            self._load_journal_ids(name)
         for day in missing:
             ids: set[bytes] = set()
-            files = "" if self._is_large(day) else self._segment_files_of_day(day)
+            files = "" if self._is_large(day) else self._list_segment_files_of_day(day)
             if files:
                 found = self._run_query(f"SELECT event_id FROM read_parquet([{files}])")  # noqa: S608
                 ids.update(cast("bytes", row[0]) for row in found)
@@ -151,6 +152,7 @@ class KnownEventIds:
             self._days[day] = ids
 
     def _is_large(self, day: int) -> bool:
+        """Return whether a day has too many events to cache."""
         return self._rows.get(format_day(day), 0) > MAX_IDS_PER_DAY
 
     def _find_in_large_days(self, events: Sequence[AuditEvent]) -> set[bytes]:
@@ -160,7 +162,7 @@ class KnownEventIds:
         if not asked:
             return set()
         times = [event.event_time for event in asked]
-        files = self._segment_files_between(min(times), max(times))
+        files = self._list_segment_files_between(min(times), max(times))
         if not files:
             return set()
         from arro3.core import Array, DataType, Table
@@ -175,7 +177,8 @@ class KnownEventIds:
         engine.connection.unregister("asked")
         return {cast("bytes", row[0]) for row in found}
 
-    def _load_tail(self, name: str) -> None:
+    def _load_journal_ids(self, name: str) -> None:
+        """Load the ids of another process's journal, if it has grown."""
         if name in self._own:
             return
         try:
@@ -192,45 +195,50 @@ class KnownEventIds:
             tail[event.event_id] = tail.get(event.event_id, b"") + event.raw_sha256
         self._tails[name] = tail
 
-    def _segment_files_of_day(self, day: int) -> str:
+    def _list_segment_files_of_day(self, day: int) -> str:
+        """List the quoted paths of the segments of a day."""
         name = format_day(day)
-        return self._segment_files_where(lambda entry: entry.day == name)
+        return self._list_segment_files_where(lambda entry: entry.day == name)
 
-    def _segment_files_between(self, first: int, last: int) -> str:
+    def _list_segment_files_between(self, first: int, last: int) -> str:
         """List the segments that may contain ids of these times."""
         first, last = first // _NS_PER_MS, last // _NS_PER_MS
-        return self._segment_files_where(
+        return self._list_segment_files_where(
             lambda entry: (
                 int(entry.min_time) // _NS_PER_MS <= last
                 and first <= int(entry.max_time) // _NS_PER_MS
             )
         )
 
-    def _segment_files_where(self, wanted: Callable[[SegmentManifest], bool]) -> str:
+    def _list_segment_files_where(
+        self, predicate: Callable[[SegmentManifest], bool]
+    ) -> str:
+        """List the quoted paths of the segments that match a predicate."""
         return ", ".join(
             quote_text(
                 str(self._layout.segment_file(e.day, e.segment, ".parquet").absolute())
             )
             for e in self._log.entries()
-            if isinstance(e, SegmentManifest) and wanted(e)
+            if isinstance(e, SegmentManifest) and predicate(e)
         )
 
-    def _stored_digests(
-        self, suspects: Sequence[AuditEvent]
+    def _find_stored_digests(
+        self, candidates: Sequence[AuditEvent]
     ) -> set[tuple[bytes, bytes]]:
+        """Find the stored (event id, raw digest) pairs of some events."""
         from arro3.core import Array, DataType, Table
 
         pairs: set[tuple[bytes, bytes]] = {
             (event.event_id, raw)
-            for event in suspects
+            for event in candidates
             for tail in self._tails.values()
             for raw in _split_digests(tail.get(event.event_id, b""))
         }
-        times = [event.event_time for event in suspects]
-        files = self._segment_files_between(min(times), max(times))
+        times = [event.event_time for event in candidates]
+        files = self._list_segment_files_between(min(times), max(times))
         if not files:
             return pairs
-        ids = Array([event.event_id for event in suspects], DataType.binary())
+        ids = Array([event.event_id for event in candidates], DataType.binary())
         engine = self._open_engine()
         engine.connection.register("suspects", Table.from_pydict({"event_id": ids}))
         found = self._run_query(
@@ -241,18 +249,21 @@ class KnownEventIds:
         return pairs | {(cast("bytes", a), cast("bytes", b)) for a, b in found}
 
     def _open_engine(self) -> DuckDbEngine:
+        """Return the DuckDB engine, opened on first use."""
         if self._engine is None:
             self._engine = DuckDbEngine(self._layout.segments)
         return self._engine
 
     def _run_query(self, query: str) -> list[tuple[object, ...]]:
+        """Run an SQL query over segments."""
         return self._open_engine().run(query)
 
 
-def _split_digests(joined: bytes) -> list[bytes]:
-    """Split the digests stored under one id: one, or several for a conflict."""
-    return [joined[at : at + _DIGEST] for at in range(0, len(joined), _DIGEST)]
+def _split_digests(digests: bytes) -> list[bytes]:
+    """Split the concatenated digests of one id: one, or several for a conflict."""
+    return [digests[at : at + _DIGEST] for at in range(0, len(digests), _DIGEST)]
 
 
-def _day_of_segment(manifest: SegmentManifest) -> int:
+def _get_segment_day(manifest: SegmentManifest) -> int:
+    """Return the day of a segment, counted from 1970."""
     return int(manifest.min_time) // DAY_NS

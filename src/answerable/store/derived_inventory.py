@@ -1,4 +1,4 @@
-"""Cached inventory on disk, derived from a snapshot and the trails, read by row.
+"""Cache on disk the inventory that a snapshot and audit logs yield; read it by row.
 
 It is stored in `derived/` under a generation that identifies its input. A file of
 another generation, a damaged or a foreign file is derived again; deleting it is
@@ -85,6 +85,7 @@ class StoredFacts(SightedFacts):
         object.__setattr__(self, "_file", file)
 
     def _open_section(self, name: str, kind: type[FactT]) -> "BlockSection[FactT]":
+        """Open the rows of one kind of fact in the block file."""
         file: BlockFile = self._file  # type: ignore[attr-defined]  # set above
         return file.section(f"facts.{name}", kind)
 
@@ -101,7 +102,9 @@ class StoredFacts(SightedFacts):
         return self._open_section("resources", Resource)
 
 
-def _lazy_facts_property(name: str) -> "cached_property[tuple[object, ...]]":
+def _build_lazy_facts_property(name: str) -> "cached_property[tuple[object, ...]]":
+    """Build a property that reads all facts of one kind on first use."""
+
     def read(facts: StoredFacts) -> tuple[object, ...]:
         section: BlockSection[object] = facts._open_section(name, _KINDS[name])
         return tuple(value for _, value in section.iter_rows())
@@ -112,13 +115,13 @@ def _lazy_facts_property(name: str) -> "cached_property[tuple[object, ...]]":
 
 
 for _field in fields(SightedFacts):
-    setattr(StoredFacts, _field.name, _lazy_facts_property(_field.name))
+    setattr(StoredFacts, _field.name, _build_lazy_facts_property(_field.name))
 
 
 def load_inventory(
     store: "EvidenceStore", generation: str, now: int
 ) -> Inventory | None:
-    """Open the stored inventory of a generation.
+    """Open the cached inventory of a generation; None if there is none.
 
     Args:
         store: The store.
@@ -129,8 +132,10 @@ def load_inventory(
         The inventory, read on use; None where none of this generation is stored.
     """
     try:
-        named = _generation_tag(generation, "inventory")
-        file = BlockFile(_derived_path(store, "inventory"), named, _mac_key(store))
+        named = _build_generation_tag(generation, "inventory")
+        file = BlockFile(
+            _get_derived_path(store, "inventory"), named, _derive_mac_key(store)
+        )
     except BlockFileError:
         return None
     heading = file.section("heading", _InventoryHeader)[""]
@@ -168,7 +173,7 @@ def load_inventory(
 def save_inventory(
     store: "EvidenceStore", generation: str, inventory: Inventory
 ) -> None:
-    """Save a joined inventory for later queries.
+    """Save an inventory with audit logs joined, for later queries.
 
     A disk error is ignored: the inventory is joined again.
 
@@ -181,14 +186,14 @@ def save_inventory(
     if not isinstance(owners, LazyOwnership) or not isinstance(own, LazyOwnership):
         raise TypeError("an inventory that was not joined cannot be kept")
     sections = {
-        **_inventory_sections(inventory, owners.people),
+        **_build_inventory_sections(inventory, owners.people),
         "owners": _sort_by_key(owners.records),
         "own_owners": _sort_by_key(own.records),
     }
     data = encode_block_file(
-        _generation_tag(generation, "inventory"), sections, _mac_key(store)
+        _build_generation_tag(generation, "inventory"), sections, _derive_mac_key(store)
     )
-    _write_if_possible(_derived_path(store, "inventory"), data)
+    _write_if_possible(_get_derived_path(store, "inventory"), data)
 
 
 class DerivedFiles:
@@ -206,9 +211,9 @@ class DerivedFiles:
 
     def load(self, name: str) -> BlockFile | None:
         """Open the tables saved under a name; None where none are current."""
-        path, key = _derived_path(self._store, name), _mac_key(self._store)
+        path, key = _get_derived_path(self._store, name), _derive_mac_key(self._store)
         try:
-            return BlockFile(path, _generation_tag(self._generation, name), key)
+            return BlockFile(path, _build_generation_tag(self._generation, name), key)
         except BlockFileError:
             return None
 
@@ -217,16 +222,18 @@ class DerivedFiles:
     ) -> None:
         """Save tables under a name; a disk error is ignored."""
         data = encode_block_file(
-            _generation_tag(self._generation, name), tables, _mac_key(self._store)
+            _build_generation_tag(self._generation, name),
+            tables,
+            _derive_mac_key(self._store),
         )
-        _write_if_possible(_derived_path(self._store, name), data)
+        _write_if_possible(_get_derived_path(self._store, name), data)
         kind, dash, _ = name.partition("-")
         if dash:
-            _delete_old_files(_derived_path(self._store, f"{kind}-*"))
+            _delete_old_files(_get_derived_path(self._store, f"{kind}-*"))
 
 
 def _delete_old_files(pattern: Path) -> None:
-    """Delete all but the newest files of a pattern."""
+    """Delete all but the newest files that match a pattern."""
     with contextlib.suppress(OSError):
         found = pattern.parent.glob(pattern.name)
         newest = sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
@@ -235,14 +242,16 @@ def _delete_old_files(pattern: Path) -> None:
 
 
 def _write_if_possible(path: Path, data: bytes) -> None:
+    """Write a cache file; a disk error is ignored."""
     with contextlib.suppress(EnvironmentFailure):
         make_folder(path.parent)
         write_file(path, data, sync=False)
 
 
-def _inventory_sections(
+def _build_inventory_sections(
     inventory: Inventory, people: PersonDirectory
 ) -> Mapping[str, Iterable[tuple[str, object]]]:
+    """Build the sections of the cache file from an inventory, sorted by key."""
     names = build_name_table(inventory)
     heading = _InventoryHeader(
         inventory.at, inventory.name, inventory.judged_at, inventory.coverage
@@ -265,24 +274,30 @@ def _inventory_sections(
 def _key_by_id(
     rows: Iterable[Policy | Identity | Resource],
 ) -> Iterator[tuple[str, object]]:
+    """Yield rows with their id as key."""
     return ((row.id, row) for row in rows)
 
 
 def _key_by_number(rows: Iterable[object]) -> Iterator[tuple[str, object]]:
+    """Yield rows with their zero-padded index as key."""
     return ((f"{number:09}", row) for number, row in enumerate(rows))
 
 
 def _sort_by_key(rows: Mapping[KeyT, object]) -> Iterator[tuple[str, object]]:
+    """Yield the items of a mapping sorted by key."""
     return ((key, rows[key]) for key in sorted(rows))
 
 
-def _derived_path(store: "EvidenceStore", name: str) -> Path:
+def _get_derived_path(store: "EvidenceStore", name: str) -> Path:
+    """Return the path of a cache file."""
     return store.root / "derived" / f"{name}.blocks"
 
 
-def _generation_tag(generation: str, name: str) -> str:
+def _build_generation_tag(generation: str, name: str) -> str:
+    """Build the tag that a file must have to be current: versions, name, generation."""
     return f"{DERIVATION_VERSION} {__version__} {name} {generation}"
 
 
-def _mac_key(store: "EvidenceStore") -> bytes:
+def _derive_mac_key(store: "EvidenceStore") -> bytes:
+    """Derive the MAC key of cached files from the store's fingerprint key."""
     return hashlib.sha256(store.fingerprint("derived inventory").encode()).digest()

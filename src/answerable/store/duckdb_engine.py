@@ -1,4 +1,4 @@
-"""Locked-down DuckDB: limited memory and folders, no extensions, no network."""
+"""Open a locked-down DuckDB: limited memory and folders, no extensions, no network."""
 
 import errno
 import os
@@ -24,14 +24,14 @@ KEPT_DATABASE = "kept"
 
 
 def quote_text(text: str) -> str:
-    """Quote a text for SQL."""
+    """Quote a text as an SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def run_interruptible(
     connection: "DuckDBPyConnection", call: Callable[[], ResultT]
 ) -> ResultT:
-    """Run a call of the engine so that Ctrl-C ends it.
+    """Run a DuckDB call so that Ctrl-C interrupts it.
 
     DuckDB ignores signals while a query runs, so the query runs in another thread and
     the main thread interrupts it.
@@ -63,11 +63,15 @@ class DuckDbEngine:
     Args:
         segments: Folder of the segments.
         memory: Memory limit.
-        keeps: Attach a second, compacted database `kept`.
+        with_kept_database: Attach a second, compacted database `kept`.
     """
 
     def __init__(
-        self, segments: Path, memory: str = MEMORY_LIMIT, *, keeps: bool = False
+        self,
+        segments: Path,
+        memory: str = MEMORY_LIMIT,
+        *,
+        with_kept_database: bool = False,
     ) -> None:
         import duckdb
 
@@ -83,7 +87,7 @@ class DuckDbEngine:
                 "autoload_known_extensions": False,
             }
         )
-        if keeps:
+        if with_kept_database:
             self.connection.execute(f"ATTACH ':memory:' AS {KEPT_DATABASE} (COMPRESS)")
         # The order matters: folders first, then no other access, then the lock.
         for setting in (
@@ -98,13 +102,13 @@ class DuckDbEngine:
             self.connection.execute(f"SET {setting}").fetchall()
 
     def open_cursor(self) -> "DuckDbEngine":
-        """Open an engine for another thread on the same databases."""
+        """Open an engine on the same databases for another thread."""
         made = copy(self)
         made.connection, made._spill = self.connection.cursor(), None
         return made
 
     def compact(self) -> None:
-        """Compact the kept database; deferred while others write."""
+        """Compact the attached database `kept`; deferred while others write."""
         import duckdb
 
         with suppress(duckdb.TransactionException):
@@ -119,7 +123,7 @@ class DuckDbEngine:
     def run(
         self, query: str, parameters: Sequence[object] = ()
     ) -> list[tuple[object, ...]]:
-        """Run a query to its end.
+        """Run a query and return all rows.
 
         Raises:
             EnvironmentFailure: A file is missing or the disk is full.
@@ -142,7 +146,7 @@ class DuckDbEngine:
             ) from error
 
     def load_records(self, name: str, records: Sequence[bytes]) -> None:
-        """Register canonical records as a table `name(n, record)`."""
+        """Load canonical records into a table `name(n, record)`."""
         from arro3.core import Array, DataType, Table
 
         table = Table.from_pydict(

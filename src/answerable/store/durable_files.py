@@ -1,4 +1,4 @@
-"""Crash-safe files: write, fsync and rename, with one-line errors.
+"""Write files crash-safely (write, fsync, rename), with one-line errors.
 
 `mark_step` marks each step between two durable states. A test installs a hook there that
 raises or ends the process, to prove that recovery works after a crash at any step.
@@ -25,7 +25,7 @@ crash_hook: Callable[[str], None] | None = None
 
 
 def mark_step(step: str) -> None:
-    """Mark a step between two durable states."""
+    """Mark a step between two durable states, where a test may simulate a crash."""
     if crash_hook is not None:
         crash_hook(step)
 
@@ -40,14 +40,14 @@ ERRNO_HINTS = {
 
 
 @contextlib.contextmanager
-def translate_os_errors(what: str, path: Path) -> Iterator[None]:
-    """Translate an operating-system error into `EnvironmentFailure`."""
+def translate_os_errors(operation: str, path: Path) -> Iterator[None]:
+    """Translate an operating-system error into a one-line `EnvironmentFailure`."""
     try:
         yield
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else str(error)
         raise EnvironmentFailure(
-            f"cannot {what} {path}: {why}",
+            f"cannot {operation} {path}: {why}",
             ERRNO_HINTS.get(
                 error.errno or 0, "see that the store is whole: answerable doctor"
             ),
@@ -82,7 +82,7 @@ def refuse_root_in_foreign_folder(folder: Path) -> None:
         owner = folder.stat().st_uid
     except OSError:
         return
-    if owner and owner != _owner_of_new_file(folder):
+    if owner and owner != _get_owner_of_new_file(folder):
         name = user_name(owner)
         raise EnvironmentFailure(
             f"{folder} belongs to user {name}, who could not read what root writes there",
@@ -98,7 +98,7 @@ def user_name(uid: int) -> str:
         return f"#{uid}"
 
 
-def _owner_of_new_file(folder: Path) -> int | None:
+def _get_owner_of_new_file(folder: Path) -> int | None:
     """Find the owner of a new file in a folder; None where none can be created."""
     probe = folder / f".owner-{secrets.token_hex(8)}"
     how = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
@@ -147,12 +147,12 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-def write_all(handle: int, data: bytes, step: str) -> None:
+def write_all(descriptor: int, data: bytes, step: str) -> None:
     """Write all bytes, repeating after partial writes."""
     mark_step(step)
     view = memoryview(data)
     while view:
-        view = view[os.write(handle, view) :]
+        view = view[os.write(descriptor, view) :]
 
 
 def write_file(
@@ -199,7 +199,7 @@ def write_file(
 
 
 def sync_file(path: Path) -> None:
-    """Sync a file that another library wrote."""
+    """Sync a file to disk that another library wrote."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -221,7 +221,7 @@ def open_regular_file(path: Path) -> BinaryIO:
 
 
 def read_regular_file(path: Path) -> bytes:
-    """Read a whole file.
+    """Read a regular file; a missing one raises `FileNotFoundError`.
 
     Raises:
         OSError: See `open_regular_file`.
@@ -231,7 +231,7 @@ def read_regular_file(path: Path) -> bytes:
 
 
 def read_file(path: Path) -> bytes:
-    """Read a whole file.
+    """Read a file; other errors than a missing file become `EnvironmentFailure`.
 
     Raises:
         EnvironmentFailure: The file is not readable.

@@ -1,4 +1,4 @@
-"""Columns of an event in Parquet and SQL, named and ordered as `AuditEvent`."""
+"""Map the fields of `AuditEvent` to Parquet and SQL columns."""
 
 import json
 from collections.abc import Sequence
@@ -57,8 +57,8 @@ _WRITERS = {str(member.value): member for member in WrittenBy}
 _OUTCOMES = {str(member.value): member for member in EventOutcome}
 
 
-def _json_transform_schema() -> str:
-    """Build the schema for `json_transform`."""
+def _build_json_transform_schema() -> str:
+    """Build the schema argument of DuckDB's `json_transform`."""
     kinds: dict[str, object] = {
         "BLOB": "VARCHAR",
         "VARCHAR": "VARCHAR",
@@ -69,7 +69,7 @@ def _json_transform_schema() -> str:
     return json.dumps({name: kinds[kind] for name, kind in TYPES.items()})
 
 
-def _column_sql(name: str, kind: str) -> str:
+def _build_column_sql(name: str, kind: str) -> str:
     """Build the SQL of one column of a canonical record, with its default."""
     if name == "schema":
         return f'coalesce(r.{name}, 1) AS "{name}"'
@@ -80,9 +80,9 @@ def _column_sql(name: str, kind: str) -> str:
 
 
 def decode_canonical_sql(table: str) -> str:
-    """Build the query that decodes canonical JSON of `table(n, record)`."""
-    values = ", ".join(_column_sql(name, kind) for name, kind in TYPES.items())
-    shape = _json_transform_schema()
+    """Build the SQL query that decodes canonical JSON records of a table."""
+    values = ", ".join(_build_column_sql(name, kind) for name, kind in TYPES.items())
+    shape = _build_json_transform_schema()
     return (
         f"SELECT n, {values} FROM "  # noqa: S608 - our own names
         f"(SELECT n, json_transform(record, '{shape}') AS r FROM {table})"
@@ -90,7 +90,7 @@ def decode_canonical_sql(table: str) -> str:
 
 
 def readable_columns_sql() -> str:
-    """Build readable columns: hex ids and timestamps."""
+    """Build the SQL columns of the view `events`: hex ids and timestamps."""
     parts = []
     for name, kind in TYPES.items():
         if kind == "BLOB":
@@ -105,10 +105,10 @@ def readable_columns_sql() -> str:
     return ", ".join(parts)
 
 
-def fact_sql(name: str, otherwise: str) -> str:
-    """Build SQL for the value of one fact of an event `e`, or a default."""
+def fact_sql(name: str, default: str) -> str:
+    """Build the SQL for one named fact of an event, with a default."""
     pairs = f"list_filter(e.facts, lambda f: f[1] = '{name}')"
-    return f"coalesce({pairs}[1][2], {otherwise})"
+    return f"coalesce({pairs}[1][2], {default})"
 
 
 def to_event(row: Sequence[object]) -> AuditEvent:

@@ -1,4 +1,4 @@
-"""Sources of the events of a store: sealed segments and journal tails."""
+"""Build SQL over all events of a store: sealed segments and unsealed records."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,9 +34,9 @@ class EventSources:
 
     @classmethod
     def read(cls, layout: StoreLayout, log: TransparencyLog) -> "EventSources":
-        """Read the current segments and journal tails."""
+        """Read the list of current segments and the unsealed journal records."""
         # Journals first: one that is sealed meanwhile is then found in the log.
-        tails = _read_tails(layout)
+        tails = _read_unsealed_records(layout)
         entries = log.entries()
         sealed = {each.journal for each in entries if isinstance(each, JournalSealed)}
         tails = {
@@ -68,7 +68,7 @@ class EventSources:
         return str(path.absolute())
 
     def load_tails(self, engine: DuckDbEngine, table: str) -> None:
-        """Load unsealed records into a table, each event once."""
+        """Load unsealed journal records into a table, each event once."""
         engine.load_records("tail_records", self.records)
         rows = decode_canonical_sql("tail_records")
         engine.run(f"CREATE OR REPLACE TABLE {table} AS {rows}")
@@ -78,14 +78,16 @@ class EventSources:
                 f"DELETE FROM {table} WHERE n IN (SELECT n FROM {table} QUALIFY "  # noqa: S608 - our own names
                 "row_number() OVER (PARTITION BY event_id, raw_sha256 ORDER BY n) > 1)"
             )
-        if files := self._possibly_duplicate_files(engine, table):
+        if files := self._list_possibly_duplicate_files(engine, table):
             engine.run(
                 f"DELETE FROM {table} WHERE n IN (SELECT n FROM {table} SEMI JOIN "  # noqa: S608 - our own names
                 f"{read_files_sql(files)} USING (event_id, raw_sha256))"
             )
 
-    def _possibly_duplicate_files(self, engine: DuckDbEngine, table: str) -> list[str]:
-        """List the files that may contain records of the tails."""
+    def _list_possibly_duplicate_files(
+        self, engine: DuckDbEngine, table: str
+    ) -> list[str]:
+        """List segment files that may contain records of the journals, too."""
         if not self.since:
             return []
         ((first, last),) = engine.run(
@@ -98,11 +100,11 @@ class EventSources:
             and cast("int", first) <= int(each.max_time)
         ]
 
-    def events_sql(self, tail: str) -> str:
-        """Build the query of all events.
+    def events_sql(self, tail_table: str) -> str:
+        """Build the SQL query of all events, sealed and unsealed.
 
         Args:
-            tail: Table created by `load_tails`.
+            tail_table: Table created by `load_tails`.
         """
         # A view of the files alone lets the engine read only the rows that it gives.
         parts = []
@@ -110,19 +112,21 @@ class EventSources:
             files = read_files_sql([self.segment_path(each) for each in self.segments])
             parts.append(f"SELECT {NAMES} FROM {files}")  # noqa: S608 - our own names
         if self.records or not parts:
-            parts.append(f"SELECT {NAMES} FROM {tail}")  # noqa: S608 - our own names
+            parts.append(f"SELECT {NAMES} FROM {tail_table}")  # noqa: S608 - our own names
         return " UNION ALL ".join(parts)
 
 
-def read_files_sql(files: Sequence[str], more: str = "") -> str:
+def read_files_sql(files: Sequence[str], options: str = "") -> str:
     """Build SQL that reads the rows of segment files."""
     listed = ", ".join(map(quote_text, files))
     return (
-        f"read_parquet([{listed}], union_by_name=true, hive_partitioning=false{more})"
+        f"read_parquet([{listed}], union_by_name=true, "
+        f"hive_partitioning=false{options})"
     )
 
 
-def _read_tails(layout: StoreLayout) -> dict[str, list[bytes]]:
+def _read_unsealed_records(layout: StoreLayout) -> dict[str, list[bytes]]:
+    """Read the unsealed records of every journal, by its name."""
     tails: dict[str, list[bytes]] = {}
     for name in journal_files.list_journals(layout):
         try:

@@ -1,4 +1,4 @@
-"""Verification of a store: all evidence bytes, and the first wrong record.
+"""Verify all evidence bytes of a store, and name the first wrong record.
 
 Each check stops at its first invalid record and names it; the other checks continue.
 """
@@ -67,7 +67,7 @@ class VerificationCheck:
 
 def verify_store(
     store: EvidenceStore,
-    exported: bytes | None,
+    exported_checkpoint: bytes | None,
     key: VerifierKey | None,
     progress: Progress,
 ) -> list[VerificationCheck]:
@@ -75,7 +75,7 @@ def verify_store(
 
     Args:
         store: The store.
-        exported: Exported checkpoint that the log must still contain.
+        exported_checkpoint: Exported checkpoint that the log must still contain.
         key: Required signing key of that checkpoint; None for the store's own.
         progress: Called with (done, total, what).
     """
@@ -84,7 +84,9 @@ def verify_store(
     checks = [_run_check("keys", lambda: _check_keys(store, key, note))]
     if not note:
         checks.append(
-            _run_check("checkpoint", lambda: _check_empty_store(layout, exported))
+            _run_check(
+                "checkpoint", lambda: _check_empty_store(layout, exported_checkpoint)
+            )
         )
         checks.append(_run_check("journals", lambda: _check_journals(store, [])))
         return checks
@@ -115,12 +117,14 @@ def verify_store(
         )
     except AnswerableError as error:
         return [*checks, VerificationCheck("log", False, error.message)]
-    if exported is not None:
+    if exported_checkpoint is not None:
         leaves = [leaf_hash(data) for data in raw]
         checks.append(
             _run_check(
                 "history",
-                lambda: check_history(store, exported, trusted, tree, leaves, entries),
+                lambda: check_history(
+                    store, exported_checkpoint, trusted, tree, leaves, entries
+                ),
             )
         )
     if store.list_objects(RESTORE):
@@ -134,6 +138,7 @@ def verify_store(
 
 
 def _run_check(name: str, check: Callable[[], str]) -> VerificationCheck:
+    """Run one check, and turn an error into its result."""
     try:
         return VerificationCheck(name, True, check())
     except AnswerableError as error:
@@ -147,6 +152,7 @@ def _run_check(name: str, check: Callable[[], str]) -> VerificationCheck:
 
 
 def _check_keys(store: EvidenceStore, key: VerifierKey | None, note: bytes) -> str:
+    """Check that the key files belong together and to the checkpoint."""
     file = store.layout.keys / "log.pub"
     if not file.exists():
         return "no key yet: nothing was signed"
@@ -181,10 +187,12 @@ def _check_single_line(path: Path) -> None:
 
 
 def _describe_restores(store: EvidenceStore) -> str:
+    """Describe the recorded restores of the store, in one line."""
     return "; ".join(describe_restore(each) for each in read_restore_events(store))
 
 
-def _check_empty_store(layout: StoreLayout, exported: bytes | None) -> str:
+def _check_empty_store(layout: StoreLayout, exported_checkpoint: bytes | None) -> str:
+    """Check that a store without a checkpoint has no evidence."""
     leftovers = [
         path
         for folder in (
@@ -199,25 +207,26 @@ def _check_empty_store(layout: StoreLayout, exported: bytes | None) -> str:
     ]
     if (layout.keys / "log.pub").exists():
         raise log_missing_error()
-    if leftovers or exported is not None:
+    if leftovers or exported_checkpoint is not None:
         raise VerificationError("log/checkpoint is missing")
     return "nothing is stored yet"
 
 
 def _check_log(
-    layout: StoreLayout, tree: Checkpoint
+    layout: StoreLayout, checkpoint: Checkpoint
 ) -> tuple[list[LogEntry], list[bytes]]:
+    """Check the log's entries and tiles against the checkpoint; return the entries."""
     raw: list[bytes] = []
-    for index, width in tile_widths(tree.size):
+    for index, width in tile_widths(checkpoint.size):
         path = entries_path(index, width)
         data = _read_log_file(layout, path)
         try:
             raw += unpack_entries(data, width)
         except VerificationError:
-            raise _malformed_entry_error(layout, data, index, width) from None
+            raise _build_malformed_entry_error(layout, data, index, width) from None
     leaves = [leaf_hash(data) for data in raw]
-    if merkle_root(leaves) != tree.root:
-        raise _wrong_entry_error(layout, leaves)
+    if merkle_root(leaves) != checkpoint.root:
+        raise _build_wrong_entry_error(layout, leaves)
     for path, tile in changed_tiles(0, leaves).items():
         if _read_log_file(layout, path) != tile:
             raise VerificationError(f"log/{path} does not hold")
@@ -230,7 +239,9 @@ def _check_log(
     return entries, raw
 
 
-def _wrong_entry_error(layout: StoreLayout, leaves: list[bytes]) -> VerificationError:
+def _build_wrong_entry_error(
+    layout: StoreLayout, leaves: list[bytes]
+) -> VerificationError:
     """Build the error for the first entry that differs from its hash in the tile."""
     for index, width in tile_widths(len(leaves)):
         stored = _read_log_file(layout, tile_path(0, index, width))
@@ -244,7 +255,7 @@ def _wrong_entry_error(layout: StoreLayout, leaves: list[bytes]) -> Verification
     return VerificationError("the log does not lead to the root of its checkpoint")
 
 
-def _malformed_entry_error(
+def _build_malformed_entry_error(
     layout: StoreLayout, data: bytes, index: int, width: int
 ) -> VerificationError:
     """Build the error for the first entry of a bundle with a wrong length."""
@@ -262,6 +273,7 @@ def _malformed_entry_error(
 
 
 def _read_log_file(layout: StoreLayout, path: str) -> bytes:
+    """Read a file of the log; a missing one is an error."""
     try:
         return read_file(layout.log / path)
     except FileNotFoundError:
@@ -269,6 +281,7 @@ def _read_log_file(layout: StoreLayout, path: str) -> bytes:
 
 
 def _check_journals(store: EvidenceStore, entries: list[LogEntry]) -> str:
+    """Check the unsealed journals: hash chain, signed heads, none missing."""
     layout = store.layout
     torn: list[str] = []
     events: set[tuple[str, str]] = set()  # once each, for any number of processes

@@ -1,4 +1,4 @@
-"""Verification against an exported checkpoint, with recorded restore events."""
+"""Verify a store against an exported checkpoint, with recorded restores."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -48,9 +48,9 @@ def describe_restore(restore: RestoreEvent) -> str:
 
 def check_history(
     store: EvidenceStore,
-    exported: bytes,
+    exported_checkpoint: bytes,
     key: VerifierKey,
-    tree: Checkpoint,
+    checkpoint: Checkpoint,
     leaves: Sequence[bytes],
     entries: Sequence[LogEntry],
 ) -> str:
@@ -58,17 +58,17 @@ def check_history(
 
     Args:
         store: The store.
-        exported: The exported checkpoint.
+        exported_checkpoint: The exported checkpoint.
         key: Required signing key.
-        tree: The store's own checkpoint.
+        checkpoint: The store's own checkpoint.
         leaves: Leaf hashes of the log's entries.
         entries: Entries of the log.
 
     Raises:
         VerificationError: Something is missing, as the message says.
     """
-    old = parse_checkpoint(exported, key)
-    lost = describe_lost_entries(old, tree, leaves)
+    old = parse_checkpoint(exported_checkpoint, key)
+    lost = describe_lost_entries(old, checkpoint, leaves)
     if lost:
         for restore in read_restore_events(store):
             if restore.size < old.size or _covers_checkpoint(restore, old):
@@ -83,7 +83,7 @@ def check_history(
     for head in old.journals:
         fault = describe_lost_records(store, head, entries)
         if fault:
-            raise _lost_journal_error(head, fault, events)
+            raise _build_lost_journal_error(head, fault, events)
     said = f"the log still begins with the exported one of size {old.size:,}"
     records = sum(head.count for head in old.journals)
     if not records:
@@ -91,17 +91,18 @@ def check_history(
     return f"{said}, and {records:,} records that were not sealed then are here"
 
 
-def _covers_checkpoint(restore: RestoreEvent, old: Checkpoint) -> bool:
-    """Tell whether a restore event names this or a later exported checkpoint."""
+def _covers_checkpoint(restore: RestoreEvent, old_checkpoint: Checkpoint) -> bool:
+    """Return whether a restore event names this or a later exported checkpoint."""
     if not restore.checkpoint:
         return False
     lost = parse_checkpoint(restore.checkpoint.encode(), None)
-    return lost.origin == old.origin and lost.size >= old.size
+    return lost.origin == old_checkpoint.origin and lost.size >= old_checkpoint.size
 
 
-def _lost_journal_error(
+def _build_lost_journal_error(
     head: JournalHead, fault: str, events: Sequence[RestoreEvent]
 ) -> VerificationError:
+    """Build the error for lost records of a journal, with a recorded restore."""
     for restore in events:
         if head.name in {each.journal for each in restore.journals}:
             return VerificationError(
@@ -111,19 +112,22 @@ def _lost_journal_error(
 
 
 def describe_lost_entries(
-    old: Checkpoint, tree: Checkpoint, leaves: Sequence[bytes]
+    old_checkpoint: Checkpoint, checkpoint: Checkpoint, leaves: Sequence[bytes]
 ) -> str:
-    """Describe what the log lacks of an exported checkpoint, empty for nothing."""
-    if old.size > tree.size:
+    """Describe the log entries that an exported checkpoint has and the log lacks."""
+    if old_checkpoint.size > checkpoint.size:
         return (
             "the log was cut, or an older copy was put back: the exported checkpoint "
-            f"has {old.size} entries, the log {tree.size}"
+            f"has {old_checkpoint.size} entries, the log {checkpoint.size}"
         )
-    path = consistency_path(old.size, leaves)
-    if not verify_consistency(old.size, old.root, tree.size, tree.root, path):
+    path = consistency_path(old_checkpoint.size, leaves)
+    if not verify_consistency(
+        old_checkpoint.size, old_checkpoint.root, checkpoint.size, checkpoint.root, path
+    ):
         return (
             "history was rewritten, or an older copy was put back and written to: the "
-            f"first {old.size} entries are not those the exported checkpoint signed"
+            f"first {old_checkpoint.size} entries are not those the exported checkpoint "
+            "signed"
         )
     return ""
 
@@ -131,7 +135,7 @@ def describe_lost_entries(
 def describe_lost_records(
     store: EvidenceStore, head: JournalHead, entries: Sequence[LogEntry]
 ) -> str:
-    """Describe what is missing of a journal, empty for nothing."""
+    """Describe the missing records of a journal; empty if none is missing."""
     name = f"journal/{head.name}.log"
     signed = f"the exported checkpoint counts {head.count} records"
     sealed = _find_sealed_journal(head.name, entries)
@@ -161,5 +165,6 @@ def describe_lost_records(
 def _find_sealed_journal(
     name: str, entries: Sequence[LogEntry]
 ) -> JournalSealed | None:
+    """Find the log entry that sealed a journal; None if it is not sealed."""
     found = (e for e in entries if isinstance(e, JournalSealed) and e.journal == name)
     return next(found, None)

@@ -1,4 +1,4 @@
-"""Verification of objects and quarantined records: digests and log entries."""
+"""Verify the digests and log entries of objects and quarantined records."""
 
 import re
 import stat
@@ -16,7 +16,7 @@ _UNFINISHED_NAME = re.compile(r"\.{1,2}[0-9a-f]{64}(\.new)?(\.[0-9]+)?\.new")
 
 
 def check_objects(store: EvidenceStore, entries: list[LogEntry]) -> str:
-    """Check every logged object, and that there is no other file.
+    """Check every logged object, and that there is no unlogged file.
 
     Raises:
         VerificationError: Names the first invalid object.
@@ -28,7 +28,7 @@ def check_objects(store: EvidenceStore, entries: list[LogEntry]) -> str:
         for folder in (layout.objects, layout.quarantine)
     }
     logged = {
-        (_folder_of_entry(each), each.sha256)
+        (_get_entry_folder(each), each.sha256)
         for each in _select_object_entries(store.log.entries())
     }
     half = 0
@@ -66,12 +66,15 @@ def check_objects(store: EvidenceStore, entries: list[LogEntry]) -> str:
 
 
 def _list_files(folder: Path) -> Iterator[Path]:
+    """List the files of a folder by name."""
     return iter(sorted(folder.iterdir()))
 
 
-def _folder_of_entry(entry: ObjectEntry) -> str:
+def _get_entry_folder(entry: ObjectEntry) -> str:
+    """Return the folder of a logged object: `objects` or `quarantine`."""
     return "quarantine" if entry.of == "quarantine" else "objects"
 
 
 def _select_object_entries(entries: Sequence[LogEntry]) -> Iterator[ObjectEntry]:
+    """Yield the log entries of stored objects."""
     return (entry for entry in entries if isinstance(entry, ObjectEntry))

@@ -1,4 +1,4 @@
-"""Verification of segments: file, leaves, manifest, and the leaf of each row."""
+"""Verify the segments of a store: file, leaves, manifest, and the leaf of each row."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -19,17 +19,17 @@ _BATCH_ROWS = 5_000
 def check_segments(
     layout: StoreLayout,
     entries: Sequence[LogEntry],
-    raw: Sequence[bytes],
+    raw_entries: Sequence[bytes],
     progress: Callable[[int, int, str], None],
 ) -> str:
-    """Check every segment that the log names.
+    """Check every segment that the log names against its manifest.
 
     Raises:
         VerificationError: Names the first invalid record.
     """
     manifests = [
         (entry, data)
-        for entry, data in zip(entries, raw, strict=True)
+        for entry, data in zip(entries, raw_entries, strict=True)
         if isinstance(entry, SegmentManifest)
     ]
     total = sum(manifest.count for manifest, _ in manifests)
@@ -57,6 +57,7 @@ def check_segments(
 def _check_segment(
     layout: StoreLayout, engine: DuckDbEngine, manifest: SegmentManifest, entry: bytes
 ) -> None:
+    """Check the files of one segment: manifest, Parquet rows, leaves and root."""
     name = f"segment {manifest.segment}"
     if _read_segment_file(layout, manifest, ".manifest.json") != entry:
         raise VerificationError(
@@ -96,7 +97,7 @@ def _check_segment(
 
 
 def format_count(number: int, noun: str) -> str:
-    """Format a count with its noun."""
+    """Format a count with its noun in the singular or plural."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
@@ -129,6 +130,7 @@ def _read_row_leaves(
 def _read_segment_file(
     layout: StoreLayout, manifest: SegmentManifest, ending: str
 ) -> bytes:
+    """Read a file of a segment; a missing one is an error."""
     path = layout.segment_file(manifest.day, manifest.segment, ending)
     try:
         return read_file(path)

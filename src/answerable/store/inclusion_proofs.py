@@ -1,4 +1,4 @@
-"""Inclusion proofs of events, built from the store."""
+"""Build inclusion proofs of stored events."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -18,7 +18,7 @@ from answerable.store.store import EvidenceStore
 def build_inclusion_bundle(
     store: EvidenceStore, event_ids: Sequence[bytes]
 ) -> ProofBundle:
-    """Build a proof bundle for events; an id with a conflict includes every record.
+    """Build a proof bundle for events; all records of an id if they conflict.
 
     Raises:
         UsageError: No sealed event has that id.
@@ -32,7 +32,7 @@ def build_inclusion_bundle(
     for index, entry in enumerate(store.log.entries()):
         if not isinstance(entry, SegmentManifest):
             continue
-        rows = _find_rows(store, entry, wanted)
+        rows = _find_event_rows(store, entry, wanted)
         if not rows:
             continue
         path = tuple(step.hex() for step in inclusion_path(index, log_leaves))
@@ -51,12 +51,13 @@ def build_inclusion_bundle(
     return ProofBundle(store.log.checkpoint().decode(), tuple(segments), tuple(events))
 
 
-def _find_rows(
-    store: EvidenceStore, manifest: SegmentManifest, wanted: Sequence[bytes]
+def _find_event_rows(
+    store: EvidenceStore, manifest: SegmentManifest, event_ids: Sequence[bytes]
 ) -> list[tuple[object, ...]]:
+    """Find the rows of some event ids in one segment."""
     # The id starts with its time in milliseconds, so most segments are ruled out.
     low, high = int(manifest.min_time) // 10**6, int(manifest.max_time) // 10**6
-    here = [w for w in wanted if low <= int.from_bytes(w[:6], "big") <= high]
+    here = [w for w in event_ids if low <= int.from_bytes(w[:6], "big") <= high]
     if not here:
         return []
     file = store.layout.segment_file(manifest.day, manifest.segment, ".parquet")
@@ -76,8 +77,9 @@ def _prove_rows(
     store: EvidenceStore,
     manifest: SegmentManifest,
     rows: Sequence[tuple[object, ...]],
-    place: int,
+    segment_index: int,
 ) -> list[tuple[bytes, ProvenEvent]]:
+    """Build the inclusion proof of each row in its segment."""
     file = store.layout.segment_file(manifest.day, manifest.segment, ".leaves")
     packed = read_file(file)
     leaves = [packed[at : at + 32] for at in range(0, len(packed), 32)]
@@ -93,5 +95,7 @@ def _prove_rows(
                 "see: answerable evidence verify",
             )
         path = tuple(step.hex() for step in inclusion_path(row, leaves))
-        proven.append((event.event_id, ProvenEvent(place, row, data.decode(), path)))
+        proven.append(
+            (event.event_id, ProvenEvent(segment_index, row, data.decode(), path))
+        )
     return proven

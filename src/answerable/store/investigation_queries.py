@@ -1,4 +1,4 @@
-"""SQL of investigations: pages of events, newest first, and counts over time."""
+"""Query events for an investigation: pages, newest first, and counts over time."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -66,12 +66,14 @@ class InvestigationFilter:
 
 
 def find_newest_events(
-    store: "EvidenceStore", wanted: InvestigationFilter, limit: int
+    store: "EvidenceStore", investigation: InvestigationFilter, limit: int
 ) -> list[AuditEvent]:
     """Find the newest matching events, newest first."""
     # Two steps: which events, in the few columns that tell; then those events whole.
     found: set[EventPlace] = set()
-    for query, parameters, tables in _alternative_queries(wanted, PLACE_COLUMNS):
+    for query, parameters, tables in _build_alternative_queries(
+        investigation, PLACE_COLUMNS
+    ):
         newest = f"{query} ORDER BY event_time DESC, event_id DESC LIMIT ?"
         rows = store.run_query(newest, [*parameters, limit], tables)
         found |= set(cast("list[EventPlace]", rows))
@@ -97,16 +99,18 @@ class OutcomeCount:
 
 
 def count_over_time(
-    store: "EvidenceStore", wanted: InvestigationFilter, width: int
+    store: "EvidenceStore", investigation: InvestigationFilter, width: int
 ) -> list[OutcomeCount]:
-    """Count matching events by time and outcome.
+    """Count matching events by time bucket and outcome.
 
     Args:
         store: The evidence store.
-        wanted: The filter.
+        investigation: The filter.
         width: Length of a span, nanoseconds.
     """
-    parts = list(_alternative_queries(wanted, "event_id, event_time, outcome"))
+    parts = list(
+        _build_alternative_queries(investigation, "event_id, event_time, outcome")
+    )
     if not parts:
         return []
     # What fits in two ways is counted once.
@@ -125,9 +129,11 @@ def count_over_time(
     ]
 
 
-def count_events_matching(store: "EvidenceStore", wanted: InvestigationFilter) -> int:
+def count_events_matching(
+    store: "EvidenceStore", investigation: InvestigationFilter
+) -> int:
     """Count matching events."""
-    parts = list(_alternative_queries(wanted, "event_id, event_time"))
+    parts = list(_build_alternative_queries(investigation, "event_id, event_time"))
     if not parts:
         return 0
     queries = " UNION ".join(query for query, _, _ in parts)
@@ -167,22 +173,22 @@ class EventGroup:
 
 def count_groups(
     store: "EvidenceStore",
-    wanted: InvestigationFilter,
+    investigation: InvestigationFilter,
     chains: Sequence[tuple[int, JointInterval]],
     columns: Sequence[str],
 ) -> list[EventGroup]:
-    """Count matching events by chain and by event columns.
+    """Count matching events, grouped by chain and by event columns.
 
     Args:
         store: The evidence store.
-        wanted: Events to count.
+        investigation: Events to count.
         chains: Group numbers with a joint and interval, without overlaps; empty to
             count by columns alone.
         columns: Names in `COLUMNS`.
     """
     parts = list(
-        _alternative_queries(
-            wanted, f"{PLACE_COLUMNS}, {_JOINT}, action, resource, outcome"
+        _build_alternative_queries(
+            investigation, f"{PLACE_COLUMNS}, {_JOINT}, action, resource, outcome"
         )
     )
     if not parts:
@@ -205,13 +211,14 @@ def count_groups(
     )
     return [
         EventGroup(
-            cast("int", at), _decode_joint(key), tuple(told), cast("int", events)
+            cast("int", at), _decode_key_columns(key), tuple(told), cast("int", events)
         )
         for at, key, events, *told in rows
     ]
 
 
-def _decode_joint(values: object) -> SourcedChainKey | None:
+def _decode_key_columns(values: object) -> SourcedChainKey | None:
+    """Decode the chain key columns of a row; None if there are none."""
     if values is None:
         return None
     source, written_by, *key = cast("list[str]", values)
@@ -248,45 +255,46 @@ def suggest_values(
     store: "EvidenceStore",
     column: str,
     word: str,
-    wanted: InvestigationFilter,
-    most: int,
+    investigation: InvestigationFilter,
+    max_values: int,
 ) -> list[str]:
-    """Find values of a column that contain a word, most used first."""
+    """Find values of a column that contain a word, most frequent first."""
     if column not in ("action", "resource", "source", "run"):
         raise ValueError(f"no column to complete from: {column}")
     found: dict[str, int] = {}
-    for query, parameters, tables in _alternative_queries(
-        wanted, f"e.{column} AS value"
+    for query, parameters, tables in _build_alternative_queries(
+        investigation, f"e.{column} AS value"
     ):
         rows = store.run_query(
             f"SELECT value, count(*) AS n FROM ({query}) WHERE value <> '' "  # noqa: S608 - ours
             "AND lower(value) LIKE ? ESCAPE '\\' GROUP BY value "
             "ORDER BY n DESC, value LIMIT ?",
-            [*parameters, like_pattern(f"*{word.lower()}*"), most],
+            [*parameters, like_pattern(f"*{word.lower()}*"), max_values],
             tables,
         )
         for value, count in rows:
             key = cast("str", value)
             found[key] = max(found.get(key, 0), cast("int", count))
-    return sorted(found, key=lambda value: (-found[value], value))[:most]
+    return sorted(found, key=lambda value: (-found[value], value))[:max_values]
 
 
 _QueryParts = tuple[str, list[object], dict[str, NamedTable]]
 
 
-def _alternative_queries(
-    wanted: InvestigationFilter, columns: str
+def _build_alternative_queries(
+    investigation: InvestigationFilter, columns: str
 ) -> Iterator[_QueryParts]:
-    where, parameters = filter_sql(wanted.filter)
-    for column, value in wanted.equal:
+    """Yield an SQL query with parameters and tables for each alternative."""
+    where, parameters = filter_sql(investigation.filter)
+    for column, value in investigation.equal:
         where.append(f"{column} = ?")
         parameters.append(value)
-    if wanted.before is not None:
-        at, key = wanted.before
+    if investigation.before is not None:
+        at, key = investigation.before
         where.append("event_time <= ? AND (event_time < ? OR event_id < ?)")
         parameters += [at, at, key]
-    for number, part in enumerate(wanted.parts):
-        only, values, tables = _alternative_sql(f"keys_{number}", part)
+    for number, part in enumerate(investigation.parts):
+        only, values, tables = _build_alternative_sql(f"keys_{number}", part)
         join = " ".join(map(match_intervals_sql, tables))
         query = (
             f"SELECT {columns} FROM skimmed e {join} "  # noqa: S608 - ours
@@ -295,13 +303,14 @@ def _alternative_queries(
         yield query, [*parameters, *values], tables
 
 
-def _alternative_sql(
-    name: str, part: EventAlternative
+def _build_alternative_sql(
+    name: str, alternative: EventAlternative
 ) -> tuple[list[str], list[object], dict[str, NamedTable]]:
+    """Build the SQL conditions of one alternative: words, resource, chain keys."""
     where: list[str] = []
     parameters: list[object] = []
     tables: dict[str, NamedTable] = {}
-    for word in part.words:
+    for word in alternative.words:
         pattern = like_pattern(f"*{word.lower()}*")
         texts = [f"lower({column}) LIKE ? ESCAPE '\\'" for column in _SEARCHED_COLUMNS]
         texts.append(
@@ -309,14 +318,14 @@ def _alternative_sql(
         )
         where.append(f"({' OR '.join(texts)})")
         parameters += [pattern] * len(texts)
-    if part.about:
+    if alternative.about:
         touched = [f"{column} = ?" for column in _RESOURCE_COLUMNS]
         touched.append("list_contains(resources, ?)")
         where.append(f"({' OR '.join(touched)})")
-        parameters += [part.about] * len(touched)
-    if part.keys is not None:
-        tables[name] = build_interval_table(part.keys)
-        bounds, values = implied_bounds_sql(part.keys)
+        parameters += [alternative.about] * len(touched)
+    if alternative.keys is not None:
+        tables[name] = build_interval_table(alternative.keys)
+        bounds, values = implied_bounds_sql(alternative.keys)
         where += bounds
         parameters += values
     return where, parameters, tables

@@ -1,4 +1,4 @@
-"""Journal files: one per writing process, durable when `append` returns."""
+"""Append to and read journal files: one per writing process, synced on each append."""
 
 import contextlib
 import fcntl
@@ -54,17 +54,19 @@ class JournalWriter:
         mark_step("journal-made")
 
     def _sign_group_head(self, count: int, chain: bytes) -> bytes:
+        """Sign the head that ends a group of records in the journal."""
         signature = self._keys.sign(
             frames.head_signing_input(self._header, count, chain)
         )
         return frames.encode_head(count, chain, signature)
 
     def _sign_newest_head(self, count: int, chain: bytes) -> bytes:
+        """Sign the head that is written to the head file."""
         text = frames.newest_head_signing_input(self._header, count, chain)
         return frames.encode_head(count, chain, self._keys.sign(text))
 
     def append(self, records: Sequence[bytes]) -> None:
-        """Append records; they are on disk when this returns.
+        """Append records and a signed head; they are on disk when this returns.
 
         Raises:
             EnvironmentFailure: The disk failed; the journal is unchanged.
@@ -101,7 +103,7 @@ class JournalWriter:
             os.pwrite(self._head_handle, self._last, 0)
 
     def close(self) -> None:
-        """Close and unlock the journal: any process may seal it now."""
+        """Close and unlock the journal, so that any process may seal it."""
         if self._handle >= 0:
             os.close(self._handle)
             os.close(self._head_handle)
@@ -116,7 +118,7 @@ def list_journals(layout: StoreLayout) -> list[str]:
 
 @contextlib.contextmanager
 def lock_ended_journal(layout: StoreLayout, name: str) -> Iterator[bool]:
-    """Lock the journal of an ended process; False where it is alive or missing."""
+    """Lock the journal of an ended process; False if it still runs or is missing."""
     try:
         handle = os.open(layout.journal_file(name), os.O_RDWR)
     except FileNotFoundError:
@@ -147,7 +149,7 @@ def load_journal(
 
 
 def read_tail(layout: StoreLayout, name: str) -> list[bytes]:
-    """Read the records of a journal for a query: checks the chain, not signatures.
+    """Read a journal's records for a query; checks the hash chain, not signatures.
 
     Raises:
         FileNotFoundError: It is missing.
@@ -157,7 +159,7 @@ def read_tail(layout: StoreLayout, name: str) -> list[bytes]:
 
 
 def read_acknowledged(layout: StoreLayout, name: str) -> list[bytes]:
-    """Read the records that the last written head file covers.
+    """Read the records that the newest head file covers.
 
     Another process may have written more that is not durable yet.
 
@@ -173,7 +175,7 @@ def read_acknowledged(layout: StoreLayout, name: str) -> list[bytes]:
 def load_whole_journal(
     layout: StoreLayout, keys: LogKeys, name: str
 ) -> frames.JournalContents:
-    """Read a journal that must be valid up to its last head.
+    """Read a journal, and refuse it unless it is valid up to its last head.
 
     Raises:
         VerificationError: It is not; the message names the record.
@@ -191,7 +193,7 @@ def load_whole_journal(
 
 
 def read_head_bytes(layout: StoreLayout, name: str) -> bytes | None:
-    """Read the head file of a journal, None if missing."""
+    """Read the head file of a journal; None if missing."""
     try:
         return read_regular_file(layout.head_file(name))
     except FileNotFoundError:
@@ -201,7 +203,7 @@ def read_head_bytes(layout: StoreLayout, name: str) -> bytes | None:
 def read_newest_head(
     layout: StoreLayout, keys: LogKeys, name: str
 ) -> frames.SignedHead | None:
-    """Read the signed head of a journal; None if missing.
+    """Read and verify the head file of a journal; None if missing.
 
     Raises:
         VerificationError: It is not signed by the store's key.
@@ -223,7 +225,7 @@ def read_newest_head(
 def describe_fault(
     keys: LogKeys, journal: frames.JournalContents, body: bytes | None
 ) -> str:
-    """Describe the first fault of a journal, empty for none.
+    """Describe the first fault of a journal; empty if it is valid.
 
     The journal may be ahead of its head file, which is written later and not synced; it
     is never behind. Remains of an unacknowledged group after a power loss are no fault.

@@ -1,4 +1,4 @@
-"""Lineage facts of events (joints, issuances, changes), and the cache of chains.
+"""Read the facts that chains are computed from out of the events, and cache both.
 
 Chains are derived and never sealed. They are cached in one file next to the store, with
 a generation that identifies their input and a MAC. A file of another generation, a
@@ -103,7 +103,7 @@ _CACHE_DECODER = msgspec.msgpack.Decoder(_LineageCache)
 
 
 def facts_generation(store: "EvidenceStore") -> str:
-    """Return the generation of the events behind the facts."""
+    """Return an identifier of the current events; it changes with each of them."""
     tails = []
     for name in journal_files.list_journals(store.layout):
         try:
@@ -118,14 +118,14 @@ def facts_generation(store: "EvidenceStore") -> str:
 
 
 def chains_generation(store: "EvidenceStore") -> str:
-    """Return the generation of the events, snapshots and statements behind chains."""
+    """Return an identifier of the events, snapshots and statements behind chains."""
     said = [o.digest for kind in _OWNERSHIP_KINDS for o in store.list_objects(kind)]
     named = "\n".join([facts_generation(store), *said])
     return hashlib.sha256(named.encode()).hexdigest()
 
 
 def load_facts(store: "EvidenceStore") -> TrailFacts:
-    """Load the facts of all events, from the cache if current."""
+    """Load the facts of all events from the cache, or read them from the events."""
     generation = facts_generation(store)
     cached = _load_cache(store)
     if cached is not None and cached.generation == generation:
@@ -136,7 +136,7 @@ def load_facts(store: "EvidenceStore") -> TrailFacts:
 
 
 def load_chains(store: "EvidenceStore") -> tuple[ChainTimeline, ...] | None:
-    """Load the chains if the cache is current, else None."""
+    """Load the chains from the cache; None if it is out of date."""
     cached = _load_cache(store)
     if cached is None or cached.chains is None:
         return None
@@ -153,15 +153,16 @@ def save_chains(
     )
 
 
-def _cache_path(store: "EvidenceStore") -> Path:
+def _get_cache_path(store: "EvidenceStore") -> Path:
     return store.root / "derived" / "lineage.bin"
 
 
 def _load_cache(store: "EvidenceStore") -> _LineageCache | None:
+    """Read the cache file; None if it is missing or its MAC is wrong."""
     try:
-        data = read_file(_cache_path(store))
+        data = read_file(_get_cache_path(store))
         seal, body = data[:24], data[24:]
-        if seal.decode("ascii", "replace") != _cache_mac(store, body):
+        if seal.decode("ascii", "replace") != _compute_cache_mac(store, body):
             return None
         return _decode_cache(body)
     except (FileNotFoundError, EnvironmentFailure, zstandard.ZstdError):
@@ -172,26 +173,28 @@ def _load_cache(store: "EvidenceStore") -> _LineageCache | None:
 
 @lru_cache(maxsize=1)
 def _decode_cache(body: bytes) -> _LineageCache:
-    """Decode the last file once for repeated reads."""
+    """Decode a cache file; the last result is memoized."""
     return _CACHE_DECODER.decode(zstandard.ZstdDecompressor().decompress(body))
 
 
 def _save_cache(store: "EvidenceStore", cached: _LineageCache) -> None:
+    """Write the cache file; a disk error is ignored."""
     body = zstandard.ZstdCompressor(level=1).compress(msgspec.msgpack.encode(cached))
-    path = _cache_path(store)
+    path = _get_cache_path(store)
     with contextlib.suppress(EnvironmentFailure):  # not kept: derived again
         make_folder(path.parent)
-        write_file(path, _cache_mac(store, body).encode() + body, sync=False)
+        write_file(path, _compute_cache_mac(store, body).encode() + body, sync=False)
 
 
-def _cache_mac(store: "EvidenceStore", body: bytes) -> str:
+def _compute_cache_mac(store: "EvidenceStore", body: bytes) -> str:
+    """Compute the MAC of the cache file, keyed with the store's fingerprint key."""
     return store.fingerprint("lineage " + hashlib.sha256(body).hexdigest())
 
 
 def read_facts(store: "EvidenceStore") -> TrailFacts:
-    """Read the facts from the events."""
+    """Read all facts that chains need from the events."""
     return TrailFacts(
-        joints=tuple(_read_joints(store)),
+        joints=tuple(_read_chain_keys(store)),
         issuances=tuple(_read_issuances(store)),
         sign_ins=tuple(_read_sign_ins(store)),
         changes=tuple(_read_identity_changes(store)),
@@ -200,6 +203,7 @@ def read_facts(store: "EvidenceStore") -> TrailFacts:
 
 
 def _decode_chain_key(row: Sequence[object]) -> ChainKey:
+    """Decode the key columns of a row."""
     return ChainKey(*map(str, row))
 
 
@@ -207,7 +211,8 @@ def _as_int(value: object) -> int:
     return cast("int", value)
 
 
-def _read_joints(store: "EvidenceStore") -> Iterable[SourcedChainKey]:
+def _read_chain_keys(store: "EvidenceStore") -> Iterable[SourcedChainKey]:
+    """Read the distinct chain keys of all events."""
     query = f"SELECT DISTINCT source, written_by, {_KEYS} FROM skimmed ORDER BY ALL"  # noqa: S608 - ours
     for source, written_by, *key in store.run_query(query):
         yield SourcedChainKey(
@@ -216,6 +221,7 @@ def _read_joints(store: "EvidenceStore") -> Iterable[SourcedChainKey]:
 
 
 def _read_issuances(store: "EvidenceStore") -> Iterable[CredentialIssuance]:
+    """Read the events that issued a credential, such as AssumeRole."""
     query = (
         "SELECT event_time, issued, issued_to, issued_until, lower(hex(event_id)), "  # noqa: S608 - ours
         f"source, {_CHAIN}, {_OWNER}, {_KEYS} FROM events "
@@ -239,7 +245,7 @@ def _read_issuances(store: "EvidenceStore") -> Iterable[CredentialIssuance]:
 
 
 def _read_sign_ins(store: "EvidenceStore") -> Iterable[SignIn]:
-    """Read sign-ins of persons and console sessions, which carry the user's name."""
+    """Read sign-ins of persons, and console sessions with the user's name."""
     query = (
         "SELECT min(event_time), who, own, cred, "  # noqa: S608 - ours
         "min_by(lower(hex(event_id)), (event_time, event_id)), source FROM ("
@@ -258,6 +264,7 @@ def _read_sign_ins(store: "EvidenceStore") -> Iterable[SignIn]:
 
 
 def _read_identity_changes(store: "EvidenceStore") -> Iterable[IdentityChange]:
+    """Read the events that created or deleted an identity."""
     query = (
         "SELECT event_time, created, deleted, action, lower(hex(event_id)), source, "  # noqa: S608 - ours
         f"{_KEYS} FROM events "
@@ -277,7 +284,7 @@ def _read_identity_changes(store: "EvidenceStore") -> Iterable[IdentityChange]:
 
 
 def _read_key_uses(store: "EvidenceStore") -> Iterable[CredentialUse]:
-    """Read uses of long-lived keys only: issuances cover sessions."""
+    """Read the uses of long-lived access keys; issuances cover sessions."""
     query = (
         "SELECT credential, identity, min(event_time), max(event_time), count(*), "  # noqa: S608 - ours
         "source FROM skimmed WHERE starts_with(credential, 'cred:aws/AKIA') "

@@ -1,4 +1,4 @@
-"""Keys of the store, created on first use and readable by the owner alone."""
+"""Create and read the signing and fingerprint keys of a store."""
 
 import hashlib
 import hmac
@@ -25,7 +25,8 @@ _FINGERPRINT_HEX = 24
 _FINGERPRINT_KEY = "fingerprint.key"
 
 
-def _missing_key_error(path: Path) -> EnvironmentFailure:
+def _build_missing_key_error(path: Path) -> EnvironmentFailure:
+    """Build the error for a missing key file."""
     return EnvironmentFailure(
         f"{path} is missing: this store was made with it",
         "put it back from a copy; what is sealed still verifies without it",
@@ -33,7 +34,7 @@ def _missing_key_error(path: Path) -> EnvironmentFailure:
 
 
 def _create_file_once(path: Path, data: bytes) -> None:
-    """Create a file unless it exists.
+    """Create a file unless it exists, atomically.
 
     With rename() the last of several processes would win; link() lets the first win.
     """
@@ -58,7 +59,7 @@ class LogKeys:
         self._public: VerifierKey | None = None
 
     def fingerprint(self, value: str) -> str:
-        """Compute the keyed fingerprint of a secret value: 24 hex digits."""
+        """Compute the keyed hash of a secret value: 24 hex digits."""
         if self._fingerprint is None:
             self._public = self.public_key
             self._fingerprint = self._read_secret(_FINGERPRINT_KEY)
@@ -90,21 +91,22 @@ class LogKeys:
         return fingerprint_key_digest(self._read_secret(_FINGERPRINT_KEY))
 
     def signing_seed(self) -> bytes:
-        """Return the signing seed; creates the key pair if missing."""
+        """Return the private signing seed; creates the key pair if missing."""
         if self._seed is None:
             self._public = self.public_key
             self._seed = self._read_secret("log.key")
         return self._seed
 
     def sign(self, data: bytes) -> bytes:
-        """Sign bytes."""
+        """Sign bytes with the log key (Ed25519)."""
         return sign_bytes(self.signing_seed(), data)
 
     def verify(self, signature: bytes, data: bytes) -> bool:
-        """Tell whether a signature is this store's."""
+        """Return whether a signature is by this store's log key."""
         return verify_bytes(self.public_key, signature, data)
 
     def _create_keys(self) -> VerifierKey:
+        """Create all keys and an empty checkpoint; the public key is written last."""
         # The public key is written last: where it lies, all keys were made, and the
         # log has a checkpoint. A store that was emptied to its keys shows by that.
         self._create_secret(_FINGERPRINT_KEY)
@@ -120,7 +122,7 @@ class LogKeys:
         return public
 
     def _create_secret(self, name: str) -> None:
-        """Create a missing key, unless another one signed this store before.
+        """Create a missing secret key, unless this store was signed before.
 
         A new key next to old evidence would silently invalidate it.
         """
@@ -128,15 +130,16 @@ class LogKeys:
         if path.exists():
             return
         if (self._layout.log / "checkpoint").exists():
-            raise _missing_key_error(path)
+            raise _build_missing_key_error(path)
         _create_file_once(path, secrets.token_bytes(_KEY_BYTES).hex().encode() + b"\n")
 
     def _read_secret(self, name: str) -> bytes:
+        """Read a secret key file; refuse one that others may read."""
         path = self._layout.keys / name
         try:
             mode = stat.S_IMODE(path.stat().st_mode)
         except FileNotFoundError:
-            raise _missing_key_error(path) from None
+            raise _build_missing_key_error(path) from None
         if mode & 0o077:
             raise EnvironmentFailure(
                 f"{path} may be read by others (mode {mode:o}, expected 600)",

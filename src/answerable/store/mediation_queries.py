@@ -1,4 +1,4 @@
-"""SQL of mediation: platform events and gateway records to be matched."""
+"""Query platform events and gateway records to match them with each other (SQL)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,14 +25,14 @@ _ENDED, _NUMBER, _TOOK, _TASK = (
 
 
 def count_events_by_time(
-    store: "EvidenceStore", keys: Sequence[JointInterval], wanted: EventFilter
+    store: "EvidenceStore", keys: Sequence[JointInterval], event_filter: EventFilter
 ) -> list[tuple[int, int, int]]:
-    """Count platform events by joint and time.
+    """Count platform events by chain key and time.
 
     Returns:
         Index of the joint and interval, UTC nanoseconds, and count.
     """
-    where, parameters = filter_sql(wanted)
+    where, parameters = filter_sql(event_filter)
     query = (
         "SELECT c.n, e.event_time, count(*) FROM events e "  # noqa: S608 - ours
         f"JOIN intervals c ON {JOINED_CHAINS} WHERE {' AND '.join([_PLATFORM, *where])} "
@@ -43,10 +43,10 @@ def count_events_by_time(
 
 
 def count_events_of_joints(
-    store: "EvidenceStore", keys: Sequence[JointInterval], wanted: EventFilter
+    store: "EvidenceStore", keys: Sequence[JointInterval], event_filter: EventFilter
 ) -> int:
-    """Count platform events of some joints, at any time."""
-    where, parameters = filter_sql(wanted)
+    """Count the platform events of some chain keys, at any time."""
+    where, parameters = filter_sql(event_filter)
     query = (
         f"SELECT count(*) FROM events e JOIN intervals c ON {JOINED_CHAINS} "  # noqa: S608 - ours
         f"WHERE {' AND '.join([_PLATFORM, *where])}"
@@ -81,7 +81,7 @@ class MediatedCall:
 def find_mediated_calls(
     store: "EvidenceStore", keys: Sequence[JointInterval], until: int
 ) -> list[MediatedCall]:
-    """Find forwarded calls in gateway records before a time (0 for any time)."""
+    """Find the calls that gateways forwarded before a time (0 for any time)."""
     where, parameters = filter_sql(replace(EventFilter(), until=until))
     query = (
         f"SELECT c.n, e.event_time, e.action, {_ENDED}, {_TOOK}, {_TASK} FROM events e "  # noqa: S608 - ours
@@ -114,7 +114,7 @@ def read_recorder_spans(store: "EvidenceStore") -> tuple[tuple[int, int], ...]:
 
 
 def find_recorder_gaps(store: "EvidenceStore") -> tuple[tuple[int, int], ...]:
-    """Find gaps in the sequence numbers of recorders.
+    """Find missing sequence numbers in the records of each gateway recorder.
 
     Returns:
         Times of the records before (0 at the start) and after each gap.

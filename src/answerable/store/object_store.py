@@ -1,4 +1,4 @@
-"""Content-addressed objects on disk: named by digest, compressed and logged.
+"""Store content-addressed objects: named by digest, compressed and logged.
 
 An object is written to a temporary name and synced, then logged, and only then renamed
 into place. So each file in place is in the log: any other file is foreign. A process
@@ -127,6 +127,7 @@ class ObjectStore:
         return len(fresh)
 
     def _write_and_log(self, folder: Path, kind: str, data: bytes, now: int) -> str:
+        """Write an object, log it, and then move it into place."""
         digest = hashlib.sha256(data).hexdigest()
         path = folder / digest
         packed = zstandard.ZstdCompressor(level=3).compress(data)
@@ -155,6 +156,7 @@ class ObjectStore:
         self._finished.add(folder)
 
     def _move_into_place(self, path: Path) -> None:
+        """Rename the temporary file of an object to its final name."""
         with translate_os_errors("write", path), suppress(FileNotFoundError):
             unfinished_path(path).replace(path)
             sync_folder(path.parent)
@@ -166,6 +168,7 @@ def unfinished_path(path: Path) -> Path:
 
 
 def _is_intact(path: Path) -> bool:
+    """Return whether an object file is readable and matches its digest."""
     try:
         read_compressed(path)
     except (AnswerableError, OSError):
@@ -186,19 +189,19 @@ def read_blob(path: Path) -> bytes:
     raise UsageError(f"there is no object {path.name}")
 
 
-def read_compressed(place: Path, digest: str = "") -> bytes:
-    """Read a compressed file to its end.
+def read_compressed(path: Path, digest: str = "") -> bytes:
+    """Read and decompress a whole file.
 
     Args:
-        place: The file.
+        path: The file.
         digest: Expected digest; empty for the file name.
 
     Raises:
         FileNotFoundError: It is missing.
         VerificationError: Its content has another digest or trailing bytes.
     """
-    packed = read_file(place)
-    name = f"{place.parent.name}/{place.name}"
+    packed = read_file(path)
+    name = f"{path.parent.name}/{path.name}"
     reader = zstandard.ZstdDecompressor().decompressobj()
     try:
         data = reader.decompress(packed)
@@ -208,7 +211,7 @@ def read_compressed(place: Path, digest: str = "") -> bytes:
         raise VerificationError(
             f"{name} is damaged: {len(reader.unused_data)} bytes follow its end"
         )
-    if not reader.eof or hashlib.sha256(data).hexdigest() != (digest or place.name):
+    if not reader.eof or hashlib.sha256(data).hexdigest() != (digest or path.name):
         raise VerificationError(f"{name} is damaged")
     return data
 
@@ -219,4 +222,5 @@ def _escape_surrogates(text: str) -> str:
 
 
 def _decode_kept_records(data: bytes) -> list[_KeptRecord]:
+    """Decode the quarantined records of one object."""
     return msgspec.json.decode(data, type=list[_KeptRecord])

@@ -1,4 +1,4 @@
-"""Queries over sealed segments and journal tails."""
+"""Run SQL over sealed segments and unsealed journal records."""
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -50,13 +50,16 @@ class EventQueries:
     Args:
         layout: Layout of the store.
         log: Log of the store.
-        skim: In-memory search index shared by threads, None for none.
+        index: In-memory search index shared by threads, None for none.
     """
 
     def __init__(
-        self, layout: StoreLayout, log: TransparencyLog, skim: SearchIndex | None = None
+        self,
+        layout: StoreLayout,
+        log: TransparencyLog,
+        index: SearchIndex | None = None,
     ) -> None:
-        self._layout, self._log, self._skim = layout, log, skim
+        self._layout, self._log, self._index = layout, log, index
         self._engine: DuckDbEngine | None = None
         self._state: object = None
 
@@ -72,10 +75,10 @@ class EventQueries:
         parameters: Sequence[object],
         tables: Mapping[str, NamedTable],
     ) -> list[tuple[object, ...]]:
-        """Run trusted SQL; extra tables exist for this call."""
-        engine = self._fresh_engine()
+        """Run trusted SQL with extra temporary tables."""
+        engine = self._get_current_engine()
         for name, table in tables.items():
-            register_table(engine, name, table, passing=True)
+            register_table(engine, name, table, temporary=True)
         try:
             return engine.run(query, parameters)
         finally:
@@ -87,9 +90,9 @@ class EventQueries:
         text: str,
         tables: Mapping[str, NamedTable],
         views: Mapping[str, str],
-        bounds: QueryLimits = NO_QUERY_LIMITS,
+        limits: QueryLimits = NO_QUERY_LIMITS,
     ) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
-        """Run user SQL: one SELECT, on a separate connection.
+        """Run a SELECT of the user on a separate, locked-down connection.
 
         Raises:
             UsageError: It is not exactly one SELECT, or the engine cannot run it.
@@ -122,13 +125,13 @@ class EventQueries:
             def call() -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
                 result = engine.connection.execute(statements[0])
                 columns = tuple(str(column[0]) for column in result.description or ())
-                return columns, _fetch_rows(result, bounds.rows)
+                return columns, _fetch_rows(result, limits.rows)
 
-            with _time_limit(engine, bounds.seconds):
+            with _interrupt_after(engine, limits.seconds):
                 return run_interruptible(engine.connection, call)
         except duckdb.InterruptException:
             raise UsageError(
-                f"sql: it took longer than {bounds.seconds:g} seconds",
+                f"sql: it took longer than {limits.seconds:g} seconds",
                 "ask for less, a day at a time: WHERE event_time >= ...",
             ) from None
         except duckdb.Error as error:
@@ -140,9 +143,11 @@ class EventQueries:
             engine.close()
 
     def read_events_at(self, places: Sequence[EventPlace]) -> list[AuditEvent]:
-        """Read complete events by their places in `skimmed`, in that order."""
-        engine = self._fresh_engine()
-        found = {} if self._skim is None else self._skim.read_events_at(engine, places)
+        """Read complete events by place (time, id, segment, row), in that order."""
+        engine = self._get_current_engine()
+        found = (
+            {} if self._index is None else self._index.read_events_at(engine, places)
+        )
         left = [place for place in places if place not in found]
         if not left:
             return [found[place] for place in places]
@@ -158,6 +163,7 @@ class EventQueries:
     def _read_events_by_id(
         self, engine: DuckDbEngine, places: Sequence[EventPlace]
     ) -> list[AuditEvent]:
+        """Read complete events by id and time."""
         ids = list(dict.fromkeys(key for _, key, _, _ in places))
         times = [at for at, _, _, _ in places]
         query = (
@@ -167,10 +173,11 @@ class EventQueries:
         rows = engine.run(query, [min(times), max(times), *ids])
         return [to_event(row) for row in rows]
 
-    def _fresh_engine(self) -> DuckDbEngine:
-        state = self._store_state()
-        if self._skim is not None:
-            return self._fresh_shared_engine(self._skim, state)
+    def _get_current_engine(self) -> DuckDbEngine:
+        """Return the engine, with its views refreshed if the store has changed."""
+        state = self._read_store_state()
+        if self._index is not None:
+            return self._get_current_shared_engine(self._index, state)
         if self._engine is None:
             self._engine = DuckDbEngine(self._layout.segments)
             self._state = None
@@ -183,20 +190,25 @@ class EventQueries:
             self._state = state
         return self._engine
 
-    def _fresh_shared_engine(self, skim: SearchIndex, state: object) -> DuckDbEngine:
+    def _get_current_shared_engine(
+        self, index: SearchIndex, state: object
+    ) -> DuckDbEngine:
+        """Return an engine on the shared search index, refreshed."""
         if self._engine is None:
-            self._engine = skim.open_engine(
+            self._engine = index.open_engine(
                 self._layout, state, self._read_event_sources
             )
         elif state != self._state:
-            skim.refresh(state, self._read_event_sources)
+            index.refresh(state, self._read_event_sources)
         self._state = state
         return self._engine
 
     def _read_event_sources(self) -> EventSources:
+        """Read the current segments and unsealed records."""
         return EventSources.read(self._layout, self._log)
 
-    def _store_state(self) -> object:
+    def _read_store_state(self) -> object:
+        """Return the checkpoint and journal sizes, which change with each write."""
         tails = []
         for name in journal_files.list_journals(self._layout):
             try:
@@ -207,8 +219,8 @@ class EventQueries:
 
 
 @contextmanager
-def _time_limit(engine: DuckDbEngine, seconds: float) -> Iterator[None]:
-    """Interrupt queries that exceed a time limit."""
+def _interrupt_after(engine: DuckDbEngine, seconds: float) -> Iterator[None]:
+    """Interrupt the query within the context after a time limit."""
     if not seconds:
         yield
         return
@@ -220,18 +232,22 @@ def _time_limit(engine: DuckDbEngine, seconds: float) -> Iterator[None]:
         timer.cancel()
 
 
-def _fetch_rows(result: "DuckDBPyConnection", most: int) -> list[tuple[object, ...]]:
-    if not most:
+def _fetch_rows(
+    result: "DuckDBPyConnection", max_rows: int
+) -> list[tuple[object, ...]]:
+    """Fetch all rows; more than the limit are an error."""
+    if not max_rows:
         return result.fetchall()
-    rows = result.fetchmany(most + 1)
-    if len(rows) > most:
+    rows = result.fetchmany(max_rows + 1)
+    if len(rows) > max_rows:
         raise UsageError(
-            f"sql: more than {most:,} rows", "count them, or ask for fewer: LIMIT 100"
+            f"sql: more than {max_rows:,} rows",
+            "count them, or ask for fewer: LIMIT 100",
         )
     return rows
 
 
-def _create_event_view(engine: DuckDbEngine, parts: EventSources, view: str) -> None:
-    """Create a view over the segments and a table of the journal tails."""
-    parts.load_tails(engine, "tail")
-    engine.run(f"CREATE OR REPLACE VIEW {view} AS {parts.events_sql('tail')}")
+def _create_event_view(engine: DuckDbEngine, sources: EventSources, view: str) -> None:
+    """Create a view over the segments and a table of unsealed records."""
+    sources.load_tails(engine, "tail")
+    engine.run(f"CREATE OR REPLACE VIEW {view} AS {sources.events_sql('tail')}")

@@ -1,4 +1,4 @@
-"""Temporary tables of a query: rows of mappings with declared column types."""
+"""Create temporary SQL tables from Python rows with declared column types."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -45,37 +45,38 @@ def quote_name(name: str) -> str:
 
 
 def register_table(
-    engine: "DuckDbEngine", name: str, table: NamedTable, *, passing: bool = False
+    engine: "DuckDbEngine", name: str, table: NamedTable, *, temporary: bool = False
 ) -> None:
-    """Create or replace a table from the rows.
+    """Create or replace a DuckDB table from Python rows.
 
     Args:
         engine: Target engine.
         name: Table name.
         table: Rows and column types.
-        passing: Make it visible to this connection alone.
+        temporary: Make it visible to this connection alone.
     """
     from arro3.core import Array, Table
 
     arrow: dict[str, ArrayInput] = {
         column: Array(
             [_encode_cell(row.get(column), kind) for row in table.rows],
-            _arrow_type(kind),
+            _get_arrow_type(kind),
         )
         for column, kind in table.columns.items()
     }
     values = ", ".join(
-        _cast_sql(column, kind) + f" AS {quote_name(column)}"
+        _build_cast_sql(column, kind) + f" AS {quote_name(column)}"
         for column, kind in table.columns.items()
     )
     engine.connection.register("_rows", Table.from_pydict(arrow))
     target = quote_name(name)
-    kind = "TEMP TABLE" if passing else "TABLE"
+    kind = "TEMP TABLE" if temporary else "TABLE"
     engine.run(f"CREATE OR REPLACE {kind} {target} AS SELECT {values} FROM _rows")  # noqa: S608 - quoted
     engine.connection.unregister("_rows")
 
 
 def _encode_cell(value: object, kind: ColumnType) -> object:
+    """Encode a cell for Arrow; a list becomes JSON."""
     if value is None:
         return None
     if kind is ColumnType.TEXTS:
@@ -83,7 +84,8 @@ def _encode_cell(value: object, kind: ColumnType) -> object:
     return str(value) if kind is ColumnType.TEXT else value
 
 
-def _arrow_type(kind: ColumnType) -> "DataType":
+def _get_arrow_type(kind: ColumnType) -> "DataType":
+    """Return the Arrow type of a column."""
     from arro3.core import DataType
 
     match kind:
@@ -99,7 +101,8 @@ def _arrow_type(kind: ColumnType) -> "DataType":
             return DataType.utf8()
 
 
-def _cast_sql(column: str, kind: ColumnType) -> str:
+def _build_cast_sql(column: str, kind: ColumnType) -> str:
+    """Build the SQL that casts a column to its DuckDB type."""
     name = quote_name(column)
     if kind is ColumnType.TEXTS:
         return f"json_transform({name}, '[\"VARCHAR\"]')"

@@ -1,4 +1,4 @@
-"""Named views for user SQL, from a list of providers."""
+"""Collect named SQL views for user queries from a list of providers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -28,12 +28,12 @@ ViewProvider = Callable[["EvidenceStore"], ViewDefinitions]
 
 
 def collect_views(
-    store: "EvidenceStore", makers: tuple[ViewProvider, ...]
+    store: "EvidenceStore", providers: tuple[ViewProvider, ...]
 ) -> ViewDefinitions:
     """Collect the views and tables of all providers."""
     tables: dict[str, NamedTable] = {}
     views: dict[str, str] = {}
-    for maker in makers:
+    for maker in providers:
         shown = maker(store)
         tables.update(shown.tables)
         views.update(shown.views)

@@ -1,4 +1,4 @@
-"""Encoding of new events as canonical records."""
+"""Encode new events as canonical records with ingest time and salt."""
 
 import dataclasses
 

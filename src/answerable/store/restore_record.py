@@ -1,4 +1,4 @@
-"""Restore record: logs that an older copy of a store was restored.
+"""Record in the log that an older copy of a store was restored.
 
 The record is an object in the log. Journals that are incomplete in the copy are sealed
 up to their last valid record; the rest is lost.
@@ -22,13 +22,13 @@ from answerable.store.store import EvidenceStore
 
 
 def record_restore(
-    store: EvidenceStore, exported: bytes | None, reason: str, now: int
+    store: EvidenceStore, exported_checkpoint: bytes | None, reason: str, now: int
 ) -> RestoreEvent:
     """Record in the log that an older copy was restored, and seal its journals.
 
     Args:
         store: The restored store.
-        exported: An exported checkpoint that it does not contain; None for none.
+        exported_checkpoint: Checkpoint that the copy does not contain, or None.
         reason: Reason of the restore.
         now: UTC nanoseconds.
 
@@ -47,16 +47,18 @@ def record_restore(
                 "name the store that was put back with --store",
             )
         broken = {each.journal: each for each in _find_broken_journals(store)}
-        if exported is not None:
+        if exported_checkpoint is not None:
             lost = {
                 each.journal: each
-                for each in _find_lost_journals(store, exported, tree)
+                for each in _find_lost_journals(store, exported_checkpoint, tree)
             }
             broken = lost | broken
         restore = RestoreEvent(
             size=tree.size,
             root=tree.root.hex(),
-            checkpoint="" if exported is None else exported.decode(),
+            checkpoint=""
+            if exported_checkpoint is None
+            else exported_checkpoint.decode(),
             journals=tuple(broken[name] for name in sorted(broken)),
             reason=reason,
             at=str(now),
@@ -93,10 +95,10 @@ def _find_broken_journals(store: EvidenceStore) -> Iterator[LostRecords]:
 
 
 def _find_lost_journals(
-    store: EvidenceStore, exported: bytes, tree: Checkpoint
+    store: EvidenceStore, exported_checkpoint: bytes, checkpoint: Checkpoint
 ) -> list[LostRecords]:
     """Find journals of an exported checkpoint that are missing or differ."""
-    old = parse_checkpoint(exported, store.keys.public_key)
+    old = parse_checkpoint(exported_checkpoint, store.keys.public_key)
     entries = store.log.entries()
     found = []
     for head in old.journals:
@@ -105,7 +107,7 @@ def _find_lost_journals(
             kept = _count_kept_records(store, head.name)
             found.append(LostRecords(head.name, kept, head.count, fault))
     leaves = [leaf_hash(data) for data in store.log.raw_entries()]
-    if not found and not describe_lost_entries(old, tree, leaves):
+    if not found and not describe_lost_entries(old, checkpoint, leaves):
         raise UsageError(
             "the store contains all that this checkpoint signed: nothing is lost of it",
             "name a later checkpoint, or leave out --checkpoint",
@@ -125,7 +127,7 @@ def _count_kept_records(store: EvidenceStore, name: str) -> int:
 
 
 def _seal_remainder(store: EvidenceStore, name: str, now: int) -> None:
-    """Seal the valid part of a journal; a missing one is sealed as empty."""
+    """Seal the valid records of a journal; a missing journal is sealed as empty."""
     opened = any(
         isinstance(each, JournalOpened) and each.journal == name
         for each in store.log.entries()
@@ -137,7 +139,7 @@ def _seal_remainder(store: EvidenceStore, name: str, now: int) -> None:
     if not opened or sealed:
         return  # of the history that is lost
     if store.layout.journal_file(name).exists():
-        store.seal_journal(name, now, whole=False)
+        store.seal_journal(name, now, must_be_valid=False)
         return
     store.log.append(
         [JournalSealed(journal=name, count=0, duplicate=0, chain="", at=str(now))]

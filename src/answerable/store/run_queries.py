@@ -1,4 +1,4 @@
-"""SQL of runs of an agent, as recorded by mediators."""
+"""Query the runs of an agent in the records of gateways (SQL)."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast

@@ -1,4 +1,4 @@
-"""Checkpoint of a long scan, so that a later run can resume it.
+"""Save the progress of a long scan, so that a later run can resume it.
 
 One file per scan in `STORE/scans/`, one line per entry. The named objects are stored
 already; the file only marks them as part of an unfinished run.
@@ -43,7 +43,7 @@ class ScanCheckpoint:
     entries: tuple[bytes, ...]
 
     def add(self, entry: bytes) -> None:
-        """Append an entry without line breaks, durably.
+        """Append an entry (a line) durably.
 
         Raises:
             EnvironmentFailure: The disk failed.
@@ -57,13 +57,13 @@ class ScanCheckpoint:
                 os.close(handle)
 
     def remove(self) -> None:
-        """Delete the file after the end of the scan."""
+        """Delete the checkpoint file after the scan has ended."""
         with translate_os_errors("remove", self.path):
             self.path.unlink(missing_ok=True)
 
 
 def open_checkpoint(
-    layout: StoreLayout, key: str, now: int, life: int
+    layout: StoreLayout, key: str, now: int, max_age: int
 ) -> ScanCheckpoint:
     """Resume the checkpoint of a scan, or create one.
 
@@ -71,7 +71,7 @@ def open_checkpoint(
         layout: Layout of the store.
         key: Identity of the scan: equal keys mean the same scan.
         now: UTC nanoseconds.
-        life: Maximum age of reused entries, nanoseconds.
+        max_age: Maximum age of reused entries, nanoseconds.
 
     Raises:
         EnvironmentFailure: The disk failed.
@@ -80,7 +80,7 @@ def open_checkpoint(
     folder = layout.root / "scans"
     path = folder / f"{name}.jsonl"
     make_folder(folder)
-    found = _read_checkpoint(path, key, now - life)
+    found = _read_checkpoint(path, key, now - max_age)
     if found is not None:
         return found
     head = msgspec.json.encode(_CheckpointHeader(key, now)) + b"\n"
@@ -95,6 +95,7 @@ def open_checkpoint(
 
 
 def _read_checkpoint(path: Path, key: str, oldest: int) -> ScanCheckpoint | None:
+    """Read the checkpoint of this scan; None if there is none, or it is too old."""
     with translate_os_errors("read", path):
         if not path.exists():
             return None

@@ -1,4 +1,4 @@
-"""Sealing in a separate process, in parallel with ingestion.
+"""Seal journals in a separate process, in parallel with ingestion.
 
     python -P -m answerable.store.sealing_process ROOT
 
@@ -53,7 +53,7 @@ class SealingProcess:
         return answer == _DONE_LINE
 
     def close(self) -> None:
-        """Let the process finish its journal, and end it."""
+        """Let the process finish its journal, then end it."""
         process, self._process, self._busy = self._process, None, False
         if process is None:
             return
@@ -61,6 +61,7 @@ class SealingProcess:
             process.communicate()
 
     def _start_process(self) -> "subprocess.Popen[bytes] | None":
+        """Start the process; None if that fails."""
         if not sys.executable:
             return None
         # -P: a module of that name in the working directory must not be run.
@@ -77,7 +78,7 @@ class SealingProcess:
 
 
 def main(root: str) -> int:
-    """Seal the journals named on standard input."""
+    """Seal the journals named on standard input, one per line."""
     from answerable.store.store import EvidenceStore
 
     try:

@@ -1,4 +1,4 @@
-"""In-memory search index over events, for a process that answers many queries.
+"""Index the newest events in memory, for a process that answers many queries.
 
 The search columns of the newest sealed events are loaded once and shared by all
 threads. Segments never change, so each is read once. Complete events are read from
@@ -74,11 +74,11 @@ class SearchIndex:
     """Search index shared by the threads of a process with the same store folder.
 
     Args:
-        most: Maximum number of rows.
+        max_events: Maximum number of rows.
     """
 
-    def __init__(self, most: int = MAX_EVENTS) -> None:
-        self._most = most
+    def __init__(self, max_events: int = MAX_EVENTS) -> None:
+        self._most = max_events
         self._lock = threading.Lock()
         self._engine: DuckDbEngine | None = None
         self._held: dict[str, int] = {}  # segments by name
@@ -95,38 +95,45 @@ class SearchIndex:
                 self._engine = None
 
     def open_engine(
-        self, layout: StoreLayout, state: object, read: Callable[[], EventSources]
+        self,
+        layout: StoreLayout,
+        state: object,
+        read_sources: Callable[[], EventSources],
     ) -> DuckDbEngine:
-        """Open an engine for the calling thread, with current views.
+        """Open an engine on the index for the calling thread, with current views.
 
         Args:
             layout: Layout of the store.
             state: Current state of the store.
-            read: Reads the event sources of that state.
+            read_sources: Reads the event sources of that state.
         """
         with self._lock:
             if self._engine is None:
                 self._engine = DuckDbEngine(
-                    layout.segments, _INDEX_MEMORY_LIMIT, keeps=True
+                    layout.segments, _INDEX_MEMORY_LIMIT, with_kept_database=True
                 )
-            self._refresh_views(self._engine, state, read)
+            self._refresh_views(self._engine, state, read_sources)
             mine = self._engine.open_cursor()
         for view in ("events", "skimmed"):
             mine.run(f"CREATE TEMP VIEW {view} AS SELECT * FROM {KEPT_DATABASE}.{view}")  # noqa: S608 - our own names
         return mine
 
-    def refresh(self, state: object, read: Callable[[], EventSources]) -> None:
-        """Refresh the views to the current state."""
+    def refresh(self, state: object, read_sources: Callable[[], EventSources]) -> None:
+        """Load new segments and journal records, if the store has changed."""
         with self._lock:
             if self._engine is not None:
-                self._refresh_views(self._engine, state, read)
+                self._refresh_views(self._engine, state, read_sources)
 
     def _refresh_views(
-        self, engine: DuckDbEngine, state: object, read: Callable[[], EventSources]
+        self,
+        engine: DuckDbEngine,
+        state: object,
+        read_sources: Callable[[], EventSources],
     ) -> None:
+        """Update the index in one transaction, if the store has changed."""
         if state == self._state:
             return
-        self._state, parts = None, read()
+        self._state, parts = None, read_sources()
         wanted = self._select_newest_segments(parts.segments)
         if not self._held.keys() <= {each.segment for each in parts.segments}:
             self._held = {}  # of another log
@@ -148,37 +155,39 @@ class SearchIndex:
     def _build_index(
         self,
         engine: DuckDbEngine,
-        parts: EventSources,
-        wanted: Sequence[SegmentManifest],
+        sources: EventSources,
+        segments: Sequence[SegmentManifest],
     ) -> None:
-        """Build the index, a few segments at a time, before it is shared."""
+        """Build the index from the newest segments, before other threads use it."""
         engine.run(f"CREATE OR REPLACE TABLE {KEPT_DATABASE}.held ({_INDEX_SCHEMA})")
-        for number, each in enumerate(reversed(wanted), 1):
-            self._load_segment(engine, each.segment, parts.segment_path(each))
-            if number % _SEGMENTS_PER_BATCH == 0 or number == len(wanted):
+        for number, each in enumerate(reversed(segments), 1):
+            self._load_segment(engine, each.segment, sources.segment_path(each))
+            if number % _SEGMENTS_PER_BATCH == 0 or number == len(segments):
                 engine.compact()
 
     def _update_index(
         self,
         engine: DuckDbEngine,
-        parts: EventSources,
-        wanted: Sequence[SegmentManifest],
+        sources: EventSources,
+        segments: Sequence[SegmentManifest],
     ) -> None:
-        for segment in self._held.keys() - {each.segment for each in wanted}:
+        """Load new segments, drop old ones, and recreate the views."""
+        for segment in self._held.keys() - {each.segment for each in segments}:
             number = self._held.pop(segment)
             engine.run(f"DELETE FROM {KEPT_DATABASE}.held WHERE segment = {number}")  # noqa: S608 - a number
-        for each in reversed(wanted):
+        for each in reversed(segments):
             if each.segment not in self._held:
-                self._load_segment(engine, each.segment, parts.segment_path(each))
-        parts.load_tails(engine, f"{KEPT_DATABASE}.tail")
-        events = parts.events_sql(f"{KEPT_DATABASE}.tail")
+                self._load_segment(engine, each.segment, sources.segment_path(each))
+        sources.load_tails(engine, f"{KEPT_DATABASE}.tail")
+        events = sources.events_sql(f"{KEPT_DATABASE}.tail")
         engine.run(f"CREATE OR REPLACE VIEW {KEPT_DATABASE}.events AS {events}")
-        skimmed = " UNION ALL ".join(self._view_queries(parts))
+        skimmed = " UNION ALL ".join(self._build_view_queries(sources))
         engine.run(f"CREATE OR REPLACE VIEW {KEPT_DATABASE}.skimmed AS {skimmed}")
 
     def _select_newest_segments(
         self, segments: Sequence[SegmentManifest]
     ) -> list[SegmentManifest]:
+        """Select the newest segments up to the maximum number of rows."""
         found, rows = list[SegmentManifest](), 0
         for each in segments:
             rows += each.count
@@ -188,6 +197,7 @@ class SearchIndex:
         return found
 
     def _load_segment(self, engine: DuckDbEngine, segment: str, file: str) -> None:
+        """Load the search columns of a segment into the index."""
         # In the order of the file: who acts as one identity is found side by side.
         number = len(self._files)
         rows = read_files_sql([file], ", file_row_number=true")
@@ -198,20 +208,21 @@ class SearchIndex:
         self._held[segment] = number
         self._files.append(file)
 
-    def _view_queries(self, parts: EventSources) -> Iterator[str]:
+    def _build_view_queries(self, sources: EventSources) -> Iterator[str]:
+        """Yield the queries of the view `skimmed`: index, journals, older segments."""
         yield f"SELECT * FROM {KEPT_DATABASE}.held"  # noqa: S608 - our own names
-        if parts.records:
+        if sources.records:
             tail = f"{KEPT_DATABASE}.tail"
             yield f"SELECT {INDEXED_COLUMNS_SQL}, {TAIL} AS segment, n AS row FROM {tail} e"  # noqa: S608 - our own names
-        older = [each for each in parts.segments if each.segment not in self._held]
+        older = [each for each in sources.segments if each.segment not in self._held]
         if older:
-            files = read_files_sql([parts.segment_path(each) for each in older])
+            files = read_files_sql([sources.segment_path(each) for each in older])
             yield f"SELECT {INDEXED_COLUMNS_SQL}, {NOT_INDEXED} AS segment, 0 AS row FROM {files} e"  # noqa: S608 - our own names
 
     def read_events_at(
         self, engine: DuckDbEngine, places: Sequence[EventPlace]
     ) -> dict[EventPlace, AuditEvent]:
-        """Read complete events that are indexed or cached; omit others.
+        """Read complete events of indexed rows; rows that are not indexed are omitted.
 
         Args:
             engine: Engine of the calling thread.
@@ -233,6 +244,7 @@ class SearchIndex:
     def _read_rows(
         self, engine: DuckDbEngine, rows: Mapping[int, Sequence[EventPlace]]
     ) -> dict[EventPlace, AuditEvent]:
+        """Read complete events by segment and row."""
         parts = []
         for segment, places in rows.items():
             table, number = f"{KEPT_DATABASE}.tail", "n"
@@ -258,8 +270,9 @@ class SearchIndex:
         wanted = {place for each in rows.values() for place in each}
         return {place: event for place, event in found.items() if place in wanted}
 
-    def _cache_event(self, where: tuple[int, int], event: AuditEvent) -> None:
+    def _cache_event(self, position: tuple[int, int], event: AuditEvent) -> None:
+        """Cache a complete event; the oldest cached one is evicted."""
         with self._keeping:
-            self._whole[where] = event
+            self._whole[position] = event
             while len(self._whole) > _MAX_WHOLE_EVENTS:
                 self._whole.popitem(last=False)

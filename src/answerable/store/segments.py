@@ -1,4 +1,4 @@
-"""Sealing: a closed journal becomes Parquet segments, committed by one log append."""
+"""Seal a closed journal: write Parquet segments, and commit them by one log append."""
 
 import hashlib
 from collections.abc import Sequence
@@ -42,9 +42,9 @@ def format_day(day: int) -> str:
     return datetime.fromtimestamp(day * 86_400, tz=UTC).strftime("%Y-%m-%d")
 
 
-def make_segment_id(journal: str, day: str, part: int) -> str:
-    """Return the name of a segment, determined by its journal, day and part."""
-    text = f"{journal}\n{day}\n{part}".encode()
+def make_segment_id(journal: str, day: str, number: int) -> str:
+    """Derive the name of a segment from its journal, day and number."""
+    text = f"{journal}\n{day}\n{number}".encode()
     return hashlib.sha256(text).hexdigest()[:32]
 
 
@@ -53,18 +53,18 @@ def write_segments(
     name: str,
     journal: JournalContents,
     previous: str,
-    elsewhere: Sequence[SegmentManifest],
+    other_segments: Sequence[SegmentManifest],
     now: int,
 ) -> list[SegmentManifest | JournalSealed]:
-    """Write all segments of a journal.
+    """Write all rows of a journal as segments.
 
     Args:
         layout: Layout of the store.
         name: Name of the journal.
         journal: Parsed journal.
         previous: Segment before the first, empty for none.
-        elsewhere: Segments that other processes sealed since the journal was opened;
-            their records are omitted.
+        other_segments: Segments that other processes sealed since the journal was
+            opened; their records are omitted.
         now: UTC nanoseconds.
 
     Returns:
@@ -76,7 +76,9 @@ def write_segments(
         engine = DuckDbEngine(layout.segments)
         try:
             briefs = [decode_seal_fields(record) for record in journal.records]
-            skipped = _find_rows_sealed_elsewhere(layout, engine, briefs, elsewhere)
+            skipped = _find_rows_sealed_elsewhere(
+                layout, engine, briefs, other_segments
+            )
             keys = [_sort_key(brief) for brief in briefs]
             for day, part, rows in _partition_by_day(keys, skipped):
                 # The sort is stable: a conflict keeps its order.
@@ -118,7 +120,7 @@ def write_segments(
 def segments_sealed_since(
     entries: Sequence[LogEntry], name: str
 ) -> list[SegmentManifest]:
-    """List the segments of other journals that were logged after this one was opened.
+    """List segments of other journals that were sealed after this one was opened.
 
     The journal's process had already checked events against earlier segments.
     """
@@ -137,22 +139,23 @@ def segments_sealed_since(
     ]
 
 
-def _sort_key(brief: SealFields) -> tuple[str, int, str]:
+def _sort_key(record: SealFields) -> tuple[str, int, str]:
     """Return the sort key of a row; code points sort as UTF-8 does."""
-    return brief.identity, int(brief.event_time), brief.event_id
+    return record.identity, int(record.event_time), record.event_id
 
 
 def _find_rows_sealed_elsewhere(
     layout: StoreLayout,
     engine: DuckDbEngine,
-    briefs: Sequence[SealFields],
-    elsewhere: Sequence[SegmentManifest],
+    records: Sequence[SealFields],
+    other_segments: Sequence[SegmentManifest],
 ) -> set[int]:
-    if not elsewhere:
+    """Find the rows that segments of other journals contain already."""
+    if not other_segments:
         return set()
     listed = ", ".join(
         quote_text(str(layout.segment_file(m.day, m.segment, ".parquet").absolute()))
-        for m in elsewhere
+        for m in other_segments
     )
     columns = {
         "n": ColumnType.INT,
@@ -165,7 +168,7 @@ def _find_rows_sealed_elsewhere(
             "event_id": bytes.fromhex(brief.event_id),
             "raw_sha256": bytes.fromhex(brief.raw_sha256),
         }
-        for number, brief in enumerate(briefs)
+        for number, brief in enumerate(records)
     ]
     register_table(engine, "briefs", NamedTable(columns, rows))
     found = engine.run(
@@ -179,7 +182,7 @@ def _find_rows_sealed_elsewhere(
 def _partition_by_day(
     keys: Sequence[tuple[str, int, str]], skipped: set[int]
 ) -> list[tuple[int, int, list[int]]]:
-    """Partition the journal by day and then by size, in journal order."""
+    """Partition the rows of a journal by day and then by size."""
     days: dict[int, list[int]] = {}
     for row, (_, time, _) in enumerate(keys):
         if row not in skipped:
@@ -200,13 +203,14 @@ class _SegmentWriter:
         engine: DuckDbEngine,
         journal: str,
         day: int,
-        part: int,
+        number: int,
     ) -> None:
         self.day = format_day(day)
-        self.name = make_segment_id(journal, self.day, part)
+        self.name = make_segment_id(journal, self.day, number)
         self._layout, self._engine = layout, engine
 
     def _segment_path(self, ending: str) -> Path:
+        """Return the path of a file of this segment."""
         return self._layout.segment_file(self.day, self.name, ending)
 
     def write(self, records: Sequence[bytes], leaves: Sequence[bytes]) -> str:
@@ -240,6 +244,6 @@ class _SegmentWriter:
         return digest
 
     def write_manifest(self, manifest: SegmentManifest) -> None:
-        """Write the manifest next to its files; the log entry commits it."""
+        """Write the manifest next to its files; only the log entry commits it."""
         write_file(self._segment_path(".manifest.json"), encode_entry(manifest))
         mark_step("segment-manifest")

@@ -1,4 +1,4 @@
-"""Signed head of a store for export: the log and each open journal."""
+"""Sign a checkpoint for export that covers the log and each open journal."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ _MAX_ATTEMPTS = 20
 
 
 def sign_heads(store: EvidenceStore) -> bytes:
-    """Sign a checkpoint that covers the log and all unsealed records.
+    """Sign a checkpoint that covers the log and all unsealed journal records.
 
     Without the signing key, as in a verify-only copy, it covers the log alone.
 
@@ -39,6 +39,7 @@ def sign_heads(store: EvidenceStore) -> bytes:
 
 
 def _read_open_journal_heads(store: EvidenceStore) -> tuple[JournalHead, ...]:
+    """Read the newest head of each journal that is not sealed."""
     entries = store.log.entries()
     sealed = {each.journal for each in entries if isinstance(each, JournalSealed)}
     heads = []

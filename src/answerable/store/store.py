@@ -1,4 +1,4 @@
-"""Evidence store: append, seal, query, objects, keys. One per process and thread."""
+"""Evidence store: append, seal and query events; store objects; manage keys."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -58,12 +58,12 @@ class AppendResult:
 class EvidenceStore:
     """Evidence store on local disk."""
 
-    def __init__(self, layout: StoreLayout, skim: SearchIndex | None = None) -> None:
+    def __init__(self, layout: StoreLayout, index: SearchIndex | None = None) -> None:
         self.root = layout.root
         self.layout = layout
         self.keys = LogKeys(layout)
         self.log = TransparencyLog(layout, self.keys)
-        self._query = EventQueries(layout, self.log, skim)
+        self._query = EventQueries(layout, self.log, index)
         self._known = KnownEventIds(layout, self.log)
         self._writer: journal_files.JournalWriter | None = None
         self._objects = ObjectStore(layout, self.log)
@@ -79,7 +79,7 @@ class EvidenceStore:
         *,
         now: int,
         create: bool = True,
-        skim: SearchIndex | None = None,
+        index: SearchIndex | None = None,
     ) -> "EvidenceStore":
         """Open the store in a folder, or create it.
 
@@ -87,14 +87,14 @@ class EvidenceStore:
             root: The folder.
             now: UTC nanoseconds.
             create: Create a missing store.
-            skim: Search index shared by several threads.
+            index: Search index shared by several threads.
 
         Raises:
             UsageError: The folder holds something else, or nothing and `create` is off.
             EnvironmentFailure: A newer release created it, or it is not readable.
         """
         del now  # nothing is written that carries a time
-        return cls(open_layout(root, create=create), skim)
+        return cls(open_layout(root, create=create), index)
 
     def __enter__(self) -> "EvidenceStore":
         return self
@@ -117,18 +117,18 @@ class EvidenceStore:
         self._known.close()
 
     def get_or_attach(
-        self, name: str, make: Callable[["EvidenceStore"], AttachmentT]
+        self, name: str, create: Callable[["EvidenceStore"], AttachmentT]
     ) -> AttachmentT:
-        """Return an object attached to this open store, created on first use.
+        """Return an object cached with this open store, created on first use.
 
         The attached object itself checks whether the store has changed.
         """
         if name not in self._attached:
-            self._attached[name] = make(self)
+            self._attached[name] = create(self)
         return cast("AttachmentT", self._attached[name])
 
     def fingerprint(self, value: str) -> str:
-        """Compute the keyed fingerprint of a secret value: 24 hex digits."""
+        """Compute the keyed hash of a secret value: 24 hex digits."""
         return self.keys.fingerprint(value)
 
     def append(self, events: Sequence[AuditEvent], now: int) -> AppendResult:
@@ -168,7 +168,7 @@ class EvidenceStore:
         return AppendResult(len(fresh), duplicate, len(conflicts))
 
     def seal(self, now: int) -> int:
-        """Seal this process's journal and those of processes that have ended.
+        """Seal this process's journal and those of ended processes into segments.
 
         Returns:
             Number of segments written.
@@ -216,13 +216,13 @@ class EvidenceStore:
         for name in journal_files.list_journals(self.layout):
             self.seal_journal(name, now)
 
-    def seal_journal(self, name: str, now: int, *, whole: bool = True) -> int:
+    def seal_journal(self, name: str, now: int, *, must_be_valid: bool = True) -> int:
         """Seal one journal, unless its process is alive.
 
         Args:
             name: The journal.
             now: UTC nanoseconds.
-            whole: Refuse an invalid journal; else seal its valid part.
+            must_be_valid: Refuse an invalid journal; else seal its valid part.
 
         Returns:
             Number of segments written.
@@ -242,7 +242,7 @@ class EvidenceStore:
                 if not done and not self._is_unused_journal(name, entries):
                     load = (
                         journal_files.load_whole_journal
-                        if whole
+                        if must_be_valid
                         else journal_files.load_journal
                     )
                     journal = load(self.layout, self.keys, name)
@@ -268,7 +268,7 @@ class EvidenceStore:
         return max(len(written) - 1, 0)
 
     def _is_unused_journal(self, name: str, entries: Sequence[LogEntry]) -> bool:
-        """Tell whether a process ended before its journal was logged as opened.
+        """Return whether a process ended before its journal was logged as opened.
 
         Nothing in such a journal was acknowledged, and its header may be cut short.
         """
@@ -283,7 +283,7 @@ class EvidenceStore:
         parameters: Sequence[object] = (),
         tables: Mapping[str, NamedTable] | None = None,
     ) -> list[tuple[object, ...]]:
-        """Run trusted SQL over the views `events` and `skimmed`, sealed or not yet.
+        """Run trusted SQL over the events of the store (views `events` and `skimmed`).
 
         Columns are named as `AuditEvent`'s fields (`store.event_columns` lists them): times
         are BIGINT nanoseconds, event id, digest and salt are BLOB, `resources` and
@@ -299,7 +299,7 @@ class EvidenceStore:
         return self._query.run_query(query, parameters, tables or {})
 
     def read_events_at(self, places: Sequence[EventPlace]) -> list[AuditEvent]:
-        """Read complete events by their places in `skimmed`, in that order.
+        """Read complete events by place (time, id, segment, row), in that order.
 
         Args:
             places: Rows `event_time, event_id, segment, row` of that view.
@@ -311,7 +311,7 @@ class EvidenceStore:
         text: str,
         tables: Mapping[str, NamedTable] | None = None,
         views: Mapping[str, str] | None = None,
-        bounds: QueryLimits = NO_QUERY_LIMITS,
+        limits: QueryLimits = NO_QUERY_LIMITS,
     ) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
         """Run user SQL: exactly one SELECT, locked down.
 
@@ -320,7 +320,7 @@ class EvidenceStore:
             tables: Extra tables by name.
             views: Trusted SELECTs by view name; they see the extra tables and
                 `events_raw`, which equals `events` in `run_query`.
-            bounds: Limits of the query.
+            limits: Limits of the query.
 
         Returns:
             Column names and rows.
@@ -328,7 +328,7 @@ class EvidenceStore:
         Raises:
             UsageError: It is not exactly one SELECT, or it cannot be run.
         """
-        return self._query.run_user_select(text, tables or {}, views or {}, bounds)
+        return self._query.run_user_select(text, tables or {}, views or {}, limits)
 
     def put_object(self, kind: str, data: bytes, now: int) -> str:
         """Store an object under its digest and log it.
@@ -360,6 +360,7 @@ class EvidenceStore:
         return self._objects.quarantine(records, now)
 
     def _open_journal(self, now: int) -> journal_files.JournalWriter:
+        """Return the open journal of this process; create and log it if needed."""
         if self._writer is None:
             writer = journal_files.JournalWriter(self.layout, self.keys)
             try:
@@ -372,6 +373,7 @@ class EvidenceStore:
         return self._writer
 
     def _record_conflicts(self, conflicts: Sequence[AuditEvent], now: int) -> None:
+        """Store the ids and digests of events that conflict with stored ones."""
         said = [
             {"event_id": e.event_id.hex(), "raw_sha256": e.raw_sha256.hex()}
             for e in conflicts

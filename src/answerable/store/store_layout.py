@@ -1,4 +1,4 @@
-"""Folder layout and format version of the store."""
+"""Create and open the folders of a store, and check its format version."""
 
 import os
 import shlex
@@ -119,7 +119,7 @@ def open_layout(root: Path, *, create: bool) -> StoreLayout:
 
 
 def _refuse_dangling_links(layout: StoreLayout) -> None:
-    """Refuse dangling links: their evidence is unavailable, not absent."""
+    """Refuse dangling symbolic links: their evidence is unavailable, not absent."""
     root = layout.root
     for path in (*reversed(root.parents), root, *layout.folders):
         if path.is_symlink() and not path.exists():
@@ -130,6 +130,7 @@ def _refuse_dangling_links(layout: StoreLayout) -> None:
 
 
 def _create_store_folders(layout: StoreLayout) -> None:
+    """Create the folders of a store, and the format file last."""
     folders = layout.folders
     with translate_os_errors("make", layout.root):
         if layout.root.exists() and not (
@@ -152,7 +153,7 @@ def _create_store_folders(layout: StoreLayout) -> None:
 
 
 def _is_half_made_store(path: Path, folders: tuple[Path, ...]) -> bool:
-    """Tell whether a path belongs to an incomplete creation of a store.
+    """Return whether a path is left over from an interrupted creation.
 
     The folder of revocations may exist before the store.
     """
@@ -164,6 +165,7 @@ def _is_half_made_store(path: Path, folders: tuple[Path, ...]) -> bool:
 
 
 def _check_format(layout: StoreLayout) -> None:
+    """Check the format version, and that the key folder is private."""
     with translate_os_errors("read", layout.format):
         data = read_regular_file(layout.format)
     try:

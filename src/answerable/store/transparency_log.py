@@ -1,4 +1,4 @@
-"""Transparency log of the store on disk: tiles, entry bundles, checkpoint."""
+"""Append to and read the transparency log on disk: tiles, entry bundles, checkpoint."""
 
 import contextlib
 import fcntl
@@ -43,7 +43,7 @@ class TransparencyLog:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep other processes from appending."""
+        """Lock the log, so that no other process appends."""
         if self._depth == 0:
             path = self._layout.log / ".lock"
             with translate_os_errors("lock", path):
@@ -58,14 +58,14 @@ class TransparencyLog:
                 os.close(self._handle)
 
     def checkpoint(self) -> bytes:
-        """Read the current checkpoint, empty for none."""
+        """Read the signed checkpoint; empty if there is none."""
         try:
             return read_file(self._layout.log / "checkpoint")
         except FileNotFoundError:
             return b""
 
     def entries(self) -> Sequence[LogEntry]:
-        """Read every entry that the checkpoint covers.
+        """Read and decode every entry that the checkpoint covers.
 
         Raises:
             VerificationError: The log is damaged.
@@ -89,9 +89,10 @@ class TransparencyLog:
             last = parse_checkpoint(self._seen, self._keys.public_key)
             root = MerkleFrontier([leaf_hash(data) for data in self._bytes]).root()
             if last.root != root:
-                raise _log_changed_error()
+                raise _build_log_changed_error()
 
     def _reload_entries(self) -> None:
+        """Read the entries that were added since the last read."""
         note = self.checkpoint()
         if note == self._seen:
             return
@@ -108,6 +109,7 @@ class TransparencyLog:
         self._bytes, self._entries, self._seen = fresh, entries, note
 
     def _read_bundle(self, index: int, width: int) -> list[bytes]:
+        """Read an entry bundle; a wider one may have replaced it."""
         # A partial bundle may have been superseded by a wider one.
         for wide in range(width, TILE_WIDTH + 1):
             path = self._layout.log / entries_path(index, wide)
@@ -119,7 +121,7 @@ class TransparencyLog:
         )
 
     def append(self, entries: Sequence[LogEntry]) -> Checkpoint:
-        """Append entries and sign a checkpoint over the grown tree.
+        """Append entries to the Merkle tree, and sign a checkpoint over it.
 
         The checkpoint commits the append: until it is renamed into place the log has
         not grown, and a retry writes the same tiles.
@@ -136,7 +138,7 @@ class TransparencyLog:
                 raise log_missing_error()
             last = parse_checkpoint(self._seen, key)
             if last.root != MerkleFrontier(leaves).root():
-                raise _log_changed_error()
+                raise _build_log_changed_error()
             named = self._keys.fingerprint_digest() or last.fingerprint_key
             if last.fingerprint_key not in (b"", named):
                 raise fingerprint_key_error()
@@ -165,6 +167,7 @@ class TransparencyLog:
             return checkpoint
 
     def _write_log_file(self, path: str, data: bytes) -> None:
+        """Write a file of the log, and create its folder."""
         there = self._layout.log / path
         make_folder(there.parent)
         write_file(there, data)
@@ -183,6 +186,7 @@ class TransparencyLog:
             level += 1
 
     def _delete_narrower_tiles(self, path: str, width: int) -> None:
+        """Delete the partial tiles that are narrower than `width`."""
         folder = (self._layout.log / path).parent
         for old in folder.glob("*") if folder.is_dir() else ():
             if old.name.isdigit() and int(old.name) < width:
@@ -205,7 +209,8 @@ def fingerprint_key_error() -> VerificationError:
     )
 
 
-def _log_changed_error() -> VerificationError:
+def _build_log_changed_error() -> VerificationError:
+    """Build the error for a log that does not match its checkpoint."""
     return VerificationError(
         "the log does not match its checkpoint",
         "find the change with: answerable evidence verify",

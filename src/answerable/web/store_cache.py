@@ -71,7 +71,7 @@ class StoreCache:
         held: EvidenceStore | None = getattr(self._own, "store", None)
         if held is None:
             held = self._own.store = EvidenceStore.open(
-                self.root, now=self.now, create=False, skim=self._skim
+                self.root, now=self.now, create=False, index=self._skim
             )
             self._open.append(held)
         yield held
@@ -151,7 +151,7 @@ class StoreCache:
     def _rebuild(self, store: EvidenceStore, state: bytes) -> StoreView:
         before = self._standing
         slow = before is None or before.took > _INLINE_SECONDS
-        with suspend_gc(replaces=before is not None) if slow else nullcontext():
+        with suspend_gc(collect_previous=before is not None) if slow else nullcontext():
             made = build_view(store, self.now, before)
             if before is not None:
                 self._own.making = made

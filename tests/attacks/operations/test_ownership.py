@@ -110,5 +110,5 @@ def test_a_file_system_that_gives_roots_files_to_another_is_used(
     """NFS with root_squash: the folder that root made is `nobody`'s, as its files are."""
     from answerable.store import durable_files
 
-    monkeypatch.setattr(durable_files, "_owner_of_new_file", lambda _: OTHER)
+    monkeypatch.setattr(durable_files, "_get_owner_of_new_file", lambda _: OTHER)
     EvidenceStore.open(store, now=3).close()

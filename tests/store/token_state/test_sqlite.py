@@ -266,7 +266,10 @@ def test_after_an_epoch_a_proof_needs_a_nonce(
     control = SqliteTokenState(tmp_path, NOW)
     control.begin_epoch(NOW)
     proof = DpopProof("thumbprint", "one", NOW + 5, NOW + 65)
-    assert control.record_use(dpop_replay_key(proof, fresh=fresh), NOW + 5) == outcome
+    assert (
+        control.record_use(dpop_replay_key(proof, has_fresh_nonce=fresh), NOW + 5)
+        == outcome
+    )
     control.close()
 
 

@@ -211,8 +211,10 @@ def test_only_the_newest_calls_are_read_where_that_is_asked_for(
 ) -> None:
     worked(desk, PAYS, PAYS)
     with desk.open_store() as store:
-        assert find_window_start(store, AGENT, most=4) == 0
-        assert find_window_start(store, AGENT, most=2) == LATER - 2 * DAY + 10**9 + 1
+        assert find_window_start(store, AGENT, max_calls=4) == 0
+        assert (
+            find_window_start(store, AGENT, max_calls=2) == LATER - 2 * DAY + 10**9 + 1
+        )
 
 
 def test_an_owner_learns_a_draft_that_holds_nothing(desk: StoreCache) -> None:

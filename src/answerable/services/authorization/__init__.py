@@ -1,1 +1,1 @@
-"""Decision records shared by use cases."""
+"""Read decision records and approval requests for several use cases."""

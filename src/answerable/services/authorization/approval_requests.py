@@ -1,4 +1,4 @@
-"""Approval requests (`asks`): blocked acts of agents, and their owners' answers."""
+"""Group blocked calls into approval requests, and match them with owners' answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -53,7 +53,7 @@ class NewestDecision:
 
     @property
     def sort_key(self) -> tuple[int, bytes]:
-        """Sort key among decisions."""
+        """Key that orders decisions by time, then by event id."""
         return self.at, self.event_id
 
 
@@ -77,14 +77,14 @@ class ApprovalRequest:
 
 
 def find_approval_request(
-    store: EvidenceStore, waiting: SpooledDecisions, text: str
+    store: EvidenceStore, spooled: SpooledDecisions, text: str
 ) -> ApprovalRequest:
     """Find the approval request that a decision belongs to.
 
     Raises:
         UsageError: The decision does not exist, or an owner cannot lift it.
     """
-    event = decision_records.find_decision(store, waiting, text)[0].event
+    event = decision_records.find_decision(store, spooled, text)[0].event
     ask = request_from_decision(event)
     if ask is None:
         said = decision_records.decision_facts(event)
@@ -95,30 +95,30 @@ def find_approval_request(
             format_command("decision", event.decision_id),
         )
     since = event.event_time - ASK_LIFE
-    alike = group_held_acts(store, waiting, since, ask.wanted.agent)
+    alike = group_held_acts(store, spooled, since, ask.wanted.agent)
     whole = next((each for each in alike if each.wanted == ask.wanted), ask)
     return replace(whole, named=event.decision_id)
 
 
 def build_ask_item(
-    ask: ApprovalRequest, said: PolicyExceptions, now: int
+    request: ApprovalRequest, exceptions: PolicyExceptions, now: int
 ) -> ApprovalRequestItem:
-    """Build the document item of an approval request."""
-    wanted = ask.wanted
-    owner = said.owners.get(wanted.agent)
+    """Build the output item of an approval request."""
+    wanted = request.wanted
+    owner = exceptions.owners.get(wanted.agent)
     shown: ApprovalRequestItem = {
-        "id": ask.newest.decision_id,
+        "id": request.newest.decision_id,
         "agent": wanted.agent,
         "owner": owner.person if owner else None,
         "server": wanted.server,
         "target": wanted.target.value,
         "name": wanted.name,
         "arguments": wanted.arguments or None,
-        "reason": ask.newest.reason,
-        "written_by": ask.newest.written_by,
-        "count": ask.count,
-        "first": format_time(ask.first),
-        "last": format_time(ask.newest.at),
+        "reason": request.newest.reason,
+        "written_by": request.newest.written_by,
+        "count": request.count,
+        "first": format_time(request.first),
+        "last": format_time(request.newest.at),
         "state": "open",
         "by": [],
         "until": None,
@@ -126,7 +126,7 @@ def build_ask_item(
     }
     standing = [
         each
-        for each in said.judged
+        for each in exceptions.judged
         if each.fallen is None and matches_act(each.said.statement, wanted)
     ]
     if standing:
@@ -134,42 +134,42 @@ def build_ask_item(
         shown["state"], shown["by"] = "allowed", list(allowed.persons)
         shown["amendment"] = allowed.id
         shown["until"] = format_time(allowed.until * 10**9) if allowed.until else None
-    elif (refused := _find_refusal(said, wanted)) is not None:
+    elif (refused := _find_refusal(exceptions, wanted)) is not None:
         shown["state"], shown["by"] = "refused", [refused.get_claim("person")]
-    elif now - ask.newest.at > ASK_LIFE:
+    elif now - request.newest.at > ASK_LIFE:
         shown["state"] = "expired"
     return shown
 
 
 def _find_refusal(
-    said: PolicyExceptions, wanted: ApprovalScope
+    exceptions: PolicyExceptions, scope: ApprovalScope
 ) -> OwnerStatement | None:
-    """Return the owner's refusal if it is the latest statement on an act."""
+    """Return the owner's refusal if it is the latest statement about a call."""
     words = [
         each.statement
-        for each in said.said
+        for each in exceptions.said
         if each.statement.type
         in (StatementType.AMENDMENT, StatementType.AMENDMENT_REFUSED)
-        and matches_act(each.statement, wanted)
-        and said.who.is_owner(each.key.person, wanted.agent)
+        and matches_act(each.statement, scope)
+        and exceptions.who.is_owner(each.key.person, scope.agent)
     ]
     if not words or words[-1].type is not StatementType.AMENDMENT_REFUSED:
         return None
     return words[-1]
 
 
-def matches_act(statement: OwnerStatement, wanted: ApprovalScope) -> bool:
-    """Return whether a statement is about an act."""
-    named = (wanted.agent, wanted.server, wanted.target.value, wanted.name)
+def matches_act(statement: OwnerStatement, scope: ApprovalScope) -> bool:
+    """Return whether a signed statement is about this call of this agent."""
+    named = (scope.agent, scope.server, scope.target.value, scope.name)
     said = tuple(statement.get_claim(each) for each in ("server", "target", "name"))
     arguments = statement.get_claim("arguments")
-    digest = wanted.arguments or NO_ARGUMENTS
+    digest = scope.arguments or NO_ARGUMENTS
     return (statement.subject, *said) == named and arguments in (ANY_ARGUMENTS, digest)
 
 
-def build_exception_item(judged: ExceptionStatus) -> PolicyExceptionItem:
-    """Build the document item of a policy exception."""
-    amendment, said = judged.amendment, judged.said.statement
+def build_exception_item(status: ExceptionStatus) -> PolicyExceptionItem:
+    """Build the output item of a policy exception."""
+    amendment, said = status.amendment, status.said.statement
     until = said.get_claim("until")
     return {
         "id": amendment.id,
@@ -184,18 +184,23 @@ def build_exception_item(judged: ExceptionStatus) -> PolicyExceptionItem:
         "until": None if until == NO_EXPIRY else format_time(int(until)),
         "code": said.get_claim("code") or None,
         "decision": said.get_claim("decision") or None,
-        "state": _name_state(judged.fallen),
+        "state": _get_exception_state(status.fallen),
     }
 
 
-def _name_state(fallen: PolicyExceptionInvalidity | None) -> str:
-    if fallen is None:
+def _get_exception_state(invalidity: PolicyExceptionInvalidity | None) -> str:
+    """Return the state of an exception as one word: `standing` if valid."""
+    if invalidity is None:
         return "standing"
-    return "open" if fallen is PolicyExceptionInvalidity.UNCONFIRMED else fallen.value
+    return (
+        "open"
+        if invalidity is PolicyExceptionInvalidity.UNCONFIRMED
+        else invalidity.value
+    )
 
 
 def find_policy_exception(
-    judged: Sequence[ExceptionStatus], text: str
+    statuses: Sequence[ExceptionStatus], text: str
 ) -> ExceptionStatus:
     """Find a policy exception by its id or an unambiguous prefix of it.
 
@@ -203,7 +208,7 @@ def find_policy_exception(
         UsageError: There is none, or the prefix is ambiguous.
     """
     asked = text.strip().lower().removeprefix("amendment:")
-    found = [each for each in judged if each.amendment.id.startswith(asked)]
+    found = [each for each in statuses if each.amendment.id.startswith(asked)]
     if len(asked) < decision_records.MIN_ID_LENGTH or len(found) != 1:
         raise UsageError(
             f"no amendment, or more than one, is called {asked[:80]!r} (expected its "
@@ -214,9 +219,9 @@ def find_policy_exception(
 
 
 def group_held_acts(
-    store: EvidenceStore, waiting: SpooledDecisions, since: int, agent: str = ""
+    store: EvidenceStore, spooled: SpooledDecisions, since: int, agent: str = ""
 ) -> list[ApprovalRequest]:
-    """Group blocked decisions by act, newest first."""
+    """Group blocked decisions by agent and call, newest first."""
     found: dict[ApprovalScope, ApprovalRequest] = {}
     # Separate limits, so that many self-reported acts hide no other ones.
     for believed, most in ((True, MAX_REQUESTS), (False, MAX_SELF_REPORTED)):
@@ -225,7 +230,7 @@ def group_held_acts(
             OWNER_LIFTABLE,
             since=since,
             limit=most,
-            believed=believed,
+            from_mediators=believed,
             agent=agent,
         ):
             wanted = decision_records.requested_act_of(act, act.target, act.arguments)
@@ -237,7 +242,7 @@ def group_held_acts(
                     wanted, newest, act.first, act.count, act.decision_id
                 )
                 found[wanted] = _merge_requests(found.get(wanted), ask)
-    fresh = [e for e in waiting.events if e.event_time >= since and _can_owner_lift(e)]
+    fresh = [e for e in spooled.events if e.event_time >= since and _can_owner_lift(e)]
     known = find_stored_digests(store, fresh)
     for event in fresh:
         one = request_from_decision(event)
@@ -265,16 +270,17 @@ def request_from_decision(event: AuditEvent) -> ApprovalRequest | None:
 
 
 def _merge_requests(
-    one: ApprovalRequest | None, other: ApprovalRequest
+    first: ApprovalRequest | None, second: ApprovalRequest
 ) -> ApprovalRequest:
-    if one is None:
-        return other
-    newest = max(one.newest, other.newest, key=lambda each: each.sort_key)
+    """Merge two approval requests for one act: the newest decision, summed counts."""
+    if first is None:
+        return second
+    newest = max(first.newest, second.newest, key=lambda each: each.sort_key)
     return ApprovalRequest(
-        one.wanted,
+        first.wanted,
         newest,
-        min(one.first, other.first),
-        one.count + other.count,
+        min(first.first, second.first),
+        first.count + second.count,
         newest.decision_id,
     )
 

@@ -1,4 +1,4 @@
-"""One decision with its reasons, and the exception that would allow it (`decision`)."""
+"""Build the output of `decision`: one decision, its reasons, and how to allow it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -67,15 +67,15 @@ class PolicySource:
 
 
 def build_decision_coverage(
-    store: EvidenceStore, waiting: SpooledDecisions
+    store: EvidenceStore, spooled: SpooledDecisions
 ) -> CoverageRecord:
     """Build the coverage of an answer about decisions; empty if no gateway recorded."""
-    recorded = waiting.there or any(
+    recorded = spooled.there or any(
         source == GATEWAY for source, _ in count_sources(store)
     )
     missing = [] if recorded else ["gateway"]
-    if waiting.unread:
-        missing = [f"gateway ({waiting.unread})"]
+    if spooled.unread:
+        missing = [f"gateway ({spooled.unread})"]
     return {
         "partial": False,
         "sources": [],
@@ -87,15 +87,18 @@ def build_decision_coverage(
 def build_decision_item(
     found: FoundDecision,
     policy: PolicySource | None = None,
-    signed: Mapping[str, PolicyException] = MappingProxyType({}),
+    exceptions: Mapping[str, PolicyException] = MappingProxyType({}),
 ) -> DecisionItem:
-    """Build the document item of a decision.
+    """Build the output item of a decision.
 
     Args:
         policy: Source of quoted rules; None for no quotes.
-        signed: Policy exceptions by id; one may have decided.
+        exceptions: Policy exceptions by id; one may have decided.
     """
-    event, said = found.event, decision_records.decision_facts(found.event)
+    event, said = (
+        found.event,
+        decision_records.decision_facts(found.event),
+    )
     target = said.get("target", "")
     acted = decode_observed_call(said)
     return {
@@ -119,7 +122,7 @@ def build_decision_item(
         "reason": said.get("reason", ""),
         "layer": said.get("layer", ""),
         "policy": said.get("policy") or None,
-        "determining": list(_build_rule_items(said, policy, signed)),
+        "determining": list(_build_rule_items(said, policy, exceptions)),
         "durability": said.get("durability", ""),
         "outcome": event.outcome.value,
         "ended": said.get("ended") or None,
@@ -137,30 +140,31 @@ def build_decision_item(
     }
 
 
-def decode_observed_call(said: Mapping[str, str]) -> CallBehaviour | None:
-    """Decode the call as the baseline observed it; None if it did not."""
-    behaviour = said.get("behaviour")
+def decode_observed_call(facts: Mapping[str, str]) -> CallBehaviour | None:
+    """Decode the call as the baseline observed it from a decision's facts, or None."""
+    behaviour = facts.get("behaviour")
     return msgspec.json.decode(behaviour, type=CallBehaviour) if behaviour else None
 
 
-def _build_finding_item(found: BaselineDeviation) -> BaselineDeviationItem:
+def _build_finding_item(deviation: BaselineDeviation) -> BaselineDeviationItem:
+    """Build the output item of one deviation from the baseline."""
     return {
-        "layer": found.layer.value,
-        "code": found.code.value,
-        "effect": found.effect.value,
-        "tool": found.tool,
-        "path": found.path,
-        "expected": list(found.expected),
-        "observed": found.observed,
-        "origin": describe_origin(found.origin),
-        "example": found.example or None,
-        "sentence": found.sentence,
+        "layer": deviation.layer.value,
+        "code": deviation.code.value,
+        "effect": deviation.effect.value,
+        "tool": deviation.tool,
+        "path": deviation.path,
+        "expected": list(deviation.expected),
+        "observed": deviation.observed,
+        "origin": describe_origin(deviation.origin),
+        "example": deviation.example or None,
+        "sentence": deviation.sentence,
     }
 
 
-def _build_origin_items(acted: CallBehaviour) -> Iterator[ValueOriginItem]:
-    """Build an item per value with its most likely origin."""
-    for value in acted.seen.values:
+def _build_origin_items(behaviour: CallBehaviour) -> Iterator[ValueOriginItem]:
+    """Build an output item per argument value, with its most likely origin."""
+    for value in behaviour.seen.values:
         for origin in value.origins[:1]:
             yield {
                 "path": value.path,
@@ -171,13 +175,14 @@ def _build_origin_items(acted: CallBehaviour) -> Iterator[ValueOriginItem]:
 
 
 def _build_rule_items(
-    said: Mapping[str, str],
+    facts: Mapping[str, str],
     policy: PolicySource | None,
-    signed: Mapping[str, PolicyException],
+    exceptions: Mapping[str, PolicyException],
 ) -> Iterator[DeterminingRuleItem]:
-    current = policy is not None and policy.digest == said.get("policy")
-    for rule in said.get("rules", "").split():
-        amendment = signed.get(rule.removeprefix(EXCEPTION_PREFIX))
+    """Yield the policy rules that decided, with their text and position."""
+    current = policy is not None and policy.digest == facts.get("policy")
+    for rule in facts.get("rules", "").split():
+        amendment = exceptions.get(rule.removeprefix(EXCEPTION_PREFIX))
         if amendment is not None:
             told = _describe_exception(amendment)
             yield {"id": rule, "text": told, "place": None, "current": True}
@@ -191,10 +196,11 @@ def _build_rule_items(
         }
 
 
-def _describe_exception(amendment: PolicyException) -> str:
-    persons = " and ".join(amendment.persons)
-    until = format_time(amendment.until * 10**9) if amendment.until else "taken back"
-    return f"signed by {persons}, until {until} ({amendment.kind})"
+def _describe_exception(exception: PolicyException) -> str:
+    """Describe an exception: its signers, its expiry and its kind."""
+    persons = " and ".join(exception.persons)
+    until = format_time(exception.until * 10**9) if exception.until else "taken back"
+    return f"signed by {persons}, until {until} ({exception.kind})"
 
 
 def build_wanted_exception(event: AuditEvent) -> ProposedExceptionItem | None:
@@ -213,17 +219,17 @@ def build_wanted_exception(event: AuditEvent) -> ProposedExceptionItem | None:
         "arguments": wanted.arguments or None,
         "by": "owner" if reason in OWNER_LIFTABLE else "two persons",
         "sign": format_command(
-            *_signing_command(event, wanted, by_owner=reason in OWNER_LIFTABLE)
+            *_build_signing_command(event, wanted, by_owner=reason in OWNER_LIFTABLE)
         ),
     }
 
 
-def _signing_command(
-    event: AuditEvent, wanted: ApprovalScope, *, by_owner: bool
+def _build_signing_command(
+    event: AuditEvent, scope: ApprovalScope, *, by_owner: bool
 ) -> tuple[str, ...]:
-    """Return the command that signs the exception."""
+    """Build the command that signs the exception."""
     if by_owner:
         return ("asks", "allow", event.decision_id, "--key", "KEY")
-    where = ("--agent", wanted.agent, "--server", wanted.server)
-    what = (f"--{wanted.target}", wanted.name)
+    where = ("--agent", scope.agent, "--server", scope.server)
+    what = (f"--{scope.target}", scope.name)
     return ("break-glass", "start", *where, *what, "--key", "KEY")

@@ -1,4 +1,4 @@
-"""Decision records of a gateway, in the store and in the spool."""
+"""Find the gateway's authorization decisions by id, in the store and in its spool."""
 
 import fcntl
 from collections.abc import Iterator, Mapping
@@ -95,17 +95,18 @@ def read_spool(spool: SpoolPlaces) -> SpooledDecisions:
 
 
 def _read_spool_decisions(spool: Path) -> Iterator[AuditEvent]:
+    """Yield the events in the spool that are decisions."""
     for batch in SpoolReader(spool).read_batches(EventLimits()):
         yield from (event for event in batch.events if event.decision_id)
 
 
 def find_decision(
-    store: EvidenceStore, waiting: SpooledDecisions, text: str
+    store: EvidenceStore, spooled: SpooledDecisions, text: str
 ) -> list[FoundDecision]:
     """Find a decision by its id or a prefix of it.
 
     Args:
-        waiting: Spool content, read before the store so that no record is missed.
+        spooled: Spool content, read before the store so that no record is missed.
         text: The id, or at least its first six characters.
 
     Returns:
@@ -128,7 +129,7 @@ def find_decision(
     known = {each.event.raw_sha256 for each in found}
     found += [
         FoundDecision(event, False)
-        for event in waiting.events
+        for event in spooled.events
         if event.decision_id.startswith(asked) and event.raw_sha256 not in known
     ]
     ids = sorted({each.event.decision_id for each in found})
@@ -138,19 +139,20 @@ def find_decision(
             tuple(ids),
         )
     if not ids:
-        raise _explain_not_found(asked, waiting)
+        raise _explain_not_found(asked, spooled)
     return found
 
 
-def _explain_not_found(asked: str, waiting: SpooledDecisions) -> UsageError:
-    if waiting.unread:
+def _explain_not_found(text: str, spooled: SpooledDecisions) -> UsageError:
+    """Build the error for a decision id that neither store nor spool contains."""
+    if spooled.unread:
         return UsageError(
-            f"no decision {asked!r} in the store, and not all is known of what waits: "
-            f"{waiting.unread}",
+            f"no decision {text!r} in the store, and not all is known of what waits: "
+            f"{spooled.unread}",
             "ask as the gateway's user, or once it has shipped its records",
         )
     return UsageError(
-        f"no decision is called {asked!r}, in the store or in the gateway's spool",
+        f"no decision is called {text!r}, in the store or in the gateway's spool",
         "a gateway with a `state` of its own is found by --config FILE; a call that "
         "still runs is found once it has ended",
     )
@@ -184,7 +186,7 @@ def decision_target_name(event: CallSubject, target: str) -> str:
 
 
 def requested_act(event: AuditEvent) -> ApprovalScope | None:
-    """Return the act that a policy exception would have to allow; None if none can."""
+    """Return the call that a policy exception would have to allow; None if none can."""
     said = decision_facts(event)
     return requested_act_of(event, said.get("target", ""), said.get("arguments", ""))
 
@@ -192,7 +194,7 @@ def requested_act(event: AuditEvent) -> ApprovalScope | None:
 def requested_act_of(
     event: CallSubject, target: str, arguments: str
 ) -> ApprovalScope | None:
-    """Return the same act for any call subject; None if no exception can allow it."""
+    """Return the same for any call subject; None if no exception can allow it."""
     if target not in APPROVABLE_TARGETS or not event.agent:
         return None
     return ApprovalScope(

@@ -1,4 +1,4 @@
-"""Values of a requested call and their authors, for the person who signs."""
+"""Describe each argument of a blocked call and its author, for the person who signs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,44 +37,50 @@ class ValueProvenance:
 
 
 def describe_provenance(
-    store: EvidenceStore, waiting: SpooledDecisions, ask: ApprovalRequest
+    store: EvidenceStore, spooled: SpooledDecisions, request: ApprovalRequest
 ) -> ValueProvenance:
     """Describe the values of a requested call and their authors.
 
     Args:
         store: Store of the decision.
-        waiting: Spool content.
+        spooled: Spool content.
     """
-    event = decision_records.find_decision(store, waiting, ask.named)[0].event
+    event = decision_records.find_decision(store, spooled, request.named)[0].event
     acted = decode_observed_call(decision_records.decision_facts(event))
     if acted is None:
-        return ValueProvenance((NOT_KEPT,) if ask.wanted.arguments else (), False)
-    held = ask.newest.reason == DecisionReason.BEHAVIOUR
-    doubtful = any(_may_be_untrusted(each, held=held) for each in acted.seen.values)
+        return ValueProvenance((NOT_KEPT,) if request.wanted.arguments else (), False)
+    held = request.newest.reason == DecisionReason.BEHAVIOUR
+    doubtful = any(
+        _may_be_untrusted(each, blocked_for_behaviour=held)
+        for each in acted.seen.values
+    )
     doubtful |= any(_is_untrusted(each.origin) for each in acted.findings)
     return ValueProvenance(tuple(_describe_values(acted)), doubtful)
 
 
-def _describe_values(acted: CallBehaviour) -> Iterator[str]:
-    for value in acted.seen.values:
+def _describe_values(behaviour: CallBehaviour) -> Iterator[str]:
+    """Yield a line per argument value, number and deviation of a call."""
+    for value in behaviour.seen.values:
         yield f"{quote(value.path)}: {_format_value(value)}, {_format_origin(value)}"
-    for path, millionths in acted.seen.numbers:
+    for path, millionths in behaviour.seen.numbers:
         yield f"{quote(path)}: {millionths / 1e6:g}"
-    for finding in acted.findings:
+    for finding in behaviour.findings:
         if finding.sentence:
             yield f"differs from what was learned: {quote(finding.sentence)}"
-    if acted.seen.after:
-        tools = ", ".join(map(quote, acted.seen.after))
+    if behaviour.seen.after:
+        tools = ", ".join(map(quote, behaviour.seen.after))
         yield f"before it, the agent read text of strangers, by {tools}"
 
 
 def _format_value(value: ArgumentValue) -> str:
+    """Format an argument value, or only its type if its text was not kept."""
     return (
         quote(value.text) if value.text else f"a value of type {value.kind}, not kept"
     )
 
 
 def _format_origin(value: ArgumentValue) -> str:
+    """Format the most likely origin of a value, marked if any origin is untrusted."""
     if not value.text:
         return "from where is not kept"
     if not value.origins:
@@ -85,13 +91,14 @@ def _format_origin(value: ArgumentValue) -> str:
     )
 
 
-def _may_be_untrusted(value: ArgumentValue, *, held: bool) -> bool:
+def _may_be_untrusted(value: ArgumentValue, *, blocked_for_behaviour: bool) -> bool:
     """Return whether a value may come from untrusted content."""
     unknown = not value.text or (value.sensitive and not value.origins)
-    return any(map(_is_untrusted, value.origins)) or (held and unknown)
+    return any(map(_is_untrusted, value.origins)) or (blocked_for_behaviour and unknown)
 
 
 def _is_untrusted(origin: ValueOrigin | None) -> bool:
+    """Return whether a value comes from untrusted content, such as a web page."""
     if origin is None:
         return False
     return origin.kind is OriginKind.BEFORE or not origin.trusted

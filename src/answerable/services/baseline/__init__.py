@@ -1,1 +1,1 @@
-"""Learned profiles shared by use cases."""
+"""Learn and format behaviour profiles of agents for several use cases."""

@@ -1,4 +1,4 @@
-"""Profiles learned from recorded calls of an agent, stored as unsigned drafts."""
+"""Learn a behaviour profile of an agent from its recorded calls, as unsigned draft."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -71,20 +71,21 @@ def read_recorded_calls(
     return found
 
 
-def _add_result(seen: CallObservation, row: WatchedCall) -> CallObservation:
+def _add_result(observation: CallObservation, row: WatchedCall) -> CallObservation:
+    """Add the size, record count and trust of the call's result to an observation."""
     size, records, untrusted = 0, 0, False
     if row.came:
         said = row.came.split()
         size, records, untrusted = int(said[0]), int(said[1]), said[2] == "untrusted"
     return replace(
-        seen, id=row.decision_id, size=size, records=records, untrusted=untrusted
+        observation, id=row.decision_id, size=size, records=records, untrusted=untrusted
     )
 
 
-def group_into_runs(found: Iterable[RecordedCall], identity: str) -> Iterator[AgentRun]:
+def group_into_runs(calls: Iterable[RecordedCall], identity: str) -> Iterator[AgentRun]:
     """Group the calls of one identity into runs."""
     by_run: dict[str, list[RecordedCall]] = defaultdict(list)
-    for each in found:
+    for each in calls:
         if each.acted.identity == identity:
             by_run[each.row.run].append(each)
     for name, members in by_run.items():
@@ -106,41 +107,41 @@ def group_into_runs(found: Iterable[RecordedCall], identity: str) -> Iterator[Ag
         )
 
 
-def fold_runs(found: list[RecordedCall], identity: str) -> TrainingState:
-    """Fold the runs of one identity into a learning state."""
-    return fold_into_state({}, group_into_runs(found, identity))
+def fold_runs(calls: list[RecordedCall], identity: str) -> TrainingState:
+    """Fold the runs of one identity into the state from which a profile is learned."""
+    return fold_into_state({}, group_into_runs(calls, identity))
 
 
 def learn_profile(
-    found: list[RecordedCall],
+    calls: list[RecordedCall],
     subject: BaselineSubject,
-    terms: LearningParameters,
+    parameters: LearningParameters,
     now: int,
-    before: BaselineProfile | None,
+    previous: BaselineProfile | None,
 ) -> BaselineProfile:
-    """Learn the profile of a subject, as successor of another one.
+    """Learn the behaviour profile of an agent from its calls, as successor of another.
 
     Calls of tools that the previous profile renamed count under their new names.
 
     Args:
-        found: Recorded calls of the agent.
+        calls: Recorded calls of the agent.
         now: UTC nanoseconds.
-        before: The signed profile, None if there is none. Entries that its owner
+        previous: The signed profile, None if there is none. Entries that its owner
             accepted by name are kept.
     """
-    renames = before.renames if before is not None else ()
+    renames = previous.renames if previous is not None else ()
     names = resolve_renames(renames)
     if names:
-        found = [replace(each, seen=rename_call(each.seen, names)) for each in found]
-    state = fold_runs(found, subject.identity)
-    accepted = before.accepted if before is not None else ()
-    profile = build_profile(state, subject, terms, now, accepted)
+        calls = [replace(each, seen=rename_call(each.seen, names)) for each in calls]
+    state = fold_runs(calls, subject.identity)
+    accepted = previous.accepted if previous is not None else ()
+    profile = build_profile(state, subject, parameters, now, accepted)
     rows = map(
         leaf_hash,
-        training_rows(select_training_runs(state, subject, terms, now, accepted)),
+        training_rows(select_training_runs(state, subject, parameters, now, accepted)),
     )
-    parent = "" if before is None else document_digest(encode_profile(before))
-    stance = profile.stance if before is None else before.stance
+    parent = "" if previous is None else document_digest(encode_profile(previous))
+    stance = profile.stance if previous is None else previous.stance
     return msgspec.structs.replace(
         profile,
         parent=parent,
@@ -150,9 +151,9 @@ def learn_profile(
     )
 
 
-def list_subjects(found: Iterable[RecordedCall]) -> list[BaselineSubject]:
-    """List the subjects of some calls."""
-    named = {(c.acted.identity, c.row.agent, c.server) for c in found}
+def list_subjects(calls: Iterable[RecordedCall]) -> list[BaselineSubject]:
+    """List the subjects (agent, identity, server) of some calls."""
+    named = {(c.acted.identity, c.row.agent, c.server) for c in calls}
     return [BaselineSubject(*each) for each in sorted(named)]
 
 

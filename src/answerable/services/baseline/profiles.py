@@ -1,4 +1,4 @@
-"""Baseline profiles: `baseline learn`, `show_profile`, `compare_profiles` and `sign_profile`."""
+"""Build the output items of behaviour profiles: state, layers, learned entries."""
 
 from collections.abc import Iterator, Mapping, Set
 
@@ -30,21 +30,21 @@ COVERAGE: CoverageRecord = {
 }
 
 
-def turns_off_enforcement(stands: ActiveBaseline | None, stage: BaselineStage) -> bool:
-    """Return whether a stage ends the enforcement in force."""
-    enforced = stands is not None and stands.stage is BaselineStage.ENFORCE
+def turns_off_enforcement(active: ActiveBaseline | None, stage: BaselineStage) -> bool:
+    """Return whether a new stage would end the enforcement that is active now."""
+    enforced = active is not None and active.stage is BaselineStage.ENFORCE
     return enforced and stage is not BaselineStage.ENFORCE
 
 
 def build_baseline_item(
     name: str,
     profile: BaselineProfile,
-    standing: Mapping[BaselineSubject, ActiveBaseline],
+    active_baselines: Mapping[BaselineSubject, ActiveBaseline],
     *,
-    whole: bool = False,
+    with_entries: bool = False,
 ) -> BaselineItem:
-    """Build the document item of a profile."""
-    held = standing.get(profile.subject)
+    """Build the output item of a profile, with its state, stage and layers."""
+    held = active_baselines.get(profile.subject)
     stands = held if held is not None and held.digest == name else None
     not_ready = list(_list_unready_reasons(profile, LearningParameters()))
     return {
@@ -74,24 +74,26 @@ def build_baseline_item(
             }
             for each in profile.confidence
         ],
-        "entries": list(_build_entries(profile)) if whole else [],
+        "entries": list(_build_entries(profile)) if with_entries else [],
     }
 
 
 def _list_unready_reasons(
-    profile: BaselineProfile, terms: LearningParameters
+    profile: BaselineProfile, parameters: LearningParameters
 ) -> Iterator[str]:
-    if profile.runs < terms.ready_runs:
-        yield f"{profile.runs} runs (expected {terms.ready_runs})"
+    """Yield why a profile is not ready: too few runs, or too many unseen values."""
+    if profile.runs < parameters.ready_runs:
+        yield f"{profile.runs} runs (expected {parameters.ready_runs})"
     for each in profile.confidence:
-        if each.samples and each.unseen >= terms.ready_unseen:
+        if each.samples and each.unseen >= parameters.ready_unseen:
             yield (
                 f"{each.layer.value}: {each.unseen / 1e4:.1f} % unseen (expected less "
-                f"than {terms.ready_unseen / 1e4:g} %)"
+                f"than {parameters.ready_unseen / 1e4:g} %)"
             )
 
 
 def _build_entries(profile: BaselineProfile) -> Iterator[BaselineEntryItem]:
+    """Yield the output entries of a profile, layer by layer (L1 to L5)."""
     for tool in profile.capabilities:
         what = "write" if tool.is_write else "read"
         yield _build_entry("L1", tool.tool, "", what, tool.tally)
@@ -130,6 +132,7 @@ def _build_entries(profile: BaselineProfile) -> Iterator[BaselineEntryItem]:
 
 
 def _build_environment_entries(profile: BaselineProfile) -> Iterator[BaselineEntryItem]:
+    """Yield the entries of layer L5: networks, hours of the week and call rates."""
     around = profile.surroundings
     for each in around.seen:
         named = {
@@ -167,23 +170,24 @@ def _build_entry(
     layer: str,
     tool: str,
     path: str,
-    what: str,
-    tally: ObservationCounts,
+    description: str,
+    counts: ObservationCounts,
     *,
     sensitive: bool = False,
     firm: bool = True,
 ) -> BaselineEntryItem:
+    """Build one output entry of a profile with its observation counts."""
     return {
         "layer": layer,
         "tool": tool,
         "path": path,
-        "what": what,
+        "what": description,
         "sensitive": sensitive,
         "firm": firm,
-        "count": tally.count,
-        "runs": tally.runs,
-        "days": tally.days,
-        "persons": tally.persons,
-        "last": format_time(tally.last * _SECOND) if tally.last else None,
-        "example": tally.example or None,
+        "count": counts.count,
+        "runs": counts.runs,
+        "days": counts.days,
+        "persons": counts.persons,
+        "last": format_time(counts.last * _SECOND) if counts.last else None,
+        "example": counts.example or None,
     }

@@ -1,1 +1,1 @@
-"""Ingestion and proofs shared by use cases."""
+"""Ingest audit logs and build proofs for several use cases."""

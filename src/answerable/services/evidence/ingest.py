@@ -1,4 +1,4 @@
-"""Ingestion of audit logs into sealed evidence (`ingest_logs`)."""
+"""Reduce Python's garbage collection while audit logs are ingested."""
 
 import gc
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ Progress = Callable[[int, int, str], None]
 
 @contextmanager
 def reduce_gc() -> Iterator[None]:
-    """Reduce garbage collection while batches are read: it costs a tenth."""
+    """Collect garbage less often while batches are read."""
     usual = gc.get_threshold()
     gc.set_threshold(100_000, 50, 100)
     try:

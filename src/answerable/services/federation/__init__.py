@@ -1,1 +1,1 @@
-"""Trust rules, sign-in and token exchange records shared by use cases."""
+"""Verify and record token exchanges, sign-ins and trust rules for several use cases."""

@@ -1,4 +1,4 @@
-"""Evidence records of token exchange requests: digests, names and limits, no tokens.
+"""Build the audit record of a token exchange: digests, names and limits, no tokens.
 
 Values that the requester could have written itself are under `said`. Tokens are never
 recorded.
@@ -47,18 +47,18 @@ class PresentedRequest:
 
 
 def build_issued_record(
-    shown: PresentedRequest,
+    presented: PresentedRequest,
     subject: object,
     actor: object,
-    minting: TokenGrantDecision,
-    issued: bytes,
+    decision: TokenGrantDecision,
+    token_sha256: bytes,
 ) -> ExchangeRecord:
-    """Build the record of an issued token with digest `issued`."""
-    link, rule = minting.delegation, minting.rule
+    """Build the audit record of an issued token."""
+    link, rule = decision.delegation, decision.rule
     issued_claims = isinstance(subject, SignedClaims)
     return ExchangeRecord(
-        **_build_request_fields(shown, subject, actor),
-        claims=minting.used if issued_claims else (),
+        **_build_request_fields(presented, subject, actor),
+        claims=decision.used if issued_claims else (),
         rule=rule.id,
         rule_digest=rule.digest,
         agent=link.agent,
@@ -68,29 +68,29 @@ def build_issued_record(
         delegation=link.id,
         parent=link.parent,
         run=link.run,
-        issued=issued.hex(),
-        jti=str(minting.claims["jti"]),
-        audience=minting.audience,
-        scopes=minting.scopes,
-        expires=minting.expires,
-        bound=name_binding(minting.cnf),
+        issued=token_sha256.hex(),
+        jti=str(decision.claims["jti"]),
+        audience=decision.audience,
+        scopes=decision.scopes,
+        expires=decision.expires,
+        bound=name_binding(decision.cnf),
     )
 
 
 def build_refused_record(
-    shown: PresentedRequest,
+    presented: PresentedRequest,
     subject: object,
     actor: object,
     refusal: TokenRequestRefusal,
 ) -> ExchangeRecord:
-    """Build the record of a refused request."""
+    """Build the audit record of a refused request."""
     reason = refusal.reason + (f": {refusal.detail}" if refusal.detail else "")
     link = subject.chain[0] if isinstance(subject, OwnToken | TicketGrant) else None
     return ExchangeRecord(
-        **_build_request_fields(shown, subject, actor),
+        **_build_request_fields(presented, subject, actor),
         error=refusal.error.value,
         reason=reason,
-        audience=shown.request.audience[:MAX_SELF_REPORTED_LENGTH],
+        audience=presented.request.audience[:MAX_SELF_REPORTED_LENGTH],
         agent=link.agent if link else "",
         owner=link.owner if link else "",
         chain=list_delegation_agents(link) if link else (),
@@ -98,16 +98,16 @@ def build_refused_record(
     )
 
 
-def list_delegation_agents(link: Delegation) -> tuple[str, ...]:
+def list_delegation_agents(delegation: Delegation) -> tuple[str, ...]:
     """List the agents of a delegation, root first."""
-    line = list(reversed(link.actors))
-    if not link.sub.startswith("person:") and link.sub not in line:
-        line.insert(0, AgentId(link.sub))
+    line = list(reversed(delegation.actors))
+    if not delegation.sub.startswith("person:") and delegation.sub not in line:
+        line.insert(0, AgentId(delegation.sub))
     return tuple(line)
 
 
 def name_binding(cnf: Confirmation) -> str:
-    """Name the sender constraint of a token."""
+    """Name the sender constraint of a token: `dpop`, `mtls` or `bearer` (none)."""
     if cnf.jkt:
         return "dpop"
     return "mtls" if cnf.x5t_s256 else "bearer"
@@ -130,10 +130,10 @@ class _RequestFields(TypedDict):
 
 
 def _build_request_fields(
-    shown: PresentedRequest, subject: object, actor: object
+    presented: PresentedRequest, subject: object, actor: object
 ) -> _RequestFields:
     """Build the record fields of the presented credentials."""
-    request = shown.request
+    request = presented.request
     claims = subject.claims if isinstance(subject, OwnToken) else subject
     signed = claims if isinstance(claims, SignedClaims) else None
     attested = next(
@@ -161,27 +161,30 @@ def _build_request_fields(
     )
 
 
-def list_attested_facts(attested: Attestation) -> tuple[tuple[str, str], ...]:
-    """List the facts of an attestation that evidence keeps."""
+def list_attested_facts(attestation: Attestation) -> tuple[tuple[str, str], ...]:
+    """List the facts about an attested process that the audit record keeps."""
     facts = {
-        "advisory": "true" if attested.advisory else "false",
-        "argv_sha256": attested.argv_sha256,
-        "config_sha256": attested.config_sha256,
-        "container": attested.container,
-        "gid": str(attested.gid),
-        "invocation": attested.invocation,
-        "process": str(attested.process),
-        "program": attested.program,
-        "program_sha256": attested.program_sha256,
-        "started": attested.started,
-        "started_by": str(attested.started_by) if attested.started_by >= 0 else "",
-        "uid": str(attested.uid),
-        "unit": attested.unit,
+        "advisory": "true" if attestation.advisory else "false",
+        "argv_sha256": attestation.argv_sha256,
+        "config_sha256": attestation.config_sha256,
+        "container": attestation.container,
+        "gid": str(attestation.gid),
+        "invocation": attestation.invocation,
+        "process": str(attestation.process),
+        "program": attestation.program,
+        "program_sha256": attestation.program_sha256,
+        "started": attestation.started,
+        "started_by": str(attestation.started_by)
+        if attestation.started_by >= 0
+        else "",
+        "uid": str(attestation.uid),
+        "unit": attestation.unit,
     }
     return tuple(pair for pair in facts.items() if pair[1])
 
 
 def _hash_token(token: str) -> str:
+    """Return the SHA-256 of a token, hex; empty for an empty token."""
     if not token:
         return ""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

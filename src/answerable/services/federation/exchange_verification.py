@@ -1,4 +1,4 @@
-"""Verification of the credentials of a token exchange request.
+"""Verify the subject and actor tokens of a token exchange request (RFC 8693).
 
 First step of an exchange: it decides nothing and consumes nothing.
 """
@@ -55,7 +55,7 @@ class ExchangeRefused(Exception):  # noqa: N818 - ends the story
 
 
 def refuse_unavailable() -> ExchangeRefused:
-    """Build the refusal for an unavailable control database."""
+    """Build the refusal for an unavailable token state database."""
     return ExchangeRefused(OAuthError.TEMPORARILY_UNAVAILABLE, "control")
 
 
@@ -81,26 +81,26 @@ class ExchangeVerifier:
 
     Args:
         issuers: Returns the foreign issuers with their usable keys.
-        pinned: Returns the issuers of the configuration, by name.
+        pinned_issuers: Returns the issuers of the configuration, by name.
     """
 
     def __init__(
         self,
-        own: OwnTokenVerifier,
-        control: TokenState,
+        own_tokens: OwnTokenVerifier,
+        token_state: TokenState,
         issuers: Callable[[float], IssuerIndex],
-        pinned: Callable[[], Mapping[str, IssuerConfig]],
+        pinned_issuers: Callable[[], Mapping[str, IssuerConfig]],
     ) -> None:
-        self._own, self._control = own, control
-        self._issuers, self._pinned = issuers, pinned
+        self._own_tokens, self._token_state = own_tokens, token_state
+        self._issuers, self._pinned_issuers = issuers, pinned_issuers
 
     def verify(
-        self, shown: PresentedRequest, found: VerifiedCredentials, now: float
+        self, presented: PresentedRequest, verified: VerifiedCredentials, now: float
     ) -> None:
-        """Verify the credentials of a request.
+        """Verify the subject and actor tokens of a request; nothing is consumed.
 
         Args:
-            found: Receives what is verified.
+            verified: Receives what is verified.
             now: NumericDate.
 
         Raises:
@@ -108,15 +108,15 @@ class ExchangeVerifier:
             UnknownKey: Reload the keys of that issuer, then retry.
             TokenReviewNeeded: Ask the API server of that issuer, then retry.
         """
-        request = shown.request
-        if shown.proof is not None:
-            found.uses.append(shown.proof)
+        request = presented.request
+        if presented.proof is not None:
+            verified.uses.append(presented.proof)
         try:
-            found.subject = self._verify_subject(shown, found, now)
+            verified.subject = self._verify_subject(presented, verified, now)
             if request.actor_type == PEER_TYPE_URI:
-                found.actor = _require_peer(shown)
+                verified.actor = _require_peer(presented)
             elif request.actor_type:
-                found.actor = self._verify_own_token(
+                verified.actor = self._verify_own_token(
                     parse_jws(request.unverified_actor), now
                 )
         except UnknownKey:
@@ -127,63 +127,67 @@ class ExchangeVerifier:
             raise refuse_unavailable() from None
 
     def _verify_subject(
-        self, shown: PresentedRequest, found: VerifiedCredentials, now: float
+        self, presented: PresentedRequest, verified: VerifiedCredentials, now: float
     ) -> SignedClaims | Attestation | HeldNow | TicketGrant:
-        request = shown.request
+        """Verify the subject token by its type: peer, ticket, own or foreign token."""
+        request = presented.request
         if request.subject_type == PEER_TYPE_URI:
-            return _require_peer(shown)
+            return _require_peer(presented)
         if request.subject_type == TICKET_TYPE_URI:
             return self._verify_ticket(request.unverified_subject, now)
         admitted = parse_jws(request.unverified_subject)
-        if self._own.claims_own_issuer(admitted):
+        if self._own_tokens.claims_own_issuer(admitted):
             if request.subject_type not in OWN_TOKEN_TYPES:
                 raise _build_refusal(TokenFault.TOKEN_TYPE.value)
             return self._verify_own_token(admitted, now)
-        return self._verify_foreign_token(shown, admitted, found, now)
+        return self._verify_foreign_token(presented, admitted, verified, now)
 
     def _verify_foreign_token(
         self,
-        shown: PresentedRequest,
-        admitted: UnverifiedToken,
-        found: VerifiedCredentials,
+        presented: PresentedRequest,
+        unverified: UnverifiedToken,
+        verified: VerifiedCredentials,
         now: float,
     ) -> SignedClaims:
-        request, issuers = shown.request, self._issuers(now)
+        """Verify a token of a pinned issuer; it may need a Kubernetes TokenReview."""
+        request, issuers = presented.request, self._issuers(now)
         kind = TokenType(request.subject_type)
-        if kind is TokenType.JWT and _is_svid(admitted, issuers):
+        if kind is TokenType.JWT and _is_svid(unverified, issuers):
             kind = TokenType.JWT_SVID
-        claims = verify_parsed(admitted, issuers, int(now), kind)
-        issuer = self._pinned().get(claims.issuer)
+        claims = verify_parsed(unverified, issuers, int(now), kind)
+        issuer = self._pinned_issuers().get(claims.issuer)
         if issuer is not None and issuer.review is not None:
             # A workload presents one token repeatedly; the API server knows whether
             # its pod still runs.
-            if claims.token_sha256 not in shown.reviewed:
+            if claims.token_sha256 not in presented.reviewed:
                 raise TokenReviewNeeded(claims, request.unverified_subject)
         else:
-            found.token = token_replay_key(claims)
+            verified.token = token_replay_key(claims)
         return claims
 
-    def _verify_own_token(self, admitted: UnverifiedToken, now: float) -> HeldNow:
-        held = self._own.verify_live(admitted, now)
+    def _verify_own_token(self, unverified: UnverifiedToken, now: float) -> HeldNow:
+        """Verify a token of this service, and that its delegation is active."""
+        held = self._own_tokens.verify_live(unverified, now)
         return HeldNow(held.claims, held.chain.links)
 
     def _verify_ticket(self, secret: str, now: float) -> TicketGrant:
+        """Find an unused delegation ticket by its digest, and check its parent."""
         sha256 = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
-        ticket = self._control.find_ticket(sha256, now)
+        ticket = self._token_state.find_ticket(sha256, now)
         if ticket is None:
             raise _build_refusal("ticket")
-        chain = self._control.find_chain(ticket.parent, now)
+        chain = self._token_state.find_chain(ticket.parent, now)
         if not chain.is_active:
             raise _build_refusal("dead", chain.why or "")
         return TicketGrant(ticket, chain.links)
 
 
-def _is_svid(admitted: UnverifiedToken, issuers: IssuerIndex) -> bool:
-    """Return whether a JWT claims a pinned trust domain; keys decide later.
+def _is_svid(unverified: UnverifiedToken, issuers: IssuerIndex) -> bool:
+    """Return whether a JWT names a pinned SPIFFE trust domain; not verified yet.
 
     SPIFFE has no token type of its own in an exchange, so clients declare a JWT.
     """
-    said = admitted.payload
+    said = unverified.payload
     domain = parse_trust_domain(said.get("sub"))
     return (
         issuers.find_issuer(said.get("iss")) is None
@@ -191,11 +195,13 @@ def _is_svid(admitted: UnverifiedToken, issuers: IssuerIndex) -> bool:
     )
 
 
-def _require_peer(shown: PresentedRequest) -> Attestation:
-    if shown.attested is None:
+def _require_peer(presented: PresentedRequest) -> Attestation:
+    """Return the attested peer process; refuse the request if there is none."""
+    if presented.attested is None:
         raise _build_refusal("no-peer")
-    return shown.attested
+    return presented.attested
 
 
 def _build_refusal(reason: str, detail: str = "") -> ExchangeRefused:
+    """Build a refusal with the OAuth error `invalid_grant`."""
     return ExchangeRefused(OAuthError.INVALID_GRANT, reason, detail)

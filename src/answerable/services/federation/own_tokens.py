@@ -1,4 +1,4 @@
-"""Verification of tokens that this token service issued.
+"""Verify tokens that this service issued: signature, delegation, revocation.
 
 The control database is authoritative: a token is valid only if its delegation is
 recorded and neither revoked, expired nor below a revoked subject.
@@ -47,16 +47,16 @@ class OwnTokenVerifier:
     Args:
         url: Our `iss`.
         keys: Returns the published keys, those of other replicas included.
-        control: Control database.
-        kills: Returns the revocations in force.
+        token_state: Control database.
+        load_revocations: Returns the revocations in force.
     """
 
     def __init__(
         self,
         url: str,
         keys: Callable[[], IssuerKeySet],
-        control: TokenState,
-        kills: Callable[[], Revocations],
+        token_state: TokenState,
+        load_revocations: Callable[[], Revocations],
     ) -> None:
         self._pin = TrustedIssuer(
             name=OWN_ISSUER_NAME,
@@ -67,22 +67,28 @@ class OwnTokenVerifier:
             jti_required=True,
             ours=True,
         )
-        self._keys, self._control, self._kills = keys, control, kills
+        self._keys, self._token_state, self._load_revocations = (
+            keys,
+            token_state,
+            load_revocations,
+        )
 
-    def claims_own_issuer(self, admitted: UnverifiedToken) -> bool:
+    def claims_own_issuer(self, unverified: UnverifiedToken) -> bool:
         """Return whether an unverified token names this service as its issuer."""
-        return admitted.payload.get("iss") == self._pin.iss
+        return unverified.payload.get("iss") == self._pin.iss
 
     def verify(self, unverified_token: str, now: float) -> SignedClaims:
-        """Verify an own token, for any audience.
+        """Verify a token's signature and claims, for any audience.
 
         Raises:
             TokenRejected: It is invalid.
         """
         return self._verify_signature(parse_jws(unverified_token), now)
 
-    def _verify_signature(self, admitted: UnverifiedToken, now: float) -> SignedClaims:
-        """Verify an own token, for any audience.
+    def _verify_signature(
+        self, unverified: UnverifiedToken, now: float
+    ) -> SignedClaims:
+        """Verify a parsed token's signature and claims, for any audience.
 
         The caller has to check the audience: a token for another audience must not be
         accepted here.
@@ -90,25 +96,25 @@ class OwnTokenVerifier:
         Raises:
             TokenRejected: It is invalid.
         """
-        said = admitted.payload.get("aud")
+        said = unverified.payload.get("aud")
         audience = said if isinstance(said, str) else ""
         ours = IssuerIndex(IssuerWithKeys(self._pin, audience, self._keys()))
         try:
-            return verify_parsed(admitted, ours, int(now), TokenType.ACCESS_TOKEN)
+            return verify_parsed(unverified, ours, int(now), TokenType.ACCESS_TOKEN)
         except UnknownKey:
             # Our keys are all in our own set: there is no issuer to ask for more.
             raise TokenRejected(
                 TokenFault.SIGNATURE, "expected a key of ours"
             ) from None
 
-    def verify_live(self, admitted: UnverifiedToken, now: float) -> LiveOwnToken:
-        """Verify an own token and that it is live.
+    def verify_live(self, unverified: UnverifiedToken, now: float) -> LiveOwnToken:
+        """Verify a token, and that it and its delegation are not revoked or expired.
 
         Raises:
             TokenRejected: It is invalid or revoked.
             TokenStateUnavailable: The control database cannot be read.
         """
-        claims = self._verify_signature(admitted, now)
+        claims = self._verify_signature(unverified, now)
         chain = self.find_live_delegation(claims, now)
         if chain is None:
             raise TokenRejected(
@@ -119,33 +125,33 @@ class OwnTokenVerifier:
     def find_live_delegation(
         self, claims: SignedClaims, now: float
     ) -> DelegationChain | None:
-        """Return the delegation of a token; None if either is no longer live."""
+        """Return a token's delegation chain; None if token or chain is inactive."""
         delegation = claims.find_leaf("answerable", "dlg")
         if not isinstance(delegation, str):
             return None
-        token = self._control.find_token(delegation, claims.jti)
+        token = self._token_state.find_token(delegation, claims.jti)
         if token is None or token.revoked or token.sha256 != claims.token_sha256:
             return None
-        chain = self._control.find_chain(delegation, now)
+        chain = self._token_state.find_chain(delegation, now)
         if not chain.links or not chain.is_active:
             return None
-        return None if find_revocation(self._kills(), chain.links) else chain
+        return None if find_revocation(self._load_revocations(), chain.links) else chain
 
 
-def find_revocation(kills: Revocations, links: Iterable[Delegation]) -> str:
+def find_revocation(revocations: Revocations, links: Iterable[Delegation]) -> str:
     """Return the revocation that covers a delegation chain; empty if there is none."""
-    if not kills:
+    if not revocations:
         return ""
     named = (subject for link in links for subject in list_revocable_subjects(link))
-    return next((subject for subject in named if subject in kills), "")
+    return next((subject for subject in named if subject in revocations), "")
 
 
-def list_revocable_subjects(link: Delegation) -> Iterator[str]:
+def list_revocable_subjects(delegation: Delegation) -> Iterator[str]:
     """List the subjects by which a revocation can name a delegation."""
-    yield link.agent
-    yield link.sub
-    yield link.owner
-    yield from link.actors
-    yield f"run:{link.id}"
-    yield f"rule:{link.rule}"
-    yield link.run
+    yield delegation.agent
+    yield delegation.sub
+    yield delegation.owner
+    yield from delegation.actors
+    yield f"run:{delegation.id}"
+    yield f"rule:{delegation.rule}"
+    yield delegation.run

@@ -1,4 +1,4 @@
-"""OpenID sign-in of a person at a terminal, by browser or device code.
+"""Interfaces of an OpenID sign-in at a terminal: provider, browser redirect, clock.
 
 IO is injected; `server/login` implements it. No message to the person and no error
 contains a token.
@@ -70,13 +70,13 @@ class SignInEnvironment:
     sleep: Callable[[float], None]
 
 
-def names_people(pinned: IssuerConfig) -> bool:
-    """Return whether the ID tokens of an issuer name persons."""
-    return bool(pinned.person) and TokenType.ID_TOKEN in pinned.pin.token_types
+def names_people(issuer: IssuerConfig) -> bool:
+    """Return whether the ID tokens of an issuer identify persons (not workloads)."""
+    return bool(issuer.person) and TokenType.ID_TOKEN in issuer.pin.token_types
 
 
 def resolve_person(claims: SignedClaims, claim: str) -> PersonId:
-    """Return the person that an ID token names.
+    """Return the person id that an ID token names.
 
     Raises:
         LoginFailed: It names nobody, or an address that is not verified.

@@ -1,4 +1,4 @@
-"""Stored sign-in of a person: the ID token, kept until it expires.
+"""Store the ID token of a signed-in person in a private file until it expires.
 
 The token alone grants nothing: the token service accepts it together with an attested
 agent, under a rule that lets the agent act for persons of that issuer. Refresh tokens
@@ -76,7 +76,7 @@ def find_login_folder(environ: Mapping[str, str], home: Path) -> Path:
     return state / "answerable"
 
 
-def store_login(folder: Path, logged_in: StoredLogin) -> None:
+def store_login(folder: Path, login: StoredLogin) -> None:
     """Store a sign-in, readable by its user only; it replaces the previous one.
 
     Raises:
@@ -84,11 +84,11 @@ def store_login(folder: Path, logged_in: StoredLogin) -> None:
     """
     kept = _LoginFile(
         _SCHEMA,
-        logged_in.issuer,
-        logged_in.iss,
-        logged_in.person,
-        logged_in.expires,
-        logged_in.id_token,
+        login.issuer,
+        login.iss,
+        login.person,
+        login.expires,
+        login.id_token,
     )
     try:
         make_folder(folder)
@@ -141,6 +141,7 @@ def remove_login(folder: Path) -> bool:
 
 
 def _is_private_folder(folder: Path) -> bool:
+    """Return whether a folder is the user's own and closed to others."""
     try:
         facts = folder.lstat()
     except OSError:
@@ -150,6 +151,7 @@ def _is_private_folder(folder: Path) -> bool:
 
 
 def _read_login_file(path: Path) -> _LoginFile | None:
+    """Read the login file; None if missing, an error if others could read it."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError):
@@ -176,5 +178,6 @@ def _read_login_file(path: Path) -> _LoginFile | None:
     return kept
 
 
-def _build_unusable_error(path: Path, why: str) -> EnvironmentFailure:
-    return EnvironmentFailure(f"cannot use {path} ({why})", _SIGN_IN_AGAIN)
+def _build_unusable_error(path: Path, reason: str) -> EnvironmentFailure:
+    """Build the error for an unusable login file."""
+    return EnvironmentFailure(f"cannot use {path} ({reason})", _SIGN_IN_AGAIN)

@@ -1,4 +1,4 @@
-"""Trust rules: list with faults, and dry run against claims or a token.
+"""Dry-run trust rules against claims or a token: the first failed condition of each.
 
 Nothing is issued here, and the claims need no signature.
 """
@@ -40,11 +40,11 @@ class KnownAgents:
 
 
 def explain_matches(
-    rules: tuple[TrustRule, ...], supposed: MatchSubject
+    rules: tuple[TrustRule, ...], subject: MatchSubject
 ) -> list[RuleMatchItem]:
-    """Explain for each rule whether it matches, or its first failed condition."""
+    """Explain for each trust rule whether it matches, or its first failed condition."""
     items: list[RuleMatchItem] = []
-    for rule, held in zip(rules, explain_rules(rules, supposed), strict=True):
+    for rule, held in zip(rules, explain_rules(rules, subject), strict=True):
         failed = held if isinstance(held, UnmatchedRule) else None
         items.append(
             {
@@ -60,7 +60,7 @@ def explain_matches(
 
 
 def claims_of_issuer(payload: JsonObject, config: Config) -> UnsignedClaims:
-    """Assign unverified claims to the issuer that they name."""
+    """Build unverified claims with the configured issuer that `iss` names, if any."""
     named = (payload.get("iss"), parse_trust_domain(payload.get("sub")))
     issuer = next((each for each in config.issuers if each.pin.iss in named), None)
     return UnsignedClaims(issuer.pin.name if issuer else "", flatten_claims(payload))

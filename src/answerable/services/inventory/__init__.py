@@ -1,1 +1,1 @@
-"""Snapshots, scans and ownership evidence shared by use cases."""
+"""Scan sources and load snapshots of the identity inventory for several use cases."""

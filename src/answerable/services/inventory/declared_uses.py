@@ -1,4 +1,4 @@
-"""Declared users and owners of subjects over time, from the snapshot history."""
+"""List who owned and used each identity and credential over time, from snapshots."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -42,7 +42,7 @@ def declare_uses(history: Iterable[InventoryInterval]) -> tuple[DeclaredUse, ...
     """
     running: dict[str, DeclaredUse] = {}
     ended: list[DeclaredUse] = []
-    for standing in _split_hindsight(history):
+    for standing in _split_first_interval(history):
         now = {use.subject: use for use in _list_uses(standing)}
         ended += [running.pop(subject) for subject in set(running) - set(now)]
         for subject, use in now.items():
@@ -57,10 +57,10 @@ def declare_uses(history: Iterable[InventoryInterval]) -> tuple[DeclaredUse, ...
     return tuple(sorted(every, key=lambda use: (use.subject, use.valid_from)))
 
 
-def _split_hindsight(
+def _split_first_interval(
     history: Iterable[InventoryInterval],
 ) -> Iterator[InventoryInterval]:
-    """Split the first interval into its observed and its assumed part."""
+    """Split the first interval at its scan: assumed before, observed since."""
     for standing in history:
         taken = min(standing.inventory.at, standing.valid_to)
         if standing.valid_from == 0 and taken > 0:
@@ -70,9 +70,10 @@ def _split_hindsight(
             yield standing
 
 
-def _is_same_use(before: DeclaredUse, use: DeclaredUse) -> bool:
+def _is_same_use(previous: DeclaredUse, use: DeclaredUse) -> bool:
+    """Return whether two declared uses differ only in their time and source."""
     stretched = replace(
-        before,
+        previous,
         valid_from=use.valid_from,
         valid_to=use.valid_to,
         source=use.source,
@@ -87,14 +88,16 @@ class _DeclaredUsers:
 
     places: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def add_use(self, agent: str, tool: str, place: str) -> None:
-        self.places.setdefault((agent, tool), place)
+    def add_use(self, agent: str, tool: str, location: str) -> None:
+        """Add an agent or tool that uses the subject, unless it is known."""
+        self.places.setdefault((agent, tool), location)
 
 
-def _list_uses(standing: InventoryInterval) -> Iterator[DeclaredUse]:
-    inventory = standing.inventory
+def _list_uses(interval: InventoryInterval) -> Iterator[DeclaredUse]:
+    """Yield the owner and the users of each subject of one snapshot."""
+    inventory = interval.inventory
     snapshot = f"snapshot {inventory.name}"
-    users = _users_by_subject(inventory)
+    users = _index_users_by_subject(inventory)
     subjects: set[str] = {identity.id for identity in inventory.facts.identities}
     subjects |= {*inventory.credentials, *inventory.agents, *users}
     for subject in sorted(subjects):
@@ -102,14 +105,14 @@ def _list_uses(standing: InventoryInterval) -> Iterator[DeclaredUse]:
         places = sorted(users.get(subject, _DeclaredUsers()).places.items())
         yield DeclaredUse(
             subject=subject,
-            valid_from=standing.valid_from,
-            valid_to=standing.valid_to,
-            person=_owner_person(owner),
+            valid_from=interval.valid_from,
+            valid_to=interval.valid_to,
+            person=_get_owner_person(owner),
             owner_state=(owner.state if owner else OwnerState.NONE).value,
             agents=tuple(sorted({agent for (agent, _), _ in places})),
             tools=tuple(key for key, _ in places if key[1]),
-            source=f"{snapshot} {_owner_place(owner)}".rstrip(),
-            hindsight=standing.valid_to <= inventory.at,
+            source=f"{snapshot} {_get_evidence_place(owner)}".rstrip(),
+            hindsight=interval.valid_to <= inventory.at,
             uses=tuple(
                 (agent, tool, f"{snapshot} {place}".rstrip())
                 for (agent, tool), place in places
@@ -117,32 +120,32 @@ def _list_uses(standing: InventoryInterval) -> Iterator[DeclaredUse]:
         )
 
 
-def _users_by_subject(inventory: Inventory) -> Mapping[str, _DeclaredUsers]:
-    """Return the agents and tools that act through each identity and credential.
+def _index_users_by_subject(inventory: Inventory) -> Mapping[str, _DeclaredUsers]:
+    """Index the agents and tools that act through each identity and credential.
 
     A disabled tool counts only if no enabled one carries the subject: the rule that
     disables it is in a file that the agent can edit.
     """
-    users = _users_by_tool_state(inventory, enabled=True)
+    users = _index_users_by_tool_state(inventory, enabled=True)
     for key, agent in inventory.agents.items():
         for role in agent.agent.runs_as:
             users[role].add_use(key, "", agent.agent.seen.place or agent.agent.place)
-    for subject, off in _users_by_tool_state(inventory, enabled=False).items():
+    for subject, off in _index_users_by_tool_state(inventory, enabled=False).items():
         users.setdefault(subject, off)
     return users
 
 
-def _users_by_tool_state(
+def _index_users_by_tool_state(
     inventory: Inventory, *, enabled: bool
 ) -> dict[str, _DeclaredUsers]:
-    """Return the users through enabled tools, or through disabled ones."""
+    """Index the users through enabled tools, or through disabled ones."""
     users: dict[str, _DeclaredUsers] = defaultdict(_DeclaredUsers)
     for key, agent in inventory.agents.items():
         for use in agent.tools:
             if use.tool.enabled is not enabled or use.tool.is_indirect:
                 continue
             for credential in use.credentials:
-                place = _declaring_place(inventory, agent, use, credential)
+                place = _find_declaring_place(inventory, agent, use, credential)
                 users[credential].add_use(key, use.tool.id, place)
                 entity = inventory.credentials.get(credential)
                 if entity is not None and entity.identity is not None:
@@ -152,7 +155,7 @@ def _users_by_tool_state(
     return users
 
 
-def _declaring_place(
+def _find_declaring_place(
     inventory: Inventory, agent: AgentEntity, use: ToolUse, credential: CredentialId
 ) -> str:
     """Return the place of a credential: the tool's entry, else the agent's home."""
@@ -166,7 +169,7 @@ def _declaring_place(
 
 
 def _select_ownership(inventory: Inventory, subject: str) -> SubjectOwnership | None:
-    """Return the owner by evidence that does not come from an assumed role.
+    """Select the owner of a subject, ignoring evidence from an assumed role.
 
     A platform agent and an ambient credential belong to the owner of the role that
     they use. That owner is not the person of a call, so no chain names them.
@@ -174,14 +177,15 @@ def _select_ownership(inventory: Inventory, subject: str) -> SubjectOwnership | 
     return inventory.own_owners.get(subject) or inventory.owners.get(subject)
 
 
-def _owner_person(owner: SubjectOwnership | None) -> str:
+def _get_owner_person(owner: SubjectOwnership | None) -> str:
+    """Return the person id of an owner; empty if there is none."""
     if owner is None or owner.state not in _NAMED_STATES:
         return ""
     return owner.person or ""
 
 
-def _owner_place(owner: SubjectOwnership | None) -> str:
-    """Return the place of the strongest evidence, empty if none counts."""
+def _get_evidence_place(owner: SubjectOwnership | None) -> str:
+    """Return the place of the strongest owner evidence; empty if none counts."""
     for candidate in (owner.candidates if owner else ())[:1]:
         for item, weight in candidate.evidence[:1]:
             if weight > 0.0:

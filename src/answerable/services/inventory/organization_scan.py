@@ -1,4 +1,4 @@
-"""Live scan of an AWS organization: its tree first, then its accounts in parallel.
+"""Scan a live AWS organization: its tree first, then its accounts in parallel.
 
 A few threads read the accounts, through one role in each. Scanned accounts are in the
 store and in a checkpoint, so that an interrupted scan resumes. The snapshot is stored
@@ -118,6 +118,7 @@ def scan_organization(
 
 
 def _build_outcome(entry: _CheckpointEntry) -> ScanOutcome:
+    """Build the scan outcome of one account from its checkpoint entry."""
     problems = tuple(p for sync in entry.stored for p in sync.problems)
     source = f"{_ACCOUNT}:{entry.account} (live)"
     return ScanOutcome(source, _ACCOUNT, entry.stored, (*entry.problems, *problems))
@@ -165,9 +166,9 @@ class _OrganizationScan:
         return [entries[member.account] for member in members]
 
     def _run_jobs(
-        self, pool: ThreadPoolExecutor, waiting: Iterator[MemberAccount]
+        self, pool: ThreadPoolExecutor, members: Iterator[MemberAccount]
     ) -> None:
-        """Keep the threads busy: at most one open account per thread."""
+        """Run the jobs of accounts in a thread pool, one open account per thread."""
         running: dict[Future[object], _ScanJob] = {}
 
         def submit(job: _ScanJob) -> None:
@@ -175,7 +176,7 @@ class _OrganizationScan:
             running[pool.submit(self._run_job, job)] = job
 
         def enter_next() -> None:
-            member = next(waiting, None)
+            member = next(members, None)
             if member is not None:
                 submit(
                     _ScanJob(_AccountScan(member, self._build_account_context(member)))
@@ -195,6 +196,8 @@ class _OrganizationScan:
                     enter_next()
 
     def _build_account_context(self, member: MemberAccount) -> SyncContext:
+        """Build the context of an account: its role, and its progress report."""
+
         def progress(done: int, total: int, what: str) -> None:
             if self._stop.is_set():
                 raise _ScanStopped
@@ -203,12 +206,14 @@ class _OrganizationScan:
         role = member.role_arn
         return replace(self._context, role_arn=role, progress=progress)
 
-    def _report_progress(self, what: str) -> None:
+    def _report_progress(self, message: str) -> None:
+        """Report how many accounts are done."""
         with self._showing:
             done = len(self.done) + len(self._refused)
-            self._context.progress(done, self._total, what)
+            self._context.progress(done, self._total, message)
 
     def _run_job(self, job: _ScanJob) -> object:
+        """Run a connector in an account, or list its regions first."""
         if self._stop.is_set():
             raise _ScanStopped
         context = job.account.context
@@ -238,7 +243,7 @@ class _OrganizationScan:
         return [_ScanJob(account, connector, region) for connector, region in places]
 
     def _select_regions(self, account: _AccountScan, enabled: object) -> list[str]:
-        """Select the regions to scan, and report those that cannot be."""
+        """Select the regions to scan in an account, and report those not enabled."""
         if not isinstance(enabled, tuple):
             if not self._regions:
                 what = "ec2:DescribeRegions is not allowed: no region was read"

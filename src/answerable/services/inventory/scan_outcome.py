@@ -1,4 +1,4 @@
-"""Result of scanning one source, or one account of an organization."""
+"""Result of scanning one source, or one account: stored syncs, problems, error."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Scan sources in the form `NAME[:LOCATION]`, resolved to absolute paths."""
+"""Parse the sources of `scan` (`NAME[:LOCATION]`) into absolute paths."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,15 +31,15 @@ _DEFAULT_LOCATIONS = {"home": "~", "repo": "."}
 
 
 def parse_sources(
-    texts: Sequence[str], *, home: Path, cwd: Path, gives: str = registry.INVENTORY
+    texts: Sequence[str], *, home: Path, cwd: Path, capability: str = registry.INVENTORY
 ) -> tuple[ScanSource, ...]:
-    """Parse sources; none given means `home:~ repo:.`.
+    """Parse the sources of a scan; the default is `home:~ repo:.`.
 
     Args:
         texts: `NAME` or `NAME:LOCATION`.
         home: Directory for `~`.
         cwd: Directory for relative locations.
-        gives: `inventory` or `events`.
+        capability: `inventory` or `events`.
 
     Returns:
         Each source once, in the order given.
@@ -50,7 +50,7 @@ def parse_sources(
     found: dict[ScanSource, None] = {}
     for text in texts or DEFAULT_SOURCES:
         name, _, location = text.partition(":")
-        if gives == registry.INVENTORY:
+        if capability == registry.INVENTORY:
             registry.load_inventory_connector(name)
         else:
             registry.load_event_connector(name)
@@ -72,6 +72,7 @@ def is_scan_source(text: str) -> bool:
 
 
 def _resolve_location(location: str, home: Path, cwd: Path) -> str:
+    """Resolve `~`, `.` and `..` to an absolute path without following links."""
     if not location or location == "-":
         return location
     if location == "~" or location.startswith("~/"):

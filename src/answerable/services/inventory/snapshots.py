@@ -1,4 +1,4 @@
-"""Snapshots in the store: load, list, complete, and history."""
+"""Load, list and complete the inventory snapshots in the store."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -61,7 +61,7 @@ def load_inventory(
     now: int = 0,
     progress: ProgressCallback = ignore_progress,
 ) -> Inventory:
-    """Load a snapshot as an inventory, completed by ingested audit logs.
+    """Load a snapshot as an inventory, extended with ingested audit logs.
 
     Args:
         name: Name of a snapshot; empty or `latest` for the newest.
@@ -92,18 +92,18 @@ def load_inventory(
     )
 
 
-def _join_snapshot(store: EvidenceStore, chosen: NamedSnapshot | None) -> Inventory:
-    """Join a snapshot with the audit logs, judged at its own time."""
+def _join_snapshot(store: EvidenceStore, selected: NamedSnapshot | None) -> Inventory:
+    """Build the inventory of a snapshot and the audit logs, as of its time."""
     snapshot = Snapshot(0, ())
-    if chosen is not None:
-        snapshot = read_object(store, chosen.digest, Snapshot)
+    if selected is not None:
+        snapshot = read_object(store, selected.digest, Snapshot)
     syncs = [read_object(store, digest, Sync) for _, digest in snapshot.syncs]
-    trail = _build_trail_sync(store, syncs)
+    trail = _build_audit_log_sync(store, syncs)
     joined = room.join(
         [(sync.source, sync) for sync in (*syncs, trail)],
         now=snapshot.taken_at or trail.started_at,
         taken_at=snapshot.taken_at,
-        name=chosen.name if chosen is not None else "",
+        name=selected.name if selected is not None else "",
         attestations=read_ownership_statements(store),
     )
     # An audit log is no scanned source: its age does not affect the others.
@@ -111,8 +111,8 @@ def _join_snapshot(store: EvidenceStore, chosen: NamedSnapshot | None) -> Invent
     return replace(joined, coverage=scanned)
 
 
-def _build_trail_sync(store: EvidenceStore, syncs: Sequence[Sync]) -> Sync:
-    """Build a sync from the audit logs: identities and known credentials.
+def _build_audit_log_sync(store: EvidenceStore, syncs: Sequence[Sync]) -> Sync:
+    """Build a sync from the audit logs: their identities and credentials.
 
     An audit log has a new session key every hour. The inventory lists only long-lived
     keys, and keys that a source found in a place.
@@ -134,7 +134,7 @@ def _build_trail_sync(store: EvidenceStore, syncs: Sequence[Sync]) -> Sync:
 def complete_snapshot(
     store: EvidenceStore, syncs: "Sequence[StoredSync]", now: int
 ) -> str:
-    """Store a snapshot with these syncs and the latest sync of every other source.
+    """Store a snapshot: these syncs, and the latest sync of every other source.
 
     Returns:
         The snapshot's name.
@@ -194,7 +194,7 @@ def read_ownership_statements(store: EvidenceStore) -> tuple[OwnerEvidence, ...]
 def read_object(
     store: EvidenceStore, digest: str, kind: type[StoredObject]
 ) -> StoredObject:
-    """Read one stored object.
+    """Read one stored object, and decode it as its type.
 
     Raises:
         VerificationError: It is damaged, missing, or malformed.
@@ -216,7 +216,7 @@ FOREVER = (1 << 63) - 1
 
 
 def iterate_history(store: EvidenceStore) -> "Iterator[InventoryInterval]":
-    """Iterate over all joined snapshots with the interval each was the latest.
+    """Yield each snapshot with the time interval in which it was the latest.
 
     A statement about an owner counts from the snapshot that was the latest at its time.
     """
@@ -245,7 +245,7 @@ def iterate_history(store: EvidenceStore) -> "Iterator[InventoryInterval]":
 
 
 def load_declared_uses(store: EvidenceStore) -> "tuple[DeclaredUse, ...]":
-    """Load the declared users and owners of each snapshot's interval.
+    """Load the owners and users of each identity, over all snapshots.
 
     Returns:
         Uses sorted by subject and time; intervals of one subject do not overlap.
@@ -255,13 +255,16 @@ def load_declared_uses(store: EvidenceStore) -> "tuple[DeclaredUse, ...]":
     return declared_uses.declare_uses(iterate_history(store))
 
 
-def _select_snapshot(found: Sequence[NamedSnapshot], name: str) -> NamedSnapshot | None:
+def _select_snapshot(
+    snapshots: Sequence[NamedSnapshot], name: str
+) -> NamedSnapshot | None:
+    """Select a snapshot by name, or the latest; suggest names if it is unknown."""
     if not name or name == LATEST:
-        return found[-1] if found else None
-    for each in found:
+        return snapshots[-1] if snapshots else None
+    for each in snapshots:
         if each.name == name:
             return each
-    names = [each.name for each in found]
+    names = [each.name for each in snapshots]
     close = get_close_matches(name, names, n=1, cutoff=0.3)
     if close:
         hint = f"did you mean {close[0]}?"

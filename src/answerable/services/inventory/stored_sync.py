@@ -1,4 +1,4 @@
-"""Syncs in the store, before they belong to a snapshot."""
+"""Store the result of one connector run (a sync) before a snapshot includes it."""
 
 import msgspec
 
@@ -30,7 +30,7 @@ class StoredSync(msgspec.Struct, frozen=True):
 
 
 def store_sync(store: EvidenceStore, sync: Sync, now: int) -> StoredSync:
-    """Store a sync; it belongs to no snapshot yet.
+    """Store the result of one connector run; no snapshot includes it yet.
 
     Raises:
         EnvironmentFailure: The disk cannot be written.
@@ -48,6 +48,7 @@ def store_sync(store: EvidenceStore, sync: Sync, now: int) -> StoredSync:
 
 
 def _count_facts(sync: Sync) -> tuple[int, ...]:
+    """Count agents, tools, credentials, identities and policies of a sync."""
     facts = sync.facts
     return (
         len({agent.id for agent in facts.agents}),

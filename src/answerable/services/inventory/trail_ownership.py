@@ -1,4 +1,4 @@
-"""Ownership evidence from audit logs: creators and users of identities."""
+"""Derive owners of identities from audit logs: who created and who assumed them."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -29,31 +29,32 @@ def collect_trail_facts(store: EvidenceStore) -> SightedFacts:
     )
 
 
-def _list_credential_links(known: TrailFacts) -> Iterator[CredentialLink]:
-    """List the identities that keys act as: seen in use, or named at creation."""
+def _list_credential_links(facts: TrailFacts) -> Iterator[CredentialLink]:
+    """List the identity of each access key, from its use or its creation."""
     used: dict[str, set[str]] = {}
-    for use in known.uses:
+    for use in facts.uses:
         used.setdefault(use.credential, set()).add(use.identity)
         yield CredentialLink(
             CredentialId(use.credential),
             IdentityId(use.identity),
             "trail",
-            _build_seen(use.source, f"{use.count} events", use.last),
+            _build_provenance(use.source, f"{use.count} events", use.last),
         )
-    for made in known.issuances:
+    for made in facts.issuances:
         created = made.credential.startswith("cred:aws/AKIA") and made.identity
         if created and made.credential not in used:
             yield CredentialLink(
                 CredentialId(made.credential),
                 IdentityId(made.identity),
                 "trail",
-                _build_seen(made.source, f"event {made.event}", made.at),
+                _build_provenance(made.source, f"event {made.event}", made.at),
             )
 
 
-def _list_owner_evidence(known: TrailFacts) -> Iterator[OwnerEvidence]:
-    issued = index_issuances(known.issuances)
-    for change in known.changes:
+def _list_owner_evidence(facts: TrailFacts) -> Iterator[OwnerEvidence]:
+    """Yield creators and frequent assumers of identities as owner evidence."""
+    issued = index_issuances(facts.issuances)
+    for change in facts.changes:
         if change.created:
             person, by = _find_origin_person(change.key, change.source, issued)
             if person:
@@ -64,19 +65,22 @@ def _list_owner_evidence(known: TrailFacts) -> Iterator[OwnerEvidence]:
                     reference=f"{change.action} by {by}",
                     act=f"event {change.event}",
                     standing=False,
-                    seen=_build_seen(change.source, f"event {change.event}", change.at),
+                    seen=_build_provenance(
+                        change.source, f"event {change.event}", change.at
+                    ),
                 )
-    yield from _list_key_creators(known, issued)
-    yield from _list_frequent_assumers(known, issued)
+    yield from _list_key_creators(facts, issued)
+    yield from _list_frequent_assumers(facts, issued)
 
 
 def _list_key_creators(
-    known: TrailFacts, issued: IssuanceIndex
+    facts: TrailFacts, issuances: IssuanceIndex
 ) -> Iterator[OwnerEvidence]:
-    for made in known.issuances:
+    """Yield the person who created each long-lived access key."""
+    for made in facts.issuances:
         if not made.credential.startswith("cred:aws/AKIA"):
             continue
-        person, by = _find_origin_person(made.parent, made.source, issued)
+        person, by = _find_origin_person(made.parent, made.source, issuances)
         if person:
             yield OwnerEvidence(
                 subject=made.credential,
@@ -85,22 +89,23 @@ def _list_key_creators(
                 reference=f"access key created by {by}",
                 act=f"event {made.event}",
                 standing=False,
-                seen=_build_seen(made.source, f"event {made.event}", made.at),
+                seen=_build_provenance(made.source, f"event {made.event}", made.at),
             )
 
 
 def _list_frequent_assumers(
-    known: TrailFacts, issued: IssuanceIndex
+    facts: TrailFacts, issuances: IssuanceIndex
 ) -> Iterator[OwnerEvidence]:
+    """Yield the person who assumes a role most often, if clearly ahead."""
     counts: dict[str, Counter[PersonId]] = {}
     last: dict[tuple[str, PersonId], tuple[CredentialIssuance, str]] = {}
     origins: dict[tuple[ChainKey, str], tuple[PersonId | None, str]] = {}
-    for made in known.issuances:
+    for made in facts.issuances:
         if not made.credential.startswith("cred:aws/ASIA") or not made.identity:
             continue
         caller = (made.parent, made.source)
         if caller not in origins:  # few callers open most sessions
-            origins[caller] = _find_origin_person(made.parent, made.source, issued)
+            origins[caller] = _find_origin_person(made.parent, made.source, issuances)
         person, by = origins[caller]
         if person:
             counts.setdefault(made.identity, Counter())[person] += 1
@@ -118,15 +123,15 @@ def _list_frequent_assumers(
                 reference=f"assumed {most} times by {by}",
                 act=f"assume {identity}",
                 standing=False,
-                seen=_build_seen(made.source, f"event {made.event}", made.at),
+                seen=_build_provenance(made.source, f"event {made.event}", made.at),
             )
 
 
 def _find_origin_person(
-    key: ChainKey, source: str, issued: IssuanceIndex
+    key: ChainKey, source: str, issuances: IssuanceIndex
 ) -> tuple[PersonId | None, str]:
-    """Find the person at the origin: a signed-in person or an IAM user."""
-    path = trace_back(SourcedChainKey(key, source, believed=True), issued)
+    """Follow sessions back to a person: a signed-in person or an IAM user."""
+    path = trace_back(SourcedChainKey(key, source, believed=True), issuances)
     for step in path.steps:
         if step.person:
             return PersonId(step.person), step.identity
@@ -140,5 +145,6 @@ def _find_origin_person(
         return None, origin
 
 
-def _build_seen(source: str, place: str, at: int) -> FactProvenance:
-    return FactProvenance(f"{source}:", place, WrittenBy.PLATFORM, at)
+def _build_provenance(source: str, location: str, at: int) -> FactProvenance:
+    """Build the provenance of a fact from an audit log."""
+    return FactProvenance(f"{source}:", location, WrittenBy.PLATFORM, at)

@@ -1,1 +1,1 @@
-"""Chain rows, name resolution and trail filters shared by use cases."""
+"""Join events with their chains and resolve names for several use cases."""

@@ -1,4 +1,4 @@
-"""Check of action globs and source names against stored events and catalogues."""
+"""Reject action globs and source names that match no stored event and no catalogue."""
 
 from difflib import get_close_matches
 

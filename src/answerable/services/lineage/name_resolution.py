@@ -1,4 +1,4 @@
-"""Resolution of names in a query, by inventory and audit logs."""
+"""Resolve names of persons, agents, tools, identities and credentials in a query."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ class NameQuery(Protocol):
 
 
 def event_joint(event: AuditEvent) -> SourcedChainKey:
-    """Return the joint of an event."""
+    """Return the key and source of an event, by which it is joined with its chain."""
     key = ChainKey(
         identity=event.identity,
         credential=event.credential,
@@ -72,28 +72,28 @@ def event_joint(event: AuditEvent) -> SourcedChainKey:
 
 
 def build_chain_tests(
-    inventory: Inventory, chains: Sequence[ChainTimeline], asked: NameQuery
+    inventory: Inventory, chains: Sequence[ChainTimeline], names: NameQuery
 ) -> list[ChainTest]:
-    """Build the tests that a matching chain passes.
+    """Build the predicates that a chain must pass to match the names of a query.
 
     Raises:
         UsageError: A name is unknown or ambiguous.
     """
     found: list[ChainTest] = []
-    if asked.person:
-        person = _build_person_test(inventory, chains, asked.person)
+    if names.person:
+        person = _build_person_test(inventory, chains, names.person)
         found.append(lambda chain: person(chain.person.value))
-    if asked.agent:
-        agent = _build_agent_test(inventory, chains, asked.agent)
+    if names.agent:
+        agent = _build_agent_test(inventory, chains, names.agent)
         found.append(lambda chain: any(map(agent, chain.agent_path)))
-    if asked.tool:
-        tool = _build_tool_test(inventory, chains, asked.tool)
+    if names.tool:
+        tool = _build_tool_test(inventory, chains, names.tool)
         found.append(lambda chain: tool(chain.tool.value))
-    if asked.identity:
-        name = _build_identity_test(inventory, chains, asked.identity)
+    if names.identity:
+        name = _build_identity_test(inventory, chains, names.identity)
         found.append(lambda chain: any(map(name, chain.identity_path)))
-    if asked.credential:
-        key = _build_credential_test(inventory, chains, asked.credential)
+    if names.credential:
+        key = _build_credential_test(inventory, chains, names.credential)
         found.append(
             lambda chain: any(map(key, (*chain.credential_path, chain.key.credential)))
         )
@@ -101,9 +101,9 @@ def build_chain_tests(
 
 
 def list_required_ids(
-    inventory: Inventory, chains: Sequence[ChainTimeline], asked: NameQuery
+    inventory: Inventory, chains: Sequence[ChainTimeline], names: NameQuery
 ) -> list[str]:
-    """List ids that every matching chain holds; none if the names are patterns.
+    """List ids that every matching chain contains; none if the names are patterns.
 
     Raises:
         UsageError: A name is unknown or ambiguous.
@@ -111,10 +111,10 @@ def list_required_ids(
     fits = (
         find(inventory, chains, text)
         for find, text in (
-            (_build_agent_test, asked.agent),
-            (_build_tool_test, asked.tool),
-            (_build_identity_test, asked.identity),
-            (_build_credential_test, asked.credential),
+            (_build_agent_test, names.agent),
+            (_build_tool_test, names.tool),
+            (_build_identity_test, names.identity),
+            (_build_credential_test, names.credential),
         )
         if text
     )
@@ -122,12 +122,12 @@ def list_required_ids(
 
 
 def is_pattern(text: str) -> bool:
-    """Return whether a name is a pattern."""
+    """Return whether a name is a glob pattern."""
     return "*" in text or "?" in text
 
 
 def build_pattern_test(pattern: str) -> IdTest:
-    """Build the test whether an id matches a pattern, whole or by a short name."""
+    """Build a predicate that matches an id, whole or by a short name."""
     spelled = "".join({"*": ".*", "?": "."}.get(c) or re2.escape(c) for c in pattern)
     compiled = re2.compile(f"(?s){spelled}")
 
@@ -153,6 +153,7 @@ class _EqualsId:
 def _build_agent_test(
     inventory: Inventory, chains: Sequence[ChainTimeline], text: str
 ) -> IdTest:
+    """Build a predicate for the agent of a chain, by id, name or pattern."""
     if is_pattern(text):
         return build_pattern_test(text)
     return _EqualsId(resolve_agent(inventory, chains, text))
@@ -161,6 +162,7 @@ def _build_agent_test(
 def _build_identity_test(
     inventory: Inventory, chains: Sequence[ChainTimeline], text: str
 ) -> IdTest:
+    """Build a predicate for an identity of a chain, by ARN, name or pattern."""
     return (
         build_pattern_test(text)
         if is_pattern(text)
@@ -171,6 +173,7 @@ def _build_identity_test(
 def _build_credential_test(
     inventory: Inventory, chains: Sequence[ChainTimeline], text: str
 ) -> IdTest:
+    """Build a predicate for a credential of a chain, by id or pattern."""
     if is_pattern(text):
         return build_pattern_test(text)
     return _EqualsId(_resolve_credential(inventory, chains, text))
@@ -179,20 +182,23 @@ def _build_credential_test(
 def _build_person_test(
     inventory: Inventory, chains: Sequence[ChainTimeline], text: str
 ) -> IdTest:
+    """Build a predicate for the person of a chain, by any id or alias."""
     if is_pattern(text):
         return build_pattern_test(text)
-    return _list_person_spellings(inventory, chains, text).__contains__
+    return _list_person_aliases(inventory, chains, text).__contains__
 
 
 def resolve_agent(
     inventory: Inventory, chains: Sequence[ChainTimeline], text: str
 ) -> str:
-    """Find an agent by id or name, of the snapshot or of the trail.
+    """Resolve an agent by id or name, from the snapshot or the audit logs.
 
     Raises:
         UsageError: It is unknown or ambiguous.
     """
-    return _resolve_seen_name(inventory, text, "agent", ChainIndex.wrap(chains).agents)
+    return _resolve_logged_name(
+        inventory, text, "agent", ChainIndex.wrap(chains).agents
+    )
 
 
 def resolve_identity(
@@ -208,36 +214,41 @@ def resolve_identity(
     chains = ChainIndex.wrap(chains)
     # Identities that were created in an audit log and never acted have owners.
     owned = inventory.get_or_compute("owned identities", _index_owned_identities)
-    return _resolve_seen_name(inventory, text, "identity", chains.identities, owned)
+    return _resolve_logged_name(inventory, text, "identity", chains.identities, owned)
 
 
 def _resolve_credential(
     inventory: Inventory, chains: Sequence[ChainTimeline], text: str
 ) -> str:
+    """Resolve a credential by access key id or name."""
     if is_access_key_id(text.removeprefix("cred:aws/")):
         # A key that was issued and never used is an answer, too.
         return aws_credential_id(text.removeprefix("cred:aws/"))
-    return _resolve_seen_name(
+    return _resolve_logged_name(
         inventory, text, "credential", ChainIndex.wrap(chains).credentials
     )
 
 
-def _resolve_seen_name(
-    inventory: Inventory, text: str, kind: EntityKind, *seen: ShortNameIndex
+def _resolve_logged_name(
+    inventory: Inventory, text: str, kind: EntityKind, *known_names: ShortNameIndex
 ) -> str:
     """Resolve a name among ids in the audit logs, else in the inventory."""
     asked = text.strip()
-    if any(asked in names.ids for names in seen):
+    if any(asked in names.ids for names in known_names):
         return asked
-    short = {key for names in seen for key in names.ids_by_short_name.get(asked, ())}
+    short = {
+        key for names in known_names for key in names.ids_by_short_name.get(asked, ())
+    }
     try:
         short.add(resolve(inventory, asked, (kind,)))
     except AmbiguousError as error:
         short |= set(error.candidates)
     except UsageError:
         if not short:
-            ids = {key for names in seen for key in names.ids}
-            short = _ids_containing(asked, {*ids, *_ids_of_kind(inventory, kind)})
+            ids = {key for names in known_names for key in names.ids}
+            short = _find_ids_containing(
+                asked, {*ids, *_list_ids_of_kind(inventory, kind)}
+            )
             if not short:
                 raise _build_unknown_error(asked, kind, ids) from None
     if len(short) > 1:
@@ -250,15 +261,16 @@ def _resolve_seen_name(
 _MIN_PART_LENGTH = 3  # characters of a name part
 
 
-def _ids_containing(part: str, ids: Iterable[str]) -> set[str]:
+def _find_ids_containing(fragment: str, ids: Iterable[str]) -> set[str]:
     """Return the ids that contain part of a name, ignoring case."""
-    folded = part.lower()
+    folded = fragment.lower()
     if len(folded) < _MIN_PART_LENGTH:
         return set()
     return {key for key in ids if folded in key.partition(":")[2].lower()}
 
 
-def _ids_of_kind(inventory: Inventory, kind: EntityKind) -> Iterable[str]:
+def _list_ids_of_kind(inventory: Inventory, kind: EntityKind) -> Iterable[str]:
+    """Return the ids of one kind of entity in the inventory."""
     match kind:
         case "agent":
             return inventory.agents
@@ -270,45 +282,46 @@ def _ids_of_kind(inventory: Inventory, kind: EntityKind) -> Iterable[str]:
             return {identity.id for identity in inventory.facts.identities}
 
 
-def _build_unknown_error(asked: str, kind: str, ids: set[str]) -> UsageError:
+def _build_unknown_error(text: str, kind: str, ids: set[str]) -> UsageError:
+    """Build the error for an unknown name, with the most similar known name."""
     names = sorted({name for each in ids for name in (each, *list_short_names(each))})
-    close = get_close_matches(
-        asked, select_similar_names(asked, names), n=1, cutoff=0.5
-    )
+    close = get_close_matches(text, select_similar_names(text, names), n=1, cutoff=0.5)
     hint = "it is in no audit log and no scan: ingest or scan first"
     if kind == "identity":
         hint = "no scanned or acting identity has that name; an ARN names any other"
     if close:
         hint = f"did you mean {close[0]}?"
-    return UsageError(f"unknown {kind} (got {asked[:200]!r})", hint)
+    return UsageError(f"unknown {kind} (got {text[:200]!r})", hint)
 
 
 def _index_owned_identities(inventory: Inventory) -> ShortNameIndex:
+    """Index the identities that have owner evidence by their short names."""
     return ShortNameIndex(key for key in inventory.owners if key.startswith("arn:"))
 
 
 def _build_tool_test(
     inventory: Inventory, chains: Sequence[ChainTimeline], text: str
 ) -> IdTest:
+    """Build a predicate for the tool of a chain, by name or pattern."""
     if is_pattern(text):
         return build_pattern_test(text)
     return _EqualsId(
-        _resolve_seen_name(inventory, text, "tool", ChainIndex.wrap(chains).tools)
+        _resolve_logged_name(inventory, text, "tool", ChainIndex.wrap(chains).tools)
     )
 
 
 def list_doubtful_aliases(
-    inventory: Inventory, chains: Sequence[ChainTimeline], asked: NameQuery
+    inventory: Inventory, chains: Sequence[ChainTimeline], names: NameQuery
 ) -> list[str]:
     """List persons whose rows are included only because of an unconfirmed alias.
 
     An alias that an agent could have written finds rows; only a trusted source can
     confirm that both are one person.
     """
-    if not asked.person or is_pattern(asked.person):
+    if not names.person or is_pattern(names.person):
         return []
     try:
-        known = _resolve_person(inventory, asked.person)
+        known = _resolve_person(inventory, names.person)
     except UsageError:  # no scanned person has this alias
         return []
     seen = ChainIndex.wrap(chains).persons
@@ -316,7 +329,7 @@ def list_doubtful_aliases(
     others = [each for each in aliases if f"person:{each}" in seen]
     if not others:
         return []
-    joined = inventory.get_or_compute("people joined", _build_people)
+    joined = inventory.get_or_compute("people joined", _build_person_directory)
     return [
         f"a believed word that {other} is {get_handle(known)}"
         for other in others
@@ -334,14 +347,15 @@ def _resolve_person(inventory: Inventory, text: str) -> str:
     return own if own in inventory.persons else resolve(inventory, text, ("person",))
 
 
-def _build_people(inventory: Inventory) -> PersonDirectory:
+def _build_person_directory(inventory: Inventory) -> PersonDirectory:
+    """Build the directory that joins ids and aliases of each person."""
     return PersonDirectory(inventory.facts.persons)
 
 
-def _list_person_spellings(
+def _list_person_aliases(
     inventory: Inventory, chains: Sequence[ChainTimeline], text: str
 ) -> frozenset[str]:
-    """List the ids and aliases of a person that chains may hold."""
+    """List the ids and aliases of a person that chains may contain."""
     seen = ChainIndex.wrap(chains).persons
     try:
         known = _resolve_person(inventory, text)

@@ -1,4 +1,4 @@
-"""Recorded calls of a subject, and the calls that no trail records."""
+"""Count the recorded calls of an identity, and find the logs that a count lacks."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,20 +43,22 @@ def count_recorded_calls(
     store: EvidenceStore,
     inventory: Inventory,
     subject: str,
-    stood: Sequence[ChainTimeline] | None = None,
+    loaded_chains: Sequence[ChainTimeline] | None = None,
 ) -> list[CallCount]:
-    """Count the recorded calls of a subject on platforms.
+    """Count the recorded platform calls of a subject, by action and outcome.
 
     Calls that a mediator saw (`mcp:...`) are no actions of platform policies.
 
     Args:
         subject: Id of an agent, identity or credential.
-        stood: Loaded chains; None to load them.
+        loaded_chains: Loaded chains; None to load them.
     """
-    acts = _match_subject(inventory, subject)
-    every: Sequence[ChainTimeline] = load_chains(store) if stood is None else stood
-    if isinstance(stood, ChainIndex):  # its lookups are cached
-        every = stood.chains_by_id.get(subject, ())
+    acts = _build_subject_test(inventory, subject)
+    every: Sequence[ChainTimeline] = (
+        load_chains(store) if loaded_chains is None else loaded_chains
+    )
+    if isinstance(loaded_chains, ChainIndex):  # its lookups are cached
+        every = loaded_chains.chains_by_id.get(subject, ())
     chains = [
         (each.joint, chain)
         for each in every
@@ -79,10 +81,10 @@ def count_recorded_calls(
     ]
 
 
-def _match_subject(
+def _build_subject_test(
     inventory: Inventory, subject: str
 ) -> Callable[[LineageChain], bool]:
-    """Build the test for chains in which a subject acts, directly or by role."""
+    """Build a predicate for chains in which a subject acts, directly or by role."""
     if AgentId(subject) in inventory.agents:
         return lambda chain: subject in chain.agent_path
     if CredentialId(subject) in inventory.credentials:
@@ -107,7 +109,7 @@ class TrailCoverage:
     days: Mapping[str, Mapping[str, frozenset[int]]]
 
     def missing_log(self, action: str, accounts: Collection[str]) -> str:
-        """Name the log that is needed before "no call" means "unused".
+        """Name the missing log without which "no call" does not mean "unused".
 
         Args:
             accounts: Accounts that would record its calls.
@@ -126,7 +128,7 @@ class TrailCoverage:
         return max(self.logs[account].since for account in accounts)
 
     def list_recorded_days(self, accounts: Collection[str]) -> list[LoggedDaysItem]:
-        """List the recorded days of the logged accounts."""
+        """List the days that are in the logs, for each account."""
         return [
             build_recorded_item(account, self.days[account])
             for account in sorted(accounts)
@@ -137,7 +139,7 @@ class TrailCoverage:
 def read_trail_coverage(
     store: EvidenceStore, catalogue: ActionCatalogue
 ) -> TrailCoverage:
-    """Read from the store which calls and days are logged."""
+    """Read which accounts, days and data events the ingested logs cover."""
     return TrailCoverage(
         read_account_log_spans(store), catalogue, read_logged_days(store)
     )

@@ -1,4 +1,4 @@
-"""Resource filter of a query: an ARN, an `s3://` URI, a name or an event id."""
+"""Filter events by resource (ARN, `s3://` URI, name) or by event id; suggest names."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -30,19 +30,19 @@ def parse_event_id(text: str) -> bytes | None:
     return number if len(number) == 16 and len(digits) == 32 else None
 
 
-def narrow_to_resource(found: EventFilter, resource: str) -> EventFilter:
-    """Narrow a filter to a resource, or to the one event with that id."""
+def narrow_to_resource(event_filter: EventFilter, resource: str) -> EventFilter:
+    """Restrict a filter to a resource, or to the one event with that id."""
     text = resource.strip()
     if not text:
-        return found
+        return event_filter
     number = parse_event_id(text)
     if number is not None:
-        return replace(found, event=number)
-    return replace(found, resources=resource_patterns(text))
+        return replace(event_filter, event=number)
+    return replace(event_filter, resources=resource_patterns(text))
 
 
 def resource_patterns(resource: str) -> list[str]:
-    """Return the patterns of which a matching resource fits one.
+    """Return glob patterns; a matching resource fits at least one.
 
     An ARN or a URI is used as it is, other text matches part of a name. An `s3://` URI
     of a bucket, or one that ends in `/`, matches everything below it.
@@ -66,15 +66,15 @@ def _is_folder(uri: str) -> bool:
 def suggest_similar(
     store: EvidenceStore,
     entities: Entities,
-    among: InvestigationFilter,
+    investigation: InvestigationFilter,
     resources: Iterable[str],
     names: Iterable[tuple[str, str]],
 ) -> str:
-    """Suggest existing names that are spelled like a text without a match.
+    """Suggest existing names that are similar to a name without a match.
 
     Args:
         store: Store of the events.
-        among: Visible events.
+        investigation: Visible events.
         resources: Texts queried as a resource, or in any hop.
         names: Kind and text of each queried person, agent, tool, identity or
             credential.
@@ -85,7 +85,9 @@ def suggest_similar(
     said: list[str] = []
     for text in resources:
         for token in _split_name(text):
-            found = [f"resource {v}" for v in _find_resources(store, among, token)]
+            found = [
+                f"resource {v}" for v in _find_resources(store, investigation, token)
+            ]
             found += _find_entities(entities, token)
             if found:
                 said += found[: 2 * _MAX_SUGGESTIONS]
@@ -108,23 +110,30 @@ def _split_name(text: str) -> Iterator[str]:
     for part in (last, text):
         tokens = dict.fromkeys(_TOKEN.findall(part))
         yield from sorted(
-            (t for t in tokens if _is_name_part(t)), key=_descending_length
+            (t for t in tokens if _is_name_part(t)), key=_sort_key_longest_first
         )
 
 
 def _is_name_part(token: str) -> bool:
+    """Return whether a part of a name is neither a stop word nor an account id."""
     return token.lower() not in _STOP_WORDS and not _ACCOUNT_ID.fullmatch(token)
 
 
-def _descending_length(token: str) -> int:
+def _sort_key_longest_first(token: str) -> int:
+    """Return a sort key that puts longer texts first."""
     return -len(token)
 
 
 def _find_resources(
-    store: EvidenceStore, among: InvestigationFilter, token: str
+    store: EvidenceStore, investigation: InvestigationFilter, token: str
 ) -> list[str]:
+    """Find recorded resources that contain a word, most used first."""
     return suggest_values(
-        store, "resource", token, replace(among, filter=EventFilter()), _MAX_SUGGESTIONS
+        store,
+        "resource",
+        token,
+        replace(investigation, filter=EventFilter()),
+        _MAX_SUGGESTIONS,
     )
 
 
@@ -141,6 +150,7 @@ def collect_entities(inventory: Inventory, chains: ChainIndex) -> Entities:
 
 
 def _find_entities(entities: Entities, token: str) -> list[str]:
+    """Find entities whose id contains a word, with their kind."""
     folded = token.lower()
     found = []
     for kind, ids in entities.items():

@@ -1,4 +1,4 @@
-"""Search of lineage rows, newest first and page by page."""
+"""Search events joined with their chain (person to identity), newest first, by page."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -89,9 +89,9 @@ class EventHistogram:
 
 
 def build_event_filter(
-    scene: SearchScope, query: SearchQuery, *, now: int
+    scope: SearchScope, query: SearchQuery, *, now: int
 ) -> InvestigationFilter:
-    """Build the event filter of a query.
+    """Build the event filter of a search query.
 
     Raises:
         UsageError: A name is unknown or ambiguous, or the span is invalid.
@@ -116,15 +116,15 @@ def build_event_filter(
     )
     return InvestigationFilter(
         narrow_to_resource(asked, query.get("resource")),
-        _build_parts(scene, query),
+        _build_alternatives(scope, query),
         equal,
     )
 
 
-def join_chains(events: Sequence[AuditEvent], scene: SearchScope) -> Iterator[ChainRow]:
-    """Join events with their chains; stitch a chain for an event that has none yet."""
+def join_chains(events: Sequence[AuditEvent], scope: SearchScope) -> Iterator[ChainRow]:
+    """Join events with their chains; compute the chain of an event that lacks one."""
     joints = {name_resolution.event_joint(event) for event in events}
-    stitched = ChainIndex.wrap(scene.chains).chains_by_joint
+    stitched = ChainIndex.wrap(scope.chains).chains_by_joint
     known = {joint: stitched[joint] for joint in joints if joint in stitched}
     new = [joint for joint in joints if joint not in known]
     for each in stitch_chains(new, ()) if new else ():
@@ -136,69 +136,79 @@ def join_chains(events: Sequence[AuditEvent], scene: SearchScope) -> Iterator[Ch
         yield ChainRow(event, chain)
 
 
-def is_visible(chain: LineageChain, only: VisibleAgents) -> bool:
-    """Return whether events of a chain are visible to a caller."""
-    if only is None:
+def is_visible(chain: LineageChain, visible_agents: VisibleAgents) -> bool:
+    """Return whether the caller may see the events of a chain."""
+    if visible_agents is None:
         return True
-    return any(each in only for each in (*chain.agent_path, *chain.identity_path))
+    return any(
+        each in visible_agents for each in (*chain.agent_path, *chain.identity_path)
+    )
 
 
-def hide_invisible_chains(scene: SearchScope) -> SearchScope:
-    """Drop invisible chains, so that no completion names them."""
-    if scene.only is None:
-        return scene
+def hide_invisible_chains(scope: SearchScope) -> SearchScope:
+    """Remove chains that the caller may not see, so that no suggestion names them."""
+    if scope.only is None:
+        return scope
     told = (
         ChainTimeline(
-            each.joint, tuple(c for c in each.chains if is_visible(c, scene.only))
+            each.joint, tuple(c for c in each.chains if is_visible(c, scope.only))
         )
-        for each in scene.chains
+        for each in scope.chains
     )
-    return replace(scene, chains=ChainIndex.wrap(each for each in told if each.chains))
+    return replace(scope, chains=ChainIndex.wrap(each for each in told if each.chains))
 
 
-def _build_parts(scene: SearchScope, query: SearchQuery) -> list[EventAlternative]:
+def _build_alternatives(
+    scope: SearchScope, query: SearchQuery
+) -> list[EventAlternative]:
     """Build the alternatives of a filter: by actor, or by touched resource."""
-    scene = hide_invisible_chains(scene)
+    scope = hide_invisible_chains(scope)
     asked = SearchNames(*(query.get(f) for f in name_resolution.FIELDS))
     identity = asked.identity
     others = replace(asked, identity="")
-    beside = _build_tests(scene, others, query)
+    beside = _build_chain_tests(scope, others, query)
     if not identity:
-        return split_by_words(_narrow_chains(scene, others), beside, query.words)
-    by_name = _build_tests(scene, asked, query)
-    parts = split_by_words(_narrow_chains(scene, asked), by_name, query.words)
+        return split_by_words(_select_chains_by_id(scope, others), beside, query.words)
+    by_name = _build_chain_tests(scope, asked, query)
+    parts = split_by_words(_select_chains_by_id(scope, asked), by_name, query.words)
     if not name_resolution.is_pattern(identity):
         about = name_resolution.resolve_identity(
-            scene.inventory, scene.chains, identity
+            scope.inventory, scope.chains, identity
         )
-        touched = split_by_words(_narrow_chains(scene, others), beside, query.words)
+        touched = split_by_words(
+            _select_chains_by_id(scope, others), beside, query.words
+        )
         parts += [replace(part, about=about) for part in touched]
     return parts
 
 
-def _narrow_chains(scene: SearchScope, asked: SearchNames) -> Sequence[ChainTimeline]:
-    """Drop chains that do not hold a requested id."""
-    chains = scene.chains
-    if scene.only is not None or not isinstance(chains, ChainIndex):
+def _select_chains_by_id(
+    scope: SearchScope, names: SearchNames
+) -> Sequence[ChainTimeline]:
+    """Select the chains that contain a requested id."""
+    chains = scope.chains
+    if scope.only is not None or not isinstance(chains, ChainIndex):
         return chains  # made for this query only: scanning them is cheaper
-    found = name_resolution.list_required_ids(scene.inventory, chains, asked)
+    found = name_resolution.list_required_ids(scope.inventory, chains, names)
     return min(
         (chains.chains_by_id.get(each, ()) for each in found), key=len, default=chains
     )
 
 
-def _build_tests(
-    scene: SearchScope, asked: SearchNames, query: SearchQuery
+def _build_chain_tests(
+    scope: SearchScope, names: SearchNames, query: SearchQuery
 ) -> list[Test]:
-    tests = name_resolution.build_chain_tests(scene.inventory, scene.chains, asked)
+    """Build the predicates for chains: names, hop status and visibility."""
+    tests = name_resolution.build_chain_tests(scope.inventory, scope.chains, names)
     if query.get("status"):
         tests.append(_build_status_test(query.get("status")))
-    if scene.only is not None:
-        tests.append(lambda chain: is_visible(chain, scene.only))
+    if scope.only is not None:
+        tests.append(lambda chain: is_visible(chain, scope.only))
     return tests
 
 
 def _build_status_test(text: str) -> Test:
+    """Build a predicate for the status of one hop (`HOP=STATUS`) or of any hop."""
     hop, _, status = text.rpartition("=")
     wanted_status = HopStatus(status)
     if hop:
@@ -207,7 +217,7 @@ def _build_status_test(text: str) -> Test:
 
 
 def hop_statuses(chain: LineageChain) -> Mapping[str, HopStatus]:
-    """Return the status of each actor hop."""
+    """Return the status of each hop from person to identity, by name."""
     return {
         "person": chain.person.status,
         "agent": chain.agent.status,
@@ -219,7 +229,7 @@ def hop_statuses(chain: LineageChain) -> Mapping[str, HopStatus]:
 def split_by_words(
     chains: Sequence[ChainTimeline], tests: Sequence[Test], words: Sequence[str]
 ) -> list[EventAlternative]:
-    """Split a filter by the words a chain holds: the event has to hold the others."""
+    """Split a filter by the search words that a chain contains; events match others."""
     if not tests and not words:
         return [EventAlternative()]
     holds = [_build_word_test(word) for word in words]
@@ -249,7 +259,7 @@ def split_by_words(
 def _select_candidates(
     chains: Sequence[ChainTimeline], words: Sequence[str]
 ) -> Sequence[ChainTimeline]:
-    """Drop chains that hold none of some words."""
+    """Select the chains that contain at least one of some words."""
     if not isinstance(chains, ChainIndex) or any(
         map(name_resolution.is_pattern, words)
     ):
@@ -258,20 +268,22 @@ def _select_candidates(
 
 
 def _extend_interval(
-    keys: list[JointInterval], joint: SourcedChainKey, chain: LineageChain
+    keys: list[JointInterval], chain_key: SourcedChainKey, chain: LineageChain
 ) -> None:
-    """Add an interval, or extend the previous one."""
-    if keys and keys[-1][0] is joint and keys[-1][2] == chain.valid_from:
-        keys[-1] = (joint, keys[-1][1], chain.valid_to)
+    """Append the interval of a chain, or extend the previous one if adjacent."""
+    if keys and keys[-1][0] is chain_key and keys[-1][2] == chain.valid_from:
+        keys[-1] = (chain_key, keys[-1][1], chain.valid_to)
     else:
-        keys.append((joint, chain.valid_from, chain.valid_to))
+        keys.append((chain_key, chain.valid_from, chain.valid_to))
 
 
-def _remaining_words(words: Sequence[str], held: frozenset[int]) -> tuple[str, ...]:
-    return tuple(word for n, word in enumerate(words) if n not in held)
+def _remaining_words(words: Sequence[str], matched: frozenset[int]) -> tuple[str, ...]:
+    """Return the words that a chain did not match, which the event has to match."""
+    return tuple(word for n, word in enumerate(words) if n not in matched)
 
 
 def _build_word_test(word: str) -> Test:
+    """Build a predicate for chains that contain a word or pattern."""
     folded = word.lower()
     if not name_resolution.is_pattern(word):
         return lambda chain: any(

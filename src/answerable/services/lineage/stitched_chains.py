@@ -1,4 +1,4 @@
-"""Stitched chains of all events, cached until the facts change."""
+"""Load or compute the chains (person, agent, tool, identity) of all events, cached."""
 
 from answerable.lineage.chain_index import ChainIndex
 from answerable.lineage.stitch import stitch_chains
@@ -10,7 +10,7 @@ from answerable.store.store import EvidenceStore
 
 
 def load_chains(store: EvidenceStore, inventory: Inventory | None = None) -> ChainIndex:
-    """Load or stitch the chains of all joints.
+    """Load the chains of all events from the cache, or compute them.
 
     Chains are stitched again after new events, snapshots or statements about owners: a
     later fact improves the answer and changes no evidence.

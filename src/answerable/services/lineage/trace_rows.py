@@ -1,4 +1,4 @@
-"""Lineage rows of events (`trace`), and coverage of each hop by source (`--score`)."""
+"""Build the rows of `trace`: each event with its chain from person to identity."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -64,10 +64,10 @@ class TraceQuery:
 
 
 def build_filters(
-    inventory: Inventory, chains: Sequence[ChainTimeline], question: TraceQuery
+    inventory: Inventory, chains: Sequence[ChainTimeline], query: TraceQuery
 ) -> tuple[EventFilter, EventFilter]:
-    """Build the filter without and with the actor."""
-    identity = question.identity
+    """Build two event filters: without and with the actor of the query."""
+    identity = query.identity
     if identity:  # a pattern matches acts of identities, not acts on them
         wild = name_resolution.is_pattern(identity)
         identity = (
@@ -75,101 +75,104 @@ def build_filters(
             if wild
             else name_resolution.resolve_identity(inventory, chains, identity)
         )
-    others = replace(question, identity="")
-    keys = _select_intervals(inventory, chains, question)
+    others = replace(query, identity="")
+    keys = _select_intervals(inventory, chains, query)
     about = _select_intervals(inventory, chains, others) if identity else None
     asked = narrow_to_resource(
         EventFilter(
-            actions=[question.action] if question.action else [],
-            since=question.since,
-            until=question.until,
-            limit=question.limit + 1,
-            outcome=question.outcome,
+            actions=[query.action] if query.action else [],
+            since=query.since,
+            until=query.until,
+            limit=query.limit + 1,
+            outcome=query.outcome,
         ),
-        question.resource,
+        query.resource,
     )
     return asked, replace(asked, keys=keys, about=identity, about_keys=about)
 
 
 def build_event_filter(
-    inventory: Inventory, chains: Sequence[ChainTimeline], question: TraceQuery
+    inventory: Inventory, chains: Sequence[ChainTimeline], query: TraceQuery
 ) -> InvestigationFilter:
     """Build the event filter of a query, for counting.
 
     Raises:
         UsageError: A name is unknown or ambiguous.
     """
-    return split_filter(*build_filters(inventory, ChainIndex.wrap(chains), question))
+    return split_filter(*build_filters(inventory, ChainIndex.wrap(chains), query))
 
 
-def split_filter(asked: EventFilter, whole: EventFilter) -> InvestigationFilter:
+def split_filter(
+    event_filter: EventFilter, actor_filter: EventFilter
+) -> InvestigationFilter:
     """Split a filter into its alternatives: by actor, or by acts on an identity."""
-    parts = [EventAlternative(whole.keys)]
-    if whole.about:
-        parts.append(EventAlternative(whole.about_keys, about=whole.about))
-    return InvestigationFilter(asked, parts)
+    parts = [EventAlternative(actor_filter.keys)]
+    if actor_filter.about:
+        parts.append(
+            EventAlternative(actor_filter.about_keys, about=actor_filter.about)
+        )
+    return InvestigationFilter(event_filter, parts)
 
 
-def check_query(question: TraceQuery) -> None:
+def check_query(query: TraceQuery) -> None:
     """Refuse a query that nothing can match.
 
     Raises:
         UsageError: The span is empty, or the limit is 0.
     """
-    if question.since and question.until and question.since >= question.until:
+    if query.since and query.until and query.since >= query.until:
         raise UsageError(
             "the span is empty: --since is not before --until",
             "the last day but one is --since 2d --until 1d",
         )
-    if question.limit < 1:
+    if query.limit < 1:
         raise UsageError(
-            f"--limit must be at least 1 (got {question.limit})",
+            f"--limit must be at least 1 (got {query.limit})",
             "--by FIELD counts events without listing them",
         )
-    if question.limit > MAX_LIMIT:
+    if query.limit > MAX_LIMIT:
         raise UsageError(
-            f"--limit must be at most {MAX_LIMIT} (got {question.limit})",
+            f"--limit must be at most {MAX_LIMIT} (got {query.limit})",
             "a smaller limit gives the newest rows",
         )
 
 
-def format_wider_query(question: TraceQuery, *flags: str) -> str:
+def format_wider_query(query: TraceQuery, *flags: str) -> str:
     """Format the command of the same query with a larger limit."""
     words = ["trace", *flags]
     for name in (*name_resolution.FIELDS, "action", "resource", "outcome"):
-        if value := getattr(question, name):
+        if value := getattr(query, name):
             words += [f"--{name}", value]
-    for name, at in (("since", question.since), ("until", question.until)):
+    for name, at in (("since", query.since), ("until", query.until)):
         if at:
             words += [f"--{name}", format_time(at)]
-    return format_command(*words, "--limit", str(question.limit * 10))
+    return format_command(*words, "--limit", str(query.limit * 10))
 
 
 def describe_search(
     store: EvidenceStore,
     inventory: Inventory,
     chains: Sequence[ChainTimeline],
-    question: TraceQuery,
+    query: TraceQuery,
 ) -> str:
     """Describe the searched events, with similar names."""
     held = [f"{events:,} of {source}" for source, events in count_sources(store)]
     if not held:
         return ""
-    named = (
-        (f, text) for f in name_resolution.FIELDS if (text := getattr(question, f))
-    )
+    named = ((f, text) for f in name_resolution.FIELDS if (text := getattr(query, f)))
     known = collect_entities(inventory, ChainIndex.wrap(chains))
     like = suggest_similar(
-        store, known, InvestigationFilter(EventFilter()), [question.resource], named
+        store, known, InvestigationFilter(EventFilter()), [query.resource], named
     )
     searched = f"events searched: {', '.join(held)}"
     return f"{searched}; {like}" if like else searched
 
 
 def _select_intervals(
-    inventory: Inventory, chains: Sequence[ChainTimeline], question: TraceQuery
+    inventory: Inventory, chains: Sequence[ChainTimeline], query: TraceQuery
 ) -> list[JointInterval] | None:
-    tests = name_resolution.build_chain_tests(inventory, chains, question)
+    """Select the keys and intervals of the matching chains; None if all match."""
+    tests = name_resolution.build_chain_tests(inventory, chains, query)
     if not tests:
         return None
     return [
@@ -195,7 +198,7 @@ def join_chains(
 
 
 def build_trace_item(row: ChainRow) -> TraceItem:
-    """Build the document item of a row."""
+    """Build the output item of a row: one event with its chain."""
     event, chain = row.event, row.chain
     said = HopStatus.OBSERVED if event.written_by.is_believed else HopStatus.MISSING
     hops: HopsItem = {
@@ -227,14 +230,16 @@ def build_trace_item(row: ChainRow) -> TraceItem:
 
 
 def _build_hop_item(hop: Hop) -> HopItem:
+    """Build the output item of one hop of a chain."""
     return {"value": hop.value, "status": hop.status.value, "source": hop.source}
 
 
-def _build_resource_hop(event: AuditEvent, said: HopStatus) -> HopItem:
+def _build_resource_hop(event: AuditEvent, status: HopStatus) -> HopItem:
+    """Build the resource hop of an event, missing if the record names none."""
     if event.resource:
         return {
             "value": event.resource,
-            "status": said.value,
+            "status": status.value,
             "source": event.source,
         }
     gap = f"the {event.source} record names no resource"
@@ -252,11 +257,11 @@ def build_trace_coverage(
     inventory: Inventory,
     chains: Sequence[ChainTimeline],
     now: int,
-    asked: TraceQuery = TraceQuery(),
+    query: TraceQuery = TraceQuery(),
 ) -> CoverageRecord:
-    """Build the coverage of an answer: scans, logs and doubtful aliases."""
+    """Build the coverage of an answer: scans, logs and unconfirmed aliases."""
     logs = ChainIndex.wrap(chains).sources
-    missing = name_resolution.list_doubtful_aliases(inventory, chains, asked)
+    missing = name_resolution.list_doubtful_aliases(inventory, chains, query)
     covered = build_coverage(inventory, now, missing if logs else ["cloudtrail"])
     covered["seen"] = sorted(logs.union(covered["seen"]))
     return covered

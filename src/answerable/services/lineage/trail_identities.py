@@ -1,4 +1,4 @@
-"""Identities that only the records of their creation or deletion name."""
+"""Resolve identities that audit logs name only at creation or deletion."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,7 @@ def resolve_trail_identity(
     chains: Sequence[ChainTimeline],
     text: str,
 ) -> str:
-    """Resolve the short name of an identity that was created and never acted.
+    """Resolve the name of an identity that audit logs saw created but not acting.
 
     Args:
         store: The store.
@@ -56,6 +56,7 @@ def resolve_trail_identity(
 
 
 def _find_created_identities(store: EvidenceStore, name: str) -> tuple[str, ...]:
+    """Find ARNs that were created, deleted or assumed and end in a name."""
     return tuple(
         sorted(str(value) for (value,) in store.run_query(_NAMED, ["/" + name]))
     )

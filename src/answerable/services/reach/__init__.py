@@ -1,1 +1,1 @@
-"""Questions and answers about permissions shared by use cases."""
+"""Answer permission queries for several use cases."""

@@ -1,4 +1,4 @@
-"""Recorded calls that an edit of policies would deny."""
+"""Find recorded calls that an edit of policies would deny."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -45,8 +45,10 @@ class BrokenCallFinder:
     _calls: dict[str, list[CallCount]] = field(default_factory=dict)
     _trail: TrailCoverage | None = None
 
-    def find_broken_calls(self, after: QueryContext, cut: StatementSet) -> BreakageItem:
-        """List the successful calls that the edited policies no longer allow.
+    def find_broken_calls(
+        self, after: QueryContext, removed: StatementSet
+    ) -> BreakageItem:
+        """List the recorded successful calls that the edited policies would deny.
 
         A call is listed if any permission for its action is lost, as recorded events do
         not name every resource. The result is unknown if a log is missing.
@@ -69,7 +71,7 @@ class BrokenCallFinder:
         used: list[BrokenUseItem] = []
         for name in affected[:_MOST_IDENTITIES]:
             used += self._list_broken_uses(name, after)
-        since = self._recorded_since(cut, scope)
+        since = self._find_recording_start(removed, scope)
         whole = len(affected) <= _MOST_IDENTITIES and since > 0
         return {
             "used": used if used or whole else None,
@@ -79,7 +81,7 @@ class BrokenCallFinder:
     def _is_affected(
         self, name: IdentityId, after: QueryContext, scope: EditScope
     ) -> bool:
-        """Return whether the permissions or steps of an identity may differ."""
+        """Return whether an edit may change an identity's permissions or paths."""
         if name in scope.identities or scope.resources:
             return True
         rows = [
@@ -92,6 +94,7 @@ class BrokenCallFinder:
     def _list_broken_uses(
         self, name: IdentityId, after: QueryContext
     ) -> Iterable[BrokenUseItem]:
+        """Yield the recorded actions of an identity that it could no longer call."""
         if name not in self._calls:
             self._calls[name] = count_recorded_calls(
                 self.store, self.asked.inventory, name, self._chains
@@ -113,7 +116,7 @@ class BrokenCallFinder:
     def _loses_permission(
         self, name: IdentityId, action: str, after: QueryContext
     ) -> bool:
-        """Return whether a permission for an action is lost."""
+        """Return whether an edit removes any permission for an action."""
         wanted = parse_filter(action, "*")
         rows = [
             {
@@ -126,19 +129,19 @@ class BrokenCallFinder:
         ]
         return bool(rows[0] - rows[1])
 
-    def _recorded_since(self, cut: StatementSet, scope: EditScope) -> int:
-        """Return since when the trail records the affected calls; 0 if it does not."""
+    def _find_recording_start(self, removed: StatementSet, scope: EditScope) -> int:
+        """Return since when audit logs record the affected calls; 0 if they do not."""
         if self._trail is None:
             self._trail = read_trail_coverage(self.store, load_catalogue())
         accounts = {get_arn_account(name) for name in scope.identities}
-        accounts |= {get_arn_account(one.policy) for one in cut}
+        accounts |= {get_arn_account(one.policy) for one in removed}
         accounts -= {"", "aws"}
         if not accounts:
             accounts = {each.account for each in self.asked.inventory.facts.identities}
         policies = {one.id: one for one in self.asked.inventory.facts.policies}
         actions = {
             action
-            for one in cut
+            for one in removed
             for each in (policies.get(one.policy),)  # type: ignore[call-overload]  # an id
             for statement in (each.statements if each else ())
             if statement.sid == one.sid

@@ -1,4 +1,4 @@
-"""Parsing of the action and the resource of a permission query."""
+"""Parse the action and the resource of a permission query."""
 
 from answerable.connectors.iam_catalogue.fetch import load_catalogue
 from answerable.model.inventory import Inventory
@@ -9,16 +9,16 @@ from answerable.reach.aws.policy_names import PolicyNames, collect_policy_names
 from answerable.services.reach.query_context import QueryContext
 
 
-def parse_call(asked: QueryContext, action: str, resource: str) -> tuple[str, str]:
+def parse_call(query: QueryContext, action: str, resource: str) -> tuple[str, str]:
     """Parse the action and the resource of one call.
 
     Raises:
         UsageError: One of them is unknown; the hint has the nearest spelling.
     """
-    facts = asked.inventory.facts
+    facts = query.inventory.facts
 
     def used() -> PolicyNames:
-        return _collect_used_names(asked.inventory)
+        return _collect_used_names(query.inventory)
 
     spelled = parse_action(action, load_catalogue, used)
     return spelled, resource_arguments.parse_resource(
@@ -27,7 +27,7 @@ def parse_call(asked: QueryContext, action: str, resource: str) -> tuple[str, st
 
 
 def parse_permission_filter(
-    asked: QueryContext, action: str, resource: str
+    query: QueryContext, action: str, resource: str
 ) -> RowFilter:
     """Parse the action and resource globs of a list.
 
@@ -35,10 +35,10 @@ def parse_permission_filter(
         UsageError: No action or no resource can match; the hint has the nearest
             spelling.
     """
-    facts = asked.inventory.facts
+    facts = query.inventory.facts
 
     def used() -> PolicyNames:
-        return _collect_used_names(asked.inventory)
+        return _collect_used_names(query.inventory)
 
     if action.strip("*"):
         check_action_glob(action, load_catalogue, used)
@@ -49,6 +49,7 @@ def parse_permission_filter(
 
 
 def _collect_used_names(inventory: Inventory) -> PolicyNames:
+    """Collect the actions and services that the policies name, once per snapshot."""
     return inventory.get_or_compute(
         "names in policies", lambda each: collect_policy_names(each.facts)
     )

@@ -1,4 +1,4 @@
-"""Permission graph of a snapshot, read from derived tables or compiled and stored.
+"""Load the permission graph of a snapshot from stored tables, or compile it.
 
 A restored graph reads only the identities and statements of a query. Edits and queries
 about all identities need every statement, and compile the snapshot.
@@ -66,51 +66,52 @@ class EstateSummary(NamedTuple):
 def load_graph(
     inventory: Inventory,
     catalogue: ActionCatalogue,
-    given: StatedContext,
+    stated: StatedContext,
     *,
-    whole: bool = False,
+    compile_all: bool = False,
 ) -> IdentityGraph:
-    """Load the permission graph of a snapshot.
+    """Load or compile the permission graph of a snapshot.
 
     Steps between identities are computed once and stored, also for the condition keys
     that a query states. They may depend on a stated policy.
 
     Args:
         catalogue: Services that the query needs.
-        given: Stated context.
-        whole: Compile every statement.
+        stated: Stated context.
+        compile_all: Compile every statement.
     """
     derived, tables = inventory.derived, open_estate_tables(inventory)
-    if tables is None or given.policies or whole:
+    if tables is None or stated.policies or compile_all:
         if derived is not None:
             derived.progress(1, DERIVATION_STAGES, "compiling policies")
-        graph = IdentityGraph(_compile_estate(inventory, catalogue, given))
-        if tables is None and derived is not None and not given.policies:
-            _store_estate(inventory, graph, derived)
+        graph = IdentityGraph(_compile_snapshot(inventory, catalogue, stated))
+        if tables is None and derived is not None and not stated.policies:
+            _store_compiled_snapshot(inventory, graph, derived)
     else:
         graph = IdentityGraph(
-            account_tables.restore_accounts(tables, catalogue, given.context)
+            account_tables.restore_accounts(tables, catalogue, stated.context)
         )
         clauses, tagged = graph.estate.clauses, load_summary(inventory, graph).tagged
         graph.tagged = tuple(clauses[number] for number in tagged)
-    if derived is not None and not given.policies:
-        name = _name_steps_file(inventory, graph, given)
-        graph.restore = lambda asked: _restore_tables(asked, derived, name)
+    if derived is not None and not stated.policies:
+        name = _get_steps_file_name(inventory, graph, stated)
+        graph.restore = lambda asked: _load_stored_steps(asked, derived, name)
         graph.keep = lambda found: _store_steps(found, derived, name)
     return graph
 
 
-def _compile_estate(
-    inventory: Inventory, catalogue: ActionCatalogue, given: StatedContext
+def _compile_snapshot(
+    inventory: Inventory, catalogue: ActionCatalogue, stated: StatedContext
 ) -> CompiledAccounts:
+    """Compile all accounts and policies of a snapshot, garbage collector paused."""
     with suspend_gc():
         return compile_accounts(
             inventory.facts,
             catalogue,
-            stated_keys=given.context,
+            stated_keys=stated.context,
             tags_collected=tags_collected(inventory),
-            session=given.session,
-            endpoint=given.endpoint,
+            session=stated.session,
+            endpoint=stated.endpoint,
         )
 
 
@@ -120,7 +121,10 @@ def tags_collected(inventory: Inventory) -> bool:
     return bool(told) and all("resource-tags" in words for words in told)
 
 
-def _restore_tables(graph: IdentityGraph, derived: DerivedState, name: str) -> object:
+def _load_stored_steps(
+    graph: IdentityGraph, derived: DerivedState, name: str
+) -> object:
+    """Load the stored paths between identities; None if they must be computed."""
     tables = derived.load(name)
     if tables is None:
         derived.progress(2, DERIVATION_STAGES, "following paths of all identities")
@@ -129,20 +133,22 @@ def _restore_tables(graph: IdentityGraph, derived: DerivedState, name: str) -> o
 
 
 def _store_steps(graph: IdentityGraph, derived: DerivedState, name: str) -> None:
+    """Store the computed paths between identities."""
     derived.progress(3, DERIVATION_STAGES, "storing paths")
     derived.save(name, step_tables.encode_steps(get_closure(graph)))
 
 
 def open_estate_tables(inventory: Inventory) -> DerivedTables | None:
     """Open the derived tables of a snapshot; None if there are none."""
-    return inventory.get_or_compute("estate tables", _load_estate_tables)
+    return inventory.get_or_compute("estate tables", _load_snapshot_tables)
 
 
-def _load_estate_tables(inventory: Inventory) -> DerivedTables | None:
+def _load_snapshot_tables(inventory: Inventory) -> DerivedTables | None:
+    """Load the compiled tables of a snapshot; None if there are none."""
     return None if inventory.derived is None else inventory.derived.load(_ESTATE)
 
 
-def _store_estate(
+def _store_compiled_snapshot(
     inventory: Inventory, graph: IdentityGraph, derived: DerivedState
 ) -> None:
     """Store a compiled snapshot with its summary."""
@@ -158,7 +164,7 @@ def _store_estate(
 
 
 def load_policy_attachments(inventory: Inventory) -> Mapping[str, Sequence[str]]:
-    """Load policy ids by layer and target, joined by a line break."""
+    """Load the index of attached policy ids by layer and target."""
     tables = open_estate_tables(inventory)
     if tables is not None:
         return tables.section("attached", list[str])
@@ -166,7 +172,7 @@ def load_policy_attachments(inventory: Inventory) -> Mapping[str, Sequence[str]]
 
 
 def index_policy_attachments(facts: SightedFacts) -> Mapping[str, list[str]]:
-    """Index policy ids by layer and target, joined by a line break."""
+    """Index ids of attached policies by layer and target, joined by a line break."""
     found: dict[str, list[str]] = defaultdict(list)
     for one in facts.attachments:
         found[f"{one.layer}\n{one.target}"].append(one.policy)
@@ -174,7 +180,7 @@ def index_policy_attachments(facts: SightedFacts) -> Mapping[str, list[str]]:
 
 
 def load_summary(inventory: Inventory, graph: IdentityGraph) -> EstateSummary:
-    """Load the summary of a snapshot.
+    """Load the summary of a compiled snapshot: services, keys, unknown identities.
 
     Args:
         graph: Graph of the snapshot, read if no summary is stored.
@@ -190,6 +196,7 @@ def load_summary(inventory: Inventory, graph: IdentityGraph) -> EstateSummary:
 
 
 def _build_summary(inventory: Inventory, graph: IdentityGraph) -> EstateSummary:
+    """Build the summary of a snapshot from its compiled graph."""
     estate = graph.estate
     kinds = {each.id: each.kind for each in inventory.facts.identities}
     unknown = list_unknown_identities(estate, inventory)
@@ -217,14 +224,14 @@ def list_policy_services(inventory: Inventory) -> frozenset[str]:
     )
 
 
-def _name_steps_file(
-    inventory: Inventory, graph: IdentityGraph, given: StatedContext
+def _get_steps_file_name(
+    inventory: Inventory, graph: IdentityGraph, context: StatedContext
 ) -> str:
-    """Name the file of the steps under the condition keys of a query.
+    """Return the file name of the paths under the condition keys of a query.
 
     Keys that no statement depends on change no step, nor do keys of a single call.
     """
-    stated = select_session_keys(given.context).values
+    stated = select_session_keys(context.context).values
     if not stated:
         return _STEPS
     keys = load_summary(inventory, graph).keys | {SESSION_NAME}

@@ -1,4 +1,4 @@
-"""Permission check of one call by one subject, with proof and assumptions (`check_call`)."""
+"""Check whether a subject can make one call, with proof and assumptions."""
 
 from dataclasses import replace
 from itertools import islice
@@ -51,26 +51,26 @@ NO_EXPECTATION = VerdictExpectation()
 
 
 def check_call(
-    asked: QueryContext,
+    query: QueryContext,
     subject: str,
     action: str,
     resource: str,
     *,
     expected: VerdictExpectation = NO_EXPECTATION,
 ) -> Document:
-    """Decide whether a subject can make one call; see `permissions.check_permission`.
+    """Decide whether a subject can make one call: verdict, proof and missing data.
 
     Raises:
         UsageError: Subject, action or resource are not known.
     """
-    inventory = asked.inventory
-    spelled, target = parse_call(asked, action, resource)
+    inventory = query.inventory
+    spelled, target = parse_call(query, action, resource)
     name = resolve_subject(inventory, subject)
-    found = subjects.find_subject_identities(asked.graph, inventory, name)
-    known, unknown = _evaluate_identities(asked, found, name, spelled, target)
+    found = subjects.find_subject_identities(query.graph, inventory, name)
+    known, unknown = _evaluate_identities(query, found, name, spelled, target)
     reply = (
         mark_unknown_action(
-            asked, _merge_replies(asked, known, spelled, target), spelled
+            query, _merge_answers(query, known, spelled, target), spelled
         )
         if known
         else None
@@ -79,7 +79,7 @@ def check_call(
     certain = reply is not None and get_verdict(reply.formula) == "always"
     absent = set(found.not_collected) if unknown and not certain else set()
     if reply is None or (unknown and reply.formula == FALSE):
-        coverage = inventory_lists.build_coverage(inventory, asked.now, sorted(absent))
+        coverage = inventory_lists.build_coverage(inventory, query.now, sorted(absent))
         row = build_unknown_row(inventory, name, spelled, target, unknown[0])
         item = cast("PermissionCheckItem", {**row, "coverage": coverage})
         item["unknown"] = build_unknown_items(inventory, unknown)
@@ -87,8 +87,8 @@ def check_call(
         unread = False
     else:
         for one in [reply] if certain else known:
-            absent |= list_missing_for_reply(asked, one, spelled, target)
-        item = _build_can_item(asked, reply, spelled, target, absent)
+            absent |= list_missing_for_reply(query, one, spelled, target)
+        item = _build_check_item(query, reply, spelled, target, absent)
         following = format_command("who-can", spelled, target)
         unread = rests_on_unread_policy([reply])
     coverage = item["coverage"]
@@ -105,74 +105,74 @@ def check_call(
 
 
 def _evaluate_identities(
-    asked: QueryContext,
-    found: SubjectIdentities,
+    query: QueryContext,
+    identities: SubjectIdentities,
     subject: str,
     action: str,
     resource: str,
 ) -> tuple[list[ReachAnswer], list[UnknownSubject]]:
     """Evaluate each identity of a subject, and list those without permission data."""
     known: list[ReachAnswer] = []
-    unknown = list(found.apart)
-    for start in found.starts:
-        reply = _evaluate_identity(asked, start, action, resource, direct=asked.direct)
-        if start.unknown and _is_open_for_subject(asked, reply, action, resource):
+    unknown = list(identities.apart)
+    for start in identities.starts:
+        reply = _evaluate_identity(query, start, action, resource, direct=query.direct)
+        if start.unknown and _is_open_for_subject(query, reply, action, resource):
             unknown.insert(0, start.unknown)
         else:
             known.append(subjects.prepend_subject(start, reply))
-    if unknown and not known and _is_impossible(asked, action, resource):
+    if unknown and not known and _is_impossible(query, action, resource):
         anyone = IdentityId("*")
-        reply = queries.answer_can(asked.graph, anyone, action, resource, direct=True)
+        reply = queries.answer_can(query.graph, anyone, action, resource, direct=True)
         return [replace(reply, subject=subject)], []
     return known, unknown
 
 
-def _is_impossible(asked: QueryContext, action: str, resource: str) -> bool:
+def _is_impossible(query: QueryContext, action: str, resource: str) -> bool:
     """Return whether an action never takes such a resource."""
-    pattern = is_pattern_question(asked.estate, action, resource)
-    return not pattern and asked.estate.get_request(action, resource) is None
+    pattern = is_pattern_question(query.estate, action, resource)
+    return not pattern and query.estate.get_request(action, resource) is None
 
 
-def _merge_replies(
-    asked: QueryContext, replies: list[ReachAnswer], action: str, resource: str
+def _merge_answers(
+    query: QueryContext, answers: list[ReachAnswer], action: str, resource: str
 ) -> ReachAnswer:
-    """Return the answer of a subject that acts as several identities."""
-    if is_pattern_question(asked.estate, action, resource):
-        return merge_answers(asked.graph, action, resource, replies)
-    return subjects.choose_best_answer(replies)
+    """Merge the answers of the identities that one subject acts as."""
+    if is_pattern_question(query.estate, action, resource):
+        return merge_answers(query.graph, action, resource, answers)
+    return subjects.choose_best_answer(answers)
 
 
 def _is_open_for_subject(
-    asked: QueryContext, reply: ReachAnswer, action: str, resource: str
+    query: QueryContext, answer: ReachAnswer, action: str, resource: str
 ) -> bool:
     """Return whether missing policies of the subject leave an answer open.
 
     They do not if the action takes no such resource, or if the subject acts by itself
     and is denied outright.
     """
-    if not rests_on_uncollected_allow(reply.formula):
+    if not rests_on_uncollected_allow(answer.formula):
         return False
-    if asked.estate.get_request(action, resource) is None:
+    if query.estate.get_request(action, resource) is None:
         return False
-    denied = any(each.effect in ("deny", "impossible") for each in reply.determining)
-    return not (asked.direct and denied)
+    denied = any(each.effect in ("deny", "impossible") for each in answer.determining)
+    return not (query.direct and denied)
 
 
-def _build_can_item(
-    asked: QueryContext,
-    reply: ReachAnswer,
+def _build_check_item(
+    query: QueryContext,
+    answer: ReachAnswer,
     action: str,
     resource: str,
-    absent: set[str],
+    missing: set[str],
 ) -> PermissionCheckItem:
-    """Build the item of an answer with its proof."""
-    coverage = build_query_coverage(asked, [reply], absent)
-    item = answer_documents.build_can_item(reply, action, resource, coverage)
-    item = TagExplainer(asked.graph).explain(reply, item)
-    item["assuming"] = list_assumed_policies(asked, reply, absent)
-    item["layers"] = list_policy_layers(asked, reply, action, resource, absent)
+    """Build the output item of an answer, with proof, assumptions and policy layers."""
+    coverage = build_query_coverage(query, [answer], missing)
+    item = answer_documents.build_can_item(answer, action, resource, coverage)
+    item = TagExplainer(query.graph).explain(answer, item)
+    item["assuming"] = list_assumed_policies(query, answer, missing)
+    item["layers"] = list_policy_layers(query, answer, action, resource, missing)
     quotes = StatementQuotes(
-        load_statement_index(asked.inventory), asked.given.policies
+        load_statement_index(query.inventory), query.given.policies
     )
     quotes.set_call(action, resource)
     quotes.add_quotes(item["determining"])
@@ -181,37 +181,40 @@ def _build_can_item(
 
 
 def _add_tag_example(
-    asked: QueryContext, reply: ReachAnswer, action: str, resource: str
+    query: QueryContext, answer: ReachAnswer, action: str, resource: str
 ) -> ReachAnswer:
-    """Answer `part` if tags that the subject may set would allow part of a pattern."""
-    subject = IdentityId(reply.subject)
-    if reply.covers is not PatternExtent.NONE or subject not in asked.estate.principals:
-        return reply
-    account = asked.estate.principals[subject].identity.account
-    granted = list_tag_granted_resources(asked.graph, action)
-    written = list_example_resources(asked.estate, action, resource, account, granted)
+    """Answer `part` if tags that the subject may set allow part of a pattern."""
+    subject = IdentityId(answer.subject)
+    if (
+        answer.covers is not PatternExtent.NONE
+        or subject not in query.estate.principals
+    ):
+        return answer
+    account = query.estate.principals[subject].identity.account
+    granted = list_tag_granted_resources(query.graph, action)
+    written = list_example_resources(query.estate, action, resource, account, granted)
     for one in islice(written, _MOST_EXAMPLES):
         found = answer_with_self_set_tags(
-            asked.graph, subject, action, one, direct=asked.direct
+            query.graph, subject, action, one, direct=query.direct
         )
         if found is not None:
             return replace(found, covers=PatternExtent.PART)
-    return reply
+    return answer
 
 
 def _evaluate_identity(
-    asked: QueryContext,
+    query: QueryContext,
     start: SubjectIdentity,
     action: str,
     resource: str,
     *,
     direct: bool,
 ) -> ReachAnswer:
-    """Evaluate one identity; `never` must hold for tags it may set itself, too."""
-    graph, subject = asked.graph, start.identity
-    if is_pattern_question(asked.estate, action, resource):
+    """Evaluate the call for one identity, also with the tags that it may set itself."""
+    graph, subject = query.graph, start.identity
+    if is_pattern_question(query.estate, action, resource):
         reply = answer_can_on_pattern(graph, subject, action, resource, direct=direct)
-        return _add_tag_example(asked, reply, action, resource)
+        return _add_tag_example(query, reply, action, resource)
     reply = queries.answer_can(graph, subject, action, resource, direct=direct)
     if get_verdict(reply.formula) != "never":
         return reply

@@ -1,4 +1,4 @@
-"""Permission lists on a compiled snapshot: `reach` and `who-can`, in parts."""
+"""List permissions of a subject (`reach`) and identities that can call (`who-can`)."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -59,7 +59,7 @@ Progress = Callable[[int, int, str], None]
 
 
 def list_permissions(
-    asked: QueryContext,
+    query: QueryContext,
     subject: str,
     *,
     resource: str = "*",
@@ -67,156 +67,171 @@ def list_permissions(
     limit: int = 0,
     progress: Progress = ignore_progress,
 ) -> Document:
-    """List the permissions of a subject.
+    """List the actions and resources that a subject can use.
 
     Raises:
         UsageError: The subject is not known.
     """
     if limit:
         listed = list_permissions_page(
-            asked,
+            query,
             subject,
             resource=resource,
             action=action,
             rows=limit,
-            ways=sys.maxsize,
+            max_paths=sys.maxsize,
         )
         return listed.document_with_counts
-    inventory, direct = asked.inventory, asked.direct
+    inventory, direct = query.inventory, query.direct
     name = resolve_subject(inventory, subject)
-    found = subjects.find_subject_identities(asked.graph, inventory, name)
-    wanted = parse_permission_filter(asked, action, resource)
+    found = subjects.find_subject_identities(query.graph, inventory, name)
+    wanted = parse_permission_filter(query, action, resource)
     replies: list[ReachAnswer] = []
     for start in found.starts:
         progress(len(replies), 0, "rows")
-        rows = queries.iterate_reach(asked.graph, start.identity, wanted, direct=direct)
+        rows = queries.iterate_reach(query.graph, start.identity, wanted, direct=direct)
         replies += subjects.prepend_subject_to_rows(start, rows)
-    unknown = build_unknown_rows(asked, found, name, action, resource)
+    unknown = build_unknown_rows(query, found, name, action, resource)
     return _build_permission_document(
-        asked, found, replies, action, resource, unknown=unknown
+        query, found, replies, action, resource, unknown=unknown
     )
 
 
-def _build_shown_counts(
-    asked: QueryContext,
-    found: subjects.SubjectIdentities,
+def _count_examined_identities(
+    query: QueryContext,
+    identities: subjects.SubjectIdentities,
     rows: int,
     first: int,
-    place: PageCursor,
+    position: PageCursor,
 ) -> TruncationItem:
-    """Build the counts of examined and reachable identities.
+    """Count the examined and the reachable identities of a page.
 
     Args:
-        found: Identities of the subject.
+        identities: Identities of the subject.
         rows: Number of shown rows.
         first: Index of the identity at which the list continues.
     """
     counts = [
-        count_identities(asked.graph, each.identity, direct=asked.direct)
-        for each in found.starts
+        count_identities(query.graph, each.identity, direct=query.direct)
+        for each in identities.starts
     ]
     done = sum(counts[:first])
     if first < len(counts):
-        done += min(place.way + (place.row > 0), counts[first])
+        done += min(position.way + (position.row > 0), counts[first])
     return TruncationItem(rows=rows, what="identities", done=done, of=sum(counts))
 
 
 def list_permissions_page(
-    asked: QueryContext,
+    query: QueryContext,
     subject: str,
     *,
     resource: str = "*",
     action: str = "*",
     after: str = "",
     rows: int = 200,
-    ways: int = 25,
+    max_paths: int = 25,
 ) -> PermissionPage:
-    """List part of the permissions of a subject, with bounded work.
+    """List one page of the permissions of a subject, with bounded work.
 
     Args:
         subject: Agent, identity or credential: id, ARN or unambiguous name.
         resource: Only rows that could touch a resource matching this glob.
         action: Only rows that could be an action matching this glob.
         after: Cursor, empty for the beginning.
-        ways: Most identities to examine.
+        max_paths: Most identities to examine.
 
     Raises:
         UsageError: As for `list_permissions`; or the cursor is malformed.
     """
-    name = resolve_subject(asked.inventory, subject)
-    found = subjects.find_subject_identities(asked.graph, asked.inventory, name)
-    wanted = parse_permission_filter(asked, action, resource)
+    name = resolve_subject(query.inventory, subject)
+    found = subjects.find_subject_identities(query.graph, query.inventory, name)
+    wanted = parse_permission_filter(query, action, resource)
     first, place = parse_cursor(after)
     # The first part lists unknowns, as the length of the rest is not known.
-    unknown = [] if after else build_unknown_rows(asked, found, name, action, resource)
+    unknown = [] if after else build_unknown_rows(query, found, name, action, resource)
     rows = max(1, rows - len(unknown))
     replies: list[ReachAnswer] = []
     gone = 0
     for number, start in list(enumerate(found.starts))[first:]:
-        if len(replies) == rows or gone >= ways:
+        if len(replies) == rows or gone >= max_paths:
             break
         got = list_reach_page(
-            asked.graph,
+            query.graph,
             start.identity,
             wanted,
-            direct=asked.direct,
+            direct=query.direct,
             after=place,
             max_rows=rows - len(replies),
-            max_identities=ways - gone,
+            max_identities=max_paths - gone,
         )
         replies += subjects.prepend_subject_to_rows(start, got.replies)
         gone += got.ways
         first, place = (number, got.after) if got.after else (number + 1, PageCursor())
-    tagging = len(asked.estate.principals) <= _MOST_ASKED
+    tagging = len(query.estate.principals) <= _MOST_ASKED
     ended = first >= len(found.starts)
     document = _build_permission_document(
-        asked, found, replies, action, resource, tagging=tagging, unknown=unknown
+        query,
+        found,
+        replies,
+        action,
+        resource,
+        explain_tagging=tagging,
+        unknown=unknown,
     )
     shown = None
     if after or not ended:
-        shown = _build_shown_counts(asked, found, len(document.items), first, place)
+        shown = _count_examined_identities(
+            query, found, len(document.items), first, place
+        )
     return PermissionPage(
         document, "" if ended else format_cursor(first, place), gone, shown
     )
 
 
 def list_holders(
-    asked: QueryContext, action: str, resource: str, *, limit: int = 0
+    query: QueryContext, action: str, resource: str, *, limit: int = 0
 ) -> Document:
     """List all identities that can make one call.
 
     Raises:
         UsageError: Action or resource are not known.
     """
-    spelled, target = parse_call(asked, action, resource)
+    spelled, target = parse_call(query, action, resource)
     if limit:
-        return _list_first_holders(asked, spelled, target, limit)
+        return _list_first_permitted(query, spelled, target, limit)
     found = who_can_in(
-        asked.graph,
+        query.graph,
         spelled,
         target,
-        direct=asked.direct,
-        ranking=grade_by_agents(asked.inventory),
+        direct=query.direct,
+        ranking=grade_by_agents(query.inventory),
     )
-    return _build_holder_document(asked, list(found), spelled, target, ended=True)
+    return _build_who_can_document(
+        query, list(found), spelled, target, is_last_page=True
+    )
 
 
-def _list_first_holders(
-    asked: QueryContext, action: str, resource: str, limit: int
+def _list_first_permitted(
+    query: QueryContext, action: str, resource: str, limit: int
 ) -> Document:
-    """List the first who can, and everyone of whom it is not known."""
+    """List the first identities that can call, and all whose verdict is not known."""
     first = list_first_callers(
-        asked.graph,
+        query.graph,
         action,
         resource,
-        direct=asked.direct,
-        ranking=grade_by_agents(asked.inventory),
+        direct=query.direct,
+        ranking=grade_by_agents(query.inventory),
         max_callers=limit,
     )
     ended = first.done == first.of
-    tagging = ended or len(asked.estate.principals) <= _MOST_ASKED
-    document = _build_holder_document(
-        asked, first.replies, action, resource, tagging=tagging, ended=True
+    tagging = ended or len(query.estate.principals) <= _MOST_ASKED
+    document = _build_who_can_document(
+        query,
+        first.replies,
+        action,
+        resource,
+        explain_tagging=tagging,
+        is_last_page=True,
     )
     rows = len(first.replies)
     shown = TruncationItem(rows=rows, what="callers", done=first.done, of=first.of)
@@ -226,9 +241,9 @@ def _list_first_holders(
 
 
 def list_holders_page(
-    asked: QueryContext, action: str, resource: str, *, after: str = "", rows: int = 100
+    query: QueryContext, action: str, resource: str, *, after: str = "", rows: int = 100
 ) -> PermissionPage:
-    """List part of the identities that can make one call.
+    """List one page of the identities that can make one call.
 
     Args:
         action: `service:Action` in any case.
@@ -238,102 +253,103 @@ def list_holders_page(
     Raises:
         UsageError: As for `list_holders`; or the cursor is malformed.
     """
-    spelled, target = parse_call(asked, action, resource)
+    spelled, target = parse_call(query, action, resource)
     _, place = parse_cursor(after)
-    some, on, gone = _find_holders(asked, spelled, target, place, rows)
-    tagging = len(asked.estate.principals) <= _MOST_ASKED
-    document = _build_holder_document(
-        asked, some, spelled, target, tagging=tagging, ended=on is None
+    some, on, gone = _find_permitted_identities(query, spelled, target, place, rows)
+    tagging = len(query.estate.principals) <= _MOST_ASKED
+    document = _build_who_can_document(
+        query, some, spelled, target, explain_tagging=tagging, is_last_page=on is None
     )
     return PermissionPage(document, format_cursor(0, on) if on else "", gone)
 
 
-def _find_holders(
-    asked: QueryContext, action: str, resource: str, place: PageCursor, rows: int
+def _find_permitted_identities(
+    query: QueryContext, action: str, resource: str, position: PageCursor, rows: int
 ) -> tuple[Sequence[ReachAnswer], PageCursor | None, int]:
-    """Find part of the holders, the next cursor, and the number examined."""
-    graph, gravity = asked.graph, grade_by_agents(asked.inventory)
-    direct, pattern = asked.direct, is_pattern_question(asked.estate, action, resource)
+    """Find a page of identities that can call, the next cursor, the number examined."""
+    graph, gravity = query.graph, grade_by_agents(query.inventory)
+    direct, pattern = query.direct, is_pattern_question(query.estate, action, resource)
     if direct or pattern:
         got = list_callers_page(
             build_caller_query(graph, action, resource, gravity, direct=direct),
-            len(asked.estate.principals),
-            after=place,
+            len(query.estate.principals),
+            after=position,
             max_rows=rows,
             max_identities=_MOST_ON_PATTERN if pattern else _MOST_AT_ONCE,
         )
         return got.replies, got.after, got.ways
     found = who_can_in(graph, action, resource, direct=False, ranking=gravity)
-    some = list(islice(found, place.row, place.row + rows + 1))
-    on = PageCursor(0, place.row + rows) if len(some) > rows else None
-    return some[:rows], on, len(asked.estate.principals)
+    some = list(islice(found, position.row, position.row + rows + 1))
+    on = PageCursor(0, position.row + rows) if len(some) > rows else None
+    return some[:rows], on, len(query.estate.principals)
 
 
 def _build_permission_document(
-    asked: QueryContext,
-    found: subjects.SubjectIdentities,
-    replies: Sequence[ReachAnswer],
+    query: QueryContext,
+    identities: subjects.SubjectIdentities,
+    answers: Sequence[ReachAnswer],
     action: str,
     resource: str,
     *,
-    tagging: bool = True,
+    explain_tagging: bool = True,
     unknown: Sequence[ReachItem] = (),
 ) -> Document:
-    spelled = build_action_speller(asked.estate.catalogue, asked.estate.written, action)
-    replies = [_mark_unknown_action(asked, reply, spelled) for reply in replies]
-    listed = [answer_documents.build_reach_item(reply, spelled) for reply in replies]
-    listed = _explain_tagging(asked, replies, listed, tagging)
-    pairs = list(zip(replies, listed, strict=True))
-    who = [start.identity for start in found.starts]
-    absent = list_missing_data(asked, pairs, action, resource, who) | set(
-        found.not_collected
+    """Build the output document of `reach`: permissions, coverage, next command."""
+    spelled = build_action_speller(query.estate.catalogue, query.estate.written, action)
+    answers = [_mark_unknown_action(query, reply, spelled) for reply in answers]
+    listed = [answer_documents.build_reach_item(reply, spelled) for reply in answers]
+    listed = _explain_tagging(query, answers, listed, explain_tagging)
+    pairs = list(zip(answers, listed, strict=True))
+    who = [start.identity for start in identities.starts]
+    absent = list_missing_data(query, pairs, action, resource, who) | set(
+        identities.not_collected
     )
     return Document(
         kind="reach",
         items=[*listed, *unknown],
-        coverage=build_query_coverage(asked, replies, absent),
-        next=_suggest_next(listed) or suggest_scan_command(found.unknown),
+        coverage=build_query_coverage(query, answers, absent),
+        next=_suggest_next(listed) or suggest_scan_command(identities.unknown),
     )
 
 
-def _build_holder_document(
-    asked: QueryContext,
-    found: Sequence[ReachAnswer],
+def _build_who_can_document(
+    query: QueryContext,
+    answers: Sequence[ReachAnswer],
     action: str,
     resource: str,
     *,
-    tagging: bool = True,
-    ended: bool,
+    explain_tagging: bool = True,
+    is_last_page: bool,
 ) -> Document:
-    """Build the items of the holders, with unknown identities at the end."""
+    """Build the output document of `who-can`, with unknown identities at the end."""
     unknown = (
-        list_unknown_holders(asked)
-        if asked.estate.get_request(action, resource)
+        list_unknown_holders(query)
+        if query.estate.get_request(action, resource)
         else []
     )
     open_ids = {each.id for each in unknown}
-    found = [
+    answers = [
         reply
-        for reply in found
+        for reply in answers
         if reply.subject not in open_ids
         or not rests_on_uncollected_allow(reply.formula)
     ]
-    replies = [mark_unknown_action(asked, reply, action) for reply in found]
+    replies = [mark_unknown_action(query, reply, action) for reply in answers]
     listed = [
         answer_documents.build_pair_item(reply, action, resource) for reply in replies
     ]
     for item in listed:
-        item["agents"] = list_agents_through(asked.inventory, item["subject"])
-    listed = _explain_tagging(asked, replies, listed, tagging)
+        item["agents"] = list_agents_through(query.inventory, item["subject"])
+    listed = _explain_tagging(query, replies, listed, explain_tagging)
     absent = list_missing_data(
-        asked, list(zip(replies, listed, strict=True)), action, resource
+        query, list(zip(replies, listed, strict=True)), action, resource
     )
-    coverage = build_query_coverage(asked, replies, absent)
-    coverage["looked"] = describe_search_scope(asked)
+    coverage = build_query_coverage(query, replies, absent)
+    coverage["looked"] = describe_search_scope(query)
     named = {item["subject"] for item in listed}
-    more = [each for each in unknown if ended and each.id not in named]
+    more = [each for each in unknown if is_last_page and each.id not in named]
     rows = [
-        build_unknown_row(asked.inventory, each.id, action, resource, each)
+        build_unknown_row(query.inventory, each.id, action, resource, each)
         for each in more
     ]
     following = (
@@ -348,31 +364,31 @@ def _build_holder_document(
 
 
 def _explain_tagging(
-    asked: QueryContext,
-    replies: Sequence[ReachAnswer],
-    listed: list[ReachItem],
-    tagging: bool,
+    query: QueryContext,
+    answers: Sequence[ReachAnswer],
+    items: list[ReachItem],
+    explain_tagging: bool,
 ) -> list[ReachItem]:
     """Add the identities that may set required tags, unless the list is very long."""
-    if len(listed) > _MOST_EXPLAINED or not tagging:
-        return listed
-    told = TagExplainer(asked.graph)
-    pairs = zip(replies, listed, strict=True)
+    if len(items) > _MOST_EXPLAINED or not explain_tagging:
+        return items
+    told = TagExplainer(query.graph)
+    pairs = zip(answers, items, strict=True)
     return [told.explain(reply, item) for reply, item in pairs]
 
 
 def _mark_unknown_action(
-    asked: QueryContext, reply: ReachAnswer, spelled: Callable[[str], str]
+    query: QueryContext, answer: ReachAnswer, spell_action: Callable[[str], str]
 ) -> ReachAnswer:
     """Mark the verdict of a row as open if the catalogue does not know its action."""
-    if reply.row is None or not is_literal(reply.row.actions.pattern):
-        return reply
-    return mark_unknown_action(asked, reply, spelled(reply.row.actions.pattern))
+    if answer.row is None or not is_literal(answer.row.actions.pattern):
+        return answer
+    return mark_unknown_action(query, answer, spell_action(answer.row.actions.pattern))
 
 
-def _suggest_next(listed: Sequence[ReachItem]) -> str:
-    """Suggest the reverse query for a row with a single action."""
-    for item in listed:
+def _suggest_next(items: Sequence[ReachItem]) -> str:
+    """Suggest the `who-can` command for a row with a single action."""
+    for item in items:
         one = not set("*? ") & set(item["action"])
         if one and " " not in item["resource"]:
             return format_command("who-can", item["action"], item["resource"])

@@ -1,4 +1,4 @@
-"""Parts of long permission lists, and the cursor at which the next part begins."""
+"""Page of a long permission list, and the cursor of the next page."""
 
 from dataclasses import dataclass, replace
 
@@ -24,7 +24,7 @@ class PermissionPage:
 
     @property
     def document_with_counts(self) -> Document:
-        """Document with the number of examined identities in its coverage."""
+        """Output document with the number of examined identities in its coverage."""
         if self.shown is None:
             return self.document
         covered: CoverageRecord = {**self.document.coverage, "shown": self.shown}
@@ -32,7 +32,7 @@ class PermissionPage:
 
 
 def parse_cursor(text: str) -> tuple[int, PageCursor]:
-    """Parse a cursor: index of the subject's identity, and position from there.
+    """Parse a page cursor: index of the subject's identity, and position from there.
 
     Raises:
         UsageError: It is malformed.
@@ -48,9 +48,10 @@ def parse_cursor(text: str) -> tuple[int, PageCursor]:
 
 
 def _is_small_number(text: str) -> bool:
+    """Return whether a text is a decimal number of at most nine digits."""
     return text.isascii() and text.isdigit() and len(text) <= 9
 
 
-def format_cursor(start: int, place: PageCursor) -> str:
-    """Format a cursor."""
-    return f"{start}.{place.way}.{place.row}"
+def format_cursor(start: int, position: PageCursor) -> str:
+    """Format a page cursor as `START.PATH.ROW`."""
+    return f"{start}.{position.way}.{position.row}"

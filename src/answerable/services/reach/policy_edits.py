@@ -1,4 +1,4 @@
-"""Policy edits of `what-if`, applied to the collected facts."""
+"""Apply the policy edits of `what-if` to the collected facts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -114,6 +114,7 @@ def apply_edit(
 def _attach_file(
     facts: SightedFacts, edit: PolicyEdit, subject: str, now: int
 ) -> SightedFacts:
+    """Attach the policy of a file to the target of the edit."""
     target = edit.target or subject
     layer = _select_layer(facts, edit, target, now)
     policy = read_policy_file(edit.file, layer, now, option="--with")
@@ -123,6 +124,7 @@ def _attach_file(
 def _select_layer(
     facts: SightedFacts, edit: PolicyEdit, target: str, now: int
 ) -> PolicyLayer:
+    """Select the policy layer of an attached file by option, target or content."""
     identities = {each.id: each for each in facts.identities}
     places = {one.target for one in facts.attachments if one.layer is PolicyLayer.SCP}
     places |= {account.id for account in facts.accounts}

@@ -1,4 +1,4 @@
-"""Role of each policy layer in one answer; every layer is listed."""
+"""List the role of each policy layer (identity, boundary, SCP, ...) in one answer."""
 
 from collections.abc import Collection, Iterator
 
@@ -29,26 +29,26 @@ _WORDS = {
 
 
 def list_policy_layers(
-    asked: QueryContext,
-    reply: ReachAnswer,
+    query: QueryContext,
+    answer: ReachAnswer,
     action: str,
     resource: str,
-    absent: Collection[str],
+    missing: Collection[str],
 ) -> list[PolicyLayerItem]:
     """List for each layer whether it decided, took part or is not known.
 
     Args:
         action: Queried action.
         resource: Queried resource.
-        absent: Coverage words of uncollected data that could change the answer.
+        missing: Coverage words of uncollected data that could change the answer.
     """
-    decided = {found.layer for found in reply.determining}
-    kinds = {word.partition(" (")[0] for word in absent}
+    decided = {found.layer for found in answer.determining}
+    kinds = {word.partition(" (")[0] for word in missing}
     states = {
-        **dict(_list_actor_layers(asked, reply)),
-        **dict(_list_account_layers(asked, reply)),
-        "rcp": _rcp_layer_state(asked, reply, action, resource),
-        **dict(_list_resource_layers(asked, action, resource)),
+        **dict(_list_actor_layers(query, answer)),
+        **dict(_list_account_layers(query, answer)),
+        "rcp": _get_rcp_layer_state(query, answer, action, resource),
+        **dict(_list_resource_layers(query, action, resource)),
     }
     for layer, state in states.items():
         if state in (NONE, IDLE) and _WORDS.get(layer) in kinds:
@@ -58,22 +58,24 @@ def list_policy_layers(
     return [{"layer": layer, "state": state} for layer, state in states.items()]
 
 
-def _find_actor(asked: QueryContext, reply: ReachAnswer) -> CompiledPrincipal | None:
-    return asked.estate.principals.get(reply.actor)
+def _find_actor(query: QueryContext, answer: ReachAnswer) -> CompiledPrincipal | None:
+    """Return the compiled identity that acts in an answer, if it was collected."""
+    return query.estate.principals.get(answer.actor)
 
 
 def _list_actor_layers(
-    asked: QueryContext, reply: ReachAnswer
+    query: QueryContext, answer: ReachAnswer
 ) -> Iterator[tuple[str, str]]:
-    actor = _find_actor(asked, reply)
+    """Yield the state of the identity, boundary and session policies of the actor."""
+    actor = _find_actor(query, answer)
     if actor is None:
-        named = reply.actor.startswith("arn:")
+        named = answer.actor.startswith("arn:")
         yield "identity", UNCOLLECTED if named else IDLE
         return
     yield "identity", PASSED if actor.grants else NONE
     yield "boundary", NONE if actor.boundary is None else PASSED
-    session = asked.given.session
-    begins = not reply.path or reply.actor == IdentityId(reply.subject)
+    session = query.given.session
+    begins = not answer.path or answer.actor == IdentityId(answer.subject)
     if session:
         yield "session", PASSED if begins else IDLE
     else:
@@ -81,28 +83,29 @@ def _list_actor_layers(
 
 
 def _list_account_layers(
-    asked: QueryContext, reply: ReachAnswer
+    query: QueryContext, answer: ReachAnswer
 ) -> Iterator[tuple[str, str]]:
-    number = get_arn_account(reply.actor)
-    account = asked.estate.accounts.get(number)
-    actor = _find_actor(asked, reply)
+    """Yield the state of the service control policies of the actor's account."""
+    number = get_arn_account(answer.actor)
+    account = query.estate.accounts.get(number)
+    actor = _find_actor(query, answer)
     if (actor and actor.linked) or (account and account.management):
         yield "scp", IDLE
-    elif asked.estate.controls.get(number):
+    elif query.estate.controls.get(number):
         yield "scp", PASSED
     elif not number:
         yield "scp", IDLE
     else:
         # The position of an account in the organization determines its SCPs.
-        whole = asked.collected.is_collected("scp", number)
+        whole = query.collected.is_collected("scp", number)
         yield "scp", NONE if whole else UNCOLLECTED
 
 
-def _rcp_layer_state(
-    asked: QueryContext, reply: ReachAnswer, action: str, resource: str
+def _get_rcp_layer_state(
+    query: QueryContext, answer: ReachAnswer, action: str, resource: str
 ) -> str:
-    """Return the state of resource control policies, in agreement with coverage."""
-    estate, actor = asked.estate, _find_actor(asked, reply)
+    """Return the state of resource control policies (RCPs), as coverage shows it."""
+    estate, actor = query.estate, _find_actor(query, answer)
     owner = estate.describe_resource(resource).owner if "*" not in resource else ""
     account = estate.accounts.get(owner)
     exempt = (actor and actor.linked) or (account and account.management)
@@ -110,14 +113,15 @@ def _rcp_layer_state(
         return IDLE
     if owner in estate.fences:
         return PASSED
-    missing = any(list_missing_rcps(estate, asked.collected, resource, reply))
+    missing = any(list_missing_rcps(estate, query.collected, resource, answer))
     return UNCOLLECTED if missing else NONE
 
 
 def _list_resource_layers(
-    asked: QueryContext, action: str, resource: str
+    query: QueryContext, action: str, resource: str
 ) -> Iterator[tuple[str, str]]:
-    estate = asked.estate
+    """Yield the state of the resource policy and the VPC endpoint policy."""
+    estate = query.estate
     place = estate.describe_resource(resource) if "*" not in resource else None
     held = estate.holders.get(place.holder) if place else None
     if not supports_resource_policies(action) or resource == "*":

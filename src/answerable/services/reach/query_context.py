@@ -1,4 +1,4 @@
-"""Context of one permission query: the compiled snapshot and the data it lacks."""
+"""Build the context of a permission query: compiled snapshot, and data it lacks."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
@@ -77,51 +77,53 @@ class QueryContext:
 
     @property
     def estate(self) -> CompiledAccounts:
-        """Compiled facts."""
+        """Compiled accounts and policies of the snapshot."""
         return self.graph.estate
 
 
 def build_query_context(
     inventory: Inventory,
     services: Iterable[str] | None,
-    given: StatedContext,
+    stated: StatedContext,
     now: int,
     *,
     direct: bool = False,
-    whole: bool = False,
+    compile_all: bool = False,
 ) -> QueryContext:
-    """Compile a snapshot for one query.
+    """Compile a snapshot, or reuse a compiled one, for a permission query.
 
     Args:
         services: Services whose actions the catalogue must know; None for all services
             that policies name.
-        given: Stated context.
+        stated: Stated context.
         now: UTC nanoseconds.
         direct: Whether paths are ignored.
-        whole: Whether every statement is needed: for an edit, or for all identities.
+        compile_all: Compile every statement, for an edit or for all identities.
     """
     collected = CollectedData(held for c in inventory.coverage for held in c.held)
     kept = inventory.get_computed(_KEPT_GRAPH)
-    if isinstance(kept, CompiledSnapshot) and not given.policies:
-        graph = kept.graph_for(given)
+    if isinstance(kept, CompiledSnapshot) and not stated.policies:
+        graph = kept.graph_for(stated)
         cut = not direct and len(graph.estate.principals) > MOST_FOLLOWED
         return QueryContext(
             inventory=inventory,
             graph=graph,
             collected=collected,
-            given=given,
+            given=stated,
             direct=direct or cut,
             now=now,
             cut=cut,
         )
     needed = list_policy_services(inventory) if services is None else services
-    graph = load_graph(inventory, load_catalogue(needed), given, whole=whole)
+    graph = load_graph(
+        inventory, load_catalogue(needed), stated, compile_all=compile_all
+    )
     cut = not direct and len(graph.estate.principals) > MOST_AT_COMMAND
     return QueryContext(
         inventory=inventory,
         graph=graph,
         collected=collected,
-        given=given,
+        given=stated,
         direct=direct or cut,
         now=now,
         cut=cut,
@@ -140,14 +142,14 @@ class CompiledSnapshot:
     ) -> None:
         self.alone = threading.RLock()
         self._graph = graph or load_graph(
-            inventory, load_catalogue(), StatedContext(), whole=True
+            inventory, load_catalogue(), StatedContext(), compile_all=True
         )
         with suspend_gc():
             self._graph.estate.build_lookups()
             list_tag_statements(self._graph)
 
     def update(self, before: Inventory, after: Inventory) -> "CompiledSnapshot":
-        """Update the graph to a later snapshot.
+        """Update the compiled graph to a later snapshot.
 
         Cached steps are kept, except those that an edit of policies affects; if other
         facts differ, the whole snapshot is compiled again.
@@ -165,13 +167,13 @@ class CompiledSnapshot:
                     return CompiledSnapshot(after, now.graph)
         return CompiledSnapshot(after)
 
-    def graph_for(self, given: StatedContext) -> IdentityGraph:
-        """Return the graph of a query that states condition keys."""
-        if given.context is NO_KEYS:
+    def graph_for(self, stated: StatedContext) -> IdentityGraph:
+        """Return the graph under the condition keys that a query states."""
+        if stated.context is NO_KEYS:
             return self._graph
         # Places stay known; steps may depend on the stated context.
         return self._graph.for_accounts(
-            self._graph.estate.with_stated_keys(given.context)
+            self._graph.estate.with_stated_keys(stated.context)
         )
 
 
@@ -202,35 +204,35 @@ def compile_snapshot(inventory: Inventory, before: Inventory | None = None) -> N
 
 @contextmanager
 def lock_compiled_snapshot(inventory: Inventory) -> Iterator[None]:
-    """Hold the lock of a snapshot whose queries share one graph."""
+    """Hold the lock of a snapshot while a query uses its shared graph."""
     kept = inventory.get_computed(_KEPT_GRAPH)
     with kept.alone if isinstance(kept, CompiledSnapshot) else nullcontext():
         yield
 
 
 def serialize_queries(
-    use_case: Callable[QueryParams, QueryResult],
+    function: Callable[QueryParams, QueryResult],
 ) -> Callable[QueryParams, QueryResult]:
-    """Decorate a use case so that it holds the lock of its snapshot's shared graph."""
+    """Decorate a use case so that only one query at a time uses a shared graph."""
 
-    @wraps(use_case)
+    @wraps(function)
     def run_locked(*args: QueryParams.args, **named: QueryParams.kwargs) -> QueryResult:
         about = next(each for each in args if isinstance(each, Inventory))
         with lock_compiled_snapshot(about):
-            return use_case(*args, **named)
+            return function(*args, **named)
 
     return run_locked
 
 
-def require_paths(asked: QueryContext) -> None:
-    """Refuse a query that needs every path when paths are not followed.
+def require_paths(query: QueryContext) -> None:
+    """Refuse a query that needs assume-role paths if they are not followed.
 
     Raises:
         UsageError: The snapshot has too many identities.
     """
-    if not asked.cut:
+    if not query.cut:
         return
-    size = len(asked.estate.principals)
+    size = len(query.estate.principals)
     if size > MOST_AT_COMMAND:
         raise UsageError(
             "too many identities to follow every path "
@@ -245,23 +247,23 @@ def require_paths(asked: QueryContext) -> None:
 
 
 def mark_unknown_action(
-    asked: QueryContext, reply: ReachAnswer, action: str
+    query: QueryContext, answer: ReachAnswer, action: str
 ) -> ReachAnswer:
-    """Mark the verdict as open for an action that the catalogue does not know.
+    """Mark a verdict as open if the catalogue does not know the action.
 
     It may be new or misspelled, and its resource types are not known.
     """
-    if reply.formula == FALSE or asked.estate.catalogue.find_action(action):
-        return reply
+    if answer.formula == FALSE or query.estate.catalogue.find_action(action):
+        return answer
     unheld = build_atom(CATALOGUE, "Holds", (action,))
     parts = tuple(
-        replace(part, formula=conjoin(part.formula, unheld)) for part in reply.parts
+        replace(part, formula=conjoin(part.formula, unheld)) for part in answer.parts
     )
-    return replace(reply, formula=conjoin(reply.formula, unheld), parts=parts)
+    return replace(answer, formula=conjoin(answer.formula, unheld), parts=parts)
 
 
 def list_missing_data(
-    asked: QueryContext,
+    query: QueryContext,
     pairs: Sequence[tuple[ReachAnswer, ReachItem]],
     action: str,
     resource: str,
@@ -277,87 +279,87 @@ def list_missing_data(
     """
     found: set[str] = set()
     for reply, item in pairs:
-        absent = list_missing_for_reply(asked, reply, item["action"], item["resource"])
-        item["assuming"] = list_assumed_policies(asked, reply, absent)
+        absent = list_missing_for_reply(query, reply, item["action"], item["resource"])
+        item["assuming"] = list_assumed_policies(query, reply, absent)
         found |= absent
     # Uncollected data that could add a row.
     for subject in subjects:
         nothing = replace(queries.empty_answer(), subject=subject, actor=subject)
-        found |= list_missing_for_reply(asked, nothing, action, resource)
+        found |= list_missing_for_reply(query, nothing, action, resource)
     return found
 
 
 def list_missing_for_reply(
-    asked: QueryContext, reply: ReachAnswer, action: str, resource: str
+    query: QueryContext, answer: ReachAnswer, action: str, resource: str
 ) -> set[str]:
     """List uncollected data that could change one answer."""
     found = set(
         list_not_collected(
-            asked.estate,
-            asked.collected,
+            query.estate,
+            query.collected,
             action,
             resource,
-            reply,
-            direct=asked.direct,
+            answer,
+            direct=query.direct,
         )
     )
-    if not set("*? ") & set(action) and not asked.estate.catalogue.find_action(action):
+    if not set("*? ") & set(action) and not query.estate.catalogue.find_action(action):
         found.add("action-catalogue")
     return found
 
 
 def list_assumed_policies(
-    asked: QueryContext, reply: ReachAnswer, absent: set[str]
+    query: QueryContext, answer: ReachAnswer, missing: set[str]
 ) -> list[str]:
     """List the kinds of uncollected policy that could change one verdict."""
-    words = set(absent)
+    words = set(missing)
     accounts = {
-        actor.identity.account for actor in list_acting_principals(asked.estate, reply)
+        actor.identity.account for actor in list_acting_principals(query.estate, answer)
     }
-    words |= _list_required_data(asked, accounts)
-    if asked.cut:
+    words |= _list_required_data(query, accounts)
+    if query.cut:
         words.add("paths")
-    return list_assumptions(words, (gap.policy for gap in reply.gaps))
+    return list_assumptions(words, (gap.policy for gap in answer.gaps))
 
 
-def _list_required_data(asked: QueryContext, accounts: Set[str]) -> set[str]:
+def _list_required_data(query: QueryContext, accounts: Set[str]) -> set[str]:
     """List the data that any answer about some accounts requires."""
     return {
-        asked.collected.name_missing(word, account)
+        query.collected.name_missing(word, account)
         for word in ("identity-policies", "role-trust")
         for account in accounts
     }
 
 
-def pick_account_actors(asked: QueryContext) -> list[IdentityId]:
-    """Pick one collected identity per account to represent gaps of that account."""
+def pick_account_actors(query: QueryContext) -> list[IdentityId]:
+    """Pick one collected identity of each account, to report the account's gaps."""
     found = {
         each.identity.account: each.id
-        for each in asked.estate.principals.values()
+        for each in query.estate.principals.values()
         if each.collected
     }
     return [name for _, name in sorted(found.items())]
 
 
 def build_query_coverage(
-    asked: QueryContext, replies: Iterable[ReachAnswer], absent: set[str]
+    query: QueryContext, answers: Iterable[ReachAnswer], missing: set[str]
 ) -> CoverageRecord:
-    """Build the coverage of an answer.
+    """Build the coverage of an answer: the collected and the missing data.
 
     Args:
-        absent: Uncollected data that could change the answers.
+        missing: Uncollected data that could change the answers.
     """
-    replies = list(replies)
+    answers = list(answers)
     acting = (
         actor
-        for reply in replies
-        for actor in list_acting_principals(asked.estate, reply)
+        for reply in answers
+        for actor in list_acting_principals(query.estate, reply)
     )
     accounts = {actor.identity.account for actor in acting}
-    needed = _list_required_data(asked, accounts or {""})
-    paths = {"paths"} if asked.cut else set()
-    known = sorted((absent | needed | paths) - {""})
-    coverage = inventory_lists.build_coverage(asked.inventory, asked.now, known)
-    if rests_on_unread_policy(replies):
+    needed = _list_required_data(query, accounts or {""})
+    paths = {"paths"} if query.cut else set()
+    known = sorted((missing | needed | paths) - {""})
+    coverage = inventory_lists.build_coverage(query.inventory, query.now, known)
+    if rests_on_unread_policy(answers):
         coverage["partial"] = True
     return coverage

@@ -1,4 +1,4 @@
-"""Seeded random sample of permission questions about an account."""
+"""Draw a seeded random sample of permission questions about an account."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,13 +26,13 @@ class SampledQuestion:
 
 
 def draw_questions(
-    estate: CompiledAccounts,
+    accounts: CompiledAccounts,
     principals: Sequence[CompiledPrincipal],
     glob: str,
     size: int,
     seed: int,
 ) -> list[SampledQuestion]:
-    """Draw questions, deterministic for a snapshot, size and seed.
+    """Draw random permission questions, the same for a snapshot, size and seed.
 
     Three in four come from the principal's own statements, the others from any action
     of a service that policies name.
@@ -43,7 +43,7 @@ def draw_questions(
         size: Number of questions; fewer if there are not enough.
         seed: Seed of the sample.
     """
-    draws = _QuestionSampler(estate, glob, Random(seed))  # noqa: S311 - a sample, no secret
+    draws = _QuestionSampler(accounts, glob, Random(seed))  # noqa: S311 - a sample, no secret
     found: dict[SampledQuestion, None] = {}
     for _ in range(size * _TRIES):
         if len(found) == size or not draws.names:
@@ -55,14 +55,14 @@ def draw_questions(
 
 
 class _QuestionSampler:
-    def __init__(self, estate: CompiledAccounts, glob: str, random: Random) -> None:
-        self.estate, self.random = estate, random
+    def __init__(self, accounts: CompiledAccounts, glob: str, random: Random) -> None:
+        self.estate, self.random = accounts, random
         wanted = encode_glob(glob.lower())
         self.names = [
-            n for n in _list_action_names(estate.catalogue) if matches(wanted, n)
+            n for n in _list_action_names(accounts.catalogue) if matches(wanted, n)
         ]
         self._resources: dict[str, list[str]] = {}
-        for resource in sorted(estate.resources):
+        for resource in sorted(accounts.resources):
             service = resource.split(":", 3)[2:3]
             self._resources.setdefault("".join(service), []).append(resource)
 
@@ -76,6 +76,7 @@ class _QuestionSampler:
     def _draw_from_grant(
         self, principal: CompiledPrincipal, grant: PolicyStatement
     ) -> SampledQuestion | None:
+        """Draw a question from an allowed statement of the principal."""
         taken = [name for name in self.names if grant.clause.matches_action(name)]
         if not taken:
             return None
@@ -91,6 +92,7 @@ class _QuestionSampler:
     def _draw_any_resource(
         self, principal: CompiledPrincipal, name: str
     ) -> SampledQuestion | None:
+        """Draw a question about an action on a known or a made-up resource."""
         known = self._resources.get(name.partition(":")[0])
         if known and self.random.random() < _POLICY_SHARE:
             tried = (self.random.choice(known) for _ in range(_TRIES))
@@ -109,6 +111,7 @@ class _QuestionSampler:
         )
 
     def _make_resource(self, entry: ActionEntry, principal: CompiledPrincipal) -> str:
+        """Make a resource of a type that the action takes; `*` if it takes none."""
         if entry.is_wildcard_only:
             return "*"
         types = self.estate.catalogue.services[entry.service].resource_types
@@ -120,6 +123,7 @@ class _QuestionSampler:
     def _make_possible_question(
         self, principal: CompiledPrincipal, name: str, resource: str
     ) -> SampledQuestion | None:
+        """Build a question; None if the action never takes the resource."""
         entry = self.estate.catalogue.find_action(name)
         if entry is None or (resource == "*") != entry.is_wildcard_only:
             return None
@@ -129,6 +133,7 @@ class _QuestionSampler:
 
 
 def _list_action_names(catalogue: ActionCatalogue) -> Iterator[str]:
+    """Yield every action of the catalogue as `service:Name`."""
     for service, held in sorted(catalogue.services.items()):
         yield from (f"{service}:{name}" for name in sorted(held.actions))
 

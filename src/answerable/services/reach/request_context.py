@@ -1,4 +1,4 @@
-"""Stated request context of a permission query: condition keys and two policies."""
+"""Parse the condition keys and policies that a permission query states."""
 
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping
@@ -43,7 +43,7 @@ class StatedContext:
 
     @property
     def policies(self) -> tuple[Policy, ...]:
-        """Stated policies, which are in no snapshot."""
+        """Policies that the query states; no snapshot contains them."""
         return tuple(policy for policy in (self.session, self.endpoint) if policy)
 
 
@@ -158,13 +158,14 @@ def resolve_role_session(
 
 
 def _is_role_named(identity: Identity, account: str, name: str) -> bool:
+    """Return whether an identity is the role of an account with this name."""
     here = identity.account == account and identity.name == name
     return here and is_role(identity)
 
 
-def _require_known_key(key: str, written: Container[str]) -> None:
+def _require_known_key(key: str, known_keys: Container[str]) -> None:
     """Refuse a condition key that looks like a misspelling of a known one."""
-    if classify_key(key).kind is not KeyKind.UNKNOWN or key.lower() in written:
+    if classify_key(key).kind is not KeyKind.UNKNOWN or key.lower() in known_keys:
         return
     if ":" not in key:
         raise UsageError(
@@ -195,13 +196,14 @@ def _collect_policy_keys(facts: SightedFacts) -> dict[str, set[str]]:
 
 
 def _read_stated_policy(location: str, layer: PolicyLayer, now: int) -> Policy:
+    """Read the file of `--session-policy` or `--endpoint-policy`."""
     return read_policy_file(location, layer, now, option=f"--{layer}-policy")
 
 
 def read_policy_file(
     location: str, layer: PolicyLayer, now: int, *, option: str
 ) -> Policy:
-    """Read one policy from a file; an unreadable statement is kept as unread.
+    """Read one policy from a file; a statement that cannot be parsed is marked.
 
     Args:
         layer: Policy layer of the document.

@@ -1,4 +1,4 @@
-"""Source text of policy statements, quoted next to the answers that cite them."""
+"""Quote the text of the policy statements that an answer cites."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -59,37 +59,37 @@ class StatementQuotes:
     """Quoted statements of a snapshot, by policy and statement id.
 
     Args:
-        written: The statements of a snapshot.
+        index: The statements of a snapshot.
         stated: Stated policies, which are in no snapshot.
     """
 
     def __init__(
-        self, written: "StatementTextIndex", stated: Iterable[Policy] = ()
+        self, index: "StatementTextIndex", stated: Iterable[Policy] = ()
     ) -> None:
         self._action = self._resource = ""
         self._stated = {str(p.id): p for p in stated}
-        self._policies = written.policies
-        self._blocks, self._at = written.blocks, written.at
+        self._policies = index.policies
+        self._blocks, self._at = index.blocks, index.at
         self._by_sid: dict[str, Mapping[str, Sequence[str]]] = {}
 
     def set_call(self, action: str, resource: str) -> None:
         """Set the queried call: of many statements, the nearest ones are quoted."""
         self._action, self._resource = action.lower(), resource
 
-    def add_quotes(self, found: Sequence[DeterminingStatementItem]) -> None:
-        """Add the statement text to each determining item."""
-        for item in found:
+    def add_quotes(self, items: Sequence[DeterminingStatementItem]) -> None:
+        """Add the text of the cited policy statement to each item."""
+        for item in items:
             text = self.quote_item(item)
             if text:
                 item["text"] = text
 
     def add_quotes_on_path(self, path: Sequence[PathItem]) -> None:
-        """Add the statement text to each item on a path."""
+        """Add the text of the cited policy statement to each item of a path."""
         for step in path:
             self.add_quotes(step["determining"])
 
     def quote_item(self, item: DeterminingStatementItem) -> str:
-        """Return the statement text; empty if it is not known.
+        """Return the text of the policy statement that an item cites; empty if unknown.
 
         If several statements of a policy have one id, all of them are quoted.
         """
@@ -105,12 +105,13 @@ class StatementQuotes:
         for unread in policy.unread:
             if unread.sid == item["statement"] and item["effect"].startswith("unread"):
                 return f"could not be read: {unread.why}"
-        said = self._statements_by_sid(policy).get(
+        said = self._index_statements_by_sid(policy).get(
             f"{item['effect']} {item['statement']}", ()
         )
         return " | ".join(said)[:_MAX_TEXT_LENGTH]
 
     def _find_policy(self, name: str) -> Policy | None:
+        """Find a policy by id, stated ones first."""
         return self._stated.get(name) or self._policies.get(name)
 
     def _quote_alternatives(self, item: DeterminingStatementItem) -> str:
@@ -171,7 +172,7 @@ class StatementQuotes:
         )
 
     def _measure_resource_distance(self, statement: Statement) -> tuple[bool, int]:
-        """Order by resource: matching first, then by longest common prefix."""
+        """Measure how far a statement's resource is from the queried one."""
         patterns = [encode_glob(pattern) for pattern in statement.resources]
         if not patterns or any(matches(each, self._resource) for each in patterns):
             return False, 0
@@ -179,7 +180,8 @@ class StatementQuotes:
             _common_prefix_length(each, self._resource) for each in patterns
         )
 
-    def _statements_by_sid(self, policy: Policy) -> Mapping[str, Sequence[str]]:
+    def _index_statements_by_sid(self, policy: Policy) -> Mapping[str, Sequence[str]]:
+        """Index the formatted statements of a policy by effect and sid."""
         known = self._by_sid.get(policy.id)
         if known is None:
             found: dict[str, list[str]] = defaultdict(list)
@@ -191,6 +193,7 @@ class StatementQuotes:
 
 
 def _common_prefix_length(one: str, other: str) -> int:
+    """Return the length of the common prefix of two texts."""
     pairs = zip(one, other, strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
@@ -212,18 +215,22 @@ def format_statement(statement: Statement) -> str:
 
 
 def _format_principals(pairs: Sequence[tuple[str, str]]) -> list[str]:
+    """Format principals as `TYPE:VALUE`, `*` for everyone."""
     return ["*" if pair == ("AWS", "*") else f"{pair[0]}:{pair[1]}" for pair in pairs]
 
 
 def _format_element(name: str, values: Sequence[str]) -> list[str]:
+    """Format an element of a statement, such as Action or Resource."""
     return [f"{name} {_format_list(values)}"] if values else []
 
 
 def _format_condition(clause: ConditionClause) -> str:
+    """Format one condition of a statement as `OPERATOR KEY = VALUES`."""
     return f"{clause.operator} {clause.key} = {_format_list(clause.values)}"
 
 
 def _format_list(values: Sequence[str]) -> str:
+    """Format values as a list, cut after the first few."""
     shown = [value or "''" for value in values[:_MOST_LISTED]]
     more = len(values) - _MOST_LISTED
     if more > 0:
@@ -232,6 +239,7 @@ def _format_list(values: Sequence[str]) -> str:
 
 
 def _format_public_access_block(block: PublicAccessBlock | None) -> str:
+    """Format the RestrictPublicBuckets setting of S3 Block Public Access."""
     if block is None:
         return ""
     said = "on" if block.restrict_public_buckets else "off"

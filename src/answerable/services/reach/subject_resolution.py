@@ -1,4 +1,4 @@
-"""Resolution of the subject of a permission query."""
+"""Resolve the subject of a permission query by id, ARN or name."""
 
 from answerable.inventory.resolve import EntityKind, resolve
 from answerable.model.errors import AmbiguousError, UsageError
@@ -9,7 +9,7 @@ _SUBJECT_KINDS: tuple[EntityKind, ...] = ("agent", "identity", "credential")
 
 
 def resolve_subject(inventory: Inventory, text: str) -> str:
-    """Resolve a subject: a scanned one, or an external caller.
+    """Resolve a subject by id, ARN or name: a scanned one, or an external caller.
 
     Raises:
         UsageError: The name is unknown or ambiguous.

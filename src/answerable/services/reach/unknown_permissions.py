@@ -1,4 +1,4 @@
-"""Items for `not-known` verdicts, with the source that would resolve them."""
+"""Build output rows for `not-known` verdicts, with the scan that would resolve them."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -25,7 +25,7 @@ from answerable.services.reach.query_context import QueryContext
 def build_unknown_items(
     inventory: Inventory, unknown: Iterable[UnknownSubject]
 ) -> list[UncollectedSubjectItem]:
-    """Build the reasons of a `not-known` verdict, with the nearest scanned id."""
+    """Build the reasons of a `not-known` verdict, with the most similar scanned id."""
     return [
         {
             "id": each.id,
@@ -54,7 +54,7 @@ def build_unknown_row(
     unknown: UnknownSubject,
     hops: Sequence[PathHop] = (),
 ) -> ReachItem:
-    """Build a row of `reach` or `who-can` with a `not-known` verdict."""
+    """Build an output row of `reach` or `who-can` with a `not-known` verdict."""
     return {
         "subject": subject,
         "action": action,
@@ -70,46 +70,46 @@ def build_unknown_row(
 
 
 def build_unknown_rows(
-    asked: QueryContext,
-    found: SubjectIdentities,
+    query: QueryContext,
+    identities: SubjectIdentities,
     subject: str,
     action: str,
     resource: str,
 ) -> list[ReachItem]:
-    """Build a row for each unknown part of a subject's permissions."""
-    inventory = asked.inventory
+    """Build an output row for each identity of a subject without permission data."""
+    inventory = query.inventory
     rows = [
         build_unknown_row(inventory, subject, action, resource, each.unknown, each.hops)
-        for each in found.starts
+        for each in identities.starts
         if each.unknown
     ]
     return rows + [
         build_unknown_row(inventory, subject, action, resource, each)
-        for each in found.apart
+        for each in identities.apart
     ]
 
 
-def list_unknown_holders(asked: QueryContext) -> list[UnknownSubject]:
+def list_unknown_holders(query: QueryContext) -> list[UnknownSubject]:
     """List the AWS identities whose permissions were not collected.
 
     Without a scanned account and a named identity, one pattern represents all of
     them.
     """
-    found = load_summary(asked.inventory, asked.graph).unknown
+    found = load_summary(query.inventory, query.graph).unknown
     of_aws = [each.subject for each in found if each.subject.source == AWS]
-    every = explain_unscanned_platform(asked.estate)
+    every = explain_unscanned_platform(query.estate)
     return of_aws if of_aws or every is None else [every]
 
 
-def describe_search_scope(asked: QueryContext) -> SearchScopeItem:
+def describe_search_scope(query: QueryContext) -> SearchScopeItem:
     """Describe the identities, accounts and platforms that an answer covers."""
-    summary = load_summary(asked.inventory, asked.graph)
+    summary = load_summary(query.inventory, query.graph)
     missing = Counter(
         (each.kind or "identity", each.subject.source) for each in summary.unknown
     )
     return {
         "identities": summary.collected,
-        "accounts": sorted(asked.estate.collected_accounts - {""}),
+        "accounts": sorted(query.estate.collected_accounts - {""}),
         "platforms": [AWS] if summary.collected else [],
         "not_evaluated": [
             {"kind": kind, "count": count, "source": source}
@@ -119,7 +119,7 @@ def describe_search_scope(asked: QueryContext) -> SearchScopeItem:
 
 
 def suggest_scan_command(unknown: Iterable[UnknownSubject]) -> str:
-    """Return the scan that would supply the data; empty if no source does."""
+    """Suggest the scan command that would supply missing data; empty if none would."""
     unknown = list(unknown)
     if not unknown:
         return ""

@@ -1,1 +1,1 @@
-"""Signed statements in force: attestations, owner keys, baselines, policy exceptions."""
+"""Read signed statements in force: attestations, owner keys, baselines, exceptions."""

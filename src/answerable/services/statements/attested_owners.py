@@ -1,4 +1,4 @@
-"""Attested owners of agents: owners confirmed by a valid signature.
+"""Find the owner of each agent who confirmed it by a valid signature.
 
 Only agents with an attested owner receive tokens. A lookup per exchange is cheap: the
 log is read again only when it has grown, and validity is checked at the time of use.
@@ -75,7 +75,7 @@ class AttestedOwnerReader:
         self._while = (0, 0)  # interval in which the result stays valid
 
     def read(self, now: int) -> Mapping[AgentId, AttestedOwner]:
-        """Return the attested owner of each agent that has one.
+        """Return the owner of each agent who confirmed it by a valid signature.
 
         Args:
             now: UTC nanoseconds.
@@ -101,6 +101,7 @@ class AttestedOwnerReader:
         return self._people(person)
 
     def _select_owners(self, now: int) -> Mapping[AgentId, AttestedOwner]:
+        """Select the latest valid attestation of each agent."""
         found: dict[AgentId, tuple[tuple[int, PersonId], AttestedOwner]] = {}
         for item in self._said:
             if not item.subject.startswith(_AGENT) or not is_valid_attestation(
@@ -131,10 +132,12 @@ class AttestedOwnerReader:
         )
 
     def _has_left(self, person: PersonId) -> bool:
+        """Return whether a source reports that a person has left."""
         known = self._people.get(person)
         return known is not None and not known.alive
 
     def _reload_if_changed(self) -> None:
+        """Read the attestations again if the log has new statements or snapshots."""
         stamp = self._store.log.checkpoint()
         if stamp and stamp == self._stamp:
             return
@@ -169,7 +172,7 @@ class AttestationReader:
         self._said: tuple[OwnerEvidence, ...] = ()
 
     def read(self, now: int) -> Mapping[str, PersonId]:
-        """Return the latest attester of each subject, under the name they signed with.
+        """Return the latest attester of each subject, by the person id that signed.
 
         Args:
             now: UTC nanoseconds.
@@ -184,6 +187,7 @@ class AttestationReader:
         return {item.subject: item.person for item in holding}
 
     def _reload_if_changed(self) -> None:
+        """Read the attestations again if the log has new statements."""
         stamp = self._store.log.checkpoint()
         if stamp and stamp == self._stamp:
             return
@@ -202,12 +206,12 @@ class AttestationReader:
 def read_attested_owners(
     store: EvidenceStore, now: int
 ) -> Mapping[AgentId, AttestedOwner]:
-    """Return the attested owner of each agent that has one; see `AttestedOwnerReader`."""
+    """Read the owner of each agent who confirmed it by a valid signature."""
     return open_owner_reader(store).read(now)
 
 
 def open_owner_reader(store: EvidenceStore) -> AttestedOwnerReader:
-    """Return the attested-owner reader that is cached with the store."""
+    """Return the reader of attested owners that is cached with the store."""
     return store.get_or_attach("attested owners", AttestedOwnerReader)
 
 

@@ -1,4 +1,4 @@
-"""Owner keys: enrolment, revocation, and verification of what they signed."""
+"""Enrol, revoke and list owner keys, and verify statements signed with them."""
 
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -61,8 +61,8 @@ class StatementSigner(Protocol):
             VerificationError: It was signed too long ago, or in the future.
         """
 
-    def sign(self, said: OwnerStatement) -> bytes:
-        """Return the signed envelope of a statement.
+    def sign(self, statement: OwnerStatement) -> bytes:
+        """Sign a statement and return its DSSE envelope.
 
         Raises:
             VerificationError: The signature is for another statement.
@@ -94,9 +94,9 @@ class LocalSigner:
         """Return the current time."""
         return now
 
-    def sign(self, said: OwnerStatement) -> bytes:
-        """Sign a statement."""
-        text = signed_statements.encode_payload(said)
+    def sign(self, statement: OwnerStatement) -> bytes:
+        """Sign a statement and return its DSSE envelope."""
+        text = signed_statements.encode_payload(statement)
         signed = dsse.sign_envelope(
             signed_statements.PAYLOAD_TYPE, text, self.id, self.seed
         )
@@ -180,19 +180,19 @@ def verify_statement(
 
 def enroll_key(
     store: EvidenceStore,
-    public: bytes,
+    public_key: bytes,
     person: PersonId,
     *,
     valid_from: int,
     valid_until: int,
     uid: int,
     now: int,
-    word: KeyAuthority = KeyAuthority(),
+    authority: KeyAuthority = KeyAuthority(),
 ) -> Document:
-    """Record a key as the key of a person.
+    """Record a public key as the signing key of a person.
 
     Args:
-        public: 32 bytes.
+        public_key: 32 bytes.
         valid_from: UTC nanoseconds.
         valid_until: UTC nanoseconds.
         uid: User id of the operator.
@@ -202,7 +202,7 @@ def enroll_key(
         UsageError: The key is malformed, belongs to another person or is revoked, or
             the times are in the wrong order.
     """
-    if not signed_statements.is_valid_public_key(public):
+    if not signed_statements.is_valid_public_key(public_key):
         raise UsageError(
             "not a usable Ed25519 key (its point is of small order)",
             "make one with: answerable owner-keys new --person PERSON",
@@ -213,7 +213,7 @@ def enroll_key(
             f"{format_time(valid_until)} (expected an end that is later, and ahead)",
             "give --until a time to come",
         )
-    key = read_owner_keys(store).get(owner_key_id(public))
+    key = read_owner_keys(store).get(owner_key_id(public_key))
     if key is not None and key.person != person:
         raise UsageError(
             f"the key {key.id} is {key.person}'s (a key is one person's)",
@@ -225,16 +225,16 @@ def enroll_key(
             "let its person make a new one",
         )
     said = KeyEnrolment(
-        public=public,
+        public=public_key,
         person=person,
         valid_from=valid_from,
         valid_until=valid_until,
-        written_by=word.written_by,
+        written_by=authority.written_by,
         uid=uid,
-        by=word.by,
+        by=authority.by,
     )
     store.put_object(ENROLMENT, msgspec.json.encode(said), now)
-    return _build_key_document(store, now, owner_key_id(public))
+    return _build_key_document(store, now, owner_key_id(public_key))
 
 
 def revoke_key(
@@ -244,7 +244,7 @@ def revoke_key(
     since: int | None,
     uid: int,
     now: int,
-    word: KeyAuthority = KeyAuthority(),
+    authority: KeyAuthority = KeyAuthority(),
 ) -> Document:
     """Record that signatures of a key are invalid from a time on.
 
@@ -259,7 +259,7 @@ def revoke_key(
     """
     key = find_key(read_owner_keys(store), name)
     begin = now if since is None else since
-    said = KeyRevocation(key.id, begin, word.written_by, uid, word.by)
+    said = KeyRevocation(key.id, begin, authority.written_by, uid, authority.by)
     store.put_object(REVOCATION, msgspec.json.encode(said), now)
     return _build_key_document(store, now, key.id)
 
@@ -284,7 +284,7 @@ def describe_new_key(
     return Document("owner-keys-new", [item], _COVERAGE, next=following)
 
 
-def find_key(known: OwnerKeys, name: str) -> OwnerKey:
+def find_key(keys: OwnerKeys, name: str) -> OwnerKey:
     """Find a key by its id or a prefix of it.
 
     Raises:
@@ -292,9 +292,9 @@ def find_key(known: OwnerKeys, name: str) -> OwnerKey:
         UsageError: The key does not exist.
     """
     asked = "owner-key:" + name.strip().removeprefix("owner-key:")
-    fit = [each for each in known if each == asked] or [
+    fit = [each for each in keys if each == asked] or [
         each
-        for each in known
+        for each in keys
         if len(asked) >= len("owner-key:") + 6 and each.startswith(asked)
     ]
     if len(fit) > 1:
@@ -307,7 +307,7 @@ def find_key(known: OwnerKeys, name: str) -> OwnerKey:
             "letters of it)",
             "see `answerable owner-keys list`",
         )
-    return known[fit[0]]
+    return keys[fit[0]]
 
 
 def key_state(key: OwnerKey, now: int) -> str:
@@ -321,8 +321,9 @@ def key_state(key: OwnerKey, now: int) -> str:
 
 
 def _build_key_document(
-    store: EvidenceStore, now: int, only: OwnerKeyId | None = None
+    store: EvidenceStore, now: int, key_id: OwnerKeyId | None = None
 ) -> Document:
+    """Build the output document of owner keys with their states."""
     known = read_owner_keys(store)
     signed: dict[str, int] = {}
     for item in read_attestations(store):
@@ -330,12 +331,13 @@ def _build_key_document(
     items = [
         _build_key_item(key, now, signed.get(key.id, 0))
         for key in sorted(known.values(), key=lambda each: (each.person, each.id))
-        if only in (None, key.id)
+        if key_id in (None, key.id)
     ]
     return Document("owner-keys", items, _COVERAGE)
 
 
 def _build_key_item(key: OwnerKey, now: int, signed: int) -> OwnerKeyItem:
+    """Build the output item of one owner key."""
     last = key.enrolled[-1][1]
     since = min((said.since for _, said in key.revoked), default=None)
     return {
@@ -355,6 +357,7 @@ def _build_key_item(key: OwnerKey, now: int, signed: int) -> OwnerKeyItem:
 def _read_records(
     store: EvidenceStore, kind: str, shape: type[KeyRecord]
 ) -> list[tuple[LogPosition, KeyRecord]]:
+    """Read and decode all stored key records of one kind, in log order."""
     found = []
     for each in store.list_objects(kind):
         data = load_statement(store, each.digest)
@@ -367,7 +370,7 @@ def _read_records(
 
 
 def load_statement(store: EvidenceStore, digest: str) -> bytes:
-    """Load a recorded statement.
+    """Load a signed statement or key record from the store.
 
     Raises:
         VerificationError: It is missing or was changed.
@@ -378,8 +381,9 @@ def load_statement(store: EvidenceStore, digest: str) -> bytes:
         raise _build_damage_error(digest, "is missing") from None
 
 
-def _build_damage_error(digest: str, why: str) -> VerificationError:
+def _build_damage_error(digest: str, reason: str) -> VerificationError:
+    """Build the error for a damaged stored object."""
     return VerificationError(
-        f"the stored object {digest[:16]} of an owner key {why}",
+        f"the stored object {digest[:16]} of an owner key {reason}",
         "restore the file objects/... from a copy; see `answerable evidence verify`",
     )

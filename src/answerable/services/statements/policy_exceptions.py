@@ -1,4 +1,4 @@
-"""Signed policy exceptions in a store, verified on every read."""
+"""Read the signed policy exceptions of a store, verified on every read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -86,6 +86,7 @@ class PolicyExceptionReader:
         return PolicyExceptions(judged, self._said, self._unheld, owners, who)
 
     def _reload_if_changed(self) -> None:
+        """Verify the statements again if the log has new ones, or new keys."""
         stamp = self._store.log.checkpoint()
         if stamp and stamp == self._stamp:
             return
@@ -105,5 +106,5 @@ class PolicyExceptionReader:
 
 
 def read_policy_exceptions(store: EvidenceStore, now: int) -> PolicyExceptions:
-    """Read the policy exceptions of a store; see `PolicyExceptionReader`."""
+    """Read and verify the signed policy exceptions of a store."""
     return store.get_or_attach("amendments", PolicyExceptionReader).read(now)

@@ -1,4 +1,4 @@
-"""Signed baselines in a store, verified on every read."""
+"""Read the signed behaviour baselines of a store, verified on every read."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -79,7 +79,7 @@ class SignedBaselineReader:
         self._lines: Mapping[str, list[str]] = {}
 
     def read(self, now: int) -> SignedBaselines:
-        """Verify and return the baselines.
+        """Read and verify the signed baselines.
 
         Args:
             now: UTC nanoseconds.
@@ -96,16 +96,19 @@ class SignedBaselineReader:
         self._stamp, self._last = stamp, (now, self._verify_all(now))
         return self._last[1]
 
-    def require_valid(self, said: VerifiedStatement, now: int) -> None:
-        """Refuse a statement that would not be valid.
+    def require_valid(self, verified: VerifiedStatement, now: int) -> None:
+        """Refuse a signed baseline statement that would not be valid.
 
         Raises:
             VerificationError: It is not; the message has the reason.
         """
         self._verify_all(now)
-        self._activate(said, self._lines.get(said.statement.subject, []), now)
+        self._verify_baseline(
+            verified, self._lines.get(verified.statement.subject, []), now
+        )
 
     def _verify_all(self, now: int) -> SignedBaselines:
+        """Verify every signed baseline, and select the active one of each subject."""
         said, void = verify_statements(
             self._store,
             SIGNED_BASELINE,
@@ -120,7 +123,7 @@ class SignedBaselineReader:
             # A statement follows the profile that was in force when it was signed.
             line = lines[each.statement.subject]
             try:
-                found = self._activate(each, line, each.statement.signed_at)
+                found = self._verify_baseline(each, line, each.statement.signed_at)
             except VerificationError as error:
                 falling.append(RejectedStatement(each.digest, error.message))
                 continue
@@ -130,7 +133,7 @@ class SignedBaselineReader:
         standing: dict[BaselineSubject, ActiveBaseline] = {}
         for name, head in heads.items():
             try:
-                found = self._activate(head, lines[name], now)
+                found = self._verify_baseline(head, lines[name], now)
             except VerificationError as error:
                 falling.append(RejectedStatement(head.digest, error.message))
             else:
@@ -138,31 +141,36 @@ class SignedBaselineReader:
                     standing[found.subject] = found
         return SignedBaselines(standing, tuple(falling))
 
-    def _activate(
-        self, said: VerifiedStatement, line: list[str], now: int
+    def _verify_baseline(
+        self, verified: VerifiedStatement, previous_digests: list[str], now: int
     ) -> ActiveBaseline:
-        name = said.statement.get_claim("profile")
+        """Verify one signed baseline against its profile and its agent's owner."""
+        name = verified.statement.get_claim("profile")
         data = owner_keys.load_statement(self._store, name)
-        subject = _parse_subject(said.statement.subject)
+        subject = _parse_subject(verified.statement.subject)
         owner = self._attested.read(now).get(AgentId(subject.agent))
-        signing = "" if owner is None else self._person_of_key(owner, said)
+        signing = "" if owner is None else self._get_owner_of_key(owner, verified)
         profile = verify_profile(
-            data, said, ExpectedProfile(subject, signing, tuple(line), now)
+            data,
+            verified,
+            ExpectedProfile(subject, signing, tuple(previous_digests), now),
         )
         return ActiveBaseline(
             subject=subject,
             digest=name,
             profile=profile,
-            stage=BaselineStage(said.statement.get_claim("stage")),
-            person=said.key.person,
-            signed_at=said.statement.signed_at,
-            expires=int(said.statement.get_claim("expires")),
+            stage=BaselineStage(verified.statement.get_claim("stage")),
+            person=verified.key.person,
+            signed_at=verified.statement.signed_at,
+            expires=int(verified.statement.get_claim("expires")),
         )
 
-    def _person_of_key(self, owner: AttestedOwner, said: VerifiedStatement) -> str:
-        """Return the owner under the person id of their key, if the key is theirs."""
-        is_same = self._attested.canonical_person(said.key.person) == owner.person
-        return said.key.person if is_same else owner.person
+    def _get_owner_of_key(
+        self, owner: AttestedOwner, verified: VerifiedStatement
+    ) -> str:
+        """Return the person id of the owner whose key signed; empty if none did."""
+        is_same = self._attested.canonical_person(verified.key.person) == owner.person
+        return verified.key.person if is_same else owner.person
 
 
 def _parse_subject(text: str) -> BaselineSubject:
@@ -174,12 +182,12 @@ def _parse_subject(text: str) -> BaselineSubject:
 
 
 def read_signed_baselines(store: EvidenceStore, now: int) -> SignedBaselines:
-    """Read the signed baselines of a store; see `SignedBaselineReader`."""
+    """Read and verify the signed baselines of a store."""
     return SignedBaselineReader(store).read(now)
 
 
 def require_valid_statement(
-    store: EvidenceStore, said: VerifiedStatement, now: int
+    store: EvidenceStore, verified: VerifiedStatement, now: int
 ) -> None:
-    """Refuse a statement that would not be valid; see `SignedBaselineReader.check`."""
-    SignedBaselineReader(store).require_valid(said, now)
+    """Refuse a signed baseline statement that would not be valid."""
+    SignedBaselineReader(store).require_valid(verified, now)

@@ -1,4 +1,4 @@
-"""Verification of the signed statements of one kind in a store."""
+"""Verify all signed statements of one kind in a store."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,16 +28,18 @@ class RejectedStatement:
     why: str
 
 
-def build_rejected(logged: LoggedObject, void: InvalidStatement) -> RejectedStatement:
-    """Build the record of an invalid statement, with no more than the reason."""
-    return RejectedStatement(logged.digest, void.message)
+def build_rejected(
+    logged: LoggedObject, invalid: InvalidStatement
+) -> RejectedStatement:
+    """Build the record of an invalid statement: its digest and the reason."""
+    return RejectedStatement(logged.digest, invalid.message)
 
 
 def verify_statements(
     store: EvidenceStore,
     kind: str,
     check: StatementCheck,
-    void: Callable[[LoggedObject, InvalidStatement], RejectedItem],
+    build_rejected_item: Callable[[LoggedObject, InvalidStatement], RejectedItem],
     *,
     since: int = 0,
 ) -> tuple[tuple[VerifiedStatement, ...], tuple[RejectedItem, ...]]:
@@ -45,7 +47,7 @@ def verify_statements(
 
     Args:
         kind: Kind of the stored objects.
-        void: Builds the result for an invalid statement.
+        build_rejected_item: Builds the result for an invalid statement.
         since: UTC nanoseconds; earlier records are skipped.
 
     Returns:
@@ -64,7 +66,7 @@ def verify_statements(
         try:
             found = check(data, known, LogPosition(each.index, each.at), here)
         except InvalidStatement as error:
-            rest.setdefault(each.digest, void(each, error))
+            rest.setdefault(each.digest, build_rejected_item(each, error))
         else:
             held.setdefault(found.digest, found)
     return tuple(held.values()), tuple(rest.values())

@@ -1,1 +1,1 @@
-"""State of the token service: one interface, implemented in SQLite and PostgreSQL."""
+"""Persistent state of the token service, in SQLite or PostgreSQL."""

@@ -72,7 +72,7 @@ class IdConflict(AnswerableError):  # noqa: N818 - an outcome
 
 
 def generate_id(now: float) -> str:
-    """Generate an id for a delegation or a token: 32 hex digits, 80 bits random.
+    """Generate a delegation or token id: 32 hex digits, 80 of 128 bits random.
 
     It begins with the time in steps of 15 microseconds, so that a new row is appended
     after the last one. With whole seconds, rows of a busy second would be spread over
@@ -173,7 +173,7 @@ class DelegationChain:
 
     @property
     def is_active(self) -> bool:
-        """Tell whether the delegation is active."""
+        """Return whether the delegation and all its parents are active."""
         return not self.dead
 
 
@@ -210,7 +210,7 @@ def commit_individually(
     exchanges: Sequence[ExchangeCommit],
     now: float,
 ) -> tuple[CommitResult | AnswerableError, ...]:
-    """Commit several exchanges one by one."""
+    """Commit several exchanges one by one, each in its own transaction."""
     results: list[CommitResult | AnswerableError] = []
     for exchange in exchanges:
         try:
@@ -224,7 +224,7 @@ class TokenState(Protocol):
     """State of the token service. Every method may raise `TokenStateUnavailable`."""
 
     def read_epoch(self) -> int:
-        """Return how often records were lost, e.g. by a restore; 0 if they never were."""
+        """Return the time since which no record was lost; 0 if none ever was."""
 
     def begin_epoch(self, now: float) -> int:
         """Begin an epoch: earlier records may be lost, e.g. after a restore."""
@@ -232,17 +232,17 @@ class TokenState(Protocol):
     def read_generation(self) -> DatabaseGeneration:
         """Return the identity and generation of the database."""
 
-    def advance_generation(self, least: int) -> int:
-        """Increase the generation beyond `least`, durably, and record the identity."""
+    def advance_generation(self, minimum: int) -> int:
+        """Raise the generation above `minimum` durably, and record the identity."""
 
     def revoke_all(self, now: float) -> RevokedDelegations:
         """Revoke every active delegation with its tokens and tickets."""
 
     def record_use(self, use: ReplayKey, now: float) -> CommitOutcome:
-        """Record a single use: `COMMITTED`, `SEEN` or `PERHAPS_SEEN`."""
+        """Record a single-use key: returns `COMMITTED`, `SEEN` or `PERHAPS_SEEN`."""
 
     def commit(self, exchange: ExchangeCommit, now: float) -> CommitResult:
-        """Apply a whole exchange or nothing.
+        """Apply all state changes of one token exchange, or none.
 
         Raises:
             IdConflict: The id of the delegation or token exists; nothing has changed.
@@ -268,7 +268,7 @@ class TokenState(Protocol):
         """List the direct children of a delegation."""
 
     def store_ticket(self, ticket: DelegationTicket, now: float) -> CommitResult:
-        """Store a ticket; `DEAD` where its parent is inactive.
+        """Store a delegation ticket; returns `DEAD` if its parent is inactive.
 
         Raises:
             IdConflict: A ticket with that digest is stored already.
@@ -311,30 +311,30 @@ class TokenState(Protocol):
         """
 
     def publish_key(self, key: SigningKey) -> None:
-        """Publish a key to every replica; a known key gets the new times.
+        """Publish a signing key to every replica; a known key gets the new times.
 
         A revoked key stays revoked.
         """
 
     def list_keys(self) -> tuple[SigningKey, ...]:
-        """List the keys of all replicas, ordered by (replica, signs_from, kid)."""
+        """List the signing keys of all replicas, by (replica, signs_from, kid)."""
 
     def revoke_key(self, kid: str, now: float) -> bool:
-        """Revoke a key; False where it is unknown or already revoked."""
+        """Revoke a signing key; False if it is unknown or already revoked."""
 
     def delete_key(self, kid: str) -> None:
-        """Delete a key."""
+        """Delete a signing key."""
 
-    def delete_expired(self, now: float, most: int = 1000) -> int:
+    def delete_expired(self, now: float, max_rows: int = 1000) -> int:
         """Delete expired rows; takes milliseconds, so call it in the background.
 
         Args:
             now: NumericDate.
-            most: Approximate number of rows of each kind to check.
+            max_rows: Approximate number of rows of each kind to check.
 
         Returns:
             Number of deleted rows.
         """
 
     def close(self) -> None:
-        """Close the state; a clean stop begins no epoch."""
+        """Close the database; a clean stop begins no epoch."""

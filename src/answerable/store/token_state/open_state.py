@@ -1,4 +1,4 @@
-"""Selection of the state implementation: SQLite or PostgreSQL."""
+"""Open the token service state in SQLite or PostgreSQL."""
 
 import os
 from collections.abc import Mapping

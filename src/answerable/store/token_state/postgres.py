@@ -1,9 +1,8 @@
-"""Token service state in PostgreSQL, for any number of replicas.
+"""Store the token service state in PostgreSQL, for any number of replicas.
 
-Every transaction takes its locks in one order, which prevents deadlocks: single-use
-keys by value, then a chain from its root down. A commit takes a shared lock on each
-link of its chain; a revocation takes an exclusive one. So either the commit sees the
-revocation, or the revocation sees the new delegation.
+A transaction locks single-use keys by value, then a chain from its root down, so that
+no deadlock occurs. A commit takes a shared lock on each link, a revocation an exclusive
+one: either the commit sees the revocation, or the revocation sees the new delegation.
 """
 
 import math
@@ -85,10 +84,7 @@ _LinkRow = tuple[str, str | None, int, int, str]
 
 
 class PostgresTokenState:
-    """State in a PostgreSQL database.
-
-    Args:
-        address: `postgresql://...` of the primary.
+    """State of the token service in the PostgreSQL primary at `postgresql://...`.
 
     Raises:
         EnvironmentFailure: The database cannot be used, or is of a newer release.
@@ -101,12 +97,12 @@ class PostgresTokenState:
         self._commits = 0
 
     def read_epoch(self) -> int:
-        """See `TokenState`."""
+        """Return the time since which no record was lost; 0 if none ever was."""
         with self._pool.transaction() as cursor:
             return int(_fetch_state_row(cursor.execute("SELECT epoch FROM state"))[0])
 
     def begin_epoch(self, now: float) -> int:
-        """See `TokenState`."""
+        """Begin an epoch: earlier records may be lost, e.g. after a restore."""
         asked = "UPDATE state SET epoch = greatest(epoch, %s) RETURNING epoch"
         with self._pool.transaction() as cursor:
             epoch = int(_fetch_state_row(cursor.execute(asked, (math.ceil(now),)))[0])
@@ -114,36 +110,36 @@ class PostgresTokenState:
             return epoch
 
     def read_generation(self) -> DatabaseGeneration:
-        """See `TokenState`; a restored dump has new oids, another cluster a new id."""
+        """Read the generation; identify the database by cluster, database and table."""
         asked = "SELECT generation, identity FROM state"
         with self._pool.transaction() as cursor:
             row = cursor.execute(asked).fetchone()
             assert row is not None, "the table `state` has one row"  # noqa: S101 - for types
             return DatabaseGeneration(
-                int(row[0]), str(row[1]), _database_identity(cursor)
+                int(row[0]), str(row[1]), _read_database_identity(cursor)
             )
 
-    def advance_generation(self, least: int) -> int:
-        """See `TokenState`."""
+    def advance_generation(self, minimum: int) -> int:
+        """Raise the generation above `minimum` durably, and record the identity."""
         asked = """UPDATE state SET generation = greatest(generation, %s) + 1,
             identity = %s RETURNING generation"""
         with self._pool.transaction() as cursor:
-            found = _database_identity(cursor)
-            return int(_fetch_state_row(cursor.execute(asked, (least, found)))[0])
+            found = _read_database_identity(cursor)
+            return int(_fetch_state_row(cursor.execute(asked, (minimum, found)))[0])
 
     def revoke_all(self, now: float) -> RevokedDelegations:
-        """See `TokenState`."""
+        """Revoke every active delegation with its tokens and tickets."""
         asked = "SELECT id FROM delegation WHERE revoked = 0 ORDER BY depth, id"
         with self._pool.transaction() as cursor:
             living = [id for (id,) in cursor.execute(asked).fetchall()]
         return self._revoke_with_retry(living, now)
 
     def record_use(self, use: ReplayKey, now: float) -> CommitOutcome:
-        """See `TokenState`."""
+        """Record a single-use key: returns `COMMITTED`, `SEEN` or `PERHAPS_SEEN`."""
         return self.commit(ExchangeCommit(uses=(use,)), now).outcome
 
     def commit(self, exchange: ExchangeCommit, now: float) -> CommitResult:
-        """See `TokenState`."""
+        """Apply all state changes of one token exchange, or none."""
         try:
             with self._pool.transaction() as cursor:
                 done = _commit_exchange(cursor, exchange, now)
@@ -159,18 +155,18 @@ class PostgresTokenState:
     def commit_batch(
         self, exchanges: Sequence[ExchangeCommit], now: float
     ) -> tuple[CommitResult | AnswerableError, ...]:
-        """See `TokenState`; one by one, since each takes its locks in order."""
+        """Commit several exchanges one by one, since each takes its locks in order."""
         return commit_individually(self.commit, exchanges, now)
 
     def find_delegation(self, id: str) -> Delegation | None:
-        """See `TokenState`."""
+        """Find a delegation, active or not; None for an unknown id."""
         with self._pool.transaction() as cursor:
             asked = "SELECT body FROM delegation WHERE id = %s"
             row = cursor.execute(asked, (id,)).fetchone()
         return None if row is None else decode_delegation(row[0])
 
     def find_chain(self, id: str, now: float) -> DelegationChain:
-        """See `TokenState`."""
+        """Find a delegation with its chain, and whether it is active."""
         with self._pool.transaction() as cursor:
             links = _read_chain_links(cursor, id)
         dead, why = _find_inactive_link(id, links, now)
@@ -178,14 +174,14 @@ class PostgresTokenState:
         return DelegationChain(found, dead, why)
 
     def list_children(self, id: str) -> tuple[Delegation, ...]:
-        """See `TokenState`."""
+        """List the direct children of a delegation."""
         asked = "SELECT body FROM delegation WHERE parent = %s ORDER BY id"
         with self._pool.transaction() as cursor:
             rows = cursor.execute(asked, (id,)).fetchall()
         return tuple(decode_delegation(body) for (body,) in rows)
 
     def store_ticket(self, ticket: DelegationTicket, now: float) -> CommitResult:
-        """See `TokenState`."""
+        """Store a delegation ticket; returns `DEAD` if its parent is inactive."""
         row = (ticket.sha256, ticket.parent, ticket.expires, encode_row(ticket))
         try:
             with self._pool.transaction() as cursor:
@@ -200,25 +196,25 @@ class PostgresTokenState:
         return COMMITTED
 
     def find_ticket(self, sha256: str, now: float) -> DelegationTicket | None:
-        """See `TokenState`."""
+        """Find an unused, unexpired ticket. `commit` consumes it."""
         asked = "SELECT body FROM ticket WHERE sha256 = %s AND expires >= %s"
         with self._pool.transaction() as cursor:
             row = cursor.execute(asked, (sha256, int(now))).fetchone()
         return None if row is None else decode_ticket(row[0])
 
     def find_token(self, delegation: str, jti: str) -> IssuedTokenRecord | None:
-        """See `TokenState`."""
+        """Find an issued token by its delegation and `jti`; None for an unknown one."""
         asked = "SELECT * FROM token WHERE jti = %s AND delegation = %s"
         with self._pool.transaction() as cursor:
             row = cursor.execute(asked, (jti, delegation)).fetchone()
         return None if row is None else IssuedTokenRecord(*row)
 
     def revoke_delegation(self, id: str, now: float) -> RevokedDelegations:
-        """See `TokenState`."""
+        """Revoke a delegation and its descendants, with their tokens and tickets."""
         return self._revoke_with_retry([id], now)
 
     def revoke_subject(self, subject: str, now: float) -> RevokedDelegations:
-        """See `TokenState`."""
+        """Revoke every delegation that names a subject, and all their descendants."""
         if subject.startswith("run:"):
             return self.revoke_delegation(subject.removeprefix("run:"), now)
         whom = SubjectMatcher(subject)
@@ -229,7 +225,7 @@ class PostgresTokenState:
         )
 
     def list_delegations_of(self, subject: str, now: float) -> tuple[str, ...]:
-        """See `TokenState`."""
+        """List the delegations that name a subject, and descendants, active or not."""
         with self._pool.transaction() as cursor:
             if subject.startswith("run:"):
                 named = [subject.removeprefix("run:")]
@@ -243,7 +239,7 @@ class PostgresTokenState:
         return tuple(id for (id,) in rows)
 
     def _revoke_with_retry(self, ids: list[str], now: float) -> RevokedDelegations:
-        # Two revocations can conflict in one tree; one of them then retries.
+        """Revoke delegations; of two revocations in one tree, one may have to retry."""
         for _ in range(MAX_ATTEMPTS):
             with suppress(TransactionConflict), self._pool.transaction() as cursor:
                 return _revoke_delegations(cursor, ids, now)
@@ -251,31 +247,31 @@ class PostgresTokenState:
             return _revoke_delegations(cursor, ids, now)
 
     def publish_key(self, key: SigningKey) -> None:
-        """See `TokenState`."""
+        """Publish a signing key to every replica; a known key gets the new times."""
         times = (key.published, key.signs_from, key.signs_until, key.killed)
         with self._pool.transaction() as cursor:
             cursor.execute(_UPSERT_KEY, (key.kid, key.replica, key.x, key.y, *times))
 
     def list_keys(self) -> tuple[SigningKey, ...]:
-        """See `TokenState`."""
+        """List the signing keys of all replicas, by (replica, signs_from, kid)."""
         asked = "SELECT * FROM signing_key ORDER BY replica, signs_from, kid"
         with self._pool.transaction() as cursor:
             rows = cursor.execute(asked).fetchall()
         return tuple(SigningKey(*row) for row in rows)
 
     def revoke_key(self, kid: str, now: float) -> bool:
-        """See `TokenState`."""
+        """Revoke a signing key; False if it is unknown or already revoked."""
         asked = "UPDATE signing_key SET killed = %s WHERE kid = %s AND killed = 0"
         with self._pool.transaction() as cursor:
             return cursor.execute(asked, (revocation_time(now), kid)).rowcount > 0
 
     def delete_key(self, kid: str) -> None:
-        """See `TokenState`."""
+        """Delete a signing key."""
         with self._pool.transaction() as cursor:
             cursor.execute("DELETE FROM signing_key WHERE kid = %s", (kid,))
 
-    def delete_expired(self, now: float, most: int = 1000) -> int:
-        """See `TokenState`."""
+    def delete_expired(self, now: float, max_rows: int = 1000) -> int:
+        """Delete expired rows; takes milliseconds, so call it in the background."""
         limit = int(now) - EXPIRY_MARGIN
         gone = 0
         with self._pool.transaction() as cursor:
@@ -286,16 +282,17 @@ class PostgresTokenState:
                 asked = f"""DELETE FROM {table} WHERE {key} IN (
                     SELECT {key} FROM {table} WHERE expires < %s ORDER BY expires
                     LIMIT %s FOR UPDATE SKIP LOCKED)"""  # noqa: S608 - our own names
-                gone += cursor.execute(asked, (limit, most)).rowcount
+                gone += cursor.execute(asked, (limit, max_rows)).rowcount
         return gone
 
     def _delete_expired_periodically(self, now: float) -> None:
+        """Delete some expired rows after every few commits."""
         self._commits += 1
         if self._commits % COMMITS_PER_SWEEP == 0:
             self.delete_expired(now, 8 * COMMITS_PER_SWEEP)
 
     def close(self) -> None:
-        """See `TokenState`."""
+        """Close the database; a clean stop begins no epoch."""
         self._pool.close()
 
 
@@ -306,6 +303,7 @@ class _RollbackRequested(Exception):  # noqa: N818 - takes a transaction back, a
 def _commit_exchange(
     cursor: Cursor, exchange: ExchangeCommit, now: float
 ) -> CommitResult:
+    """Apply an exchange within the transaction; the result says why not."""
     if exchange.uses:
         seen = _insert_uses(cursor, exchange.uses)
         if seen is not None:
@@ -330,6 +328,7 @@ def _commit_exchange(
 
 
 def _insert_uses(cursor: Cursor, uses: tuple[ReplayKey, ...]) -> CommitResult | None:
+    """Insert single-use keys; return a result if one was or may have been used."""
     for use in sorted(uses, key=lambda each: each.key):
         if not cursor.execute(_INSERT_USE, (use.key, use.expires)).rowcount:
             return CommitResult(CommitOutcome.SEEN, use)
@@ -377,7 +376,7 @@ def _revoke_delegations(
     return revoke_delegations(execute, ids, now)
 
 
-def _database_identity(cursor: Cursor) -> str:
+def _read_database_identity(cursor: Cursor) -> str:
     """Return the identity of the cluster, the database and the table.
 
     The user may lack `pg_control_system`; the oids alone then detect a dump.

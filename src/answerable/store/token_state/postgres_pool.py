@@ -1,4 +1,4 @@
-"""Connection pool for PostgreSQL, opened on demand.
+"""Pool connections to PostgreSQL, opened on demand.
 
 Each transaction has its own connection. A failed connection is closed and not reused. A
 step whose commit was not confirmed counts as not applied: the caller issues nothing.
@@ -47,7 +47,7 @@ class PostgresPool:
             TokenStateUnavailable: No connection, or the commit was not confirmed.
         """
         if self._closed or not self._places.acquire(timeout=TIMEOUT_SECONDS):
-            raise _unavailable_error("every connection is in use")
+            raise _build_unavailable_error("every connection is in use")
         connection = None
         try:
             connection = self._idle.pop() if self._idle else self._open_connection()
@@ -56,7 +56,7 @@ class PostgresPool:
         except (errors.DeadlockDetected, errors.SerializationFailure) as error:
             raise TransactionConflict(type(error).__name__) from None
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            raise _unavailable_error(type(error).__name__) from None
+            raise _build_unavailable_error(type(error).__name__) from None
         finally:
             if connection is not None:
                 self._return_connection(connection)
@@ -64,12 +64,12 @@ class PostgresPool:
 
     @contextmanager
     def dedicated_connection(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
-        """Open a separate connection, for the migration of the tables."""
+        """Open a connection outside the pool, for migrating the tables."""
         try:
             with self._open_connection() as connection:
                 yield connection
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            raise _unavailable_error(type(error).__name__) from None
+            raise _build_unavailable_error(type(error).__name__) from None
 
     def close(self) -> None:
         """Close idle connections and open no more."""
@@ -78,6 +78,7 @@ class PostgresPool:
             self._idle.pop().close()
 
     def _open_connection(self) -> psycopg.Connection[tuple[Any, ...]]:
+        """Connect with timeouts, synchronous commits and our schema."""
         connection = psycopg.connect(
             self._address,
             autocommit=True,
@@ -96,6 +97,7 @@ class PostgresPool:
     def _return_connection(
         self, connection: psycopg.Connection[tuple[Any, ...]]
     ) -> None:
+        """Return a connection to the pool; close it unless it is idle."""
         status = connection.info.transaction_status
         if (
             connection.closed
@@ -107,9 +109,10 @@ class PostgresPool:
             self._idle.append(connection)
 
 
-def _unavailable_error(why: str) -> TokenStateUnavailable:
+def _build_unavailable_error(reason: str) -> TokenStateUnavailable:
+    """Build the error for an unavailable database, without hosts or users."""
     # No message of the driver: it may name hosts, users and more.
     return TokenStateUnavailable(
-        f"the database does not answer ({why})",
+        f"the database does not answer ({reason})",
         "see that it runs and that its address is right; nothing is given meanwhile",
     )

@@ -1,4 +1,4 @@
-"""Tables of the token service in PostgreSQL, in their own schema."""
+"""Create and migrate the token service tables in PostgreSQL."""
 
 from typing import Any
 

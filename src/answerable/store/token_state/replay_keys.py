@@ -1,4 +1,4 @@
-"""Keys of the replay cache: tokens and DPoP proofs that may be presented once."""
+"""Build replay cache keys of tokens and DPoP proofs that may be presented once."""
 
 import hashlib
 
@@ -44,18 +44,19 @@ def token_replay_key(claims: SignedClaims) -> ReplayKey:
     return ReplayKey(key, claims.iat - CLOCK_SKEW, claims.exp + CLOCK_SKEW)
 
 
-def dpop_replay_key(proof: DpopProof, *, fresh: bool = False) -> ReplayKey:
-    """Build the replay key of a DPoP proof: (jkt, jti).
+def dpop_replay_key(proof: DpopProof, *, has_fresh_nonce: bool = False) -> ReplayKey:
+    """Build the replay key of a DPoP proof from (jkt, jti).
 
     Args:
         proof: A valid proof.
-        fresh: It carried a nonce that we issued since the epoch.
+        has_fresh_nonce: It carried a nonce that we issued since the epoch.
     """
-    since = proof.expires if fresh else proof.iat - CLOCK_SKEW
+    since = proof.expires if has_fresh_nonce else proof.iat - CLOCK_SKEW
     return ReplayKey(_digest_parts("proof", proof.jkt, proof.jti), since, proof.expires)
 
 
 def _digest_parts(*parts: str) -> bytes:
+    """Hash texts with their lengths, so that no other list has the same hash."""
     # Each part with its length: different lists of parts never give the same bytes.
     whole = b""
     for part in parts:

@@ -1,4 +1,4 @@
-"""Detection of a database restored from an older copy, and the revocations it needs.
+"""Detect a database restored from an older copy, and revoke what depends on it.
 
 The copy lacks later records: single-use keys, revocations, revoked signing keys. So
 everything that could depend on a lost record ends: an epoch begins, every delegation is
@@ -39,49 +39,49 @@ class RestoreRevocations:
 
 
 def revoke_after_restore(
-    control: TokenState, folder: Path, now: float
+    token_state: TokenState, folder: Path, now: float
 ) -> RestoreRevocations:
-    """Revoke everything that may depend on a lost record.
+    """Revoke all delegations, tokens and keys that a lost record may concern.
 
     Args:
-        control: Restored state.
+        token_state: Restored state.
         folder: State folder of the token service.
         now: NumericDate.
     """
-    epoch = control.begin_epoch(now)
-    died = control.revoke_all(now)
-    published = control.list_keys()
+    epoch = token_state.begin_epoch(now)
+    died = token_state.revoke_all(now)
+    published = token_state.list_keys()
     kids = (each.kid for each in published if not each.killed)
-    killed = tuple(kid for kid in kids if control.revoke_key(kid, now))
-    advance_generation(control, folder)
+    killed = tuple(kid for kid in kids if token_state.revoke_key(kid, now))
+    advance_generation(token_state, folder)
     return RestoreRevocations(epoch, len(died.delegations), len(died.tokens), killed)
 
 
 def revoke_if_restored(
-    control: TokenState, folder: Path, now: float
+    token_state: TokenState, folder: Path, now: float
 ) -> RestoreRevocations | None:
-    """Detect a restored older copy and revoke what may depend on lost records.
+    """Revoke what may depend on lost records, if the database is an older copy.
 
     Args:
-        control: The database, just opened.
+        token_state: The database, just opened.
         folder: State folder of the token service.
         now: NumericDate.
 
     Returns:
         The revocations; None where no older copy is detected.
     """
-    found = control.read_generation()
+    found = token_state.read_generation()
     is_behind = found.generation < _read_generation_file(folder)
     is_elsewhere = bool(found.recorded) and found.recorded != found.present
     if is_behind or is_elsewhere:
-        return revoke_after_restore(control, folder, now)
-    advance_generation(control, folder)
+        return revoke_after_restore(token_state, folder, now)
+    advance_generation(token_state, folder)
     return None
 
 
-def advance_generation(control: TokenState, folder: Path) -> None:
+def advance_generation(token_state: TokenState, folder: Path) -> None:
     """Increase the generation, in the database first and then in the file."""
-    generation = control.advance_generation(_read_generation_file(folder))
+    generation = token_state.advance_generation(_read_generation_file(folder))
     make_folder(folder)
     write_file(folder / GENERATION_FILE, f"{generation}\n".encode(), sync=False)
 

@@ -1,4 +1,4 @@
-"""Revocation in SQL: delegations with descendants, tokens and tickets."""
+"""Revoke delegations with their descendants, tokens and tickets, in SQL."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,22 +13,22 @@ _DELETE_TICKETS = "DELETE FROM ticket WHERE parent = ?"
 
 
 def revoke_delegations(
-    execute: Callable[[str, tuple[object, ...]], Any], level: list[str], now: float
+    execute: Callable[[str, tuple[object, ...]], Any], ids: list[str], now: float
 ) -> RevokedDelegations:
     """Revoke delegations and their descendants, within the caller's transaction.
 
     Args:
         execute: Executes a statement with `?` for parameters.
-        level: Ids of delegations.
+        ids: Ids of delegations.
         now: NumericDate.
     """
     delegations: list[str] = []
     tokens: list[str] = []
     time = revocation_time(now)
     done: set[str] = set()
-    while level:
+    while ids:
         children: list[str] = []
-        for id in level:
+        for id in ids:
             if id in done:
                 continue
             done.add(id)
@@ -39,7 +39,7 @@ def revoke_delegations(
             revoked = execute(_REVOKE_TOKENS, (time, id, int(now))).fetchall()
             tokens += (row[0] for row in revoked)
             execute(_DELETE_TICKETS, (id,))
-        level = children
+        ids = children
     return RevokedDelegations(tuple(delegations), tuple(tokens))
 
 

@@ -1,4 +1,4 @@
-"""Row encoding of delegations and tickets: JSON objects by field name.
+"""Encode delegations and tickets as database rows: JSON objects by field name.
 
 A later release appends fields with defaults, so older rows stay readable.
 """
@@ -13,29 +13,34 @@ _DELEGATION_DECODER = msgspec.json.Decoder(Delegation)
 _TICKET_DECODER = msgspec.json.Decoder(DelegationTicket)
 
 
-def encode_row(noun: Delegation | DelegationTicket) -> str:
+def encode_row(row: Delegation | DelegationTicket) -> str:
     """Encode a delegation or ticket as JSON text."""
-    return _ENCODE(noun).decode()
+    return _ENCODE(row).decode()
 
 
-def delegation_row(link: Delegation) -> tuple[str, str | None, int, str]:
-    """Return the columns of a delegation: id, parent, expiry and text."""
-    return link.id, link.parent or None, link.expires, encode_row(link)
+def delegation_row(delegation: Delegation) -> tuple[str, str | None, int, str]:
+    """Build the columns of a delegation row: id, parent, expiry and JSON text."""
+    return (
+        delegation.id,
+        delegation.parent or None,
+        delegation.expires,
+        encode_row(delegation),
+    )
 
 
 def token_row(token: IssuedTokenRecord) -> tuple[str, str, bytes, int, int]:
-    """Return the columns of a token for SQLite, its delegation first."""
+    """Build the columns of a token row for SQLite, its delegation first."""
     place = token.delegation, token.jti
     return *place, token.sha256, token.expires, token.revoked
 
 
 def decode_delegation(text: str | bytes) -> Delegation:
-    """Read the text of a row."""
+    """Decode the JSON text of a delegation row."""
     return _DELEGATION_DECODER.decode(text)
 
 
 def decode_ticket(text: str | bytes) -> DelegationTicket:
-    """Read the text of a row."""
+    """Decode the JSON text of a ticket row."""
     return _TICKET_DECODER.decode(text)
 
 
@@ -53,7 +58,7 @@ class SubjectMatcher:
         self.spelled = _ENCODE(self._value).decode()  # what a row has to contain
 
     def matches(self, text: str) -> bool:
-        """Tell whether a delegation names the subject in a relevant field."""
+        """Return whether a delegation (JSON text) names the subject."""
         found = decode_delegation(text)
         return any(getattr(found, field) == self._value for field in self._fields)
 

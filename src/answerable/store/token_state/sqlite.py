@@ -1,7 +1,4 @@
-"""Token service state in SQLite, for one machine and any number of processes.
-
-Expired rows are deleted gradually: see `sqlite_expiry`.
-"""
+"""Store the token service state in SQLite, for any number of processes."""
 
 import json
 import sqlite3
@@ -69,7 +66,7 @@ _UPSERT_KEY = """INSERT INTO signing_key VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 
 
 class SqliteTokenState:
-    """State in the file `control.db`.
+    """State of the token service in the file `control.db`.
 
     Args:
         folder: State folder of the token service.
@@ -95,38 +92,38 @@ class SqliteTokenState:
             raise
 
     def read_epoch(self) -> int:
-        """See `TokenState`."""
+        """Return the time since which no record was lost; 0 if none ever was."""
         with self._read_transaction():
             return int(self._execute("SELECT epoch FROM state").fetchone()[0])
 
     def begin_epoch(self, now: float) -> int:
-        """See `TokenState`."""
+        """Begin an epoch: earlier records may be lost, e.g. after a restore."""
         with self._write_transaction(durable=True):
             return write_new_epoch(self._file.connection, now)
 
     def read_generation(self) -> DatabaseGeneration:
-        """See `TokenState`; the inode identifies the file."""
+        """Read the generation; identify the database by the inode of its file."""
         with self._read_transaction():
             return self._file.read_generation()
 
-    def advance_generation(self, least: int) -> int:
-        """See `TokenState`."""
+    def advance_generation(self, minimum: int) -> int:
+        """Raise the generation above `minimum` durably, and record the identity."""
         with self._write_transaction(durable=True):
-            return self._file.advance_generation(least)
+            return self._file.advance_generation(minimum)
 
     def revoke_all(self, now: float) -> RevokedDelegations:
-        """See `TokenState`."""
+        """Revoke every active delegation with its tokens and tickets."""
         asked = "SELECT id FROM delegation WHERE revoked = 0 ORDER BY id"
         with self._write_transaction(durable=True):
             living = [id for (id,) in self._execute(asked).fetchall()]
             return revoke_delegations(self._execute, living, now)
 
     def record_use(self, use: ReplayKey, now: float) -> CommitOutcome:
-        """See `TokenState`."""
+        """Record a single-use key: returns `COMMITTED`, `SEEN` or `PERHAPS_SEEN`."""
         return self.commit(ExchangeCommit(uses=(use,)), now).outcome
 
     def commit(self, exchange: ExchangeCommit, now: float) -> CommitResult:
-        """See `TokenState`."""
+        """Apply all state changes of one token exchange, or none."""
         with translate_sqlite_errors(self._file.path), self._lock:
             try:
                 self._begin_transaction()
@@ -146,19 +143,19 @@ class SqliteTokenState:
             return done
 
     def _begin_transaction(self) -> None:
-        """Begin a transaction that records uses."""
+        """Begin a transaction that may record single-use keys."""
         self._file.begin_write()
         self._uses.load_new_uses()
 
     def _commit_transaction(self) -> None:
-        """Commit the transaction."""
+        """Commit the transaction, then cache its single-use keys."""
         self._execute("COMMIT")
         self._uses.confirm_uses()
 
     def commit_batch(
         self, exchanges: Sequence[ExchangeCommit], now: float
     ) -> tuple[CommitResult | AnswerableError, ...]:
-        """See `TokenState`; in one transaction, unless one of them fails."""
+        """Commit several exchanges in one transaction, unless one of them fails."""
         if self._try_commit_batch(exchanges, now):
             return (COMMITTED,) * len(exchanges)
         return commit_individually(self.commit, exchanges, now)
@@ -199,6 +196,7 @@ class SqliteTokenState:
         return True
 
     def _commit_exchange(self, exchange: ExchangeCommit, now: float) -> CommitResult:
+        """Apply an exchange within the transaction; the result says why not."""
         seen = self._uses.record_each(exchange.uses)
         if seen is not None:
             return seen
@@ -215,6 +213,7 @@ class SqliteTokenState:
         return COMMITTED
 
     def _delete_ticket(self, exchange: ExchangeCommit, now: float) -> bool:
+        """Delete the exchange's ticket; False if there is none that is valid."""
         asked = (exchange.ticket, exchange.under, int(now))
         return self._execute(_DELETE_TICKET, asked).rowcount > 0
 
@@ -239,7 +238,7 @@ class SqliteTokenState:
         return (at, InactiveReason.UNKNOWN) if at is not None else (dead, why)
 
     def find_delegation(self, id: str) -> Delegation | None:
-        """See `TokenState`."""
+        """Find a delegation, active or not; None for an unknown id."""
         with self._read_transaction():
             return self._read_delegation(id)
 
@@ -249,7 +248,7 @@ class SqliteTokenState:
         return None if row is None else decode_delegation(row[0])
 
     def find_chain(self, id: str, now: float) -> DelegationChain:
-        """See `TokenState`."""
+        """Find a delegation with its chain, and whether it is active."""
         with self._read_transaction():
             links: list[Delegation] = []
             at = id
@@ -263,14 +262,14 @@ class SqliteTokenState:
         return DelegationChain(tuple(links), dead, why)
 
     def list_children(self, id: str) -> tuple[Delegation, ...]:
-        """See `TokenState`."""
+        """List the direct children of a delegation."""
         asked = "SELECT body FROM delegation WHERE parent = ? ORDER BY id"
         with self._read_transaction():
             rows = self._execute(asked, (id,)).fetchall()
         return tuple(decode_delegation(body) for (body,) in rows)
 
     def store_ticket(self, ticket: DelegationTicket, now: float) -> CommitResult:
-        """See `TokenState`."""
+        """Store a delegation ticket; returns `DEAD` if its parent is inactive."""
         row = (ticket.sha256, ticket.parent, ticket.expires, encode_row(ticket))
         try:
             with self._write_transaction():
@@ -284,14 +283,14 @@ class SqliteTokenState:
         return COMMITTED
 
     def find_ticket(self, sha256: str, now: float) -> DelegationTicket | None:
-        """See `TokenState`."""
+        """Find an unused, unexpired ticket. `commit` consumes it."""
         asked = "SELECT body FROM ticket WHERE sha256 = ? AND expires >= ?"
         with self._read_transaction():
             row = self._execute(asked, (sha256, int(now))).fetchone()
         return None if row is None else decode_ticket(row[0])
 
     def find_token(self, delegation: str, jti: str) -> IssuedTokenRecord | None:
-        """See `TokenState`."""
+        """Find an issued token by its delegation and `jti`; None for an unknown one."""
         asked = """SELECT jti, delegation, sha256, expires, revoked FROM token
             WHERE delegation = ? AND jti = ?"""
         with self._read_transaction():
@@ -299,12 +298,12 @@ class SqliteTokenState:
         return None if row is None else IssuedTokenRecord(*row)
 
     def revoke_delegation(self, id: str, now: float) -> RevokedDelegations:
-        """See `TokenState`."""
+        """Revoke a delegation and its descendants, with their tokens and tickets."""
         with self._write_transaction(durable=True):
             return revoke_delegations(self._execute, [id], now)
 
     def revoke_subject(self, subject: str, now: float) -> RevokedDelegations:
-        """See `TokenState`."""
+        """Revoke every delegation that names a subject, and all their descendants."""
         if subject.startswith("run:"):
             return self.revoke_delegation(subject.removeprefix("run:"), now)
         whom = SubjectMatcher(subject)
@@ -316,7 +315,7 @@ class SqliteTokenState:
             return revoke_delegations(self._execute, named, now)
 
     def list_delegations_of(self, subject: str, now: float) -> tuple[str, ...]:
-        """See `TokenState`."""
+        """List the delegations that name a subject, and descendants, active or not."""
         with self._read_transaction():
             if subject.startswith("run:"):
                 named = [subject.removeprefix("run:")]
@@ -328,46 +327,47 @@ class SqliteTokenState:
             return tuple(id for (id,) in self._execute(_SELECT_DESCENDANTS, asked))
 
     def publish_key(self, key: SigningKey) -> None:
-        """See `TokenState`."""
+        """Publish a signing key to every replica; a known key gets the new times."""
         times = (key.published, key.signs_from, key.signs_until, key.killed)
         with self._write_transaction(durable=True):
             self._execute(_UPSERT_KEY, (key.kid, key.replica, key.x, key.y, *times))
 
     def list_keys(self) -> tuple[SigningKey, ...]:
-        """See `TokenState`."""
+        """List the signing keys of all replicas, by (replica, signs_from, kid)."""
         with self._read_transaction():
             asked = "SELECT * FROM signing_key ORDER BY replica, signs_from, kid"
             rows = self._execute(asked).fetchall()
         return tuple(SigningKey(*row) for row in rows)
 
     def revoke_key(self, kid: str, now: float) -> bool:
-        """See `TokenState`."""
+        """Revoke a signing key; False if it is unknown or already revoked."""
         asked = "UPDATE signing_key SET killed = ? WHERE kid = ? AND killed = 0"
         with self._write_transaction(durable=True):
             return self._execute(asked, (revocation_time(now), kid)).rowcount > 0
 
     def delete_key(self, kid: str) -> None:
-        """See `TokenState`."""
+        """Delete a signing key."""
         with self._write_transaction():
             self._execute("DELETE FROM signing_key WHERE kid = ?", (kid,))
 
-    def delete_expired(self, now: float, most: int = 1000) -> int:
-        """See `TokenState`."""
+    def delete_expired(self, now: float, max_rows: int = 1000) -> int:
+        """Delete expired rows; takes milliseconds, so call it in the background."""
         gone = -1
         try:
             with self._write_transaction():
-                gone = self._expiry.sweep(now, max(most // 4, 1))
+                gone = self._expiry.sweep(now, max(max_rows // 4, 1))
         finally:
-            self._file.checkpoint_wal(stays=gone >= 0)
+            self._file.checkpoint_wal(keep_reader=gone >= 0)
         return gone
 
     def close(self) -> None:
-        """See `TokenState`."""
+        """Close the database; a clean stop begins no epoch."""
         with self._lock:
             self._file.close()
 
     @contextmanager
     def _read_transaction(self) -> Iterator[None]:
+        """Run a read transaction and roll it back."""
         with translate_sqlite_errors(self._file.path), self._lock:
             self._execute("BEGIN")
             try:

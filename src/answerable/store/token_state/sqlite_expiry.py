@@ -1,4 +1,4 @@
-"""Gradual deletion of expired rows from the SQLite tables, along with commits.
+"""Delete expired rows from the SQLite tables gradually, along with commits.
 
 The tables have no index on expiry. A cursor walks each table in key order and deletes
 expired rows, which is cheaper per row than an index.
@@ -38,18 +38,18 @@ class ExpiryCursors:
         self._hands: dict[str, str | int] = {"used": 0}
 
     def sweep_after_commits(self, now: float, commits: int = 1) -> None:
-        """Delete expired rows once every few commits."""
+        """Delete some expired rows after every few commits."""
         self._commits += commits
         if self._commits >= COMMITS_PER_SWEEP:
             self._commits = 0
             self.sweep(now, COMMITS_PER_SWEEP)
 
-    def sweep(self, now: float, share: int) -> int:
-        """Delete expired rows.
+    def sweep(self, now: float, commits: int) -> int:
+        """Delete expired rows at the cursors, and move the cursors forward.
 
         Args:
             now: NumericDate.
-            share: Rows to check, expressed in commits.
+            commits: Rows to check, expressed in commits.
 
         Returns:
             Number of deleted rows.
@@ -59,7 +59,7 @@ class ExpiryCursors:
         for table, key, rows, stays in _EXPIRING_TABLES:
             hand = self._hands.get(table, "")
             asked = f"SELECT {key} FROM {table} WHERE {key} >= ? ORDER BY {key} LIMIT 1 OFFSET ?"  # noqa: S608 - our own names
-            found = self._execute(asked, (hand, share * rows)).fetchone()
+            found = self._execute(asked, (hand, commits * rows)).fetchone()
             until, values = stays, [hand, limit]
             if found is not None:
                 until, values = f"AND {key} < ?", [hand, limit, found[0]]

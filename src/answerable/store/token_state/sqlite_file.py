@@ -1,4 +1,4 @@
-"""Database file `control.db`: private access, migration, detection of unclean stops.
+"""Open the SQLite file `control.db`: private access, migration, unclean stops.
 
 Two facts in one row detect a stop that may have lost records: the boot id of the last
 use, and whether the last process closed the file. Processes hold a lock on a file next
@@ -108,6 +108,7 @@ class SqliteFile:
             raise
 
     def _open_database(self, now: float, boot: str) -> None:
+        """Open the database under the process lock, and detect an unclean stop."""
         alone = _try_flock(self._lock, fcntl.LOCK_EX)
         if not alone:
             fcntl.flock(self._lock, fcntl.LOCK_SH)
@@ -121,6 +122,7 @@ class SqliteFile:
         fcntl.flock(self._lock, fcntl.LOCK_SH)
 
     def _connect(self) -> sqlite3.Connection:
+        """Open another connection to the database."""
         return sqlite3.connect(
             self.path,
             timeout=BUSY_TIMEOUT,
@@ -150,20 +152,23 @@ class SqliteFile:
         """Read the generation and the identity, within a transaction."""
         asked = "SELECT generation, identity FROM state"
         generation, identity = self.connection.execute(asked).fetchone()
-        return DatabaseGeneration(generation, identity, self._file_identity())
+        return DatabaseGeneration(generation, identity, self._read_file_identity())
 
-    def advance_generation(self, least: int) -> int:
+    def advance_generation(self, minimum: int) -> int:
         """Increase the generation, within a transaction."""
         asked = """UPDATE state SET generation = max(generation, ?) + 1, identity = ?
             RETURNING generation"""
-        row = self.connection.execute(asked, (least, self._file_identity())).fetchone()
+        row = self.connection.execute(
+            asked, (minimum, self._read_file_identity())
+        ).fetchone()
         return int(row[0])
 
-    def _file_identity(self) -> str:
+    def _read_file_identity(self) -> str:
+        """Return the inode number of the file, which a copy does not share."""
         with translate_os_errors("use", self.path):
             return f"inode {self.path.stat().st_ino}"
 
-    def checkpoint_wal(self, *, stays: bool = True) -> None:
+    def checkpoint_wal(self, *, keep_reader: bool = True) -> None:
         """Checkpoint the write-ahead log into the file while commits continue.
 
         Within a commit this would take milliseconds instead of microseconds. It runs
@@ -175,7 +180,7 @@ class SqliteFile:
         until it is long, and moves forward when new pages arrive.
 
         Args:
-            stays: Keep that reader; False where commits fail, e.g. on a full disk.
+            keep_reader: False where commits fail, e.g. on a full disk.
         """
         with self._tidying, translate_sqlite_errors(self.path):
             if self._lock < 0:
@@ -185,30 +190,36 @@ class SqliteFile:
                 self._beside[0].execute(f"PRAGMA busy_timeout = {_READER_WAIT_MS}")
             copies, reads = self._beside
             try:
-                self._copy_wal(copies, reads, stays=stays)
+                self._checkpoint_and_move_reader(copies, reads, keep_reader=keep_reader)
             except BaseException:
                 _end_read_transaction(reads)
                 raise
 
-    def _copy_wal(
-        self, copies: sqlite3.Connection, reads: sqlite3.Connection, *, stays: bool
+    def _checkpoint_and_move_reader(
+        self,
+        writer: sqlite3.Connection,
+        reader: sqlite3.Connection,
+        *,
+        keep_reader: bool,
     ) -> None:
-        (version,) = copies.execute("PRAGMA data_version").fetchone()
-        if version != self._version or not stays:
-            _end_read_transaction(reads)
+        """Checkpoint the write-ahead log, and keep its reader at the end."""
+        (version,) = writer.execute("PRAGMA data_version").fetchone()
+        if version != self._version or not keep_reader:
+            _end_read_transaction(reader)
             self._version = version
-            if stays and not self._is_long:
-                reads.execute("BEGIN")
-                reads.execute("SELECT one FROM state").fetchone()
-        copy = copies.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone
+            if keep_reader and not self._is_long:
+                reader.execute("BEGIN")
+                reader.execute("SELECT one FROM state").fetchone()
+        copy = writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone
         _, pages, _ = copy()
         self._is_long = pages * self._page > WAL_CHECKPOINT_BYTES
         if pages * self._page > WAL_WAIT_BYTES:
             # The rest is little, and commits wait for that alone.
-            _end_read_transaction(reads)
-            copies.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+            _end_read_transaction(reader)
+            writer.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
 
     def _apply_pragmas(self) -> None:
+        """Set the pragmas of the connection, and migrate the tables."""
         execute = self.connection.execute
         for setting in (
             f"page_size = {PAGE_BYTES}",  # of a file with nothing in it
@@ -225,12 +236,14 @@ class SqliteFile:
         # commits.
         execute(f"PRAGMA wal_autocheckpoint = {WAL_MAX_BYTES // self._page}")
 
-    def _detect_unclean_stop(self, alone: bool, now: float, boot: str) -> None:
-        """Detect whether the last stop may have lost records."""
+    def _detect_unclean_stop(
+        self, is_only_process: bool, now: float, boot: str
+    ) -> None:
+        """Begin a new epoch if the last stop may have lost records."""
         execute = self.connection.execute
         execute("BEGIN IMMEDIATE")
         (last,) = execute("SELECT boot FROM state").fetchone()
-        if alone and last and last != boot:
+        if is_only_process and last and last != boot:
             write_new_epoch(self.connection, now)
         # Without a boot id, every unclosed stop counts as unclean.
         execute("UPDATE state SET boot = ?", (boot or "unnamed start",))
@@ -248,6 +261,7 @@ class SqliteFile:
             self._close_connections()
 
     def _close_connections(self) -> None:
+        """Close all connections; the last process marks the stop as clean."""
         if self._lock < 0:
             return
         for each in self._beside:
@@ -273,7 +287,7 @@ def _end_read_transaction(connection: sqlite3.Connection) -> None:
 
 
 def write_new_epoch(connection: sqlite3.Connection, now: float) -> int:
-    """Start a new epoch, inside a transaction: earlier uses are refused from now on.
+    """Begin a new epoch within a transaction: uses from before are refused.
 
     The clock of a booting machine may be behind, so the last sweep sets a minimum.
     """
@@ -299,9 +313,10 @@ def _create_private_file(path: Path) -> None:
         )
 
 
-def _try_flock(handle: int, how: int) -> bool:
+def _try_flock(descriptor: int, operation: int) -> bool:
+    """Try to lock a file without waiting; return whether it is locked."""
     try:
-        fcntl.flock(handle, how | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

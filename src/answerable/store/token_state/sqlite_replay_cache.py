@@ -1,4 +1,4 @@
-"""Replay cache in SQLite: an append-only table with an in-memory index.
+"""Replay cache in SQLite: rejects tokens and proofs that were presented before.
 
 Keys are random: in a table sorted by key each insert would write its own page, to the
 log and to the file. The table `used` only grows at its end. Each process also holds the
@@ -38,7 +38,7 @@ class SqliteReplayCache:
         self._new: dict[bytes, int] = {}
 
     def load_new_uses(self) -> None:
-        """Begin a transaction: load the uses of other processes."""
+        """Begin a transaction: load keys that other processes recorded."""
         self._epoch, self._swept, last = self._execute(_SELECT_BOUNDS).fetchone()
         self._new, self._ended = {}, 0
         if last != self._known:
@@ -46,7 +46,7 @@ class SqliteReplayCache:
             self._known = last
 
     def confirm_uses(self) -> None:
-        """Confirm the uses of the transaction after its commit."""
+        """Cache the keys of the transaction after its commit."""
         if self._new:
             # They were put behind the last one: `number` goes on by one for each.
             self._known += len(self._new)
@@ -56,7 +56,7 @@ class SqliteReplayCache:
                 self._seen.difference_update(self._ends.pop(end))
 
     def record_all(self, uses: Sequence[ReplayKey]) -> bool:
-        """Record all uses; False where one of them was or may have been used."""
+        """Record all keys; False if one was or may have been used before."""
         if any(self._may_have_been_used(use) for use in uses):
             return False
         rows = {use.key[:_KEY_BYTES]: use.expires for use in uses}
@@ -66,7 +66,7 @@ class SqliteReplayCache:
         return True
 
     def record_each(self, uses: Sequence[ReplayKey]) -> CommitResult | None:
-        """Record uses in order; return the first that was or may have been used."""
+        """Record keys in order; return the first that may have been used."""
         for use in uses:
             key = use.key[:_KEY_BYTES]
             if key in self._seen or key in self._new:
@@ -77,18 +77,21 @@ class SqliteReplayCache:
         return None
 
     def forget_expired(self, limit: int) -> bool:
-        """Drop uses that expired before a time, after the commit; tell if any did."""
+        """Drop keys that expired before a time, after the commit; return if any did."""
         self._ended = limit
         return any(each < limit for each in self._ends)
 
     def _insert_uses(self, rows: dict[bytes, int]) -> None:
+        """Insert keys with their expiry into the table `used`."""
         self._many(_INSERT_USE, rows.items())
         self._new |= rows
 
     def _cache_uses(self, rows: Iterable[tuple[bytes, int]]) -> None:
+        """Add keys to the index in memory, grouped by expiry."""
         for key, expires in rows:
             self._seen.add(key)
             self._ends.setdefault(expires, []).append(key)
 
     def _may_have_been_used(self, use: ReplayKey) -> bool:
+        """Return whether the record of an earlier use may be lost or deleted."""
         return use.since < self._epoch or use.expires < self._swept

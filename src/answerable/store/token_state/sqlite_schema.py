@@ -1,4 +1,4 @@
-"""Tables of `control.db` and their migrations."""
+"""Create and migrate the tables of `control.db`."""
 
 import sqlite3
 from pathlib import Path

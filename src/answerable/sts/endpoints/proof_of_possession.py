@@ -71,7 +71,7 @@ class ProofVerifier:
         proof = verify_proof(
             text, request.head.method, self._at + path, int(now), is_nonce_valid=holds
         )
-        use = dpop_replay_key(proof, fresh=holds is not None)
+        use = dpop_replay_key(proof, has_fresh_nonce=holds is not None)
         return ProvenKeys(Confirmation(jkt=proof.jkt, x5t_s256=x5t), use)
 
     def authenticate(self, request: StsRequest, path: str, now: float) -> LiveOwnToken:
@@ -100,7 +100,7 @@ class ProofVerifier:
             token, held.claims, presented, int(now), is_nonce_valid=holds
         )
         if sender.proof is not None:
-            use = dpop_replay_key(sender.proof, fresh=holds is not None)
+            use = dpop_replay_key(sender.proof, has_fresh_nonce=holds is not None)
             if self._control.record_use(use, now) is not CommitOutcome.DONE:
                 raise ProofRejected(
                     TokenFault.REPLAYED, "expected a proof not seen before"

@@ -123,7 +123,7 @@ def show_profile(store: EvidenceStore, name: str, *, now: int) -> Document:
         digest_, profile = load_profile(store, name)
         return Document(
             "baseline",
-            [build_baseline_item(digest_, profile, standing, whole=True)],
+            [build_baseline_item(digest_, profile, standing, with_entries=True)],
             COVERAGE,
         )
     newest: dict[BaselineSubject, tuple[str, BaselineProfile]] = {}
@@ -139,7 +139,8 @@ def show_profile(store: EvidenceStore, name: str, *, now: int) -> Document:
             f"{name} has no baseline", format_command("baseline", "learn", name)
         )
     items = [
-        build_baseline_item(*found, standing, whole=True) for found in newest.values()
+        build_baseline_item(*found, standing, with_entries=True)
+        for found in newest.values()
     ]
     return Document("baseline", items, COVERAGE)
 

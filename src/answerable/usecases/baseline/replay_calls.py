@@ -71,7 +71,7 @@ def replay_profile(
     if not profiles:
         raise UsageError(f"no baseline of {agent} stands", "name one: --profile DIGEST")
     # Earlier calls belong to its window, too.
-    begin = find_window_start(store, agent, most=most) if most else 0
+    begin = find_window_start(store, agent, max_calls=most) if most else 0
     found = profile_learning.read_recorded_calls(store, agent, since=begin, until=now)
     items = [
         _build_replay_item(digest, profile, found, since)

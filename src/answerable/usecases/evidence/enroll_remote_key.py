@@ -70,5 +70,5 @@ def enroll_remote_key(
         valid_until=now + LIFE,
         uid=uid,
         now=now,
-        word=word,
+        authority=word,
     )

@@ -69,7 +69,7 @@ def find_cuts(
     Raises:
         UsageError: The subject is not known, or no action or resource can match.
     """
-    asked = build_query_context(inventory, None, StatedContext(), now, whole=True)
+    asked = build_query_context(inventory, None, StatedContext(), now, compile_all=True)
     require_paths(asked)
     name = resolve_subject(inventory, subject)
     target = _parse_target(asked, action, resource)

@@ -41,7 +41,7 @@ def list_exposures(inventory: Inventory, *, now: int, limit: int = 0) -> Documen
         now: UTC nanoseconds.
         limit: Most items; 0 for all.
     """
-    asked = build_query_context(inventory, None, StatedContext(), now, whole=True)
+    asked = build_query_context(inventory, None, StatedContext(), now, compile_all=True)
     require_paths(asked)
     exposure = AccountExposure(asked.graph)
     graded = grade_by_agents(inventory)

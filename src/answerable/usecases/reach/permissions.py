@@ -198,7 +198,7 @@ def list_reach_page(
         action=action,
         after=after,
         rows=rows,
-        ways=ways,
+        max_paths=ways,
     )
 
 

@@ -130,7 +130,9 @@ def compare_edit(
     services = list_policy_services(inventory)
     if edit.file:
         services |= subjects.list_policy_services(facts)
-    asked = build_query_context(inventory, services, StatedContext(), now, whole=True)
+    asked = build_query_context(
+        inventory, services, StatedContext(), now, compile_all=True
+    )
     require_paths(asked)
     edited = apply_graph_edit(asked, facts)
     return compare_graphs(edited, name, action=action, resource=resource, limit=limit)

@@ -133,7 +133,7 @@ def learn_drafts(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> Route
     if not visit.answers_for(agent):
         raise Forbidden
     with desk.open_store() as store:
-        since = find_window_start(store, AgentId(agent), most=_MAX_CALLS)
+        since = find_window_start(store, AgentId(agent), max_calls=_MAX_CALLS)
         drafts = manage_profiles.learn_profiles(
             store, AgentId(agent), since=since, now=now
         )

@@ -90,7 +90,7 @@ def enroll_for_person(
             valid_until=desk.now + KEY_LIFETIME,
             uid=os.getuid(),
             now=desk.now,
-            word=_administrator_word(visit),
+            authority=_administrator_word(visit),
         )
     return Redirect("/keys", f"Enrolled: a key of {person}.")
 
@@ -105,7 +105,7 @@ def revoke_key(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAn
             raise Forbidden
         word = _voucher(visit) if mine else _administrator_word(visit)
         uid = os.getuid()
-        owner_keys.revoke_key(store, name, since=None, uid=uid, now=now, word=word)
+        owner_keys.revoke_key(store, name, since=None, uid=uid, now=now, authority=word)
     return Redirect("/keys", f"Revoked: nothing that {name} signs from now on counts.")
 
 
