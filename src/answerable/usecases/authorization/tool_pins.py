@@ -1,4 +1,4 @@
-"""Pinned tool definitions: differences and approvals (`tools diff`, `tools approve`)."""
+"""Compare and approve pinned MCP tool definitions (`tools diff`, `tools approve`)."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
@@ -58,7 +58,7 @@ SignedApprovals = Mapping[str, frozenset[tuple[str, str]]]
 
 
 def read_signed_approvals(store: EvidenceStore) -> SignedApprovals:
-    """Read the valid approvals from the log.
+    """Read the valid signed approvals: statement digest -> approved definitions.
 
     Raises:
         VerificationError: A stored object was changed.
@@ -74,24 +74,28 @@ def read_signed_approvals(store: EvidenceStore) -> SignedApprovals:
 
 
 def show_differences(
-    known: Mapping[str, ServerPins],
+    pins_by_server: Mapping[str, ServerPins],
     servers: Iterable[str],
-    words: SignedApprovals,
+    approvals: SignedApprovals,
     *,
-    every: bool,
+    include_unchanged: bool,
 ) -> Document:
     """Show definitions that differ, wait for approval or have a similar name.
 
     Args:
-        known: Pinned and seen definitions of every server.
+        pins_by_server: Pinned and seen definitions of every server.
         servers: Servers to list.
-        every: List unchanged definitions, too.
+        include_unchanged: List unchanged definitions, too.
     """
     servers = list(servers)
     unseen = [
         server
         for server in servers
-        if not (known[server].items or known[server].seen or known[server].servers)
+        if not (
+            pins_by_server[server].items
+            or pins_by_server[server].seen
+            or pins_by_server[server].servers
+        )
     ]
     coverage: CoverageRecord = {
         **_COVERAGE,
@@ -99,16 +103,20 @@ def show_differences(
     }
     names = {
         (server, key): split_item_key(key)[1]
-        for server, pins in known.items()
+        for server, pins in pins_by_server.items()
         for key in pins.items.keys() | pins.seen.keys()
     }
     items = [
         item
         for server in servers
         for item in map(
-            partial(_check_approval, words), _build_items(server, known[server], names)
+            partial(_check_approval, approvals),
+            _build_items(server, pins_by_server[server], names),
         )
-        if every or item["quarantined"] or item["alike"] or item["state"] == UNPROVEN
+        if include_unchanged
+        or item["quarantined"]
+        or item["alike"]
+        or item["state"] == UNPROVEN
     ]
     failed = any(item["state"] == UNPROVEN for item in items)
     searched = "" if len(unseen) < len(servers) else "no server was seen here yet"
@@ -118,6 +126,7 @@ def show_differences(
 def _build_items(
     server: str, pins: ServerPins, names: Mapping[_ItemId, str]
 ) -> Iterator[DefinitionDiffItem]:
+    """Build an item for the server's identity and one per tool definition."""
     if pins.servers or pins.other:
         yield _build_server_item(server, pins)
     for key in sorted(pins.items.keys() | pins.seen.keys()):
@@ -125,13 +134,13 @@ def _build_items(
 
 
 def _check_approval(
-    words: SignedApprovals, item: DefinitionDiffItem
+    approvals: SignedApprovals, item: DefinitionDiffItem
 ) -> DefinitionDiffItem:
-    """Compare an approval in the pin file, which others may write, with the log."""
+    """Mark whether the signed log proves an approval that the pin file claims."""
     pinned = item["pinned"]
     if pinned is None or pinned["statement"] is None:
         return item
-    said = words.get(pinned["statement"], frozenset())
+    said = approvals.get(pinned["statement"], frozenset())
     pinned["proven"] = (item["id"], pinned["sha256"]) in said
     if not pinned["proven"] and not item["quarantined"]:
         item["state"] = UNPROVEN
@@ -139,6 +148,7 @@ def _check_approval(
 
 
 def _build_server_item(server: str, pins: ServerPins) -> DefinitionDiffItem:
+    """Build the item of the server's identity, compared with its pin."""
     last = pins.servers[-1] if pins.servers else None
     seen = pins.other or None
     differs = bool(seen)
@@ -169,6 +179,7 @@ def _build_server_item(server: str, pins: ServerPins) -> DefinitionDiffItem:
 def _build_tool_item(
     server: str, key: str, pins: ServerPins, names: Mapping[_ItemId, str]
 ) -> DefinitionDiffItem:
+    """Build the item of one tool or prompt: its pin and the definition seen last."""
     kind, name = split_item_key(key)
     pin, seen = pins.items.get(key), pins.seen.get(key)
     return {
@@ -193,12 +204,14 @@ def _build_tool_item(
 
 
 def _name_pin_state(pin: DefinitionPin | PinnedServerIdentity | None) -> str:
+    """Return the state of a pin: `approved` or `pinned`."""
     return "approved" if pin is not None and pin.approval is not None else "pinned"
 
 
 def _build_pinned_item(
     sha256: str, pin: DefinitionPin | PinnedServerIdentity
 ) -> PinnedItem:
+    """Convert a pin to a document item: digest, time and approver."""
     word = pin.approval
     return {
         "sha256": sha256,
@@ -312,7 +325,7 @@ def _require_approver(
     server: str,
     allowed: frozenset[PersonId],
 ) -> PersonId:
-    """Return the signer if they may approve."""
+    """Return the person of the signer's key if they may approve."""
     person = people(verified.key.person)
     known = people.get(person)
     if known is not None and not known.alive:

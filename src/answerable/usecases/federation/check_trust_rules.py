@@ -1,4 +1,4 @@
-"""Trust rules: list with faults, and dry run against claims."""
+"""List token exchange trust rules with their faults, and match claims to them."""
 
 import re
 from dataclasses import replace
@@ -37,18 +37,18 @@ from answerable.services.federation.trust_rules import (
 _PLACE = re.compile(r"rules\[([0-9]+)\]\.?(.*)")
 
 
-def show_rules(reading: ConfigReading, known: KnownAgents) -> Document:
+def show_rules(reading: ConfigReading, known_agents: KnownAgents) -> Document:
     """Show every trust rule with its faults.
 
     Args:
-        known: Agents and owners in the store.
+        known_agents: Agents and owners in the store.
     """
-    faults = [*_list_file_faults(reading), *_list_store_faults(reading, known)]
+    faults = [*_list_file_faults(reading), *_list_store_faults(reading, known_agents)]
     items = [
         _build_rule_item(
             rule,
             [fault for at, fault in faults if at == position],
-            (known.owners or {}).get(rule.agent),
+            (known_agents.owners or {}).get(rule.agent),
         )
         for position, rule in enumerate(reading.rules)
     ]
@@ -77,12 +77,14 @@ def match_rules(reading: ConfigReading, claims: bytes, expected: str) -> Documen
 
 
 def _require_config(reading: ConfigReading) -> Config:
+    """Return the configuration; refuse one that could not be read."""
     if reading.config is None:
         raise UsageError("the configuration could not be read")
     return reading.config
 
 
 def _parse_claims(claims: bytes, config: Config) -> MatchSubject:
+    """Parse JSON claims of a token, or facts of a process attestor."""
     if len(claims) > MAX_CLAIMS:
         raise UsageError(f"too many claims (expected at most {MAX_CLAIMS >> 10} KiB)")
     try:
@@ -97,7 +99,7 @@ def _parse_claims(claims: bytes, config: Config) -> MatchSubject:
 
 
 def _parse_attestation(facts: JsonObject) -> Attestation:
-    """Parse facts as those of an attestor."""
+    """Parse a JSON object as the facts of a process attestor."""
     texts = ("unit", "container", "agent", "started")
     numbers = ("uid", "gid", "started_by")
     known = {"attestor", *texts, *numbers}
@@ -142,14 +144,14 @@ def _list_file_faults(reading: ConfigReading) -> list[tuple[int, RuleFaultItem]]
 
 
 def _list_store_faults(
-    reading: ConfigReading, known: KnownAgents
+    reading: ConfigReading, known_agents: KnownAgents
 ) -> list[tuple[int, RuleFaultItem]]:
     """List the faults that only the store reveals: unknown agents, missing owners."""
     config = _require_config(reading)
     issuers = {each.pin.name: each for each in config.issuers}
     bare = ValidationContext(config.sts.url if config.sts else "", issuers)
-    owned = None if known.owners is None else known.owners.keys()
-    full = replace(bare, agents=known.agents, owned=owned)
+    owned = None if known_agents.owners is None else known_agents.owners.keys()
+    full = replace(bare, agents=known_agents.agents, owned=owned)
     by_file = set(validate_rules(reading.rules, bare))
     return [
         (
@@ -164,6 +166,7 @@ def _list_store_faults(
 def _build_rule_item(
     rule: TrustRule, faults: list[RuleFaultItem], owner: PersonId | None
 ) -> TrustRuleItem:
+    """Convert a trust rule with its faults to a document item."""
     subject, match = _describe_subject(rule)
     return {
         "rule": rule.id,
@@ -210,6 +213,7 @@ def _describe_subject(rule: TrustRule) -> tuple[str, dict[str, str]]:
 
 
 def _format_value(value: object) -> str:
+    """Format a condition value: text, `true`, or a list in brackets."""
     if isinstance(value, tuple):
         return "[" + ", ".join(map(_format_value, value)) + "]"
     if isinstance(value, bool):

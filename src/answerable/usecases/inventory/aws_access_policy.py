@@ -1,4 +1,4 @@
-"""Least-privilege access for live AWS scans: IAM policy, StackSet template, Terraform.
+"""Render the IAM permissions that live AWS scans need: policy, StackSet, Terraform.
 
 Each form is built from the permissions that the connectors declare, so none can ask
 for more or less than a scan calls. The files in `deploy/aws/` are its output.
@@ -133,7 +133,7 @@ def list_account_actions() -> tuple[str, ...]:
 
 
 def render_access_policy(form: str, names: Sequence[str]) -> str:
-    """Render the AWS permissions that live scans of some sources need.
+    """Render an IAM policy, template or module with what the named sources call.
 
     Args:
         form: One of `FORMS`. `iam` is a policy for the scanning identity; the others
