@@ -1,4 +1,4 @@
-"""Policy conditions and statements in plain language."""
+"""Describe IAM policy conditions and statements in plain language."""
 
 from collections.abc import Mapping
 
@@ -187,12 +187,13 @@ def short_policy_name(policy: str) -> str:
     """Shorten a policy name: `inline/P of user/x`, or the end of an ARN."""
     holder, mark, inside = policy.rpartition("#")
     if not mark:
-        return sanitize(_resource_part(policy))
+        return sanitize(_get_arn_resource(policy))
     name = inside.removeprefix("inline/")
-    owner = sanitize(_resource_part(holder))
+    owner = sanitize(_get_arn_resource(holder))
     return f"of {owner}" if name == "trust" else f"{sanitize(name)} of {owner}"
 
 
-def _resource_part(arn: str) -> str:
+def _get_arn_resource(arn: str) -> str:
+    """Return the resource part of an ARN."""
     parts = arn.split(":", 5)
     return parts[5] if len(parts) == 6 and parts[0] == "arn" else arn

@@ -1,4 +1,4 @@
-"""Coverage of an answer in words: sources, their age, and missing data."""
+"""Describe the coverage of an answer: sources, their age, and missing data."""
 
 from collections.abc import Collection, Sequence
 
@@ -54,22 +54,23 @@ def coverage_parts(coverage: CoverageRecord) -> list[str]:
     Lists are cut to fit the line and counted; `list_coverage` has all entries.
     """
     for most in (_MOST, 1):
-        said = _build_parts(coverage, most)
+        said = _build_coverage_parts(coverage, most)
         if sum(map(len, said)) <= _LONGEST:
             return said
-    return _build_parts(coverage, 0)
+    return _build_coverage_parts(coverage, 0)
 
 
-def _build_parts(coverage: CoverageRecord, most: int) -> list[str]:
+def _build_coverage_parts(coverage: CoverageRecord, limit: int) -> list[str]:
+    """Build the parts; list at most `limit` kinds of missing data per source."""
     ages = _oldest_ages(coverage)
     words = coverage["not_collected"]
     homes = {word: _select_source(word, ages) for word in words}
-    said = _describe_shown(coverage)
+    said = _describe_shown_share(coverage)
     for name, oldest in ages.items():
         own = [word for word in words if homes[word] == name]
         part = f"{sanitize(name)} {format_age(oldest)}"
         said.append(
-            part + (f" ({_summarize_words(own, most)} not collected)" if own else "")
+            part + (f" ({_summarize_words(own, limit)} not collected)" if own else "")
         )
     said += _describe_logs(coverage, ages)
     rest = [word for word in words if not homes[word]]
@@ -78,7 +79,7 @@ def _build_parts(coverage: CoverageRecord, most: int) -> list[str]:
     stated = [word for word in rest if word in _STATED]
     rest = [word for word in rest if word not in _STATED]
     if rest:
-        said.append(f"{_summarize_words(rest, most)} not collected")
+        said.append(f"{_summarize_words(rest, limit)} not collected")
     if stated:
         said.append(f"{_join_words(stated)} not stated")
     if coverage["partial"]:
@@ -86,7 +87,7 @@ def _build_parts(coverage: CoverageRecord, most: int) -> list[str]:
     return said
 
 
-def _describe_shown(coverage: CoverageRecord) -> list[str]:
+def _describe_shown_share(coverage: CoverageRecord) -> list[str]:
     """Describe how much of a list is shown, if it is cut."""
     shown = coverage.get("shown")
     if shown is None:
@@ -96,7 +97,7 @@ def _describe_shown(coverage: CoverageRecord) -> list[str]:
 
 
 def _describe_logs(coverage: CoverageRecord, ages: Collection[str]) -> list[str]:
-    """Name ingested logs: they are no scanned source and have no single age."""
+    """Describe the ingested audit logs: they are no scanned source and have no age."""
     return [
         spoken
         for word, (spoken, source) in _WORDS.items()
@@ -111,27 +112,29 @@ def _list_unscanned(words: Sequence[str]) -> list[str]:
     return [f for f in dict.fromkeys(families) if f and f not in _INGESTED]
 
 
-def _summarize_words(words: Sequence[str], most: int) -> str:
+def _summarize_words(words: Sequence[str], limit: int) -> str:
     """Name the kinds of missing data, and count the others and their places."""
     kinds: dict[str, list[str]] = {}
     for word in words:
         bare = coverage_kind(word)
-        key = bare if bare in _WORDS else _group_principal(word)
+        key = bare if bare in _WORDS else _get_kind_of_missing_word(word)
         kinds.setdefault(key, []).append(word)
     named = [_format_kind(key, each) for key, each in kinds.items()]
-    if len(named) == most + 1 and most:
+    if len(named) == limit + 1 and limit:
         return ", ".join(named)  # one more takes no more room than its count
-    more = len(named) - most
+    more = len(named) - limit
     if more <= 0:
         return ", ".join(named)
-    return ", ".join([*named[:most], f"{more} more" if most else f"{more} kinds"])
+    return ", ".join([*named[:limit], f"{more} more" if limit else f"{more} kinds"])
 
 
-def _group_principal(word: str) -> str:
+def _get_kind_of_missing_word(word: str) -> str:
+    """Return the kind under which a word of missing data is summarized."""
     return _PRINCIPAL if word.endswith(f": {_PRINCIPAL}") else word
 
 
 def _format_kind(key: str, words: Sequence[str]) -> str:
+    """Format a kind of missing data, with the number of its places."""
     if key == _PRINCIPAL:
         count = len(words)
         return f"{count:,} principals" if count > 1 else "1 principal"
@@ -170,18 +173,19 @@ def _oldest_ages(coverage: CoverageRecord) -> dict[str, int]:
 
 
 def _select_source(word: str, names: Collection[str]) -> str:
-    """Select the source to list a missing word under, empty for none."""
+    """Select the scanned source under which to list a missing word; empty for none."""
     source = _WORDS.get(coverage_kind(word), ("", ""))[1]
     family = source.partition("-")[0]
     return next((name for name in (source, family) if name and name in names), "")
 
 
 def _join_words(words: list[str]) -> str:
+    """Describe coverage words, separated by commas."""
     return ", ".join(_describe_word(word) for word in words)
 
 
 def coverage_kind(word: str) -> str:
-    """Strip the place from a coverage word."""
+    """Return the kind of a coverage word: `scp (account 1)` gives `scp`."""
     return word.partition(" (")[0]
 
 
