@@ -1,4 +1,4 @@
-"""Store session of one command."""
+"""Open the store for one command, and load its inventory."""
 
 import shlex
 import time
@@ -30,7 +30,7 @@ class StoreSession:
 
     @property
     def home(self) -> Path:
-        """Home directory."""
+        """Home directory of the user; refused if none is known."""
         return find_home()
 
     def load_inventory(self, progress: "ProgressCallback | None" = None) -> "Inventory":

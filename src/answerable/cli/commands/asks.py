@@ -1,4 +1,4 @@
-"""`asks`: approval requests of agents, and the statements of their owners."""
+"""`asks`: list approval requests of agents, and sign their owners' answers."""
 
 import time
 from collections.abc import Iterator
@@ -235,7 +235,7 @@ def amendments(settings: Settings) -> None:
 def open_for_signing(
     settings: Settings, config: str
 ) -> "Iterator[tuple[StoreSession, SpooledDecisions]]":
-    """Open the store and read the spool for a person who signs.
+    """Open the store and read the spool, after a check that a human runs the command.
 
     Raises:
         StartedByAgent: An agent started this command, or its starter is not known.
@@ -249,7 +249,7 @@ def open_for_signing(
 
 
 def print_notice(settings: Settings, sentence: str) -> None:
-    """Print what is about to be signed, before the passphrase prompt."""
+    """Print the act that will be signed, before the passphrase prompt."""
     if not settings.quiet:
         click.echo(sanitize(sentence), err=True)
 
@@ -257,7 +257,7 @@ def print_notice(settings: Settings, sentence: str) -> None:
 def print_provenance(
     settings: Settings,
     session: StoreSession,
-    waiting: "SpooledDecisions",
+    spooled: "SpooledDecisions",
     ask: "ApprovalRequest",
 ) -> None:
     """Print the values of a requested call, their authors, and earlier answers."""
@@ -265,7 +265,7 @@ def print_provenance(
     from answerable.services.authorization.value_provenance import describe_provenance
     from answerable.services.statements.policy_exceptions import read_policy_exceptions
 
-    for line in describe_provenance(session.store, waiting, ask).lines:
+    for line in describe_provenance(session.store, spooled, ask).lines:
         print_notice(settings, line)
     known = build_ask_item(
         ask, read_policy_exceptions(session.store, session.now), session.now
@@ -277,9 +277,9 @@ def print_provenance(
         )
 
 
-def format_act(wanted: "ApprovalScope | PolicyException") -> str:
-    """Format the agent and the act of a statement, with untrusted names quoted."""
-    return f"{quote(wanted.agent)} do this: {describe_act(wanted)}"
+def format_act(act: "ApprovalScope | PolicyException") -> str:
+    """Format the agent and the act of a policy exception, with quoted names."""
+    return f"{quote(act.agent)} do this: {describe_act(act)}"
 
 
 def warn_same_user(session: StoreSession, document: "Document") -> str:

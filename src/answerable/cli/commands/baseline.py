@@ -182,7 +182,7 @@ def sign(
             name,
             signer,
             BaselineStage(stage),
-            life=lasting,
+            lifetime=lasting,
             now=time.time_ns(),
             ends_enforcement=ends_enforcement,
         )

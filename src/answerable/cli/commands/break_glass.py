@@ -1,4 +1,4 @@
-"""`break-glass`: a short exception from a policy, signed by two persons."""
+"""`break-glass`: sign a short exception from a policy, by two persons."""
 
 import time
 

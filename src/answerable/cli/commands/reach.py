@@ -1,4 +1,4 @@
-"""`reach`, `can`, `who-can`: permission queries."""
+"""`reach`, `can`, `who-can`: query the permissions of agents and identities."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
@@ -240,10 +240,11 @@ def reach(
                 limit=limit,
                 progress=progress,
             )
-    print_and_exit(document, settings, note=_hint_for_rest(document))
+    print_and_exit(document, settings, note=_hint_for_cut_list(document))
 
 
 def _show_exposures(settings: Settings, limit: int) -> None:
+    """Print the risky identities of all accounts (`reach --all`)."""
     from answerable.usecases.reach import list_exposures as flow
 
     with open_session(settings) as session, progress_bar(settings) as progress:
@@ -254,7 +255,7 @@ def _show_exposures(settings: Settings, limit: int) -> None:
     print_and_exit(document, settings, note=note)
 
 
-def _hint_for_rest(document: "Document") -> str:
+def _hint_for_cut_list(document: "Document") -> str:
     """Return a hint for lists that are cut."""
     if "shown" not in document.coverage:
         return ""

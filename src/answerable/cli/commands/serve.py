@@ -83,6 +83,7 @@ def serve(
 def _serve_gateway(
     settings: Settings, config: str, listen: str, *, together: bool
 ) -> None:
+    """Run the gateway; with `together`, also the configured other servers."""
     from answerable.gateway.serve.serve_plan import read_plan
     from answerable.gateway.serve.supervisor import serve as supervise
 
@@ -113,6 +114,7 @@ def _serve_gateway(
 
 
 def _serve_token_service(settings: Settings, config: str, *, alone: bool) -> None:
+    """Run the token service of a configuration."""
     from answerable.sts.runtime.process import run_server as serve_tokens
 
     serve_tokens(
@@ -123,6 +125,7 @@ def _serve_token_service(settings: Settings, config: str, *, alone: bool) -> Non
 
 
 def _serve_decision_point(settings: Settings, config: str, *, alone: bool) -> None:
+    """Run the policy decision point; a faulty reload keeps the last valid policies."""
     from answerable.model.cedar_policy import NO_CEDAR_POLICIES
     from answerable.pdp.runtime.process import run_server as serve_decisions
     from answerable.pdp.runtime.settings import load_settings
@@ -140,6 +143,7 @@ def _serve_decision_point(settings: Settings, config: str, *, alone: bool) -> No
 
 
 def _serve_web(settings: Settings, config: str, listen: str, *, alone: bool) -> None:
+    """Run the web interface of a configuration."""
     from answerable.web.runtime.process import run_server as serve_pages
     from answerable.web.runtime.settings import load_settings
 
@@ -152,6 +156,8 @@ def _serve_web(settings: Settings, config: str, listen: str, *, alone: bool) -> 
 
 
 def _build_ready_callback(alone: bool) -> Callable[[list[tuple[str, str]]], None]:
+    """Build the callback that prints the addresses once the server listens."""
+
     def tell(listening: list[tuple[str, str]]) -> None:
         _print_listeners(listening)
         if not alone:  # the parent process reads to the end
@@ -164,6 +170,7 @@ def _build_ready_callback(alone: bool) -> Callable[[list[tuple[str, str]]], None
 
 
 def _print_listeners(listening: list[tuple[str, str]]) -> None:
+    """Print name and address of each listener, one per line."""
     for what, where in listening:
         click.echo(f"{what} {where}")
 

@@ -1,4 +1,4 @@
-"""`tools`: tools of agents, and approval of the definitions that servers declare."""
+"""`tools`: list agents' tools, and approve the definitions that servers declare."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -95,7 +95,8 @@ def diff(settings: Settings, server: str, config: str, every: bool) -> None:
         words = tool_pins.read_signed_approvals(session.store)
     shown = [server] if server else known
     print_and_exit(
-        tool_pins.show_differences(known, shown, words, every=every), settings
+        tool_pins.show_differences(known, shown, words, include_unchanged=every),
+        settings,
     )
 
 
@@ -193,7 +194,7 @@ def _select_definitions(
 
 
 def _show_differences(
-    known: "ServerPins", server: str, chosen: "ApprovalSelection", settings: Settings
+    pins: "ServerPins", server: str, chosen: "ApprovalSelection", settings: Settings
 ) -> None:
     """Show what would be signed, before the signature."""
     from answerable.presentation.text import sanitize
@@ -209,7 +210,7 @@ def _show_differences(
         for name, digest in build_approval_claims(server, chosen)
     ]
     for each in chosen.items:
-        pin = known.items.get(each.key)
+        pin = pins.items.get(each.key)
         for found in compare_definitions(None if pin is None else pin.definition, each):
             before, after = found["pinned"], found["seen"]
             lines.append(f"{each.key} {found['field']}")
@@ -241,8 +242,9 @@ def _warn_about_policies(
         click.echo(sanitize(line), err=True)
 
 
-def _build_unknown_error(server: str, known: Iterable[str]) -> UsageError:
-    names = ", ".join(known)
+def _build_unknown_error(server: str, servers: Iterable[str]) -> UsageError:
+    """Build the error for a server without pins, with the names of pinned servers."""
+    names = ", ".join(servers)
     return UsageError(
         f"nothing is pinned of such a server (got {server[:80]!r})",
         f"there are pins of {names}" if names else "there are no pins yet",

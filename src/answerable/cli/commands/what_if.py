@@ -1,4 +1,4 @@
-"""`what-if`: effect of a policy edit before it is made."""
+"""`what-if`: show the effect of a policy edit before it is made."""
 
 from typing import TYPE_CHECKING
 
@@ -121,7 +121,7 @@ def what_if(
                 resource=resource or "*",
                 limit=limit,
             )
-    print_and_exit(document, settings, note=_hint_for_rest(document))
+    print_and_exit(document, settings, note=_hint_for_cut_list(document))
 
 
 def _check_cut_options(every: bool) -> None:
@@ -149,7 +149,7 @@ def _check_cut_options(every: bool) -> None:
             )
 
 
-def _hint_for_rest(document: "Document") -> str:
+def _hint_for_cut_list(document: "Document") -> str:
     """Return a hint for lists that are cut."""
     if "shown" not in document.coverage:
         return ""

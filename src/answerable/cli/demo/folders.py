@@ -1,4 +1,4 @@
-"""Folder and store of the demo, separate from any other store."""
+"""Create the demo's folder, and make commands use its store only."""
 
 import contextlib
 import os

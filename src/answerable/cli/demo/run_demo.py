@@ -1,4 +1,4 @@
-"""`answerable demo`: all chapters on this machine, without outside services.
+"""Run all demo chapters in the terminal, without outside services.
 
 Each step prints a real command and its output; nothing is computed here that a user
 could not get. The sample data and its store are in a folder of their own, which is
@@ -31,13 +31,13 @@ def _find_event_id(now_ns: int) -> str:
     return EVENT_PLACEHOLDER
 
 
-def run_demo(main: Main, keep: Path | None = None, *, works: bool = True) -> int:
+def run_demo(main: Main, keep: Path | None = None, *, with_agent: bool = True) -> int:
     """Run all chapters in the working directory.
 
     Args:
         main: Entry point of the command line: takes argv, returns the exit code.
         keep: Folder to keep sample data and store in; None for a temporary one.
-        works: Run the chapters of the working agent, too.
+        with_agent: Run the chapters of the working agent, too.
 
     Returns:
         0 if every step ended as expected, else 1.
@@ -51,7 +51,7 @@ def run_demo(main: Main, keep: Path | None = None, *, works: bool = True) -> int
         held = run_chapters(
             CHAPTERS, main, {EVENT_PLACEHOLDER: lambda: _find_event_id(now)}
         )
-        if works:
+        if with_agent:
             held = run_agent_chapters(main, len(CHAPTERS) + 1) and held
     took = time.monotonic() - started
     print_paragraph(
@@ -72,6 +72,6 @@ def run_demo(main: Main, keep: Path | None = None, *, works: bool = True) -> int
         print_paragraph(
             f"Go on with: ANSWERABLE_STORE={keep / STORE} answerable trace --tree"
         )
-        if works:
+        if with_agent:
             print_paragraph(f"The office and its store are in {keep / OFFICE_FOLDER}.")
     return 0 if held else 1

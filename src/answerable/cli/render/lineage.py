@@ -1,4 +1,4 @@
-"""Renderers of lineage rows as a table; notes and legend shared with the tree."""
+"""Render lineage rows as a table, with notes for missing hops and a legend."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -82,7 +82,7 @@ def render_rows(document: Document, screen: Screen, now: int) -> Iterator[str]:
             for name in COLUMNS
         ]
         cells.append((format_ago(item["event_time"], now), *marked))
-    yield from render_table(columns, cells, screen, together=True)
+    yield from render_table(columns, cells, screen, keep_together=True)
     yield ""
     yield from describe_cut(document)
     if broken := sum(map(is_broken_glass, items)):

@@ -1,4 +1,4 @@
-"""Marks for hops, verdicts and checks, in Unicode and ASCII."""
+"""Marks for hop statuses, verdicts and checks, in Unicode and in ASCII."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

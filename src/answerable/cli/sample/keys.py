@@ -1,4 +1,4 @@
-"""Sample access key ids that decode to a chosen account, and fake secrets."""
+"""Make fake AWS access key ids of a chosen account, and fake secrets."""
 
 import hashlib
 
