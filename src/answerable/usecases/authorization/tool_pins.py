@@ -266,17 +266,17 @@ def approve_definitions(
     store: EvidenceStore,
     inventory: Inventory,
     server: str,
-    chosen: ApprovalSelection,
+    selection: ApprovalSelection,
     signer: StatementSigner,
     *,
-    allowed: frozenset[PersonId],
+    approvers: frozenset[PersonId],
     now: int,
 ) -> DefinitionApproval:
     """Record a signed approval of a server's current definitions.
 
     Args:
         store: Store of the enrolled keys, in which the statement is recorded.
-        allowed: Persons who may approve; empty for any person with an enrolled key.
+        approvers: Persons who may approve; empty for any person with an enrolled key.
         now: UTC nanoseconds.
 
     Raises:
@@ -284,7 +284,7 @@ def approve_definitions(
         VerificationError: The key is not valid now, or its person may not approve.
             Nothing is recorded.
     """
-    claims = build_approval_claims(server, chosen)
+    claims = build_approval_claims(server, selection)
     if not claims:
         raise UsageError(
             f"{server} has nothing that waits to be approved",
@@ -301,21 +301,21 @@ def approve_definitions(
     envelope = signer.sign(said)
     verified = owner_keys.verify_statement(store, envelope, now)
     person = _require_approver(
-        verified, PersonDirectory(inventory.facts.persons), server, allowed
+        verified, PersonDirectory(inventory.facts.persons), server, approvers
     )
     store.put_object(TOOLS_APPROVAL, envelope, now)
     return DefinitionApproval(person, verified.digest, now)
 
 
 def build_approval_claims(
-    server: str, chosen: ApprovalSelection
+    server: str, selection: ApprovalSelection
 ) -> tuple[tuple[str, str], ...]:
     """Build the claims of an approval, sorted: id -> digest."""
     found = {
-        item_id(server, each.kind, each.name): each.sha256 for each in chosen.items
+        item_id(server, each.kind, each.name): each.sha256 for each in selection.items
     }
-    if chosen.identity:
-        found[f"server:{server}"] = chosen.identity
+    if selection.identity:
+        found[f"server:{server}"] = selection.identity
     return tuple(sorted(found.items()))
 
 
@@ -323,7 +323,7 @@ def _require_approver(
     verified: VerifiedStatement,
     people: PersonDirectory,
     server: str,
-    allowed: frozenset[PersonId],
+    approvers: frozenset[PersonId],
 ) -> PersonId:
     """Return the person of the signer's key if they may approve."""
     person = people(verified.key.person)
@@ -333,8 +333,8 @@ def _require_approver(
             f"{person} has left, and approves nothing any more",
             "let a person sign who has not left",
         )
-    if allowed and person not in {people(each) for each in allowed}:
-        who = ", ".join(sorted(allowed))
+    if approvers and person not in {people(each) for each in approvers}:
+        who = ", ".join(sorted(approvers))
         raise VerificationError(
             f"the key {verified.key.id} is {person}'s (expected a key of who answers "
             f"for an agent that uses {server}: {who})",
@@ -344,7 +344,7 @@ def _require_approver(
 
 
 def describe_approval(
-    server: str, chosen: ApprovalSelection, approval: DefinitionApproval
+    server: str, selection: ApprovalSelection, approval: DefinitionApproval
 ) -> Document:
     """Build the document of an approval."""
     items: list[DefinitionApprovalItem] = [
@@ -355,6 +355,6 @@ def describe_approval(
             "person": approval.person,
             "statement": approval.statement,
         }
-        for name, digest in build_approval_claims(server, chosen)
+        for name, digest in build_approval_claims(server, selection)
     ]
     return Document("tools-approve", items, _COVERAGE)

@@ -40,7 +40,7 @@ _MOST = 1000
 def check_identity_events(
     store: EvidenceStore, identity: str, *, since: int, now: int
 ) -> Document:
-    """List new behaviour of an identity since a time.
+    """List behaviour of an identity since a time that its earlier events lack.
 
     Args:
         identity: Name in events, e.g. the ARN of a role.

@@ -28,7 +28,7 @@ class _LoggedProfile:
 
 
 def list_baselines(store: EvidenceStore, *, now: int, agent: str = "") -> Document:
-    """List baselines, agent by agent.
+    """List the baselines of all agents, or of one, in the order of agents.
 
     Args:
         now: UTC nanoseconds.

@@ -68,7 +68,7 @@ def verify_evidence(
 
 
 def _check_bundle(
-    data: bytes, checkpoint: bytes | None, key: VerifierKey | None
+    bundle: bytes, checkpoint: bytes | None, key: VerifierKey | None
 ) -> list[fsck.VerificationCheck]:
     """Verify a bundle with the public key of its log; return each check."""
     if key is None:
@@ -82,7 +82,7 @@ def _check_bundle(
             "compare the store: answerable evidence verify --checkpoint FILE",
         )
     try:
-        opened = verify_bundle(decode_bundle(data), key)
+        opened = verify_bundle(decode_bundle(bundle), key)
     except VerificationError as error:
         return [fsck.VerificationCheck("bundle", False, error.message)]
     tree = opened.checkpoint

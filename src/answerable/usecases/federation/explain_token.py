@@ -29,7 +29,7 @@ _MAX = 200  # characters of a value
 
 
 def explain_token(
-    unverified_token: str, reading: ConfigReading, keys: KeyLookup, now: int
+    unverified_token: str, config_reading: ConfigReading, load_keys: KeyLookup, now: int
 ) -> Document:
     """Explain the claims of a token, whether it would verify, and which rule matches.
 
@@ -37,25 +37,25 @@ def explain_token(
 
     Args:
         unverified_token: Untrusted input.
-        keys: Lookup of issuer keys on this machine.
+        load_keys: Lookup of issuer keys on this machine.
         now: NumericDate.
     """
-    items = list(_build_checks(unverified_token, reading, keys, now))
+    items = list(_build_checks(unverified_token, config_reading, load_keys, now))
     rules: list[TokenCheckItem] = []
-    if len(items) > 2 and reading.config is not None:
+    if len(items) > 2 and config_reading.config is not None:
         # The token was parsed, and its issuer is pinned.
         payload = parse_jws(unverified_token).payload
-        rules = list(_check_rules(payload, reading, reading.config))
+        rules = list(_check_rules(payload, config_reading, config_reading.config))
     # The check fails only if no rule matches.
     failed = any(item["ok"] is False for item in (*items, *rules[:2]))
     return Document("sts-explain", [*items, *rules], empty_coverage(), failed=failed)
 
 
 def _build_checks(
-    unverified_token: str, reading: ConfigReading, keys: KeyLookup, now: int
+    unverified_token: str, config_reading: ConfigReading, keys: KeyLookup, now: int
 ) -> Iterator[TokenCheckItem]:
     """Yield the checks of a token: form, claims, issuer, signature, rule."""
-    config = reading.config
+    config = config_reading.config
     try:
         admitted = parse_jws(unverified_token)
     except TokenRejected as refused:
@@ -137,15 +137,15 @@ def _check_signature(
 
 
 def _check_rules(
-    payload: JsonObject, reading: ConfigReading, config: Config
+    payload: JsonObject, config_reading: ConfigReading, config: Config
 ) -> Iterator[TokenCheckItem]:
     """Check whether rules are in force and which one matches, with the reasons."""
     hint = "answerable sts rules shows them"
-    holds = reading.has_rules
+    holds = config_reading.has_rules
     yield _build_token_check(
         "the rules are in force", holds, "" if holds else "one is wrong", hint
     )
-    items = explain_matches(reading.rules, claims_of_issuer(payload, config))
+    items = explain_matches(config_reading.rules, claims_of_issuer(payload, config))
     fitting = [item["rule"] for item in items if item["fits"]]
     yield _build_token_check(
         "one rule fits", len(fitting) == 1, ", ".join(fitting) or "none does"

@@ -249,30 +249,30 @@ class TokenExchange:
             return [error] * len(prepared)
 
     def _finish_or_return_error(
-        self, prepared: PreparedExchange, committed: CommitResult | Exception
+        self, prepared: PreparedExchange, commit_result: CommitResult | Exception
     ) -> ExchangeOutcome | Exception:
         """Finish a request by its commit result; return an unexpected error."""
-        if isinstance(committed, TokenStateUnavailable):
+        if isinstance(commit_result, TokenStateUnavailable):
             return self.finish(prepared, None)
-        if isinstance(committed, Exception):
-            return committed
-        return self.finish(prepared, committed)
+        if isinstance(commit_result, Exception):
+            return commit_result
+        return self.finish(prepared, commit_result)
 
     def finish(
-        self, prepared: PreparedExchange, committed: CommitResult | None
+        self, prepared: PreparedExchange, commit_result: CommitResult | None
     ) -> ExchangeOutcome:
         """Build the final outcome of a request after the commit of its exchange.
 
         Args:
             prepared: Prepared exchange.
-            committed: Result of the commit, None if it is not known.
+            commit_result: Result of the commit, None if it is not known.
         """
         shown, found, minting = prepared.shown, prepared.found, prepared.minting
-        if committed is None:
+        if commit_result is None:
             return _build_refused_outcome(shown, found, refuse_unavailable().refusal)
-        if committed.outcome is not CommitOutcome.DONE:
+        if commit_result.outcome is not CommitOutcome.DONE:
             return _build_refused_outcome(
-                shown, found, _explain_commit_failure(committed, shown.proof)
+                shown, found, _explain_commit_failure(commit_result, shown.proof)
             )
         # A revocation since the decision ends the recorded delegation.
         if killed := find_revocation(self._kills(), (minting.delegation,)):
@@ -366,16 +366,16 @@ def _build_exchange(
 
 
 def _explain_commit_failure(
-    committed: CommitResult, proof: ReplayKey | None
+    commit_result: CommitResult, proof: ReplayKey | None
 ) -> TokenRequestRefusal:
     """Explain why a commit was rejected."""
-    of_proof = proof is not None and committed.use == proof
-    match committed.outcome:
+    of_proof = proof is not None and commit_result.use == proof
+    match commit_result.outcome:
         case CommitOutcome.SEEN if of_proof:
             return TokenRequestRefusal(OAuthError.INVALID_DPOP_PROOF, "proof-seen")
         case CommitOutcome.PERHAPS_SEEN if of_proof:
             return TokenRequestRefusal(OAuthError.USE_DPOP_NONCE, "proof-perhaps-seen")
         case CommitOutcome.DEAD:
-            return TokenRequestRefusal(_GRANT, "dead", committed.why or "")
+            return TokenRequestRefusal(_GRANT, "dead", commit_result.why or "")
         case outcome:
             return TokenRequestRefusal(_GRANT, outcome.value)

@@ -66,7 +66,7 @@ class QueryCompletion:
 def complete_query(
     store: EvidenceStore, scope: SearchScope, text: str
 ) -> list[QueryCompletion]:
-    """Complete the last word of a query; at most twenty proposals."""
+    """Complete the last term of a query; at most twenty proposals."""
     head, token = _split_last_word(text)
     if len(token) > _MAX_QUERY_LENGTH:
         return []
@@ -103,7 +103,7 @@ def suggest_alternatives(
 
 
 def _split_last_word(text: str) -> tuple[str, str]:
-    """Split off the last word; an open quote continues it."""
+    """Split off the last term of a query; an open quote continues it."""
     quoted, start = False, 0
     for at, letter in enumerate(text):
         if letter == '"':

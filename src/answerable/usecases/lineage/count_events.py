@@ -98,13 +98,13 @@ def count_by_fields(
     )
 
 
-def parse_fields(text: str) -> tuple[str, ...]:
+def parse_fields(field_names: str) -> tuple[str, ...]:
     """Parse comma-separated field names.
 
     Raises:
         UsageError: A name is unknown or repeated.
     """
-    names = [name.strip().lower() for name in text.split(",")]
+    names = [name.strip().lower() for name in field_names.split(",")]
     for name in names:
         if name not in FIELDS:
             near = get_close_matches(name, FIELDS, 1)
@@ -114,7 +114,7 @@ def parse_fields(text: str) -> tuple[str, ...]:
                 f"did you mean {near[0]}?" if near else "as in --by agent,action",
             )
     if len(set(names)) < len(names):
-        raise UsageError(f"--by names a field twice (got {text[:200]!r})")
+        raise UsageError(f"--by names a field twice (got {field_names[:200]!r})")
     return tuple(names)
 
 

@@ -163,7 +163,7 @@ class _CutQuery:
             yield reply
 
     def find_cut_items(
-        self, before: ReachAnswer, broken_calls: BrokenCallFinder
+        self, answer_before: ReachAnswer, broken_calls: BrokenCallFinder
     ) -> list[CutSetItem]:
         """Run the search and build an item per cut."""
         call = self.target.action, self.target.resource
@@ -179,15 +179,17 @@ class _CutQuery:
         found.sort(key=lambda pair: sorted(map(str, pair[0])))
         self.found = len(found)
         if not found:
-            return [self._build_uncut_item(before, search)]
+            return [self._build_uncut_item(answer_before, search)]
         return [
-            self._build_cut_item(before, cut, graph, broken_calls)
+            self._build_cut_item(answer_before, cut, graph, broken_calls)
             for cut, graph in found[:MOST_LISTED]
         ]
 
-    def _build_uncut_item(self, before: ReachAnswer, search: CutSearch) -> CutSetItem:
+    def _build_uncut_item(
+        self, answer_before: ReachAnswer, search: CutSearch
+    ) -> CutSetItem:
         """Build the item for an access that no removal within the search limit ends."""
-        item = self.build_unknown_item(before)
+        item = self.build_unknown_item(answer_before)
         if search.exhausted:
             item["verdict"] = item["before"]
             because = "no removal of collected statements ends it"
@@ -201,7 +203,7 @@ class _CutQuery:
 
     def _build_cut_item(
         self,
-        before: ReachAnswer,
+        answer_before: ReachAnswer,
         cut: StatementSet,
         graph: IdentityGraph,
         broken_calls: BrokenCallFinder,
@@ -221,7 +223,7 @@ class _CutQuery:
             "subject": self.subject,
             "action": self.target.action,
             "resource": self.target.resource,
-            "before": get_verdict(before.formula).value,
+            "before": get_verdict(answer_before.formula).value,
             "verdict": Verdict.NEVER.value,
             "statements": [self._build_statement_item(one) for one in sorted(cut)],
             "breaks": broken_calls.find_broken_calls(after, cut),
@@ -245,13 +247,13 @@ class _CutQuery:
             "text": " | ".join(texts)[:1000],
         }
 
-    def build_unknown_item(self, before: ReachAnswer | None) -> CutSetItem:
+    def build_unknown_item(self, answer_before: ReachAnswer | None) -> CutSetItem:
         """Build the item for an access that is not known."""
         word = Verdict.NOT_KNOWN
-        if before and not (
-            self.starts.unknown and rests_on_uncollected_allow(before.formula)
+        if answer_before and not (
+            self.starts.unknown and rests_on_uncollected_allow(answer_before.formula)
         ):
-            word = get_verdict(before.formula)
+            word = get_verdict(answer_before.formula)
         return {
             "subject": self.subject,
             "action": self.target.action,

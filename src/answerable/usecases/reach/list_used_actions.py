@@ -301,7 +301,11 @@ def _add_calls(
 
 
 def _build_used_item(
-    subject: str, action: str, usage: _ActionUsage, since: int, least: Verdict
+    subject: str,
+    action: str,
+    usage: _ActionUsage,
+    since: int,
+    fallback_verdict: Verdict,
 ) -> ActionUsageItem:
     """Build the item of an action.
 
@@ -309,10 +313,10 @@ def _build_used_item(
         action: The action, or a pattern.
         usage: Permissions and calls of it.
         since: Time since which its calls are logged, 0 if they are not.
-        least: Verdict if no permission was found: `not-known` if some permissions of
+        fallback_verdict: Verdict if no permission was found: `not-known` if some permissions of
             the subject were not collected.
     """
-    granted = _stronger_verdict(usage.granted, least)
+    granted = _stronger_verdict(usage.granted, fallback_verdict)
     return {
         "subject": subject,
         "service": action.partition(":")[0],
@@ -334,7 +338,7 @@ def _format_time(time_ns: int) -> str | None:
 
 
 def _describe_gaps(days: Sequence[LoggedDaysItem]) -> Iterator[str]:
-    """Describe the days without any recorded event."""
+    """Yield an entry of missing data per account with days without any event."""
     for each in days:
         if each["days_without"]:
             count = each["days_without"]

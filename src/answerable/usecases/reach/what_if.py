@@ -221,7 +221,7 @@ class _DifferenceList:
         self.of += comparison.of
 
     def add_all(self) -> None:
-        """Compare every identity, and external callers."""
+        """Compare every identity that the edit could affect, and external callers."""
         before, after = self.edited.asked.graph, self.edited.after.graph
         scope = self.edited.scope
         self._add_differences(list_entry_differences(before, after, scope), None)
