@@ -116,14 +116,16 @@ def require_owner_state(owner_state: str) -> None:
         raise UsageError(f"unknown owner state (got {owner_state[:80]!r})", states)
 
 
-def refuse_misspelled(description: str, word: str, known_words: Iterable[str]) -> None:
-    """Refuse a word without a match that is spelled almost like a known one.
+def refuse_misspelled(
+    description: str, value: str, known_values: Iterable[str]
+) -> None:
+    """Refuse a value without a match that is spelled almost like a known one.
 
     Raises:
         UsageError: The word is misspelled.
     """
-    close = get_close_matches(word, list(known_words), n=1, cutoff=0.75)
-    if close and close[0] != word:
+    close = get_close_matches(value, list(known_values), n=1, cutoff=0.75)
+    if close and close[0] != value:
         raise UsageError(
-            f"nothing is of {description} {word[:80]!r}", f"did you mean {close[0]}?"
+            f"nothing is of {description} {value[:80]!r}", f"did you mean {close[0]}?"
         )
