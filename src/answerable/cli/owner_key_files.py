@@ -202,7 +202,7 @@ def read_public_key(path: Path) -> bytes:
     return key.public_bytes_raw()
 
 
-def read_private_file(path: Path, what: str) -> bytes:
+def read_private_file(path: Path, description: str) -> bytes:
     """Read a file that only its user may read.
 
     Raises:
@@ -214,7 +214,7 @@ def read_private_file(path: Path, what: str) -> bytes:
             data = file.read(_MAX_FILE_BYTES)
     except OSError as error:
         raise EnvironmentFailure(
-            f"cannot read the {what} file {path}: {error.strerror}",
+            f"cannot read the {description} file {path}: {error.strerror}",
             "see that it is there and yours",
         ) from None
     regular = stat.S_ISREG(facts.st_mode)
@@ -230,9 +230,9 @@ def _get_public_key_path(path: Path) -> Path:
     return path.with_name(path.name + ".pub")
 
 
-def _build_exists_error(place: str) -> UsageError:
+def _build_exists_error(path: str) -> UsageError:
     return UsageError(
-        f"{place} exists; a key is never written over",
+        f"{path} exists; a key is never written over",
         "name another file with --key, or keep using that key",
     )
 

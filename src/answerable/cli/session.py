@@ -50,7 +50,7 @@ class StoreSession:
 def open_session(
     settings: Settings, *, create: bool = False, writes: bool = False
 ) -> Iterator[StoreSession]:
-    """Open the store of the settings.
+    """Open the store that the settings name, for the duration of one command.
 
     Only commands that add data create a missing store: a mistyped path is an error, and
     nothing is created there.

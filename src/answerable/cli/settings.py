@@ -1,4 +1,4 @@
-"""Options that all commands share (store, output format), and their parsing."""
+"""Parse the options that all commands share: store, snapshot and output format."""
 
 import os
 from collections.abc import Sequence
@@ -113,7 +113,7 @@ def _split_store_and_snapshot(store: str) -> tuple[Path, str]:
 
 
 class WordChoice(click.ParamType[str]):
-    """Option type for one of a few words, with a suggestion for a misspelled one."""
+    """Option type for a few allowed values, with a suggestion for a misspelled one."""
 
     name = "word"
 
@@ -123,7 +123,7 @@ class WordChoice(click.ParamType[str]):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> str:
-        """Accept a listed word, whatever its case."""
+        """Accept one of the allowed values, in upper or lower case."""
         text = str(value)
         if text.lower() in self.words:
             return text.lower()
@@ -137,13 +137,13 @@ class WordChoice(click.ParamType[str]):
         )
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        """Show the words."""
+        """Show the allowed values."""
         return "|".join(self.words)
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> "list[CompletionItem]":
-        """Complete to the words."""
+        """Complete to the allowed values."""
         from click.shell_completion import CompletionItem
 
         return [CompletionItem(w) for w in self.words if w.startswith(incomplete)]

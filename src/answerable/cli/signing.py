@@ -85,7 +85,7 @@ def describe_shared_user(inventory: "Inventory", subject: str) -> str:
 
 
 def key_options(command: Function) -> Function:
-    """Add the options of every signing command."""
+    """Add the options `--key` and `--passphrase-file` to a command (decorator)."""
     command = click.option(
         "--passphrase-file",
         default="",

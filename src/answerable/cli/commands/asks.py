@@ -121,7 +121,7 @@ def show(settings: Settings, ask: str, config: str) -> None:
 @asks.command(cls=AppCommand, short_help="Sign that the agent may do it.")
 @click.argument("ask", metavar="ID")
 @key_options
-@click.option("--for", "life", default="", metavar="SPAN", help="Lifetime; 1h.")
+@click.option("--for", "lifetime", default="", metavar="SPAN", help="Lifetime; 1h.")
 @click.option("--always", is_flag=True, help="Without an expiry.")
 @click.option("--any-arguments", is_flag=True, help="With any arguments.")
 @config_option
@@ -131,7 +131,7 @@ def allow(
     ask: str,
     key: str,
     passphrase_file: str,
-    life: str,
+    lifetime: str,
     always: bool,
     any_arguments: bool,
     config: str,
@@ -148,17 +148,17 @@ def allow(
     )
     from answerable.usecases.authorization.answer_approvals import ExceptionTerm
 
-    if always and life:
+    if always and lifetime:
         raise UsageError("--always and --for are two answers", "give one of them")
     term = ExceptionTerm(
-        0 if always else parse_span(life or "1h", "--for", _MAX_LIFE), any_arguments
+        0 if always else parse_span(lifetime or "1h", "--for", _MAX_LIFE), any_arguments
     )
     with open_for_signing(settings, config) as (session, waiting):
         found = flow.find_approval_request(session.store, waiting, ask)
         wanted = found.wanted
         these = describe_arguments(wanted.arguments)
         how = ANY_ARGUMENTS if any_arguments else these
-        until = "until it is taken back" if always else f"for {life or '1h'}"
+        until = "until it is taken back" if always else f"for {lifetime or '1h'}"
         print_notice(settings, f"you let {format_act(wanted)}, {how}, {until}")
         print_provenance(settings, session, waiting, found)
         signer = load_signer(key, passphrase_file)

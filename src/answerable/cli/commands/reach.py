@@ -93,13 +93,13 @@ def _check_all_options(subject: str, used: bool, compare_aws: bool) -> None:
             )
 
 
-def _check_options(used: bool, compare_aws: bool) -> None:
+def _check_options(used_option: bool, compare_aws: bool) -> None:
     """Refuse options that would have no effect.
 
     Raises:
         UsageError: Two options exclude each other.
     """
-    if used and compare_aws:
+    if used_option and compare_aws:
         raise UsageError(
             "--used and --compare-aws do not go with each other", _NARROW_HINT
         )
@@ -109,7 +109,7 @@ def _check_options(used: bool, compare_aws: bool) -> None:
             (*_ROW_OPTIONS, *_CONTEXT_OPTIONS),
             "--compare-aws does not take it",
         )
-    elif used:
+    elif used_option:
         silent, why = (*_ROW_OPTIONS, *_AWS_OPTIONS), "--used does not take it"
     else:
         silent, why = _AWS_OPTIONS, "only --compare-aws takes it"
@@ -125,7 +125,10 @@ def _check_options(used: bool, compare_aws: bool) -> None:
 )
 @click.argument("subject", default="")
 @click.option(
-    "--all", "every", is_flag=True, help="All risky identities, most severe first."
+    "--all",
+    "all_identities",
+    is_flag=True,
+    help="All risky identities, most severe first.",
 )
 @click.option("--resource", default="", metavar="GLOB", help="Only these resources.")
 @click.option("--action", default="*", metavar="GLOB", help="Only these actions.")
@@ -152,7 +155,7 @@ def _check_options(used: bool, compare_aws: bool) -> None:
 def reach(
     settings: Settings,
     subject: str,
-    every: bool,
+    all_identities: bool,
     resource: str,
     action: str,
     limit: int,
@@ -182,7 +185,7 @@ def reach(
     iam:SimulatePrincipalPolicy about a sample of the whole account, or of SUBJECT; it
     is the only option here that opens a connection.
     """
-    if every:
+    if all_identities:
         _check_all_options(subject, used, compare_aws)
         _show_exposures(settings, limit)
         return

@@ -62,7 +62,7 @@ def requests(ctx: click.Context, settings: Settings, agent: str) -> None:
     help="A value that it names, as in a call; may be repeated.",
 )
 @click.option("--run", default="", metavar="RUN", help="For this run only.")
-@click.option("--for", "life", default="1h", metavar="SPAN", help="Lifetime; 1h.")
+@click.option("--for", "lifetime", default="1h", metavar="SPAN", help="Lifetime; 1h.")
 @key_options
 @pass_settings
 def file(
@@ -71,7 +71,7 @@ def file(
     text: str,
     values: tuple[str, ...],
     run: str,
-    life: str,
+    lifetime: str,
     key: str,
     passphrase_file: str,
 ) -> None:
@@ -83,7 +83,7 @@ def file(
     running gateway applies it within a second.
     """
     file_request_from(
-        settings, agent, text, values, (run, life), (key, passphrase_file)
+        settings, agent, text, values, (run, lifetime), (key, passphrase_file)
     )
 
 

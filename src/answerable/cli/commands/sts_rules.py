@@ -149,7 +149,7 @@ def _read_key_file(issuer: "IssuerConfig") -> "IssuerKeySet | None":
 
 
 def _read_input(path: str, expected: str) -> bytes:
-    """Read a file, or standard input.
+    """Read a file, or standard input for `-`, up to a size limit.
 
     Raises:
         UsageError: The file is missing, or too large.

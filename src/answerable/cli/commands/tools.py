@@ -75,9 +75,11 @@ def tools(
     default="",
     help="The answerable.yaml, if its state is outside the store.",
 )
-@click.option("--all", "every", is_flag=True, help="Unchanged definitions, too.")
+@click.option(
+    "--all", "include_unchanged", is_flag=True, help="Unchanged definitions, too."
+)
 @pass_settings
-def diff(settings: Settings, server: str, config: str, every: bool) -> None:
+def diff(settings: Settings, server: str, config: str, include_unchanged: bool) -> None:
     """Show definitions of servers behind the gateway that are not approved.
 
     New, changed and shadowing tools, prompts, resource templates and instructions, with
@@ -95,7 +97,9 @@ def diff(settings: Settings, server: str, config: str, every: bool) -> None:
         words = tool_pins.read_signed_approvals(session.store)
     shown = [server] if server else known
     print_and_exit(
-        tool_pins.show_differences(known, shown, words, include_unchanged=every),
+        tool_pins.show_differences(
+            known, shown, words, include_unchanged=include_unchanged
+        ),
         settings,
     )
 
@@ -155,7 +159,7 @@ def approve(
                 server,
                 chosen,
                 signer,
-                allowed=tool_pins.list_approvers(plan.config, server),
+                approvers=tool_pins.list_approvers(plan.config, server),
                 now=time.time_ns(),
             )
             said.append(word)
@@ -194,7 +198,7 @@ def _select_definitions(
 
 
 def _show_differences(
-    pins: "ServerPins", server: str, chosen: "ApprovalSelection", settings: Settings
+    pins: "ServerPins", server: str, selection: "ApprovalSelection", settings: Settings
 ) -> None:
     """Show what would be signed, before the signature."""
     from answerable.presentation.text import sanitize
@@ -207,9 +211,9 @@ def _show_differences(
         return
     lines = [
         f"approve {name} {digest}"
-        for name, digest in build_approval_claims(server, chosen)
+        for name, digest in build_approval_claims(server, selection)
     ]
-    for each in chosen.items:
+    for each in selection.items:
         pin = pins.items.get(each.key)
         for found in compare_definitions(None if pin is None else pin.definition, each):
             before, after = found["pinned"], found["seen"]
@@ -221,7 +225,7 @@ def _show_differences(
 
 
 def _warn_about_policies(
-    plan: "ServePlan", server: str, chosen: "ApprovalSelection", settings: Settings
+    plan: "ServePlan", server: str, selection: "ApprovalSelection", settings: Settings
 ) -> None:
     """Warn about policies that the approval would make faulty, before the signature."""
     from answerable.connectors.config.parse.config_faults import format_faults
@@ -230,7 +234,7 @@ def _warn_about_policies(
 
     if settings.quiet:
         return
-    faults = find_approval_faults(plan.reading, plan.state, server, chosen.items)
+    faults = find_approval_faults(plan.reading, plan.state, server, selection.items)
     if not faults:
         return
     click.echo(

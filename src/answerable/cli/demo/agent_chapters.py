@@ -1,4 +1,4 @@
-"""Demo chapters with a running agent: baseline, prompt injection, approval."""
+"""Run the demo chapters with a working agent: baseline, prompt injection, approval."""
 
 import contextlib
 from collections.abc import Callable, Iterable
@@ -243,7 +243,7 @@ def find_profile_digest(main: Main) -> str:
 
 
 def find_baseline_decision(main: Main, effect: str) -> str:
-    """Return the id of the newest decision of a baseline with an effect."""
+    """Return the id of the newest decision that a baseline made with this effect."""
     query = (
         "SELECT decision_id FROM decisions WHERE reason = 'behaviour'"  # noqa: S608
         f" AND effect = '{effect}' ORDER BY event_time DESC LIMIT 1"
@@ -257,6 +257,6 @@ def find_approval_request(main: Main, tool: str) -> str:
     return _get_first_value([each for each in items if each["name"] == tool], "id")
 
 
-def _get_first_value(items: list[dict[str, Any]], name: str) -> str:
+def _get_first_value(items: list[dict[str, Any]], field: str) -> str:
     """Return a field of the first item, `NONE` if there is none."""
-    return str(items[0][name]) if items else "NONE"
+    return str(items[0][field]) if items else "NONE"

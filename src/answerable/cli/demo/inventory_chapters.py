@@ -1,4 +1,4 @@
-"""First demo chapters: scan the sample data, trace events, verify evidence."""
+"""Declare the first demo chapters: scan sample data, trace events, verify evidence."""
 
 import shutil
 from pathlib import Path

@@ -162,7 +162,7 @@ def die_with_parent(parent: int) -> None:
 
 
 def _exit_at_once(number: int, frame: FrameType | None) -> None:
-    """Exit at once: an exception could be caught, or lost in a library call."""
+    """Handle SIGTERM: exit at once, as an exception could be caught or lost."""
     os._exit(INTERRUPTED)
 
 

@@ -31,12 +31,14 @@ def _find_event_id(now_ns: int) -> str:
     return EVENT_PLACEHOLDER
 
 
-def run_demo(main: Main, keep: Path | None = None, *, with_agent: bool = True) -> int:
-    """Run all chapters in the working directory.
+def run_demo(
+    main: Main, kept_folder: Path | None = None, *, with_agent: bool = True
+) -> int:
+    """Run all demo chapters in the working directory, and return the exit code.
 
     Args:
         main: Entry point of the command line: takes argv, returns the exit code.
-        keep: Folder to keep sample data and store in; None for a temporary one.
+        kept_folder: Folder to keep sample data and store in; None for a temporary one.
         with_agent: Run the chapters of the working agent, too.
 
     Returns:
@@ -66,12 +68,14 @@ def run_demo(main: Main, keep: Path | None = None, *, with_agent: bool = True) -
     print_paragraph(
         "  answerable demo --serve  this story in a browser, while it happens"
     )
-    if keep is not None:
+    if kept_folder is not None:
         print_paragraph()
-        print_paragraph(f"The estate and its store are in {keep}.")
+        print_paragraph(f"The estate and its store are in {kept_folder}.")
         print_paragraph(
-            f"Go on with: ANSWERABLE_STORE={keep / STORE} answerable trace --tree"
+            f"Go on with: ANSWERABLE_STORE={kept_folder / STORE} answerable trace --tree"
         )
         if with_agent:
-            print_paragraph(f"The office and its store are in {keep / OFFICE_FOLDER}.")
+            print_paragraph(
+                f"The office and its store are in {kept_folder / OFFICE_FOLDER}."
+            )
     return 0 if held else 1

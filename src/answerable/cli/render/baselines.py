@@ -133,7 +133,7 @@ def render_replay(document: Document, screen: Screen, now: int) -> Iterator[str]
 
 
 def render_departures(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Render a row per departing event."""
+    """Render a row per event that departs from earlier behaviour."""
     columns = (
         TableColumn("at", 0),
         TableColumn("action", 1, floor=12),

@@ -93,13 +93,13 @@ def render_rows(document: Document, screen: Screen, now: int) -> Iterator[str]:
 
 
 def describe_cut(document: Document) -> Iterator[str]:
-    """Describe how many events exist if these are only the newest."""
+    """Describe how many events exist if only the newest are listed."""
     if document.total >= 0:
         yield f"the newest {len(document.items):,} of {document.total:,} events"
 
 
 def render_role_owners(items: Sequence[TraceItem], screen: Screen) -> Iterator[str]:
-    """Render the owners of assumed roles, who did not make the call."""
+    """Render the owners of assumed roles; an owner did not make the call."""
     owned = {
         (
             shorten_id("identity", hops_by_name(item)["identity"]["value"]),

@@ -91,7 +91,7 @@ def _format_verb(verdict_word: str) -> str:
 def render_unknown(
     item: PermissionCheckItem | ReachItem, screen: Screen, indent: str
 ) -> Iterator[str]:
-    """Render the reason of an unknown verdict, and the source that would tell."""
+    """Render why a verdict is unknown, and the source that has to be scanned."""
     for each in item.get("unknown", []):
         head = "" if each["id"] == item["subject"] else f"{sanitize(each['id'])}: "
         said = f"{indent}{head}{sanitize(describe_unknown(each))}"

@@ -59,7 +59,7 @@ def render_table(
 def _fit_columns(
     columns: Sequence[TableColumn],
     natural_widths: list[int],
-    kept: list[int],
+    kept_columns: list[int],
     available: int,
 ) -> tuple[list[int], list[int]]:
     """Choose columns and widths: the least important is narrowed, then dropped.
@@ -67,34 +67,34 @@ def _fit_columns(
     A column is narrowed only when no less important one can be narrowed further.
     """
     widths = [*natural_widths]
-    kept = [*kept]
-    while (over := _sum_widths(widths, kept) - available) > 0:
-        if len(kept) == 1:
-            widths[kept[0]] = available
+    kept_columns = [*kept_columns]
+    while (over := _sum_widths(widths, kept_columns) - available) > 0:
+        if len(kept_columns) == 1:
+            widths[kept_columns[0]] = available
             break
-        last = max(kept, key=lambda at: (columns[at].importance, at))
+        last = max(kept_columns, key=lambda at: (columns[at].importance, at))
         narrowed = max(
             _get_min_width(columns[last], natural_widths[last]), widths[last] - over
         )
         if widths[last] - narrowed >= over:
             widths[last] = narrowed
         else:
-            kept.remove(last)
-    return kept, widths
+            kept_columns.remove(last)
+    return kept_columns, widths
 
 
 def _narrow_widest(
     columns: Sequence[TableColumn],
     natural_widths: list[int],
-    kept: list[int],
+    kept_columns: list[int],
     available: int,
 ) -> list[int]:
     """Narrow the widest columns first, down to their minimum."""
     widths = [*natural_widths]
-    while _sum_widths(widths, kept) > available:
+    while _sum_widths(widths, kept_columns) > available:
         loose = [
             at
-            for at in kept
+            for at in kept_columns
             if widths[at] > _get_min_width(columns[at], natural_widths[at])
         ]
         if not loose:
@@ -108,17 +108,20 @@ def _get_min_width(column: TableColumn, natural: int) -> int:
     return max(column.floor, cell_width(column.head)) if column.floor else natural
 
 
-def _sum_widths(widths: list[int], kept: list[int]) -> int:
+def _sum_widths(widths: list[int], kept_columns: list[int]) -> int:
     """Return the total width of the kept columns with the gaps between them."""
-    return sum(widths[at] for at in kept) + _GAP * (len(kept) - 1)
+    return sum(widths[at] for at in kept_columns) + _GAP * (len(kept_columns) - 1)
 
 
 def _format_row(
-    cells: list[str], kept: list[int], columns: Sequence[TableColumn], widths: list[int]
+    cells: list[str],
+    kept_columns: list[int],
+    columns: Sequence[TableColumn],
+    widths: list[int],
 ) -> str:
     """Pad the cells of a row to the column widths and join them."""
     padded = [
         pad(cell, widths[at], columns[at].right)
-        for cell, at in zip(cells, kept, strict=True)
+        for cell, at in zip(cells, kept_columns, strict=True)
     ]
     return (" " * _GAP).join(padded).rstrip()

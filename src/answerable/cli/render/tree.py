@@ -116,7 +116,7 @@ def _indent_path(names: Sequence[str], screen: Screen) -> list[str]:
 
 
 def _distribute_width(grid: list[list[_Cell]], screen: Screen) -> list[int]:
-    """Share the width between columns; the widest are narrowed first."""
+    """Distribute the terminal width over the columns; the widest are narrowed first."""
     widths = [
         max(len(name), *(cell_width(row[at][1]) for row in grid))
         for at, name in enumerate(COLUMNS)

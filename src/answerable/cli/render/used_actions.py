@@ -19,7 +19,7 @@ _ALLOWED = ("always", "only-if")
 
 
 def render_used_actions(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Render the share of used actions, then the actions."""
+    """Render counts of granted and used actions, then a row per action or service."""
     items = cast("Sequence[ActionUsageItem]", document.items)
     yield sanitize(items[0]["subject"])
     yield from screen.wrap(_format_summary(items))
