@@ -84,6 +84,7 @@ class _UnixHttpConnection(http.client.HTTPConnection):
         self._place = place
 
     def connect(self) -> None:
+        """Connect to the Unix socket."""
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(_TIMEOUT)
         self.sock.connect(self._place)
@@ -120,7 +121,7 @@ class DpopConnection:
 
 
 def request_token(sts: str, url: str, audience: str, key: ProofKey) -> str:
-    """Request a token for this process, which the kernel identifies.
+    """Request a token over a Unix socket, where the kernel identifies this process.
 
     Args:
         sts: Path of the token service's socket.

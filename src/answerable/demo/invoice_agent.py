@@ -40,7 +40,7 @@ class InvoiceAgent:
         self.refused = 0
 
     def process_invoices(self, count: int) -> None:
-        """Process a number of invoices."""
+        """Process a number of open invoices, one after another."""
         listed = self._call_tool("list_invoices", {})
         for invoice in listed.get("invoices", [])[:count]:
             self._process_invoice(invoice)
@@ -94,7 +94,7 @@ class InvoiceAgent:
 
 
 def main() -> int:
-    """Do one run; return 1 if a call was refused."""
+    """Process the open invoices once; return 1 if the gateway refused a call."""
     parser = argparse.ArgumentParser()
     parser.add_argument("url", help="of the office at the gateway")
     parser.add_argument("issuer", help="URL of the token service")

@@ -1,4 +1,4 @@
-"""SQLite database of the office: customers, invoices, letters, an outbox.
+"""Create and fill the demo office's SQLite database: customers, invoices, letters.
 
 OFFICE_KEY=... python -m answerable.demo.office_database make|receive|sent FILE ...
 """
@@ -37,7 +37,7 @@ def hash_key(key: str) -> str:
 
 
 def create_database(path: Path, key: str) -> None:
-    """Create the database with a customer, an invoice and a letter for each of six.
+    """Create the database with six customers, each with an invoice and a letter.
 
     Args:
         path: File to create.
@@ -58,7 +58,7 @@ def create_database(path: Path, key: str) -> None:
 
 
 def receive_letter(path: Path, key: str, text: str, currency: str) -> None:
-    """Store a customer's letter and its invoice, which is processed next.
+    """Store a customer's letter with its invoice, so that it is processed next.
 
     Args:
         key: Key of the office.
@@ -88,7 +88,7 @@ def _insert_invoice(
 
 
 def open_database(path: Path, key: str) -> sqlite3.Connection:
-    """Open the database for the holder of its key.
+    """Open the database; refuse a key that is not the database's own.
 
     Raises:
         PermissionError: The key is wrong.

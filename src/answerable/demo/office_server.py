@@ -1,4 +1,4 @@
-"""MCP server over standard streams for the office database, standard library only.
+"""Serve the demo office's database as MCP tools over standard streams.
 
     OFFICE_KEY=... python -m answerable.demo.office_server FILE
 
@@ -151,7 +151,7 @@ def _describe_tool(name: str) -> Json:
 
 
 def main() -> None:
-    """Answer line by line until the input ends."""
+    """Answer JSON-RPC messages from standard input, one per line, until it ends."""
     base = open_database(Path(sys.argv[1]), os.environ.get("OFFICE_KEY", ""))
     for line in sys.stdin:
         said = answer_message(base, json.loads(line))
