@@ -58,7 +58,7 @@ def _sort_key(subject: BaselineSubject) -> tuple[str, str, str]:
 def _group_profiles_by_subject(
     store: EvidenceStore,
 ) -> dict[BaselineSubject, list[_LoggedProfile]]:
-    """Group the stored profiles by subject, oldest first."""
+    """Group the stored profiles by subject, in the order of the log."""
     found: dict[BaselineSubject, list[_LoggedProfile]] = {}
     for each in store.list_objects(BASELINE):
         profile = load_profile(store, each.digest)[1]

@@ -273,7 +273,7 @@ def signing_ends_enforcement(
 def _require_owner(
     store: EvidenceStore, subject: BaselineSubject, signer: StatementSigner, now: int
 ) -> None:
-    """Refuse a signer who is not the attested owner of the profile's agent."""
+    """Refuse a key that is not enrolled, and an agent without an attested owner."""
     key = owner_keys.read_owner_keys(store).get(signer.id)
     if key is None:
         raise VerificationError(
