@@ -21,7 +21,7 @@ Told = Callable[[], str]
 
 def run(main: Main, keep: Path | None = None, *, works: bool = True) -> int:
     with folders.demo_folder(keep):
-        return run_demo.run_demo(main, keep, works=works)
+        return run_demo.run_demo(main, keep, with_agent=works)
 
 
 @pytest.fixture(scope="module")

@@ -97,7 +97,7 @@ def test_a_part_of_a_subject_goes_on_where_the_last_one_ended() -> None:
     after = ""
     for _ in range(20):
         got = flow.list_reach_page(
-            pipeline().inventory(), "ci", now=NOW, after=after, rows=2
+            pipeline().inventory(), "ci", now=NOW, cursor=after, max_rows=2
         )
         found += cast(list[ReachItem], got.document.items)
         after = got.after
@@ -109,8 +109,8 @@ def test_a_part_of_a_subject_goes_on_where_the_last_one_ended() -> None:
 def test_everybody_who_can_comes_by_parts_too() -> None:
     inventory, question = pipeline().inventory(), ("s3:GetObject", RED)
     whole = flow.list_who_can(inventory, *question, now=NOW).items
-    first = flow.list_who_can_page(inventory, *question, now=NOW, rows=1)
-    rest = flow.list_who_can_page(inventory, *question, now=NOW, after=first.after)
+    first = flow.list_who_can_page(inventory, *question, now=NOW, max_rows=1)
+    rest = flow.list_who_can_page(inventory, *question, now=NOW, cursor=first.after)
     assert len(whole) > 1
     assert [*first.document.items, *rest.document.items] == list(whole)
     assert (bool(first.after), rest.after) == (True, "")
@@ -121,7 +121,7 @@ def test_everybody_who_can_comes_by_parts_too() -> None:
 )
 def test_a_cursor_that_was_not_given_is_refused(cursor: str) -> None:
     with pytest.raises(UsageError, match="not a place to go on from"):
-        flow.list_reach_page(pipeline().inventory(), "ci", now=NOW, after=cursor)
+        flow.list_reach_page(pipeline().inventory(), "ci", now=NOW, cursor=cursor)
 
 
 def test_what_resources_grant_is_not_looked_for_before_it_is_shown(
@@ -131,7 +131,7 @@ def test_what_resources_grant_is_not_looked_for_before_it_is_shown(
         "answerable.reach.aws.permission_rows.principal_rows.list_granted_rows",
         pytest.fail,
     )
-    got = flow.list_reach_page(pipeline().inventory(), "ci", now=NOW, rows=1)
+    got = flow.list_reach_page(pipeline().inventory(), "ci", now=NOW, max_rows=1)
     assert (len(got.document.items), got.after) == (1, "0.0.1")
 
 
@@ -172,7 +172,7 @@ def test_who_can_of_very_many_asks_a_few_at_a_time(
     after, pages = "", 0
     while after or not pages:
         got = flow.list_who_can_page(
-            inventory, *question, now=NOW, direct=True, after=after
+            inventory, *question, now=NOW, direct=True, cursor=after
         )
         found += got.document.items
         after, pages = got.after, pages + 1

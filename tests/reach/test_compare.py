@@ -84,7 +84,7 @@ class Aws:
 
 def ask(aws: Aws, build: AccountBuilder | None = None, **options: object) -> Document:
     inventory = (build or estate()).inventory()
-    return compare_with_simulator(inventory, now=NOW, asker=aws, **options)  # type: ignore[arg-type]
+    return compare_with_simulator(inventory, now=NOW, simulator=aws, **options)  # type: ignore[arg-type]
 
 
 def items(document: Document) -> list[AwsComparisonItem]:
@@ -177,7 +177,7 @@ def test_an_scp_with_conditions_sets_the_account_aside() -> None:
     )
     facts = scp(inventory.facts, region)
     document = compare_with_simulator(
-        replace(inventory, facts=facts), now=NOW, asker=Aws(), sample=5
+        replace(inventory, facts=facts), now=NOW, simulator=Aws(), sample=5
     )
     reasons = {item["reason"] for item in items(document)}
     assert reasons == {"SCPs with conditions are not simulated"}
@@ -227,7 +227,7 @@ def test_scps_of_one_account_say_nothing_of_those_of_another(
     denied = SimulationResult("implicitDeny", (), (), organizations=False)
     aws = Aws(lambda action: denied)
     document = compare_with_simulator(
-        inventory, now=NOW, asker=aws, action="sqs:Get*", sample=1
+        inventory, now=NOW, simulator=aws, action="sqs:Get*", sample=1
     )
     assert answered(document)[0]["outcome"] == outcome
     assert document.coverage["not_collected"] == missing

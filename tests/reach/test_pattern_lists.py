@@ -45,7 +45,7 @@ def test_the_pages_of_a_pattern_hold_what_the_list_holds() -> None:
     question, found, after = ("s3:GetObject", DATA), [], ""
     while not found or after:
         part = flow.list_who_can_page(
-            build.inventory(), *question, now=NOW, after=after, rows=1
+            build.inventory(), *question, now=NOW, cursor=after, max_rows=1
         )
         assert len(part.document.items) <= 1
         found += [(item["subject"], item["covers"]) for item in part.document.items]

@@ -5,8 +5,10 @@ from answerable.usecases.authorization.tool_pins import show_differences
 
 
 def test_a_server_that_was_never_seen_is_told_as_such() -> None:
-    nothing = show_differences({}, [], {}, every=False)
+    nothing = show_differences({}, [], {}, include_unchanged=False)
     assert nothing.searched == "no server was seen here yet"
-    unseen = show_differences({"files": ServerPins()}, ["files"], {}, every=False)
+    unseen = show_differences(
+        {"files": ServerPins()}, ["files"], {}, include_unchanged=False
+    )
     assert unseen.coverage["not_collected"] == ["what files defines"]
     assert unseen.searched

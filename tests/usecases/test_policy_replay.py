@@ -13,7 +13,7 @@ ASKED = [request("read"), request("write"), request("read")]
 def test_it_goes_some_calls_at_a_time_and_tells_what_it_had_no_time_for() -> None:
     authority = Authorizer(compile_table(ALLOWS))
     trial = authority.with_policy(compile_table(DENIES))
-    replay = PolicyReplay(authority.authorize, trial.authorize, ASKED, left_out=1)
+    replay = PolicyReplay(authority.authorize, trial.authorize, ASKED, dropped_count=1)
     assert replay.replay_some(1)
     first = replay.outcome()
     assert (first.calls, first.left_out, first.held_back) == (1, 3, 1)
@@ -28,6 +28,6 @@ def test_a_kill_that_stands_is_no_doing_of_a_policy() -> None:
     authority.update_revocations(frozenset({"agent:declared/ana"}))
     trial = authority.with_policy(compile_table(DENIES))
     assert trial.authorize(request()).reason is DecisionReason.KILLED
-    replay = PolicyReplay(authority.authorize, trial.authorize, ASKED, left_out=0)
+    replay = PolicyReplay(authority.authorize, trial.authorize, ASKED, dropped_count=0)
     replay.replay_some(9)
     assert replay.outcome().held_back == 0

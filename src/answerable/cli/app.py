@@ -1,4 +1,4 @@
-"""Command tree, in the order of the help page."""
+"""Build the `answerable` command tree, with its commands imported on first use."""
 
 from collections.abc import Iterator, Mapping, MutableMapping
 from importlib import import_module

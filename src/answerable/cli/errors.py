@@ -1,4 +1,4 @@
-"""Errors as exit codes and two-line messages.
+"""Convert exceptions to exit codes and two-line error messages.
 
 0 success; 1 a failed expectation or verification; 2 usage; 3 partial; 4 a bug; 5 the
 environment refused; 130 interrupted. Precedence: 130, 4, 5, 2, 1, 3.
@@ -81,16 +81,17 @@ def describe_error(error: BaseException) -> CommandError:
         case _:
             return CommandError(
                 BUG,
-                f"internal error ({_type_name(error)} in {_error_location(error)})",
+                f"internal error ({_get_type_name(error)} in {_locate_error(error)})",
                 "this is a bug: run it again with --debug and report what that prints",
             )
 
 
-def _type_name(error: BaseException) -> str:
+def _get_type_name(error: BaseException) -> str:
     return type(error).__name__
 
 
-def _error_location(error: BaseException) -> str:
+def _locate_error(error: BaseException) -> str:
+    """Return file and line of the innermost frame in this package."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "answerable" in frame.filename]
     if not ours:
@@ -100,8 +101,9 @@ def _error_location(error: BaseException) -> str:
 
 
 def _describe_os_error(error: OSError) -> CommandError:
+    """Convert an operating system error to a message, with a hint by its errno."""
     place = f": {error.filename}" if isinstance(error.filename, str) else ""
-    what = (error.strerror or _type_name(error)).lower() + place
+    what = (error.strerror or _get_type_name(error)).lower() + place
     if error.errno in _DISK_FULL_ERRNOS:
         return CommandError(
             REFUSED, what, "make room, or name another store: --store DIR"
@@ -114,6 +116,7 @@ def _describe_os_error(error: OSError) -> CommandError:
 
 
 def _describe_usage_error(error: click.ClickException) -> CommandError:
+    """Convert an error of click to a message, with the nearest known name."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "answerable"
     hint = f"{path} --help"
@@ -146,6 +149,7 @@ def _suggest_command(error: NoSuchCommand, context: click.Context | None) -> str
 
 
 def _suggest_option(error: NoSuchOption, context: click.Context | None) -> str:
+    """Return the option spelled most like the unknown one; empty if none is."""
     names: list[str] = list(error.possibilities or ())
     if context is not None:
         for param in context.command.get_params(context):
@@ -167,7 +171,7 @@ def format_traceback(error: BaseException) -> list[str]:
     current: BaseException | None = error
     while current is not None and id(current) not in seen:
         seen.add(id(current))
-        lines.append(f"{_type_name(current)} raised at, innermost last:")
+        lines.append(f"{_get_type_name(current)} raised at, innermost last:")
         lines += [
             f"  {frame.filename}:{frame.lineno} in {frame.name}"
             for frame in traceback.extract_tb(current.__traceback__)

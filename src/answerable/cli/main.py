@@ -1,4 +1,4 @@
-"""Entry point: arguments in, exit code out; every error is reported here.
+"""Run a command: arguments in, exit code out; every error is reported here.
 
 Nothing heavy is imported here; a command imports its use case when it runs.
 """
@@ -54,8 +54,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _run_command(words: list[str], settings: Settings) -> int:
-    for word in words:
+def _run_command(arguments: list[str], settings: Settings) -> int:
+    """Run a command of the tree, and return its exit code."""
+    for word in arguments:
         if not word.isascii() and any(
             "\ud800" <= letter <= "\udfff" for letter in word
         ):
@@ -64,7 +65,7 @@ def _run_command(words: list[str], settings: Settings) -> int:
                 "name its folder, or rename it",
             )
     try:
-        with app.make_context("answerable", words, obj=settings) as context:
+        with app.make_context("answerable", arguments, obj=settings) as context:
             _check_clock()
             app.invoke(context)
     except click.exceptions.Exit as end:
@@ -88,6 +89,7 @@ def _check_clock() -> None:
 
 
 def _report_error(error: BaseException, settings: Settings) -> int:
+    """Print error and hint to standard error, and return the exit code."""
     refusal = describe_error(error)
     hint = add_store_to_text(refusal.hint, settings.store)
     refusal = replace(refusal, hint=hint)
@@ -106,6 +108,7 @@ def _report_error(error: BaseException, settings: Settings) -> int:
 
 
 def _format_error(refusal: CommandError) -> list[str]:
+    """Format the `error:` line, and the `hint:` line if there is a hint."""
     lines = [f"error: {_to_one_line(refusal.message)}"]
     if refusal.hint:
         lines.append(f"hint: {_to_one_line(refusal.hint)}")
@@ -113,6 +116,7 @@ def _format_error(refusal: CommandError) -> list[str]:
 
 
 def _to_one_line(text: str) -> str:
+    """Join a text to one sanitized line."""
     return sanitize(" ".join(text.split()))
 
 

@@ -1,4 +1,4 @@
-"""Output of a document in the chosen format: data on stdout, notes on stderr."""
+"""Print a document in the chosen format: data on stdout, notes on stderr."""
 
 import sys
 import time
@@ -72,6 +72,7 @@ def print_document(
 
 
 def _format_lines(document: Document, settings: Settings, view: str) -> Iterable[str]:
+    """Format a document as JSON, NDJSON, CSV or text for the terminal."""
     output = settings.output
     if output == "json":
         return (to_json(document),)
@@ -83,13 +84,16 @@ def _format_lines(document: Document, settings: Settings, view: str) -> Iterable
 
     screen = detect_screen(sys.stdout)
     now = time.time_ns()
-    lines = render_document(document, screen, now, view, whole=settings.coverage)
+    lines = render_document(
+        document, screen, now, view, full_coverage=settings.coverage
+    )
     if not document.items:  # names the command that would fill it
         lines = (add_store_to_text(line, settings.store) for line in lines)
     return _colour_lines(lines, screen)
 
 
 def _colour_lines(lines: Iterable[str], screen: Screen) -> Iterator[str]:
+    """Wrap lines to the terminal width, and colour them if it has colours."""
     for line in lines:
         for piece in screen.wrap(sanitize(line)):
             yield colour_line(piece) if screen.colour else piece

@@ -1,4 +1,4 @@
-"""Owner key files: PKCS#8 under a passphrase, readable only by their user.
+"""Write and read owner key files: PKCS#8 encrypted with a passphrase.
 
 `cryptography` writes PKCS#8 with 2048 rounds of PBKDF2, too few for a typed passphrase.
 So the key is encrypted here with scrypt (RFC 7914, section 7), in a form that it,
@@ -42,34 +42,34 @@ def default_key_file(person: PersonId) -> Path:
     return folder / "answerable" / "owner-keys" / f"{name}.pem"
 
 
-def check_writable(place: Path) -> None:
-    """Check that a key can be written to a file, before the passphrase prompt.
+def check_writable(path: Path) -> None:
+    """Refuse a key file that exists or cannot be created, before the prompt.
 
     Raises:
         UsageError: One of the two files exists.
         EnvironmentFailure: The folder cannot be written, or created.
     """
-    for half in (place, _public_file(place)):
+    for half in (path, _get_public_key_path(path)):
         if os.path.lexists(half):
             raise _build_exists_error(str(half))
     # A dangling link exists, too: no folder can be created in its place.
-    nearest = next(each for each in place.absolute().parents if os.path.lexists(each))
+    nearest = next(each for each in path.absolute().parents if os.path.lexists(each))
     try:
         facts = os.stat(nearest)
     except OSError as error:
         why = f"the link {nearest} cannot be followed ({error.strerror})"
-        raise _build_write_error(place, why) from None
+        raise _build_write_error(path, why) from None
     if not stat.S_ISDIR(facts.st_mode):
-        raise _build_write_error(place, os.strerror(errno.ENOTDIR))
+        raise _build_write_error(path, os.strerror(errno.ENOTDIR))
     if not os.access(nearest, os.W_OK | os.X_OK):
-        raise _build_write_error(place, os.strerror(errno.EACCES))
+        raise _build_write_error(path, os.strerror(errno.EACCES))
 
 
-def write_key_pair(place: Path, passphrase: str) -> "tuple[LocalSigner, Path]":
+def write_key_pair(path: Path, passphrase: str) -> "tuple[LocalSigner, Path]":
     """Generate a key and write its two halves: `FILE` and `FILE.pub`.
 
     Args:
-        place: File of the key; it must not exist.
+        path: File of the key; it must not exist.
         passphrase: Passphrase of the private half.
 
     Returns:
@@ -94,22 +94,22 @@ def write_key_pair(place: Path, passphrase: str) -> "tuple[LocalSigner, Path]":
     told = public.public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    beside = _public_file(place)
-    check_writable(place)
+    beside = _get_public_key_path(path)
+    check_writable(path)
     try:
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write_new_file(
-            place, _encode_pem(_PEM_LABEL, _encrypt_pkcs8(plain, passphrase)), 0o600
+            path, _encode_pem(_PEM_LABEL, _encrypt_pkcs8(plain, passphrase)), 0o600
         )
         _write_new_file(beside, told, 0o644)
     except FileExistsError as error:
         raise _build_exists_error(str(error.filename)) from None
     except OSError as error:
-        raise _build_write_error(place, error.strerror) from None
+        raise _build_write_error(path, error.strerror) from None
     return LocalSigner(public.public_bytes_raw(), key.private_bytes_raw()), beside
 
 
-def read_private_key(place: Path, passphrase: Callable[[], str]) -> "LocalSigner":
+def read_private_key(path: Path, passphrase: Callable[[], str]) -> "LocalSigner":
     """Read and decrypt a private key.
 
     Args:
@@ -126,22 +126,22 @@ def read_private_key(place: Path, passphrase: Callable[[], str]) -> "LocalSigner
 
     from answerable.services.statements.owner_keys import LocalSigner
 
-    data = read_private_file(place, "key")
-    _check_encrypted_key(place, data)
+    data = read_private_file(path, "key")
+    _check_encrypted_key(path, data)
     phrase = passphrase()
     try:
         key = load_pem_private_key(data, phrase.encode("utf-8"))
     except (ValueError, UnsupportedAlgorithm):
         # No chained cause: the library's message could contain secrets.
         raise UsageError(
-            f"the passphrase does not open {place}", "try again; nothing was signed"
+            f"the passphrase does not open {path}", "try again; nothing was signed"
         ) from None
     if not isinstance(key, Ed25519PrivateKey):
-        raise UsageError(f"{place} is no Ed25519 key", _NEW_KEY_HINT)
+        raise UsageError(f"{path} is no Ed25519 key", _NEW_KEY_HINT)
     return LocalSigner(key.public_key().public_bytes_raw(), key.private_bytes_raw())
 
 
-def _check_encrypted_key(place: Path, data: bytes) -> None:
+def _check_encrypted_key(path: Path, data: bytes) -> None:
     """Check that a file holds a complete encrypted key, before the passphrase prompt.
 
     Raises:
@@ -160,17 +160,17 @@ def _check_encrypted_key(place: Path, data: bytes) -> None:
         is_whole = False
     if not is_sealed:
         raise UsageError(
-            f"{place} is no private key under a passphrase (expected PKCS#8, encrypted)",
+            f"{path} is no private key under a passphrase (expected PKCS#8, encrypted)",
             _NEW_KEY_HINT,
         )
     if not is_whole:
         raise UsageError(
-            f"the private key in {place} is cut off or damaged (expected PKCS#8 whole)",
+            f"the private key in {path} is cut off or damaged (expected PKCS#8 whole)",
             "take it from a copy of the file, or " + _NEW_KEY_HINT,
         )
 
 
-def read_public_key(place: Path) -> bytes:
+def read_public_key(path: Path) -> bytes:
     """Read a public key: 32 bytes.
 
     Raises:
@@ -182,15 +182,15 @@ def read_public_key(place: Path) -> bytes:
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     wrong = UsageError(
-        f"{place} is no public Ed25519 key (expected PEM, BEGIN PUBLIC KEY)",
+        f"{path} is no public Ed25519 key (expected PEM, BEGIN PUBLIC KEY)",
         "it is the file that ends in .pub beside the person's key",
     )
     try:
-        with open_named_file(place) as file:
+        with open_named_file(path) as file:
             data = file.read(_MAX_FILE_BYTES)
     except OSError as error:
         raise EnvironmentFailure(
-            f"cannot read {place}: {error.strerror}",
+            f"cannot read {path}: {error.strerror}",
             "PUB is the file that ends in .pub beside the person's key",
         ) from None
     try:
@@ -202,49 +202,50 @@ def read_public_key(place: Path) -> bytes:
     return key.public_bytes_raw()
 
 
-def read_private_file(place: Path, what: str) -> bytes:
+def read_private_file(path: Path, description: str) -> bytes:
     """Read a file that only its user may read.
 
     Raises:
         EnvironmentFailure: It cannot be read, or other users can read it.
     """
     try:
-        with open_named_file(place) as file:
+        with open_named_file(path) as file:
             facts = os.fstat(file.fileno())
             data = file.read(_MAX_FILE_BYTES)
     except OSError as error:
         raise EnvironmentFailure(
-            f"cannot read the {what} file {place}: {error.strerror}",
+            f"cannot read the {description} file {path}: {error.strerror}",
             "see that it is there and yours",
         ) from None
     regular = stat.S_ISREG(facts.st_mode)
     if regular and (facts.st_uid != os.geteuid() or facts.st_mode & 0o077):
         raise EnvironmentFailure(
-            f"{place} is another user's, or others may read it",
-            f"give it to yourself alone: chmod 600 {place}",
+            f"{path} is another user's, or others may read it",
+            f"give it to yourself alone: chmod 600 {path}",
         )
     return data
 
 
-def _public_file(place: Path) -> Path:
-    return place.with_name(place.name + ".pub")
+def _get_public_key_path(path: Path) -> Path:
+    return path.with_name(path.name + ".pub")
 
 
-def _build_exists_error(place: str) -> UsageError:
+def _build_exists_error(path: str) -> UsageError:
     return UsageError(
-        f"{place} exists; a key is never written over",
+        f"{path} exists; a key is never written over",
         "name another file with --key, or keep using that key",
     )
 
 
-def _build_write_error(place: Path, why: str | None) -> EnvironmentFailure:
+def _build_write_error(path: Path, reason: str | None) -> EnvironmentFailure:
     return EnvironmentFailure(
-        f"cannot write {place}: {why}", "name another file with --key"
+        f"cannot write {path}: {reason}", "name another file with --key"
     )
 
 
-def _write_new_file(place: Path, data: bytes, mode: int) -> None:
-    file = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+def _write_new_file(path: Path, data: bytes, mode: int) -> None:
+    """Create a file with these permissions and sync it; fail if it exists."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     with os.fdopen(file, "wb") as opened:
         opened.write(data)
         opened.flush()
@@ -273,6 +274,7 @@ def _encrypt_pkcs8(plain: bytes, passphrase: str) -> bytes:
 
 
 def _encode_der(tag: int, content: bytes) -> bytes:
+    """Encode a DER element: tag, length and content."""
     size = len(content)
     if size < 0x80:
         return bytes((tag, size)) + content
@@ -293,6 +295,7 @@ def _encode_integer(value: int) -> bytes:
 
 
 def _encode_pem(label: str, der: bytes) -> bytes:
+    """Encode DER bytes as a PEM block."""
     import base64
 
     body = base64.b64encode(der).decode("ascii")

@@ -1,4 +1,4 @@
-"""Progress bar on a terminal."""
+"""Draw a progress bar on a terminal."""
 
 import sys
 import time
@@ -50,9 +50,10 @@ def progress_bar(settings: Settings) -> Iterator[Callable[[int, int, str], None]
             sys.stderr.flush()
 
 
-def _format_bar(done: int, total: int, what: str) -> str:
+def _format_bar(done: int, total: int, activity: str) -> str:
+    """Format the bar, or only the count if the total is not known."""
     if total <= 0:
-        return f"{done:,} {what}"
+        return f"{done:,} {activity}"
     share = min(1.0, max(0.0, done / total))
     filled = round(share * _WIDTH)
-    return f"[{'#' * filled}{'.' * (_WIDTH - filled)}] {share:4.0%} {what}"
+    return f"[{'#' * filled}{'.' * (_WIDTH - filled)}] {share:4.0%} {activity}"

@@ -1,4 +1,4 @@
-"""Store session of one command."""
+"""Open the store for one command, and load its inventory."""
 
 import shlex
 import time
@@ -30,7 +30,7 @@ class StoreSession:
 
     @property
     def home(self) -> Path:
-        """Home directory."""
+        """Home directory of the user; refused if none is known."""
         return find_home()
 
     def load_inventory(self, progress: "ProgressCallback | None" = None) -> "Inventory":
@@ -50,7 +50,7 @@ class StoreSession:
 def open_session(
     settings: Settings, *, create: bool = False, writes: bool = False
 ) -> Iterator[StoreSession]:
-    """Open the store of the settings.
+    """Open the store that the settings name, for the duration of one command.
 
     Only commands that add data create a missing store: a mistyped path is an error, and
     nothing is created there.

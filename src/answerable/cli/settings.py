@@ -1,4 +1,4 @@
-"""Shared options of all commands: store and output format."""
+"""Parse the options that all commands share: store, snapshot and output format."""
 
 import os
 from collections.abc import Sequence
@@ -52,7 +52,7 @@ def find_store(settings: Settings) -> tuple[Path, str]:
     """
     named = settings.store or os.environ.get("ANSWERABLE_STORE", "")
     if named:
-        return _split_snapshot(named)
+        return _split_store_and_snapshot(named)
     data = os.environ.get("XDG_DATA_HOME", "")
     # The XDG specification ignores relative paths; that also excludes the working
     # directory.
@@ -97,22 +97,23 @@ def find_home() -> Path:
     return found
 
 
-def _split_snapshot(named: str) -> tuple[Path, str]:
-    whole = expand_user_path(named)
-    folder, at, snapshot = named.rpartition("@")
+def _split_store_and_snapshot(store: str) -> tuple[Path, str]:
+    """Split `DIR@SNAPSHOT` into the folder and the snapshot name."""
+    whole = expand_user_path(store)
+    folder, at, snapshot = store.rpartition("@")
     # A folder whose own name has an @ takes precedence over a snapshot name.
     if not at or not folder or "/" in snapshot or whole.is_dir():
         return whole.absolute(), ""
     if not snapshot:
         raise UsageError(
-            f"no snapshot after the @ (got {named!r}, expected DIR@SNAPSHOT)",
+            f"no snapshot after the @ (got {store!r}, expected DIR@SNAPSHOT)",
             "answerable scan prints the name of each snapshot",
         )
     return expand_user_path(folder).absolute(), snapshot
 
 
 class WordChoice(click.ParamType[str]):
-    """Option type for one of a few words, with a suggestion for a misspelled one."""
+    """Option type for a few allowed values, with a suggestion for a misspelled one."""
 
     name = "word"
 
@@ -122,7 +123,7 @@ class WordChoice(click.ParamType[str]):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> str:
-        """Accept a listed word, whatever its case."""
+        """Accept one of the allowed values, in upper or lower case."""
         text = str(value)
         if text.lower() in self.words:
             return text.lower()
@@ -130,41 +131,47 @@ class WordChoice(click.ParamType[str]):
             return ""
         near = get_close_matches(text.lower(), self.words, 1)
         raise UsageError(
-            f"unknown word for {_option_name(param)} "
+            f"unknown word for {_get_option_name(param)} "
             f"(got {text!r}, expected {', '.join(self.words)})",
-            f"did you mean {near[0]}?" if near else _help_hint(ctx),
+            f"did you mean {near[0]}?" if near else _format_help_hint(ctx),
         )
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        """Show the words."""
+        """Show the allowed values."""
         return "|".join(self.words)
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> "list[CompletionItem]":
-        """Complete to the words."""
+        """Complete to the allowed values."""
         from click.shell_completion import CompletionItem
 
         return [CompletionItem(w) for w in self.words if w.startswith(incomplete)]
 
 
-def _help_hint(ctx: click.Context | None) -> str:
+def _format_help_hint(ctx: click.Context | None) -> str:
+    """Return the command that prints the help of the current command."""
     return f"{ctx.command_path if ctx is not None else 'answerable'} --help"
 
 
-def _option_name(param: click.Parameter | None) -> str:
+def _get_option_name(param: click.Parameter | None) -> str:
+    """Return the long form of an option."""
     if param is None:
         return "this option"
     names = [*param.opts, *param.secondary_opts]
     return max(names, key=len) if names else str(param.name)
 
 
-def _store_option(ctx: click.Context, param: click.Parameter, value: object) -> None:
+def _set_shared_option(
+    ctx: click.Context, param: click.Parameter, value: object
+) -> None:
+    """Store the value of a shared option in the settings (click callback)."""
     if value and param.name:
         setattr(ctx.ensure_object(Settings), param.name, value)
 
 
 def _print_version(ctx: click.Context, param: click.Parameter, value: object) -> None:
+    """Print the version and exit (click callback)."""
     if value:
         click.echo(f"answerable {__version__}")
         ctx.exit()
@@ -177,7 +184,7 @@ def _build_shared_options() -> list[click.Parameter]:
             ["--store"],
             metavar="DIR[@SNAPSHOT]",
             help="Folder of the store; with @, a snapshot in it.",
-            callback=_store_option,
+            callback=_set_shared_option,
             expose_value=False,
         ),
         click.Option(
@@ -185,35 +192,35 @@ def _build_shared_options() -> list[click.Parameter]:
             type=WordChoice(FORMATS),
             metavar="FORM",
             help=f"{', '.join(FORMATS)}; a table unless said.",
-            callback=_store_option,
+            callback=_set_shared_option,
             expose_value=False,
         ),
         click.Option(
             ["-q", "--quiet"],
             is_flag=True,
             help="Only the answer: no progress, warnings or hints.",
-            callback=_store_option,
+            callback=_set_shared_option,
             expose_value=False,
         ),
         click.Option(
             ["--allow-partial"],
             is_flag=True,
             help="Exit 0 although a source could not be read completely.",
-            callback=_store_option,
+            callback=_set_shared_option,
             expose_value=False,
         ),
         click.Option(
             ["--coverage"],
             is_flag=True,
             help="Below a table, the full coverage, an entry per line.",
-            callback=_store_option,
+            callback=_set_shared_option,
             expose_value=False,
         ),
         click.Option(
             ["--debug"],
             is_flag=True,
             help="Show where an internal error happened.",
-            callback=_store_option,
+            callback=_set_shared_option,
             expose_value=False,
         ),
         click.Option(

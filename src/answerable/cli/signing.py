@@ -1,4 +1,4 @@
-"""Signing at a terminal: check for a human user, and passphrase input."""
+"""Check that a human signs at this terminal, and read key and passphrase."""
 
 import getpass
 import os
@@ -85,7 +85,7 @@ def describe_shared_user(inventory: "Inventory", subject: str) -> str:
 
 
 def key_options(command: Function) -> Function:
-    """Add the options of every signing command."""
+    """Add the options `--key` and `--passphrase-file` to a command (decorator)."""
     command = click.option(
         "--passphrase-file",
         default="",
@@ -138,6 +138,7 @@ def read_passphrase(file: str, *, twice: bool = False) -> str:
 
 
 def _prompt_passphrase(prompt: str) -> str:
+    """Read a passphrase from the terminal without echo."""
     if not sys.stdin.isatty():
         raise EnvironmentFailure(
             "the passphrase prompt needs a terminal, and standard input is none",
@@ -161,6 +162,7 @@ def _prompt_passphrase(prompt: str) -> str:
 
 
 def _read_passphrase_file(file: str) -> str:
+    """Read the passphrase from the first line of a file only its user may read."""
     data = read_private_file(expand_user_path(file), "passphrase")
     first = data.split(b"\n", 1)[0].removesuffix(b"\r")
     try:

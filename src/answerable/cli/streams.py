@@ -1,4 +1,4 @@
-"""Handling of standard streams that can no longer be written to."""
+"""Redirect standard streams that can no longer be written to."""
 
 import os
 from typing import TextIO

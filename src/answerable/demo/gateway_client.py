@@ -1,4 +1,4 @@
-"""Gateway client of the agent: DPoP key, token exchange and proofs.
+"""Call MCP tools through a gateway with DPoP proofs and exchanged tokens.
 
 RFC 9449 (DPoP) and RFC 8693 (token exchange), with the standard library and
 `cryptography`, as in any third-party program.
@@ -40,8 +40,9 @@ def _encode_base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def _encode_jwt_part(said: Mapping[str, object]) -> str:
-    return _encode_base64url(json.dumps(said, separators=(",", ":")).encode())
+def _encode_jwt_segment(claims: Mapping[str, object]) -> str:
+    """Encode claims as a base64url segment of a JWT."""
+    return _encode_base64url(json.dumps(claims, separators=(",", ":")).encode())
 
 
 class ProofKey:
@@ -55,17 +56,19 @@ class ProofKey:
             for n in (point.x, point.y)
         )
         jwk = {"kty": "EC", "crv": "P-256", "x": x, "y": y}
-        self._head = _encode_jwt_part({"typ": "dpop+jwt", "alg": "ES256", "jwk": jwk})
+        self._head = _encode_jwt_segment(
+            {"typ": "dpop+jwt", "alg": "ES256", "jwk": jwk}
+        )
 
     def sign_proof(self, url: str, token: str, nonce: str) -> str:
-        """Sign a proof for one request (RFC 9449 4.2)."""
+        """Sign a DPoP proof for one request (RFC 9449 4.2)."""
         said = {"htm": "POST", "htu": url, "jti": secrets.token_hex(8)}
         payload: dict[str, object] = {**said, "iat": int(time.time())}
         if token:
             payload["ath"] = _encode_base64url(hashlib.sha256(token.encode()).digest())
         if nonce:
             payload["nonce"] = nonce
-        signed = f"{self._head}.{_encode_jwt_part(payload)}"
+        signed = f"{self._head}.{_encode_jwt_segment(payload)}"
         made = self._private.sign(signed.encode(), ec.ECDSA(SHA256()))
         numbers = (
             n.to_bytes(_COORDINATE_BYTES, "big") for n in decode_dss_signature(made)
@@ -81,6 +84,7 @@ class _UnixHttpConnection(http.client.HTTPConnection):
         self._place = place
 
     def connect(self) -> None:
+        """Connect to the Unix socket."""
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(_TIMEOUT)
         self.sock.connect(self._place)
@@ -101,7 +105,7 @@ class DpopConnection:
     _nonce: str = field(default="", init=False)
 
     def post(self, body: bytes, fields: Mapping[str, str]) -> tuple[int, Json]:
-        """Send a request, once more if the server requires its nonce in the proof."""
+        """Send a POST with a DPoP proof; repeat it once with the server's nonce."""
         for _ in range(2):
             shown = {"DPoP": self.key.sign_proof(self.url, self.token, self._nonce)}
             if self.token:
@@ -117,7 +121,7 @@ class DpopConnection:
 
 
 def request_token(sts: str, url: str, audience: str, key: ProofKey) -> str:
-    """Request a token for this process, which the kernel identifies.
+    """Request a token over a Unix socket, where the kernel identifies this process.
 
     Args:
         sts: Path of the token service's socket.
@@ -155,10 +159,10 @@ class GatewayTools:
         self._door = DpopConnection(connection, url, key, token)
         self._last = 0
 
-    def call_tool(self, name: str, said: Mapping[str, str]) -> Json:
+    def call_tool(self, name: str, arguments: Mapping[str, str]) -> Json:
         """Call a tool and return the JSON-RPC answer."""
         self._last += 1
-        params = {"name": name, "arguments": said, "_meta": _META}
+        params = {"name": name, "arguments": arguments, "_meta": _META}
         message = {"id": self._last, "method": "tools/call", "params": params}
         fields = {
             "Content-Type": "application/json",

@@ -40,12 +40,13 @@ class InvoiceAgent:
         self.refused = 0
 
     def process_invoices(self, count: int) -> None:
-        """Process a number of invoices."""
+        """Process a number of open invoices, one after another."""
         listed = self._call_tool("list_invoices", {})
         for invoice in listed.get("invoices", [])[:count]:
             self._process_invoice(invoice)
 
     def _process_invoice(self, invoice: Mapping[str, Any]) -> None:
+        """Mail the customer's account owner about an invoice, and write a note."""
         customer = self._call_tool("read_customer", {"id": invoice["customer"]})
         letter = self._call_tool("read_letter", {"id": invoice["letter"]})
         told = _INJECTION.fullmatch(letter.get("text", ""))
@@ -74,9 +75,10 @@ class InvoiceAgent:
         said = {"to": address, "subject": "Customers", "text": text}
         self._call_tool("send_mail", said)
 
-    def _call_tool(self, name: str, said: Mapping[str, str]) -> dict[str, Any]:
-        answer = self._tools.call_tool(name, said)
-        what = " ".join([name, *(said[key] for key in said if key != "text")])
+    def _call_tool(self, name: str, arguments: Mapping[str, str]) -> dict[str, Any]:
+        """Call a tool, print the outcome and return the result; empty if refused."""
+        answer = self._tools.call_tool(name, arguments)
+        what = " ".join([name, *(arguments[key] for key in arguments if key != "text")])
         result = answer.get("result")
         if result is None:
             self.refused += 1
@@ -92,7 +94,7 @@ class InvoiceAgent:
 
 
 def main() -> int:
-    """Do one run; return 1 if a call was refused."""
+    """Process the open invoices once; return 1 if the gateway refused a call."""
     parser = argparse.ArgumentParser()
     parser.add_argument("url", help="of the office at the gateway")
     parser.add_argument("issuer", help="URL of the token service")

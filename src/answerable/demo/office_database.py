@@ -1,4 +1,4 @@
-"""SQLite database of the office: customers, invoices, letters, an outbox.
+"""Create and fill the demo office's SQLite database: customers, invoices, letters.
 
 OFFICE_KEY=... python -m answerable.demo.office_database make|receive|sent FILE ...
 """
@@ -32,18 +32,18 @@ CREATE TABLE outbox (
 
 
 def hash_key(key: str) -> str:
-    """Return the stored digest of a key."""
+    """Return the SHA-256 of a key, the form in which it is stored."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def create_database(place: Path, key: str) -> None:
-    """Create the database with a customer, an invoice and a letter for each of six.
+def create_database(path: Path, key: str) -> None:
+    """Create the database with six customers, each with an invoice and a letter.
 
     Args:
-        place: File to create.
+        path: File to create.
         key: Its holder may use the database.
     """
-    base = sqlite3.connect(place)
+    base = sqlite3.connect(path)
     with base:
         base.executescript(_TABLES)
         base.execute("INSERT INTO keys VALUES (?)", (hash_key(key),))
@@ -57,14 +57,14 @@ def create_database(place: Path, key: str) -> None:
     base.close()
 
 
-def receive_letter(place: Path, key: str, text: str, currency: str) -> None:
-    """Store a customer's letter and its invoice, which is processed next.
+def receive_letter(path: Path, key: str, text: str, currency: str) -> None:
+    """Store a customer's letter with its invoice, so that it is processed next.
 
     Args:
         key: Key of the office.
         text: Text of the letter.
     """
-    base = open_database(place, key)
+    base = open_database(path, key)
     with base:
         (last,) = base.execute("SELECT count(*) FROM invoices").fetchone()
         _insert_invoice(
@@ -76,6 +76,7 @@ def receive_letter(place: Path, key: str, text: str, currency: str) -> None:
 def _insert_invoice(
     base: sqlite3.Connection, number: int, customer: str, currency: str, text: str
 ) -> None:
+    """Insert an invoice and the letter that came with it."""
     base.execute(
         "INSERT INTO letters VALUES (?, ?, ?)", (f"L-{number}", customer, text)
     )
@@ -86,13 +87,13 @@ def _insert_invoice(
     )
 
 
-def open_database(place: Path, key: str) -> sqlite3.Connection:
-    """Open the database for the holder of its key.
+def open_database(path: Path, key: str) -> sqlite3.Connection:
+    """Open the database; refuse a key that is not the database's own.
 
     Raises:
         PermissionError: The key is wrong.
     """
-    base = sqlite3.connect(f"file:{place}?mode=rw", uri=True, timeout=10)
+    base = sqlite3.connect(f"file:{path}?mode=rw", uri=True, timeout=10)
     if not base.execute(
         "SELECT 1 FROM keys WHERE digest = ?", (hash_key(key),)
     ).fetchone():
@@ -101,9 +102,9 @@ def open_database(place: Path, key: str) -> sqlite3.Connection:
     return base
 
 
-def count_sent_mail(place: Path, key: str) -> list[tuple[str, int]]:
+def count_sent_mail(path: Path, key: str) -> list[tuple[str, int]]:
     """Count the mails in the outbox, by recipient."""
-    base = open_database(place, key)
+    base = open_database(path, key)
     rows = base.execute(
         "SELECT recipient, count(*) FROM outbox GROUP BY 1 ORDER BY 1"
     ).fetchall()

@@ -1,4 +1,4 @@
-"""MCP server over standard streams for the office database, standard library only.
+"""Serve the demo office's database as MCP tools over standard streams.
 
     OFFICE_KEY=... python -m answerable.demo.office_server FILE
 
@@ -23,9 +23,9 @@ Json: TypeAlias = dict[str, Any]
 Tool = Callable[[sqlite3.Connection, Mapping[str, str]], Json]
 
 
-def list_invoices(base: sqlite3.Connection, said: Mapping[str, str]) -> Json:
+def list_invoices(database: sqlite3.Connection, arguments: Mapping[str, str]) -> Json:
     """List the six open invoices that were looked after longest ago."""
-    rows = base.execute(
+    rows = database.execute(
         "SELECT number, customer, amount, currency, letter FROM invoices"
         " ORDER BY noted, number LIMIT 6"
     )
@@ -33,54 +33,56 @@ def list_invoices(base: sqlite3.Connection, said: Mapping[str, str]) -> Json:
     return {"invoices": [dict(zip(names, row, strict=True)) for row in rows]}
 
 
-def read_customer(base: sqlite3.Connection, said: Mapping[str, str]) -> Json:
+def read_customer(database: sqlite3.Connection, arguments: Mapping[str, str]) -> Json:
     """Read a customer, with whom to tell about them."""
     names = ("id", "name", "account_owner", "contact")
-    row = base.execute(
+    row = database.execute(
         "SELECT id, name, account_owner, contact FROM customers WHERE id = ?",
-        (said["id"],),
+        (arguments["id"],),
     ).fetchone()
     return dict(zip(names, row, strict=True)) if row else {}
 
 
-def read_letter(base: sqlite3.Connection, said: Mapping[str, str]) -> Json:
+def read_letter(database: sqlite3.Connection, arguments: Mapping[str, str]) -> Json:
     """Read what a customer wrote."""
-    row = base.execute(
-        "SELECT text FROM letters WHERE id = ?", (said["id"],)
+    row = database.execute(
+        "SELECT text FROM letters WHERE id = ?", (arguments["id"],)
     ).fetchone()
     return {"text": row[0] if row else ""}
 
 
-def exchange_rate(base: sqlite3.Connection, said: Mapping[str, str]) -> Json:
+def exchange_rate(database: sqlite3.Connection, arguments: Mapping[str, str]) -> Json:
     """Say what a unit of a currency is in euros."""
-    return {"euros": _RATES.get(said["currency"], 0)}
+    return {"euros": _RATES.get(arguments["currency"], 0)}
 
 
-def write_note(base: sqlite3.Connection, said: Mapping[str, str]) -> Json:
+def write_note(database: sqlite3.Connection, arguments: Mapping[str, str]) -> Json:
     """Note how an invoice stands."""
-    with base:
-        base.execute(
+    with database:
+        database.execute(
             "UPDATE invoices SET note = ?,"
             " noted = (SELECT max(noted) + 1 FROM invoices) WHERE number = ?",
-            (said["text"], said["invoice"]),
+            (arguments["text"], arguments["invoice"]),
         )
     return {"noted": True}
 
 
-def send_mail(base: sqlite3.Connection, said: Mapping[str, str]) -> Json:
+def send_mail(database: sqlite3.Connection, arguments: Mapping[str, str]) -> Json:
     """Put a mail into the outbox."""
-    with base:
-        base.execute(
+    with database:
+        database.execute(
             "INSERT INTO outbox (recipient, subject, text) VALUES (?, ?, ?)",
-            (said["to"], said["subject"], said["text"]),
+            (arguments["to"], arguments["subject"], arguments["text"]),
         )
     return {"sent": True}
 
 
-def delete_invoice(base: sqlite3.Connection, said: Mapping[str, str]) -> Json:
+def delete_invoice(database: sqlite3.Connection, arguments: Mapping[str, str]) -> Json:
     """Delete an invoice."""
-    with base:
-        base.execute("DELETE FROM invoices WHERE number = ?", (said["invoice"],))
+    with database:
+        database.execute(
+            "DELETE FROM invoices WHERE number = ?", (arguments["invoice"],)
+        )
     return {"deleted": True}
 
 
@@ -95,14 +97,14 @@ TOOLS: Mapping[str, tuple[Tool, tuple[str, ...]]] = {
 }
 
 
-def answer_message(base: sqlite3.Connection, message: Json) -> Json | None:
-    """Answer one message; None for a notification."""
+def answer_message(database: sqlite3.Connection, message: Json) -> Json | None:
+    """Answer one JSON-RPC message; None for a notification."""
     if "id" not in message or "method" not in message:
         return None
     params = message.get("params") or {}
     match message["method"]:
         case "tools/call":
-            found = _call_tool(base, params)
+            found = _call_tool(database, params)
         case "tools/list":
             found = {"tools": [_describe_tool(name) for name in TOOLS]}
         case "server/discover":
@@ -122,18 +124,20 @@ def answer_message(base: sqlite3.Connection, message: Json) -> Json | None:
     return {"jsonrpc": "2.0", "id": message["id"], "result": result}
 
 
-def _call_tool(base: sqlite3.Connection, params: Json) -> Json:
+def _call_tool(database: sqlite3.Connection, params: Json) -> Json:
+    """Call a tool and build the MCP result; a wrong call is an error result."""
     tool, names = TOOLS.get(params.get("name", ""), (None, ()))
     said = params.get("arguments") or {}
     if tool is None or any(not isinstance(said.get(name), str) for name in names):
         wrong = {"type": "text", "text": "no such tool, or an argument is missing"}
         return {"content": [wrong], "isError": True}
-    brought = tool(base, said)
+    brought = tool(database, said)
     text = {"type": "text", "text": json.dumps(brought)}
     return {"content": [text], "structuredContent": brought, "isError": False}
 
 
 def _describe_tool(name: str) -> Json:
+    """Build the MCP definition of a tool."""
     tool, names = TOOLS[name]
     return {
         "name": name,
@@ -147,7 +151,7 @@ def _describe_tool(name: str) -> Json:
 
 
 def main() -> None:
-    """Answer line by line until the input ends."""
+    """Answer JSON-RPC messages from standard input, one per line, until it ends."""
     base = open_database(Path(sys.argv[1]), os.environ.get("OFFICE_KEY", ""))
     for line in sys.stdin:
         said = answer_message(base, json.loads(line))

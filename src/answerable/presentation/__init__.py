@@ -1,1 +1,1 @@
-"""Presentation shared by all interfaces: safe text, ages, coverage. Pure."""
+"""Format answers for every interface: safe text, ages, coverage. Pure functions."""

@@ -1,4 +1,4 @@
-"""Sentences about the act that a person signs, with untrusted names quoted.
+"""Describe in a sentence the act that a person signs; untrusted names are quoted.
 
 An agent could have written each name, so each is quoted.
 """
@@ -10,10 +10,10 @@ from answerable.presentation.text import quote
 ANY_ARGUMENTS = "with any arguments"
 
 
-def describe_act(said: ApprovalScope | PolicyException) -> str:
-    """Describe the target of an act."""
-    name = quote(said.name) if said.name else "without a name"
-    return f"{said.target} {name} at {quote(said.server)}"
+def describe_act(act: ApprovalScope | PolicyException) -> str:
+    """Describe the tool, resource or prompt that an act calls, and its server."""
+    name = quote(act.name) if act.name else "without a name"
+    return f"{act.target} {name} at {quote(act.server)}"
 
 
 def describe_arguments(digest: str) -> str:

@@ -1,4 +1,4 @@
-"""Lineage rows grouped by chain, in the same six columns in every interface."""
+"""Group audit event rows by their lineage chain for display in six columns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class ActGroup:
 
     @property
     def item(self) -> TraceItem:
-        """Representative row."""
+        """Row that represents the group."""
         return self.items[0]
 
 
@@ -49,7 +49,7 @@ class ChainGroup:
     acts: dict[tuple[str, str, str], list[TraceItem]] = field(default_factory=dict)
 
     def merged_acts(self) -> list[ActGroup]:
-        """Return the acts; acts on many resources with a common prefix are merged."""
+        """Return the acts, with acts on many resources of a common prefix merged."""
         single = [ActGroup(items, key[1]) for key, items in self.acts.items()]
         if len(single) <= _FEW:
             return single
@@ -116,7 +116,7 @@ def shorten_id(name: str, value: str) -> str:
 
 
 def shorten_path(name: str, path: Sequence[str]) -> list[str]:
-    """Name each id of a path by the part that its predecessor lacks."""
+    """Shorten each id of a path to the part that its predecessor lacks."""
     before = ["", *path]
     return [
         shorten_id(name, value.removeprefix(f"{origin}/") if origin else value)

@@ -1,4 +1,4 @@
-"""Suggested follow-up commands, quoted for a shell."""
+"""Format suggested follow-up commands with shell quoting."""
 
 import re
 import shlex
@@ -13,19 +13,19 @@ def format_command(*words: str) -> str:
     return shlex.join(("answerable", *words))
 
 
-def add_store_option(following: str, store: str) -> str:
+def add_store_option(command: str, store: str) -> str:
     """Append the named store to a command.
 
     Args:
-        following: A command, may be empty.
+        command: A command, may be empty.
         store: `DIR` or `DIR@SNAPSHOT` as typed, empty for the default.
     """
-    words = following.split()
+    words = command.split()
     if not store or words[:1] != ["answerable"] or "--store" in words:
-        return following
+        return command
     if words[1:2] and words[1] in _WRITERS:
         store = store.rpartition("@")[0] or store
-    return f"{following} --store {shlex.quote(store)}"
+    return f"{command} --store {shlex.quote(store)}"
 
 
 def add_store_to_text(text: str, store: str) -> str:

@@ -1,4 +1,4 @@
-"""Policy conditions and statements in plain language."""
+"""Describe IAM policy conditions and statements in plain language."""
 
 from collections.abc import Mapping
 
@@ -126,25 +126,25 @@ _EFFECTS = {
 _MOST = 6
 
 
-def describe_condition(item: ConditionItem, *, brief: bool = False) -> str:
+def describe_condition(condition: ConditionItem, *, brief: bool = False) -> str:
     """Describe one open condition and, unless `brief`, who sets its key."""
-    values = [sanitize(value) for value in item["values"]]
+    values = [sanitize(value) for value in condition["values"]]
     shown = " or ".join(values[:_MOST])
     if len(values) > _MOST:
         shown += f" or one of {len(values) - _MOST} more"
-    key = item["key"]
+    key = condition["key"]
     if key in _OPEN:
-        return f"{_OPEN[key][item['negated']]} {shown}"
+        return f"{_OPEN[key][condition['negated']]} {shown}"
     if key in _UNKNOWN:
-        does = _DOES.get(item["operator"], ("changes", "does not change"))
-        return f"{shown}, which {_UNKNOWN[key]}, {does[item['negated']]} it"
+        does = _DOES.get(condition["operator"], ("changes", "does not change"))
+        return f"{shown}, which {_UNKNOWN[key]}, {does[condition['negated']]} it"
     if brief:
-        return f"{_describe_operator(item)} {shown}"
-    who = _ASSERTED.get(item["asserted_by"], sanitize(item["asserted_by"]))
-    told = sanitize(item.get("who", ""))
+        return f"{_describe_operator(condition)} {shown}"
+    who = _ASSERTED.get(condition["asserted_by"], sanitize(condition["asserted_by"]))
+    told = sanitize(condition.get("who", ""))
     if told:
-        who = told if item["asserted_by"] == "platform" else f"{who}: {told}"
-    return f"{_describe_operator(item)} {shown} ({who})"
+        who = told if condition["asserted_by"] == "platform" else f"{who}: {told}"
+    return f"{_describe_operator(condition)} {shown} ({who})"
 
 
 def _describe_operator(item: ConditionItem) -> str:
@@ -170,15 +170,15 @@ def layer_name(layer: str, *, short: bool = False) -> str:
     return _SHORT.get(layer, plain) if short else _LAYERS.get(layer, plain)
 
 
-def describe_statement(item: DeterminingStatementItem) -> str:
+def describe_statement(statement: DeterminingStatementItem) -> str:
     """Describe a deciding statement: `identity policy p allows it (statement 0)`."""
-    layer = layer_name(item["layer"])
-    effect = _EFFECTS.get(item["effect"], sanitize(item["effect"]))
-    named = short_policy_name(item["policy"])
+    layer = layer_name(statement["layer"])
+    effect = _EFFECTS.get(statement["effect"], sanitize(statement["effect"]))
+    named = short_policy_name(statement["policy"])
     text = " ".join(word for word in (layer, named, effect) if word)
     return (
-        f"{text} (statement {sanitize(item['statement'])})"
-        if item["statement"]
+        f"{text} (statement {sanitize(statement['statement'])})"
+        if statement["statement"]
         else text
     )
 
@@ -187,12 +187,13 @@ def short_policy_name(policy: str) -> str:
     """Shorten a policy name: `inline/P of user/x`, or the end of an ARN."""
     holder, mark, inside = policy.rpartition("#")
     if not mark:
-        return sanitize(_resource_part(policy))
+        return sanitize(_get_arn_resource(policy))
     name = inside.removeprefix("inline/")
-    owner = sanitize(_resource_part(holder))
+    owner = sanitize(_get_arn_resource(holder))
     return f"of {owner}" if name == "trust" else f"{sanitize(name)} of {owner}"
 
 
-def _resource_part(arn: str) -> str:
+def _get_arn_resource(arn: str) -> str:
+    """Return the resource part of an ARN."""
     parts = arn.split(":", 5)
     return parts[5] if len(parts) == 6 and parts[0] == "arn" else arn

@@ -1,4 +1,4 @@
-"""Coverage of an answer in words: sources, their age, and missing data."""
+"""Describe the coverage of an answer: sources, their age, and missing data."""
 
 from collections.abc import Collection, Sequence
 
@@ -54,22 +54,23 @@ def coverage_parts(coverage: CoverageRecord) -> list[str]:
     Lists are cut to fit the line and counted; `list_coverage` has all entries.
     """
     for most in (_MOST, 1):
-        said = _build_parts(coverage, most)
+        said = _build_coverage_parts(coverage, most)
         if sum(map(len, said)) <= _LONGEST:
             return said
-    return _build_parts(coverage, 0)
+    return _build_coverage_parts(coverage, 0)
 
 
-def _build_parts(coverage: CoverageRecord, most: int) -> list[str]:
+def _build_coverage_parts(coverage: CoverageRecord, limit: int) -> list[str]:
+    """Build the parts; list at most `limit` kinds of missing data per source."""
     ages = _oldest_ages(coverage)
     words = coverage["not_collected"]
     homes = {word: _select_source(word, ages) for word in words}
-    said = _describe_shown(coverage)
+    said = _describe_shown_share(coverage)
     for name, oldest in ages.items():
         own = [word for word in words if homes[word] == name]
         part = f"{sanitize(name)} {format_age(oldest)}"
         said.append(
-            part + (f" ({_summarize_words(own, most)} not collected)" if own else "")
+            part + (f" ({_summarize_entries(own, limit)} not collected)" if own else "")
         )
     said += _describe_logs(coverage, ages)
     rest = [word for word in words if not homes[word]]
@@ -78,15 +79,15 @@ def _build_parts(coverage: CoverageRecord, most: int) -> list[str]:
     stated = [word for word in rest if word in _STATED]
     rest = [word for word in rest if word not in _STATED]
     if rest:
-        said.append(f"{_summarize_words(rest, most)} not collected")
+        said.append(f"{_summarize_entries(rest, limit)} not collected")
     if stated:
-        said.append(f"{_join_words(stated)} not stated")
+        said.append(f"{_describe_entries(stated)} not stated")
     if coverage["partial"]:
         said.append("partial: a source could not be read whole")
     return said
 
 
-def _describe_shown(coverage: CoverageRecord) -> list[str]:
+def _describe_shown_share(coverage: CoverageRecord) -> list[str]:
     """Describe how much of a list is shown, if it is cut."""
     shown = coverage.get("shown")
     if shown is None:
@@ -96,7 +97,7 @@ def _describe_shown(coverage: CoverageRecord) -> list[str]:
 
 
 def _describe_logs(coverage: CoverageRecord, ages: Collection[str]) -> list[str]:
-    """Name ingested logs: they are no scanned source and have no single age."""
+    """Describe the ingested audit logs: they are no scanned source and have no age."""
     return [
         spoken
         for word, (spoken, source) in _WORDS.items()
@@ -104,42 +105,44 @@ def _describe_logs(coverage: CoverageRecord, ages: Collection[str]) -> list[str]
     ]
 
 
-def _list_unscanned(words: Sequence[str]) -> list[str]:
+def _list_unscanned(entries: Sequence[str]) -> list[str]:
     """List platforms with missing data and no scanned source."""
-    sources = (_WORDS.get(coverage_kind(word), ("", ""))[1] for word in words)
+    sources = (_WORDS.get(coverage_kind(word), ("", ""))[1] for word in entries)
     families = (source.partition("-")[0] for source in sources)
     return [f for f in dict.fromkeys(families) if f and f not in _INGESTED]
 
 
-def _summarize_words(words: Sequence[str], most: int) -> str:
+def _summarize_entries(entries: Sequence[str], limit: int) -> str:
     """Name the kinds of missing data, and count the others and their places."""
     kinds: dict[str, list[str]] = {}
-    for word in words:
+    for word in entries:
         bare = coverage_kind(word)
-        key = bare if bare in _WORDS else _group_principal(word)
+        key = bare if bare in _WORDS else _get_summary_kind(word)
         kinds.setdefault(key, []).append(word)
     named = [_format_kind(key, each) for key, each in kinds.items()]
-    if len(named) == most + 1 and most:
+    if len(named) == limit + 1 and limit:
         return ", ".join(named)  # one more takes no more room than its count
-    more = len(named) - most
+    more = len(named) - limit
     if more <= 0:
         return ", ".join(named)
-    return ", ".join([*named[:most], f"{more} more" if most else f"{more} kinds"])
+    return ", ".join([*named[:limit], f"{more} more" if limit else f"{more} kinds"])
 
 
-def _group_principal(word: str) -> str:
-    return _PRINCIPAL if word.endswith(f": {_PRINCIPAL}") else word
+def _get_summary_kind(entry: str) -> str:
+    """Return the kind under which an entry of missing data is summarized."""
+    return _PRINCIPAL if entry.endswith(f": {_PRINCIPAL}") else entry
 
 
-def _format_kind(key: str, words: Sequence[str]) -> str:
+def _format_kind(key: str, entries: Sequence[str]) -> str:
+    """Format a kind of missing data, with the number of its places."""
     if key == _PRINCIPAL:
-        count = len(words)
+        count = len(entries)
         return f"{count:,} principals" if count > 1 else "1 principal"
     if key not in _WORDS:
         return shorten_end(sanitize(key), _MAX_FREE_TEXT, "...")
-    if len(words) == 1:
-        return _describe_word(words[0])
-    return f"{_WORDS[key][0]} of {len(words):,} places"
+    if len(entries) == 1:
+        return _describe_entry(entries[0])
+    return f"{_WORDS[key][0]} of {len(entries):,} places"
 
 
 def list_coverage(coverage: CoverageRecord) -> list[str]:
@@ -148,16 +151,16 @@ def list_coverage(coverage: CoverageRecord) -> list[str]:
     for source in coverage["sources"]:
         lines.append(f"{sanitize(source['source'])}: {format_age(source['age_s'])}")
         lines += [f"  problem: {sanitize(problem)}" for problem in source["problems"]]
-    lines += [f"collected: {_describe_word(word)}" for word in coverage["seen"]]
+    lines += [f"collected: {_describe_entry(word)}" for word in coverage["seen"]]
     for word in coverage["not_collected"]:
         state = "not stated" if word in _STATED else "not collected"
-        lines.append(f"{state}: {_describe_word(word)}")
+        lines.append(f"{state}: {_describe_entry(word)}")
     return lines
 
 
 def describe_missing(coverage: CoverageRecord) -> str:
     """Name all missing data in plain language."""
-    return _join_words(coverage["not_collected"])
+    return _describe_entries(coverage["not_collected"])
 
 
 def _oldest_ages(coverage: CoverageRecord) -> dict[str, int]:
@@ -169,26 +172,27 @@ def _oldest_ages(coverage: CoverageRecord) -> dict[str, int]:
     return ages
 
 
-def _select_source(word: str, names: Collection[str]) -> str:
-    """Select the source to list a missing word under, empty for none."""
-    source = _WORDS.get(coverage_kind(word), ("", ""))[1]
+def _select_source(entry: str, names: Collection[str]) -> str:
+    """Select the scanned source under which to list an entry; empty for none."""
+    source = _WORDS.get(coverage_kind(entry), ("", ""))[1]
     family = source.partition("-")[0]
     return next((name for name in (source, family) if name and name in names), "")
 
 
-def _join_words(words: list[str]) -> str:
-    return ", ".join(_describe_word(word) for word in words)
+def _describe_entries(entries: list[str]) -> str:
+    """Describe entries of missing data, separated by commas."""
+    return ", ".join(_describe_entry(word) for word in entries)
 
 
-def coverage_kind(word: str) -> str:
-    """Strip the place from a coverage word."""
-    return word.partition(" (")[0]
+def coverage_kind(entry: str) -> str:
+    """Return the kind of a missing-data entry: `scp (account 1)` gives `scp`."""
+    return entry.partition(" (")[0]
 
 
-def _describe_word(word: str) -> str:
-    """Describe a coverage word, with its account."""
-    bare = coverage_kind(word)
+def _describe_entry(entry: str) -> str:
+    """Describe an entry of missing data, with its account."""
+    bare = coverage_kind(entry)
     if bare not in _WORDS:
-        return sanitize(word)
-    place = word.removeprefix(bare).strip(" ()")
+        return sanitize(entry)
+    place = entry.removeprefix(bare).strip(" ()")
     return _WORDS[bare][0] + (f" of {sanitize(place)}" if place else "")

@@ -1,4 +1,4 @@
-"""Revocation of each kind of credential, and the access that remains after it.
+"""Describe how to revoke each kind of credential, and the access that remains.
 
 The texts repeat the documentation of the platform, not our measurements; where it says
 nothing, the text says "not known". A revocation here takes effect at our own gateway
@@ -97,5 +97,5 @@ _UNKNOWN_KIND = RevocationEffect(
 
 
 def revocation_effect(kind: str) -> RevocationEffect:
-    """Return the revocation effect for a kind of credential."""
+    """Return how a kind of credential is revoked, and the access that remains."""
     return _BY_KIND.get(kind, _UNKNOWN_KIND)

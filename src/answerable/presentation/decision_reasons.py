@@ -1,4 +1,4 @@
-"""Reasons of decisions in plain language."""
+"""Describe each reason code of an authorization decision in plain language."""
 
 # Reasons, as one line.
 REASONS = {

@@ -1,4 +1,4 @@
-"""Document items for agents, tools, credentials, identities and persons."""
+"""Build document items for agents, tools, credentials, identities and persons."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -31,15 +31,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_SECOND = 253_402_300_799  # last second of the year 9999
 
 
-def format_time(at: int) -> str:
+def format_time(time_ns: int) -> str:
     """Format UTC nanoseconds as RFC 3339, to the second."""
-    moment = _EPOCH + timedelta(seconds=min(at // 1_000_000_000, _LAST_SECOND))
+    moment = _EPOCH + timedelta(seconds=min(time_ns // 1_000_000_000, _LAST_SECOND))
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def format_optional_time(at: int) -> str | None:
+def format_optional_time(time_ns: int) -> str | None:
     """Format a time; None for 0 (not known)."""
-    return format_time(at) if at else None
+    return format_time(time_ns) if time_ns else None
 
 
 def build_owner_item(inventory: Inventory, subject: str) -> OwnerItem:
@@ -90,6 +90,7 @@ class _RoleAssignments:
 
 
 def _index_assignments(inventory: Inventory) -> _RoleAssignments:
+    """Index who may assume which role, by role and by person."""
     found = _RoleAssignments(defaultdict(list), defaultdict(set))
     for subject, ownership in inventory.owners.items():
         for candidate in ownership.candidates:
@@ -113,6 +114,7 @@ class _IdentityUsers:
 
 
 def _list_accounts_with_policies(inventory: Inventory) -> frozenset[str]:
+    """List the accounts whose identity policies were collected."""
     return frozenset(
         held.account
         for source in inventory.coverage
@@ -122,6 +124,7 @@ def _list_accounts_with_policies(inventory: Inventory) -> frozenset[str]:
 
 
 def _index_identity_users(inventory: Inventory) -> _IdentityUsers:
+    """Index the agents and credentials that act as each identity."""
     found = _IdentityUsers(defaultdict(list), defaultdict(list))
     for key, entity in inventory.agents.items():
         for reached in entity.identities:
@@ -216,6 +219,7 @@ def build_agent_item(inventory: Inventory, entity: AgentEntity) -> AgentItem:
 
 
 def _build_agent_tool(inventory: Inventory, use: ToolUse) -> AgentToolItem:
+    """Convert a tool of an agent to a document item with its credentials."""
     found = _build_tool_credentials(inventory, use)
     return {
         "id": use.tool.id,
@@ -261,7 +265,7 @@ def _build_tool_credentials(
 
 
 def select_sighting(entity: CredentialEntity, use: ToolUse) -> Credential | None:
-    """Select the sighting through which a tool holds a credential.
+    """Select the place from which a tool reads a credential.
 
     The one in the tool's own file comes first, then login files of its home, then other
     files with the same key.
@@ -288,9 +292,11 @@ def build_credential_item(
     first = (lying or list(found))[0] if found else None
     return {
         "id": entity.id,
-        "kind": first.kind if first else _kind_of_unseen_key(entity.id),
+        "kind": first.kind if first else _get_unseen_key_kind(entity.id),
         "class": first.cls.value if first else "",
-        "lifetime": (first.lifetime if first else _lifetime_of_key(entity.id)).value,
+        "lifetime": (
+            first.lifetime if first else _get_unseen_key_lifetime(entity.id)
+        ).value,
         "hint": next((s.hint for s in found if s.hint), ""),
         "account": next((s.account for s in found if s.account), ""),
         "status": next((s.status for s in found if s.status), ""),
@@ -324,6 +330,7 @@ class _CredentialUsers:
 
 
 def _index_credential_users(inventory: Inventory) -> _CredentialUsers:
+    """Index the agents and tools that use each credential."""
     agents: dict[str, dict[str, None]] = defaultdict(dict)
     tools: dict[str, dict[str, None]] = defaultdict(dict)
     for key, entity in sorted(inventory.agents.items()):
@@ -337,14 +344,15 @@ def _index_credential_users(inventory: Inventory) -> _CredentialUsers:
     )
 
 
-def _kind_of_unseen_key(key: CredentialId) -> str:
+def _get_unseen_key_kind(key: CredentialId) -> str:
     """Return the kind of a key that only an audit log names."""
     return "aws-access-key" if key.startswith("cred:aws/AKIA") else ""
 
 
-def _lifetime_of_key(key: CredentialId) -> CredentialLifetime:
+def _get_unseen_key_lifetime(key: CredentialId) -> CredentialLifetime:
+    """Return the lifetime class of a key that only an audit log names."""
     return (
         CredentialLifetime.STATIC
-        if _kind_of_unseen_key(key)
+        if _get_unseen_key_kind(key)
         else CredentialLifetime.UNKNOWN
     )

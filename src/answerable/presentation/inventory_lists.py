@@ -1,4 +1,4 @@
-"""Lists of agents, identities, credentials, persons and tools, with their coverage."""
+"""Build the coverage record of an inventory answer: sources and missing data."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -53,7 +53,7 @@ def build_coverage(
 
 
 def build_list_coverage(kind: str, inventory: Inventory, now: int) -> CoverageRecord:
-    """Build the coverage of a list, with the data that could extend it.
+    """Build the coverage of a list, with the missing data that could extend it.
 
     Args:
         kind: Kind of the document.
@@ -77,7 +77,7 @@ def count_or_unknown(kind: str, inventory: Inventory, number: int) -> int | None
 def build_source_coverage(
     sources: Sequence[SourceCoverage], now: int, not_collected: Sequence[str] = ()
 ) -> CoverageRecord:
-    """Build the coverage of an answer from some sources."""
+    """Build the coverage of an answer from the sources that it rests on."""
     items: list[CoverageSourceItem] = [
         {
             "source": each.source,
@@ -97,7 +97,7 @@ def build_source_coverage(
 
 
 def empty_coverage() -> CoverageRecord:
-    """Return the coverage of an answer that rests on no source."""
+    """Return the coverage of an answer that no source contributed to."""
     return {"partial": False, "sources": [], "seen": [], "not_collected": []}
 
 
@@ -116,14 +116,16 @@ def require_owner_state(owner_state: str) -> None:
         raise UsageError(f"unknown owner state (got {owner_state[:80]!r})", states)
 
 
-def refuse_misspelled(what: str, given: str, known: Iterable[str]) -> None:
-    """Refuse a word that matches nothing and is close to a known one.
+def refuse_misspelled(
+    description: str, value: str, known_values: Iterable[str]
+) -> None:
+    """Refuse a value without a match that is spelled almost like a known one.
 
     Raises:
         UsageError: The word is misspelled.
     """
-    close = get_close_matches(given, list(known), n=1, cutoff=0.75)
-    if close and close[0] != given:
+    close = get_close_matches(value, list(known_values), n=1, cutoff=0.75)
+    if close and close[0] != value:
         raise UsageError(
-            f"nothing is of {what} {given[:80]!r}", f"did you mean {close[0]}?"
+            f"nothing is of {description} {value[:80]!r}", f"did you mean {close[0]}?"
         )

@@ -1,4 +1,4 @@
-"""Notes on a piece of ownership evidence: whether it counts, and why."""
+"""Describe whether a piece of ownership evidence counts, and why."""
 
 from collections.abc import Mapping
 
@@ -52,6 +52,7 @@ def describe_evidence(evidence: OwnerEvidenceItem, now: int) -> str:
 
 
 def _describe_signed(evidence: OwnerEvidenceItem, now: int) -> str:
+    """Describe a signed attestation: invalid, expired, or valid until a date."""
     void, of = evidence.get("void", ""), evidence.get("said_of", "")
     until = evidence.get("expires_at")
     if void:

@@ -1,4 +1,4 @@
-"""Extent of a resource pattern that an answer covers, in words."""
+"""Describe how much of a resource pattern an answer covers."""
 
 from collections.abc import Sequence
 
@@ -12,12 +12,12 @@ _EXTENTS = {"all": "all of ", "part": "part of ", "none": "any of "}
 
 
 def describe_extent(item: PermissionCheckItem | ReachItem) -> str:
-    """Describe the extent with a trailing space; empty for a single resource."""
+    """Describe how much of a pattern is covered, with a trailing space."""
     return _EXTENTS.get(item.get("covers", ""), "")
 
 
 def select_parts(item: PermissionCheckItem | ReachItem) -> Sequence[AllowedPartItem]:
-    """Select the parts that add information to the whole answer."""
+    """Select the parts of a pattern to list; none if one part is the whole answer."""
     parts = item.get("parts", [])
     alone = item.get("covers") == "all" and len(parts) < 2
     return [] if alone else parts

@@ -1,4 +1,4 @@
-"""Permission items grouped by path and common attributes."""
+"""Group permission items by path, verdict and conditions for display."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class PermissionBlock:
 
 
 def group_by_path(items: Sequence[ReachItem]) -> list[list[PermissionBlock]]:
-    """Group items by the path that leads to them."""
+    """Group permission items by path, and join those that differ in the action."""
     ways: dict[str, dict[str, PermissionBlock]] = {}
     for item in items:
         way = repr((item["subject"], item["admin"], item["path"]))

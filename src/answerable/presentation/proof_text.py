@@ -1,4 +1,4 @@
-"""Assumptions and undecided policy layers of an answer, in words."""
+"""Describe the assumptions and undecided policy layers of a permission answer."""
 
 from collections.abc import Collection, Iterator, Sequence
 
@@ -68,7 +68,7 @@ def describe_policy(item: DeterminingStatementItem) -> str:
 def group_undecided_layers(
     layers: Sequence[PolicyLayerItem],
 ) -> Iterator[tuple[str, list[str]]]:
-    """Group the layers that decided nothing by reason."""
+    """Group the policy layers that neither allow nor deny by their reason."""
     for state, said in _STATES:
         named = [layer_name(e["layer"]) for e in layers if e["state"] == state]
         if named:

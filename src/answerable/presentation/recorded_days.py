@@ -1,4 +1,4 @@
-"""Days with events of an audit log, and the gaps between them.
+"""List the days on which an audit log has events, and the gaps between them.
 
 A file that was not ingested leaves only a gap. A day without events of an account does
 not prove that a file is missing, but the activity of that day is not known.
@@ -40,6 +40,7 @@ def build_recorded_item(
 
 
 def _build_region_item(name: str, days: list[int]) -> RegionDaysItem:
+    """Build the item of one region: first and last day, and days without events."""
     return {
         "region": name,
         "first": _format_day(days[0]),
@@ -50,10 +51,12 @@ def _build_region_item(name: str, days: list[int]) -> RegionDaysItem:
 
 
 def _count_missing_days(days: list[int]) -> int:
+    """Count the days without events between the first and the last day."""
     return days[-1] - days[0] + 1 - len(days)
 
 
 def _list_gaps(days: list[int]) -> Iterator[DateRangeItem]:
+    """List the first and the last day of each gap between days with events."""
     for before, after in pairwise(days):
         if after - before > 1:
             yield {"first": _format_day(before + 1), "last": _format_day(after - 1)}

@@ -1,4 +1,4 @@
-"""Relative times in one unit, for people."""
+"""Format durations and times relative to now in one unit: `3d`, `2h ago`."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Documents as JSON, NDJSON and CSV: the formats that scripts depend on."""
+"""Serialize documents as JSON, NDJSON and CSV for scripts."""
 
 import csv
 import io
@@ -15,10 +15,12 @@ _FORMULA_PREFIXES = ("=", "+", "-", "@")
 def _dump_json(value: object) -> str:
     # ASCII only: characters that could move a cursor or reverse a line are escaped,
     # and the document parses in any locale.
-    return json.dumps(value, ensure_ascii=True, allow_nan=False, default=_to_plain)
+    """Dump a value as one line of ASCII JSON."""
+    return json.dumps(value, ensure_ascii=True, allow_nan=False, default=_to_json_type)
 
 
-def _to_plain(value: object) -> object:
+def _to_json_type(value: object) -> object:
+    """Convert a value that JSON lacks: bytes to hex, iterables to lists."""
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, bytes):
@@ -70,6 +72,7 @@ def to_csv(document: Document) -> Iterator[str]:
 
 
 def _format_cell(value: object) -> str:
+    """Format a CSV cell; a text that a spreadsheet could execute gets a quote."""
     match value:
         case None:
             return ""

@@ -1,4 +1,4 @@
-"""Sanitizing, measuring and shortening of untrusted text.
+"""Sanitize, quote, measure and shorten untrusted text for a terminal.
 
 Names come from untrusted files and logs, so text is shown only after `sanitize`: an escape
 sequence in the name of a role must not move the cursor, and a right-to-left mark must
@@ -55,6 +55,7 @@ def quote(text: str) -> str:
 
 
 def _escape(letter: str) -> str:
+    """Return the backslash escape of a character."""
     code = ord(letter)
     if code < 0x100:
         return f"\\x{code:02x}"
@@ -69,13 +70,14 @@ def cell_width(text: str) -> int:
 
 
 def _character_width(letter: str) -> int:
+    """Return the terminal cells of a character: 0 if combining, 2 if wide, else 1."""
     if unicodedata.category(letter) in _COMBINING:
         return 0
     return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
 
 
 def clip(text: str, cells: int) -> str:
-    """Return the longest prefix that fits."""
+    """Return the longest prefix of a text that fits into a number of cells."""
     if cell_width(text) <= cells:
         return text
     taken = []
@@ -87,14 +89,15 @@ def clip(text: str, cells: int) -> str:
     return "".join(taken)
 
 
-def _clip_front(text: str, cells: int) -> str:
+def _clip_start(text: str, cells: int) -> str:
+    """Return the longest suffix of a text that fits into a number of cells."""
     return clip(text[::-1], cells)[::-1]
 
 
-def pad(text: str, cells: int, right: bool = False) -> str:
-    """Pad with spaces to a width."""
+def pad(text: str, cells: int, align_right: bool = False) -> str:
+    """Pad a text with spaces to a width in cells."""
     gap = " " * max(0, cells - cell_width(text))
-    return gap + text if right else text + gap
+    return gap + text if align_right else text + gap
 
 
 def shorten(text: str, cells: int, ellipsis: str) -> str:
@@ -117,7 +120,7 @@ def shorten(text: str, cells: int, ellipsis: str) -> str:
     if len(parts) == 6 and parts[0] == "arn":
         return _shorten_arn(text, parts[5], left, ellipsis)
     head = (left + 1) // 2
-    return clip(text, head) + ellipsis + _clip_front(text, left - head)
+    return clip(text, head) + ellipsis + _clip_start(text, left - head)
 
 
 def split_for_shortening(text: str, cells: int) -> tuple[str, str, str, str]:
@@ -143,16 +146,16 @@ def shorten_end(text: str, cells: int, ellipsis: str) -> str:
     return clip(text, max(0, cells - cell_width(ellipsis))) + clip(ellipsis, cells)
 
 
-def _shorten_arn(text: str, resource: str, left: int, ellipsis: str) -> str:
-    """Keep the resource whole if it fits; else its start and its last segment."""
-    if cell_width(resource) <= left:
-        return clip(text, left - cell_width(resource)) + ellipsis + resource
-    if left < _MIN_ARN_ROOM:
-        return ellipsis + _clip_front(resource, left)
+def _shorten_arn(text: str, resource: str, cells: int, ellipsis: str) -> str:
+    """Shorten an ARN: keep its resource whole, or else start and last segment."""
+    if cell_width(resource) <= cells:
+        return clip(text, cells - cell_width(resource)) + ellipsis + resource
+    if cells < _MIN_ARN_ROOM:
+        return ellipsis + _clip_start(resource, cells)
     tail = resource.rpartition("/")[2]
-    tail = _clip_front(tail, left * 2 // 3)
-    front = text if left > 48 else resource
-    return clip(front, left - cell_width(tail)) + ellipsis + tail
+    tail = _clip_start(tail, cells * 2 // 3)
+    front = text if cells > 48 else resource
+    return clip(front, cells - cell_width(tail)) + ellipsis + tail
 
 
 def wrap_text(text: str, cells: int, indent: str = "") -> list[str]:

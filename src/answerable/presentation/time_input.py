@@ -1,4 +1,4 @@
-"""Parsing of times and spans: `7d`, `2026-11-02`, `2026-11-02T10:00:00Z`."""
+"""Parse times and durations: `7d`, `2026-11-02`, `2026-11-02T10:00:00Z`."""
 
 import re
 from datetime import UTC, datetime
@@ -40,23 +40,23 @@ def parse_time(text: str, now: int, option: str) -> int:
     return int(at.timestamp()) * SECOND + at.microsecond * 1_000
 
 
-def parse_span(text: str, option: str, most: int) -> int:
-    """Parse a span of time like `30m` as nanoseconds.
+def parse_span(text: str, option: str, max_span: int) -> int:
+    """Parse a duration like `30m` as nanoseconds.
 
     Args:
         text: A number and s, m, h, d or w.
         option: Name of the option, for the message.
-        most: Longest allowed span, nanoseconds.
+        max_span: Longest allowed span, nanoseconds.
 
     Raises:
         UsageError: It is malformed, zero, or too long.
     """
     read = _AGO.fullmatch(text.strip().lower())
     length = int(read[1]) * _UNITS[read[2]] * SECOND if read else 0
-    if not 0 < length <= most:
+    if not 0 < length <= max_span:
         raise UsageError(
             f"not a span of time for {option} (got {text[:80]!r}, expected one like 30m "
-            f"or 8h, of at most {most // SECOND // 3600}h)",
+            f"or 8h, of at most {max_span // SECOND // 3600}h)",
             "a span ends in s, m, h, d or w",
         )
     return length

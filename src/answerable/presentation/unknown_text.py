@@ -1,4 +1,4 @@
-"""Unknown permissions in words: the source that would tell, and the searched places."""
+"""Describe why a permission is unknown: the missing source and searched places."""
 
 from answerable.model.documents.not_known import SearchScopeItem, UncollectedSubjectItem
 
@@ -15,7 +15,7 @@ _MOST = 8
 
 
 def describe_unknown(item: UncollectedSubjectItem) -> str:
-    """Describe why a verdict is unknown, and name the source that would tell."""
+    """Describe why a verdict is unknown, and name the source that has to be scanned."""
     source = item["source"]
     return f"{item['because']} ({source}: would tell)" if source else item["because"]
 
@@ -43,5 +43,6 @@ def describe_searched(item: SearchScopeItem) -> str:
     return said + (f"; not evaluated: {', '.join(apart)}" if apart else "")
 
 
-def _format_count(count: int, one: str, several: str) -> str:
-    return f"{count:,} {one if count == 1 else several}"
+def _format_count(count: int, singular: str, plural: str) -> str:
+    """Format a count with the singular or the plural of its noun."""
+    return f"{count:,} {singular if count == 1 else plural}"

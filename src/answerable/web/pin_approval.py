@@ -116,7 +116,7 @@ def _record_approval(
         if not is_current(known, chosen):
             return None
         word = flow.approve_definitions(
-            store, inventory, server, chosen, who, allowed=allowed, now=now
+            store, inventory, server, chosen, who, approvers=allowed, now=now
         )
         said.append(word)
         return apply_approval(known, chosen, word)

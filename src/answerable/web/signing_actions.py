@@ -261,7 +261,7 @@ def _build_baseline(
             name,
             who,
             stage,
-            life=EXCEPTION_SPANS[span],
+            lifetime=EXCEPTION_SPANS[span],
             now=now,
             ends_enforcement=is_second,
         ),

@@ -130,7 +130,7 @@ def test_a_draft_is_signed_into_shadow_then_enforced_then_taken_back(
                 desk.open_store() as store,
             ):
                 manage_profiles.sign_profile(
-                    store, digest, A, BaselineStage.OFF, life=DAY, now=desk.now
+                    store, digest, A, BaselineStage.OFF, lifetime=DAY, now=desk.now
                 )
             said["again"] = "ends-enforcement"
         moved = signed(desk, **said)

@@ -1,1 +1,1 @@
-"""Commands, one module per part of the chain; each calls one use case."""
+"""Command modules of the command line; each command calls one use case."""

@@ -1,4 +1,4 @@
-"""`asks`: approval requests of agents, and the statements of their owners."""
+"""`asks`: list approval requests of agents, and sign their owners' answers."""
 
 import time
 from collections.abc import Iterator
@@ -121,7 +121,7 @@ def show(settings: Settings, ask: str, config: str) -> None:
 @asks.command(cls=AppCommand, short_help="Sign that the agent may do it.")
 @click.argument("ask", metavar="ID")
 @key_options
-@click.option("--for", "life", default="", metavar="SPAN", help="Lifetime; 1h.")
+@click.option("--for", "lifetime", default="", metavar="SPAN", help="Lifetime; 1h.")
 @click.option("--always", is_flag=True, help="Without an expiry.")
 @click.option("--any-arguments", is_flag=True, help="With any arguments.")
 @config_option
@@ -131,7 +131,7 @@ def allow(
     ask: str,
     key: str,
     passphrase_file: str,
-    life: str,
+    lifetime: str,
     always: bool,
     any_arguments: bool,
     config: str,
@@ -148,17 +148,17 @@ def allow(
     )
     from answerable.usecases.authorization.answer_approvals import ExceptionTerm
 
-    if always and life:
+    if always and lifetime:
         raise UsageError("--always and --for are two answers", "give one of them")
     term = ExceptionTerm(
-        0 if always else parse_span(life or "1h", "--for", _MAX_LIFE), any_arguments
+        0 if always else parse_span(lifetime or "1h", "--for", _MAX_LIFE), any_arguments
     )
     with open_for_signing(settings, config) as (session, waiting):
         found = flow.find_approval_request(session.store, waiting, ask)
         wanted = found.wanted
         these = describe_arguments(wanted.arguments)
         how = ANY_ARGUMENTS if any_arguments else these
-        until = "until it is taken back" if always else f"for {life or '1h'}"
+        until = "until it is taken back" if always else f"for {lifetime or '1h'}"
         print_notice(settings, f"you let {format_act(wanted)}, {how}, {until}")
         print_provenance(settings, session, waiting, found)
         signer = load_signer(key, passphrase_file)
@@ -235,7 +235,7 @@ def amendments(settings: Settings) -> None:
 def open_for_signing(
     settings: Settings, config: str
 ) -> "Iterator[tuple[StoreSession, SpooledDecisions]]":
-    """Open the store and read the spool for a person who signs.
+    """Open the store and read the spool, after a check that a human runs the command.
 
     Raises:
         StartedByAgent: An agent started this command, or its starter is not known.
@@ -249,7 +249,7 @@ def open_for_signing(
 
 
 def print_notice(settings: Settings, sentence: str) -> None:
-    """Print what is about to be signed, before the passphrase prompt."""
+    """Print the act that will be signed, before the passphrase prompt."""
     if not settings.quiet:
         click.echo(sanitize(sentence), err=True)
 
@@ -257,7 +257,7 @@ def print_notice(settings: Settings, sentence: str) -> None:
 def print_provenance(
     settings: Settings,
     session: StoreSession,
-    waiting: "SpooledDecisions",
+    spooled: "SpooledDecisions",
     ask: "ApprovalRequest",
 ) -> None:
     """Print the values of a requested call, their authors, and earlier answers."""
@@ -265,7 +265,7 @@ def print_provenance(
     from answerable.services.authorization.value_provenance import describe_provenance
     from answerable.services.statements.policy_exceptions import read_policy_exceptions
 
-    for line in describe_provenance(session.store, waiting, ask).lines:
+    for line in describe_provenance(session.store, spooled, ask).lines:
         print_notice(settings, line)
     known = build_ask_item(
         ask, read_policy_exceptions(session.store, session.now), session.now
@@ -277,9 +277,9 @@ def print_provenance(
         )
 
 
-def format_act(wanted: "ApprovalScope | PolicyException") -> str:
-    """Format the agent and the act of a statement, with untrusted names quoted."""
-    return f"{quote(wanted.agent)} do this: {describe_act(wanted)}"
+def format_act(act: "ApprovalScope | PolicyException") -> str:
+    """Format the agent and the act of a policy exception, with quoted names."""
+    return f"{quote(act.agent)} do this: {describe_act(act)}"
 
 
 def warn_same_user(session: StoreSession, document: "Document") -> str:

@@ -148,7 +148,7 @@ def rename(settings: Settings, agent: str, names: tuple[str, ...], config: str) 
     required=True,
     help="shadow records what would be blocked, enforce blocks it, off ends both.",
 )
-@click.option("--for", "life", default="90d", metavar="SPAN", help="Lifetime; 90d.")
+@click.option("--for", "lifetime", default="90d", metavar="SPAN", help="Lifetime; 90d.")
 @click.option(
     "--ends-enforcement", is_flag=True, help="Confirm that nothing will be blocked."
 )
@@ -158,7 +158,7 @@ def sign(
     settings: Settings,
     name: str,
     stage: str,
-    life: str,
+    lifetime: str,
     ends_enforcement: bool,
     key: str,
     passphrase_file: str,
@@ -173,7 +173,7 @@ def sign(
     from answerable.usecases.baseline import manage_profiles
 
     require_human(settings)
-    lasting = parse_span(life, "--for", _MAX_LIFE)
+    lasting = parse_span(lifetime, "--for", _MAX_LIFE)
     with open_session(settings, writes=True) as session:
         load_profile(session.store, name)  # before the passphrase prompt
         signer = load_signer(key, passphrase_file)
@@ -182,7 +182,7 @@ def sign(
             name,
             signer,
             BaselineStage(stage),
-            life=lasting,
+            lifetime=lasting,
             now=time.time_ns(),
             ends_enforcement=ends_enforcement,
         )

@@ -1,4 +1,4 @@
-"""`break-glass`: a short exception from a policy, signed by two persons."""
+"""`break-glass`: sign a short exception from a policy, by two persons."""
 
 import time
 
@@ -46,7 +46,11 @@ def break_glass() -> None:
 @click.option("--resource", default="", metavar="URI", help="Or read resource.")
 @click.option("--prompt", default="", metavar="PROMPT", help="Or used prompt.")
 @click.option(
-    "--for", "life", default="30m", metavar="SPAN", help="Lifetime; 30m, at most 4h."
+    "--for",
+    "lifetime",
+    default="30m",
+    metavar="SPAN",
+    help="Lifetime; 30m, at most 4h.",
 )
 @click.option(
     "--reason-code", default="", metavar="WORD", help="For example an incident number."
@@ -60,7 +64,7 @@ def start(
     tool: str,
     resource: str,
     prompt: str,
-    life: str,
+    lifetime: str,
     reason_code: str,
     key: str,
     passphrase_file: str,
@@ -91,13 +95,13 @@ def start(
     answer_approvals.parse_reason_code(reason_code, "--reason-code")
     (target, name), term = (
         given[0],
-        ExceptionTerm(parse_span(life, "--for", _MAX_LIFE), True, reason_code),
+        ExceptionTerm(parse_span(lifetime, "--for", _MAX_LIFE), True, reason_code),
     )
     wanted = ApprovalScope(AgentId(agent), server, target, name, "")
     with open_for_signing(settings, "") as (session, _):
         print_notice(
             settings,
-            f"you let {format_act(wanted)}, {ANY_ARGUMENTS}, for {life}, once another "
+            f"you let {format_act(wanted)}, {ANY_ARGUMENTS}, for {lifetime}, once another "
             "confirms",
         )
         signer = load_signer(key, passphrase_file)

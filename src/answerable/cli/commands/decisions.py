@@ -1,4 +1,4 @@
-"""`decision`: one decision of a gateway, with its reasons."""
+"""`decision`: show one decision of a gateway, with its reasons."""
 
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,7 @@ def decision(settings: Settings, decision_id: str, config: str) -> None:
     """
     from answerable.usecases.authorization import explain_decision
 
-    spool, policy = find_gateway(settings, config, quotes=True)
+    spool, policy = find_gateway(settings, config, with_policy=True)
     with open_session(settings) as session:
         document = explain_decision.show_decision(
             session.store, spool, decision_id, policy, now=session.now
@@ -41,14 +41,14 @@ def decision(settings: Settings, decision_id: str, config: str) -> None:
 
 
 def find_gateway(
-    settings: Settings, config: str, *, quotes: bool = False
+    settings: Settings, config: str, *, with_policy: bool = False
 ) -> "tuple[SpoolPlaces, PolicySource | None]":
-    """Find the spools of gateway and decision point, and the policy in force.
+    """Find the decision spools of a gateway, and the source of its policy.
 
     Args:
         settings: Settings with the store.
         config: The gateway's file; empty for the default one in the store.
-        quotes: Whether rules are quoted; policies are read only for that.
+        with_policy: Whether rules are quoted; policies are read only for that.
 
     Raises:
         ConfigError: The file is invalid.
@@ -63,10 +63,11 @@ def find_gateway(
     spools = [plan.state / "spool"]
     if plan.config.decisions is not None:
         spools.append(decisions_state(plan.config.decisions, plan.store) / "spool")
-    return tuple(spools), _read_policy_source(plan) if quotes else None
+    return tuple(spools), _read_policy_source(plan) if with_policy else None
 
 
 def _read_policy_source(plan: "ServePlan") -> "PolicySource":
+    """Read the source of the gateway's policies, for quotes of the deciding rules."""
     from answerable.authorization.decision_table import policy_digest
     from answerable.connectors.config.fetch import read_policy_files
     from answerable.services.authorization.decision_items import PolicySource

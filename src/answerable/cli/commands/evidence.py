@@ -183,7 +183,7 @@ def read_file(name: str, option: str) -> bytes:
 
 
 def write_file(name: str, content: str) -> None:
-    """Write a file named on the command line, whole or not at all."""
+    """Write a file named on the command line, atomically."""
     path = expand_user_path(name)
     part = path.with_name(path.name + ".part")
     part.write_text(content, encoding="utf-8", newline="")
@@ -191,6 +191,7 @@ def write_file(name: str, content: str) -> None:
 
 
 def _read_public_key(key: str) -> str:
+    """Return a public key given as text or as the name of a file."""
     if not key:
         return ""
     if _is_file_name(key):

@@ -1,4 +1,4 @@
-"""`gateway`: operator commands for a gateway."""
+"""`gateway`: operate a gateway: wrap one server, or try a policy."""
 
 import click
 

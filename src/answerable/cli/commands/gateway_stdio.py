@@ -1,4 +1,4 @@
-"""`gateway stdio`: one MCP server over standard streams, for clients that start it."""
+"""`gateway stdio`: run the gateway over standard streams before one MCP server."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""`hook`: decision about a tool call of a coding agent's client, before the call."""
+"""`hook`: decide a tool call of a coding agent's client before it is made."""
 
 import signal
 import sys
@@ -64,10 +64,10 @@ def hook(
         sys.stdout.buffer.write(said)
         sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001 - whatever went wrong, the answer is no
-        ctx.exit(_report_failure(error, blocks=blocks))
+        ctx.exit(_report_failure(error, is_blocking=blocks))
 
 
-def _report_failure(error: BaseException, *, blocks: bool) -> int:
+def _report_failure(error: BaseException, *, is_blocking: bool) -> int:
     """Print why there is no decision; return the exit code even if that fails."""
     discard_output(sys.stdout)
     why = getattr(error, "message", "") or f"internal error ({type(error).__name__})"
@@ -75,4 +75,4 @@ def _report_failure(error: BaseException, *, blocks: bool) -> int:
         click.echo(f"answerable: no decision: {why}", err=True)
     except OSError:
         discard_output(sys.stderr)
-    return BLOCK_EXIT_CODE if blocks else 0
+    return BLOCK_EXIT_CODE if is_blocking else 0

@@ -1,4 +1,4 @@
-"""`kill` and `revive`: revocations at every server of a configuration."""
+"""`kill` and `revive`: revoke a subject at gateway and token service, and undo it."""
 
 import time
 from collections.abc import Iterator
@@ -104,29 +104,29 @@ def revive(settings: Settings, subject: str, config: str, reason: str) -> None:
     require_all_done(f"{subject} is not revived everywhere", done)
 
 
-def print_kill_results(subject: str, done: "RevocationResult") -> None:
-    """Print the servers at which a kill is in force."""
+def print_kill_results(subject: str, result: "RevocationResult") -> None:
+    """Print at which servers a kill is in force, and the ended delegations."""
     # It is not known when a waiting server will apply it.
-    new = "killed" if done.waits else "killed, within a second,"
-    said = new if done.is_new else "killed already"
-    click.echo(f"{subject}: {said} at {' and '.join(done.at)}", err=True)
-    if done.ended is not None:
-        click.echo(f"delegations ended: {len(done.ended)}", err=True)
-    for each in done.waits:
+    new = "killed" if result.waits else "killed, within a second,"
+    said = new if result.is_new else "killed already"
+    click.echo(f"{subject}: {said} at {' and '.join(result.at)}", err=True)
+    if result.ended is not None:
+        click.echo(f"delegations ended: {len(result.ended)}", err=True)
+    for each in result.waits:
         click.echo(each, err=True)
 
 
-def require_all_done(otherwise: str, done: "RevocationResult") -> None:
-    """Refuse success if a server did not accept the kill.
+def require_all_done(message: str, result: "RevocationResult") -> None:
+    """Fail the command if a server did not accept the kill.
 
     Raises:
         EnvironmentFailure: A server did not.
     """
     from answerable.model.errors import EnvironmentFailure
 
-    if done.refused:
+    if result.refused:
         raise EnvironmentFailure(
-            f"{otherwise} ({'; '.join(done.refused)})", "; ".join(done.hints)
+            f"{message} ({'; '.join(result.refused)})", "; ".join(result.hints)
         )
 
 
@@ -153,7 +153,7 @@ class _KillTarget:
     def record_kill(
         self,
         subject: str,
-        done: "RevocationResult",
+        result: "RevocationResult",
         reason: str,
         at: int,
         *,
@@ -164,7 +164,7 @@ class _KillTarget:
         from answerable.server.revocation_records import RevocationRecord, put_record
         from answerable.server.revocation_service import operator_name
 
-        ended = None if done.ended is None else len(done.ended)
+        ended = None if result.ended is None else len(result.ended)
         record = RevocationRecord(
             subject=subject,
             by=operator_name(),
@@ -190,6 +190,7 @@ class _KillTarget:
         )
 
     def _load_inventory(self, now: int) -> "Inventory | None":
+        """Load the newest inventory; None if the store cannot be read."""
         from answerable.model.errors import AnswerableError
         from answerable.services.inventory import snapshots
 
@@ -222,10 +223,10 @@ class _KillTarget:
             ) from None
 
 
-def _read_config(settings: Settings, place: str) -> "tuple[Config, Path]":
+def _read_config(settings: Settings, path: str) -> "tuple[Config, Path]":
     """Read a configuration; a faulty policy does not delay a kill."""
     from answerable.connectors.config.fetch import read_config_file
     from answerable.server.reloadable_plan import require_config, resolve_store
 
-    config = require_config(place, read_config_file(place))
+    config = require_config(path, read_config_file(path))
     return config, resolve_store(config, *find_config_stores(settings))

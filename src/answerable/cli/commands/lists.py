@@ -1,4 +1,4 @@
-"""`agents`, `identities`, `credentials`, `people`: lists of a snapshot."""
+"""`agents`, `identities`, `credentials`, `people`: list a snapshot's content."""
 
 import click
 
@@ -20,6 +20,8 @@ OWNER_STATES = (
 
 
 def _build_list_command(name: str, short: str, long: str) -> click.Command:
+    """Build the command that lists the items of one kind."""
+
     def run(settings: Settings, owner_state: str, kind: str) -> None:
         from answerable.usecases.inventory import inventory_listing
 

@@ -1,4 +1,4 @@
-"""`login` and `logout`: sign-in of a person that agents act for."""
+"""`login` and `logout`: sign in the person that agents on this machine act for."""
 
 import os
 import time
@@ -72,7 +72,7 @@ def logout() -> None:
     click.echo("signed out" if was_there else "nobody was signed in", err=True)
 
 
-def _run_sign_in(pinned: "IssuerConfig", device: bool) -> "StoredLogin":
+def _run_sign_in(issuer: "IssuerConfig", device: bool) -> "StoredLogin":
     """Sign in; print instructions for the person on standard error."""
     from answerable.presentation.text import sanitize
     from answerable.server.login.sign_in_environment import build_sign_in_environment
@@ -81,7 +81,7 @@ def _run_sign_in(pinned: "IssuerConfig", device: bool) -> "StoredLogin":
     def tell(line: str) -> None:
         click.echo(sanitize(line), err=True)
 
-    return sign_in(build_sign_in_environment(pinned.ca, tell), pinned, device=device)
+    return sign_in(build_sign_in_environment(issuer.ca, tell), issuer, device=device)
 
 
 def _find_issuer(config: str, issuer: str, client_id: str) -> "IssuerConfig":

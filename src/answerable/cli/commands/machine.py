@@ -1,4 +1,4 @@
-"""`doctor`, `demo`, `completion`: commands about the tool itself."""
+"""`doctor`, `demo`, `completion`: check, demonstrate and complete this tool."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""`owner-keys`: keys with which persons sign statements of ownership."""
+"""`owner-keys`: make, enroll, list and revoke keys for owners' signatures."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""`who-owns` and `attest`: owners of agents, identities and credentials."""
+"""`who-owns` and `attest`: show and record owners of agents and identities."""
 
 import click
 

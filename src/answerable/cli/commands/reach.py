@@ -1,4 +1,4 @@
-"""`reach`, `can`, `who-can`: permission queries."""
+"""`reach`, `can`, `who-can`: query the permissions of agents and identities."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
@@ -93,13 +93,13 @@ def _check_all_options(subject: str, used: bool, compare_aws: bool) -> None:
             )
 
 
-def _check_options(used: bool, compare_aws: bool) -> None:
+def _check_options(used_option: bool, compare_aws: bool) -> None:
     """Refuse options that would have no effect.
 
     Raises:
         UsageError: Two options exclude each other.
     """
-    if used and compare_aws:
+    if used_option and compare_aws:
         raise UsageError(
             "--used and --compare-aws do not go with each other", _NARROW_HINT
         )
@@ -109,7 +109,7 @@ def _check_options(used: bool, compare_aws: bool) -> None:
             (*_ROW_OPTIONS, *_CONTEXT_OPTIONS),
             "--compare-aws does not take it",
         )
-    elif used:
+    elif used_option:
         silent, why = (*_ROW_OPTIONS, *_AWS_OPTIONS), "--used does not take it"
     else:
         silent, why = _AWS_OPTIONS, "only --compare-aws takes it"
@@ -125,7 +125,10 @@ def _check_options(used: bool, compare_aws: bool) -> None:
 )
 @click.argument("subject", default="")
 @click.option(
-    "--all", "every", is_flag=True, help="All risky identities, most severe first."
+    "--all",
+    "all_identities",
+    is_flag=True,
+    help="All risky identities, most severe first.",
 )
 @click.option("--resource", default="", metavar="GLOB", help="Only these resources.")
 @click.option("--action", default="*", metavar="GLOB", help="Only these actions.")
@@ -152,7 +155,7 @@ def _check_options(used: bool, compare_aws: bool) -> None:
 def reach(
     settings: Settings,
     subject: str,
-    every: bool,
+    all_identities: bool,
     resource: str,
     action: str,
     limit: int,
@@ -182,7 +185,7 @@ def reach(
     iam:SimulatePrincipalPolicy about a sample of the whole account, or of SUBJECT; it
     is the only option here that opens a connection.
     """
-    if every:
+    if all_identities:
         _check_all_options(subject, used, compare_aws)
         _show_exposures(settings, limit)
         return
@@ -240,10 +243,11 @@ def reach(
                 limit=limit,
                 progress=progress,
             )
-    print_and_exit(document, settings, note=_hint_for_rest(document))
+    print_and_exit(document, settings, note=_hint_for_cut_list(document))
 
 
 def _show_exposures(settings: Settings, limit: int) -> None:
+    """Print the risky identities of all accounts (`reach --all`)."""
     from answerable.usecases.reach import list_exposures as flow
 
     with open_session(settings) as session, progress_bar(settings) as progress:
@@ -254,7 +258,7 @@ def _show_exposures(settings: Settings, limit: int) -> None:
     print_and_exit(document, settings, note=note)
 
 
-def _hint_for_rest(document: "Document") -> str:
+def _hint_for_cut_list(document: "Document") -> str:
     """Return a hint for lists that are cut."""
     if "shown" not in document.coverage:
         return ""

@@ -1,4 +1,4 @@
-"""`requests`: requests that persons file for agents."""
+"""`requests`: file and list signed requests of persons to agents."""
 
 import sys
 import time
@@ -62,7 +62,7 @@ def requests(ctx: click.Context, settings: Settings, agent: str) -> None:
     help="A value that it names, as in a call; may be repeated.",
 )
 @click.option("--run", default="", metavar="RUN", help="For this run only.")
-@click.option("--for", "life", default="1h", metavar="SPAN", help="Lifetime; 1h.")
+@click.option("--for", "lifetime", default="1h", metavar="SPAN", help="Lifetime; 1h.")
 @key_options
 @pass_settings
 def file(
@@ -71,7 +71,7 @@ def file(
     text: str,
     values: tuple[str, ...],
     run: str,
-    life: str,
+    lifetime: str,
     key: str,
     passphrase_file: str,
 ) -> None:
@@ -83,7 +83,7 @@ def file(
     running gateway applies it within a second.
     """
     file_request_from(
-        settings, agent, text, values, (run, life), (key, passphrase_file)
+        settings, agent, text, values, (run, lifetime), (key, passphrase_file)
     )
 
 
@@ -92,25 +92,25 @@ def file_request_from(
     agent: str,
     text: str,
     values: tuple[str, ...],
-    term: tuple[str, str],
+    run_and_lifetime: tuple[str, str],
     key: tuple[str, str],
     *,
-    shows: bool = True,
+    prints_result: bool = True,
 ) -> None:
-    """File a request from a file or from standard input.
+    """Sign and file a request whose text is in a file or on standard input.
 
     Args:
         agent: Agent that the person asks.
         text: Name of the file, `-` for standard input.
         values: Additional named values.
-        term: Run, empty for any; and lifetime.
+        run_and_lifetime: Run, empty for any; and lifetime.
         key: Files of the key and of its passphrase.
-        shows: Whether the filed request is the output of the command.
+        prints_result: Whether the filed request is the output of the command.
     """
     from answerable.usecases.evidence import filed_requests as flow
 
     require_human(settings)
-    run, life = term
+    run, life = run_and_lifetime
     wish = flow.RequestDraft(
         agent=_parse_agent(agent),
         text="" if values and text == "-" else _read_request_text(text),
@@ -125,11 +125,12 @@ def file_request_from(
         )
         signer = load_signer(*key)
         document = flow.file_request(session.store, wish, signer, now=time.time_ns())
-    if shows:
+    if prints_result:
         print_and_exit(document, settings)
 
 
 def _read_request_text(name: str) -> str:
+    """Read the text of a request from a file, or `-` from standard input."""
     try:
         if name == "-":
             data = sys.stdin.buffer.read(_MAX_BYTES + 1)

@@ -108,7 +108,7 @@ def run(
             (),
             ("", "1h"),
             (key, passphrase_file),
-            shows=False,
+            prints_result=False,
         )
         time.sleep(_NOTICE_SECONDS)
     start = AgentStart(

@@ -59,7 +59,7 @@ def scan(
 
     cwd = Path.cwd()
     if config:
-        cwd, sources = _sources_of_config(config, sources)
+        cwd, sources = _list_config_sources(config, sources)
     with (
         open_session(settings, create=True) as session,
         progress_bar(settings) as progress,
@@ -79,8 +79,8 @@ def scan(
     print_and_exit(document, settings)
 
 
-def _sources_of_config(
-    config: str, named: tuple[str, ...]
+def _list_config_sources(
+    config: str, sources: tuple[str, ...]
 ) -> tuple[Path, tuple[str, ...]]:
     """Return the folder of a configuration, and its sources.
 
@@ -90,9 +90,9 @@ def _sources_of_config(
     from answerable.connectors.config.fetch import read_config_file
     from answerable.connectors.config.parse.config_faults import ConfigError
 
-    if named:
+    if sources:
         raise UsageError(
-            f"--config names the sources (got {named[0]!r} as well)",
+            f"--config names the sources (got {sources[0]!r} as well)",
             "give --config or SOURCE, not both",
         )
     reading = read_config_file(config)

@@ -67,13 +67,13 @@ def serve(
         )
     try:
         if only == "web":
-            _serve_web(settings, config, listen, alone=not with_parent)
+            _serve_web(settings, config, listen, standalone=not with_parent)
         elif only == "sts":
-            _serve_token_service(settings, config, alone=not with_parent)
+            _serve_token_service(settings, config, standalone=not with_parent)
         elif only == "decisions":
-            _serve_decision_point(settings, config, alone=not with_parent)
+            _serve_decision_point(settings, config, standalone=not with_parent)
         else:
-            _serve_gateway(settings, config, listen, together=not only)
+            _serve_gateway(settings, config, listen, with_other_servers=not only)
     except ConfigError as error:
         for line in error.lines[1:]:
             click.echo(line, err=True)
@@ -81,8 +81,9 @@ def serve(
 
 
 def _serve_gateway(
-    settings: Settings, config: str, listen: str, *, together: bool
+    settings: Settings, config: str, listen: str, *, with_other_servers: bool
 ) -> None:
+    """Run the gateway, and the other configured servers if `with_other_servers`."""
     from answerable.gateway.serve.serve_plan import read_plan
     from answerable.gateway.serve.supervisor import serve as supervise
 
@@ -103,7 +104,7 @@ def _serve_gateway(
                 *more.get(role, []),
             ]
             for role, section in sections.items()
-            if together and section is not None
+            if with_other_servers and section is not None
         }
 
     def read(before: "CedarPolicySet") -> "ServePlan":
@@ -112,17 +113,19 @@ def _serve_gateway(
     supervise(read, _print_listeners, build_commands)
 
 
-def _serve_token_service(settings: Settings, config: str, *, alone: bool) -> None:
+def _serve_token_service(settings: Settings, config: str, *, standalone: bool) -> None:
+    """Run the token service of a configuration."""
     from answerable.sts.runtime.process import run_server as serve_tokens
 
     serve_tokens(
         lambda: read_token_plan(settings, config),
-        _build_ready_callback(alone),
-        alone=alone,
+        _build_ready_callback(standalone),
+        alone=standalone,
     )
 
 
-def _serve_decision_point(settings: Settings, config: str, *, alone: bool) -> None:
+def _serve_decision_point(settings: Settings, config: str, *, standalone: bool) -> None:
+    """Run the policy decision point; a faulty reload keeps the last valid policies."""
     from answerable.model.cedar_policy import NO_CEDAR_POLICIES
     from answerable.pdp.runtime.process import run_server as serve_decisions
     from answerable.pdp.runtime.settings import load_settings
@@ -136,10 +139,13 @@ def _serve_decision_point(settings: Settings, config: str, *, alone: bool) -> No
         last = plan.reading.policies if plan.is_whole else last
         return plan
 
-    serve_decisions(read, _build_ready_callback(alone), alone=alone)
+    serve_decisions(read, _build_ready_callback(standalone), alone=standalone)
 
 
-def _serve_web(settings: Settings, config: str, listen: str, *, alone: bool) -> None:
+def _serve_web(
+    settings: Settings, config: str, listen: str, *, standalone: bool
+) -> None:
+    """Run the web interface of a configuration."""
     from answerable.web.runtime.process import run_server as serve_pages
     from answerable.web.runtime.settings import load_settings
 
@@ -148,13 +154,15 @@ def _serve_web(settings: Settings, config: str, listen: str, *, alone: bool) -> 
     def read() -> "WebPlan":
         return load_settings(config, named, usual, listen)
 
-    serve_pages(read, _build_ready_callback(alone), alone=alone)
+    serve_pages(read, _build_ready_callback(standalone), alone=standalone)
 
 
-def _build_ready_callback(alone: bool) -> Callable[[list[tuple[str, str]]], None]:
+def _build_ready_callback(standalone: bool) -> Callable[[list[tuple[str, str]]], None]:
+    """Build the callback that prints the addresses once the server listens."""
+
     def tell(listening: list[tuple[str, str]]) -> None:
         _print_listeners(listening)
-        if not alone:  # the parent process reads to the end
+        if not standalone:  # the parent process reads to the end
             sys.stdout.flush()
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, sys.stdout.fileno())
@@ -163,8 +171,9 @@ def _build_ready_callback(alone: bool) -> Callable[[list[tuple[str, str]]], None
     return tell
 
 
-def _print_listeners(listening: list[tuple[str, str]]) -> None:
-    for what, where in listening:
+def _print_listeners(listeners: list[tuple[str, str]]) -> None:
+    """Print name and address of each listener, one per line."""
+    for what, where in listeners:
         click.echo(f"{what} {where}")
 
 

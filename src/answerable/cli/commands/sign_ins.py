@@ -1,4 +1,4 @@
-"""`sign-ins`: accounts that persons signed in with, and their release."""
+"""`sign-ins`: list the accounts that persons signed in with, and release one."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""`sts`: operator commands for a token service."""
+"""`sts`: operate a token service: signing keys, kills, trust rules."""
 
 from typing import TYPE_CHECKING
 

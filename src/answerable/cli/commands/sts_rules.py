@@ -1,4 +1,4 @@
-"""`sts rules`, `sts test`, `sts explain`: dry run of trust rules."""
+"""`sts rules`, `sts test`, `sts explain`: check trust rules without a server."""
 
 import sys
 from pathlib import Path
@@ -148,25 +148,25 @@ def _read_key_file(issuer: "IssuerConfig") -> "IssuerKeySet | None":
         return None
 
 
-def _read_input(place: str, what: str) -> bytes:
-    """Read a file, or standard input.
+def _read_input(path: str, expected: str) -> bytes:
+    """Read a file, or standard input for `-`, up to a size limit.
 
     Raises:
         UsageError: The file is missing, or too large.
         EnvironmentFailure: It cannot be read.
     """
     try:
-        if place == _STDIN:
+        if path == _STDIN:
             data = sys.stdin.buffer.read(_MAX_BYTES + 1)
         else:
-            with open_named_file(place) as file:
+            with open_named_file(path) as file:
                 data = file.read(_MAX_BYTES + 1)
     except FileNotFoundError:
-        raise UsageError(f"no such file (got {place!r}, expected {what})") from None
+        raise UsageError(f"no such file (got {path!r}, expected {expected})") from None
     except OSError as error:
-        raise EnvironmentFailure(f"{place}: cannot be read: {error.strerror}") from None
+        raise EnvironmentFailure(f"{path}: cannot be read: {error.strerror}") from None
     if len(data) > _MAX_BYTES:
         raise UsageError(
-            f"too large (expected {what} of at most {_MAX_BYTES >> 20} MiB)"
+            f"too large (expected {expected} of at most {_MAX_BYTES >> 20} MiB)"
         )
     return data

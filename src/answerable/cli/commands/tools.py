@@ -1,4 +1,4 @@
-"""`tools`: tools of agents, and approval of the definitions that servers declare."""
+"""`tools`: list agents' tools, and approve the definitions that servers declare."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -75,9 +75,11 @@ def tools(
     default="",
     help="The answerable.yaml, if its state is outside the store.",
 )
-@click.option("--all", "every", is_flag=True, help="Unchanged definitions, too.")
+@click.option(
+    "--all", "include_unchanged", is_flag=True, help="Unchanged definitions, too."
+)
 @pass_settings
-def diff(settings: Settings, server: str, config: str, every: bool) -> None:
+def diff(settings: Settings, server: str, config: str, include_unchanged: bool) -> None:
     """Show definitions of servers behind the gateway that are not approved.
 
     New, changed and shadowing tools, prompts, resource templates and instructions, with
@@ -95,7 +97,10 @@ def diff(settings: Settings, server: str, config: str, every: bool) -> None:
         words = tool_pins.read_signed_approvals(session.store)
     shown = [server] if server else known
     print_and_exit(
-        tool_pins.show_differences(known, shown, words, every=every), settings
+        tool_pins.show_differences(
+            known, shown, words, include_unchanged=include_unchanged
+        ),
+        settings,
     )
 
 
@@ -154,7 +159,7 @@ def approve(
                 server,
                 chosen,
                 signer,
-                allowed=tool_pins.list_approvers(plan.config, server),
+                approvers=tool_pins.list_approvers(plan.config, server),
                 now=time.time_ns(),
             )
             said.append(word)
@@ -193,7 +198,7 @@ def _select_definitions(
 
 
 def _show_differences(
-    known: "ServerPins", server: str, chosen: "ApprovalSelection", settings: Settings
+    pins: "ServerPins", server: str, selection: "ApprovalSelection", settings: Settings
 ) -> None:
     """Show what would be signed, before the signature."""
     from answerable.presentation.text import sanitize
@@ -206,10 +211,10 @@ def _show_differences(
         return
     lines = [
         f"approve {name} {digest}"
-        for name, digest in build_approval_claims(server, chosen)
+        for name, digest in build_approval_claims(server, selection)
     ]
-    for each in chosen.items:
-        pin = known.items.get(each.key)
+    for each in selection.items:
+        pin = pins.items.get(each.key)
         for found in compare_definitions(None if pin is None else pin.definition, each):
             before, after = found["pinned"], found["seen"]
             lines.append(f"{each.key} {found['field']}")
@@ -220,7 +225,7 @@ def _show_differences(
 
 
 def _warn_about_policies(
-    plan: "ServePlan", server: str, chosen: "ApprovalSelection", settings: Settings
+    plan: "ServePlan", server: str, selection: "ApprovalSelection", settings: Settings
 ) -> None:
     """Warn about policies that the approval would make faulty, before the signature."""
     from answerable.connectors.config.parse.config_faults import format_faults
@@ -229,7 +234,7 @@ def _warn_about_policies(
 
     if settings.quiet:
         return
-    faults = find_approval_faults(plan.reading, plan.state, server, chosen.items)
+    faults = find_approval_faults(plan.reading, plan.state, server, selection.items)
     if not faults:
         return
     click.echo(
@@ -241,8 +246,9 @@ def _warn_about_policies(
         click.echo(sanitize(line), err=True)
 
 
-def _build_unknown_error(server: str, known: Iterable[str]) -> UsageError:
-    names = ", ".join(known)
+def _build_unknown_error(server: str, servers: Iterable[str]) -> UsageError:
+    """Build the error for a server without pins, with the names of pinned servers."""
+    names = ", ".join(servers)
     return UsageError(
         f"nothing is pinned of such a server (got {server[:80]!r})",
         f"there are pins of {names}" if names else "there are no pins yet",

@@ -1,4 +1,4 @@
-"""`ingest`, `trace`, `sql`: audit events and the chains behind them."""
+"""`ingest`, `trace`, `sql`: store audit events, and query their lineage."""
 
 from dataclasses import replace
 
@@ -135,6 +135,7 @@ def trace(
 
 
 def _check_one_view(by: str, *, score: bool, unmediated: bool, tree: bool) -> None:
+    """Refuse options of `trace` that exclude each other."""
     if score and unmediated:
         raise UsageError("--score and --unmediated are two questions", "ask one")
     if by and (score or unmediated or tree):
@@ -165,6 +166,6 @@ def sql(settings: Settings, query: str, timeout: str) -> None:
             session.load_inventory(),
             query,
             now=session.now,
-            bounds=QueryLimits(seconds=seconds),
+            limits=QueryLimits(seconds=seconds),
         )
     print_and_exit(document, settings)

@@ -1,4 +1,4 @@
-"""`what-if`: effect of a policy edit before it is made."""
+"""`what-if`: show the effect of a policy edit before it is made."""
 
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ _HELP_HINT = "answerable what-if --help"
     short_help="What an edit of policies would change, and cuts.",
 )
 @click.argument("subject", default="")
-@click.option("--all", "every", is_flag=True, help="Compare every identity.")
+@click.option("--all", "all_identities", is_flag=True, help="Compare every identity.")
 @click.option(
     "--without",
     multiple=True,
@@ -65,7 +65,7 @@ _HELP_HINT = "answerable what-if --help"
 def what_if(
     settings: Settings,
     subject: str,
-    every: bool,
+    all_identities: bool,
     without: tuple[str, ...],
     without_policy: tuple[str, ...],
     file: str,
@@ -84,14 +84,14 @@ def what_if(
     --cuts RESOURCE finds the smallest sets of statements whose removal leaves SUBJECT
     no way to RESOURCE, and the recorded calls that each would break.
     """
-    if bool(subject) == every:
+    if bool(subject) == all_identities:
         raise UsageError(
-            f"what-if needs a SUBJECT or --all (got {'both' if every else 'neither'})",
+            f"what-if needs a SUBJECT or --all (got {'both' if all_identities else 'neither'})",
             _HELP_HINT,
         )
     with open_session(settings) as session, progress_bar(settings) as progress:
         if cuts:
-            _check_cut_options(every)
+            _check_cut_options(all_identities)
             from answerable.usecases.reach import find_cuts as cutting
 
             document = cutting.find_cuts(
@@ -121,16 +121,16 @@ def what_if(
                 resource=resource or "*",
                 limit=limit,
             )
-    print_and_exit(document, settings, note=_hint_for_rest(document))
+    print_and_exit(document, settings, note=_hint_for_cut_list(document))
 
 
-def _check_cut_options(every: bool) -> None:
+def _check_cut_options(all_identities: bool) -> None:
     """Refuse options that --cuts does not take.
 
     Raises:
         UsageError: Another option is given.
     """
-    if every:
+    if all_identities:
         raise UsageError("--cuts needs a SUBJECT (got --all)", _HELP_HINT)
     source = click.get_current_context().get_parameter_source
     for name in (
@@ -149,7 +149,7 @@ def _check_cut_options(every: bool) -> None:
             )
 
 
-def _hint_for_rest(document: "Document") -> str:
+def _hint_for_cut_list(document: "Document") -> str:
     """Return a hint for lists that are cut."""
     if "shown" not in document.coverage:
         return ""

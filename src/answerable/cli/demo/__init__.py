@@ -1,1 +1,1 @@
-"""Demo of the whole chain on sample data, in the terminal or in a browser."""
+"""Demonstrate the product on sample data, in the terminal or in a browser."""

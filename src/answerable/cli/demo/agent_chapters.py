@@ -1,4 +1,4 @@
-"""Chapters of the working agent: baseline, prompt injection, denial, approval."""
+"""Run the demo chapters with a working agent: baseline, prompt injection, approval."""
 
 import contextlib
 from collections.abc import Callable, Iterable
@@ -36,6 +36,7 @@ _RUN_COMMAND = ("run", "--agent", "clerk", "--", AGENT_PROGRAM)
 
 
 def _build_chapters(office: DemoEnvironment) -> Iterable[DemoChapter]:
+    """Yield the chapters: declare the agent, run it, sign its baseline, attack it."""
     yield DemoChapter(
         "An agent goes to work. Who answers for it?",
         (
@@ -155,6 +156,7 @@ def _build_chapters(office: DemoEnvironment) -> Iterable[DemoChapter]:
 
 
 def _prepare_office(office: DemoEnvironment) -> str:
+    """Write the sample office, and return the text that says so."""
     office.write_files()
     return (
         "(A small office was written: an MCP server over an SQLite database, and an "
@@ -164,6 +166,7 @@ def _prepare_office(office: DemoEnvironment) -> str:
 
 
 def _start_servers(office: DemoEnvironment) -> str:
+    """Start gateway and token service, and run the agent for training."""
     office.start_servers("gateway", "sts")
     office.wait_until_ready()
     office.run_agent(TRAINING_RUNS - 1)
@@ -174,6 +177,7 @@ def _start_servers(office: DemoEnvironment) -> str:
 
 
 def _receive_injection(office: DemoEnvironment) -> str:
+    """Restart the gateway, and deliver a letter with a prompt injection."""
     office.restart_server("gateway")
     office.receive_letter(INJECTED_LETTER, "EUR")
     return (
@@ -183,6 +187,7 @@ def _receive_injection(office: DemoEnvironment) -> str:
 
 
 def _receive_currency_change(office: DemoEnvironment) -> str:
+    """Restart the gateway, and deliver an invoice in another currency."""
     office.restart_server("gateway")
     office.receive_letter(CURRENCY_LETTER, "CHF")
     sent = ", ".join(
@@ -195,17 +200,18 @@ def _restart_gateway(office: DemoEnvironment) -> str:
     # A started gateway has all signed statements in force, however busy the machine is,
     # and counts this run alone: its limits are those of a minute of training, with
     # fewer runs on a slow machine.
+    """Restart the gateway so that earlier calls do not count in its next minute."""
     office.restart_server("gateway")
     office.receive_letter(CURRENCY_LETTER, "CHF")
     return "(The gateway was restarted, so that each of these runs counts alone.)"
 
 
-def run_agent_chapters(main: Main, first: int) -> bool:
+def run_agent_chapters(main: Main, first_number: int) -> bool:
     """Run the chapters of the working agent; return whether every step succeeded.
 
     Args:
         main: Entry point of the command line.
-        first: Number of the first chapter.
+        first_number: Number of the first chapter.
     """
     if not can_attest():
         print_paragraph(
@@ -215,40 +221,42 @@ def run_agent_chapters(main: Main, first: int) -> bool:
         return True
     Path(OFFICE_FOLDER).mkdir()
     with contextlib.chdir(OFFICE_FOLDER), use_demo_store():
-        return _run_chapters(main, first, DemoEnvironment())
+        return _run_chapters(main, first_number, DemoEnvironment())
 
 
-def _run_chapters(main: Main, first: int, office: DemoEnvironment) -> bool:
+def _run_chapters(main: Main, first_number: int, office: DemoEnvironment) -> bool:
+    """Run the chapters, and end all servers of the demo."""
     found: dict[str, Callable[[], str]] = {
         _DIGEST: lambda: find_profile_digest(main),
         _DENIED: lambda: find_baseline_decision(main, "deny"),
         _ASKED: lambda: find_approval_request(main, "exchange_rate"),
     }
     try:
-        return run_chapters(tuple(_build_chapters(office)), main, found, first)
+        return run_chapters(tuple(_build_chapters(office)), main, found, first_number)
     finally:
         office.end_servers()
 
 
 def find_profile_digest(main: Main) -> str:
     """Return the digest of the agent's newest profile."""
-    return _first_value(query_items(main, "baseline", "show", "clerk"), "digest")
+    return _get_first_value(query_items(main, "baseline", "show", "clerk"), "digest")
 
 
 def find_baseline_decision(main: Main, effect: str) -> str:
-    """Return the id of the newest decision of a baseline with an effect."""
+    """Return the id of the newest decision that a baseline made with this effect."""
     query = (
         "SELECT decision_id FROM decisions WHERE reason = 'behaviour'"  # noqa: S608
         f" AND effect = '{effect}' ORDER BY event_time DESC LIMIT 1"
     )
-    return _first_value(query_items(main, "sql", query), "decision_id")
+    return _get_first_value(query_items(main, "sql", query), "decision_id")
 
 
 def find_approval_request(main: Main, tool: str) -> str:
     """Return the id of the approval request for a tool."""
     items = query_items(main, "asks", "--config", CONFIG)
-    return _first_value([each for each in items if each["name"] == tool], "id")
+    return _get_first_value([each for each in items if each["name"] == tool], "id")
 
 
-def _first_value(items: list[dict[str, Any]], name: str) -> str:
-    return str(items[0][name]) if items else "NONE"
+def _get_first_value(items: list[dict[str, Any]], field: str) -> str:
+    """Return a field of the first item, `NONE` if there is none."""
+    return str(items[0][field]) if items else "NONE"

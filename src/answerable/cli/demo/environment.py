@@ -1,4 +1,4 @@
-"""Environment of the demo: its files, servers and agent processes.
+"""Write the demo's files, and start and end its servers and agent.
 
 The demo uses what a user has: a configuration, commands, processes. All files are in
 the working directory, and every started process is ended by its id.
@@ -40,7 +40,7 @@ _MAX_SOCKET_PATH = 100
 
 
 def can_attest() -> bool:
-    """Return whether the kernel identifies processes as attestation needs."""
+    """Return whether this kernel can attest processes (Linux `SO_PEERPIDFD`)."""
     from answerable.server.processes.unix_peer import SO_PEERPIDFD
 
     if sys.platform != "linux":
@@ -54,7 +54,7 @@ def can_attest() -> bool:
     return True
 
 
-def _choose_free_ports(wanted: Mapping[str, int]) -> dict[str, int]:
+def _choose_free_ports(preferred: Mapping[str, int]) -> dict[str, int]:
     """Choose a free port for each name, the preferred one if it is free.
 
     Other ports are below the range for outgoing connections (`ip_local_port_range`), as
@@ -62,7 +62,7 @@ def _choose_free_ports(wanted: Mapping[str, int]) -> dict[str, int]:
     """
     found: dict[str, int] = {}
     others = iter(secrets.SystemRandom().sample(_PORTS, 200))
-    for name, port in wanted.items():
+    for name, port in preferred.items():
         while port in found.values() or not _is_free(port):
             port = next(others, 0)
             if not port:
@@ -74,6 +74,7 @@ def _choose_free_ports(wanted: Mapping[str, int]) -> dict[str, int]:
 
 
 def _is_free(port: int) -> bool:
+    """Return whether a TCP port of 127.0.0.1 can be bound; false for 0."""
     if not port:
         return False
     with socket.socket() as probe:
@@ -125,7 +126,7 @@ class DemoEnvironment:
             (PASSPHRASES_PATH, secrets.token_hex(12)),
         ):
             _write_private_file(Path(name), text)
-        self._run_records_command("make")
+        self._run_database_command("make")
         clerk = Path(AGENT_PROGRAM)
         clerk.write_text(
             "#!/bin/sh\n"
@@ -136,6 +137,7 @@ class DemoEnvironment:
         self._write_config()
 
     def _write_config(self) -> None:
+        """Write the configuration `answerable.yaml` with the chosen ports."""
         me = os.getuid()
         Path(CONFIG).write_text(
             f"""\
@@ -215,6 +217,7 @@ rules:
             )
 
     def _start_server(self, role: str) -> _ServerProcess:
+        """Start the server of a role as a process, and read its output in a thread."""
         tether = [
             sys.executable,
             "-m",
@@ -235,30 +238,32 @@ rules:
         threading.Thread(target=self._read_output, args=(served,), daemon=True).start()
         return served
 
-    def _read_output(self, served: _ServerProcess) -> None:
-        for line in served.process.stdout or ():
+    def _read_output(self, server: _ServerProcess) -> None:
+        """Collect the lines that a server prints; keep the sign-in link."""
+        for line in server.process.stdout or ():
             with self._heard:
                 what, _, where = line.strip().partition(" ")
-                served.told.append(what)
+                server.told.append(what)
                 if what == "sign-in":
                     self.link = where
                 self._heard.notify_all()
 
     def _is_ready(self, role: str) -> bool:
+        """Return whether a server has printed both of its start lines."""
         return len(self._served[role].told) >= 2  # each prints two lines
 
     def receive_letter(self, text: str, currency: str) -> None:
         """Store a customer's letter and its invoice."""
-        self._run_records_command("receive", text, currency)
+        self._run_database_command("receive", text, currency)
 
     def list_sent_mail(self) -> str:
         """List the outbox, a recipient per line."""
-        return self._run_records_command("sent")
+        return self._run_database_command("sent")
 
-    def start_agent(self, *words: str) -> "subprocess.Popen[str]":
+    def start_agent(self, *options: str) -> "subprocess.Popen[str]":
         """Start a run of the agent."""
         return subprocess.Popen(  # noqa: S603 - our own program
-            [*self.agent_command(), AGENT_PROGRAM, *words],
+            [*self.agent_command(), AGENT_PROGRAM, *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -286,8 +291,9 @@ rules:
         for role in named:
             terminate(self._served.pop(role).process)
 
-    def _run_records_command(self, *words: str) -> str:
-        what, *rest = words
+    def _run_database_command(self, *arguments: str) -> str:
+        """Run a command of the office database, and return its output."""
+        what, *rest = arguments
         module = [sys.executable, "-m", "answerable.demo.office_database"]
         done = subprocess.run(  # noqa: S603 - our own program
             [*module, what, _BASE, *rest],
@@ -300,7 +306,7 @@ rules:
 
 
 def terminate(process: "subprocess.Popen[str]") -> int:
-    """Terminate a process and wait for its end."""
+    """Send SIGTERM to a process and wait; kill it after a timeout."""
     process.terminate()
     try:
         return process.wait(_END_TIMEOUT)
@@ -309,7 +315,7 @@ def terminate(process: "subprocess.Popen[str]") -> int:
         return process.wait()
 
 
-def _write_private_file(place: Path, text: str) -> None:
+def _write_private_file(path: Path, text: str) -> None:
     """Write a file that only its user may read."""
-    place.touch(mode=0o600)
-    place.write_text(text + "\n")
+    path.touch(mode=0o600)
+    path.write_text(text + "\n")

@@ -1,4 +1,4 @@
-"""Folder and store of the demo, separate from any other store."""
+"""Create the demo's folder, and make commands use its store only."""
 
 import contextlib
 import os
@@ -13,23 +13,23 @@ from answerable.model.errors import EnvironmentFailure
 
 
 @contextlib.contextmanager
-def demo_folder(keep: Path | None) -> Iterator[None]:
-    """Work in a temporary folder, or in one that is kept.
+def demo_folder(kept_folder: Path | None) -> Iterator[None]:
+    """Run the demo in a temporary folder, or in an empty one that is kept.
 
     Raises:
         EnvironmentFailure: It is not empty.
     """
-    if keep is None:
+    if kept_folder is None:
         made = tempfile.TemporaryDirectory(prefix="demo-")
         with made as name, contextlib.chdir(name):
             yield
         return
-    if keep.exists() and any(keep.iterdir()):
+    if kept_folder.exists() and any(kept_folder.iterdir()):
         raise EnvironmentFailure(
-            f"{keep} is not empty", "name a folder that does not exist yet"
+            f"{kept_folder} is not empty", "name a folder that does not exist yet"
         )
-    keep.mkdir(parents=True, exist_ok=True)
-    with contextlib.chdir(keep):
+    kept_folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.chdir(kept_folder):
         yield
 
 

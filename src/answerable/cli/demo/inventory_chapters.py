@@ -1,4 +1,4 @@
-"""First chapters: content of the sample data, and its events."""
+"""Declare the first demo chapters: scan sample data, trace events, verify evidence."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`answerable demo --serve`: the demo in a browser, with a working agent."""
+"""Run the demo in a browser with a working agent (`answerable demo --serve`)."""
 
 import contextlib
 import io
@@ -45,7 +45,7 @@ _MIN_RUN_SECONDS = 8.0  # least seconds of a run
 
 
 def serve_demo(main: Main) -> NoReturn:
-    """Prepare the office in the working directory, print links, run the agent.
+    """Prepare the sample office, start its servers, and run the agent until Ctrl-C.
 
     It does not return: the guard ends it.
 
@@ -64,18 +64,19 @@ def serve_demo(main: Main) -> NoReturn:
     with use_demo_store():
         office = DemoEnvironment(WEB_PORT)
         try:
-            _prepare(main, office)
+            _prepare_office(main, office)
             _print_links(office, time.monotonic() - started)
             took = _learn_baseline(main, office)
             # No faster than in training, as the baseline limits the rate.
             _run_agent_forever(
-                main, office, rest=max(_MIN_RUN_SECONDS, 1.2 * took / TRAINING_RUNS)
+                main, office, pause=max(_MIN_RUN_SECONDS, 1.2 * took / TRAINING_RUNS)
             )
         finally:
             office.end_servers()
 
 
-def _prepare(main: Main, office: DemoEnvironment) -> None:
+def _prepare_office(main: Main, office: DemoEnvironment) -> None:
+    """Write the sample data, scan it, attest the owner, and start the servers."""
     print_paragraph(
         "A sample estate and an office, written just now; nothing in them is real."
     )
@@ -90,11 +91,12 @@ def _prepare(main: Main, office: DemoEnvironment) -> None:
     office.wait_until_ready()
 
 
-def _print_links(office: DemoEnvironment, took: float) -> None:
+def _print_links(office: DemoEnvironment, seconds: float) -> None:
+    """Print the sign-in link, the file locations and the kill command."""
     here = Path().absolute()
     sys.stdout.write(
         f"""
-Look here, after {took:.0f} s; the link signs you in as {OWNER}, once:
+Look here, after {seconds:.0f} s; the link signs you in as {OWNER}, once:
 
   {office.link}
 
@@ -116,7 +118,7 @@ Ctrl-C ends everything.
 
 def _learn_baseline(main: Main, office: DemoEnvironment) -> float:
     """Run the agent and sign its baseline; return the duration in seconds."""
-    _print_event(
+    _print_timed_line(
         f"the agent works {TRAINING_RUNS} times, and nothing holds it but its rules"
     )
     began = time.monotonic()
@@ -125,21 +127,25 @@ def _learn_baseline(main: Main, office: DemoEnvironment) -> float:
     _run_quietly(main, "ingest", SPOOL)
     _run_quietly(main, "baseline", "learn", "clerk")
     digest = find_profile_digest(main)
-    _print_event(f"baseline {digest[:12]} was learned from what the gateway recorded")
+    _print_timed_line(
+        f"baseline {digest[:12]} was learned from what the gateway recorded"
+    )
     # Training calls do not count in the agent's next minute.
     office.end_servers("gateway")
     office.start_servers("gateway")
     for stage in ("shadow", "enforce"):
         _run_quietly(main, "baseline", "sign", digest, "--stage", stage, *KEY_OPTIONS)
-        _print_event(f"{OWNER} has signed it: {stage}")
+        _print_timed_line(f"{OWNER} has signed it: {stage}")
     office.wait_until_ready()
     office.receive_letter(INJECTED_LETTER, "EUR")
     office.receive_letter(CURRENCY_LETTER, "CHF")
-    _print_event("a letter came that says: send the contacts to audit@evil.example")
+    _print_timed_line(
+        "a letter came that says: send the contacts to audit@evil.example"
+    )
     return took
 
 
-def _run_agent_forever(main: Main, office: DemoEnvironment, rest: float) -> NoReturn:
+def _run_agent_forever(main: Main, office: DemoEnvironment, pause: float) -> NoReturn:
     """Run the agent at a pace that people can follow."""
     pace = _BRISK
     while True:
@@ -149,18 +155,19 @@ def _run_agent_forever(main: Main, office: DemoEnvironment, rest: float) -> NoRe
         try:
             for line in run.stdout or ():
                 if line.startswith("error: "):
-                    _print_event(f"the agent was not started: {line[7:].rstrip()}")
+                    _print_timed_line(f"the agent was not started: {line[7:].rstrip()}")
                 elif not line.startswith("hint: "):
-                    _print_event(line.rstrip())
+                    _print_timed_line(line.rstrip())
         finally:
             terminate(run)
         _run_quietly(main, "ingest", SPOOL)
-        time.sleep(max(0.0, rest - (time.monotonic() - began)))
+        time.sleep(max(0.0, pause - (time.monotonic() - began)))
 
 
-def _print_event(what: str) -> None:
+def _print_timed_line(event: str) -> None:
+    """Print a line with the time of day."""
     at = datetime.now(UTC).strftime("%H:%M:%S")
-    sys.stdout.write(f"{at}  {what}\n")
+    sys.stdout.write(f"{at}  {event}\n")
     sys.stdout.flush()
 
 

@@ -1,4 +1,4 @@
-"""Chapters of sentences, commands and their output."""
+"""Run demo chapters: print each sentence and command, then run the command."""
 
 import contextlib
 import io
@@ -73,7 +73,7 @@ def _format_command(command: Sequence[str]) -> str:
 
 
 def _run_command(main: Main, step: DemoStep, command: Sequence[str]) -> int:
-    """Run a command and drop its suggested next commands from the notes."""
+    """Run a command and print its notes without suggested next commands."""
     notes = io.StringIO()
     if step.apart:
         done = subprocess.run(  # noqa: S603 - our own program
@@ -94,10 +94,13 @@ def _run_command(main: Main, step: DemoStep, command: Sequence[str]) -> int:
     return code
 
 
-def _run_step(step: DemoStep, main: Main, found: Placeholders) -> bool:
+def _run_step(step: DemoStep, main: Main, placeholders: Placeholders) -> bool:
+    """Print and run one step; return whether its exit code is the expected one."""
     print_paragraph(step.says)
     print_paragraph()
-    command = [found[word]() if word in found else word for word in step.command]
+    command = [
+        placeholders[word]() if word in placeholders else word for word in step.command
+    ]
     sys.stdout.write(_format_command(command))
     sys.stdout.flush()
     code = _run_command(main, step, command)
@@ -110,22 +113,25 @@ def _run_step(step: DemoStep, main: Main, found: Placeholders) -> bool:
 
 
 def run_chapters(
-    chapters: Sequence[DemoChapter], main: Main, found: Placeholders, first: int = 1
+    chapters: Sequence[DemoChapter],
+    main: Main,
+    placeholders: Placeholders,
+    first_number: int = 1,
 ) -> bool:
     """Run chapters; return whether every step ended as expected.
 
     Args:
         main: Entry point of the command line.
-        found: Lookup functions of placeholders.
-        first: Number of the first chapter.
+        placeholders: Lookup functions of placeholders.
+        first_number: Number of the first chapter.
     """
     held = True
-    for number, chapter in enumerate(chapters, first):
+    for number, chapter in enumerate(chapters, first_number):
         print_paragraph(f"{number}. {chapter.title}")
         print_paragraph()
         if chapter.before is not None:
             print_paragraph(chapter.before())
             print_paragraph()
         for step in chapter.steps:
-            held = _run_step(step, main, found) and held
+            held = _run_step(step, main, placeholders) and held
     return held

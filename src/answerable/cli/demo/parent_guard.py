@@ -1,4 +1,4 @@
-"""Launcher of a program that receives SIGTERM when its starter dies (Linux).
+"""Exec a program that receives SIGTERM when its parent process dies (Linux).
 
 python -m answerable.cli.demo.parent_guard PARENT_PID PROGRAM [ARG...]
 """

@@ -1,4 +1,4 @@
-"""Guard process that ends the demo and every process it started.
+"""Run the demo in a child process, and end every process that it started.
 
 The demo runs in a forked child. The guard waits for the child, a signal or a closed
 stdout. Then it asks the child to end, and after a grace period kills the child and all
@@ -29,7 +29,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
-def run_guarded(demo: Callable[[], int], place: AbstractContextManager[None]) -> int:
+def run_guarded(
+    demo: Callable[[], int], folder_context: AbstractContextManager[None]
+) -> int:
     """Run the demo in a child process and leave none of its processes behind.
 
     Both processes return from here: the child with its own exit code, so that an error
@@ -37,7 +39,7 @@ def run_guarded(demo: Callable[[], int], place: AbstractContextManager[None]) ->
 
     Args:
         demo: The demo; returns an exit code.
-        place: Context of its folder; the guard leaves it last.
+        folder_context: Context of its folder; the guard leaves it last.
 
     Returns:
         The demo's exit code, 0 if the reader closed stdout, and 130 after a signal.
@@ -45,7 +47,7 @@ def run_guarded(demo: Callable[[], int], place: AbstractContextManager[None]) ->
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     # Killed processes leave temporary files, which are removed with the folder.
     temporary = tempfile.TemporaryDirectory(prefix="d-")
-    with _collect_signals() as (heard, wakeup), place, temporary as folder:
+    with _collect_signals() as (heard, wakeup), folder_context, temporary as folder:
         _flush_streams()
         guard = os.getpid()
         child = os.fork()
@@ -58,7 +60,7 @@ def run_guarded(demo: Callable[[], int], place: AbstractContextManager[None]) ->
             _kill_all(child)
 
 
-def _wait_for_end(child: int, heard: list[int], wakeup: int) -> int:
+def _wait_for_end(child: int, signals: list[int], wakeup: int) -> int:
     """Wait for the child, a signal or a closed stdout, and return the exit code."""
     poll = select.poll()
     poll.register(wakeup, select.POLLIN)
@@ -70,10 +72,10 @@ def _wait_for_end(child: int, heard: list[int], wakeup: int) -> int:
             os.read(wakeup, 4096)
         code = _reap_children(child)
         if code is not None:
-            return INTERRUPTED if _has_end_signal(heard) else code
-        if _has_end_signal(heard) or 1 in events:
+            return INTERRUPTED if _has_end_signal(signals) else code
+        if _has_end_signal(signals) or 1 in events:
             _terminate(child)
-            return INTERRUPTED if _has_end_signal(heard) else 0
+            return INTERRUPTED if _has_end_signal(signals) else 0
 
 
 def _terminate(child: int) -> None:
@@ -138,7 +140,7 @@ def _list_descendants() -> list[int]:
 
 
 def _run_child(demo: Callable[[], int], guard: int) -> int:
-    """Run the demo in the forked child."""
+    """Run the demo in the forked child; SIGTERM reaches it when the guard dies."""
     signal.set_wakeup_fd(-1)
     # Ctrl-C and a hang-up reach the whole foreground group; the guard decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -160,7 +162,7 @@ def die_with_parent(parent: int) -> None:
 
 
 def _exit_at_once(number: int, frame: FrameType | None) -> None:
-    """Exit at once: an exception could be caught, or lost in a library call."""
+    """Handle SIGTERM: exit at once, as an exception could be caught or lost."""
     os._exit(INTERRUPTED)
 
 
@@ -189,8 +191,9 @@ def _collect_signals() -> Iterator[tuple[list[int], int]]:
         os.close(writer)
 
 
-def _has_end_signal(heard: list[int]) -> bool:
-    return any(number in _SIGNALS for number in heard)
+def _has_end_signal(signals: list[int]) -> bool:
+    """Return whether a received signal ends the demo."""
+    return any(number in _SIGNALS for number in signals)
 
 
 def _is_pipe(number: int) -> bool:
@@ -199,6 +202,7 @@ def _is_pipe(number: int) -> bool:
 
 
 def _prctl(option: int, value: int) -> None:
+    """Set a process attribute with `prctl`; nothing outside Linux."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 

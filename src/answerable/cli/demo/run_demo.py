@@ -1,4 +1,4 @@
-"""`answerable demo`: all chapters on this machine, without outside services.
+"""Run all demo chapters in the terminal, without outside services.
 
 Each step prints a real command and its output; nothing is computed here that a user
 could not get. The sample data and its store are in a folder of their own, which is
@@ -31,13 +31,15 @@ def _find_event_id(now_ns: int) -> str:
     return EVENT_PLACEHOLDER
 
 
-def run_demo(main: Main, keep: Path | None = None, *, works: bool = True) -> int:
-    """Run all chapters in the working directory.
+def run_demo(
+    main: Main, kept_folder: Path | None = None, *, with_agent: bool = True
+) -> int:
+    """Run all demo chapters in the working directory, and return the exit code.
 
     Args:
         main: Entry point of the command line: takes argv, returns the exit code.
-        keep: Folder to keep sample data and store in; None for a temporary one.
-        works: Run the chapters of the working agent, too.
+        kept_folder: Folder to keep sample data and store in; None for a temporary one.
+        with_agent: Run the chapters of the working agent, too.
 
     Returns:
         0 if every step ended as expected, else 1.
@@ -51,7 +53,7 @@ def run_demo(main: Main, keep: Path | None = None, *, works: bool = True) -> int
         held = run_chapters(
             CHAPTERS, main, {EVENT_PLACEHOLDER: lambda: _find_event_id(now)}
         )
-        if works:
+        if with_agent:
             held = run_agent_chapters(main, len(CHAPTERS) + 1) and held
     took = time.monotonic() - started
     print_paragraph(
@@ -66,12 +68,14 @@ def run_demo(main: Main, keep: Path | None = None, *, works: bool = True) -> int
     print_paragraph(
         "  answerable demo --serve  this story in a browser, while it happens"
     )
-    if keep is not None:
+    if kept_folder is not None:
         print_paragraph()
-        print_paragraph(f"The estate and its store are in {keep}.")
+        print_paragraph(f"The estate and its store are in {kept_folder}.")
         print_paragraph(
-            f"Go on with: ANSWERABLE_STORE={keep / STORE} answerable trace --tree"
+            f"Go on with: ANSWERABLE_STORE={kept_folder / STORE} answerable trace --tree"
         )
-        if works:
-            print_paragraph(f"The office and its store are in {keep / OFFICE_FOLDER}.")
+        if with_agent:
+            print_paragraph(
+                f"The office and its store are in {kept_folder / OFFICE_FOLDER}."
+            )
     return 0 if held else 1

@@ -1,1 +1,1 @@
-"""Rendering of documents for a terminal."""
+"""Render documents as text for a terminal."""

@@ -1,4 +1,4 @@
-"""Renderers of approval requests and policy exceptions."""
+"""Render approval requests and policy exceptions as tables."""
 
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -47,7 +47,7 @@ def render_approval_requests(
         )
         for item in cast("Sequence[ApprovalRequestItem]", document.items)
     ]
-    yield from render_table(columns, rows, screen, together=True)
+    yield from render_table(columns, rows, screen, keep_together=True)
     for word in document.coverage["not_collected"]:
         yield from screen.wrap(f"not read: {sanitize(word)}")
 
@@ -81,10 +81,11 @@ def render_exceptions(document: Document, screen: Screen, now: int) -> Iterator[
         )
         for item in cast("Sequence[PolicyExceptionItem]", document.items)
     ]
-    yield from render_table(columns, rows, screen, together=True)
+    yield from render_table(columns, rows, screen, keep_together=True)
 
 
 def _format_target(target: str, name: str) -> str:
+    """Format the requested tool, resource or prompt."""
     return name if target == "tool" else f"{target} {name}".strip()
 
 

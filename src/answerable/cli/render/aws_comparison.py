@@ -1,4 +1,4 @@
-"""Renderer of verdicts next to those of the AWS policy simulator."""
+"""Render verdicts next to those of the AWS policy simulator."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -39,6 +39,7 @@ def render_comparison(document: Document, screen: Screen, now: int) -> Iterator[
 
 
 def _render_difference(item: AwsComparisonItem, screen: Screen) -> Iterator[str]:
+    """Render a differing verdict with the statements that both sides matched."""
     yield from screen.wrap(
         f"{sanitize(item['subject'])} {sanitize(item['action'])} on {sanitize(item['resource'])}"
     )

@@ -1,4 +1,4 @@
-"""Renderers of baselines: layers, changes, replays."""
+"""Render behaviour baselines: their layers, changes and replays."""
 
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -61,6 +61,7 @@ def render_entries(document: Document, screen: Screen, now: int) -> Iterator[str
 
 
 def _render_profile_head(item: BaselineItem, screen: Screen) -> Iterator[str]:
+    """Render state, subject and confidence of a profile as name-value lines."""
     standing = item["state"]
     if item["stage"]:
         standing = f"{standing}, {item['stage']}, signed by {item['person']}"
@@ -132,7 +133,7 @@ def render_replay(document: Document, screen: Screen, now: int) -> Iterator[str]
 
 
 def render_departures(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Render a row per departing event."""
+    """Render a row per event that departs from earlier behaviour."""
     columns = (
         TableColumn("at", 0),
         TableColumn("action", 1, floor=12),

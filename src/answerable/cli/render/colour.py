@@ -1,4 +1,4 @@
-"""Colour of marks; it never carries information of its own."""
+"""Colour status marks in terminal lines; the words next to them say the same."""
 
 _RESET = "\x1b[0m"
 _GREEN, _YELLOW, _RED, _DIM = (f"\x1b[{code}m" for code in (32, 33, 31, 2))

@@ -1,4 +1,4 @@
-"""Renderer of open conditions."""
+"""Render the open conditions of a permission."""
 
 from collections.abc import Iterator, Sequence
 

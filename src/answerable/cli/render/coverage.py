@@ -1,4 +1,4 @@
-"""Renderer of the coverage below every answer."""
+"""Render the coverage of an answer: one line below it, or the full list."""
 
 from collections.abc import Iterator
 
@@ -20,11 +20,13 @@ def list_coverage_lines(coverage: CoverageRecord) -> Iterator[str]:
         yield f"  {line}"
 
 
-def list_incomplete_sources(coverage: CoverageRecord, allowed: bool) -> Iterator[str]:
+def list_incomplete_sources(
+    coverage: CoverageRecord, allow_partial: bool
+) -> Iterator[str]:
     """List the sources that could not be read completely, for standard error.
 
     Args:
-        allowed: True when `--allow-partial` was given.
+        allow_partial: True when `--allow-partial` was given.
     """
     if not coverage["partial"]:
         return
@@ -35,5 +37,5 @@ def list_incomplete_sources(coverage: CoverageRecord, allowed: bool) -> Iterator
         yield f"warning: {source['source']}: {first}{more}"
     if len(lame) > 3:
         yield f"warning: and {len(lame) - 3} more sources; -o json lists them"
-    if not allowed:
+    if not allow_partial:
         yield "hint: this answer is partial; --allow-partial makes its exit code 0"

@@ -1,4 +1,4 @@
-"""Renderer of a decision: request, reason, and the exception that would allow it."""
+"""Render a decision: request, reason, and the exception that would allow it."""
 
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -24,6 +24,7 @@ def render_decisions(document: Document, screen: Screen, now: int) -> Iterator[s
 
 
 def _render_decision(item: DecisionItem, screen: Screen) -> Iterator[str]:
+    """Render a decision as name-value lines, then its findings and quoted rules."""
     passed = "went on" if item["passed"] else "held back"
     why = REASONS.get(item["reason"], "")
     reason = f"{item['reason']} ({why})" if why else item["reason"]
@@ -73,6 +74,7 @@ def _render_decision(item: DecisionItem, screen: Screen) -> Iterator[str]:
 
 
 def _format_act(item: DecisionItem) -> str:
+    """Format name, server and argument digest of the decided call."""
     named = item["name"] or item["target"]
     arguments = item["arguments"]
     digest = f" with arguments {arguments[:12]}" if arguments else ""
@@ -80,17 +82,20 @@ def _format_act(item: DecisionItem) -> str:
 
 
 def _format_outcome(item: DecisionItem) -> str:
+    """Format the outcome of a call, and how it ended."""
     ended = item["ended"]
     return f"{item['outcome']} ({ended})" if ended else item["outcome"]
 
 
 def _format_place(item: DecisionItem) -> str:
+    """Format whether the decision record is in the store or still in the spool."""
     return "in the store" if item["stored"] else "not shipped yet"
 
 
 def _render_wanted_exception(
     wanted: ProposedExceptionItem, screen: Screen
 ) -> Iterator[str]:
+    """Render the policy exception that would allow the call once signed."""
     named = wanted["name"] or wanted["target"]
     arguments = wanted["arguments"]
     narrow = f", arguments {arguments[:12]} alone" if arguments else ""

@@ -1,4 +1,4 @@
-"""Table of renderers by kind of document."""
+"""Render any document by the renderer of its kind, then its coverage."""
 
 from collections.abc import Callable, Iterator
 
@@ -158,7 +158,7 @@ def render_document(
     now: int,
     view: str = "",
     *,
-    whole: bool = False,
+    full_coverage: bool = False,
 ) -> Iterator[str]:
     """Render a document, then its coverage.
 
@@ -166,7 +166,7 @@ def render_document(
         screen: Terminal.
         now: UTC nanoseconds.
         view: Another renderer of this kind, empty for the default.
-        whole: Show the full coverage instead of one line.
+        full_coverage: Show the full coverage instead of one line.
     """
     kind = f"{document.kind}/{view}" if view else document.kind
     if document.items:
@@ -175,7 +175,7 @@ def render_document(
         yield from _render_empty(document)
     if document.coverage["sources"] or document.kind not in KINDS_WITHOUT_SOURCES:
         yield ""
-        if whole:
+        if full_coverage:
             yield from list_coverage_lines(document.coverage)
         else:
             yield format_coverage_line(document.coverage, screen)

@@ -1,4 +1,4 @@
-"""Renderer of filed requests."""
+"""Render signed requests that persons filed for agents."""
 
 from collections.abc import Iterator, Sequence
 from typing import cast

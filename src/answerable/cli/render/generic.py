@@ -1,4 +1,4 @@
-"""Renderers of scans, ingests, checks, evidence, and of any other document."""
+"""Render scans, ingests, checks, evidence, and any document without a renderer."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -40,7 +40,7 @@ def render_scan(document: Document, screen: Screen, now: int) -> Iterator[str]:
         )
         for item in items
     ]
-    yield from render_table(columns, rows, screen, together=True)
+    yield from render_table(columns, rows, screen, keep_together=True)
     for name in dict.fromkeys(item["snapshot"] for item in items):
         if name:
             yield f"snapshot: {sanitize(name)}"
@@ -105,7 +105,7 @@ def render_ingest(document: Document, screen: Screen, now: int) -> Iterator[str]
         )
         for item in items
     ]
-    yield from render_table(columns, rows, screen, together=True)
+    yield from render_table(columns, rows, screen, keep_together=True)
 
 
 def render_checks(document: Document, screen: Screen, now: int) -> Iterator[str]:
@@ -161,7 +161,7 @@ def render_counts(document: Document, screen: Screen, now: int) -> Iterator[str]
         )
         for item in document.items
     ]
-    yield from render_table(columns, rows, screen, together=True)
+    yield from render_table(columns, rows, screen, keep_together=True)
     if document.total >= 0:
         yield ""
         yield f"the largest {len(rows):,} of {document.total:,} counts"
@@ -197,6 +197,7 @@ def render_bundle(document: Document, screen: Screen, now: int) -> Iterator[str]
 
 
 def _render_field(name: str, value: str, cells: int, screen: Screen) -> Iterator[str]:
+    """Render a name-value line; further lines of the value are indented."""
     for at, line in enumerate(value.splitlines() or [""]):
         head = pad("" if at else sanitize(name), cells)
         yield from screen.wrap(head + sanitize(line), " " * cells)
@@ -223,6 +224,7 @@ def render_any(document: Document, screen: Screen, now: int) -> Iterator[str]:
 
 
 def _format_value(value: object) -> str:
+    """Format any value as text; a mapping or list as JSON."""
     match value:
         case None:
             return ""

@@ -1,4 +1,4 @@
-"""Renderers of agents, tools, identities, credentials and persons as tables."""
+"""Render agents, tools, identities, credentials and persons as tables."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import cast
@@ -152,6 +152,7 @@ def _group_tools(items: Iterable[ToolItem]) -> Iterator[tuple[str, ToolItem]]:
 
 
 def _only_reads(item: ToolItem) -> bool:
+    """Return whether a tool is a client's built-in one that only reads."""
     return item["transport"] in BUILT_IN and item["transport"] != SHELL
 
 
@@ -233,7 +234,7 @@ def render_credentials(document: Document, screen: Screen, now: int) -> Iterator
                 format_ago(item["last_used_at"], now),
             )
         )
-    yield from render_table(columns, rows, screen, together=True)
+    yield from render_table(columns, rows, screen, keep_together=True)
 
 
 def _format_tool_name(tool: str) -> str:

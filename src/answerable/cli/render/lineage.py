@@ -1,4 +1,4 @@
-"""Renderers of lineage rows as a table; notes and legend shared with the tree."""
+"""Render lineage rows as a table, with notes for missing hops and a legend."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -82,7 +82,7 @@ def render_rows(document: Document, screen: Screen, now: int) -> Iterator[str]:
             for name in COLUMNS
         ]
         cells.append((format_ago(item["event_time"], now), *marked))
-    yield from render_table(columns, cells, screen, together=True)
+    yield from render_table(columns, cells, screen, keep_together=True)
     yield ""
     yield from describe_cut(document)
     if broken := sum(map(is_broken_glass, items)):
@@ -93,13 +93,13 @@ def render_rows(document: Document, screen: Screen, now: int) -> Iterator[str]:
 
 
 def describe_cut(document: Document) -> Iterator[str]:
-    """Describe how many events exist if these are only the newest."""
+    """Describe how many events exist if only the newest are listed."""
     if document.total >= 0:
         yield f"the newest {len(document.items):,} of {document.total:,} events"
 
 
 def render_role_owners(items: Sequence[TraceItem], screen: Screen) -> Iterator[str]:
-    """Render the owners of assumed roles, who did not make the call."""
+    """Render the owners of assumed roles; an owner did not make the call."""
     owned = {
         (
             shorten_id("identity", hops_by_name(item)["identity"]["value"]),

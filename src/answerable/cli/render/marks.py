@@ -1,4 +1,4 @@
-"""Marks for hops, verdicts and checks, in Unicode and ASCII."""
+"""Choose marks for hop statuses, verdicts and checks, in Unicode or ASCII."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Renderers of owners and owner keys."""
+"""Render owners with their evidence, and owner keys."""
 
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -79,6 +79,7 @@ def render_owner_keys(document: Document, screen: Screen, now: int) -> Iterator[
 
 
 def _format_key_state(item: OwnerKeyItem) -> str:
+    """Format the state of an owner key, or the day of its revocation."""
     if item["revoked_at"] is None:
         return item["state"].replace("-", " ")
     return f"revoked {item['revoked_at'][:10]}"

@@ -1,4 +1,4 @@
-"""Renderers of permissions: verdict, conditions, path, deciding statements."""
+"""Render permissions: verdict, conditions, path, deciding statements."""
 
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -84,23 +84,24 @@ def _render_unguarded(
 
 
 def _format_verb(verdict_word: str) -> str:
+    """Return the verb of a verdict: can, cannot, may or may not."""
     return {"never": "cannot", "not-known": "may or may not"}.get(verdict_word, "can")
 
 
 def render_unknown(
     item: PermissionCheckItem | ReachItem, screen: Screen, indent: str
 ) -> Iterator[str]:
-    """Render the reason of an unknown verdict, and the source that would tell."""
+    """Render why a verdict is unknown, and the source that has to be scanned."""
     for each in item.get("unknown", []):
         head = "" if each["id"] == item["subject"] else f"{sanitize(each['id'])}: "
         said = f"{indent}{head}{sanitize(describe_unknown(each))}"
         yield from screen.wrap(said, indent + "  ")
 
 
-def format_verdict(word: str, screen: Screen, assumes: bool = False) -> str:
+def format_verdict(verdict: str, screen: Screen, assumes: bool = False) -> str:
     """Format a verdict with its mark; `+assumes` if coverage is open."""
-    mark = screen.marks.verdicts.get(word, "?")
-    return f"{mark} {sanitize(word)}" + (" +assumes" if assumes else "")
+    mark = screen.marks.verdicts.get(verdict, "?")
+    return f"{mark} {sanitize(verdict)}" + (" +assumes" if assumes else "")
 
 
 def render_path(
@@ -171,6 +172,7 @@ def _render_search_scope(document: Document, screen: Screen) -> Iterator[str]:
 
 
 def _render_block(block: PermissionBlock, screen: Screen) -> Iterator[str]:
+    """Render actions with the same verdict, resource, conditions and statements."""
     shown = [sanitize(action) for action in block.actions[:_MOST]]
     rest = len(block.actions) - _MOST
     actions = ", ".join(shown) + (f" +{rest} more" if rest > 0 else "")

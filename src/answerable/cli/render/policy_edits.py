@@ -1,4 +1,4 @@
-"""Renderers of policy edits, cuts and risky identities."""
+"""Render the effects of policy edits, cuts, and risky identities."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -52,6 +52,7 @@ def render_what_if(document: Document, screen: Screen, now: int) -> Iterator[str
 
 
 def _render_change(item: AccessChangeItem, screen: Screen) -> Iterator[str]:
+    """Render an access change: both verdicts, path and deciding statements."""
     does = (
         "can become" if item["kind"] == "identity" else sanitize(item["action"]) + " on"
     )
@@ -104,6 +105,7 @@ def render_cuts(document: Document, screen: Screen, now: int) -> Iterator[str]:
 
 
 def _render_broken_calls(item: CutSetItem, screen: Screen) -> Iterator[str]:
+    """Render the recorded calls that a cut would break."""
     used = item["breaks"]["used"]
     if used is None:
         yield "  breaks: not known, the trail does not tell"
@@ -135,6 +137,7 @@ def render_exposures(document: Document, screen: Screen, now: int) -> Iterator[s
 
 
 def _render_exposure(item: ExposureItem, screen: Screen) -> Iterator[str]:
+    """Render why an identity is risky: verdicts, entries, agents and path."""
     for each in item.get("unknown", []):
         yield from screen.wrap(f"    {sanitize(describe_unknown(each))}", "      ")
     words = {key: item[key] for key in _EXPOSURE_TEXTS}  # type: ignore[literal-required]

@@ -1,4 +1,4 @@
-"""Renderer of a policy replay: totals, then the calls whose decision changes."""
+"""Render a policy replay: totals, then the calls whose decision changes."""
 
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -39,7 +39,8 @@ _COLUMNS = (
 )
 
 
-def _build_rows(turned: Sequence[ChangedDecisionsItem]) -> list[tuple[str, ...]]:
+def _build_rows(changes: Sequence[ChangedDecisionsItem]) -> list[tuple[str, ...]]:
+    """Build a table row per group of changed decisions."""
     return [
         (
             f"{each['count']:,}",
@@ -52,10 +53,11 @@ def _build_rows(turned: Sequence[ChangedDecisionsItem]) -> list[tuple[str, ...]]
                 each["after"], each["rules"] or [each["reason"]], passes=each["passes"]
             ),
         )
-        for each in turned
+        for each in changes
     ]
 
 
-def _format_decision(effect: str, by: Sequence[str], *, passes: bool) -> str:
+def _format_decision(effect: str, rules: Sequence[str], *, passes: bool) -> str:
+    """Format an effect, whether the call passes anyway, and the deciding rules."""
     let = ", goes on" if passes and effect != "allow" else ""
-    return f"{effect}{let}" + (f" ({', '.join(by)})" if by else "")
+    return f"{effect}{let}" + (f" ({', '.join(rules)})" if rules else "")

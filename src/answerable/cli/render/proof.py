@@ -1,4 +1,4 @@
-"""Renderer of the proof of one answer: path, deciding statements, assumptions."""
+"""Render the proof of one permission: path, deciding statements, assumptions."""
 
 from collections.abc import Iterator, Sequence
 
@@ -38,6 +38,7 @@ def render_proof(item: PermissionCheckItem, screen: Screen) -> Iterator[str]:
 def _render_path(
     steps: Sequence[PathItem], subject: str, screen: Screen
 ) -> Iterator[str]:
+    """Render the steps of a path; the middle of a long one is left out."""
     if steps[0]["from"] != subject:
         yield from screen.wrap(f"  from {sanitize(steps[0]['from'])}", "     ")
     left_out = range(_FIRST_STEPS, len(steps) - _LAST_STEPS)
@@ -50,6 +51,7 @@ def _render_path(
 
 
 def _render_step(step: PathItem, number: int, screen: Screen) -> Iterator[str]:
+    """Render a numbered step with its conditions and statements."""
     stroke = screen.marks.hops["observed"].strip()
     yield from screen.wrap(
         f"  {number}  {sanitize(step['via'])} {stroke} {sanitize(step['to'])}", "     "

@@ -1,4 +1,4 @@
-"""Renderer of the effects of a revocation."""
+"""Render the effects of a revocation: ended and remaining access."""
 
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -32,5 +32,6 @@ def render_effects(document: Document, screen: Screen, now: int) -> Iterator[str
 
 
 def _format_effect(item: RevocationEffectItem) -> str:
+    """Format an effect with its count, if it has one."""
     count = item["count"]
     return item["what"] if count is None else f"{count:,} {item['what']}"

@@ -1,4 +1,4 @@
-"""Terminal properties: width, marks, colours."""
+"""Detect terminal properties: width, marks, colours."""
 
 import os
 from dataclasses import dataclass
@@ -51,4 +51,5 @@ def detect_screen(stream: TextIO) -> Screen:
 
 
 def _is_dumb_terminal() -> bool:
+    """Return whether `TERM` says that the terminal has no escape sequences."""
     return os.environ.get("TERM", "") == "dumb"

@@ -1,4 +1,4 @@
-"""Table layout: the least important columns are narrowed, then dropped."""
+"""Lay out a table in the terminal width; unimportant columns are dropped."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ def render_table(
     columns: Sequence[TableColumn],
     rows: Sequence[Sequence[str]],
     screen: Screen,
-    together: bool = False,
+    keep_together: bool = False,
 ) -> list[str]:
     """Lay out rows under their heads within the terminal width.
 
@@ -37,7 +37,7 @@ def render_table(
         columns: One per cell of a row.
         rows: Cells of untrusted text; sanitized here.
         screen: Terminal.
-        together: Narrow all columns evenly before one is dropped.
+        keep_together: Narrow all columns evenly before one is dropped.
     """
     cells = [[screen.sanitize_to_width(cell, 1_000) for cell in row] for row in rows]
     natural = [
@@ -46,7 +46,7 @@ def render_table(
     ]
     # An empty column carries no information.
     kept = [at for at in range(len(columns)) if any(row[at] for row in cells)]
-    if together:
+    if keep_together:
         natural = _narrow_widest(columns, natural, kept or [0], screen.width)
     kept, widths = _fit_columns(columns, natural, kept or [0], screen.width)
     lines = [_format_row([columns[at].head for at in kept], kept, columns, widths)]
@@ -57,54 +57,71 @@ def render_table(
 
 
 def _fit_columns(
-    columns: Sequence[TableColumn], natural: list[int], kept: list[int], room: int
+    columns: Sequence[TableColumn],
+    natural_widths: list[int],
+    kept_columns: list[int],
+    available: int,
 ) -> tuple[list[int], list[int]]:
     """Choose columns and widths: the least important is narrowed, then dropped.
 
     A column is narrowed only when no less important one can be narrowed further.
     """
-    widths = [*natural]
-    kept = [*kept]
-    while (over := _total_width(widths, kept) - room) > 0:
-        if len(kept) == 1:
-            widths[kept[0]] = room
+    widths = [*natural_widths]
+    kept_columns = [*kept_columns]
+    while (over := _sum_widths(widths, kept_columns) - available) > 0:
+        if len(kept_columns) == 1:
+            widths[kept_columns[0]] = available
             break
-        last = max(kept, key=lambda at: (columns[at].importance, at))
-        narrowed = max(_min_width(columns[last], natural[last]), widths[last] - over)
+        last = max(kept_columns, key=lambda at: (columns[at].importance, at))
+        narrowed = max(
+            _get_min_width(columns[last], natural_widths[last]), widths[last] - over
+        )
         if widths[last] - narrowed >= over:
             widths[last] = narrowed
         else:
-            kept.remove(last)
-    return kept, widths
+            kept_columns.remove(last)
+    return kept_columns, widths
 
 
 def _narrow_widest(
-    columns: Sequence[TableColumn], natural: list[int], kept: list[int], room: int
+    columns: Sequence[TableColumn],
+    natural_widths: list[int],
+    kept_columns: list[int],
+    available: int,
 ) -> list[int]:
     """Narrow the widest columns first, down to their minimum."""
-    widths = [*natural]
-    while _total_width(widths, kept) > room:
-        loose = [at for at in kept if widths[at] > _min_width(columns[at], natural[at])]
+    widths = [*natural_widths]
+    while _sum_widths(widths, kept_columns) > available:
+        loose = [
+            at
+            for at in kept_columns
+            if widths[at] > _get_min_width(columns[at], natural_widths[at])
+        ]
         if not loose:
             break
         widths[max(loose, key=lambda at: widths[at])] -= 1
     return widths
 
 
-def _min_width(column: TableColumn, natural: int) -> int:
+def _get_min_width(column: TableColumn, natural: int) -> int:
     """Return the minimum width of a column; a column without one is never cut."""
     return max(column.floor, cell_width(column.head)) if column.floor else natural
 
 
-def _total_width(widths: list[int], kept: list[int]) -> int:
-    return sum(widths[at] for at in kept) + _GAP * (len(kept) - 1)
+def _sum_widths(widths: list[int], kept_columns: list[int]) -> int:
+    """Return the total width of the kept columns with the gaps between them."""
+    return sum(widths[at] for at in kept_columns) + _GAP * (len(kept_columns) - 1)
 
 
 def _format_row(
-    cells: list[str], kept: list[int], columns: Sequence[TableColumn], widths: list[int]
+    cells: list[str],
+    kept_columns: list[int],
+    columns: Sequence[TableColumn],
+    widths: list[int],
 ) -> str:
+    """Pad the cells of a row to the column widths and join them."""
     padded = [
         pad(cell, widths[at], columns[at].right)
-        for cell, at in zip(cells, kept, strict=True)
+        for cell, at in zip(cells, kept_columns, strict=True)
     ]
     return (" " * _GAP).join(padded).rstrip()

@@ -1,4 +1,4 @@
-"""Renderers of tool definitions, compared with their pins."""
+"""Render tool definitions, compared with their pinned versions."""
 
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -31,6 +31,7 @@ def render_differences(document: Document, screen: Screen, now: int) -> Iterator
 
 
 def _format_head(item: DefinitionDiffItem, now: int) -> str:
+    """Format the id, state and approver of a definition."""
     where = "in quarantine" if item["quarantined"] else "passes"
     since = format_ago(item["since"], now) if item["since"] else ""
     parts = [
@@ -58,6 +59,7 @@ def render_approval(document: Document, screen: Screen, now: int) -> Iterator[st
 
 
 def _shorten_field(text: str) -> str:
+    """Cut a long field, and append its length."""
     return sanitize(
         text
         if len(text) <= MAX_FIELD_LENGTH

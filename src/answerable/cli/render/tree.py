@@ -1,4 +1,4 @@
-"""Chains in six columns: person | agent | tool | identity | action | resource."""
+"""Draw lineage chains in six columns, from person to resource."""
 
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -40,7 +40,7 @@ def render_tree(document: Document, screen: Screen, now: int) -> Iterator[str]:
     notes = HopNotes()
     grids = [_build_grid(chain, notes, screen) for chain in chains]
     wide = screen.width >= _MIN_WIDTH
-    widths = _share_width([row for grid in grids for row in grid], screen)
+    widths = _distribute_width([row for grid in grids for row in grid], screen)
     if wide:
         yield _draw_row([("", name) for name in COLUMNS], widths, screen)
     for number, (chain, grid) in enumerate(zip(chains, grids, strict=True)):
@@ -59,6 +59,7 @@ def render_tree(document: Document, screen: Screen, now: int) -> Iterator[str]:
 
 
 def _format_times(chain: ChainGroup, now: int) -> str:
+    """Format the number of events and the ages of the first and the last."""
     times = [item["event_time"] for item in chain.items]
     first, last = format_ago(min(times), now), format_ago(max(times), now)
     count = "1 event" if len(times) == 1 else f"{len(times):,} events"
@@ -114,8 +115,8 @@ def _indent_path(names: Sequence[str], screen: Screen) -> list[str]:
     ]
 
 
-def _share_width(grid: list[list[_Cell]], screen: Screen) -> list[int]:
-    """Share the width between columns; the widest are narrowed first."""
+def _distribute_width(grid: list[list[_Cell]], screen: Screen) -> list[int]:
+    """Distribute the terminal width over the columns; the widest are narrowed first."""
     widths = [
         max(len(name), *(cell_width(row[at][1]) for row in grid))
         for at, name in enumerate(COLUMNS)
@@ -132,15 +133,17 @@ def _share_width(grid: list[list[_Cell]], screen: Screen) -> list[int]:
 
 
 def _draw_row(row: Sequence[_Cell], widths: Sequence[int], screen: Screen) -> str:
+    """Draw a row of cells, each with the mark of its hop status before it."""
     line = ""
     for at, ((status, text), cells) in enumerate(zip(row, widths, strict=True)):
         cut = shorten_end if at == 0 else shorten
-        line += _format_stroke(status, screen)
+        line += _format_hop_line(status, screen)
         line += pad(cut(text, cells, screen.marks.ellipsis), cells) + " "
     return line.rstrip()
 
 
-def _format_stroke(status: str, screen: Screen) -> str:
+def _format_hop_line(status: str, screen: Screen) -> str:
+    """Return the line that connects to a hop, drawn by the hop's status."""
     return pad(screen.marks.hops.get(status, "?") if status else "", _STROKE_WIDTH)
 
 
@@ -151,7 +154,7 @@ def _draw_vertically(grid: list[list[_Cell]], screen: Screen) -> Iterator[str]:
         head = name
         for status, text in (row[at] for row in grid if row[at] != _EMPTY_CELL):
             shown = shorten(text, room, screen.marks.ellipsis)
-            yield f"{pad(head, 9)} {_format_stroke(status, screen)}{shown}"
+            yield f"{pad(head, 9)} {_format_hop_line(status, screen)}{shown}"
             head = ""
     for row in grid:
         if row[4] != _EMPTY_CELL:

@@ -1,4 +1,4 @@
-"""Renderers of trust rules and of dry runs against them."""
+"""Render trust rules, and the results of matching claims to them."""
 
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -37,7 +37,7 @@ def render_rules(document: Document, screen: Screen, now: int) -> Iterator[str]:
         )
         for item in items
     ]
-    yield from render_table(columns, rows, screen, together=True)
+    yield from render_table(columns, rows, screen, keep_together=True)
     for item in items:
         if item["reuse"] != TokenReuse.ONCE:
             line = f"{item['rule']}: a copied token gives more (reuse: {item['reuse']})"
@@ -50,6 +50,7 @@ def render_rules(document: Document, screen: Screen, now: int) -> Iterator[str]:
 
 
 def _format_grants(item: TrustRuleItem) -> Iterator[str]:
+    """Yield the audience and the scopes of each grant."""
     for grant in item["grants"]:
         scopes = f" ({' '.join(grant['scopes'])})" if grant["scopes"] else ""
         yield f"{grant['audience']}{scopes}"

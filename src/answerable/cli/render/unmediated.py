@@ -1,4 +1,4 @@
-"""Renderer of unmediated use and of the judged events."""
+"""Render events that bypassed a gateway, and the counts of judged events."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -37,6 +37,7 @@ def render_chains(document: Document, screen: Screen, now: int) -> Iterator[str]
 
 
 def _render_summary(document: Document, screen: Screen) -> Iterator[str]:
+    """Render the counts of unmediated events by reason, then of the others."""
     items = cast("Sequence[UnmediatedEventItem]", document.items)
     yield ""
     for why, count in sorted(Counter(item["why"] for item in items).items()):
@@ -48,9 +49,10 @@ def _render_summary(document: Document, screen: Screen) -> Iterator[str]:
         yield from _render_counts(told, screen)
 
 
-def _render_counts(told: MediationItem, screen: Screen) -> Iterator[str]:
-    yield f"mediated: {told['mediated']:,}"
-    for reason, count in cast("dict[str, int]", told["untold"]).items():
+def _render_counts(mediation: MediationItem, screen: Screen) -> Iterator[str]:
+    """Render how many events are mediated, and how many could not be judged."""
+    yield f"mediated: {mediation['mediated']:,}"
+    for reason, count in cast("dict[str, int]", mediation["untold"]).items():
         if count:
             said = f"not to be told: {count:,} ({_UNJUDGED_TEXTS.get(reason) or sanitize(reason)})"
             yield from screen.wrap(said, "    ")

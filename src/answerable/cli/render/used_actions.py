@@ -1,4 +1,4 @@
-"""Renderer of granted, reachable, used and blocked actions, by action or by service."""
+"""Render granted, reachable, used and blocked actions, by action or service."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, cast
@@ -19,7 +19,7 @@ _ALLOWED = ("always", "only-if")
 
 
 def render_used_actions(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Render the share of used actions, then the actions."""
+    """Render counts of granted and used actions, then a row per action or service."""
     items = cast("Sequence[ActionUsageItem]", document.items)
     yield sanitize(items[0]["subject"])
     yield from screen.wrap(_format_summary(items))
@@ -35,6 +35,7 @@ def render_used_actions(document: Document, screen: Screen, now: int) -> Iterato
 
 
 def _format_summary(items: Sequence[ActionUsageItem]) -> str:
+    """Format the counts of granted, reachable, used, blocked and unused actions."""
     granted = [item for item in items if item["granted"] in _ALLOWED]
     parts = [
         f"granted {_format_allowed_count(items, 'granted', ' actions')}",
@@ -86,6 +87,7 @@ def _format_action_count(number: int) -> str:
 def _count_matching(
     items: Sequence[ActionUsageItem], test: Callable[[ActionUsageItem], bool]
 ) -> int:
+    """Count the items for which a test is true."""
     return sum(test(item) for item in items)
 
 
@@ -100,6 +102,7 @@ def _format_log_start(items: Sequence[ActionUsageItem], now: int) -> str:
 def _render_actions(
     items: Sequence[ActionUsageItem], screen: Screen, now: int
 ) -> Iterator[str]:
+    """Render a table row per action."""
     columns = (
         TableColumn("action", 0),
         TableColumn("granted", 1),
@@ -191,25 +194,27 @@ def _render_services(
 
 
 def _service_sort_key(items: Sequence[ActionUsageItem]) -> tuple[int, int, str]:
+    """Return a sort key: services with most called, then most granted actions."""
     called = _count_matching(items, lambda item: bool(item["used"] or item["blocked"]))
     granted = _count_matching(items, lambda item: item["granted"] in _ALLOWED)
     return -called, -granted, items[0]["service"]
 
 
-def _build_service_row(own: Sequence[ActionUsageItem], now: int) -> tuple[str, ...]:
-    granted = [item for item in own if item["granted"] in _ALLOWED]
-    last = max((item["last_used"] or "" for item in own), default="")
+def _build_service_row(items: Sequence[ActionUsageItem], now: int) -> tuple[str, ...]:
+    """Build the table row of a service with its counts and most used actions."""
+    granted = [item for item in items if item["granted"] in _ALLOWED]
+    last = max((item["last_used"] or "" for item in items), default="")
     silent = _count_matching(granted, lambda item: item["used"] is None)
     return (
-        own[0]["service"],
-        _format_allowed_count(own, "granted"),
-        _format_allowed_count(own, "reachable"),
-        _format_called_count(own, "used"),
-        _format_called_count(own, "blocked"),
+        items[0]["service"],
+        _format_allowed_count(items, "granted"),
+        _format_allowed_count(items, "reachable"),
+        _format_called_count(items, "used"),
+        _format_called_count(items, "blocked"),
         _format_idle_count(granted),
         f"{silent:,}" if silent else "",
         format_ago(last, now),
-        ", ".join(_list_most_used(own)),
+        ", ".join(_list_most_used(items)),
     )
 
 
@@ -222,6 +227,7 @@ def _format_idle_count(granted: Sequence[ActionUsageItem]) -> str:
 
 
 def _list_most_used(items: Sequence[ActionUsageItem]) -> list[str]:
+    """List the names of the most used actions, at most `_NAMED`."""
     called = [item for item in items if item["used"]]
     called.sort(key=lambda item: -(item["used"] or 0))
     return [item["action"].partition(":")[2] for item in called[:_NAMED]]

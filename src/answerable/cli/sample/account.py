@@ -1,4 +1,4 @@
-"""Sample AWS account: authorization details and access keys."""
+"""Build a fictional AWS account: users, roles, policies and access keys."""
 
 import json
 from collections.abc import Mapping
@@ -36,6 +36,7 @@ def _build_trust_policy(
 
 
 def _build_entity(kind: str, name: str, created: str, tags: Mapping[str, str]) -> Json:
+    """Build the fields that users and roles share."""
     unique = make_access_key_id(ACCOUNT, name, "AROA" if kind == "Role" else "AIDA")
     return {
         "Path": "/",
@@ -49,6 +50,7 @@ def _build_entity(kind: str, name: str, created: str, tags: Mapping[str, str]) -
 
 
 def _build_user(name: str, created: str, tags: Mapping[str, str], policy: Json) -> Json:
+    """Build a user with one inline policy."""
     return {
         **_build_entity("User", name, created, tags),
         "GroupList": [],
@@ -59,6 +61,7 @@ def _build_user(name: str, created: str, tags: Mapping[str, str], policy: Json) 
 def _build_role(
     name: str, created: str, tags: Mapping[str, str], policy: Json, trust: Json
 ) -> Json:
+    """Build a role with one inline policy and a trust policy."""
     return {
         **_build_entity("Role", name, created, tags),
         "InstanceProfileList": [],
@@ -68,6 +71,7 @@ def _build_role(
 
 
 def _build_users() -> list[Json]:
+    """Build the sample users."""
     bot = _build_policy(
         _build_allow_statement(["s3:GetObject", "s3:PutObject"], f"{REPORT_BUCKET}/*"),
         _build_allow_statement("s3:ListAllMyBuckets", "*"),
@@ -90,6 +94,7 @@ def _build_users() -> list[Json]:
 
 
 def _build_roles() -> list[Json]:
+    """Build the sample roles: data reader, deployment, support."""
     read = _build_policy(
         _build_allow_statement(
             ["s3:GetObject", "s3:ListBucket"], [CUSTOMER_BUCKET, f"{CUSTOMER_BUCKET}/*"]

@@ -1,4 +1,4 @@
-"""Sample audit log: two days of normal work, and one hour of exfiltration.
+"""Build a fictional CloudTrail log: two working days, and one hour of exfiltration.
 
 Normal: the report bot reads and writes reports, sometimes through the role
 `data-reader`; a pipeline deploys. Then the bot's key creates a role, assumes it, copies
@@ -47,6 +47,7 @@ class _RecordBuilder:
         response: Json | None = None,
         resource: str = "",
     ) -> None:
+        """Append a CloudTrail record of a call; `call` is `service:Action`."""
         service, _, name = call.partition(":")
         record: dict[str, object] = {
             "eventVersion": "1.09",
@@ -74,6 +75,7 @@ class _RecordBuilder:
     def add_s3_call(
         self, at: datetime, caller: Json, name: str, bucket: str, key: str
     ) -> None:
+        """Append a call on an S3 object."""
         parameters = {"bucketName": bucket.rpartition(":")[2], "key": key}
         self.add_record(at, caller, f"s3:{name}", parameters, None, f"{bucket}/{key}")
 
@@ -112,6 +114,7 @@ class _RecordBuilder:
 
 
 def _build_session(role: str, key: str, session: str, at: datetime) -> Json:
+    """Build the userIdentity element of an assumed role session."""
     name = role.rpartition("/")[2]
     return {
         "type": "AssumedRole",
@@ -150,25 +153,26 @@ _PIPELINE: Json = {
 }
 
 
-def _add_working_day(trail: _RecordBuilder, start: datetime) -> None:
+def _add_working_day(builder: _RecordBuilder, start: datetime) -> None:
+    """Append eight hours of normal reads, writes and a deployment."""
     at = start
     for hour in range(8):
         at = start + timedelta(hours=hour)
         for page in range(6):
-            at += timedelta(seconds=trail.random.randrange(20, 200))
-            trail.add_s3_call(
+            at += timedelta(seconds=builder.random.randrange(20, 200))
+            builder.add_s3_call(
                 at, _BOT, "GetObject", REPORT_BUCKET, f"in/{hour}-{page}.csv"
             )
-        trail.add_s3_call(at, _BOT, "PutObject", REPORT_BUCKET, f"out/{hour}.html")
+        builder.add_s3_call(at, _BOT, "PutObject", REPORT_BUCKET, f"out/{hour}.html")
         if hour % 4 == 1:
-            reader = trail.add_assume_role(at, _BOT, DATA_READER, "weekly-report")
+            reader = builder.add_assume_role(at, _BOT, DATA_READER, "weekly-report")
             for part in range(3):
                 at += timedelta(seconds=9)
-                trail.add_s3_call(
+                builder.add_s3_call(
                     at, reader, "GetObject", CUSTOMER_BUCKET, f"summary/{part}.parquet"
                 )
-    runner = trail.add_assume_role(at, _PIPELINE, CI_DEPLOY, "GitHubActions")
-    trail.add_record(
+    runner = builder.add_assume_role(at, _PIPELINE, CI_DEPLOY, "GitHubActions")
+    builder.add_record(
         at + timedelta(seconds=30),
         runner,
         "lambda:UpdateFunctionCode20150331v2",
@@ -178,23 +182,24 @@ def _add_working_day(trail: _RecordBuilder, start: datetime) -> None:
     )
 
 
-def _add_exfiltration(trail: _RecordBuilder, start: datetime) -> None:
+def _add_exfiltration(builder: _RecordBuilder, start: datetime) -> None:
+    """Append the attack: create a role, assume it, copy data out, delete the role."""
     name = DELETED_ROLE.rpartition("/")[2]
     made = {"role": {"arn": DELETED_ROLE, "roleName": name}}
-    trail.add_record(start, _BOT, "iam:CreateRole", {"roleName": name}, made)
+    builder.add_record(start, _BOT, "iam:CreateRole", {"roleName": name}, made)
     at = start + timedelta(seconds=4)
-    trail.add_record(
+    builder.add_record(
         at, _BOT, "iam:PutRolePolicy", {"roleName": name, "policyName": "all"}
     )
     at += timedelta(seconds=11)
-    thief = trail.add_assume_role(at, _BOT, DELETED_ROLE, "weekly-report")
+    thief = builder.add_assume_role(at, _BOT, DELETED_ROLE, "weekly-report")
     for part in range(40):
         at += timedelta(seconds=2)
         key = f"customers/2026/part-{part:04}.parquet"
-        trail.add_s3_call(at, thief, "GetObject", CUSTOMER_BUCKET, key)
-        trail.add_s3_call(at, thief, "PutObject", FOREIGN_BUCKET, f"p/{part:04}")
+        builder.add_s3_call(at, thief, "GetObject", CUSTOMER_BUCKET, key)
+        builder.add_s3_call(at, thief, "PutObject", FOREIGN_BUCKET, f"p/{part:04}")
     at += timedelta(minutes=3)
-    trail.add_record(at, _BOT, "iam:DeleteRole", {"roleName": name})
+    builder.add_record(at, _BOT, "iam:DeleteRole", {"roleName": name})
 
 
 def iterate_records(now: datetime) -> Iterator[tuple[str, Json]]:

@@ -1,4 +1,4 @@
-"""Sample home: three agent clients, a subagent, and an ambient profile."""
+"""Build a sample home directory: agent clients, a subagent, an AWS profile."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Sample access key ids that decode to a chosen account, and fake secrets."""
+"""Make fake AWS access key ids of a chosen account, and fake secrets."""
 
 import hashlib
 
@@ -6,7 +6,7 @@ _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
 def make_access_key_id(account: str, name: str, prefix: str = "AKIA") -> str:
-    """Make a well-formed key id; the inverse of `model.ids.decode_access_key_account`.
+    """Make a well-formed AWS access key id that decodes to the account.
 
     Args:
         name: Any text; the same text gives the same key id.

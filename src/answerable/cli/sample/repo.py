@@ -1,4 +1,4 @@
-"""Sample repository: a workflow agent, a project server, code owners."""
+"""Build a sample repository: a workflow agent, an MCP server, code owners."""
 
 import json
 

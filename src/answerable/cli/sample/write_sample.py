@@ -1,4 +1,4 @@
-"""Writer of the sample data."""
+"""Write the sample data: home, repository, AWS account and audit log."""
 
 from dataclasses import dataclass
 from pathlib import Path

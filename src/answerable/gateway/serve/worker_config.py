@@ -35,7 +35,7 @@ def compile_table(
 ) -> DecisionTable:
     """Compile the decision table of a policy message."""
     return compile_decision_table(
-        config, policy.decode_rules(), whole=policy.whole, before=previous
+        config, policy.decode_rules(), is_valid=policy.whole, previous=previous
     )
 
 

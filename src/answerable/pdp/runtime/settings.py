@@ -57,7 +57,7 @@ class PdpSettings:
     def compile_policy(self) -> DecisionTable:
         """Compile the policy; an invalid one denies everything."""
         return compile_decision_table(
-            self.config, self.reading.policies, whole=self.is_whole
+            self.config, self.reading.policies, is_valid=self.is_whole
         )
 
     @property

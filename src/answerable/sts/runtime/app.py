@@ -118,12 +118,12 @@ class StsApp:
         )
         self._exchanges = TokenExchange(
             url=service.url,
-            own=self._own,
-            control=self._control,
-            signs=signing,
+            own_tokens=self._own,
+            token_state=self._control,
+            signer=signing,
             issuers=self._keys.issuers,
             owners=self._owners.current_owners,
-            kills=lambda: self._bounds.revocations,
+            revocations=lambda: self._bounds.revocations,
             is_bound=SignInAccounts(state).bind_or_check,
         )
         self._exchanges.replace_config(build_exchange_rules(plan))

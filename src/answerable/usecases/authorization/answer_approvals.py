@@ -1,4 +1,4 @@
-"""Owner answers to approval requests: `asks allow`, `asks refuse`, `break-glass`."""
+"""Sign the owner's answer to an approval request (`asks allow`, `break-glass`)."""
 
 import re
 from collections.abc import Mapping
@@ -67,8 +67,8 @@ def parse_reason_code(text: str, name: str) -> str:
 
 def sign_exception(
     store: EvidenceStore,
-    waiting: SpooledDecisions,
-    text: str,
+    spooled: SpooledDecisions,
+    ask_id: str,
     signer: StatementSigner,
     term: ExceptionTerm,
     *,
@@ -82,9 +82,9 @@ def sign_exception(
         VerificationError: The signer is not the attested owner of the agent, or the
             key is not valid now. Nothing is recorded.
     """
-    ask = approval_requests.find_approval_request(store, waiting, text)
+    ask = approval_requests.find_approval_request(store, spooled, ask_id)
     is_wide = term.any_arguments or not term.life
-    if is_wide and describe_provenance(store, waiting, ask).is_doubtful:
+    if is_wide and describe_provenance(store, spooled, ask).is_doubtful:
         raise UsageError(
             "strangers may have written what the agent wants to act with (expected an "
             "end, and these arguments alone)",
@@ -102,8 +102,8 @@ def sign_exception(
 
 def sign_refusal(
     store: EvidenceStore,
-    waiting: SpooledDecisions,
-    text: str,
+    spooled: SpooledDecisions,
+    ask_id: str,
     signer: StatementSigner,
     *,
     now: int,
@@ -114,7 +114,7 @@ def sign_refusal(
         UsageError: The request does not exist.
         VerificationError: As `sign_exception`.
     """
-    ask = approval_requests.find_approval_request(store, waiting, text)
+    ask = approval_requests.find_approval_request(store, spooled, ask_id)
     _require_agent_owner(
         store, read_policy_exceptions(store, now), ask.wanted.agent, signer
     )
@@ -125,7 +125,7 @@ def sign_refusal(
 
 
 def sign_revocation(
-    store: EvidenceStore, text: str, signer: StatementSigner, *, now: int
+    store: EvidenceStore, exception_id: str, signer: StatementSigner, *, now: int
 ) -> Document:
     """Sign the revocation of a policy exception, as its signer or as the agent's owner.
 
@@ -135,7 +135,7 @@ def sign_revocation(
             Nothing is recorded.
     """
     said = read_policy_exceptions(store, now)
-    found = approval_requests.find_policy_exception(said.judged, text)
+    found = approval_requests.find_policy_exception(said.judged, exception_id)
     person, agent = _require_key_person(store, signer), found.amendment.agent
     signed = {said.who.same(each) for each in found.amendment.persons}
     if said.who.same(person) not in signed and not said.who.is_owner(person, agent):
@@ -150,7 +150,7 @@ def sign_revocation(
 
 def start_break_glass(
     store: EvidenceStore,
-    wanted: ApprovalScope,
+    scope: ApprovalScope,
     signer: StatementSigner,
     term: ExceptionTerm,
     *,
@@ -165,17 +165,17 @@ def start_break_glass(
     said = read_policy_exceptions(store, now)
     _require_attested_owner(store, said, signer)
     any_arguments = term.any_arguments
-    claims = room.call_claims(wanted, decision="", any_arguments=any_arguments)
+    claims = room.call_claims(scope, decision="", any_arguments=any_arguments)
     claims |= {"until": str(signer.signing_time(now) + term.life), "code": term.code}
     digest = _sign_and_record(
-        store, StatementType.BREAK_GLASS, wanted.agent, claims, signer, now
+        store, StatementType.BREAK_GLASS, scope.agent, claims, signer, now
     )
     following = format_command("break-glass", "confirm", digest, "--key", "KEY")
     return _build_exception_document(store, digest, now, following)
 
 
 def confirm_break_glass(
-    store: EvidenceStore, text: str, signer: StatementSigner, *, now: int
+    store: EvidenceStore, exception_id: str, signer: StatementSigner, *, now: int
 ) -> Document:
     """Sign the second half of a break-glass and put it in force.
 
@@ -185,7 +185,7 @@ def confirm_break_glass(
             neither signer is the owner of the agent. Nothing is recorded.
     """
     said = read_policy_exceptions(store, now)
-    found = approval_requests.find_policy_exception(said.judged, text)
+    found = approval_requests.find_policy_exception(said.judged, exception_id)
     if found.fallen is not PolicyExceptionInvalidity.UNCONFIRMED:
         raise UsageError(
             f"the amendment {found.amendment.id[:16]} waits for nobody "
@@ -221,12 +221,13 @@ def confirm_break_glass(
 def _build_act_claims(
     ask: approval_requests.ApprovalRequest, *, any_arguments: bool
 ) -> dict[str, str]:
+    """Return the signed claims for the act that an approval request is about."""
     wanted, decision = ask.wanted, ask.named
     return room.call_claims(wanted, decision=decision, any_arguments=any_arguments)
 
 
 def _require_key_person(store: EvidenceStore, signer: StatementSigner) -> PersonId:
-    """Return the person of a key.
+    """Return the person to whom the signer's key is enrolled.
 
     Raises:
         VerificationError: The key is not enrolled here.
@@ -242,13 +243,16 @@ def _require_key_person(store: EvidenceStore, signer: StatementSigner) -> Person
 
 
 def _require_agent_owner(
-    store: EvidenceStore, said: PolicyExceptions, agent: str, signer: StatementSigner
+    store: EvidenceStore,
+    exceptions: PolicyExceptions,
+    agent: str,
+    signer: StatementSigner,
 ) -> None:
     """Refuse a signer who is not the attested owner of the agent."""
     person = _require_key_person(store, signer)
-    if said.who.is_owner(person, agent):
+    if exceptions.who.is_owner(person, agent):
         return
-    owner = next((o.person for a, o in said.owners.items() if a == agent), None)
+    owner = next((o.person for a, o in exceptions.owners.items() if a == agent), None)
     name = person.removeprefix("person:")
     raise VerificationError(
         f"the key {signer.id} is {person}'s (expected the attested owner of {agent}: "
@@ -260,11 +264,11 @@ def _require_agent_owner(
 
 
 def _require_attested_owner(
-    store: EvidenceStore, said: PolicyExceptions, signer: StatementSigner
+    store: EvidenceStore, exceptions: PolicyExceptions, signer: StatementSigner
 ) -> PersonId:
     """Refuse a signer who is not the attested owner of any agent."""
     person = _require_key_person(store, signer)
-    if said.who.same(person) not in said.who.attested:
+    if exceptions.who.same(person) not in exceptions.who.attested:
         raise VerificationError(
             f"{person} is no attested owner here (expected one)",
             "answerable attest ID --owner PERSON --key KEY",
@@ -297,6 +301,7 @@ def _sign_and_record(
 def _build_ask_document(
     store: EvidenceStore, ask: approval_requests.ApprovalRequest, now: int
 ) -> Document:
+    """Build the document of one approval request, with its state after the answer."""
     return Document(
         "asks",
         [
@@ -309,8 +314,9 @@ def _build_ask_document(
 
 
 def _build_exception_document(
-    store: EvidenceStore, digest: str, now: int, following: str = ""
+    store: EvidenceStore, digest: str, now: int, next_command: str = ""
 ) -> Document:
+    """Build the document of one policy exception, found by its digest."""
     found = approval_requests.find_policy_exception(
         read_policy_exceptions(store, now).judged, digest
     )
@@ -319,5 +325,5 @@ def _build_exception_document(
         "amendments",
         items,
         build_decision_coverage(store, SpooledDecisions()),
-        next=following,
+        next=next_command,
     )

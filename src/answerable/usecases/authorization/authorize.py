@@ -1,4 +1,4 @@
-"""Authorization of one request in memory: policy, revocations, exceptions.
+"""Decide one request in memory from policy, revocations and policy exceptions.
 
 Servers call it while an agent waits: it reads no file, takes no lock and never raises.
 Its state is replaced as a whole, so a call sees one policy.
@@ -65,7 +65,7 @@ class Authorizer:
         return other
 
     def lists(self, request: AuthorizationRequest) -> Decision:
-        """Decide whether a listing shows an item: some arguments may be allowed.
+        """Decide whether `tools/list` shows an item: some arguments may be allowed.
 
         Never raises; the call itself is decided when it comes.
         """
@@ -79,29 +79,29 @@ class Authorizer:
         """Replace the policy for all later calls."""
         self._table = table
 
-    def apply_revocations(self, kills: Revocations) -> None:
+    def apply_revocations(self, revocations: Revocations) -> None:
         """Set the revocations without notifying listeners; thread-safe."""
-        self._replace_state(kills=kills)
+        self._replace_state(kills=revocations)
 
-    def update_revocations(self, kills: Revocations) -> None:
+    def update_revocations(self, revocations: Revocations) -> None:
         """Set the revocations and notify the listeners about new ones."""
-        self._replace_state(kills=kills)
-        new, self._cut = kills - self._cut, kills
+        self._replace_state(kills=revocations)
+        new, self._cut = revocations - self._cut, revocations
         if new:
             for cut in self._cuts:
                 cut(new)
 
-    def add_revocation_listener(self, cut: Callable[[Revocations], None]) -> None:
+    def add_revocation_listener(self, listener: Callable[[Revocations], None]) -> None:
         """Register a callback that receives newly revoked subjects."""
-        self._cuts.append(cut)
+        self._cuts.append(listener)
 
     def set_quarantine(self, quarantine: Quarantine) -> None:
         """Block quarantined tool definitions from the next call on."""
         self._replace_state(quarantine=quarantine)
 
-    def set_policy_exceptions(self, amendments: ExceptionIndex) -> None:
+    def set_policy_exceptions(self, exceptions: ExceptionIndex) -> None:
         """Apply these policy exceptions from the next call on."""
-        self._replace_state(amendments=amendments)
+        self._replace_state(amendments=exceptions)
 
     def _replace_state(
         self,

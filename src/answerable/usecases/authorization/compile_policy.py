@@ -1,4 +1,4 @@
-"""Compilation of a configuration to the decision table."""
+"""Compile a configuration and its Cedar policies into the decision table."""
 
 from answerable.authorization.decision_table import (
     DecisionTable,
@@ -11,19 +11,19 @@ from answerable.model.config import Config
 
 def compile_decision_table(
     config: Config,
-    rules: CedarPolicySet,
+    policies: CedarPolicySet,
     *,
-    whole: bool = True,
-    before: DecisionTable | None = None,
+    is_valid: bool = True,
+    previous: DecisionTable | None = None,
 ) -> DecisionTable:
     """Compile the decision table of an `Authorizer`.
 
     Args:
-        rules: Cedar policies that it names.
-        whole: Whether the configuration is free of faults; otherwise everything is
+        policies: Cedar policies that it names.
+        is_valid: Whether the configuration is free of faults; otherwise everything is
             denied except discovery of the server.
-        before: Previous table; its unchanged parts are reused.
+        previous: Previous table; its unchanged parts are reused.
     """
-    if whole:
-        return compile_table(config, rules, before)
+    if is_valid:
+        return compile_table(config, policies, previous)
     return build_fallback_table(server.name for server in config.servers)

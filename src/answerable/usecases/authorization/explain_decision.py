@@ -1,4 +1,4 @@
-"""One decision with its reasons (`decision`)."""
+"""Show one authorization decision with its reasons (command `decision`)."""
 
 from collections.abc import Mapping
 
@@ -22,17 +22,17 @@ from answerable.store.store import EvidenceStore
 def show_decision(
     store: EvidenceStore,
     spool: decision_records.SpoolPlaces | SpooledDecisions,
-    text: str,
+    decision_id: str,
     policy: PolicySource | None = None,
     *,
     now: int,
 ) -> Document:
-    """Show a decision.
+    """Build the document of a decision: request, outcome and deciding rules.
 
     Args:
         spool: Spool of decisions that are not shipped yet, or its content; None for
             none.
-        text: Its id, or a prefix of it.
+        decision_id: Its id, or a prefix of it.
         policy: Source of quoted rules; None for no quotes.
         now: UTC nanoseconds.
 
@@ -44,7 +44,7 @@ def show_decision(
         if isinstance(spool, SpooledDecisions)
         else decision_records.read_spool(spool)
     )
-    found = decision_records.find_decision(store, waiting, text)
+    found = decision_records.find_decision(store, waiting, decision_id)
     signed = _load_deciding_exceptions(store, found, now)
     items = [build_decision_item(each, policy, signed) for each in found]
     wanted = items[0]["amendment"]
@@ -55,11 +55,12 @@ def show_decision(
 
 
 def _load_deciding_exceptions(
-    store: EvidenceStore, found: list[FoundDecision], now: int
+    store: EvidenceStore, decisions: list[FoundDecision], now: int
 ) -> Mapping[str, PolicyException]:
     """Load policy exceptions by id if one of them decided."""
     rules = "".join(
-        decision_records.decision_facts(each.event).get("rules", "") for each in found
+        decision_records.decision_facts(each.event).get("rules", "")
+        for each in decisions
     )
     if EXCEPTION_PREFIX not in rules:
         return {}

@@ -1,4 +1,4 @@
-"""Lists of approval requests and policy exceptions (`asks`)."""
+"""List approval requests and signed policy exceptions (command `asks`)."""
 
 from answerable.model.documents.core import Document
 from answerable.presentation.command_hints import format_command
@@ -56,7 +56,11 @@ def list_approval_requests(
 
 
 def show_approval_request(
-    store: EvidenceStore, spool: decision_records.SpoolPlaces, text: str, *, now: int
+    store: EvidenceStore,
+    spool: decision_records.SpoolPlaces,
+    decision_id: str,
+    *,
+    now: int,
 ) -> Document:
     """Show one approval request, found by the id of any of its decisions.
 
@@ -64,7 +68,7 @@ def show_approval_request(
         UsageError: The decision does not exist, or an owner cannot lift it.
     """
     waiting = decision_records.read_spool(spool)
-    ask = find_approval_request(store, waiting, text)
+    ask = find_approval_request(store, waiting, decision_id)
     said = read_policy_exceptions(store, now)
     shown = build_ask_item(ask, said, now)
     following = ""

@@ -1,4 +1,4 @@
-"""Newest decisions, from the store and from the spool."""
+"""List and count the newest decisions, in the store and in the gateway spool."""
 
 from dataclasses import replace
 
@@ -31,7 +31,7 @@ _SPANS = (_DAY, 30 * _DAY, 0)
 def list_decisions(
     store: EvidenceStore,
     spool: decision_records.SpoolPlaces,
-    asked: DecisionFilter,
+    decision_filter: DecisionFilter,
     *,
     limit: int,
     now: int,
@@ -47,12 +47,12 @@ def list_decisions(
         page, empty if there is none.
     """
     waiting = decision_records.read_spool(spool)
-    stored = _read_stored(store, asked, limit + 1, now)
+    stored = _read_stored(store, decision_filter, limit + 1, now)
     known = {each.raw_sha256 for each in stored}
     found = [FoundDecision(each, True) for each in stored]
     found += [
         FoundDecision(each, False)
-        for each in _filter_spooled(waiting, asked)
+        for each in _filter_spooled(waiting, decision_filter)
         if each.raw_sha256 not in known
     ]
     found.sort(key=lambda each: event_position(each.event), reverse=True)
@@ -60,18 +60,22 @@ def list_decisions(
     items = [build_decision_item(each) for each in shown]
     more = len(found) > limit
     after = format_position(shown[-1].event) if more and shown else ""
-    total = _count_decisions(store, waiting, asked) if more or asked.before[0] else -1
+    total = (
+        _count_decisions(store, waiting, decision_filter)
+        if more or decision_filter.before[0]
+        else -1
+    )
     return Document(
         "decisions", items, build_decision_coverage(store, waiting), total=total
     ), after
 
 
 def _count_decisions(
-    store: EvidenceStore, waiting: SpooledDecisions, asked: DecisionFilter
+    store: EvidenceStore, spooled: SpooledDecisions, decision_filter: DecisionFilter
 ) -> int:
     """Count all matching decisions, regardless of the page."""
-    whole = replace(asked, before=(0, b""))
-    fitting = _filter_spooled(waiting, whole)
+    whole = replace(decision_filter, before=(0, b""))
+    fitting = _filter_spooled(spooled, whole)
     shipped = find_stored_digests(store, fitting)
     left = sum(each.raw_sha256 not in shipped for each in fitting)
     return count_decisions(store, whole) + left
@@ -80,7 +84,7 @@ def _count_decisions(
 def count_decision_effects(
     store: EvidenceStore,
     spool: decision_records.SpoolPlaces,
-    asked: DecisionFilter,
+    decision_filter: DecisionFilter,
     *,
     since: int,
 ) -> dict[str, int]:
@@ -93,8 +97,8 @@ def count_decision_effects(
         since: UTC nanoseconds, inclusive.
     """
     waiting = decision_records.read_spool(spool)
-    counts = count_effects(store, asked, since=since)
-    for event in _filter_spooled(waiting, asked):
+    counts = count_effects(store, decision_filter, since=since)
+    for event in _filter_spooled(waiting, decision_filter):
         if event.event_time >= since:
             effect = decision_records.decision_facts(event).get("effect", "")
             counts[effect] = counts.get(effect, 0) + 1
@@ -102,39 +106,48 @@ def count_decision_effects(
 
 
 def _read_stored(
-    store: EvidenceStore, asked: DecisionFilter, limit: int, now: int
+    store: EvidenceStore, decision_filter: DecisionFilter, limit: int, now: int
 ) -> list[AuditEvent]:
-    end = asked.before[0] or now
+    """Read the newest matching decisions, widening the time span until enough match."""
+    end = decision_filter.before[0] or now
     for span in _SPANS:
         since = end - span if span else 0
-        found = find_newest_decisions(store, asked, since=since, limit=limit)
+        found = find_newest_decisions(store, decision_filter, since=since, limit=limit)
         if len(found) >= limit:
             break
     return found
 
 
 def _filter_spooled(
-    waiting: SpooledDecisions, asked: DecisionFilter
+    spooled: SpooledDecisions, decision_filter: DecisionFilter
 ) -> list[AuditEvent]:
-    return [each for each in waiting.events if matches_filter(each, asked)]
+    """Return the matching decisions of the spool."""
+    return [each for each in spooled.events if matches_filter(each, decision_filter)]
 
 
-def matches_filter(event: AuditEvent, asked: DecisionFilter) -> bool:
+def matches_filter(event: AuditEvent, decision_filter: DecisionFilter) -> bool:
     """Return whether a decision matches a filter, with the semantics of the store."""
     said = decision_records.decision_facts(event)
     alike = (
-        asked.agent in ("", event.agent)
-        and asked.effect in ("", said.get("effect", ""))
-        and asked.reason in ("", said.get("reason", ""))
+        decision_filter.agent in ("", event.agent)
+        and decision_filter.effect in ("", said.get("effect", ""))
+        and decision_filter.reason in ("", said.get("reason", ""))
     )
-    own = asked.of is None or bool(asked.of & {event.agent, event.identity})
+    own = decision_filter.of is None or bool(
+        decision_filter.of & {event.agent, event.identity}
+    )
     return (
-        alike and own and (not asked.before[0] or event_position(event) < asked.before)
+        alike
+        and own
+        and (
+            not decision_filter.before[0]
+            or event_position(event) < decision_filter.before
+        )
     )
 
 
 def event_position(event: AuditEvent) -> tuple[int, bytes]:
-    """Return the sort position of an event."""
+    """Return time and id of an event, by which lists are sorted."""
     return event.event_time, event.event_id
 
 

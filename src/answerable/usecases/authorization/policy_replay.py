@@ -1,4 +1,4 @@
-"""Replay of recent requests against another policy, before it is in force.
+"""Decide recent requests again by another policy, before it is in force.
 
 Both policies decide with the current revocations and other state, so that differences
 come from the policies only. The identity of a caller is that of the recorded call.
@@ -19,27 +19,27 @@ class PolicyReplay:
 
     Args:
         current: Decides by the policy in force.
-        other: Decides by the other policy, with the same revocations.
+        candidate: Decides by the other policy, with the same revocations.
         requests: Recent requests, oldest first.
-        left_out: Number of requests that were not kept.
+        dropped_count: Number of requests that were not kept.
     """
 
     def __init__(
         self,
         current: Decide,
-        other: Decide,
+        candidate: Decide,
         requests: Sequence[AuthorizationRequest],
-        left_out: int,
+        dropped_count: int,
     ) -> None:
-        self._current, self._other = current, other
+        self._current, self._other = current, candidate
         # Newest first, so that a time limit drops the oldest.
         self._requests = list(requests)
-        self._left_out = left_out
+        self._left_out = dropped_count
         self._decided: list[DecisionPairs] = []
 
-    def replay_some(self, most: int) -> bool:
-        """Decide some more requests; return whether any are left."""
-        for _ in range(min(most, len(self._requests))):
+    def replay_some(self, limit: int) -> bool:
+        """Decide at most `limit` more requests; return whether any are left."""
+        for _ in range(min(limit, len(self._requests))):
             request = self._requests.pop()
             before = self._current(request)
             self._decided.append((request, before, self._other(request)))

@@ -1,4 +1,4 @@
-"""Document of a policy replay (`gateway try`)."""
+"""Build the document of a policy replay: changed decisions (`gateway try`)."""
 
 from answerable.model.documents.core import Document
 from answerable.model.documents.policy_replay import (
@@ -28,16 +28,17 @@ def build_replay_document(policy: str, replayed: PolicyReplayResult) -> Document
     return Document("replay", [item], empty_coverage())
 
 
-def _build_changed_item(turned: ChangedDecisions) -> ChangedDecisionsItem:
+def _build_changed_item(change: ChangedDecisions) -> ChangedDecisionsItem:
+    """Convert a group of changed decisions to a document item."""
     return ChangedDecisionsItem(
-        agent=turned.agent,
-        server=turned.server,
-        before=turned.before.value,
-        after=turned.after.value,
-        passed=turned.passed,
-        passes=turned.passes,
-        reason=turned.reason.value,
-        rules_before=list(turned.rules_before),
-        rules=list(turned.rules),
-        count=turned.count,
+        agent=change.agent,
+        server=change.server,
+        before=change.before.value,
+        after=change.after.value,
+        passed=change.passed,
+        passes=change.passes,
+        reason=change.reason.value,
+        rules_before=list(change.rules_before),
+        rules=list(change.rules),
+        count=change.count,
     )

@@ -1,4 +1,4 @@
-"""Pinned tool definitions: differences and approvals (`tools diff`, `tools approve`)."""
+"""Compare and approve pinned MCP tool definitions (`tools diff`, `tools approve`)."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
@@ -58,7 +58,7 @@ SignedApprovals = Mapping[str, frozenset[tuple[str, str]]]
 
 
 def read_signed_approvals(store: EvidenceStore) -> SignedApprovals:
-    """Read the valid approvals from the log.
+    """Read the valid signed approvals: statement digest -> approved definitions.
 
     Raises:
         VerificationError: A stored object was changed.
@@ -74,24 +74,28 @@ def read_signed_approvals(store: EvidenceStore) -> SignedApprovals:
 
 
 def show_differences(
-    known: Mapping[str, ServerPins],
+    pins_by_server: Mapping[str, ServerPins],
     servers: Iterable[str],
-    words: SignedApprovals,
+    approvals: SignedApprovals,
     *,
-    every: bool,
+    include_unchanged: bool,
 ) -> Document:
     """Show definitions that differ, wait for approval or have a similar name.
 
     Args:
-        known: Pinned and seen definitions of every server.
+        pins_by_server: Pinned and seen definitions of every server.
         servers: Servers to list.
-        every: List unchanged definitions, too.
+        include_unchanged: List unchanged definitions, too.
     """
     servers = list(servers)
     unseen = [
         server
         for server in servers
-        if not (known[server].items or known[server].seen or known[server].servers)
+        if not (
+            pins_by_server[server].items
+            or pins_by_server[server].seen
+            or pins_by_server[server].servers
+        )
     ]
     coverage: CoverageRecord = {
         **_COVERAGE,
@@ -99,16 +103,20 @@ def show_differences(
     }
     names = {
         (server, key): split_item_key(key)[1]
-        for server, pins in known.items()
+        for server, pins in pins_by_server.items()
         for key in pins.items.keys() | pins.seen.keys()
     }
     items = [
         item
         for server in servers
         for item in map(
-            partial(_check_approval, words), _build_items(server, known[server], names)
+            partial(_check_approval, approvals),
+            _build_items(server, pins_by_server[server], names),
         )
-        if every or item["quarantined"] or item["alike"] or item["state"] == UNPROVEN
+        if include_unchanged
+        or item["quarantined"]
+        or item["alike"]
+        or item["state"] == UNPROVEN
     ]
     failed = any(item["state"] == UNPROVEN for item in items)
     searched = "" if len(unseen) < len(servers) else "no server was seen here yet"
@@ -118,6 +126,7 @@ def show_differences(
 def _build_items(
     server: str, pins: ServerPins, names: Mapping[_ItemId, str]
 ) -> Iterator[DefinitionDiffItem]:
+    """Build an item for the server's identity and one per tool definition."""
     if pins.servers or pins.other:
         yield _build_server_item(server, pins)
     for key in sorted(pins.items.keys() | pins.seen.keys()):
@@ -125,13 +134,13 @@ def _build_items(
 
 
 def _check_approval(
-    words: SignedApprovals, item: DefinitionDiffItem
+    approvals: SignedApprovals, item: DefinitionDiffItem
 ) -> DefinitionDiffItem:
-    """Compare an approval in the pin file, which others may write, with the log."""
+    """Mark whether the signed log proves an approval that the pin file claims."""
     pinned = item["pinned"]
     if pinned is None or pinned["statement"] is None:
         return item
-    said = words.get(pinned["statement"], frozenset())
+    said = approvals.get(pinned["statement"], frozenset())
     pinned["proven"] = (item["id"], pinned["sha256"]) in said
     if not pinned["proven"] and not item["quarantined"]:
         item["state"] = UNPROVEN
@@ -139,6 +148,7 @@ def _check_approval(
 
 
 def _build_server_item(server: str, pins: ServerPins) -> DefinitionDiffItem:
+    """Build the item of the server's identity, compared with its pin."""
     last = pins.servers[-1] if pins.servers else None
     seen = pins.other or None
     differs = bool(seen)
@@ -169,6 +179,7 @@ def _build_server_item(server: str, pins: ServerPins) -> DefinitionDiffItem:
 def _build_tool_item(
     server: str, key: str, pins: ServerPins, names: Mapping[_ItemId, str]
 ) -> DefinitionDiffItem:
+    """Build the item of one tool or prompt: its pin and the definition seen last."""
     kind, name = split_item_key(key)
     pin, seen = pins.items.get(key), pins.seen.get(key)
     return {
@@ -193,12 +204,14 @@ def _build_tool_item(
 
 
 def _name_pin_state(pin: DefinitionPin | PinnedServerIdentity | None) -> str:
+    """Return the state of a pin: `approved` or `pinned`."""
     return "approved" if pin is not None and pin.approval is not None else "pinned"
 
 
 def _build_pinned_item(
     sha256: str, pin: DefinitionPin | PinnedServerIdentity
 ) -> PinnedItem:
+    """Convert a pin to a document item: digest, time and approver."""
     word = pin.approval
     return {
         "sha256": sha256,
@@ -253,17 +266,17 @@ def approve_definitions(
     store: EvidenceStore,
     inventory: Inventory,
     server: str,
-    chosen: ApprovalSelection,
+    selection: ApprovalSelection,
     signer: StatementSigner,
     *,
-    allowed: frozenset[PersonId],
+    approvers: frozenset[PersonId],
     now: int,
 ) -> DefinitionApproval:
     """Record a signed approval of a server's current definitions.
 
     Args:
         store: Store of the enrolled keys, in which the statement is recorded.
-        allowed: Persons who may approve; empty for any person with an enrolled key.
+        approvers: Persons who may approve; empty for any person with an enrolled key.
         now: UTC nanoseconds.
 
     Raises:
@@ -271,7 +284,7 @@ def approve_definitions(
         VerificationError: The key is not valid now, or its person may not approve.
             Nothing is recorded.
     """
-    claims = build_approval_claims(server, chosen)
+    claims = build_approval_claims(server, selection)
     if not claims:
         raise UsageError(
             f"{server} has nothing that waits to be approved",
@@ -288,21 +301,21 @@ def approve_definitions(
     envelope = signer.sign(said)
     verified = owner_keys.verify_statement(store, envelope, now)
     person = _require_approver(
-        verified, PersonDirectory(inventory.facts.persons), server, allowed
+        verified, PersonDirectory(inventory.facts.persons), server, approvers
     )
     store.put_object(TOOLS_APPROVAL, envelope, now)
     return DefinitionApproval(person, verified.digest, now)
 
 
 def build_approval_claims(
-    server: str, chosen: ApprovalSelection
+    server: str, selection: ApprovalSelection
 ) -> tuple[tuple[str, str], ...]:
     """Build the claims of an approval, sorted: id -> digest."""
     found = {
-        item_id(server, each.kind, each.name): each.sha256 for each in chosen.items
+        item_id(server, each.kind, each.name): each.sha256 for each in selection.items
     }
-    if chosen.identity:
-        found[f"server:{server}"] = chosen.identity
+    if selection.identity:
+        found[f"server:{server}"] = selection.identity
     return tuple(sorted(found.items()))
 
 
@@ -310,9 +323,9 @@ def _require_approver(
     verified: VerifiedStatement,
     people: PersonDirectory,
     server: str,
-    allowed: frozenset[PersonId],
+    approvers: frozenset[PersonId],
 ) -> PersonId:
-    """Return the signer if they may approve."""
+    """Return the person of the signer's key if they may approve."""
     person = people(verified.key.person)
     known = people.get(person)
     if known is not None and not known.alive:
@@ -320,8 +333,8 @@ def _require_approver(
             f"{person} has left, and approves nothing any more",
             "let a person sign who has not left",
         )
-    if allowed and person not in {people(each) for each in allowed}:
-        who = ", ".join(sorted(allowed))
+    if approvers and person not in {people(each) for each in approvers}:
+        who = ", ".join(sorted(approvers))
         raise VerificationError(
             f"the key {verified.key.id} is {person}'s (expected a key of who answers "
             f"for an agent that uses {server}: {who})",
@@ -331,7 +344,7 @@ def _require_approver(
 
 
 def describe_approval(
-    server: str, chosen: ApprovalSelection, approval: DefinitionApproval
+    server: str, selection: ApprovalSelection, approval: DefinitionApproval
 ) -> Document:
     """Build the document of an approval."""
     items: list[DefinitionApprovalItem] = [
@@ -342,6 +355,6 @@ def describe_approval(
             "person": approval.person,
             "statement": approval.statement,
         }
-        for name, digest in build_approval_claims(server, chosen)
+        for name, digest in build_approval_claims(server, selection)
     ]
     return Document("tools-approve", items, _COVERAGE)

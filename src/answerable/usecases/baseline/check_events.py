@@ -1,4 +1,4 @@
-"""Cloud events of an identity compared with its earlier behaviour (`baseline check`).
+"""Compare an identity's cloud events with its earlier ones (`baseline check`).
 
 A run is the activity of one credential. Events have neither arguments nor results, so
 only two layers are checked: actions (L1) and their resources (L2).
@@ -40,7 +40,7 @@ _MOST = 1000
 def check_identity_events(
     store: EvidenceStore, identity: str, *, since: int, now: int
 ) -> Document:
-    """List new behaviour of an identity since a time.
+    """List behaviour of an identity since a time that its earlier events lack.
 
     Args:
         identity: Name in events, e.g. the ARN of a role.
@@ -76,12 +76,12 @@ def check_identity_events(
 
 
 def learn_from_events(
-    before: Iterable[AuditEvent], identity: str, now: int
+    events: Iterable[AuditEvent], identity: str, now: int
 ) -> BaselineProfile:
     """Learn the profile of an identity from its events."""
     by_run: dict[str, list[AuditEvent]] = defaultdict(list)
-    for event in before:
-        by_run[_run_of_event(event)].append(event)
+    for event in events:
+        by_run[_get_run_id(event)].append(event)
     runs = [
         AgentRun(
             id=name,
@@ -116,7 +116,7 @@ def observation_of_event(event: AuditEvent) -> CallObservation:
     )
 
 
-def _run_of_event(event: AuditEvent) -> str:
+def _get_run_id(event: AuditEvent) -> str:
     """Return the run id of an event: its credential, or its day if it names none."""
     day = event.event_time // (86_400 * 10**9)
     return event.credential or f"day {day}"
@@ -125,6 +125,7 @@ def _run_of_event(event: AuditEvent) -> str:
 def _list_departures(
     events: Iterable[AuditEvent], profile: BaselineProfile, since: int
 ) -> Iterator[BaselineCheckItem]:
+    """Yield an item per event that the learned profile does not allow."""
     held = ProfileIndex.build(profile)
     for event in events:
         if event.event_time < since:

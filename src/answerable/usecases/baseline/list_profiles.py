@@ -1,4 +1,4 @@
-"""List of all baselines in a store: the signed ones in force and newer drafts."""
+"""List the behaviour baselines in a store: signed ones and newer drafts."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class _LoggedProfile:
 
 
 def list_baselines(store: EvidenceStore, *, now: int, agent: str = "") -> Document:
-    """List baselines, agent by agent.
+    """List the baselines of all agents, or of one, in the order of agents.
 
     Args:
         now: UTC nanoseconds.
@@ -38,7 +38,7 @@ def list_baselines(store: EvidenceStore, *, now: int, agent: str = "") -> Docume
         VerificationError: A stored object was changed.
     """
     held = signed_baselines.read_signed_baselines(store, now)
-    lapsed = _explain_lapsed(store, held)
+    lapsed = _explain_lapsed_baselines(store, held)
     items: list[BaselineItem] = []
     for subject, logged in sorted(
         _group_profiles_by_subject(store).items(), key=lambda e: _sort_key(e[0])
@@ -51,12 +51,14 @@ def list_baselines(store: EvidenceStore, *, now: int, agent: str = "") -> Docume
 
 
 def _sort_key(subject: BaselineSubject) -> tuple[str, str, str]:
+    """Return agent, server and identity, the sort order of subjects."""
     return subject.agent, subject.server, subject.identity
 
 
 def _group_profiles_by_subject(
     store: EvidenceStore,
 ) -> dict[BaselineSubject, list[_LoggedProfile]]:
+    """Group the stored profiles by subject, in the order of the log."""
     found: dict[BaselineSubject, list[_LoggedProfile]] = {}
     for each in store.list_objects(BASELINE):
         profile = load_profile(store, each.digest)[1]
@@ -68,25 +70,28 @@ def _group_profiles_by_subject(
 def _build_subject_items(
     subject: BaselineSubject,
     logged: list[_LoggedProfile],
-    held: SignedBaselines,
-    lapsed: str,
+    baselines: SignedBaselines,
+    lapse_reason: str,
 ) -> Iterator[BaselineItem]:
-    newest, stands = logged[-1], held.standing.get(subject)
+    """Yield the signed baseline of a subject, then its newer draft, if any."""
+    newest, stands = logged[-1], baselines.standing.get(subject)
     if stands is not None:
-        yield build_baseline_item(stands.digest, stands.profile, held.standing)
+        yield build_baseline_item(stands.digest, stands.profile, baselines.standing)
         known = max(each.index for each in logged if each.digest == stands.digest)
         if newest.index <= known:
             return
-    draft = build_baseline_item(newest.digest, newest.profile, held.standing)
-    if lapsed:
-        draft["lapsed"] = lapsed
+    draft = build_baseline_item(newest.digest, newest.profile, baselines.standing)
+    if lapse_reason:
+        draft["lapsed"] = lapse_reason
     yield draft
 
 
-def _explain_lapsed(store: EvidenceStore, held: SignedBaselines) -> dict[str, str]:
+def _explain_lapsed_baselines(
+    store: EvidenceStore, baselines: SignedBaselines
+) -> dict[str, str]:
     """Explain why the latest signed baseline of each subject is not in force."""
-    reasons = {each.digest: each.why for each in held.unheld}
-    standing = {subject_id(each) for each in held.standing}
+    reasons = {each.digest: each.why for each in baselines.unheld}
+    standing = {subject_id(each) for each in baselines.standing}
     found: dict[str, str] = {}
     for each in store.list_objects(SIGNED_BASELINE):
         try:

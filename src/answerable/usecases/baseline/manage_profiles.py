@@ -1,4 +1,4 @@
-"""Baseline profiles: learn, show, compare and sign."""
+"""Learn, show, compare and sign the behaviour profiles (baselines) of an agent."""
 
 from collections.abc import Sequence
 
@@ -91,11 +91,11 @@ def learn_profiles(
 
 
 def _explain_no_calls(
-    agent: AgentId, since: int, known: Sequence[BaselineSubject]
+    agent: AgentId, since: int, subjects: Sequence[BaselineSubject]
 ) -> UsageError:
     """Build the error for an agent without recorded calls."""
     begin = format_time(since)
-    if not known:
+    if not subjects:
         return UsageError(
             f"no watched call of {agent} since {begin} is in the store",
             "give the agent a `baseline` in answerable.yaml, and let it work; "
@@ -103,7 +103,7 @@ def _explain_no_calls(
         )
     calls = [
         f"{each.server} as {each.identity}" if each.identity else each.server
-        for each in known
+        for each in subjects
     ]
     return UsageError(
         f"no watched call of {agent} since {begin} is at that server as that identity",
@@ -146,7 +146,7 @@ def show_profile(store: EvidenceStore, name: str, *, now: int) -> Document:
 
 
 def compare_profiles(store: EvidenceStore, old: str, new: str, *, now: int) -> Document:
-    """Compare a profile with its predecessor, by consequence.
+    """List the changes from a profile's predecessor to it, by consequence.
 
     Args:
         old: Digest of the old profile; empty for the one in force, if any.
@@ -183,16 +183,16 @@ def sign_profile(
     signer: StatementSigner,
     stage: BaselineStage,
     *,
-    life: int,
+    lifetime: int,
     now: int,
     ends_enforcement: bool = False,
 ) -> Document:
-    """Sign a profile so that its agent is held to it.
+    """Sign a behaviour profile, so that the gateway checks its agent against it.
 
     Args:
         name: Digest of the profile.
         stage: Whether it blocks calls.
-        life: Nanoseconds until it expires.
+        lifetime: Nanoseconds until it expires.
         now: UTC nanoseconds.
         ends_enforcement: The person confirms that nothing will be blocked.
 
@@ -236,7 +236,7 @@ def sign_profile(
         claims=tuple(
             sorted(
                 build_claims(
-                    profile, at + min(life, MAX_SIGNATURE_LIFETIME), stage
+                    profile, at + min(lifetime, MAX_SIGNATURE_LIFETIME), stage
                 ).items()
             )
         ),
@@ -274,6 +274,7 @@ def signing_ends_enforcement(
 def _require_owner(
     store: EvidenceStore, subject: BaselineSubject, signer: StatementSigner, now: int
 ) -> None:
+    """Refuse a key that is not enrolled, and an agent without an attested owner."""
     key = owner_keys.read_owner_keys(store).get(signer.id)
     if key is None:
         raise VerificationError(
@@ -292,6 +293,7 @@ def _require_owner(
 
 
 def _build_change_item(change: ProfileChange) -> BaselineChangeItem:
+    """Convert a change between two profiles to a document item."""
     tally = change.tally
     return {
         "consequence": change.consequence.value,

@@ -1,4 +1,4 @@
-"""Draft profiles for renamed tools (`baseline rename`)."""
+"""Draft new baseline profiles after tools were renamed (`baseline rename`)."""
 
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
@@ -25,7 +25,7 @@ def draft_renamed_profiles(
     store: EvidenceStore,
     agent: AgentId,
     names: Iterable[str],
-    pinned: DefinitionLookup,
+    find_pinned: DefinitionLookup,
     *,
     now: int,
 ) -> Document:
@@ -67,7 +67,7 @@ def draft_renamed_profiles(
         }
         if not mine:
             continue
-        profile = _rename_in_profile(each.profile, mine, pinned)
+        profile = _rename_in_profile(each.profile, mine, find_pinned)
         name = store.put_object(BASELINE, encode_profile(profile), now)
         items.append(build_baseline_item(name, profile, standing))
     following = format_command("baseline", "diff", str(items[0]["digest"])[:16])
@@ -75,6 +75,7 @@ def draft_renamed_profiles(
 
 
 def _parse_renames(names: Iterable[str]) -> dict[str, str]:
+    """Parse `SERVER/OLD=SERVER/NEW` texts to a mapping of old to new tool names."""
     found: dict[str, str] = {}
     for text in names:
         old, sign, new = text.partition("=")
@@ -104,8 +105,9 @@ def _list_profile_tools(profile: BaselineProfile) -> set[str]:
 
 
 def _rename_in_profile(
-    profile: BaselineProfile, names: Mapping[str, str], pinned: DefinitionLookup
+    profile: BaselineProfile, names: Mapping[str, str], find_pinned: DefinitionLookup
 ) -> BaselineProfile:
+    """Return a draft of a profile in which the tools have their new names."""
     definitions = {}
     held = {each.tool for each in profile.capabilities if each.definition}
     for old, new in names.items():
@@ -116,7 +118,7 @@ def _rename_in_profile(
                     "baseline", "show", document_digest(encode_profile(profile))[:16]
                 ),
             )
-        definition = pinned(new)
+        definition = find_pinned(new)
         if definition:
             definitions[new] = definition
         elif old in held:

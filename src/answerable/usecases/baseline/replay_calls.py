@@ -1,4 +1,4 @@
-"""Replay of recorded calls against a profile (`baseline replay`).
+"""Judge recorded calls again by a baseline profile (`baseline replay`).
 
 A replay counts as a worker's window does: calls of one recorder, in the order of their
 decisions and ends. Its judgement of a call equals that of shadow mode at the time.
@@ -45,7 +45,7 @@ def replay_profile(
     *,
     since: int,
     now: int,
-    most: int = 0,
+    limit: int = 0,
 ) -> Document:
     """Judge the recorded calls of an agent by a profile.
 
@@ -53,7 +53,7 @@ def replay_profile(
         name: Digest of the profile; empty for those in force.
         since: UTC nanoseconds, inclusive.
         now: UTC nanoseconds.
-        most: Read at most this many calls, the newest; 0 for all.
+        limit: Read at most this many calls, the newest; 0 for all.
 
     Raises:
         UsageError: The profile does not exist, or none is in force.
@@ -71,7 +71,7 @@ def replay_profile(
     if not profiles:
         raise UsageError(f"no baseline of {agent} stands", "name one: --profile DIGEST")
     # Earlier calls belong to its window, too.
-    begin = find_window_start(store, agent, max_calls=most) if most else 0
+    begin = find_window_start(store, agent, max_calls=limit) if limit else 0
     found = profile_learning.read_recorded_calls(store, agent, since=begin, until=now)
     items = [
         _build_replay_item(digest, profile, found, since)
@@ -81,11 +81,11 @@ def replay_profile(
 
 
 def judge_recorded_calls(
-    found: Iterable[RecordedCall], profile: BaselineProfile
+    recorded_calls: Iterable[RecordedCall], profile: BaselineProfile
 ) -> Iterator[ReplayedJudgement]:
     """Judge the recorded calls of a subject again, in the order of their records."""
     by_recorder: dict[str, list[RecordedCall]] = defaultdict(list)
-    for each in found:
+    for each in recorded_calls:
         by_recorder[each.row.recorder].append(each)
     held = ProfileIndex.build(profile)
     for calls in by_recorder.values():
@@ -93,8 +93,9 @@ def judge_recorded_calls(
 
 
 def _replay_worker(
-    calls: list[RecordedCall], held: ProfileIndex
+    calls: list[RecordedCall], index: ProfileIndex
 ) -> Iterator[ReplayedJudgement]:
+    """Yield a judgement per call of one gateway worker, in recorded order."""
     steps = [(each.row.sequence, each, True) for each in calls]
     steps += [(each.row.ended, each, False) for each in calls if each.row.came]
     window: Window | None = None
@@ -107,20 +108,23 @@ def _replay_worker(
             continue
         if not window.has_run(run):
             window.begin(run, seen.at)
-        subject = held.profile.subject
+        subject = index.profile.subject
         if (each.acted.identity, each.server) == (subject.identity, subject.server):
             progress = window.progress(run, seen.at)
-            judgement = judge_call(held, each.acted.seen, progress, each.acted.envelope)
+            judgement = judge_call(
+                index, each.acted.seen, progress, each.acted.envelope
+            )
             yield ReplayedJudgement(each, judgement)
 
 
 def _build_replay_item(
-    digest: str, profile: BaselineProfile, found: list[RecordedCall], since: int
+    digest: str, profile: BaselineProfile, calls: list[RecordedCall], since: int
 ) -> BaselineReplayItem:
+    """Build the item of a replayed profile: counts, and the calls not allowed."""
     effects: Counter[str] = Counter()
     compared = differing = 0
     held_back: list[ReplayedCallItem] = []
-    for each in judge_recorded_calls(found, profile):
+    for each in judge_recorded_calls(calls, profile):
         row, judgement = each.call.row, each.judgement
         if row.at < since:
             continue
@@ -146,13 +150,14 @@ def _build_replay_item(
     }
 
 
-def _build_call_item(each: ReplayedJudgement) -> ReplayedCallItem:
-    findings = each.judgement.findings
+def _build_call_item(replayed: ReplayedJudgement) -> ReplayedCallItem:
+    """Convert a replayed call that was not allowed to a document item."""
+    findings = replayed.judgement.findings
     return {
-        "decision": each.call.row.decision_id,
-        "at": format_time(each.call.row.at),
-        "tool": each.call.seen.tool,
-        "effect": each.judgement.effect.value,
+        "decision": replayed.call.row.decision_id,
+        "at": format_time(replayed.call.row.at),
+        "tool": replayed.call.seen.tool,
+        "effect": replayed.judgement.effect.value,
         "codes": list(dict.fromkeys(found.code.value for found in findings)),
         "sentence": findings[0].sentence if findings else "",
     }

@@ -1,4 +1,4 @@
-"""Enrolment of an owner key that a browser made, with proof of possession."""
+"""Enroll an owner key made in a browser, after it proved possession."""
 
 import msgspec
 
@@ -36,7 +36,7 @@ def enroll_remote_key(
     public: bytes,
     person: PersonId,
     proof: bytes,
-    word: KeyAuthority,
+    authority: KeyAuthority,
     *,
     uid: int,
     now: int,
@@ -70,5 +70,5 @@ def enroll_remote_key(
         valid_until=now + LIFE,
         uid=uid,
         now=now,
-        authority=word,
+        authority=authority,
     )

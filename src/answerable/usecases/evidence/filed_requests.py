@@ -1,4 +1,4 @@
-"""Requests that persons file for agents under their own keys (`requests`)."""
+"""File and read signed requests of persons to their agents (command `requests`)."""
 
 import hashlib
 from dataclasses import dataclass
@@ -120,12 +120,12 @@ class FiledRequestReader:
                 self._store,
                 REQUEST,
                 room.verify_request,
-                _build_rejected,
+                _build_rejected_request,
                 since=now - MAX_REQUEST_LIFETIME,
             )
             self._stamp, self._read_at = stamp, now
         standing = [
-            self._build_requested(each, now)
+            self._build_person_request(each, now)
             for each in self._said
             if each.statement.signed_at - MAX_CLOCK_SKEW
             <= now
@@ -133,14 +133,17 @@ class FiledRequestReader:
         ]
         return FiledRequests(tuple(standing), self._unheld)
 
-    def _build_requested(self, each: VerifiedStatement, now: int) -> PersonRequest:
-        said, agent = each.statement, AgentId(each.statement.subject)
-        person = self._attested.canonical_person(each.key.person)
+    def _build_person_request(
+        self, request: VerifiedStatement, now: int
+    ) -> PersonRequest:
+        """Convert a verified statement to the request: persons, run, lifetime."""
+        said, agent = request.statement, AgentId(request.statement.subject)
+        person = self._attested.canonical_person(request.key.person)
         owner = self._attested.read(now).get(agent)
         return PersonRequest(
-            id=each.digest,
+            id=request.digest,
             agent=agent,
-            persons=tuple(sorted({each.key.person, person})),
+            persons=tuple(sorted({request.key.person, person})),
             is_owners=owner is not None and owner.person == person,
             run=said.get_claim("run"),
             since=said.signed_at,
@@ -149,20 +152,23 @@ class FiledRequestReader:
         )
 
 
-def _build_rejected(logged: LoggedObject, void: InvalidStatement) -> RejectedRequest:
+def _build_rejected_request(
+    logged: LoggedObject, invalid: InvalidStatement
+) -> RejectedRequest:
+    """Build the record of an invalid request with the reason."""
     return RejectedRequest(
-        logged.digest, void.message, logged.at, void.void, void.statement
+        logged.digest, invalid.message, logged.at, invalid.void, invalid.statement
     )
 
 
-def list_named_values(wish: RequestDraft) -> tuple[str, ...]:
+def list_named_values(draft: RequestDraft) -> tuple[str, ...]:
     """List the values that a request names, without any that look like a credential.
 
     Raises:
         UsageError: It names nothing, or too much.
     """
     found = dict.fromkeys(
-        (*map(canonical_value, wish.named), *extract_values(wish.text))
+        (*map(canonical_value, draft.named), *extract_values(draft.text))
     )
     values = tuple(each for each in found if not contains_credential(each))
     short = [each for each in values if len(each.encode()) < MIN_VALUE]
@@ -176,7 +182,7 @@ def list_named_values(wish: RequestDraft) -> tuple[str, ...]:
 
 
 def file_request(
-    store: EvidenceStore, wish: RequestDraft, signer: StatementSigner, *, now: int
+    store: EvidenceStore, draft: RequestDraft, signer: StatementSigner, *, now: int
 ) -> Document:
     """Sign and record a request.
 
@@ -185,7 +191,7 @@ def file_request(
         VerificationError: The key is not valid now, or the run is another person's.
             Nothing is recorded.
     """
-    values = list_named_values(wish)
+    values = list_named_values(draft)
     key = owner_keys.read_owner_keys(store).get(signer.id)
     if key is None:
         raise VerificationError(
@@ -193,14 +199,14 @@ def file_request(
             "an administrator enrolls its public half: answerable owner-keys enroll PUB "
             "--person PERSON",
         )
-    _require_own_run(store, wish, key.person, now)
-    at, data = signer.signing_time(now), wish.text.encode("utf-8", "surrogatepass")
+    _require_own_run(store, draft, key.person, now)
+    at, data = signer.signing_time(now), draft.text.encode("utf-8", "surrogatepass")
     filed = UserRequest(
-        agent=wish.agent,
-        run=wish.run or ANY_RUN,
+        agent=draft.agent,
+        run=draft.run or ANY_RUN,
         sha256=hashlib.sha256(data).hexdigest(),
         size=len(data),
-        until=at + min(wish.life, MAX_REQUEST_LIFETIME),
+        until=at + min(draft.life, MAX_REQUEST_LIFETIME),
         values=values,
     )
     here = owner_keys.store_identity(store)
@@ -216,21 +222,21 @@ def file_request(
 
 
 def _require_own_run(
-    store: EvidenceStore, wish: RequestDraft, person: PersonId, now: int
+    store: EvidenceStore, draft: RequestDraft, person: PersonId, now: int
 ) -> None:
     """Refuse a request for a run that is recorded as another person's."""
-    if not wish.run:
+    if not draft.run:
         return
     attested = open_owner_reader(store)
-    owner = attested.read(now).get(wish.agent)
+    owner = attested.read(now).get(draft.agent)
     own = attested.canonical_person(person)
-    for other in find_persons_of_run(store, wish.agent, wish.run):
+    for other in find_persons_of_run(store, draft.agent, draft.run):
         theirs = (
             attested.canonical_person(other) if other else owner.person if owner else ""
         )
         if theirs != own:
             raise VerificationError(
-                f"the run {wish.run[:80]} is {theirs or 'nobody'}'s (expected one for "
+                f"the run {draft.run[:80]} is {theirs or 'nobody'}'s (expected one for "
                 f"{person})",
                 "nothing was recorded",
             )
@@ -238,7 +244,9 @@ def _require_own_run(
 
 def list_requests(store: EvidenceStore, *, now: int, agent: str = "") -> Document:
     """List filed requests, newest first, then invalid ones."""
-    said, void = verify_statements(store, REQUEST, room.verify_request, _build_rejected)
+    said, void = verify_statements(
+        store, REQUEST, room.verify_request, _build_rejected_request
+    )
     items = [_build_request_item(each, now) for each in reversed(said)]
     items += map(_build_rejected_item, reversed(void))
     fit = [each for each in items if agent in ("", each["agent"])]
@@ -251,13 +259,14 @@ def list_requests(store: EvidenceStore, *, now: int, agent: str = "") -> Documen
     )
 
 
-def _build_request_item(each: VerifiedStatement, now: int) -> PersonRequestItem:
-    said = each.statement
+def _build_request_item(request: VerifiedStatement, now: int) -> PersonRequestItem:
+    """Convert a verified request to a document item."""
+    said = request.statement
     run = said.get_claim("run")
     return {
-        "id": each.digest,
+        "id": request.digest,
         "agent": said.subject,
-        "person": each.key.person,
+        "person": request.key.person,
         "run": None if run == ANY_RUN else run,
         "state": "standing" if now < room.read_expiry(said) else "ended",
         "signed_at": format_time(said.signed_at),
@@ -268,16 +277,16 @@ def _build_request_item(each: VerifiedStatement, now: int) -> PersonRequestItem:
     }
 
 
-def _build_rejected_item(each: RejectedRequest) -> PersonRequestItem:
+def _build_rejected_item(rejected: RejectedRequest) -> PersonRequestItem:
     """Build the item of an invalid request, with none of its claims but the agent."""
-    said = each.statement
+    said = rejected.statement
     return {
-        "id": each.digest,
+        "id": rejected.digest,
         "agent": said.subject if said is not None else "",
         "person": None,
         "run": None,
-        "state": each.void.value,
-        "signed_at": format_time(each.at),
+        "state": rejected.void.value,
+        "signed_at": format_time(rejected.at),
         "until": None,
         "size": 0,
         "sha256": "",

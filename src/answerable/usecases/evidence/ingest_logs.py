@@ -1,4 +1,4 @@
-"""Ingestion of audit logs into sealed evidence (`ingest`)."""
+"""Read audit logs and store their events as sealed evidence (command `ingest`)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -57,7 +57,7 @@ def ingest_logs(
         EnvironmentFailure: The path cannot be read, or the disk cannot be written.
     """
     # All sources are opened first, so that a misspelled one stores nothing.
-    opened = [(source, _open_source(source)) for source in sources]
+    opened = [(source, _read_source(source)) for source in sources]
     items: list[IngestItem] = []
     covered: list[CoverageSourceItem] = []
     partial = False
@@ -93,7 +93,8 @@ def _suggest_trace(store: EvidenceStore, now: int) -> str:
     return format_command("trace", "--since", since)
 
 
-def _open_source(source: str) -> Iterator[EventBatch]:
+def _read_source(source: str) -> Iterator[EventBatch]:
+    """Read a source `NAME:PATH` with its connector, batch by batch."""
     name, _, location = source.partition(":")
     connector = registry.load_event_connector(name)
     if not location:
@@ -111,6 +112,7 @@ def _store_batches(
     now: int,
     progress: Progress,
 ) -> None:
+    """Store the events and the unreadable records of all batches."""
     events: list[AuditEvent] = []
     aside: list[QuarantinedRecord] = []
     for batch in batches:
@@ -130,6 +132,7 @@ def _store_batches(
 
 
 def _add_batch_counts(counts: _IngestCounts, batch: EventBatch) -> None:
+    """Add the records, files and problems of a batch to the counts."""
     counts.read += len(batch.events) + len(batch.quarantined)
     counts.quarantined += len(batch.quarantined)
     counts.skipped += len(batch.skipped)
@@ -142,6 +145,7 @@ def _add_batch_counts(counts: _IngestCounts, batch: EventBatch) -> None:
 def _append_events(
     store: EvidenceStore, events: Sequence[AuditEvent], counts: _IngestCounts, now: int
 ) -> None:
+    """Append events to the store and add the results to the counts."""
     appended = store.append(events, now)
     counts.stored += appended.stored
     counts.duplicate += appended.duplicate
@@ -151,6 +155,7 @@ def _append_events(
 def _build_ingest_item(
     source: str, counts: _IngestCounts, segments: int, seconds: float
 ) -> IngestItem:
+    """Build the document item of an ingested source from its counts."""
     return {
         "source": source,
         "read": counts.read,

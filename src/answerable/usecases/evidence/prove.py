@@ -1,4 +1,4 @@
-"""Verification, checkpoints, proofs and bundles of the evidence log."""
+"""Verify the evidence log, and export checkpoints, inclusion proofs and bundles."""
 
 from collections.abc import Callable, Sequence
 
@@ -68,8 +68,9 @@ def verify_evidence(
 
 
 def _check_bundle(
-    data: bytes, checkpoint: bytes | None, key: VerifierKey | None
+    bundle: bytes, checkpoint: bytes | None, key: VerifierKey | None
 ) -> list[fsck.VerificationCheck]:
+    """Verify a bundle with the public key of its log; return each check."""
     if key is None:
         raise UsageError(
             "a bundle is checked with the public key of its log (got none)",
@@ -81,7 +82,7 @@ def _check_bundle(
             "compare the store: answerable evidence verify --checkpoint FILE",
         )
     try:
-        opened = verify_bundle(decode_bundle(data), key)
+        opened = verify_bundle(decode_bundle(bundle), key)
     except VerificationError as error:
         return [fsck.VerificationCheck("bundle", False, error.message)]
     tree = opened.checkpoint
@@ -190,4 +191,5 @@ def _parse_event_id(text: str) -> bytes:
 
 
 def _empty_coverage() -> CoverageRecord:
+    """Return the coverage of an answer that no scanned source contributed to."""
     return {"partial": False, "sources": [], "seen": [], "not_collected": []}

@@ -1,4 +1,4 @@
-"""Record of a store that was restored from an older copy."""
+"""Record in the log that the store was restored from an older copy."""
 
 from collections.abc import Iterator
 
@@ -35,15 +35,16 @@ def record_store_restore(
     return _describe_losses(done)
 
 
-def _describe_losses(done: RestoreEvent) -> Iterator[str]:
-    yield f"recorded in the log as entry {done.size}: an older copy was put back"
-    if done.checkpoint:
-        lost = parse_checkpoint(done.checkpoint.encode(), None).size
-        if lost > done.size:
-            yield f"lost: entries {done.size} to {lost - 1} of the log"
+def _describe_losses(restore: RestoreEvent) -> Iterator[str]:
+    """Yield a line per loss: log entries and journal records."""
+    yield f"recorded in the log as entry {restore.size}: an older copy was put back"
+    if restore.checkpoint:
+        lost = parse_checkpoint(restore.checkpoint.encode(), None).size
+        if lost > restore.size:
+            yield f"lost: entries {restore.size} to {lost - 1} of the log"
         else:
             yield "lost: entries of the log that the exported checkpoint signed"
-    for each in done.journals:
+    for each in restore.journals:
         yield sanitize(
             f"journal/{each.journal}.log: {each.kept} records are sealed, "
             f"{max(each.known - each.kept, 0)} or more are lost ({each.fault})"

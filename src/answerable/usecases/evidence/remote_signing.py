@@ -1,4 +1,4 @@
-"""Remote signing: a statement is prepared here, signed elsewhere and submitted.
+"""Prepare a statement for signing elsewhere, and accept the signed envelope.
 
 A use case runs twice. With a `PendingSigner` key it builds the statement and stops before
 anything is recorded; the person is shown that statement and signs it. With the
@@ -38,9 +38,9 @@ ActResult = TypeVar("ActResult")
 class UnsignedStatement(Exception):  # noqa: N818 - says what the statement is
     """Signal that carries a complete statement without a signature."""
 
-    def __init__(self, said: OwnerStatement) -> None:
-        super().__init__(said.type.value)
-        self.statement = said
+    def __init__(self, statement: OwnerStatement) -> None:
+        super().__init__(statement.type.value)
+        self.statement = statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +53,13 @@ class PendingSigner:
         """Return the current time."""
         return now
 
-    def sign(self, said: OwnerStatement) -> NoReturn:
+    def sign(self, statement: OwnerStatement) -> NoReturn:
         """Stop with the unsigned statement.
 
         Raises:
             Unsigned: Always.
         """
-        raise UnsignedStatement(said)
+        raise UnsignedStatement(statement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +93,16 @@ class SubmittedEnvelope:
             )
         return signed_at
 
-    def sign(self, said: OwnerStatement) -> bytes:
+    def sign(self, statement: OwnerStatement) -> bytes:
         """Return the envelope if it holds exactly this statement.
 
         Raises:
             VerificationError: It holds another statement.
         """
-        if signed_statements.encode_payload(said) != self.signed.payload:
+        if signed_statements.encode_payload(statement) != self.signed.payload:
             raise VerificationError(
                 "what was signed is not what would be recorded now "
-                f"({_list_differing_fields(said, self.statement)} differ)",
+                f"({_list_differing_fields(statement, self.statement)} differ)",
                 _PREPARE_AGAIN,
             )
         # Other content of the envelope is not signed.
@@ -116,7 +116,7 @@ class SubmittedEnvelope:
 def prepare_statement(
     act: Callable[[StatementSigner], object], key: OwnerKeyId
 ) -> OwnerStatement:
-    """Return the statement that an act needs signed; nothing is recorded.
+    """Run an act up to its signature, and return the unsigned statement.
 
     Args:
         act: Runs a use case with a signer.
@@ -138,7 +138,7 @@ def submit_statement(
     envelope: bytes,
     now: int,
 ) -> ActResult:
-    """Run an act with the statement that was signed for it, and record it.
+    """Run an act with a statement that was signed elsewhere, and record it.
 
     Args:
         act: Runs a use case with a signer; the same as in `prepare_statement`.
@@ -180,11 +180,11 @@ def _is_statement_recorded(
     )
 
 
-def _list_differing_fields(ours: OwnerStatement, theirs: OwnerStatement) -> str:
+def _list_differing_fields(expected: OwnerStatement, submitted: OwnerStatement) -> str:
     """List the fields in which two statements differ, without their values."""
     fields = ("type", "subject", "signed_at", "key", "store")
-    names = [f for f in fields if getattr(ours, f) != getattr(theirs, f)]
-    said, heard = dict(ours.claims), dict(theirs.claims)
+    names = [f for f in fields if getattr(expected, f) != getattr(submitted, f)]
+    said, heard = dict(expected.claims), dict(submitted.claims)
     names += sorted(name for name in said if said[name] != heard.get(name))
     names += ["claims"] if heard.keys() - said.keys() else []
     return ", ".join(names)

@@ -1,4 +1,4 @@
-"""Shipping of a gateway's spool into the store."""
+"""Move the decision records of a gateway's spool into the store."""
 
 import fcntl
 from dataclasses import dataclass
@@ -60,10 +60,11 @@ def ship_spool(store: EvidenceStore, spool: Path, *, now: int) -> ShipResult:
     return shipped
 
 
-def _store_records(store: EvidenceStore, reading: SpoolReader, now: int) -> ShipResult:
+def _store_records(store: EvidenceStore, reader: SpoolReader, now: int) -> ShipResult:
+    """Append the spooled events, and quarantine records that cannot be read."""
     stored = duplicate = conflict = quarantined = 0
     problems: list[ReadProblem] = []
-    for batch in reading.read_batches(EventLimits()):
+    for batch in reader.read_batches(EventLimits()):
         appended = store.append(batch.events, now)
         stored += appended.stored
         duplicate += appended.duplicate

@@ -1,4 +1,4 @@
-"""Content of the evidence log: segments, objects and unsealed events."""
+"""Summarize the evidence log: segments, objects and unsealed events."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -30,14 +30,14 @@ class LogSummary:
     days: tuple[str, ...]
 
 
-def summarize_log(store: EvidenceStore, most: int) -> LogSummary:
-    """Summarize the evidence log."""
+def summarize_log(store: EvidenceStore, max_segments: int) -> LogSummary:
+    """Count the log's contents; list its newest segments, at most `max_segments`."""
     entries = store.log.entries()
     segments = [each for each in entries if isinstance(each, SegmentManifest)]
     events = sum(each.count for each in segments)
     days = sorted({each.day for each in segments})
     return LogSummary(
-        newest=segments[::-1][:most],
+        newest=segments[::-1][:max_segments],
         segments=len(segments),
         events=events,
         waiting=max(count_all_events(store) - events, 0),

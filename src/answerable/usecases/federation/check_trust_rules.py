@@ -1,4 +1,4 @@
-"""Trust rules: list with faults, and dry run against claims."""
+"""List token exchange trust rules with their faults, and match claims to them."""
 
 import re
 from dataclasses import replace
@@ -37,25 +37,30 @@ from answerable.services.federation.trust_rules import (
 _PLACE = re.compile(r"rules\[([0-9]+)\]\.?(.*)")
 
 
-def show_rules(reading: ConfigReading, known: KnownAgents) -> Document:
+def show_rules(config_reading: ConfigReading, known_agents: KnownAgents) -> Document:
     """Show every trust rule with its faults.
 
     Args:
-        known: Agents and owners in the store.
+        known_agents: Agents and owners in the store.
     """
-    faults = [*_list_file_faults(reading), *_list_store_faults(reading, known)]
+    faults = [
+        *_list_file_faults(config_reading),
+        *_list_store_faults(config_reading, known_agents),
+    ]
     items = [
         _build_rule_item(
             rule,
             [fault for at, fault in faults if at == position],
-            (known.owners or {}).get(rule.agent),
+            (known_agents.owners or {}).get(rule.agent),
         )
-        for position, rule in enumerate(reading.rules)
+        for position, rule in enumerate(config_reading.rules)
     ]
     return Document("sts-rules", items, empty_coverage(), failed=bool(faults))
 
 
-def match_rules(reading: ConfigReading, claims: bytes, expected: str) -> Document:
+def match_rules(
+    config_reading: ConfigReading, claims: bytes, expected: str
+) -> Document:
     """Match claims against every trust rule.
 
     Args:
@@ -66,23 +71,25 @@ def match_rules(reading: ConfigReading, claims: bytes, expected: str) -> Documen
     Raises:
         UsageError: The claims are malformed, or the expected rule does not exist.
     """
-    if expected not in ("", NO_RULE, *(rule.id for rule in reading.rules)):
+    if expected not in ("", NO_RULE, *(rule.id for rule in config_reading.rules)):
         raise UsageError(f"no rule of that id (got {expected[:80]!r})")
     items = explain_matches(
-        reading.rules, _parse_claims(claims, _require_config(reading))
+        config_reading.rules, _parse_claims(claims, _require_config(config_reading))
     )
     fitting = [item["rule"] for item in items if item["fits"]] or [NO_RULE]
     failed = expected not in ("", *fitting) or (bool(expected) and len(fitting) > 1)
     return Document("sts-test", items, empty_coverage(), failed=failed)
 
 
-def _require_config(reading: ConfigReading) -> Config:
-    if reading.config is None:
+def _require_config(config_reading: ConfigReading) -> Config:
+    """Return the configuration; refuse one that could not be read."""
+    if config_reading.config is None:
         raise UsageError("the configuration could not be read")
-    return reading.config
+    return config_reading.config
 
 
 def _parse_claims(claims: bytes, config: Config) -> MatchSubject:
+    """Parse JSON claims of a token, or facts of a process attestor."""
     if len(claims) > MAX_CLAIMS:
         raise UsageError(f"too many claims (expected at most {MAX_CLAIMS >> 10} KiB)")
     try:
@@ -97,7 +104,7 @@ def _parse_claims(claims: bytes, config: Config) -> MatchSubject:
 
 
 def _parse_attestation(facts: JsonObject) -> Attestation:
-    """Parse facts as those of an attestor."""
+    """Parse a JSON object as the facts of a process attestor."""
     texts = ("unit", "container", "agent", "started")
     numbers = ("uid", "gid", "started_by")
     known = {"attestor", *texts, *numbers}
@@ -128,10 +135,10 @@ def _parse_attestation(facts: JsonObject) -> Attestation:
     )
 
 
-def _list_file_faults(reading: ConfigReading) -> list[tuple[int, RuleFaultItem]]:
+def _list_file_faults(config_reading: ConfigReading) -> list[tuple[int, RuleFaultItem]]:
     """List the faults of the file, with the index of their rule."""
     found: list[tuple[int, RuleFaultItem]] = []
-    for fault in reading.faults:
+    for fault in config_reading.faults:
         place = _PLACE.fullmatch(fault.path)
         if place is not None:
             line, column = fault.mark.line, fault.mark.column
@@ -142,21 +149,21 @@ def _list_file_faults(reading: ConfigReading) -> list[tuple[int, RuleFaultItem]]
 
 
 def _list_store_faults(
-    reading: ConfigReading, known: KnownAgents
+    config_reading: ConfigReading, known_agents: KnownAgents
 ) -> list[tuple[int, RuleFaultItem]]:
     """List the faults that only the store reveals: unknown agents, missing owners."""
-    config = _require_config(reading)
+    config = _require_config(config_reading)
     issuers = {each.pin.name: each for each in config.issuers}
     bare = ValidationContext(config.sts.url if config.sts else "", issuers)
-    owned = None if known.owners is None else known.owners.keys()
-    full = replace(bare, agents=known.agents, owned=owned)
-    by_file = set(validate_rules(reading.rules, bare))
+    owned = None if known_agents.owners is None else known_agents.owners.keys()
+    full = replace(bare, agents=known_agents.agents, owned=owned)
+    by_file = set(validate_rules(config_reading.rules, bare))
     return [
         (
             fault.position,
             RuleFaultItem(at=fault.at, line=0, column=0, what=format_rule_fault(fault)),
         )
-        for fault in validate_rules(reading.rules, full)
+        for fault in validate_rules(config_reading.rules, full)
         if fault not in by_file
     ]
 
@@ -164,6 +171,7 @@ def _list_store_faults(
 def _build_rule_item(
     rule: TrustRule, faults: list[RuleFaultItem], owner: PersonId | None
 ) -> TrustRuleItem:
+    """Convert a trust rule with its faults to a document item."""
     subject, match = _describe_subject(rule)
     return {
         "rule": rule.id,
@@ -210,6 +218,7 @@ def _describe_subject(rule: TrustRule) -> tuple[str, dict[str, str]]:
 
 
 def _format_value(value: object) -> str:
+    """Format a condition value: text, `true`, or a list in brackets."""
     if isinstance(value, tuple):
         return "[" + ", ".join(map(_format_value, value)) + "]"
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Diagnosis of one unverified token: claims, checks, and the matching rule."""
+"""Explain one unverified token: claims, signature checks and the matching rule."""
 
 from collections.abc import Callable, Iterator
 
@@ -29,7 +29,7 @@ _MAX = 200  # characters of a value
 
 
 def explain_token(
-    unverified_token: str, reading: ConfigReading, keys: KeyLookup, now: int
+    unverified_token: str, config_reading: ConfigReading, load_keys: KeyLookup, now: int
 ) -> Document:
     """Explain the claims of a token, whether it would verify, and which rule matches.
 
@@ -37,24 +37,25 @@ def explain_token(
 
     Args:
         unverified_token: Untrusted input.
-        keys: Lookup of issuer keys on this machine.
+        load_keys: Lookup of issuer keys on this machine.
         now: NumericDate.
     """
-    items = list(_build_checks(unverified_token, reading, keys, now))
+    items = list(_build_checks(unverified_token, config_reading, load_keys, now))
     rules: list[TokenCheckItem] = []
-    if len(items) > 2 and reading.config is not None:
+    if len(items) > 2 and config_reading.config is not None:
         # The token was parsed, and its issuer is pinned.
         payload = parse_jws(unverified_token).payload
-        rules = list(_check_rules(payload, reading, reading.config))
+        rules = list(_check_rules(payload, config_reading, config_reading.config))
     # The check fails only if no rule matches.
     failed = any(item["ok"] is False for item in (*items, *rules[:2]))
     return Document("sts-explain", [*items, *rules], empty_coverage(), failed=failed)
 
 
 def _build_checks(
-    unverified_token: str, reading: ConfigReading, keys: KeyLookup, now: int
+    unverified_token: str, config_reading: ConfigReading, keys: KeyLookup, now: int
 ) -> Iterator[TokenCheckItem]:
-    config = reading.config
+    """Yield the checks of a token: form, claims, issuer, signature, rule."""
+    config = config_reading.config
     try:
         admitted = parse_jws(unverified_token)
     except TokenRejected as refused:
@@ -79,30 +80,34 @@ def _build_checks(
     yield _check_signature(unverified_token, issuer, keys(issuer), now)
 
 
-def _format_header(admitted: UnverifiedToken) -> str:
-    head = admitted.head
+def _format_header(token: UnverifiedToken) -> str:
+    """Format the algorithm, type and key id of a token."""
+    head = token.head
     typ = head.typ or "none"
     return f"alg {head.alg}, typ {typ}, kid {head.kid or 'none'}"
 
 
-def _format_claims(admitted: UnverifiedToken, now: int) -> str:
+def _format_claims(token: UnverifiedToken, now: int) -> str:
+    """Format the known claims of a token, and count the others."""
     said = []
     for name in _SHOWN_CLAIMS:
-        value = admitted.payload.get(name)
+        value = token.payload.get(name)
         if name in _TIME_CLAIMS and type(value) is int:
             said.append(f"{name} {_format_relative_time(value, now)}")
         elif isinstance(value, str | list):
             said.append(f"{name} {str(value)[:_MAX]}")
-    others = len(admitted.payload.keys() - set(_SHOWN_CLAIMS))
+    others = len(token.payload.keys() - set(_SHOWN_CLAIMS))
     return ", ".join((*said, f"and {others} more"))
 
 
 def _format_relative_time(value: int, now: int) -> str:
+    """Format a NumericDate with its distance from now."""
     away = value - now
     return f"in {away} s" if away > 0 else f"{-away} s ago"
 
 
 def _find_pinned_issuer(payload: JsonObject, config: Config) -> IssuerConfig | None:
+    """Return the configured issuer whose `iss` the token names; None if none does."""
     named = (payload.get("iss"), parse_trust_domain(payload.get("sub")))
     return next((each for each in config.issuers if each.pin.iss in named), None)
 
@@ -110,7 +115,7 @@ def _find_pinned_issuer(payload: JsonObject, config: Config) -> IssuerConfig | N
 def _check_signature(
     unverified_token: str, issuer: IssuerConfig, keys: IssuerKeySet | None, now: int
 ) -> TokenCheckItem:
-    """Verify the token as each type that the issuer is pinned for."""
+    """Verify the token as each token type that its issuer is configured for."""
     if keys is None:
         hint = "only keys in a local file are read here"
         return _build_token_check(
@@ -132,15 +137,15 @@ def _check_signature(
 
 
 def _check_rules(
-    payload: JsonObject, reading: ConfigReading, config: Config
+    payload: JsonObject, config_reading: ConfigReading, config: Config
 ) -> Iterator[TokenCheckItem]:
     """Check whether rules are in force and which one matches, with the reasons."""
     hint = "answerable sts rules shows them"
-    holds = reading.has_rules
+    holds = config_reading.has_rules
     yield _build_token_check(
         "the rules are in force", holds, "" if holds else "one is wrong", hint
     )
-    items = explain_matches(reading.rules, claims_of_issuer(payload, config))
+    items = explain_matches(config_reading.rules, claims_of_issuer(payload, config))
     fitting = [item["rule"] for item in items if item["fits"]]
     yield _build_token_check(
         "one rule fits", len(fitting) == 1, ", ".join(fitting) or "none does"
@@ -154,4 +159,5 @@ def _check_rules(
 def _build_token_check(
     check: str, ok: bool | None, detail: str, hint: str = ""
 ) -> TokenCheckItem:
+    """Build the item of one check; `ok` is None if the result is not known."""
     return {"check": check, "ok": ok, "detail": detail, "hint": hint}

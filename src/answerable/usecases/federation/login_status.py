@@ -1,4 +1,4 @@
-"""Current sign-in of a person (`login --status`)."""
+"""Show who is signed in on this machine, and until when (`login --status`)."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""OpenID sign-in of a person at a terminal, by browser or device code."""
+"""Sign a person in by OpenID Connect at a terminal: browser or device code."""
 
 from answerable.federation.errors import FederationError
 from answerable.federation.oidc_login.device_polling import DevicePolling
@@ -43,12 +43,12 @@ _TRY_AGAIN = "run answerable login again"
 
 
 def sign_in(
-    ways: SignInEnvironment, pinned: IssuerConfig, *, device: bool
+    environment: SignInEnvironment, issuer: IssuerConfig, *, device: bool
 ) -> StoredLogin:
-    """Sign a person in.
+    """Sign a person in at an OpenID provider and return their ID token.
 
     Args:
-        pinned: The issuer; its `audience` is our client id there.
+        issuer: The issuer; its `audience` is our client id there.
         device: Use the device flow (RFC 8628) instead of a local browser.
 
     Raises:
@@ -56,24 +56,25 @@ def sign_in(
         LoginFailed: A response is invalid, or the person did not sign in in time.
         EnvironmentFailure: The provider cannot be reached.
     """
-    if not names_people(pinned):
+    if not names_people(issuer):
         raise UsageError(
-            f"issuer {pinned.pin.name} is not one that people sign in at",
+            f"issuer {issuer.pin.name} is not one that people sign in at",
             "give it `person: CLAIM` and `tokens: [id-token]` in the configuration",
         )
-    client = OidcClient(pinned.audience, pinned.person)
-    provider = _load_provider(ways, pinned.pin.iss)
-    sealed = ways.seal()
+    client = OidcClient(issuer.audience, issuer.person)
+    provider = _load_provider(environment, issuer.pin.iss)
+    sealed = environment.seal()
     way = _sign_in_by_device if device else _sign_in_by_browser
-    id_token = way(ways, provider, client, sealed)
-    claims = _verify_id_token(ways, pinned, provider, id_token)
+    id_token = way(environment, provider, client, sealed)
+    claims = _verify_id_token(environment, issuer, provider, id_token)
     check_nonce(claims, sealed, required=not device)
-    person = resolve_person(claims, pinned.person)
-    return StoredLogin(pinned.pin.name, pinned.pin.iss, person, claims.exp, id_token)
+    person = resolve_person(claims, issuer.person)
+    return StoredLogin(issuer.pin.name, issuer.pin.iss, person, claims.exp, id_token)
 
 
-def _load_provider(ways: SignInEnvironment, iss: str) -> ProviderMetadata:
-    status, body = ways.ask(metadata_url(iss), None)
+def _load_provider(environment: SignInEnvironment, iss: str) -> ProviderMetadata:
+    """Fetch the provider's discovery metadata."""
+    status, body = environment.ask(metadata_url(iss), None)
     if status != 200:
         raise LoginFailed(
             f"the issuer has no metadata (status {status}, expected 200)",
@@ -83,50 +84,54 @@ def _load_provider(ways: SignInEnvironment, iss: str) -> ProviderMetadata:
 
 
 def _sign_in_by_browser(
-    ways: SignInEnvironment,
+    environment: SignInEnvironment,
     provider: ProviderMetadata,
     client: OidcClient,
-    sealed: LoginSecrets,
+    secrets: LoginSecrets,
 ) -> str:
+    """Run the authorization code flow with a loopback redirect; return the ID token."""
     if not provider.authorization:
         raise LoginFailed("the provider takes no browser", "try --device")
-    with ways.listen() as listening:
+    with environment.listen() as listening:
         redirect_uri = listening.redirect_uri
-        url = build_authorization_url(provider, client, redirect_uri, sealed)
-        if ways.show(url):
-            ways.tell("a browser was opened; if it was not, sign in here:")
+        url = build_authorization_url(provider, client, redirect_uri, secrets)
+        if environment.show(url):
+            environment.tell("a browser was opened; if it was not, sign in here:")
         else:
-            ways.tell("sign in here, in a browser on this machine:")
-        ways.tell(f"  {url}")
+            environment.tell("sign in here, in a browser on this machine:")
+        environment.tell(f"  {url}")
         query = listening.wait_for_query(BROWSER_TIMEOUT)
     if query is None:
         raise LoginFailed(
             f"no sign-in within {BROWSER_TIMEOUT // 60} minutes", _TRY_AGAIN
         )
-    code = parse_redirect(query, sealed, provider)
-    form = build_code_form(client, redirect_uri, code, sealed)
-    return parse_id_token(*ways.ask(provider.token, form))
+    code = parse_redirect(query, secrets, provider)
+    form = build_code_form(client, redirect_uri, code, secrets)
+    return parse_id_token(*environment.ask(provider.token, form))
 
 
 def _sign_in_by_device(
-    ways: SignInEnvironment,
+    environment: SignInEnvironment,
     provider: ProviderMetadata,
     client: OidcClient,
-    sealed: LoginSecrets,
+    secrets: LoginSecrets,
 ) -> str:
+    """Run the device code flow (RFC 8628) and return the ID token."""
     if not provider.device:
         raise LoginFailed("the provider takes no devices", "leave --device out")
-    asked = ways.ask(provider.device, build_device_form(provider, client, sealed))
+    asked = environment.ask(
+        provider.device, build_device_form(provider, client, secrets)
+    )
     code = parse_device_code(*asked, provider.iss)
-    ways.tell("sign in here, in a browser on any machine, and compare the code:")
-    ways.tell(f"  {code.whole or code.page}")
-    ways.tell(f"  code: {code.user_code}")
+    environment.tell("sign in here, in a browser on any machine, and compare the code:")
+    environment.tell(f"  {code.whole or code.page}")
+    environment.tell(f"  code: {code.user_code}")
     form = build_device_token_form(client, code.device_code)
-    polling = DevicePolling.start(code.interval, code.expires_in, ways.ticks())
-    while pause := polling.pause(ways.ticks()):
-        ways.sleep(pause)
+    polling = DevicePolling.start(code.interval, code.expires_in, environment.ticks())
+    while pause := polling.pause(environment.ticks()):
+        environment.sleep(pause)
         try:
-            answer = ways.ask(provider.token, form)
+            answer = environment.ask(provider.token, form)
         except EnvironmentFailure:
             polling = polling.after_timeout()
             continue
@@ -138,15 +143,18 @@ def _sign_in_by_device(
 
 
 def _verify_id_token(
-    ways: SignInEnvironment,
-    pinned: IssuerConfig,
+    environment: SignInEnvironment,
+    issuer: IssuerConfig,
     provider: ProviderMetadata,
     id_token: str,
 ) -> SignedClaims:
+    """Verify an ID token with the keys of its provider and return its claims."""
     try:
-        keys = ways.keys(pinned, provider)
-        issuers = IssuerIndex(IssuerWithKeys(pinned.pin, pinned.audience, keys))
-        return verify_token(id_token, issuers, int(ways.now()), TokenType.ID_TOKEN)
+        keys = environment.keys(issuer, provider)
+        issuers = IssuerIndex(IssuerWithKeys(issuer.pin, issuer.audience, keys))
+        return verify_token(
+            id_token, issuers, int(environment.now()), TokenType.ID_TOKEN
+        )
     except FederationError as refused:
         raise LoginFailed(
             f"the id_token does not hold: {refused.message} ({refused.reason})"

@@ -1,4 +1,4 @@
-"""Token exchange: verify, decide, commit, sign.
+"""Serve token exchange requests: verify, decide, commit, sign (RFC 8693).
 
 Use case of the token endpoint without its evidence: each request returns its record,
 which the caller makes durable before it answers. An error in a step ends the request.
@@ -142,30 +142,30 @@ class TokenExchange:
 
     Args:
         url: Our `iss`.
-        signs: Token signer.
+        signer: Token signer.
         issuers: Returns the foreign issuers with their usable keys.
         owners: Returns the agents with an attested owner.
-        kills: Returns the revocations in force.
+        revocations: Returns the revocations in force.
         is_bound: Returns whether a person's token has the account they are bound to.
     """
 
     def __init__(
         self,
         url: str,
-        own: OwnTokenVerifier,
-        control: TokenState,
-        signs: TokenSigner,
+        own_tokens: OwnTokenVerifier,
+        token_state: TokenState,
+        signer: TokenSigner,
         issuers: Callable[[float], IssuerIndex],
         owners: Callable[[float], Mapping[AgentId, PersonId]],
-        kills: Callable[[], Revocations],
+        revocations: Callable[[], Revocations],
         is_bound: AccountBinding = any_account,
     ) -> None:
-        self._url, self._control, self._signs = url, control, signs
-        self._owners, self._kills = owners, kills
+        self._url, self._control, self._signs = url, token_state, signer
+        self._owners, self._kills = owners, revocations
         self._is_bound = is_bound
         self._in_force = ExchangeConfig(RuleIndex(), {})
         self._verifying = ExchangeVerifier(
-            own, control, issuers, lambda: self._in_force.issuers
+            own_tokens, token_state, issuers, lambda: self._in_force.issuers
         )
 
     @property
@@ -173,9 +173,9 @@ class TokenExchange:
         """Configuration in force."""
         return self._in_force
 
-    def replace_config(self, in_force: ExchangeConfig) -> None:
+    def replace_config(self, config: ExchangeConfig) -> None:
         """Replace the configuration for all later requests."""
-        self._in_force = in_force
+        self._in_force = config
 
     def current_state(self, now: float) -> TrustState:
         """Return the state that a decision reads at this moment."""
@@ -190,8 +190,8 @@ class TokenExchange:
             is_bound=self._is_bound,
         )
 
-    def exchange(self, shown: PresentedRequest, now: float) -> ExchangeOutcome:
-        """Serve one request.
+    def exchange(self, request: PresentedRequest, now: float) -> ExchangeOutcome:
+        """Serve one token exchange request.
 
         Args:
             now: NumericDate.
@@ -200,15 +200,15 @@ class TokenExchange:
             UnknownKey: Reload the keys of that issuer, then retry.
             TokenReviewNeeded: Ask the API server of that issuer, then retry.
         """
-        (outcome,) = self.exchange_all((shown,), now)
+        (outcome,) = self.exchange_all((request,), now)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
     def exchange_all(
-        self, shown: Sequence[PresentedRequest], now: float
+        self, requests: Sequence[PresentedRequest], now: float
     ) -> list[ExchangeOutcome | Exception]:
-        """Serve several requests independently of each other.
+        """Serve several requests in one transaction, independently of each other.
 
         Args:
             now: NumericDate.
@@ -216,21 +216,21 @@ class TokenExchange:
         Returns:
             The outcome of each request, or the exception that `exchange` would raise.
         """
-        made = self.prepare_all(shown, now)
+        made = self.prepare_all(requests, now)
         ready = [each for each in made if isinstance(each, PreparedExchange)]
         committed = iter(self._commit_all(ready, now))
         return [
-            self._finish_or_error(each, next(committed))
+            self._finish_or_return_error(each, next(committed))
             if isinstance(each, PreparedExchange)
             else each
             for each in made
         ]
 
     def prepare_all(
-        self, shown: Sequence[PresentedRequest], now: float
+        self, requests: Sequence[PresentedRequest], now: float
     ) -> list[PreparedExchange | ExchangeOutcome | Exception]:
-        """Serve requests up to the commit, or to their refusal."""
-        stories = [_ExchangeState(each) for each in shown]
+        """Verify, decide and sign requests, up to the commit or to their refusal."""
+        stories = [_ExchangeState(each) for each in requests]
         for step in (self._verify_step, self._decide_step, self._sign_step):
             for story in stories:
                 if story.ended is None:
@@ -238,40 +238,41 @@ class TokenExchange:
         return [story.ended for story in stories if story.ended is not None]
 
     def _commit_all(
-        self, ready: Sequence[PreparedExchange], now: float
+        self, prepared: Sequence[PreparedExchange], now: float
     ) -> Sequence[CommitResult | Exception]:
         """Commit prepared exchanges in one transaction."""
-        if not ready:
+        if not prepared:
             return ()
         try:
-            return self._control.commit_batch([each.exchange for each in ready], now)
+            return self._control.commit_batch([each.exchange for each in prepared], now)
         except Exception as error:  # noqa: BLE001 - whoever waits is told, each of them
-            return [error] * len(ready)
+            return [error] * len(prepared)
 
-    def _finish_or_error(
-        self, prepared: PreparedExchange, committed: CommitResult | Exception
+    def _finish_or_return_error(
+        self, prepared: PreparedExchange, commit_result: CommitResult | Exception
     ) -> ExchangeOutcome | Exception:
-        if isinstance(committed, TokenStateUnavailable):
+        """Finish a request by its commit result; return an unexpected error."""
+        if isinstance(commit_result, TokenStateUnavailable):
             return self.finish(prepared, None)
-        if isinstance(committed, Exception):
-            return committed
-        return self.finish(prepared, committed)
+        if isinstance(commit_result, Exception):
+            return commit_result
+        return self.finish(prepared, commit_result)
 
     def finish(
-        self, prepared: PreparedExchange, committed: CommitResult | None
+        self, prepared: PreparedExchange, commit_result: CommitResult | None
     ) -> ExchangeOutcome:
-        """Finish a request once its exchange is committed.
+        """Build the final outcome of a request after the commit of its exchange.
 
         Args:
             prepared: Prepared exchange.
-            committed: Result of the commit, None if it is not known.
+            commit_result: Result of the commit, None if it is not known.
         """
         shown, found, minting = prepared.shown, prepared.found, prepared.minting
-        if committed is None:
+        if commit_result is None:
             return _build_refused_outcome(shown, found, refuse_unavailable().refusal)
-        if committed.outcome is not CommitOutcome.DONE:
+        if commit_result.outcome is not CommitOutcome.DONE:
             return _build_refused_outcome(
-                shown, found, _explain_commit_failure(committed, shown.proof)
+                shown, found, _explain_commit_failure(commit_result, shown.proof)
             )
         # A revocation since the decision ends the recorded delegation.
         if killed := find_revocation(self._kills(), (minting.delegation,)):
@@ -284,11 +285,13 @@ class TokenExchange:
 
     # Steps.
 
-    def _verify_step(self, story: _ExchangeState, now: float) -> None:
-        self._verifying.verify(story.shown, story.found, now)
+    def _verify_step(self, state: _ExchangeState, now: float) -> None:
+        """Verify the presented tokens, and collect the credentials."""
+        self._verifying.verify(state.shown, state.found, now)
 
-    def _decide_step(self, story: _ExchangeState, now: float) -> None:
-        shown, found = story.shown, story.found
+    def _decide_step(self, state: _ExchangeState, now: float) -> None:
+        """Decide by the trust rules which token to issue, or refuse."""
+        shown, found = state.shown, state.found
         assert found.subject is not None  # noqa: S101 - found, or refused before
         asked = VerifiedRequest(
             shown.request, found.subject, found.actor, shown.cnf, shown.gateway
@@ -296,12 +299,13 @@ class TokenExchange:
         ids = FreshIds(generate_id(now), generate_id(now))
         decided = decide_exchange(asked, self.current_state(now), ids, int(now))
         if isinstance(decided, TokenRequestRefusal):
-            story.ended = _build_refused_outcome(shown, found, decided)
+            state.ended = _build_refused_outcome(shown, found, decided)
         else:
-            story.minting = decided
+            state.minting = decided
 
-    def _sign_step(self, story: _ExchangeState, now: float) -> None:
-        shown, found, minting = story.shown, story.found, story.minting
+    def _sign_step(self, state: _ExchangeState, now: float) -> None:
+        """Sign the token and prepare the exchange for its commit."""
+        shown, found, minting = state.shown, state.found, state.minting
         assert minting is not None  # noqa: S101 - decided, or refused before
         try:
             token = self._signs.sign(minting.claims, minting.typ, now)
@@ -310,61 +314,68 @@ class TokenExchange:
             raise ExchangeRefused(error, "no-signing-key") from None
         sha256 = hashlib.sha256(token.encode("ascii")).digest()
         exchange = _build_exchange(found, minting, sha256)
-        story.ended = PreparedExchange(exchange, shown, found, minting, token, sha256)
+        state.ended = PreparedExchange(exchange, shown, found, minting, token, sha256)
 
 
 def _run_step(
-    step: Callable[[_ExchangeState, float], None], story: _ExchangeState, now: float
+    step: Callable[[_ExchangeState, float], None], state: _ExchangeState, now: float
 ) -> None:
     """Run one step for one request; an error ends only that request."""
     try:
-        step(story, now)
+        step(state, now)
     except ExchangeRefused as refused:
-        story.ended = _build_refused_outcome(story.shown, story.found, refused.refusal)
+        state.ended = _build_refused_outcome(state.shown, state.found, refused.refusal)
     except Exception as error:  # noqa: BLE001 - it is raised for whoever waits for it
-        story.ended = error
+        state.ended = error
 
 
 def _build_refused_outcome(
-    shown: PresentedRequest, found: VerifiedCredentials, refusal: TokenRequestRefusal
+    request: PresentedRequest,
+    credentials: VerifiedCredentials,
+    refusal: TokenRequestRefusal,
 ) -> ExchangeOutcome:
+    """Build the outcome of a refused request, with its evidence record."""
     nonce = refusal.error is OAuthError.USE_DPOP_NONCE
-    record = build_refused_record(shown, found.subject, found.actor, refusal)
+    record = build_refused_record(
+        request, credentials.subject, credentials.actor, refusal
+    )
     return ExchangeOutcome(record, refusal, needs_nonce=nonce)
 
 
 def _build_exchange(
-    found: VerifiedCredentials, minting: TokenGrantDecision, sha256: bytes
+    credentials: VerifiedCredentials, grant: TokenGrantDecision, sha256: bytes
 ) -> ExchangeCommit:
     """Build the exchange that is committed as one transaction."""
     issued = IssuedTokenRecord(
-        jti=str(minting.claims["jti"]),
-        delegation=minting.delegation.id,
+        jti=str(grant.claims["jti"]),
+        delegation=grant.delegation.id,
         sha256=sha256,
-        expires=minting.expires,
+        expires=grant.expires,
     )
-    is_single_use = minting.rule.reuse is TokenReuse.ONCE
-    token = (found.token,) if found.token is not None and is_single_use else ()
+    is_single_use = grant.rule.reuse is TokenReuse.ONCE
+    token = (
+        (credentials.token,) if credentials.token is not None and is_single_use else ()
+    )
     return ExchangeCommit(
-        uses=(*found.uses, *token),
-        ticket=minting.ticket,
-        under=minting.under,
-        opens=minting.delegation if minting.opens else None,
+        uses=(*credentials.uses, *token),
+        ticket=grant.ticket,
+        under=grant.under,
+        opens=grant.delegation if grant.opens else None,
         token=issued,
     )
 
 
 def _explain_commit_failure(
-    committed: CommitResult, proof: ReplayKey | None
+    commit_result: CommitResult, proof: ReplayKey | None
 ) -> TokenRequestRefusal:
     """Explain why a commit was rejected."""
-    of_proof = proof is not None and committed.use == proof
-    match committed.outcome:
+    of_proof = proof is not None and commit_result.use == proof
+    match commit_result.outcome:
         case CommitOutcome.SEEN if of_proof:
             return TokenRequestRefusal(OAuthError.INVALID_DPOP_PROOF, "proof-seen")
         case CommitOutcome.PERHAPS_SEEN if of_proof:
             return TokenRequestRefusal(OAuthError.USE_DPOP_NONCE, "proof-perhaps-seen")
         case CommitOutcome.DEAD:
-            return TokenRequestRefusal(_GRANT, "dead", committed.why or "")
+            return TokenRequestRefusal(_GRANT, "dead", commit_result.why or "")
         case outcome:
             return TokenRequestRefusal(_GRANT, outcome.value)

@@ -1,4 +1,4 @@
-"""OpenID sign-in of a person in the web interface.
+"""Sign a person in to the web interface by OpenID Connect.
 
 Unlike `sign_in.py` the browser is remote, several persons sign in at once, and the
 provider may authenticate us by a secret. IO is injected.
@@ -136,14 +136,14 @@ class SignedInPerson:
     proved: int
 
 
-def load_provider(ways: WebSignInEnvironment, iss: str) -> ProviderMetadata:
+def load_provider(environment: WebSignInEnvironment, iss: str) -> ProviderMetadata:
     """Load the metadata of a provider.
 
     Raises:
         LoginFailed: It is no provider, or not the pinned one.
         EnvironmentFailure: It cannot be reached.
     """
-    status, body = ways.ask(metadata_url(iss), None)
+    status, body = environment.ask(metadata_url(iss), None)
     if status != 200:
         raise LoginFailed(f"the issuer has no metadata (status {status})")
     provider = parse_metadata(body, iss)
@@ -153,59 +153,67 @@ def load_provider(ways: WebSignInEnvironment, iss: str) -> ProviderMetadata:
 
 
 def begin_sign_in(
-    ways: WebSignInEnvironment,
-    place: WebSignInConfig,
+    environment: WebSignInEnvironment,
+    config: WebSignInConfig,
     provider: ProviderMetadata,
     *,
-    fresh: bool,
+    require_login: bool,
 ) -> PendingSignIn:
-    """Begin a sign-in.
+    """Begin a sign-in: build the authorization URL with state, nonce and PKCE.
 
     Args:
-        fresh: Require a new authentication of the person.
+        require_login: Require a new authentication of the person.
     """
-    sealed, max_age = ways.seal(), REAUTHENTICATION_AGE if fresh else MAX_SESSION_AGE
-    more = {"max_age": str(max_age)} | ({"prompt": "login"} if fresh else {})
+    sealed, max_age = (
+        environment.seal(),
+        REAUTHENTICATION_AGE if require_login else MAX_SESSION_AGE,
+    )
+    more = {"max_age": str(max_age)} | ({"prompt": "login"} if require_login else {})
     url = build_authorization_url(
-        provider, place.client, place.redirect_uri, sealed, more
+        provider, config.client, config.redirect_uri, sealed, more
     )
     return PendingSignIn(provider, sealed, url, max_age)
 
 
 def finish_sign_in(
-    ways: WebSignInEnvironment, place: WebSignInConfig, begun: PendingSignIn, query: str
+    environment: WebSignInEnvironment,
+    config: WebSignInConfig,
+    pending: PendingSignIn,
+    query: str,
 ) -> SignedInPerson:
-    """Finish a sign-in with the redirect of the browser.
+    """Finish a sign-in: exchange the code of the redirect and verify the ID token.
 
     Raises:
         LoginFailed: The response is invalid, or the person has no role here.
         EnvironmentFailure: The provider cannot be reached.
     """
-    code = parse_redirect(query, begun.sealed, begun.provider)
-    form = build_code_form(place.client, place.redirect_uri, code, begun.sealed)
+    code = parse_redirect(query, pending.sealed, pending.provider)
+    form = build_code_form(config.client, config.redirect_uri, code, pending.sealed)
     authorization = ""
-    if place.secret and begun.provider.takes_secret_in_form:
-        form = {**form, "client_secret": place.secret}
-    elif place.secret:
-        authorization = basic_authorization(place.login.client_id, place.secret)
-    answered = ways.ask(begun.provider.token, form, authorization)
-    claims = _verify_id_token(ways, place, begun.provider, parse_id_token(*answered))
-    check_nonce(claims, begun.sealed, required=True)
-    found = admit_person(claims, place.pinned, place.login, ways.is_bound)
+    if config.secret and pending.provider.takes_secret_in_form:
+        form = {**form, "client_secret": config.secret}
+    elif config.secret:
+        authorization = basic_authorization(config.login.client_id, config.secret)
+    answered = environment.ask(pending.provider.token, form, authorization)
+    claims = _verify_id_token(
+        environment, config, pending.provider, parse_id_token(*answered)
+    )
+    check_nonce(claims, pending.sealed, required=True)
+    found = admit_person(claims, config.pinned, config.login, environment.is_bound)
     # OpenID Connect Core 3.1.2.1: a client that sends max_age checks auth_time.
     if not found.proved:
         raise LoginFailed(
             "the provider does not say when the person signed in "
             "(expected a number in auth_time, as max_age was asked for)"
         )
-    if ways.now() > found.proved + begun.max_age + CLOCK_SKEW:
+    if environment.now() > found.proved + pending.max_age + CLOCK_SKEW:
         raise LoginFailed("the sign-in at the provider is too long ago")
     return found
 
 
 def admit_person(
     claims: SignedClaims,
-    pinned: IssuerConfig,
+    issuer: IssuerConfig,
     login: WebLoginConfig,
     is_bound: AccountBinding = any_account,
 ) -> SignedInPerson:
@@ -217,7 +225,7 @@ def admit_person(
     """
     if claims.act.actors or claims.find_leaf("act") is not None:
         raise LoginFailed("the token belongs to an agent that acts for a person")
-    person = resolve_person(claims, pinned.person)
+    person = resolve_person(claims, issuer.person)
     roles = login.roles_for_claims(_list_claim_values(claims, login.claim))
     if not roles:
         raise LoginFailed(
@@ -252,16 +260,19 @@ def _list_claim_values(claims: SignedClaims, claim: str) -> frozenset[str]:
 
 
 def _verify_id_token(
-    ways: WebSignInEnvironment,
-    place: WebSignInConfig,
+    environment: WebSignInEnvironment,
+    config: WebSignInConfig,
     provider: ProviderMetadata,
     id_token: str,
 ) -> SignedClaims:
-    pinned = place.pinned
+    """Verify an ID token with the keys of its provider and return its claims."""
+    pinned = config.pinned
     try:
-        keys = ways.keys(pinned, provider)
-        issuers = IssuerIndex(IssuerWithKeys(pinned.pin, place.login.client_id, keys))
-        return verify_token(id_token, issuers, int(ways.now()), TokenType.ID_TOKEN)
+        keys = environment.keys(pinned, provider)
+        issuers = IssuerIndex(IssuerWithKeys(pinned.pin, config.login.client_id, keys))
+        return verify_token(
+            id_token, issuers, int(environment.now()), TokenType.ID_TOKEN
+        )
     except FederationError as refused:
         raise LoginFailed(
             f"the id_token does not hold: {refused.message} ({refused.reason})"

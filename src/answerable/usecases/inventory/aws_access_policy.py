@@ -1,4 +1,4 @@
-"""Least-privilege access for live AWS scans: IAM policy, StackSet template, Terraform.
+"""Render the IAM permissions that live AWS scans need: policy, StackSet, Terraform.
 
 Each form is built from the permissions that the connectors declare, so none can ask
 for more or less than a scan calls. The files in `deploy/aws/` are its output.
@@ -132,34 +132,34 @@ def list_account_actions() -> tuple[str, ...]:
     return tuple(sorted(set(found)))
 
 
-def render_access_policy(form: str, names: Sequence[str]) -> str:
-    """Render the AWS permissions that live scans of some sources need.
+def render_access_policy(output_format: str, source_names: Sequence[str]) -> str:
+    """Render an IAM policy, template or module with what the named sources call.
 
     Args:
-        form: One of `FORMS`. `iam` is a policy for the scanning identity; the others
+        output_format: One of `FORMS`. `iam` is a policy for the scanning identity; the others
             create the role in each account of an organization.
-        names: Sources, `aws`, `aws-resources` or `aws-org`.
+        source_names: Sources, `aws`, `aws-resources` or `aws-org`.
 
     Raises:
         UsageError: A source is not an AWS source, or has no role of its own.
     """
-    others = [name for name in names if name not in _LIVE]
-    if others or not names:
+    others = [name for name in source_names if name not in _LIVE]
+    if others or not source_names:
         raise UsageError(
             f"--policy is for live AWS sources (got {', '.join(others) or 'none'})",
             "name one: answerable where --policy iam aws-org:",
         )
-    if form == "iam":
-        return _build_iam_policy(names)
-    if organization.DECLARATION.name not in names:
+    if output_format == "iam":
+        return _build_iam_policy(source_names)
+    if organization.DECLARATION.name not in source_names:
         raise UsageError(
-            f"--policy {form} makes the role of an organization's accounts "
-            f"(got {', '.join(names)})",
-            f"answerable where --policy {form} aws-org:",
+            f"--policy {output_format} makes the role of an organization's accounts "
+            f"(got {', '.join(source_names)})",
+            f"answerable where --policy {output_format} aws-org:",
         )
     template, indent = (
         (_CLOUDFORMATION, "                  - {}")
-        if form == "cloudformation"
+        if output_format == "cloudformation"
         else (_TERRAFORM, '        "{}",')
     )
     actions = "\n".join(indent.format(action) for action in list_account_actions())
@@ -168,15 +168,15 @@ def render_access_policy(form: str, names: Sequence[str]) -> str:
     )
 
 
-def _build_iam_policy(names: Sequence[str]) -> str:
+def _build_iam_policy(source_names: Sequence[str]) -> str:
     """Write the IAM policy of the scanning identity."""
     actions: set[str] = set()
     statements = []
-    if AWS.name in names:
+    if AWS.name in source_names:
         actions |= set(AWS.permissions)
-    if RESOURCES.name in names:
+    if RESOURCES.name in source_names:
         actions |= set(RESOURCES.permissions)
-    if organization.DECLARATION.name in names:
+    if organization.DECLARATION.name in source_names:
         actions |= set(list_account_actions()) | set(
             organization.DECLARATION.permissions
         )

@@ -1,4 +1,4 @@
-"""Lists of agents, identities, credentials, persons and tools."""
+"""List agents, identities, credentials, persons or tools of a snapshot."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
@@ -93,6 +93,7 @@ def list_people(
 
 
 def _group_person_ids(inventory: Inventory) -> Mapping[PersonId, tuple[PersonId, ...]]:
+    """Group the ids of each person's entries in the inventory."""
     return people_of.group_listed_persons(inventory.persons, inventory.facts.evidence)
 
 
@@ -129,6 +130,7 @@ BY_KIND: Mapping[str, Callable[..., Document]] = {
 def _filter_items(
     items: Sequence[Mapping[str, object]], owner_state: str, kind: str
 ) -> list[Mapping[str, object]]:
+    """Keep the items with an ownership state and of a kind; empty keeps all."""
     require_owner_state(owner_state)
     kept = []
     for item in items:
@@ -160,6 +162,7 @@ def _build_document(
     items: Sequence[Mapping[str, object]],
     searched: str = "",
 ) -> Document:
+    """Build the document of a list, with its coverage and a hint."""
     hint, none_of = (
         "" if inventory.coverage else _SCAN_COMMAND,
         "" if items else searched,

@@ -1,4 +1,4 @@
-"""Paths and API calls that a scan of each source would read (`where`)."""
+"""List the paths and API calls that a scan of each source would read (`where`)."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Owners of agents, identities and credentials (`who-owns`, `attest`)."""
+"""Show and attest the owner of an agent, identity or credential (`attest`)."""
 
 import shlex
 
@@ -189,6 +189,7 @@ def resolve_subject(inventory: Inventory, text: str) -> str:
 
 
 def _build_document(inventory: Inventory, subject: str, now: int) -> Document:
+    """Build the document of a subject's owner and its evidence."""
     ownership = _find_ownership(inventory, subject)
     shown = [build_ownership_item(inventory, subject)]
     covered = build_list_coverage("who-owns", inventory, now)
@@ -196,6 +197,7 @@ def _build_document(inventory: Inventory, subject: str, now: int) -> Document:
 
 
 def _find_ownership(inventory: Inventory, subject: str) -> SubjectOwnership:
+    """Return the ownership of a subject; an unowned one if none is known."""
     none = SubjectOwnership(subject, OwnerState.NONE, None, 0.0, 0.0, ())
     return inventory.owners.get(subject) or none
 
@@ -209,11 +211,12 @@ def build_ownership_item(inventory: Inventory, subject: str) -> OwnershipItem:
         "person": ownership.person,
         "score": round(ownership.score, 4),
         "margin": round(ownership.margin, 4),
-        "candidates": [_build_candidate(each) for each in ownership.candidates],
+        "candidates": [_build_candidate_item(each) for each in ownership.candidates],
     }
 
 
 def _suggest_next(ownership: SubjectOwnership) -> str:
+    """Suggest the command that would attest the owner; empty if attested."""
     if ownership.state in (OwnerState.ATTESTED, OwnerState.CONFIRMED):
         return ""
     if not ownership.person or ownership.state is OwnerState.OWNER_LEFT:
@@ -222,17 +225,19 @@ def _suggest_next(ownership: SubjectOwnership) -> str:
     return format_command("attest", ownership.subject, "--owner", person)
 
 
-def _build_candidate(candidate: OwnerCandidate) -> OwnerCandidateItem:
+def _build_candidate_item(candidate: OwnerCandidate) -> OwnerCandidateItem:
+    """Convert an owner candidate with its weighted evidence to a document item."""
     return {
         "person": candidate.person,
         "score": round(candidate.score, 4),
         "evidence": [
-            _build_evidence(item, weight) for item, weight in candidate.evidence
+            _build_evidence_item(item, weight) for item, weight in candidate.evidence
         ],
     }
 
 
-def _build_evidence(item: OwnerEvidence, weight: float) -> OwnerEvidenceItem:
+def _build_evidence_item(item: OwnerEvidence, weight: float) -> OwnerEvidenceItem:
+    """Convert a piece of ownership evidence to a document item."""
     shown: OwnerEvidenceItem = {
         "kind": item.kind.value,
         "source": item.seen.source,

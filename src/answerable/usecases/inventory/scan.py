@@ -1,4 +1,4 @@
-"""Scan of sources into a new snapshot (`scan`)."""
+"""Scan inventory sources and store a new snapshot (command `scan`)."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -78,11 +78,11 @@ def scan_sources(
     )
 
 
-def _list_homes(store: EvidenceStore, asked: Sequence[ScanSource]) -> tuple[str, ...]:
+def _list_homes(store: EvidenceStore, sources: Sequence[ScanSource]) -> tuple[str, ...]:
     """List the homes of this scan and of the newest snapshot."""
     latest = snapshots.load_latest_snapshot(store)
     known = [source for source, _ in latest.syncs] if latest is not None else []
-    named_now = [source.location for source in asked if source.name == "home"]
+    named_now = [source.location for source in sources if source.name == "home"]
     before = [s.removeprefix("home:") for s in known if s.startswith("home:")]
     return tuple(dict.fromkeys((*named_now, *before)))
 
@@ -93,6 +93,7 @@ def _scan_source(
     context: SyncContext,
     regions: tuple[str, ...],
 ) -> list[ScanOutcome]:
+    """Scan one source; an error becomes its outcome and does not stop the others."""
     try:
         if organization_scan.is_organization(source):
             return organization_scan.scan_organization(store, source, context, regions)
@@ -107,6 +108,7 @@ def _scan_source(
 
 
 def _build_coverage(outcome: ScanOutcome, now: int) -> SourceCoverage:
+    """Build the coverage of one scanned source: age, problems, missing data."""
     stored = outcome.stored
     return SourceCoverage(
         source=outcome.source,
@@ -121,6 +123,7 @@ def _build_coverage(outcome: ScanOutcome, now: int) -> SourceCoverage:
 
 
 def _build_scan_item(outcome: ScanOutcome, snapshot: str) -> ScanItem:
+    """Build the document item of a scanned source from its counts."""
     agents, tools, credentials, identities, policies = (
         sum(sync.counts[at] for sync in outcome.stored)
         for at in range(len(COUNTED_KINDS))

@@ -1,4 +1,4 @@
-"""Completion of a lineage query while it is typed: fields and existing values."""
+"""Complete a lineage search query while it is typed: fields and values."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -64,9 +64,9 @@ class QueryCompletion:
 
 
 def complete_query(
-    store: EvidenceStore, scene: SearchScope, text: str
+    store: EvidenceStore, scope: SearchScope, text: str
 ) -> list[QueryCompletion]:
-    """Complete the last word of a query; at most twenty proposals."""
+    """Complete the last term of a query; at most twenty proposals."""
     head, token = _split_last_word(text)
     if len(token) > _MAX_QUERY_LENGTH:
         return []
@@ -74,7 +74,7 @@ def complete_query(
     field = field.lower()
     if not colon or field not in FIELDS:
         return list(_complete_field(head, token))
-    values = list(_complete_value(store, scene, field, word.strip('"')))
+    values = list(_complete_value(store, scope, field, word.strip('"')))
     return [
         QueryCompletion(
             f"{head}{field}:{format_value(value.removeprefix(f'{field}:'))}",
@@ -85,17 +85,17 @@ def complete_query(
 
 
 def suggest_alternatives(
-    store: EvidenceStore, scene: SearchScope, query: SearchQuery
+    store: EvidenceStore, scope: SearchScope, query: SearchQuery
 ) -> str:
     """Suggest visible names that are spelled like the ones without a match."""
-    only = scene.only
+    only = scope.only
     tests: list[Test] = []
     known: Entities = {}
     if only is None:
-        known = collect_entities(scene.inventory, ChainIndex.wrap(scene.chains))
+        known = collect_entities(scope.inventory, ChainIndex.wrap(scope.chains))
     else:
         tests = [lambda chain: is_visible(chain, only)]
-    among = InvestigationFilter(EventFilter(), split_by_words(scene.chains, tests, ()))
+    among = InvestigationFilter(EventFilter(), split_by_words(scope.chains, tests, ()))
     named = ((f, query.get(f)) for f in FIELDS_OF_NAMES if query.get(f))
     return suggest_similar(
         store, known, among, [query.get("resource"), *query.words], named
@@ -103,7 +103,7 @@ def suggest_alternatives(
 
 
 def _split_last_word(text: str) -> tuple[str, str]:
-    """Split off the last word; an open quote continues it."""
+    """Split off the last term of a query; an open quote continues it."""
     quoted, start = False, 0
     for at, letter in enumerate(text):
         if letter == '"':
@@ -114,14 +114,16 @@ def _split_last_word(text: str) -> tuple[str, str]:
 
 
 def _complete_field(head: str, token: str) -> Iterator[QueryCompletion]:
+    """Propose field names that begin with the typed text."""
     for field in FIELDS:
         if field.startswith(token.lower()):
             yield QueryCompletion(f"{head}{field}:", _FIELD_HELP[field])
 
 
 def _complete_value(
-    store: EvidenceStore, scene: SearchScope, field: str, word: str
+    store: EvidenceStore, scope: SearchScope, field: str, word: str
 ) -> Iterable[str]:
+    """Propose values of a field that match the typed text."""
     folded = word.lower()
     if field in CHOICES:
         finer = [f"{hop}=missing" for hop in HOPS] if field == "status" else []
@@ -130,17 +132,17 @@ def _complete_value(
     if field in ("since", "until"):
         return [each for each in _SPANS if each.startswith(folded)]
     if field in _IN_EVENTS:
-        only = scene.only
+        only = scope.only
         tests = [] if only is None else [lambda chain: is_visible(chain, only)]
         wanted = InvestigationFilter(
-            EventFilter(), split_by_words(scene.chains, tests, ())
+            EventFilter(), split_by_words(scope.chains, tests, ())
         )
         return suggest_values(store, field, word, wanted, MOST)
     counts = Counter(
         value
-        for chain in _iterate_chains(scene.chains)
-        if is_visible(chain, scene.only)
-        for value in set(_values_of_field(chain, field))
+        for chain in _iterate_chains(scope.chains)
+        if is_visible(chain, scope.only)
+        for value in set(_list_field_values(chain, field))
         if value
     )
     held = [value for value in counts if folded in value.lower()]
@@ -148,11 +150,13 @@ def _complete_value(
 
 
 def _iterate_chains(chains: Iterable[ChainTimeline]) -> Iterator[LineageChain]:
+    """Yield every chain of all timelines."""
     for each in chains:
         yield from each.chains
 
 
-def _values_of_field(chain: LineageChain, field: str) -> tuple[str, ...]:
+def _list_field_values(chain: LineageChain, field: str) -> tuple[str, ...]:
+    """List a chain's values of a field such as `agent` or `credential`."""
     match field:
         case "person":
             return (chain.person.value,)

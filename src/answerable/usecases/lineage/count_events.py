@@ -1,4 +1,4 @@
-"""Counts the events of a lineage search, by field of the row or by hop status."""
+"""Count audit events by field of their lineage, or by hop status (`trace --by`)."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
@@ -47,14 +47,14 @@ class _ChainGroups:
 
 
 def count_by_fields(
-    store: EvidenceStore, question: TraceQuery, by: str, *, now: int
+    store: EvidenceStore, query: TraceQuery, field_names: str, *, now: int
 ) -> Document:
     """Count the events of a query by fields, largest count first.
 
     Args:
         store: Store of the events.
-        question: Events to count; its limit is the most rows.
-        by: Names in `FIELDS`, separated by commas.
+        query: Events to count; its limit is the most rows.
+        field_names: Names in `FIELDS`, separated by commas.
         now: UTC nanoseconds.
 
     Returns:
@@ -63,48 +63,48 @@ def count_by_fields(
     Raises:
         UsageError: A field or a name is unknown, or nothing matches.
     """
-    check_query(question)
-    fields = parse_fields(by)
+    check_query(query)
+    fields = parse_fields(field_names)
     inventory = snapshots.load_inventory(store, now=now)
     chains = load_chains(store, inventory)
-    identity = resolve_trail_identity(store, inventory, chains, question.identity)
-    question = replace(question, identity=identity)
-    wanted = build_event_filter(inventory, chains, question)
+    identity = resolve_trail_identity(store, inventory, chains, query.identity)
+    query = replace(query, identity=identity)
+    wanted = build_event_filter(inventory, chains, query)
     hops = [name for name in fields if name in HOPS]
     columns = [name for name in fields if name not in HOPS]
 
     def values_of(chain: LineageChain) -> GroupKey:
-        return tuple(_hop_of_chain(chain, name)[0] for name in hops)
+        return tuple(_get_hop(chain, name)[0] for name in hops)
 
     counts = count_by_chain_values(
         store, chains, wanted, values_of if hops else None, columns
     )
     ordered = sorted(counts.items(), key=lambda each: (-each[1], _sort_key(each[0])))
     items: list[EventCountItem] = []
-    for values, events in ordered[: question.limit]:
+    for values, events in ordered[: query.limit]:
         told = dict(zip((*hops, *columns), values, strict=True))
         row = {name: _format_group_value(name, told[name]) for name in fields}
         items.append(cast("EventCountItem", {**row, "events": events}))
     if not items:
-        require_known_action(store, question.action)
+        require_known_action(store, query.action)
     more = len(ordered) > len(items)
     return Document(
         "trace-by",
         items,
-        build_trace_coverage(inventory, chains, now, question),
-        next=format_wider_query(question, "--by", ",".join(fields)) if more else "",
-        searched="" if items else describe_search(store, inventory, chains, question),
+        build_trace_coverage(inventory, chains, now, query),
+        next=format_wider_query(query, "--by", ",".join(fields)) if more else "",
+        searched="" if items else describe_search(store, inventory, chains, query),
         total=len(ordered) if more else -1,
     )
 
 
-def parse_fields(text: str) -> tuple[str, ...]:
+def parse_fields(field_names: str) -> tuple[str, ...]:
     """Parse comma-separated field names.
 
     Raises:
         UsageError: A name is unknown or repeated.
     """
-    names = [name.strip().lower() for name in text.split(",")]
+    names = [name.strip().lower() for name in field_names.split(",")]
     for name in names:
         if name not in FIELDS:
             near = get_close_matches(name, FIELDS, 1)
@@ -114,19 +114,21 @@ def parse_fields(text: str) -> tuple[str, ...]:
                 f"did you mean {near[0]}?" if near else "as in --by agent,action",
             )
     if len(set(names)) < len(names):
-        raise UsageError(f"--by names a field twice (got {text[:200]!r})")
+        raise UsageError(f"--by names a field twice (got {field_names[:200]!r})")
     return tuple(names)
 
 
 def count_hop_statuses(
-    store: EvidenceStore, chains: Sequence[ChainTimeline], wanted: InvestigationFilter
+    store: EvidenceStore,
+    chains: Sequence[ChainTimeline],
+    event_filter: InvestigationFilter,
 ) -> dict[str, Counter[HopStatus]]:
     """Count the events in each status, per actor hop."""
     counts = count_by_chain_values(
         store,
         chains,
-        wanted,
-        lambda chain: tuple(_hop_of_chain(chain, n)[1] for n in HOPS),
+        event_filter,
+        lambda chain: tuple(_get_hop(chain, n)[1] for n in HOPS),
         (),
     )
     told: dict[str, Counter[HopStatus]] = {name: Counter() for name in HOPS}
@@ -139,8 +141,8 @@ def count_hop_statuses(
 def count_by_chain_values(
     store: EvidenceStore,
     chains: Sequence[ChainTimeline],
-    wanted: InvestigationFilter,
-    values_of: Callable[[LineageChain], GroupKey] | None,
+    event_filter: InvestigationFilter,
+    get_chain_values: Callable[[LineageChain], GroupKey] | None,
     columns: Sequence[str],
 ) -> dict[GroupKey, int]:
     """Count matching events by chain values and by columns.
@@ -148,47 +150,48 @@ def count_by_chain_values(
     Args:
         store: Store of the events.
         chains: Stitched chains. An event that came later has a chain of its own.
-        values_of: Returns the values of a chain; None for none.
+        get_chain_values: Returns the values of a chain; None for none.
         columns: Columns of the events, names in `investigation_queries.COLUMNS`.
     """
     grouped = _ChainGroups([], [])
-    if values_of is not None:
-        grouped = _group_chains(_narrow_chains(chains, wanted), values_of)
+    if get_chain_values is not None:
+        grouped = _group_chains(_narrow_chains(chains, event_filter), get_chain_values)
     counts: dict[GroupKey, int] = defaultdict(int)
     for each in investigation_queries.count_groups(
-        store, wanted, grouped.intervals, columns
+        store, event_filter, grouped.intervals, columns
     ):
         if not each.events:  # a chain without events
             continue
         values: GroupKey = ()
-        if each.joint is not None and values_of is not None:
-            values = values_of(stitch_chains([each.joint], ())[0].chains[0])
-        elif values_of is not None:
+        if each.joint is not None and get_chain_values is not None:
+            values = get_chain_values(stitch_chains([each.joint], ())[0].chains[0])
+        elif get_chain_values is not None:
             values = grouped.values[each.number]
         counts[(*values, *each.values)] += each.events
     return dict(counts)
 
 
 def _narrow_chains(
-    chains: Sequence[ChainTimeline], wanted: InvestigationFilter
+    chains: Sequence[ChainTimeline], event_filter: InvestigationFilter
 ) -> Sequence[ChainTimeline]:
     """Drop chains that the keys of a query exclude."""
-    if any(part.keys is None for part in wanted.parts):
+    if any(part.keys is None for part in event_filter.parts):
         return chains
     by_joint = ChainIndex.wrap(chains).chains_by_joint
-    joints = {joint for part in wanted.parts for joint, _, _ in part.keys or ()}
+    joints = {joint for part in event_filter.parts for joint, _, _ in part.keys or ()}
     return [ChainTimeline(joint, by_joint[joint]) for joint in joints]
 
 
 def _group_chains(
-    chains: Sequence[ChainTimeline], values_of: Callable[[LineageChain], GroupKey]
+    chains: Sequence[ChainTimeline],
+    get_chain_values: Callable[[LineageChain], GroupKey],
 ) -> _ChainGroups:
     """Group chains by key, and join consecutive intervals."""
     numbers: dict[GroupKey, int] = {}
     intervals: list[tuple[int, JointInterval]] = []
     for each in chains:
         for chain in each.chains:
-            number = numbers.setdefault(values_of(chain), len(numbers))
+            number = numbers.setdefault(get_chain_values(chain), len(numbers))
             since = chain.valid_from
             if intervals:
                 last, (joint, start, end) = intervals[-1]
@@ -199,7 +202,8 @@ def _group_chains(
     return _ChainGroups(list(numbers), intervals)
 
 
-def _hop_of_chain(chain: LineageChain, name: str) -> tuple[str, HopStatus]:
+def _get_hop(chain: LineageChain, name: str) -> tuple[str, HopStatus]:
+    """Return value and status of a chain's hop, by the hop's name."""
     match name:
         case "person":
             hop = chain.person
@@ -213,10 +217,12 @@ def _hop_of_chain(chain: LineageChain, name: str) -> tuple[str, HopStatus]:
 
 
 def _sort_key(values: GroupKey) -> tuple[str, ...]:
+    """Return a key that sorts values of mixed types as text."""
     return tuple(map(str, values))
 
 
 def _format_group_value(name: str, value: object) -> str | None:
+    """Format a value of a group: a day as a date, empty text as None."""
     if name == "day":
         return (_EPOCH + timedelta(days=cast("int", value))).date().isoformat()
     return str(value) or None

@@ -1,4 +1,4 @@
-"""Use that bypassed a gateway (`trace --unmediated`)."""
+"""Find cloud calls of agents that bypassed the gateway (`trace --unmediated`)."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -76,18 +76,16 @@ class _MediationVerdicts:
     acts: list[PlatformEvent]
 
 
-def find_unmediated(
-    store: EvidenceStore, question: TraceQuery, *, now: int
-) -> Document:
-    """Return the rows of unmediated use, oldest first, and count the other events.
+def find_unmediated(store: EvidenceStore, query: TraceQuery, *, now: int) -> Document:
+    """Return the events that no gateway call explains, and count the other events.
 
     Raises:
         UsageError: A name is unknown or ambiguous, or the span is empty.
     """
-    check_query(question)
+    check_query(query)
     inventory = snapshots.load_inventory(store, now=now)
     return find_unmediated_in_chains(
-        store, inventory, load_chains(store), question, now=now
+        store, inventory, load_chains(store), query, now=now
     )
 
 
@@ -95,41 +93,41 @@ def find_unmediated_in_chains(
     store: EvidenceStore,
     inventory: Inventory,
     chains: Sequence[ChainTimeline],
-    question: TraceQuery,
+    query: TraceQuery,
     *,
     now: int,
 ) -> Document:
-    """Return the rows of unmediated use from a loaded inventory and chains."""
-    check_query(question)
-    gateways = _load_gateway_records(store, inventory, chains, question.until)
+    """Find unmediated events, given a loaded inventory and chains."""
+    check_query(query)
+    gateways = _load_gateway_records(store, inventory, chains, query.until)
     judged = _judge_events(
-        store, question, _select_platform_chains(inventory, chains, question), gateways
+        store, query, _select_platform_chains(inventory, chains, query), gateways
     )
-    rows = _build_rows(store, question, judged, chains)
+    rows = _build_rows(store, query, judged, chains)
     if not rows:
-        require_known_action(store, question.action)
-    covered = build_trace_coverage(inventory, chains, now, question)
+        require_known_action(store, query.action)
+    covered = build_trace_coverage(inventory, chains, now, query)
     told = _build_mediation_item(
-        judged, gateways, _list_identity_servers(inventory), question
+        judged, gateways, _list_identity_servers(inventory), query
     )
     covered["mediation"] = told
     _add_missing_logs(covered, told, chains)
-    more = told["unmediated"] > question.limit
+    more = told["unmediated"] > query.limit
     return Document(
         "trace-unmediated",
         rows,
         covered,
-        next=format_wider_query(question, "--unmediated") if more else "",
+        next=format_wider_query(query, "--unmediated") if more else "",
         searched="" if rows else _describe_search(told),
         total=told["unmediated"] if more else -1,
     )
 
 
 def _select_platform_chains(
-    inventory: Inventory, chains: Sequence[ChainTimeline], question: TraceQuery
+    inventory: Inventory, chains: Sequence[ChainTimeline], query: TraceQuery
 ) -> list[tuple[JointInterval, LineageChain]]:
     """Select the matching chains, without those of this product's own recorders."""
-    tests = name_resolution.build_chain_tests(inventory, chains, question)
+    tests = name_resolution.build_chain_tests(inventory, chains, query)
     return [
         ((each.joint, chain.valid_from, chain.valid_to), chain)
         for each in chains
@@ -145,6 +143,7 @@ def _load_gateway_records(
     chains: Sequence[ChainTimeline],
     until: int,
 ) -> _GatewayRecords:
+    """Load the gateway's calls, and the agents and times that its records cover."""
     flat = [
         ((each.joint, chain.valid_from, chain.valid_to), chain)
         for each in chains
@@ -175,23 +174,24 @@ def _load_gateway_records(
 
 def _judge_events(
     store: EvidenceStore,
-    question: TraceQuery,
-    flat: Sequence[tuple[JointInterval, LineageChain]],
-    gateways: _GatewayRecords,
+    query: TraceQuery,
+    chain_intervals: Sequence[tuple[JointInterval, LineageChain]],
+    gateway_records: _GatewayRecords,
 ) -> _MediationVerdicts:
-    wanted = _build_filter(question)
-    known = [(key, chain) for key, chain in flat if chain.agent_path]
-    unknown = [key for key, chain in flat if not chain.agent_path]
+    """Judge for each event whether a gateway call explains it, and count verdicts."""
+    wanted = _build_event_filter(query)
+    known = [(key, chain) for key, chain in chain_intervals if chain.agent_path]
+    unknown = [key for key, chain in chain_intervals if not chain.agent_path]
     judged = _MediationVerdicts(Counter(), {}, {}, [])
     judged.counts[MediationVerdict.AGENT_MISSING] = held.count_events_of_joints(
         store, unknown, wanted
     )
-    judge = MediationJudge(gateways.calls, gateways.records)
+    judge = MediationJudge(gateway_records.calls, gateway_records.records)
     for n, at, count in held.count_events_by_time(
         store, [key for key, _ in known], wanted
     ):
         (joint, _, _), chain = known[n]
-        act = _build_act(chain, at)
+        act = _build_platform_event(chain, at)
         verdict = judge.judge(act)
         judged.acts.append(act)
         judged.counts[verdict] += count
@@ -201,45 +201,49 @@ def _judge_events(
     return judged
 
 
-def _build_act(chain: LineageChain, at: int) -> PlatformEvent:
-    """Build an act; an inferred tool does not narrow the calls."""
+def _build_platform_event(chain: LineageChain, at: int) -> PlatformEvent:
+    """Build the event to judge; an inferred tool does not narrow the gateway calls."""
     told = chain.tool.status in (HopStatus.OBSERVED, HopStatus.DECLARED)
     return PlatformEvent(chain.agent_path, chain.tool.value if told else "", at)
 
 
-def _build_filter(question: TraceQuery) -> EventFilter:
+def _build_event_filter(query: TraceQuery) -> EventFilter:
+    """Convert a trace query to the filter of the event table."""
     return EventFilter(
-        actions=[question.action] if question.action else [],
-        resources=[question.resource] if question.resource else [],
-        since=question.since,
-        until=question.until,
-        limit=question.limit,
-        outcome=question.outcome,
+        actions=[query.action] if query.action else [],
+        resources=[query.resource] if query.resource else [],
+        since=query.since,
+        until=query.until,
+        limit=query.limit,
+        outcome=query.outcome,
     )
 
 
 def _build_rows(
     store: EvidenceStore,
-    question: TraceQuery,
-    judged: _MediationVerdicts,
+    query: TraceQuery,
+    verdicts: _MediationVerdicts,
     chains: Sequence[ChainTimeline],
 ) -> list[UnmediatedEventItem]:
     """Build the newest rows; only their events are read in full."""
     newest: list[JointInterval] = []
-    room = question.limit
-    for joint, at in sorted(judged.events, key=lambda found: found[1], reverse=True):
+    room = query.limit
+    for joint, at in sorted(verdicts.events, key=lambda found: found[1], reverse=True):
         if room <= 0:
             break
         newest.append((joint, at, at + 1))
-        room -= judged.events[joint, at]
-    events = find_events(store, replace(_build_filter(question), keys=newest))
+        room -= verdicts.events[joint, at]
+    events = find_events(store, replace(_build_event_filter(query), keys=newest))
     return [
-        {**build_trace_item(row), "why": judged.why[_event_moment(row.event)].value}
+        {
+            **build_trace_item(row),
+            "why": verdicts.why[_get_event_moment(row.event)].value,
+        }
         for row in join_chains(events, chains)
     ]
 
 
-def _event_moment(event: AuditEvent) -> EventMoment:
+def _get_event_moment(event: AuditEvent) -> EventMoment:
     return name_resolution.event_joint(event), event.event_time
 
 
@@ -259,17 +263,20 @@ def _list_identity_servers(inventory: Inventory) -> frozenset[tuple[str, str]]:
 
 
 def _build_mediation_item(
-    judged: _MediationVerdicts,
-    gateways: _GatewayRecords,
-    carriers: frozenset[tuple[str, str]],
-    question: TraceQuery,
+    verdicts: _MediationVerdicts,
+    gateway_records: _GatewayRecords,
+    identity_servers: frozenset[tuple[str, str]],
+    query: TraceQuery,
 ) -> MediationItem:
-    counts, records = judged.counts, gateways.records
-    calls = list(_select_calls(gateways.calls, question))
+    """Build the summary: event counts by verdict, and the gateway's records."""
+    counts, records = verdicts.counts, gateway_records.records
+    calls = list(_select_calls(gateway_records.calls, query))
     with_identity = [
         call
         for call in calls
-        if any((agent, get_server(call.tool)) in carriers for agent in call.agents)
+        if any(
+            (agent, get_server(call.tool)) in identity_servers for agent in call.agents
+        )
     ]
     times = sorted(all_of.from_iterable(records.spans))
     return {
@@ -287,8 +294,8 @@ def _build_mediation_item(
         "calls": len(calls),
         "calls_with_identity": len(with_identity),
         "calls_without_event": None
-        if _is_narrowed(question)
-        else count_calls_without_event(with_identity, judged.acts),
+        if _has_filters_besides_time(query)
+        else count_calls_without_event(with_identity, verdicts.acts),
         "first": format_time(times[0]) if times else None,
         "last": format_time(times[-1]) if times else None,
         "gaps": len(records.gaps),
@@ -298,39 +305,38 @@ def _build_mediation_item(
 
 
 def _select_calls(
-    calls: Sequence[GatewayCall], question: TraceQuery
+    calls: Sequence[GatewayCall], query: TraceQuery
 ) -> Iterator[GatewayCall]:
     """Select the calls that were decided in the queried span."""
     for call in calls:
-        before = question.until and call.start >= question.until
-        if call.start >= question.since and not before:
+        before = query.until and call.start >= query.until
+        if call.start >= query.since and not before:
             yield call
 
 
-def _is_narrowed(question: TraceQuery) -> bool:
-    """Return whether a query excludes events by more than their time."""
-    return question != TraceQuery(
-        since=question.since, until=question.until, limit=question.limit
-    )
+def _has_filters_besides_time(query: TraceQuery) -> bool:
+    """Return whether a query has filters other than its time span."""
+    return query != TraceQuery(since=query.since, until=query.until, limit=query.limit)
 
 
 def _add_missing_logs(
-    covered: CoverageRecord, told: MediationItem, chains: Sequence[ChainTimeline]
+    coverage: CoverageRecord, mediation: MediationItem, chains: Sequence[ChainTimeline]
 ) -> None:
+    """Add the logs to `not_collected` without which nothing can be judged."""
     logs = {each.joint.source for each in chains}
-    missing = set(covered["not_collected"])
+    missing = set(coverage["not_collected"])
     if not logs - {GATEWAY, STS}:
         missing.add("cloudtrail")
-    if told["first"] is None:
+    if mediation["first"] is None:
         missing.add("gateway")
-    covered["not_collected"] = sorted(missing)
+    coverage["not_collected"] = sorted(missing)
 
 
-def _describe_search(told: MediationItem) -> str:
+def _describe_search(mediation: MediationItem) -> str:
     """Describe how many events could be judged, and the reasons for the others."""
-    untold = cast("Mapping[str, int]", told["untold"])
+    untold = cast("Mapping[str, int]", mediation["untold"])
     named = [f"{count:,} {reason}" for reason, count in untold.items() if count]
-    if not told["events"]:
+    if not mediation["events"]:
         return "no event was read in"
-    said = f"of {told['events']:,} events {told['mediated']:,} are mediated"
+    said = f"of {mediation['events']:,} events {mediation['mediated']:,} are mediated"
     return f"{said}; not to be told: {', '.join(named)}" if named else said

@@ -1,4 +1,4 @@
-"""Read-only SQL query over documented views (`sql`)."""
+"""Run a read-only SQL query over the documented views (command `sql`)."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,10 +33,10 @@ VIEW_BUILDERS: tuple[query_views.ViewProvider, ...] = (
 def run_query(
     store: EvidenceStore,
     inventory: Inventory,
-    text: str,
+    sql: str,
     *,
     now: int,
-    bounds: QueryLimits = NO_QUERY_LIMITS,
+    limits: QueryLimits = NO_QUERY_LIMITS,
     chains: Sequence[ChainTimeline] | None = None,
 ) -> Document:
     """Run one SELECT over `events`, `lineage`, `decisions` and the inventory.
@@ -44,7 +44,7 @@ def run_query(
     Args:
         inventory: Content of `agents`, `identities`, `credentials`, `owners`.
         now: UTC nanoseconds.
-        bounds: Limits of time and memory.
+        limits: Limits of time and memory.
         chains: Loaded chains; None to load them.
 
     Returns:
@@ -63,21 +63,21 @@ def run_query(
             {**shown.tables, **made.tables}, {**shown.views, **made.views}
         )
     tables = {**build_inventory_tables(inventory), **shown.tables}
-    columns, rows = store.run_user_select(text, tables, shown.views, bounds)
+    columns, rows = store.run_user_select(sql, tables, shown.views, limits)
     names = _number_duplicates(columns)
     items = [dict(zip(names, map(_to_json_value, row), strict=True)) for row in rows]
     return Document(
         "sql",
         items,
-        build_coverage(inventory, now, _list_missing_data(store, inventory, text)),
+        build_coverage(inventory, now, _list_missing_data(store, inventory, sql)),
     )
 
 
 def _list_missing_data(
-    store: EvidenceStore, inventory: Inventory, text: str
+    store: EvidenceStore, inventory: Inventory, sql: str
 ) -> list[str]:
     """List the uncollected data that the queried views depend on."""
-    asked = text.lower()
+    asked = sql.lower()
     named = [kind for kind in LIST_KINDS if kind in asked]
     found = {word for kind in named for word in list_missing_data(kind, inventory)}
     if "cloudtrail" in found and count_sources(store):
@@ -126,18 +126,20 @@ def build_inventory_tables(inventory: Inventory) -> dict[str, NamedTable]:
     }
 
 
-def _owner_columns(inventory: Inventory, subject: str) -> dict[str, object]:
+def _build_owner_columns(inventory: Inventory, subject: str) -> dict[str, object]:
+    """Return the `owner` and `owner_state` columns of a subject."""
     ownership = inventory.owners.get(subject)
     if ownership is None:
         return {"owner": None, "owner_state": "none"}
     return {"owner": ownership.person, "owner_state": ownership.state}
 
 
-def _optional_time(at: int) -> int | None:
+def _time_or_none(at: int) -> int | None:
     return at or None
 
 
 def _build_agent_table(inventory: Inventory) -> NamedTable:
+    """Build the rows of the table `agents`."""
     columns = {
         "id": _TEXT,
         "kind": _TEXT,
@@ -160,7 +162,7 @@ def _build_agent_table(inventory: Inventory) -> NamedTable:
             "name": entity.agent.name,
             "place": entity.agent.place,
             "known": entity.agent.known,
-            **_owner_columns(inventory, entity.agent.id),
+            **_build_owner_columns(inventory, entity.agent.id),
             "tools": [use.tool.id for use in entity.tools],
             "credentials": _deduplicate(
                 c for use in entity.tools for c in use.credentials
@@ -176,6 +178,7 @@ def _build_agent_table(inventory: Inventory) -> NamedTable:
 
 
 def _build_identity_table(inventory: Inventory) -> NamedTable:
+    """Build the rows of the table `identities`."""
     columns = {
         "id": _TEXT,
         "kind": _TEXT,
@@ -198,10 +201,10 @@ def _build_identity_table(inventory: Inventory) -> NamedTable:
             "kind": identity.kind,
             "name": identity.name,
             "account": identity.account,
-            **_owner_columns(inventory, identity.id),
+            **_build_owner_columns(inventory, identity.id),
             "agents": sorted(acting.get(identity.id, ())),
-            "created_at": _optional_time(identity.created_at),
-            "last_used_at": _optional_time(identity.last_used_at),
+            "created_at": _time_or_none(identity.created_at),
+            "last_used_at": _time_or_none(identity.last_used_at),
             "written_by": identity.seen.written_by,
         }
         for identity in sorted(inventory.facts.identities, key=lambda i: i.id)
@@ -210,6 +213,7 @@ def _build_identity_table(inventory: Inventory) -> NamedTable:
 
 
 def _build_credential_table(inventory: Inventory) -> NamedTable:
+    """Build the rows of the table `credentials`."""
     columns = {
         "id": _TEXT,
         "kind": _TEXT,
@@ -242,15 +246,15 @@ def _build_credential_table(inventory: Inventory) -> NamedTable:
                 "status": next((c.status for c in seen if c.status), ""),
                 "identity": entity.identity,
                 "how": entity.how,
-                **_owner_columns(inventory, entity.id),
+                **_build_owner_columns(inventory, entity.id),
                 "places": _deduplicate(c.place for c in seen),
-                "created_at": _optional_time(
+                "created_at": _time_or_none(
                     max((c.created_at for c in seen), default=0)
                 ),
-                "expires_at": _optional_time(
+                "expires_at": _time_or_none(
                     max((c.expires_at for c in seen), default=0)
                 ),
-                "last_used_at": _optional_time(
+                "last_used_at": _time_or_none(
                     max((c.last_used_at for c in seen), default=0)
                 ),
             }
@@ -259,6 +263,7 @@ def _build_credential_table(inventory: Inventory) -> NamedTable:
 
 
 def _build_owner_table(inventory: Inventory) -> NamedTable:
+    """Build the rows of the table `owners`."""
     columns = {
         "subject": _TEXT,
         "state": _TEXT,
@@ -282,4 +287,5 @@ def _build_owner_table(inventory: Inventory) -> NamedTable:
 
 
 def _deduplicate(values: Iterable[str]) -> list[str]:
+    """Drop repeated values and keep the order."""
     return list(dict.fromkeys(values))

@@ -1,4 +1,4 @@
-"""Search of lineage rows, page by page, and their histogram."""
+"""Search audit events with their lineage, page by page, with a time histogram."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -42,11 +42,11 @@ _SECOND = 1_000_000_000
 
 def search_rows(
     store: EvidenceStore,
-    scene: SearchScope,
-    asked: InvestigationFilter,
+    scope: SearchScope,
+    query: InvestigationFilter,
     *,
     now: int,
-    after: str = "",
+    cursor: str = "",
     limit: int = PAGE_SIZE,
     person: str = "",
 ) -> tuple[Document, str]:
@@ -54,30 +54,30 @@ def search_rows(
 
     Args:
         store: Store of the events.
-        scene: Search scope.
-        asked: Event filter from `build_event_filter`.
+        scope: Search scope.
+        query: Event filter from `build_event_filter`.
         now: UTC nanoseconds.
-        after: Cursor of the previous page, empty for the newest rows.
+        cursor: Cursor of the previous page, empty for the newest rows.
         person: Queried person; coverage lists doubtful aliases.
 
     Raises:
         UsageError: The cursor is malformed; or nothing matches, and no event, AWS
             action or source has the queried name.
     """
-    asked = replace(asked, before=_parse_cursor(after) if after else None)
-    found = investigation_queries.find_newest_events(store, asked, limit + 1)
-    if not found and not after and scene.only is None:
+    query = replace(query, before=_parse_cursor(cursor) if cursor else None)
+    found = investigation_queries.find_newest_events(store, query, limit + 1)
+    if not found and not cursor and scope.only is None:
         # A visitor with a partial view must not learn about other calls.
-        for glob in asked.filter.actions:
+        for glob in query.filter.actions:
             require_known_action(store, glob)
-        require_known_source(store, dict(asked.equal).get("source", ""))
-    items = [build_trace_item(row) for row in join_chains(found[:limit], scene)]
+        require_known_source(store, dict(query.equal).get("source", ""))
+    items = [build_trace_item(row) for row in join_chains(found[:limit], scope)]
     more = _format_cursor(found[limit - 1]) if len(found) > limit else ""
-    covered = build_trace_coverage(scene.inventory, scene.chains, now)
+    covered = build_trace_coverage(scope.inventory, scope.chains, now)
     if person:
         said = SearchNames(person, "", "", "", "")
         doubted = name_resolution.list_doubtful_aliases(
-            scene.inventory, hide_invisible_chains(scene).chains, said
+            scope.inventory, hide_invisible_chains(scope).chains, said
         )
         covered["not_collected"] = [*covered["not_collected"], *doubted]
     return Document("trace", items, covered), more
@@ -85,28 +85,28 @@ def search_rows(
 
 def count_over_time(
     store: EvidenceStore,
-    asked: InvestigationFilter,
-    known: Sequence[TraceItem] | None = None,
+    query: InvestigationFilter,
+    rows: Sequence[TraceItem] | None = None,
 ) -> EventHistogram:
     """Count events over time, in at most sixty spans.
 
     Args:
         store: Store of the events.
-        known: Rows if they are complete, otherwise None.
+        rows: Rows if they are complete, otherwise None.
     """
     first, last = investigation_queries.read_time_range(store)
-    since = asked.filter.since or first
-    until = asked.filter.until or last + 1
-    if known is not None:
-        fine, counts = _count_rows(known)
+    since = query.filter.since or first
+    until = query.filter.until or last + 1
+    if rows is not None:
+        fine, counts = _count_rows(rows)
     else:
-        fine, counts = _count_stored(store, asked, since, until)
-    if known is None and counts and len({count.at for count in counts}) < _MAX_BARS:
+        fine, counts = _count_stored(store, query, since, until)
+    if rows is None and counts and len({count.at for count in counts}) < _MAX_BARS:
         # All events are in a small part of the time: count again in finer steps.
         since, until = counts[0].at, min(counts[-1].at + fine, until)
         if fine > _SECOND:
-            inner = replace(asked.filter, since=since, until=until)
-            narrow = replace(asked, filter=inner)
+            inner = replace(query.filter, since=since, until=until)
+            narrow = replace(query, filter=inner)
             fine, counts = _count_stored(store, narrow, since, until)
     if not counts:
         return EventHistogram((), _SECOND, since, until, 0)
@@ -140,25 +140,28 @@ def _count_rows(
 
 
 def _count_stored(
-    store: EvidenceStore, asked: InvestigationFilter, since: int, until: int
+    store: EvidenceStore, query: InvestigationFilter, since: int, until: int
 ) -> tuple[int, Sequence[investigation_queries.OutcomeCount]]:
+    """Count the stored events by time step and outcome; return the step, too."""
     fine = max((until - since) // (_MAX_BARS * _BINS_PER_BAR) // _SECOND, 1) * _SECOND
-    return fine, investigation_queries.count_over_time(store, asked, fine)
+    return fine, investigation_queries.count_over_time(store, query, fine)
 
 
 def _format_cursor(event: AuditEvent) -> str:
+    """Format the cursor of the page that begins after an event."""
     return f"{event.event_time}-{event.event_id.hex()}"
 
 
-def _parse_cursor(after: str) -> tuple[int, bytes]:
-    at, dash, key = after.partition("-")
+def _parse_cursor(cursor: str) -> tuple[int, bytes]:
+    """Parse a cursor to time and event id; refuse a malformed one."""
+    at, dash, key = cursor.partition("-")
     try:
         place = int(at), bytes.fromhex(key)
     except ValueError:
         place = 0, b""
     if not dash or len(place[1]) != 16 or not at.isdecimal() or len(at) > 19:
         raise UsageError(
-            f"not a place in the answer (got {after[:80]!r})",
+            f"not a place in the answer (got {cursor[:80]!r})",
             "begin at the newest: leave `after` out",
         )
     return place

@@ -1,4 +1,4 @@
-"""One event with its chain and the events of the same run or credential."""
+"""Find one event with its lineage, and the other events of its run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,15 +32,15 @@ class RelatedEvents:
 
 
 def find_event_rows(
-    store: EvidenceStore, scene: SearchScope, event_id: bytes
+    store: EvidenceStore, scope: SearchScope, event_id: bytes
 ) -> list[ChainRow]:
     """Return the visible records of an event id, each with its chain."""
-    rows = join_chains(investigation_queries.find_events_by_id(store, event_id), scene)
-    return [row for row in rows if is_visible(row.chain, scene.only)]
+    rows = join_chains(investigation_queries.find_events_by_id(store, event_id), scope)
+    return [row for row in rows if is_visible(row.chain, scope.only)]
 
 
 def find_related_events(
-    store: EvidenceStore, scene: SearchScope, event: AuditEvent
+    store: EvidenceStore, scope: SearchScope, event: AuditEvent
 ) -> RelatedEvents:
     """Find the events of the same run, or of the same credential if no run is named."""
     if event.run:
@@ -54,8 +54,8 @@ def find_related_events(
     events = investigation_queries.find_newest_events(
         store, InvestigationFilter(span, equal=[(shared, value)]), NEAR + 1
     )
-    near = join_chains(events[:NEAR], scene)
-    told = [row for row in near if is_visible(row.chain, scene.only)]
+    near = join_chains(events[:NEAR], scope)
+    told = [row for row in near if is_visible(row.chain, scope.only)]
     return RelatedEvents(
         shared, [build_trace_item(row) for row in told], len(events) > NEAR
     )

@@ -1,4 +1,4 @@
-"""Lineage rows of events (`trace`), and hop coverage by source (`--score`)."""
+"""List the lineage of events (`trace`), and count hop coverage (`--score`)."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -35,43 +35,43 @@ from answerable.store.investigation_queries import (
 from answerable.store.store import EvidenceStore
 
 
-def trace_events(store: EvidenceStore, question: TraceQuery, *, now: int) -> Document:
-    """Return lineage rows, oldest first.
+def trace_events(store: EvidenceStore, query: TraceQuery, *, now: int) -> Document:
+    """Return a row per event with its chain of person, agent and identity.
 
     Raises:
         UsageError: A name is unknown or ambiguous, or the span is empty.
     """
-    check_query(question)
+    check_query(query)
     inventory = snapshots.load_inventory(store, now=now)
-    return trace_with_chains(store, inventory, load_chains(store), question, now=now)
+    return trace_with_chains(store, inventory, load_chains(store), query, now=now)
 
 
 def trace_with_chains(
     store: EvidenceStore,
     inventory: Inventory,
     chains: Sequence[ChainTimeline],
-    question: TraceQuery,
+    query: TraceQuery,
     *,
     now: int,
 ) -> Document:
-    """Return lineage rows from a loaded inventory and chains."""
-    check_query(question)
+    """Return lineage rows, given a loaded inventory and chains."""
+    check_query(query)
     chains = ChainIndex.wrap(chains)
-    identity = resolve_trail_identity(store, inventory, chains, question.identity)
-    question = replace(question, identity=identity)
-    asked, whole = build_filters(inventory, chains, question)
+    identity = resolve_trail_identity(store, inventory, chains, query.identity)
+    query = replace(query, identity=identity)
+    asked, whole = build_filters(inventory, chains, query)
     found = find_events(store, whole)
-    more = len(found) > question.limit
+    more = len(found) > query.limit
     rows = list(join_chains(found[1:] if more else found, chains))
     items = [build_trace_item(row) for row in rows]
     if not items:
-        require_known_action(store, question.action)
+        require_known_action(store, query.action)
     return Document(
         "trace",
         items,
-        build_trace_coverage(inventory, chains, now, question),
-        next=format_wider_query(question) if more else "",
-        searched="" if items else describe_search(store, inventory, chains, question),
+        build_trace_coverage(inventory, chains, now, query),
+        next=format_wider_query(query) if more else "",
+        searched="" if items else describe_search(store, inventory, chains, query),
         total=count_events_matching(store, split_filter(asked, whole)) if more else -1,
     )
 
@@ -118,7 +118,7 @@ def score_with_chains(
     *,
     now: int,
 ) -> Document:
-    """Count hop statuses from a loaded inventory and chains."""
+    """Count hop statuses by source, given a loaded inventory and chains."""
     flat = [
         ((each.joint, c.valid_from, c.valid_to), c)
         for each in chains
@@ -128,7 +128,7 @@ def score_with_chains(
     tally: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for n, ((joint, _, _), chain) in enumerate(flat):
         for hop in HOPS:
-            status = _hop_status(chain, hop).value
+            status = _get_hop_status(chain, hop).value
             tally[joint.source, hop][status] += counts.get(n, 0)
     items = [
         {
@@ -148,7 +148,8 @@ def score_with_chains(
     return Document("trace-score", items, build_trace_coverage(inventory, chains, now))
 
 
-def _hop_status(chain: LineageChain, hop: str) -> HopStatus:
+def _get_hop_status(chain: LineageChain, hop: str) -> HopStatus:
+    """Return the status of a chain's hop, by the hop's name."""
     match hop:
         case "person":
             return chain.person.status

@@ -1,4 +1,4 @@
-"""Checks of the installation and the machine (`doctor`)."""
+"""Check installation, store and machine for problems (command `doctor`)."""
 
 import os
 import shutil
@@ -61,18 +61,21 @@ def _build_check(check: str, ok: bool, detail: str, hint: str = "") -> CheckItem
 
 
 def _check_python() -> CheckItem:
+    """Check the Python version."""
     version = ".".join(map(str, sys.version_info[:3]))
     ok = sys.version_info[:2] >= _OLDEST_PYTHON
     return _build_check("python", ok, version, "install Python 3.11 or newer")
 
 
 def _check_packages() -> CheckItem:
+    """Check that each required package is installed."""
     missing = [name for name in _CORE if find_spec(name) is None]
     detail = f"missing: {', '.join(missing)}" if missing else "all there"
     return _build_check("packages", not missing, detail, "install answerable again")
 
 
 def _check_store(root: Path, now: int) -> Iterator[CheckItem]:
+    """Yield the checks of the store: access, snapshots, keys, space, clock."""
     if not (root / "format.json").exists():
         yield _check_missing_store(root)
         return
@@ -99,6 +102,7 @@ def _check_store(root: Path, now: int) -> Iterator[CheckItem]:
 
 
 def _check_snapshot(store: EvidenceStore) -> CheckItem:
+    """Check that the newest snapshot can be read."""
     try:
         name = load_inventory(store).name
     except AnswerableError as error:
@@ -132,6 +136,7 @@ def _check_missing_store(root: Path) -> CheckItem:
 
 
 def _check_key_permissions(root: Path) -> CheckItem:
+    """Check that only the owner can read the store's private keys."""
     folder = root / "keys"
     try:
         files = sorted(path for path in folder.iterdir() if path.suffix == ".key")
@@ -153,6 +158,7 @@ def _check_key_permissions(root: Path) -> CheckItem:
 
 
 def _check_free_space(root: Path) -> CheckItem:
+    """Check that the disk has the minimum free space."""
     free = shutil.disk_usage(root).free
     detail = f"{free >> 20} MiB free"
     return _build_check(
@@ -161,11 +167,13 @@ def _check_free_space(root: Path) -> CheckItem:
 
 
 def _check_clock(now: int) -> CheckItem:
+    """Check that the system clock is not before the release of this version."""
     hint = "set the clock: ages and expiries are wrong until then"
     return _build_check("clock", now >= _RELEASED, format_time(now), hint)
 
 
 def _check_extras() -> Iterator[CheckItem]:
+    """Check for each optional extra whether its package is installed."""
     for extra, module, what in _EXTRAS:
         ok = find_spec(module) is not None
         detail = what if ok else f"not installed: no {what}"
@@ -174,6 +182,7 @@ def _check_extras() -> Iterator[CheckItem]:
 
 
 def _find_home() -> Path | None:
+    """Return the home directory, None if it is not known."""
     try:
         return Path.home()
     except RuntimeError:  # a user without an entry in the password file
@@ -203,6 +212,7 @@ def _check_default_sources(home: Path | None, cwd: Path) -> Iterator[CheckItem]:
 
 
 def _check_terminal() -> CheckItem:
+    """Check that the encoding of standard output is UTF-8."""
     encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower()
     ok = encoding.replace("-", "").replace("_", "") == "utf8"
     hint = "set LANG to a UTF-8 locale for the full marks; plain ones are used now"

@@ -1,4 +1,4 @@
-"""Comparison of verdicts with the AWS policy simulator (`reach --compare-aws`)."""
+"""Compare verdicts with the AWS policy simulator (`reach --compare-aws`)."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -73,7 +73,7 @@ def compare_with_simulator(
     endpoint_url: str = "",
     profile: str = "",
     region: str = "",
-    asker: PolicySimulator | None = None,
+    simulator: PolicySimulator | None = None,
     progress: Progress = ignore_progress,
 ) -> Document:
     """Compare direct verdicts with iam:SimulatePrincipalPolicy.
@@ -86,7 +86,7 @@ def compare_with_simulator(
         endpoint_url: AWS endpoint, empty for the default.
         profile: AWS profile, empty for the default.
         region: AWS region, empty for the default.
-        asker: Simulator client; AWS by default.
+        simulator: Simulator client; AWS by default.
         progress: Progress callback.
 
     Returns:
@@ -99,24 +99,28 @@ def compare_with_simulator(
     """
     if sample < 1:
         raise UsageError(f"--sample must be at least 1 (got {sample})")
-    if asker is None:
+    if simulator is None:
         context = SyncContext(
             now, _skip_fingerprint, progress, endpoint_url, profile, region
         )
-        asker = open_simulator(context)
+        simulator = open_simulator(context)
     facts = _select_simulated_facts(inventory.facts)
     services = subjects.list_policy_services(inventory.facts)
     compared = replace(inventory, facts=facts, derived=None)
     asked = build_query_context(compared, services, StatedContext(), now)
     drawn = draw_questions(
-        asked.estate, _select_principals(asked, asker, subject), action, sample, seed
+        asked.estate,
+        _select_principals(asked, simulator, subject),
+        action,
+        sample,
+        seed,
     )
     if not drawn:
         raise UsageError(
             f"no question can be drawn (got --action {action[:80]!r})",
             "name actions of a service that policies speak of",
         )
-    both = list(_ask_simulator(asked, asker, drawn, inventory.facts, progress))
+    both = list(_query_simulator(asked, simulator, drawn, inventory.facts, progress))
     return _build_document(asked, inventory, both)
 
 
@@ -136,12 +140,13 @@ def _select_simulated_facts(facts: SightedFacts) -> SightedFacts:
 
 
 def _select_principals(
-    asked: QueryContext, asker: PolicySimulator, subject: str
+    query: QueryContext, simulator: PolicySimulator, subject: str
 ) -> list[CompiledPrincipal]:
-    held = [p for p in asked.estate.principals.values() if p.collected]
-    mine = [p for p in held if p.identity.account == asker.account]
+    """Select the scanned users and roles of the simulator's account, or one of them."""
+    held = [p for p in query.estate.principals.values() if p.collected]
+    mine = [p for p in held if p.identity.account == simulator.account]
     if subject:
-        name = resolve_subject(asked.inventory, subject)
+        name = resolve_subject(query.inventory, subject)
         mine = [p for p in mine if p.id == name]
     mine = [p for p in mine if p.identity.kind in ("aws-user", "aws-role")]
     if mine:
@@ -149,27 +154,28 @@ def _select_principals(
     accounts = sorted({p.identity.account for p in held})
     what = f"{subject} is no user or role" if subject else "no user or role was scanned"
     raise UsageError(
-        f"{what} of account {asker.account}, which the AWS settings lead to",
+        f"{what} of account {simulator.account}, which the AWS settings lead to",
         f"scanned: {', '.join(accounts) or 'none'}; name a --profile of one of these",
     )
 
 
-def _ask_simulator(
-    asked: QueryContext,
-    asker: PolicySimulator,
-    drawn: Sequence[SampledQuestion],
-    whole: SightedFacts,
+def _query_simulator(
+    query: QueryContext,
+    simulator: PolicySimulator,
+    questions: Sequence[SampledQuestion],
+    facts: SightedFacts,
     progress: Progress,
 ) -> Iterator[_ComparedQuestion]:
-    quotes = StatementQuotes(StatementTextIndex(whole))
-    aside = _SimulatorLimits(asked)
+    """Ask the simulator each question and yield it with both answers."""
+    quotes = StatementQuotes(StatementTextIndex(facts))
+    aside = _SimulatorLimits(query)
     refused: list[SimulationDeclined] = []
     answered = False
-    for done, question in enumerate(drawn):
-        progress(done, len(drawn), "questions put to AWS")
-        principal = asked.estate.principals[question.principal]
+    for done, question in enumerate(questions):
+        progress(done, len(questions), "questions put to AWS")
+        principal = query.estate.principals[question.principal]
         answer = evaluate_action(
-            asked.estate, principal, question.action, question.resource
+            query.estate, principal, question.action, question.resource
         )
         ours, named = (
             get_verdict(answer.formula),
@@ -186,7 +192,9 @@ def _ask_simulator(
                 question, ours, named, None, UNANSWERED, refused[-1].why
             )
             continue
-        theirs = asker.simulate(question.principal, question.action, question.resource)
+        theirs = simulator.simulate(
+            question.principal, question.action, question.resource
+        )
         if isinstance(theirs, SimulationDeclined):
             lasting = theirs.kind in (SimulationRefusal.DENIED, SimulationRefusal.BUSY)
             refused = [*refused, theirs] if lasting else refused
@@ -200,6 +208,7 @@ def _ask_simulator(
 
 
 def _explain_declined(declined: SimulationDeclined) -> EnvironmentFailure:
+    """Convert a refusal of the simulator to an error with a hint."""
     if declined.kind is SimulationRefusal.DENIED:
         return EnvironmentFailure(declined.why, f"allow {PERMISSION} to who asks")
     return EnvironmentFailure(declined.why, "ask again later, or a smaller --sample")
@@ -207,29 +216,29 @@ def _explain_declined(declined: SimulationDeclined) -> EnvironmentFailure:
 
 def _compare_answers(
     question: SampledQuestion,
-    ours: Verdict,
-    named: list[DeterminingStatementItem],
-    theirs: SimulationResult,
-    aside: "_SimulatorLimits",
+    verdict: Verdict,
+    determining: list[DeterminingStatementItem],
+    simulated: SimulationResult,
+    limits: "_SimulatorLimits",
 ) -> _ComparedQuestion:
-    """Compare two answers; only two sure ones can differ.
+    """Compare two answers; they differ only if both are unconditional.
 
     A condition key that is not stated leaves the simulator's answer open, like an
     undecided condition here.
     """
-    allowed = theirs.decision == ALLOWED
+    allowed = simulated.decision == ALLOWED
     outcome, reason = DIFFERS, ""
-    if ours is Verdict.ONLY_IF and theirs.missing:
+    if verdict is Verdict.ONLY_IF and simulated.missing:
         outcome = AGREES
-    elif ours is Verdict.ONLY_IF or theirs.missing:
-        same = allowed == (ours is Verdict.ALWAYS) and ours is not Verdict.ONLY_IF
+    elif verdict is Verdict.ONLY_IF or simulated.missing:
+        same = allowed == (verdict is Verdict.ALWAYS) and verdict is not Verdict.ONLY_IF
         outcome = AGREES if same else OPEN
         reason = "" if same else "conditions that one side alone knows"
-    elif allowed == (ours is Verdict.ALWAYS):
+    elif allowed == (verdict is Verdict.ALWAYS):
         outcome = AGREES
-    elif theirs.organizations is False and not aside.knows_scps(question.principal):
+    elif simulated.organizations is False and not limits.knows_scps(question.principal):
         outcome, reason = OPEN, "an SCP that was not collected denies it"
-    return _ComparedQuestion(question, ours, named, theirs, outcome, reason)
+    return _ComparedQuestion(question, verdict, determining, simulated, outcome, reason)
 
 
 class _SimulatorLimits:
@@ -240,11 +249,11 @@ class _SimulatorLimits:
     where they are passed and for users alone; and no role trust.
     """
 
-    def __init__(self, asked: QueryContext) -> None:
-        self._estate, self._collected = asked.estate, asked.collected
-        policies = {p.id: p for p in asked.inventory.facts.policies}
+    def __init__(self, query: QueryContext) -> None:
+        self._estate, self._collected = query.estate, query.collected
+        policies = {p.id: p for p in query.inventory.facts.policies}
         attached = [
-            a for a in asked.inventory.facts.attachments if a.layer is PolicyLayer.SCP
+            a for a in query.inventory.facts.attachments if a.layer is PolicyLayer.SCP
         ]
         self._conditional = {
             a.target
@@ -280,41 +289,44 @@ class _SimulatorLimits:
         return self._collected.is_collected("scp", account)
 
     def _list_account_parents(self, account: str) -> set[str]:
+        """List the organizational units above an account, the account included."""
         known = self._estate.accounts.get(account)
         return {account, *(known.parents if known else ())}
 
 
 def _build_document(
-    asked: QueryContext, inventory: Inventory, both: Sequence[_ComparedQuestion]
+    query: QueryContext, inventory: Inventory, compared: Sequence[_ComparedQuestion]
 ) -> Document:
-    listed = [_build_compared_item(each) for each in both]
+    """Build the document of the comparison; it fails if a verdict differs."""
+    listed = [_build_compared_item(each) for each in compared]
     accounts = {
-        asked.estate.principals[each.question.principal].identity.account
-        for each in both
+        query.estate.principals[each.question.principal].identity.account
+        for each in compared
     }
     lacking = {
-        asked.collected.name_missing(word, account)
+        query.collected.name_missing(word, account)
         for word in ("identity-policies", "boundaries", "scp")
         for account in accounts
     }
-    covered = build_coverage(inventory, asked.now, sorted(lacking - {""}))
+    covered = build_coverage(inventory, query.now, sorted(lacking - {""}))
     told = Counter(each["outcome"] for each in listed)
     if told[UNANSWERED]:
         covered["partial"] = True
     return Document("reach-compared", listed, covered, failed=bool(told[DIFFERS]))
 
 
-def _build_compared_item(both: _ComparedQuestion) -> AwsComparisonItem:
-    asked, theirs = both.question, both.simulated
+def _build_compared_item(compared: _ComparedQuestion) -> AwsComparisonItem:
+    """Convert a question with both answers to a document item."""
+    asked, theirs = compared.question, compared.simulated
     return {
         "subject": asked.principal,
         "action": asked.action,
         "resource": asked.resource,
-        "verdict": both.verdict.value,
+        "verdict": compared.verdict.value,
         "simulated": theirs.decision if theirs else None,
         "missing": list(theirs.missing) if theirs else [],
-        "outcome": both.outcome,
-        "reason": both.reason,
+        "outcome": compared.outcome,
+        "reason": compared.reason,
         "matched": list(theirs.matched) if theirs else [],
-        "determining": both.determining,
+        "determining": compared.determining,
     }

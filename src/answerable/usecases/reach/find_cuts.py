@@ -1,4 +1,4 @@
-"""Smallest sets of statements whose removal ends a reach (`what-if --cuts`)."""
+"""Find the smallest policy edits that remove an access (`what-if --cuts`)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -55,16 +55,16 @@ def find_cuts(
     *,
     now: int,
     action: str = "*",
-    stood: Sequence[ChainTimeline] | None = None,
+    chains: Sequence[ChainTimeline] | None = None,
 ) -> Document:
-    """Find the smallest sets of statements whose removal ends a reach.
+    """Find the smallest sets of statements whose removal ends an access.
 
     Args:
         subject: Agent, identity or credential: id, ARN or unambiguous name.
         resource: Resource or pattern of resources.
         now: UTC nanoseconds.
         action: Action or pattern of actions.
-        stood: Loaded chains; None to load them.
+        chains: Loaded chains; None to load them.
 
     Raises:
         UsageError: The subject is not known, or no action or resource can match.
@@ -80,7 +80,7 @@ def find_cuts(
     if starts.unknown:
         items = [question.build_unknown_item(before)]
     elif before is not None:
-        items = question.find_cut_items(before, BrokenCallFinder(store, asked, stood))
+        items = question.find_cut_items(before, BrokenCallFinder(store, asked, chains))
     return question.build_document(items)
 
 
@@ -99,14 +99,15 @@ class _CutTarget:
     wanted: RowFilter | None
 
 
-def _parse_target(asked: QueryContext, action: str, resource: str) -> _CutTarget:
+def _parse_target(query: QueryContext, action: str, resource: str) -> _CutTarget:
+    """Parse action and resource as one call, or as patterns if they have wildcards."""
     if set("*?") & set(action):
         return _CutTarget(
-            action, resource, parse_permission_filter(asked, action, resource)
+            action, resource, parse_permission_filter(query, action, resource)
         )
-    spelled, place = parse_call(asked, action, resource)
-    pattern = is_pattern_question(asked.estate, spelled, place)
-    wanted = parse_permission_filter(asked, spelled, place) if pattern else None
+    spelled, place = parse_call(query, action, resource)
+    pattern = is_pattern_question(query.estate, spelled, place)
+    wanted = parse_permission_filter(query, spelled, place) if pattern else None
     return _CutTarget(spelled, place, wanted)
 
 
@@ -128,7 +129,7 @@ class _CutQuery:
     found: int = 0
 
     def find_open_path(self, graph: IdentityGraph) -> ReachAnswer | None:
-        """Find a path that is open, always or under conditions."""
+        """Find an answer that allows the access, always or under conditions."""
         found = subjects.find_subject_identities(
             graph, self.asked.inventory, self.subject
         )
@@ -145,6 +146,7 @@ class _CutQuery:
     def _list_replies(
         self, graph: IdentityGraph, start: SubjectIdentity
     ) -> Iterator[ReachAnswer]:
+        """Yield the answers that allow the access to an identity of the subject."""
         if self.target.wanted is not None:
             yield from queries.iterate_reach(
                 graph, start.identity, self.target.wanted, direct=False
@@ -161,7 +163,7 @@ class _CutQuery:
             yield reply
 
     def find_cut_items(
-        self, before: ReachAnswer, breakage: BrokenCallFinder
+        self, answer_before: ReachAnswer, broken_calls: BrokenCallFinder
     ) -> list[CutSetItem]:
         """Run the search and build an item per cut."""
         call = self.target.action, self.target.resource
@@ -177,15 +179,17 @@ class _CutQuery:
         found.sort(key=lambda pair: sorted(map(str, pair[0])))
         self.found = len(found)
         if not found:
-            return [self._build_uncut_item(before, search)]
+            return [self._build_uncut_item(answer_before, search)]
         return [
-            self._build_cut_item(before, cut, graph, breakage)
+            self._build_cut_item(answer_before, cut, graph, broken_calls)
             for cut, graph in found[:MOST_LISTED]
         ]
 
-    def _build_uncut_item(self, before: ReachAnswer, search: CutSearch) -> CutSetItem:
-        """Build the item for a reach that no removal within the search limit ends."""
-        item = self.build_unknown_item(before)
+    def _build_uncut_item(
+        self, answer_before: ReachAnswer, search: CutSearch
+    ) -> CutSetItem:
+        """Build the item for an access that no removal within the search limit ends."""
+        item = self.build_unknown_item(answer_before)
         if search.exhausted:
             item["verdict"] = item["before"]
             because = "no removal of collected statements ends it"
@@ -199,11 +203,12 @@ class _CutQuery:
 
     def _build_cut_item(
         self,
-        before: ReachAnswer,
+        answer_before: ReachAnswer,
         cut: StatementSet,
         graph: IdentityGraph,
-        breakage: BrokenCallFinder,
+        broken_calls: BrokenCallFinder,
     ) -> CutSetItem:
+        """Build the item of one set of statements, with the calls that it breaks."""
         after = replace(self.asked, graph=graph)
         start = self.starts.starts[0]
         reply = replace(
@@ -218,36 +223,37 @@ class _CutQuery:
             "subject": self.subject,
             "action": self.target.action,
             "resource": self.target.resource,
-            "before": get_verdict(before.formula).value,
+            "before": get_verdict(answer_before.formula).value,
             "verdict": Verdict.NEVER.value,
             "statements": [self._build_statement_item(one) for one in sorted(cut)],
-            "breaks": breakage.find_broken_calls(after, cut),
+            "breaks": broken_calls.find_broken_calls(after, cut),
             "assuming": list_assumed_policies(after, reply, absent),
         }
 
-    def _build_statement_item(self, one: StatementId) -> CutStatementItem:
+    def _build_statement_item(self, statement_id: StatementId) -> CutStatementItem:
+        """Convert a statement of a cut to a document item with its text."""
         policies = self.asked.inventory.facts.policies
         texts = [
             format_statement(statement)
             for policy in policies
-            if policy.id == one.policy
+            if policy.id == statement_id.policy
             for statement in policy.statements
-            if statement.sid == one.sid
+            if statement.sid == statement_id.sid
         ]
         return {
-            "id": str(one),
-            "policy": one.policy,
-            "statement": one.sid,
+            "id": str(statement_id),
+            "policy": statement_id.policy,
+            "statement": statement_id.sid,
             "text": " | ".join(texts)[:1000],
         }
 
-    def build_unknown_item(self, before: ReachAnswer | None) -> CutSetItem:
-        """Build the item for a reach that is not known."""
+    def build_unknown_item(self, answer_before: ReachAnswer | None) -> CutSetItem:
+        """Build the item for an access that is not known."""
         word = Verdict.NOT_KNOWN
-        if before and not (
-            self.starts.unknown and rests_on_uncollected_allow(before.formula)
+        if answer_before and not (
+            self.starts.unknown and rests_on_uncollected_allow(answer_before.formula)
         ):
-            word = get_verdict(before.formula)
+            word = get_verdict(answer_before.formula)
         return {
             "subject": self.subject,
             "action": self.target.action,
@@ -288,4 +294,5 @@ class _CutQuery:
 
 
 def _list_entry_statements(start: SubjectIdentity) -> tuple[object, ...]:
+    """List the statements by which the subject enters its identity."""
     return start.hops[0].determining if start.hops else ()

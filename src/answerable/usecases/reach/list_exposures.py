@@ -1,4 +1,4 @@
-"""Administrators, public and externally assumable identities (`reach --all`)."""
+"""List admin, public and externally assumable identities (`reach --all`)."""
 
 from dataclasses import replace
 
@@ -84,27 +84,30 @@ def list_exposures(inventory: Inventory, *, now: int, limit: int = 0) -> Documen
 
 
 def _build_exposure_item(
-    asked: QueryContext, exposure: AccountExposure, found: IdentityExposure
+    query: QueryContext, account_exposure: AccountExposure, exposure: IdentityExposure
 ) -> ExposureItem:
-    names = exposure.list_reachable_identities(found)
+    """Convert a risky identity to a document item with path and agents."""
+    names = account_exposure.list_reachable_identities(exposure)
     return {
-        "subject": found.identity,
-        "account": get_arn_account(found.identity),
-        "gravity": found.grade.value,
-        "admin": found.admin.value,
-        "public": found.public.value,
-        "external": found.external.value,
+        "subject": exposure.identity,
+        "account": get_arn_account(exposure.identity),
+        "gravity": exposure.grade.value,
+        "admin": exposure.admin.value,
+        "public": exposure.public.value,
+        "external": exposure.external.value,
         "becomes": len(names),
         "examples": list(names[:_EXAMPLES]),
-        "agents": list_agents_through(asked.inventory, found.identity),
+        "agents": list_agents_through(query.inventory, exposure.identity),
         "path": [
-            answer_documents.build_path_item(hop) for hop in exposure.find_path(found)
+            answer_documents.build_path_item(hop)
+            for hop in account_exposure.find_path(exposure)
         ],
-        "entered_by": list(found.entered_by),
+        "entered_by": list(exposure.entered_by),
     }
 
 
 def _build_unknown_item(inventory: Inventory, unknown: UnknownSubject) -> ExposureItem:
+    """Build the item of an identity whose permissions were not collected."""
     return {
         "subject": unknown.id,
         "account": get_arn_account(unknown.id),

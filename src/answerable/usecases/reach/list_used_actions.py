@@ -1,4 +1,4 @@
-"""Granted, reachable, used and blocked actions of a subject (`reach --used`)."""
+"""Compare granted and reachable actions with recorded calls (`reach --used`)."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -104,7 +104,7 @@ def list_used_actions(
     context: ConditionContext = None,
     session_policy: str = "",
     endpoint_policy: str = "",
-    stood: Sequence[ChainTimeline] | None = None,
+    chains: Sequence[ChainTimeline] | None = None,
     progress: Progress = ignore_progress,
 ) -> Document:
     """List the granted and reachable actions of a subject with their recorded calls.
@@ -117,7 +117,7 @@ def list_used_actions(
         context: Condition keys of the request.
         session_policy: File with the policy of the subject's own session.
         endpoint_policy: File with the policy of the VPC endpoint.
-        stood: Loaded chains; None to load them.
+        chains: Loaded chains; None to load them.
         progress: Progress callback.
 
     Raises:
@@ -129,12 +129,12 @@ def list_used_actions(
         inventory.facts, context, session_policy, endpoint_policy, now
     )
     asked = build_query_context(inventory, None, given, now, direct=direct)
-    name = _resolve_subject(store, inventory, subject, stood)
+    name = _resolve_subject(store, inventory, subject, chains)
     found = subjects.find_subject_identities(asked.graph, inventory, name)
     rights = _SubjectPermissions(asked, found)
     pairs = rights.list_rows(action)
     progress(0, 0, "events")
-    calls = count_recorded_calls(store, inventory, name, stood)
+    calls = count_recorded_calls(store, inventory, name, chains)
     catalogue = _load_catalogue(
         list_row_services(r.row for r, _ in pairs if r.row), calls
     )
@@ -181,7 +181,7 @@ def _resolve_subject(
     store: EvidenceStore,
     inventory: Inventory,
     text: str,
-    stood: Sequence[ChainTimeline] | None,
+    chains: Sequence[ChainTimeline] | None,
 ) -> str:
     """Resolve the subject, which may be an identity that only the audit log knows.
 
@@ -193,7 +193,7 @@ def _resolve_subject(
     except UsageError:
         named = text.strip()
         if not named.startswith("arn:") or not count_recorded_calls(
-            store, inventory, named, stood
+            store, inventory, named, chains
         ):
             raise
         return named
@@ -235,6 +235,7 @@ class _SubjectPermissions:
 def _load_catalogue(
     services: frozenset[str] | None, calls: Sequence[CallCount]
 ) -> ActionCatalogue:
+    """Load the action catalogue of some services and of the called ones."""
     if services is None:
         return load_catalogue()
     return load_catalogue(
@@ -243,16 +244,16 @@ def _load_catalogue(
 
 
 def _expand_rows(
-    rights: _SubjectPermissions, pairs: _Pairs, catalogue: ActionCatalogue
+    permissions: _SubjectPermissions, pairs: _Pairs, catalogue: ActionCatalogue
 ) -> dict[str, _ActionUsage]:
-    """Expand rows over the catalogue; evaluate actions with overlapping patterns."""
+    """Expand pattern rows to single actions; evaluate actions of several patterns."""
     actions = ActionMatcher(catalogue)
     table: dict[str, _ActionUsage] = defaultdict(_ActionUsage)
     _add_rows(table, pairs, actions)
     rough = [name for name, found in table.items() if found.rough]
     for name in rough[:_MAX_EVALUATED]:
         sharp: dict[str, _ActionUsage] = defaultdict(_ActionUsage)
-        _add_rows(sharp, rights.list_rows(name), actions)
+        _add_rows(sharp, permissions.list_rows(name), actions)
         table[name] = sharp[name]
     return table
 
@@ -260,6 +261,7 @@ def _expand_rows(
 def _add_rows(
     table: dict[str, _ActionUsage], pairs: _Pairs, actions: ActionMatcher
 ) -> None:
+    """Add the verdict of each row to all actions that its pattern matches."""
     for reply, own in pairs:
         if reply.row is None:
             continue
@@ -277,6 +279,7 @@ def _add_rows(
 
 
 def _stronger_verdict(one: Verdict, other: Verdict) -> Verdict:
+    """Return the verdict that allows more."""
     return max(one, other, key=_RANK.__getitem__)
 
 
@@ -285,6 +288,7 @@ def _add_calls(
     catalogue: ActionCatalogue,
     calls: Sequence[CallCount],
 ) -> None:
+    """Add recorded calls to their action: used or blocked, and the last time."""
     for call in calls:
         found = table[str(catalogue.find_action(call.action) or call.action)]
         if call.outcome is EventOutcome.DENIED:
@@ -297,39 +301,44 @@ def _add_calls(
 
 
 def _build_used_item(
-    subject: str, action: str, found: _ActionUsage, since: int, least: Verdict
+    subject: str,
+    action: str,
+    usage: _ActionUsage,
+    since: int,
+    fallback_verdict: Verdict,
 ) -> ActionUsageItem:
     """Build the item of an action.
 
     Args:
         action: The action, or a pattern.
-        found: Permissions and calls of it.
+        usage: Permissions and calls of it.
         since: Time since which its calls are logged, 0 if they are not.
-        least: Verdict if no permission was found: `not-known` if some permissions of
+        fallback_verdict: Verdict if no permission was found: `not-known` if some permissions of
             the subject were not collected.
     """
-    granted = _stronger_verdict(found.granted, least)
+    granted = _stronger_verdict(usage.granted, fallback_verdict)
     return {
         "subject": subject,
         "service": action.partition(":")[0],
         "action": action,
         "granted": granted.value,
-        "reachable": _stronger_verdict(granted, found.through).value,
-        "used": found.used if since else found.used or None,
-        "last_used": _format_time(found.last_used),
-        "used_by": sorted(found.by),
-        "blocked": found.blocked if since else found.blocked or None,
-        "last_blocked": _format_time(found.last_blocked),
+        "reachable": _stronger_verdict(granted, usage.through).value,
+        "used": usage.used if since else usage.used or None,
+        "last_used": _format_time(usage.last_used),
+        "used_by": sorted(usage.by),
+        "blocked": usage.blocked if since else usage.blocked or None,
+        "last_blocked": _format_time(usage.last_blocked),
         "recorded_since": _format_time(since),
     }
 
 
-def _format_time(at: int) -> str | None:
-    return format_time(at) if at else None
+def _format_time(time_ns: int) -> str | None:
+    """Format UTC nanoseconds; None for 0."""
+    return format_time(time_ns) if time_ns else None
 
 
 def _describe_gaps(days: Sequence[LoggedDaysItem]) -> Iterator[str]:
-    """Describe the days without any recorded event."""
+    """Yield an entry of missing data per account with days without any event."""
     for each in days:
         if each["days_without"]:
             count = each["days_without"]
@@ -338,19 +347,20 @@ def _describe_gaps(days: Sequence[LoggedDaysItem]) -> Iterator[str]:
 
 
 def _build_coverage(
-    rights: _SubjectPermissions,
+    permissions: _SubjectPermissions,
     replies: Sequence[ReachAnswer],
     action: str,
-    silent: set[str],
+    missing_logs: set[str],
 ) -> CoverageRecord:
-    asked = rights.asked
+    """Build the coverage of the answer, with the logs that are missing."""
+    asked = permissions.asked
     spelled = build_action_speller(asked.estate.catalogue, asked.estate.written, action)
     pairs = [
         (reply, answer_documents.build_reach_item(reply, spelled)) for reply in replies
     ]
-    who = [start.identity for start in rights.found.starts]
+    who = [start.identity for start in permissions.found.starts]
     absent = list_missing_data(asked, pairs, action, "*", who)
-    return build_query_coverage(asked, replies, absent | silent)
+    return build_query_coverage(asked, replies, absent | missing_logs)
 
 
 def _suggest_next(listed: Sequence[ActionUsageItem]) -> str:

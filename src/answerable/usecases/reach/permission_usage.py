@@ -1,4 +1,4 @@
-"""Permissions of a subject next to its recorded calls, row by row.
+"""Compare the action patterns of a subject's policies with recorded calls.
 
 `reach --used` lists single actions; this list has one row per action pattern of the
 policies, and is as short as they are.
@@ -83,6 +83,7 @@ def list_permission_usage(
 
 
 def _stronger_verdict(one: str, other: str) -> str:
+    """Return the verdict that allows more."""
     return max(one, other, key=lambda verdict: _RANK.get(verdict, 0))
 
 
@@ -102,32 +103,35 @@ def _is_recorded(action: str, trail: TrailCoverage, accounts: frozenset[str]) ->
 def _build_usage_item(
     subject: str,
     action: str,
-    row: _ActionPattern,
+    pattern: _ActionPattern,
     calls: Sequence[CallCount],
-    told: bool,
+    is_recorded: bool,
 ) -> PatternUsageItem:
+    """Build the item of an action pattern with its verdicts and calls."""
     used = [call for call in calls if call.outcome is not EventOutcome.DENIED]
     blocked = [call for call in calls if call.outcome is EventOutcome.DENIED]
     return {
         "subject": subject,
         "action": action,
-        "resources": list(row.resources),
-        "granted": row.granted,
-        "reachable": row.reachable,
-        "admin": row.admin,
-        "used": _count_calls(used, told),
+        "resources": list(pattern.resources),
+        "granted": pattern.granted,
+        "reachable": pattern.reachable,
+        "admin": pattern.admin,
+        "used": _count_calls(used, is_recorded),
         "last_used": _format_last_call(used),
         "used_by": sorted({call.identity for call in used if call.identity}),
-        "blocked": _count_calls(blocked, told),
+        "blocked": _count_calls(blocked, is_recorded),
         "last_blocked": _format_last_call(blocked),
     }
 
 
-def _count_calls(calls: Sequence[CallCount], told: bool) -> int | None:
-    return sum(call.count for call in calls) or (0 if told else None)
+def _count_calls(calls: Sequence[CallCount], is_recorded: bool) -> int | None:
+    """Sum the calls; None for zero if the logs are incomplete."""
+    return sum(call.count for call in calls) or (0 if is_recorded else None)
 
 
 def _format_last_call(calls: Sequence[CallCount]) -> str | None:
+    """Format the time of the last call, None without calls."""
     at = max((call.last for call in calls), default=0)
     return format_time(at) if at else None
 

@@ -1,4 +1,4 @@
-"""Permission queries: `reach`, `can` and `who-can`."""
+"""Answer permission queries: `reach`, `can` and `who-can`."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -166,11 +166,11 @@ def list_reach_page(
     action: str = "*",
     direct: bool = False,
     context: ConditionContext = None,
-    after: str = "",
-    rows: int = 200,
-    ways: int = 25,
+    cursor: str = "",
+    max_rows: int = 200,
+    max_identities: int = 25,
 ) -> "PermissionPage":
-    """List part of the permissions of a subject, with bounded work.
+    """List one page of a subject's permissions, with a bounded number of identities.
 
     Args:
         subject: Agent, identity or credential: id, ARN or unambiguous name.
@@ -179,8 +179,8 @@ def list_reach_page(
         action: Only rows that could be an action matching this glob.
         direct: Leave out roles, escalation and credentials.
         context: Condition keys of the request.
-        after: Cursor, empty for the beginning.
-        ways: Most identities to examine.
+        cursor: Cursor, empty for the beginning.
+        max_identities: Most identities to examine.
 
     Raises:
         UsageError: As for `list_reach`; or the cursor is malformed.
@@ -196,9 +196,9 @@ def list_reach_page(
         subject,
         resource=resource,
         action=action,
-        after=after,
-        rows=rows,
-        max_paths=ways,
+        after=cursor,
+        rows=max_rows,
+        max_paths=max_identities,
     )
 
 
@@ -211,10 +211,10 @@ def list_who_can_page(
     now: int,
     direct: bool = False,
     context: ConditionContext = None,
-    after: str = "",
-    rows: int = 100,
+    cursor: str = "",
+    max_rows: int = 100,
 ) -> "PermissionPage":
-    """List part of the identities that can make one call.
+    """List one page of the identities that can make a call.
 
     Args:
         action: `service:Action` in any case.
@@ -222,7 +222,7 @@ def list_who_can_page(
         now: UTC nanoseconds.
         direct: Leave out roles, escalation and credentials.
         context: Condition keys of the request.
-        after: Cursor, empty for the beginning.
+        cursor: Cursor, empty for the beginning.
 
     Raises:
         UsageError: As for `list_who_can`; or the cursor is malformed.
@@ -233,5 +233,5 @@ def list_who_can_page(
     service = action.partition(":")[0]
     asked = build_query_context(inventory, {service}, given, now, direct=direct)
     return permission_lists.list_holders_page(
-        asked, action, resource, after=after, rows=rows
+        asked, action, resource, after=cursor, rows=max_rows
     )

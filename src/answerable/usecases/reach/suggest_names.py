@@ -1,4 +1,4 @@
-"""Completion of subjects, resources and actions in permission queries."""
+"""Suggest subjects, resources and actions while a permission query is typed."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -10,23 +10,23 @@ MOST = 20
 _NamedEntry = tuple[str, str, str]
 
 
-def suggest_subjects(inventory: Inventory, word: str) -> list[tuple[str, str]]:
+def suggest_subjects(inventory: Inventory, prefix: str) -> list[tuple[str, str]]:
     """Suggest at most twenty subjects: id and description."""
     return _select_matches(
-        inventory.get_or_compute("proposed subjects", _list_subjects), word
+        inventory.get_or_compute("proposed subjects", _list_subjects), prefix
     )
 
 
-def suggest_resources(inventory: Inventory, word: str) -> list[tuple[str, str]]:
+def suggest_resources(inventory: Inventory, prefix: str) -> list[tuple[str, str]]:
     """Suggest at most twenty collected resources."""
     return _select_matches(
-        inventory.get_or_compute("proposed resources", _list_resources), word
+        inventory.get_or_compute("proposed resources", _list_resources), prefix
     )
 
 
-def suggest_actions(word: str) -> list[tuple[str, str]]:
+def suggest_actions(prefix: str) -> list[tuple[str, str]]:
     """Suggest actions: services first, then actions of the named service."""
-    service, colon, name = word.lower().partition(":")
+    service, colon, name = prefix.lower().partition(":")
     if not colon:
         known = sorted(one for one in list_services() if one.startswith(service))
         return [(f"{one}:", "service") for one in known[:MOST]]
@@ -39,18 +39,22 @@ def suggest_actions(word: str) -> list[tuple[str, str]]:
     return [(str(action), action.access) for action in found]
 
 
-def _select_matches(named: Sequence[_NamedEntry], word: str) -> list[tuple[str, str]]:
+def _select_matches(entries: Sequence[_NamedEntry], word: str) -> list[tuple[str, str]]:
     """Select entries that begin with a word, then entries that contain it."""
     folded = word.strip().lower()
-    begins: Iterable[_NamedEntry] = (one for one in named if one[0].startswith(folded))
+    begins: Iterable[_NamedEntry] = (
+        one for one in entries if one[0].startswith(folded)
+    )
     found = list(islice(begins, MOST))
     if len(found) < MOST:
-        holds = (one for one in named if folded in one[0][1:])
+        holds = (one for one in entries if folded in one[0][1:])
         found += islice((one for one in holds if one not in found), MOST - len(found))
     return [(key, says) for _, key, says in found]
 
 
 def _list_subjects(inventory: Inventory) -> list[_NamedEntry]:
+    """List agents, identities and credentials with a description, sorted."""
+
     def named() -> Iterator[tuple[str, str]]:
         for agent in inventory.agents.values():
             yield agent.agent.id, f"agent {agent.agent.name}"
@@ -64,5 +68,6 @@ def _list_subjects(inventory: Inventory) -> list[_NamedEntry]:
 
 
 def _list_resources(inventory: Inventory) -> list[_NamedEntry]:
+    """List the collected resources with a description, sorted."""
     found = {str(one.id): one.kind for one in inventory.facts.resources}
     return sorted((key.lower(), key, kind) for key, kind in found.items())

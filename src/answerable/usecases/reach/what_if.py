@@ -1,4 +1,4 @@
-"""Effect of a policy edit on permissions, paths and agents (`what-if`)."""
+"""Compare permissions before and after a policy edit (command `what-if`)."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -70,29 +70,25 @@ _ORDER = tuple(ReachChange)
 
 @dataclass(slots=True)
 class EditedGraph:
-    """Permission graph before and after an edit.
-
-    Attributes:
-        scope: Scope of the edit.
-    """
+    """Permission graph before and after an edit."""
 
     asked: QueryContext
     after: QueryContext
     scope: EditScope
 
 
-def apply_graph_edit(asked: QueryContext, facts: SightedFacts) -> EditedGraph:
-    """Update a graph to edited facts.
+def apply_graph_edit(query: QueryContext, facts: SightedFacts) -> EditedGraph:
+    """Return the permission graph recompiled for edited facts.
 
     Args:
-        asked: Context compiled from the collected facts.
+        query: Context compiled from the collected facts.
         facts: Edited facts.
     """
     whole: GraphClosure = update_closure_for_edit(
-        get_closure(asked.graph), asked.inventory.facts, facts
+        get_closure(query.graph), query.inventory.facts, facts
     )
-    after = replace(asked, graph=whole.graph)
-    return EditedGraph(asked, after, find_edit_scope(asked.estate, after.estate))
+    after = replace(query, graph=whole.graph)
+    return EditedGraph(query, after, find_edit_scope(query.estate, after.estate))
 
 
 @serialize_queries
@@ -109,8 +105,7 @@ def compare_edit(
     """List the changes of an edit for a subject, or for all.
 
     Args:
-        subject: Agent, identity or credential: id, ARN or unambiguous name; empty for
-            every identity.
+        subject: Agent, identity or credential; empty for every identity.
         now: UTC nanoseconds.
         action: Only permissions that could be an action matching this glob.
         resource: Only permissions that could touch a resource matching this glob.
@@ -141,7 +136,7 @@ def compare_edit(
 def compare_graphs(
     edited: EditedGraph, subject: str, *, action: str, resource: str, limit: int
 ) -> Document:
-    """List the differences between two graphs; see `compare_edit`."""
+    """List the access differences between two permission graphs."""
     asked = edited.asked
     wanted = parse_permission_filter(asked, action, resource)
     listing = _DifferenceList(edited, wanted, limit or sys.maxsize)
@@ -157,8 +152,7 @@ class _DifferenceList:
     """Differences of some subjects, as document items.
 
     Attributes:
-        gaps: Unread policies and statements of the compared identities. The limits over
-            them may change without an item.
+        gaps: Unread policies and statements, whose limits may change without an item.
     """
 
     edited: EditedGraph
@@ -183,7 +177,7 @@ class _DifferenceList:
         for identity in dict.fromkeys(
             start.identity for start in (*found.starts, *now.starts)
         ):
-            was, will = _select_start(found, identity), _select_start(now, identity)
+            was, will = _select_entry(found, identity), _select_entry(now, identity)
             start = was or will
             if start is not None:
                 self._add_differences(self._compare_start(start, was, will), start)
@@ -191,32 +185,34 @@ class _DifferenceList:
     def _compare_start(
         self,
         start: SubjectIdentity,
-        was: SubjectIdentity | None,
-        will: SubjectIdentity | None,
+        start_before: SubjectIdentity | None,
+        start_after: SubjectIdentity | None,
     ) -> Iterator[ReachDifference]:
+        """Yield the differences of one identity between the two graphs."""
         before, after = self.edited.asked.graph, self.edited.after.graph
         name = start.identity
         if name not in before.estate.principals:
             yield from list_caller_differences(before, after, name, self.wanted)
             return
-        lost = will is None or _lost_entry(was, will)
+        lost = start_after is None or _is_entry_removed(start_before, start_after)
         sides = (
-            SubjectReach(before, name, absent=was is None),
+            SubjectReach(before, name, absent=start_before is None),
             SubjectReach(after, name, absent=lost),
         )
         yield from self._list_differences(sides)
 
     def _list_differences(
-        self, sides: tuple[SubjectReach, SubjectReach], *, own_rows: bool = False
+        self, reaches: tuple[SubjectReach, SubjectReach], *, own_rows: bool = False
     ) -> Iterator[ReachDifference]:
+        """Compare both graphs from one identity, and count what was compared."""
         comparison = ReachComparison(
-            *sides,
+            *reaches,
             self.edited.scope,
             self.wanted,
             MOST_IDENTITIES,
             own_rows=own_rows,
         )
-        for side in sides:
+        for side in reaches:
             for node in side.list_nodes([side.start] if own_rows else None)[
                 :MOST_IDENTITIES
             ]:
@@ -227,7 +223,7 @@ class _DifferenceList:
         self.of += comparison.of
 
     def add_all(self) -> None:
-        """Compare every identity, and external callers."""
+        """Compare every identity that the edit could affect, and external callers."""
         before, after = self.edited.asked.graph, self.edited.after.graph
         scope = self.edited.scope
         self._add_differences(list_entry_differences(before, after, scope), None)
@@ -237,10 +233,11 @@ class _DifferenceList:
             self._add_differences(found, SubjectIdentity(name, name))
 
     def _add_differences(
-        self, found: Iterable[ReachDifference], start: SubjectIdentity | None
+        self, candidates: Iterable[ReachDifference], start: SubjectIdentity | None
     ) -> None:
+        """Add differences up to the limit, and count the others."""
         room = max(0, self.limit - len(self.pairs))
-        differences = iter(found)
+        differences = iter(candidates)
         for each in islice(differences, room):
             reply = subjects.prepend_subject(start, each.reply) if start else each.reply
             if start and start.unknown and rests_on_uncollected_allow(reply.formula):
@@ -254,6 +251,7 @@ class _DifferenceList:
         reply: ReachAnswer,
         start: SubjectIdentity | None,
     ) -> AccessChangeItem:
+        """Convert a difference to a document item with path and statements."""
         asked = self.edited.asked
         before, after = difference.before, difference.after
         open_entry = start is not None and any(
@@ -340,27 +338,29 @@ class _DifferenceList:
         return Document("what-if", listed, coverage, next=following)
 
 
-def _select_start(
-    found: SubjectIdentities, identity: IdentityId
+def _select_entry(
+    identities: SubjectIdentities, identity: IdentityId
 ) -> SubjectIdentity | None:
     """Select how a subject comes to act as an identity, unconditional ways first."""
-    some = [start for start in found.starts if start.identity == identity]
+    some = [start for start in identities.starts if start.identity == identity]
     sure = [s for s in some if all(hop.formula == TRUE for hop in s.hops)]
     return next(iter(sure or some), None)
 
 
-def _lost_entry(was: SubjectIdentity | None, will: SubjectIdentity) -> bool:
+def _is_entry_removed(before: SubjectIdentity | None, after: SubjectIdentity) -> bool:
     """Return whether the statement that admitted a workflow is removed."""
-    if was is None or not was.hops:
+    if before is None or not before.hops:
         return False
-    return bool(was.hops[0].determining) and not will.hops[0].determining
+    return bool(before.hops[0].determining) and not after.hops[0].determining
 
 
-def _cap_verdict(found: Verdict, open_entry: bool) -> str:
-    return Verdict.ONLY_IF if open_entry and found is Verdict.ALWAYS else found
+def _cap_verdict(verdict: Verdict, conditional: bool) -> str:
+    """Lower `always` to `only-if` if the subject's entry has conditions."""
+    return Verdict.ONLY_IF if conditional and verdict is Verdict.ALWAYS else verdict
 
 
 def _sort_key(item: AccessChangeItem) -> tuple[object, ...]:
+    """Return a key that sorts items by severity, then by subject and path."""
     return (
         _ORDER.index(ReachChange(item["change"])),
         item["kind"],
@@ -380,6 +380,7 @@ def _build_unknown_item(
     resource: str,
     unknown: UnknownSubject,
 ) -> AccessChangeItem:
+    """Build the item of a subject whose permissions were not collected."""
     return {
         "change": ReachChange.UNDECIDED.value,
         "kind": "permission",

@@ -105,7 +105,7 @@ def _get_trace(
             around,
             wanted,
             now=standing.at,
-            after=params.get("after", ""),
+            cursor=params.get("after", ""),
             limit=read_limit(params),
             person=asked.get("person"),
         )

@@ -119,7 +119,7 @@ def _run_sql(desk: StoreCache, visit: Visitor, params: OperationParams) -> Docum
             standing.inventory,
             params["query"],
             now=standing.at,
-            bounds=_BOUNDS,
+            limits=_BOUNDS,
             chains=standing.chains,
         )
 

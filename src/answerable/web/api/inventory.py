@@ -133,7 +133,9 @@ def _get_pin_diff(
     shown = [each for each in known if wanted in ("", each)]
     with desk.open_store() as store:
         words = tool_pins.read_signed_approvals(store)
-    return tool_pins.show_differences(known, shown, words, every=is_set(params, "all"))
+    return tool_pins.show_differences(
+        known, shown, words, include_unchanged=is_set(params, "all")
+    )
 
 
 def _list_snapshots(

@@ -58,8 +58,8 @@ def _get_reach(
         resource=params.get("resource", "*"),
         direct=is_set(params, "direct"),
         context=_read_context(params),
-        after=params.get("after", ""),
-        rows=read_limit(params),
+        cursor=params.get("after", ""),
+        max_rows=read_limit(params),
     )
     return DocumentPart(listed.document_with_counts, listed.after)
 
@@ -76,8 +76,8 @@ def _get_who_can(
         now=standing.at,
         direct=is_set(params, "direct"),
         context=_read_context(params),
-        after=params.get("after", ""),
-        rows=read_limit(params),
+        cursor=params.get("after", ""),
+        max_rows=read_limit(params),
     )
     return DocumentPart(listed.document, listed.after)
 
@@ -130,7 +130,7 @@ def _get_cuts(desk: StoreCache, visit: Visitor, params: OperationParams) -> Docu
             params["resource"],
             now=standing.at,
             action=params.get("action", "*"),
-            stood=standing.chains,
+            chains=standing.chains,
         )
 
 

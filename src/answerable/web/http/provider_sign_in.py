@@ -92,7 +92,7 @@ class ProviderSignIn:
                 provider = await self._load_provider(ways, place)
         except AnswerableError as error:
             return self._reject("provider", error, onward)
-        begun = begin_sign_in(ways, place, provider, fresh="fresh" in fields)
+        begun = begin_sign_in(ways, place, provider, require_login="fresh" in fields)
         cookie = self._pending.seal(begun, onward)
         said = format_set_cookie(
             pending_cookie_name(session_cookie_name(come)),

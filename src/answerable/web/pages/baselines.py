@@ -119,7 +119,7 @@ def cached_replay(desk: StoreCache, agent: AgentId, digest: str) -> BaselineRepl
         if key not in kept:
             since, now = desk.now - _MONTH, desk.now
             document = replay_calls.replay_profile(
-                store, agent, digest, since=since, now=now, most=_MAX_CALLS
+                store, agent, digest, since=since, now=now, limit=_MAX_CALLS
             )
             kept[key] = cast("BaselineReplayItem", document.items[0])
             while len(kept) > _MAX_CACHED:

@@ -75,7 +75,7 @@ def show_trace(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAn
                 around,
                 wanted,
                 now=desk.now,
-                after=after,
+                cursor=after,
                 person=query.get("person"),
             )
         except UsageError as error:

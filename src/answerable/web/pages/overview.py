@@ -134,7 +134,7 @@ def _pin_numbers(desk: StoreCache) -> tuple[list[AttentionItem], dict[str, objec
         return [], {"unread": True}
     if not known and desk.config is None:
         return [], {}
-    document = tool_pins.show_differences(known, known, words, every=False)
+    document = tool_pins.show_differences(known, known, words, include_unchanged=False)
     items = cast("Sequence[DefinitionDiffItem]", document.items)
     held = [item for item in items if item["quarantined"]]
     unpinned = [

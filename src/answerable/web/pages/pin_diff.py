@@ -25,7 +25,7 @@ def show_pin_diff(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> Rout
     with desk.open_store() as store:
         words = flow.read_signed_approvals(store)
     document = flow.show_differences(
-        known, [server] if server else known, words, every=every
+        known, [server] if server else known, words, include_unchanged=every
     )
     servers = [server] if server else list(known)
     values = {

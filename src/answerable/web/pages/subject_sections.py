@@ -143,8 +143,8 @@ def reach_section(desk: StoreCache, subject: str) -> ReachSection:
             desk.current_view().inventory,
             subject,
             now=desk.now,
-            rows=_MAX_SCANNED,
-            ways=_MAX_IDENTITIES,
+            max_rows=_MAX_SCANNED,
+            max_identities=_MAX_IDENTITIES,
         )
     except AnswerableError as error:
         return ReachSection((), 0, {}, None, error.message)

@@ -135,9 +135,9 @@ def _compute_reach(
         resource=question.resource or "*",
         direct=question.direct,
         context=question.condition_keys,
-        after=question.after,
-        rows=_MAX_ROWS,
-        ways=_MAX_PATHS,
+        cursor=question.after,
+        max_rows=_MAX_ROWS,
+        max_identities=_MAX_PATHS,
     )
     items = cast("Sequence[ReachItem]", listed.document.items)
     drawn = path_graph.graph_of_reach(items, question)
@@ -174,8 +174,8 @@ def _compute_who_can(
         now=desk.now,
         direct=question.direct,
         context=question.condition_keys,
-        after=question.after,
-        rows=_MAX_PAIRS,
+        cursor=question.after,
+        max_rows=_MAX_PAIRS,
     )
     items = cast("Sequence[ReachItem]", listed.document.items)
     drawn = path_graph.graph_of_who_can(items, question)
