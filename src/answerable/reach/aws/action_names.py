@@ -1,4 +1,4 @@
-"""Action names and globs of a question, checked against the catalogue.
+"""Check the actions of a question against the catalogue, and suggest spellings.
 
 A mistyped action would otherwise be answered `never`.
 """
@@ -26,7 +26,7 @@ _EXAMPLE = "for example s3:GetObject; `answerable reach --action GLOB` takes pat
 
 
 def parse_action(text: str, load: LoadCatalogue, used: GetPolicyNames) -> str:
-    """Parse an action into its service's spelling.
+    """Parse an action and return it in its service's spelling.
 
     An action that the catalogue does not hold may be new: it is an error only if
     another one has a similar spelling and no collected policy names it.
@@ -70,7 +70,7 @@ def parse_action(text: str, load: LoadCatalogue, used: GetPolicyNames) -> str:
 
 
 def check_action_glob(text: str, load: LoadCatalogue, used: GetPolicyNames) -> None:
-    """Refuse an action glob that no action can match.
+    """Raise an error for an action glob that no action can match.
 
     Args:
         text: As typed: a glob over `service:Action`, in any case.
@@ -110,13 +110,14 @@ def suggest_for_unmatched_glob(text: str, load: LoadCatalogue) -> str | None:
 
 
 def _list_actions(catalogue: ActionCatalogue) -> Iterator[str]:
+    """Yield every `service:Action` of the catalogue."""
     for service, held in catalogue.services.items():
         for name in held.actions:
             yield f"{service}:{name}"
 
 
 def _suggest_glob(catalogue: ActionCatalogue, text: str) -> str:
-    """Find the nearest glob, or action, that exists."""
+    """Suggest the nearest action glob or action that exists."""
     service, colon, name = text.partition(":")
     if not colon:
         name = service
@@ -141,13 +142,14 @@ def _suggest_glob(catalogue: ActionCatalogue, text: str) -> str:
 def _suggest_action(
     known: ServiceEntry, service: str, name: str, cutoff: float = _NAME_CUTOFF
 ) -> str:
+    """Suggest the nearest action of a service."""
     names = {action.name.lower(): action.name for action in known.actions.values()}
     close = get_close_matches(name.lower(), names, n=1, cutoff=cutoff)
     return f"{service}:{names[close[0]]}" if close else ""
 
 
 def _suggest_service_action(whole: ActionCatalogue, service: str, name: str) -> str:
-    """Find the nearest service that has the action, else the nearest at all."""
+    """Suggest the nearest service with this action, else any nearest."""
     every = whole.services
     having = sorted(s for s, entry in every.items() if name.lower() in entry.actions)
     close = get_close_matches(service, having, n=1, cutoff=0.4)
@@ -167,7 +169,7 @@ def _find_unique_action(catalogue: ActionCatalogue, name: str) -> str:
 
 
 def suggest_service(service: str, known: Iterable[str]) -> str:
-    """Find the nearest service prefix; among equals one with the same first letter."""
+    """Suggest the nearest service prefix; the same first letter wins a tie."""
 
     def nearness(other: str) -> tuple[float, bool]:
         ratio = SequenceMatcher(None, other, service).ratio()
@@ -178,6 +180,7 @@ def suggest_service(service: str, known: Iterable[str]) -> str:
 
 
 def _unknown_action_error(text: str, near: str) -> UsageError:
+    """Build the error for an unknown action, with a suggestion."""
     return UsageError(f"unknown action (got {text[:80]!r})", _format_suggestion(near))
 
 

@@ -1,4 +1,4 @@
-"""Candidate callers: the few identities that could make a call by themselves.
+"""Find the few identities whose policies could allow one call (candidate callers).
 
 A call of one action on one resource is allowed by a statement that the caller holds, or
 by the resource policy. An identity that neither matches need not be evaluated.
@@ -31,7 +31,7 @@ from answerable.reach.formula import FALSE
 def list_candidate_callers(
     estate: CompiledAccounts, action: str, resource: str, start: int = 0
 ) -> Iterator[tuple[int, IdentityId]]:
-    """List the candidate callers in order of id, each with its position.
+    """List the candidate callers of a call in id order, with positions.
 
     Args:
         estate: The compiled accounts.
@@ -47,7 +47,7 @@ def list_candidate_callers(
 def list_callers_of(
     estate: CompiledAccounts, call: AwsRequest, start: int = 0
 ) -> Iterator[tuple[int, IdentityId]]:
-    """List the candidate callers of a possible request."""
+    """List the candidate callers of a parsed request."""
     holding = estate.holder_index
     if call.action in NO_PERMISSION_ACTIONS:
         places: Iterator[int] = merge_sorted([holding.everyone], start)
@@ -65,7 +65,7 @@ def list_callers_of(
 def _list_allow_holders(
     holding: StatementHolderIndex, call: AwsRequest
 ) -> Iterator[IdentityNumbers]:
-    """List the holders of every statement that may allow a call."""
+    """List the identities that hold a statement which may allow the call."""
     yield holding.unread
     met: set[CompiledStatement] = set()
     for clause in holding.list_allowing_statements(call.action, call.resource):
@@ -75,7 +75,7 @@ def _list_allow_holders(
 
 
 def _may_statement_apply(clause: CompiledStatement, call: AwsRequest) -> bool:
-    """Tell whether a statement on the action may apply for some caller."""
+    """Tell whether a statement may apply to a call for some caller."""
     if match_resource(clause, call.parts, call.known) == FALSE:
         return False
     return evaluate_block(clause.conditions, call.known) != FALSE
@@ -84,7 +84,7 @@ def _may_statement_apply(clause: CompiledStatement, call: AwsRequest) -> bool:
 def _find_caller_accounts(
     estate: CompiledAccounts, call: AwsRequest
 ) -> Set[str] | None:
-    """Return the accounts whose identities can be callers, None for any.
+    """Return the accounts whose identities can call; None for any.
 
     A caller of another account must be named by the resource policy. For KMS keys and
     roles that holds for the own account too.
@@ -115,7 +115,7 @@ def _list_allowing_statements(
 def _list_named_callers(
     estate: CompiledAccounts, call: AwsRequest
 ) -> Iterator[IdentityNumbers]:
-    """List the identities that the resource policy alone may allow.
+    """List the identities that the resource policy by itself may allow.
 
     An identity of another account needs a statement of its own too.
     """

@@ -1,4 +1,4 @@
-"""Coverage of one answer: data not collected, or not evaluated, that could change it.
+"""Coverage of one answer: list data not collected or not evaluated that may change it.
 
 A kind of policy that only denies cannot change a `never`; one that only allows cannot
 change an `always`.

@@ -1,4 +1,4 @@
-"""Queries about callers outside the snapshot.
+"""Answer questions about callers outside the snapshot: services, other accounts.
 
 They have the permissions that resource policies grant them, and enter roles whose trust
 policies admit them.
@@ -45,7 +45,7 @@ from answerable.reach.aws.permission_rows.spans import (
 def list_callers(
     estate: CompiledAccounts, call: AwsRequest
 ) -> Iterator[ExternalCaller]:
-    """List the outside callers that resource policies name.
+    """List the outside callers that resource policies allow a call by name.
 
     For a pattern these are the policies of all resources that may match it.
     """
@@ -63,6 +63,7 @@ def list_callers(
 def _list_relevant_policies(
     estate: CompiledAccounts, call: AwsRequest
 ) -> Iterator[ResourceOwnPolicy]:
+    """Yield the resource policies that a call, or its pattern, concerns."""
     if not call.wild:
         own = find_resource_policy(estate, call)
         if own is not None:
@@ -77,6 +78,7 @@ def _list_relevant_policies(
 
 
 def _list_principals(clause: CompiledStatement) -> Iterator[str]:
+    """Yield the principals that a statement names; `*` for `NotPrincipal`."""
     if clause.not_principals:
         yield "*"
     for _, value in clause.principals:
@@ -86,7 +88,7 @@ def _list_principals(clause: CompiledStatement) -> Iterator[str]:
 def list_entry_roles(
     graph: IdentityGraph, caller: ExternalCaller
 ) -> Iterator[tuple[IdentityId, TrustEntry]]:
-    """List the roles whose trust policy admits a caller."""
+    """List the roles whose trust policy admits an outside caller."""
     for role in graph.estate.trusts:
         for entry in graph.list_trust_entries(role):
             if _is_entry_of(entry, caller):
@@ -94,6 +96,7 @@ def list_entry_roles(
 
 
 def _is_entry_of(entry: TrustEntry, caller: ExternalCaller) -> bool:
+    """Tell whether a trust policy's entry admits an outside caller."""
     match caller.kind:
         case ExternalCallerKind.SERVICE:
             return entry.kind == "Service" and entry.principal == caller.id
@@ -106,6 +109,7 @@ def _is_entry_of(entry: TrustEntry, caller: ExternalCaller) -> bool:
 
 
 def _names_caller(text: str, caller: ExternalCaller) -> bool:
+    """Tell whether a principal value names a caller, its account or session."""
     if text in ("*", caller.id) or get_named_account(text) == caller.account:
         return True
     session = parse_session_arn(caller.id)
@@ -142,6 +146,7 @@ def list_caller_rows(
 def _collect_endpoint_spans(
     estate: CompiledAccounts, caller: ExternalCaller
 ) -> tuple[tuple[LimitingSpans, ...], tuple[StatementSpan, ...]]:
+    """Return the VPC endpoint policy as limits and denies on a caller."""
     if estate.endpoint is None:
         return (), ()
     known = estate.given.merge_over(caller.known)

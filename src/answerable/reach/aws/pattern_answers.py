@@ -1,4 +1,4 @@
-"""Answers about a resource pattern: all, part or none of it is allowed.
+"""Answer whether all, part or none of a resource pattern is allowed.
 
 A pattern is evaluated as one request first, then by the rows that overlap it: each row
 is a part (`split_pattern`). Results that do not depend on the subject are shared by all
@@ -120,11 +120,11 @@ class PatternQuery:
         return self._combine_paths(start, ways, most)
 
     def may_reach(self, node: IdentityNode) -> bool:
-        """Tell whether a node, or an identity it can become, may act on some of it."""
+        """Tell whether a node, directly or through others, may act on some."""
         return self._get_paths().may_reach(node)
 
     def may_touch(self, principal: CompiledPrincipal) -> bool:
-        """Tell whether a principal may act on some of the pattern by itself.
+        """Tell whether a principal by itself may act on part of the pattern.
 
         The test is necessary, not sufficient.
         """
@@ -138,7 +138,7 @@ class PatternQuery:
     def _combine_paths(
         self, start: IdentityId, ways: Iterable[ReachPath], most: int
     ) -> ReachAnswer | None:
-        """Combine the answers at the end of each path; None without any.
+        """Combine the answers of all path ends; None without any.
 
         Rows covered by an unconditional part of the same account are dropped before the
         steps to them are evaluated.
@@ -186,6 +186,7 @@ class PatternQuery:
         return _add_unlisted_identities(self.union.combine([whole], parts), further)
 
     def _answer_external(self, start: IdentityId, *, direct: bool) -> ReachAnswer:
+        """Answer for a caller outside the snapshot."""
         graph, call = self.graph, (self.action, self.resource)
         whole = queries.answer_can(graph, start, *call, direct=direct)
         if whole.formula == TRUE:
@@ -196,20 +197,24 @@ class PatternQuery:
         return self.union.combine([whole], parts)
 
     def _answer_whole_pattern(self, start: IdentityId, way: ReachPath) -> ReachAnswer:
+        """Answer for all of the pattern at the end of a path."""
         return queries.build_answer(
             self.graph, start, way, self._evaluate_node(way.target)
         )
 
     def _build_whole_part(self, whole: ReachAnswer) -> ReachAnswer:
+        """Build the answer's part that covers all of the pattern."""
         return replace(whole, row=self._build_whole_row(whole))
 
     def _build_whole_row(self, whole: ReachAnswer | Evaluation) -> PermissionRow:
+        """Build the permission row that covers all of the pattern."""
         action, pattern = self._wanted.actions, PatternTerm(self._pattern)
         return PermissionRow(
             action, pattern, "", whole.formula, whole.determining, tuple(whole.gaps)
         )
 
     def _evaluate_node(self, node: IdentityNode) -> Evaluation:
+        """Evaluate a node on all of the pattern; cached."""
         found = self._answers.get(node)
         if found is None:
             principal = self.graph.get_principal(node)
@@ -254,7 +259,7 @@ class PatternQuery:
         return any(matches_arn(parts, self._pattern) for parts in clause.parts)
 
     def _iterate_paths(self, node: IdentityNode) -> Iterator[ReachPath]:
-        """List paths to nodes that may act on some of it, nearest first."""
+        """Yield paths to nodes that may act on part of it, nearest first."""
         paths = self._get_paths()
         if not paths.may_others_reach(node):
             return iter([ReachPath(self.graph, (node,))])
@@ -306,6 +311,7 @@ class PatternQuery:
         return _PatternPaths(whole, some, found, self._find_search_stops(whole, sure))
 
     def _is_fully_allowed(self, node: IdentityNode) -> bool:
+        """Tell whether a node may act on all of it unconditionally."""
         return self._evaluate_node(node).formula == TRUE
 
     def _find_search_stops(self, whole: GraphClosure, sure: int) -> int:
@@ -341,6 +347,7 @@ def _add_unlisted_identities(reply: ReachAnswer, further: int) -> ReachAnswer:
 
 
 def _get_account(node: IdentityNode) -> str:
+    """Return the account of a node's identity."""
     pieces = node.identity.split(":", 5)
     return pieces[4] if len(pieces) > 4 else ""
 
@@ -373,7 +380,7 @@ class _PatternPaths:
         ).bit_count()
 
     def may_reach(self, node: IdentityNode) -> bool:
-        """Tell whether a node, or an identity it can become, may act on some of it."""
+        """Tell whether a node, or one it can become, may act on part of it."""
         return bool(
             self.some >> self._whole.get_number(node) & 1
         ) or self.may_others_reach(node)

@@ -1,4 +1,4 @@
-"""Parts of a resource pattern, and their union.
+"""Combine the allowed parts of a resource pattern into one answer.
 
 A part covers every resource that matches both its pattern and the one asked about. A
 pattern without an account means the caller's own. `*` alone asks about every resource
@@ -114,6 +114,7 @@ class PatternUnion:
         return sorted(found, key=lambda part: part.formula != TRUE)
 
     def _covers_cached(self, outer: _ResourceTerm, inner: _ResourceTerm) -> bool:
+        """Tell whether one pattern covers another; cached."""
         found = self._covers.get((outer, inner))
         if found is None:
             found = self._covers[outer, inner] = covers(RESOURCES, outer, inner)
@@ -238,6 +239,7 @@ def _build_answer(
     formula: Formula,
     extent: PatternExtent,
 ) -> ReachAnswer:
+    """Build the combined answer from the best answer and the deciding parts."""
     first = best if best.formula == TRUE or not deciding else deciding[0]
     said = dict.fromkeys(d for part in deciding for d in part.determining)
     gaps = dict.fromkeys(gap for part in deciding for gap in part.gaps)
@@ -254,7 +256,7 @@ def _build_answer(
 
 
 def _implies(formula: Formula, other: Formula) -> bool:
-    """Tell whether a formula implies another, alternative by alternative."""
+    """Tell whether a condition implies another, compared alternative by alternative."""
     return all(any(less <= more for less in other) for more in formula)
 
 
@@ -266,7 +268,7 @@ def format_part(part: ReachAnswer) -> str:
 def list_target_patterns(
     estate: CompiledAccounts, action: str, resource: str
 ) -> tuple[ArnParts, ...]:
-    """List the patterns that make up a question.
+    """List the ARN patterns that a question about a pattern consists of.
 
     For `*` these are the ARN patterns of the resource types of the action.
     """
@@ -308,6 +310,7 @@ def list_example_resources(
 def _subtract_term(
     left: Iterable[PatternTerm[ArnParts]], gone: PatternTerm[ArnParts]
 ) -> list[PatternTerm[ArnParts]]:
+    """Subtract a pattern from each of several patterns."""
     found: list[PatternTerm[ArnParts]] = []
     for one in left:
         if is_disjoint(RESOURCES, one, gone):
@@ -330,16 +333,19 @@ def _fill_account(target: ArnParts, part: ReachAnswer) -> ArnParts:
 
 
 def _get_partition(part: ReachAnswer) -> str:
+    """Return the partition of a part's caller."""
     pieces = part.actor.split(":", 2)
     return pieces[1] if len(pieces) > 2 and pieces[0] == "arn" else "aws"
 
 
 def _get_account(part: ReachAnswer) -> str:
+    """Return the account of a part's caller."""
     pieces = part.actor.split(":", 5)
     return pieces[_ACCOUNT] if len(pieces) > _ACCOUNT else ""
 
 
 def _get_term(part: ReachAnswer) -> PatternTerm[ArnParts]:
+    """Return the resource pattern of a part."""
     return part.row.resources if part.row else PatternTerm(ANY_ARN)
 
 

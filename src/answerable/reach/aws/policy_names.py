@@ -1,4 +1,4 @@
-"""Lookup of the actions and resources that collected policies mention.
+"""Collect the action and resource names that policies use, to accept unknown names.
 
 A name that the catalogue does not hold is accepted if a policy uses it.
 """
@@ -33,15 +33,15 @@ class PolicyNames:
     resources: frozenset[ArnParts]
 
     def has_service(self, service: str) -> bool:
-        """Tell whether some action pattern belongs to a service in lower case."""
+        """Tell whether some policy names actions of a service (lower case)."""
         return any(one.startswith(f"{service}:") for one in self.actions)
 
     def has_action(self, action: str) -> bool:
-        """Tell whether some policy names an action in lower case without wildcards."""
+        """Tell whether a policy names exactly this action (lower case)."""
         return action in self.actions
 
     def is_matched_by(self, pattern: str, known: Container[str]) -> bool:
-        """Tell whether an action pattern in inner form overlaps one of a policy.
+        """Tell whether an encoded action pattern overlaps one in a policy.
 
         Args:
             pattern: In lower case.
@@ -57,7 +57,7 @@ class PolicyNames:
         return False
 
     def overlaps_resource(self, pattern: ArnParts) -> bool:
-        """Tell whether an ARN pattern overlaps one of a policy."""
+        """Tell whether an ARN pattern overlaps one in a policy."""
         return any(overlaps_arn(pattern, one) for one in self.resources)
 
 
@@ -75,11 +75,13 @@ def collect_policy_names(facts: SightedFacts) -> PolicyNames:
 
 
 def _collect_actions(written: tuple[str, ...]) -> set[str]:
+    """Return the actions of patterns, by service."""
     found = (encode_glob(action.lower()) for action in written)
     return {one for one in found if ":" in one and is_literal(one.partition(":")[0])}
 
 
 def _collect_resources(written: tuple[str, ...]) -> set[ArnParts]:
+    """Return the ARN patterns that name a service and a resource prefix."""
     found = (tuple(encode_glob(text).split(":", _RESOURCE)) for text in set(written))
     return {
         parts

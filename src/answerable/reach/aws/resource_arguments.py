@@ -1,4 +1,4 @@
-"""Resource arguments of a question, parsed from user input."""
+"""Parse the resource argument of a question: ARN, `s3://` URI, glob or name."""
 
 from difflib import get_close_matches
 
@@ -72,6 +72,7 @@ def parse_resource_glob(
 
 
 def _suggest_resource(facts: SightedFacts, name: str) -> str:
+    """Suggest a collected resource with a similar name."""
     names = {str(r.id).replace("/", ":").rpartition(":")[2]: 0 for r in facts.resources}
     close = get_close_matches(name, names, n=1, cutoff=0.7)
     return f"did you mean {close[0]}?" if close else "give its ARN, or *"

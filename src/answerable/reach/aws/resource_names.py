@@ -1,4 +1,4 @@
-"""ARNs and ARN globs of a question, checked against the catalogue's resource types.
+"""Check ARNs and ARN globs of a question against the catalogue's resource types.
 
 A mistyped ARN would otherwise be answered `never`. Source of the
 form: AWS IAM User Guide, "IAM ARNs"; of the types: AWS Service Authorization Reference,
@@ -38,7 +38,7 @@ _MAX_FORMS = 4
 def check_resource(
     text: str, facts: SightedFacts, load: LoadCatalogue, used: GetPolicyNames
 ) -> None:
-    """Refuse an ARN, or an ARN with wildcards, that no resource can have.
+    """Raise an error for an ARN or ARN glob that no resource can have.
 
     A collected resource is accepted, and so is one that a collected policy names,
     or one of a service without resource types in the catalogue.
@@ -60,6 +60,7 @@ def check_resource(
 def _find_problem(
     text: str, load: LoadCatalogue, used: GetPolicyNames
 ) -> UsageError | None:
+    """Return the error of an ARN that fits no resource type, else None."""
     parts = split_pattern(encode_glob(text))
     wrong = _find_form_problem(text, parts, load)
     if wrong is not None:
@@ -86,6 +87,7 @@ def _find_problem(
 
 
 def _is_collected(facts: SightedFacts, text: str) -> bool:
+    """Tell whether a resource with this ARN was collected."""
     return text in facts.resources_by_id() or text in facts.identities_by_id()
 
 
@@ -117,7 +119,7 @@ def _find_form_problem(
 def _find_region_problem(
     text: str, parts: ArnParts, catalogue: ActionCatalogue
 ) -> UsageError | None:
-    """Refuse an ARN without a region if every matching type has one."""
+    """Return an error if the region is missing and each type has one."""
     if parts[_REGION]:
         return None
     fitting = [
@@ -154,6 +156,7 @@ def _add_missing_colons(text: str, load: LoadCatalogue) -> str:
 
 
 def _matches_resource_type(catalogue: ActionCatalogue, parts: ArnParts) -> bool:
+    """Tell whether an ARN pattern fits a type of its service."""
     service = parts[_SERVICE]
     return any(
         overlaps_arn(form, parts) for form in _list_arn_forms(catalogue, service)
@@ -175,12 +178,14 @@ def _list_arn_forms(catalogue: ActionCatalogue, service: str) -> Iterator[ArnPar
 
 
 def _list_type_patterns(catalogue: ActionCatalogue) -> Iterator[ArnParts]:
+    """Yield the ARN patterns of all resource types."""
     for held in catalogue.services.values():
         for kind in held.resource_types.values():
             yield from split_type_arns(kind.arn)
 
 
 def _list_services(catalogue: ActionCatalogue) -> set[str]:
+    """Return the services that ARNs or the catalogue name."""
     found = {parts[_SERVICE] for parts in _list_type_patterns(catalogue)} | set(
         catalogue.known
     )
@@ -228,10 +233,12 @@ def _split_type_word(resource: str) -> tuple[str, str]:
 
 
 def _replace_part(parts: ArnParts, place: int, value: str) -> str:
+    """Return ARN parts as text, with one part replaced."""
     return decode_glob(":".join((*parts[:place], value, *parts[place + 1 :])))
 
 
 def _refuse_arn(text: str, why: str, near: str, form: str = "") -> UsageError:
+    """Build the error for an ARN that cannot exist, with a suggestion."""
     hint = f"did you mean {near}?" if near else form
     hint = hint or "a bucket or object may be written s3://BUCKET/KEY"
     return UsageError(

@@ -1,4 +1,4 @@
-"""Steps that are not modelled or not collected, for coverage.
+"""List possible path steps that are not modelled or not collected (coverage gaps).
 
 Roles passed to a service without an escalation rule, and code that no source collected.
 """
@@ -30,7 +30,7 @@ def list_unmodelled_steps(
     collected: CollectedData,
     actors: Iterable[CompiledPrincipal],
 ) -> Iterator[str]:
-    """List the steps of some actors that were not followed, as coverage words."""
+    """List the steps of actors that were not followed, as coverage words."""
     for actor in actors:
         account = actor.identity.account
         for service in _list_unmodelled_services(estate, actor):
@@ -42,7 +42,7 @@ def list_unmodelled_steps(
 def _list_unmodelled_services(
     estate: CompiledAccounts, actor: CompiledPrincipal
 ) -> Iterator[str]:
-    """List services without a rule that an actor may pass a role to."""
+    """List services an actor may pass a role to, without a rule."""
     if not may_pass_any_role(actor):
         return
     for service, roles in estate.by_service.items():
@@ -61,7 +61,7 @@ def _list_unmodelled_services(
 def _list_uncollected_code(
     collected: CollectedData, actor: CompiledPrincipal
 ) -> Iterator[str]:
-    """List kinds of code that an actor may take over and that were not collected."""
+    """List kinds of code an actor may take over that were not collected."""
     account = actor.identity.account
     for kind in sorted(SEPARATELY_COLLECTED_KINDS):
         regions = {
@@ -90,7 +90,7 @@ def list_callable_regions(
 
 
 def get_arn_part(pattern: str, which: int) -> str:
-    """Return a part of an ARN pattern, `ANY_PLACE` for a wildcard."""
+    """Return a part of an ARN pattern; `ANY_PLACE` if it is a wildcard."""
     parts = pattern.split(":", 5)
     if len(parts) < 6 or any(sign in parts[which] for sign in "*?$"):
         return ANY_PLACE

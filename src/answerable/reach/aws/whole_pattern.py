@@ -1,4 +1,4 @@
-"""Evaluation of all resources of a pattern, for many principals.
+"""Evaluate an action on all resources of a pattern, for many principals.
 
 The results are those of `evaluate_action`. Denies of resource policies are evaluated
 once per class of principals with equal results.
@@ -75,6 +75,7 @@ class WholePatternEvaluator:
     def _get_policy_result(
         self, principal: CompiledPrincipal, call: AwsRequest, *, near: bool
     ) -> ResourcePolicyResult:
+        """Return what resource policies decide; cached per class."""
         denies = self._denies.evaluate(principal)
         key = id(denies), near
         found = self._sides.get(key)
@@ -88,6 +89,7 @@ class WholePatternEvaluator:
     def _list_cached_policies(
         self, owners: list[ResourcePolicy]
     ) -> Iterator[CachedPolicy]:
+        """Yield policies with denies that match the action."""
         action = self._call.action if self._call else ""
         for own in owners:
             clauses = tuple(
@@ -101,6 +103,7 @@ class WholePatternEvaluator:
     def _list_denies(
         self, own: ResourcePolicy, principal: CompiledPrincipal
     ) -> Iterator[_AppliedDeny]:
+        """Yield one policy's denies that apply to a principal."""
         call = self._call
         if call is not None:
             known = call.collect_keys_for(principal)

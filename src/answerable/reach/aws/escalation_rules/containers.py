@@ -1,4 +1,4 @@
-"""PassRole rules for containers under a role: ECS and Batch.
+"""Table of `iam:PassRole` rules that start a container under a role: ECS and Batch.
 
 Sources: as in `pass_role_rules`.
 """

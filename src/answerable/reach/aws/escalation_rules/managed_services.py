@@ -1,4 +1,4 @@
-"""PassRole rules for further managed services.
+"""Table of `iam:PassRole` rules for managed services: SageMaker, Bedrock and others.
 
 Sources: as in `pass_role_rules`; each rule names its page. A rule with an external
 precondition stays open, since no snapshot shows it.

@@ -1,4 +1,4 @@
-"""PassRole rules: services that run code under a passed role.
+"""Table of `iam:PassRole` rules: services that run code under a role passed to them.
 
 Sources: the AWS Service Authorization Reference for the actions and the resources they
 must all be allowed on; "Granting a user permissions to pass a role to an AWS service"

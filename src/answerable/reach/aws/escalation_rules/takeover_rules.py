@@ -1,4 +1,4 @@
-"""Takeover rules: code that already runs as an identity.
+"""Table of takeover rules: run commands in code that already has an identity.
 
 Sources: as in `pass_role_rules`; `iam:PassRole` is required again only where the call
 passes the role again. A precondition that no snapshot shows (an agent that listens, a
@@ -40,6 +40,7 @@ SEPARATELY_COLLECTED_KINDS = frozenset(
 
 
 def _build_arn(service: str, resource: str) -> str:
+    """Build the ARN template of a regional resource of the caller's account."""
     return f"arn:{{partition}}:{service}:{{region}}:{{account}}:{resource}"
 
 
@@ -50,6 +51,7 @@ def _build_rule(
     service: str = "",
     awaits: str = "",
 ) -> TakeoverRule:
+    """Build a takeover rule; an action without a resource is on the running code."""
     made = tuple(
         RequiredPermission(need, _THERE)
         if isinstance(need, str)

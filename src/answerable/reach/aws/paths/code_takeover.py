@@ -1,4 +1,4 @@
-"""Edges by takeover of code that already runs as an identity."""
+"""List attack-path edges: take over code (Lambda, EC2 ...) that runs as an identity."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
@@ -59,6 +59,7 @@ def _list_rule_edges(
     resource: ResourceId,
     runs_as: IdentityId,
 ) -> Iterator[IdentityEdge]:
+    """Yield the edge by one takeover rule on one running resource, if allowed."""
     place = get_resource_arn(resource)
     answers = list(find_common_resources(estate, principal, rule.needs, place))
     if any(answer.formula == FALSE for answer in answers):

@@ -1,4 +1,4 @@
-"""Edges by creation of an identity: create it, grant it anything, become it.
+"""List attack-path edges: create a role or user, grant it permissions, and become it.
 
 One node represents every role, and one every user, that principals of an account could
 create. The creator chooses its name and tags, so conditions on them stay open.
@@ -58,25 +58,25 @@ _CREATOR_CHOSEN_KEYS = ("aws:principalarn", "aws:userid")  # follow from the cho
 def build_created_id(
     account: str, on: EditTarget, partition: str = "aws"
 ) -> IdentityId:
-    """Build the id of the identity that an account's principals could create."""
+    """Build the placeholder ARN of an identity that principals could create."""
     arn = f"arn:{partition}:iam::{account}:{_KINDS[on]}/{NEW_NAME}"
     return IdentityId(mark_uncreated(arn))
 
 
 def mark_uncreated(arn: str) -> str:
-    """Mark the ARN of an identity as not yet created."""
+    """Mark an ARN as that of an identity which does not exist yet."""
     return f"{arn} ({NOT_YET_CREATED})"
 
 
 def is_uncreated(identity: IdentityId) -> bool:
-    """Tell whether an identity is not yet created."""
+    """Tell whether an identity is such a placeholder and does not exist yet."""
     return identity.endswith(f"({NOT_YET_CREATED})")
 
 
 def compile_created_principal(
     estate: CompiledAccounts, identity: IdentityId
 ) -> CompiledPrincipal:
-    """Compile an identity not yet created, with all permissions of its account."""
+    """Compile a principal for a placeholder, with all permissions."""
     parts = identity.split(":", 5)
     kind = parts[5].partition("/")[0]
     new = Identity(
@@ -120,7 +120,7 @@ def list_creation_edges(
     best: Mapping[IdentityNode, IdentityEdge],
     only: IdentityFilter = None,
 ) -> Iterator[IdentityEdge]:
-    """List the edges of a principal by creating an identity or a group."""
+    """List the edges of a principal that create an identity or a group."""
     for make in CREATION_RULES:
         to = find_created_node(graph, node, principal, make)
         if (
@@ -137,7 +137,7 @@ def find_created_node(
     principal: CompiledPrincipal,
     make: CreationRule,
 ) -> IdentityNode | None:
-    """Return the node that a creation rule leads to; None if it adds nothing."""
+    """Return the node that a creation rule leads to; None if it gains nothing."""
     allows = principal.match_action(make.create.action.lower()).allows
     if not allows and not principal.gaps:
         return None
@@ -158,6 +158,7 @@ def _list_rule_edges(
     make: CreationRule,
     to: IdentityNode,
 ) -> Iterator[IdentityEdge]:
+    """Yield the edges by one creation rule: create, grant, then enter or launch."""
     for widen, enter in product(make.widen, make.enter):
         found = find_best_name(estate, principal, (make.create, widen, enter))
         if found:
@@ -178,7 +179,7 @@ def list_launch_edges(
     launch: PassRoleRule,
     to: IdentityNode,
 ) -> Iterator[IdentityEdge]:
-    """Create a role that trusts a service, and have the service run code under it."""
+    """Yield edges: create a role for a service, which then runs code under it."""
     passed = (("iam:passedtoservice", launch.service),)
     enter = RequiredPermission(PASS_ROLE, make.create.resource, passed)
     needs = (*launch.also, *launch.needs)
@@ -211,7 +212,7 @@ class NewResourceName:
 
     @property
     def is_unconditional(self) -> bool:
-        """Tell whether every call is allowed without a condition."""
+        """Tell whether all calls on this name are allowed unconditionally."""
         return all(answer.formula == TRUE for answer in self.answers)
 
 
@@ -220,7 +221,7 @@ def find_best_name(
     principal: CompiledPrincipal,
     needs: Sequence[RequiredPermission],
 ) -> NewResourceName | None:
-    """Find the name with the best results; None where some call is always denied."""
+    """Find the new name whose calls are allowed best; None if one is denied."""
     best: NewResourceName | None = None
     calls = [need for need in needs if need.action != "sts:AssumeRole"]
     for resource in list_candidate_resources(estate, principal, needs):

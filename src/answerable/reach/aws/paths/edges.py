@@ -1,4 +1,4 @@
-"""Nodes and edges of the graph of identities."""
+"""Nodes and edges of the graph of identities that can become one another."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class IdentityEdge:
 def build_edge(
     to: IdentityNode, via: str, *answers: Evaluation, new_name: str = ""
 ) -> Iterator[IdentityEdge]:
-    """Build an edge from the results of its calls, which are separate requests."""
+    """Yield an edge under the conditions of all its calls, if none is denied."""
     if any(answer.formula == FALSE for answer in answers):
         return
     determining = dict.fromkeys(d for a in answers for d in a.determining)
@@ -62,14 +62,14 @@ def build_edge(
 
 
 def is_requested(only: IdentityFilter, identity: IdentityId) -> bool:
-    """Tell whether edges to an identity are asked about."""
+    """Tell whether the filter includes edges to an identity."""
     return only is None or identity in only
 
 
 def has_unconditional_edge(
     best: Mapping[IdentityNode, IdentityEdge], node: IdentityNode
 ) -> bool:
-    """Tell whether an unconditional edge to a node was found already."""
+    """Tell whether an edge without conditions to a node was found already."""
     held = best.get(node)
     return held is not None and held.formula == TRUE
 

@@ -1,4 +1,4 @@
-"""Evaluation of single calls of a hop."""
+"""Evaluate one API call of a path step, such as `sts:AssumeRole` on a role."""
 
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
@@ -20,7 +20,7 @@ def evaluate_hop(
     resource: str,
     known: ContextKeys = NO_KEYS,
 ) -> Evaluation:
-    """Evaluate a call of a principal as a hop of a path.
+    """Evaluate one call of a principal on a resource as part of a path step.
 
     Args:
         estate: The compiled accounts.
@@ -40,7 +40,7 @@ def evaluate_hop(
 def evaluate_hop_for_all(
     estate: CompiledAccounts, principal: CompiledPrincipal, action: str
 ) -> Evaluation | None:
-    """Evaluate for all resources without a policy; None if the resource matters."""
+    """Evaluate a call on all resources at once; None if the resource matters."""
     folded = action.lower()
     if estate.fences and supports_rcps(folded):
         return None
@@ -50,7 +50,7 @@ def evaluate_hop_for_all(
 def _has_resource_side(
     estate: CompiledAccounts, principal: CompiledPrincipal, resource: str
 ) -> bool:
-    """Tell whether the policy or account of a resource matters."""
+    """Tell whether a resource's own policy or account may affect the call."""
     if resource == "*" or resource.startswith(_IAM_ARN_PREFIXES):
         return False
     place = estate.describe_resource(resource)

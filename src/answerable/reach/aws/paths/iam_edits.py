@@ -1,4 +1,4 @@
-"""Edges by edits of IAM: credentials, trust policies, policies, memberships."""
+"""List attack-path edges by IAM edits: credentials, trust, policies, memberships."""
 
 from collections.abc import Iterator, Mapping
 
@@ -44,7 +44,7 @@ def list_administrator_edges(
     by: tuple[DeterminingStatement, ...],
     only: IdentityFilter = None,
 ) -> Iterator[IdentityEdge]:
-    """List the edges of an administrator within its account.
+    """List the edges of an administrator to identities of its account.
 
     Args:
         graph: The graph.
@@ -92,7 +92,7 @@ def list_edit_edges(
     best: BestEdges,
     only: IdentityFilter = None,
 ) -> Iterator[IdentityEdge]:
-    """List the edges of a principal by edits of IAM."""
+    """List the edges of a principal that edit IAM objects."""
     able = [edit for edit in EDIT_RULES if _may_allow_edit(principal, edit)]
     if not able:
         return
@@ -117,6 +117,7 @@ _EFFECTS_ON_OTHERS = (EditEffect.SELF, EditEffect.MEMBERSHIP, EditEffect.FREE)
 
 
 def _may_allow_edit(principal: CompiledPrincipal, edit: IamEditRule) -> bool:
+    """Tell whether a principal may be allowed an edit on some resource."""
     action = edit.action.lower()
     if not principal.match_action(action).allows and not principal.gaps:
         return False
@@ -127,7 +128,7 @@ def _may_allow_edit(principal: CompiledPrincipal, edit: IamEditRule) -> bool:
 def _list_account_identities(
     estate: CompiledAccounts, principal: CompiledPrincipal, only: IdentityFilter
 ) -> Iterator[CompiledPrincipal]:
-    """List the other identities of the account, which IAM calls can act on."""
+    """List the other identities in the principal's account."""
     known = estate.principals
     for other in (
         known.values() if only is None else (known[one] for one in only if one in known)
@@ -143,7 +144,7 @@ def _become_target(
     edit: IamEditRule,
     other: CompiledPrincipal,
 ) -> Iterator[IdentityEdge]:
-    """Create a credential of a user, or make a role trust the principal."""
+    """Yield edges: make an access key for a user, or make a role trust you."""
     if edit.gives is EditEffect.TARGET and not other.is_role:
         answer = _evaluate_edit(estate, principal, edit, other.id)
         yield from build_edge(IdentityNode(other.id), edit.action, answer)
@@ -161,7 +162,7 @@ def _join_group(
     principal: CompiledPrincipal,
     edit: IamEditRule,
 ) -> Iterator[IdentityEdge]:
-    """Join another group."""
+    """Yield edges: add the principal itself to another group."""
     if node.extra:
         return
     for group in _list_edit_targets(estate, edit, principal):
@@ -175,7 +176,7 @@ def _widen_self(
     principal: CompiledPrincipal,
     edit: IamEditRule,
 ) -> Iterator[IdentityEdge]:
-    """Edit one of the principal's own policies."""
+    """Yield edges: grant more in one of the principal's own policies."""
     if node.extra == "*" or graph.is_administrator(node):
         return
     for target in _list_edit_targets(graph.estate, edit, principal):
@@ -189,7 +190,7 @@ def _remove_own_boundary(
     principal: CompiledPrincipal,
     edit: IamEditRule,
 ) -> Iterator[IdentityEdge]:
-    """Remove or widen the principal's own boundary."""
+    """Yield edges: remove or widen the principal's own permissions boundary."""
     if not graph.is_administrator(node):
         for target in _list_edit_targets(graph.estate, edit, principal):
             answer = _evaluate_edit(graph.estate, principal, edit, target)
@@ -203,7 +204,7 @@ def _change_others(
     others: list[CompiledPrincipal],
     best: BestEdges,
 ) -> Iterator[IdentityEdge]:
-    """Edit policies, groups or the boundary of an identity the principal can become."""
+    """Yield edges: edit an identity that the principal can already become."""
     for other in others:
         step = best.get(IdentityNode(other.id))
         if step is None or graph.is_administrator(IdentityNode(other.id)):
@@ -238,7 +239,7 @@ def _find_boundary_removal(
     able: list[IamEditRule],
     other: CompiledPrincipal,
 ) -> tuple[str, Evaluation] | None:
-    """Find the best call that removes the boundary of an identity."""
+    """Find the best allowed call that removes an identity's boundary."""
     found: tuple[str, Evaluation] | None = None
     for edit in able:
         if edit.gives is EditEffect.FREE:
@@ -257,6 +258,7 @@ def _evaluate_edit(
     edit: IamEditRule,
     target: str,
 ) -> Evaluation:
+    """Evaluate an IAM edit on a target; another account's target is denied."""
     if _get_account(target) != principal.identity.account:
         return Evaluation(FALSE, ())
     known = ContextKeys({key: (value,) for key, value in edit.context})
@@ -298,5 +300,6 @@ def _list_edit_targets(
 
 
 def _get_account(arn: str) -> str:
+    """Return the account number in an ARN."""
     parts = arn.split(":", 5)
     return parts[4] if len(parts) == 6 else ""

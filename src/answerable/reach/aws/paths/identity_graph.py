@@ -1,4 +1,4 @@
-"""Graph of identities: every edge with its conditions and its proof."""
+"""Graph of identities: edges say who can become whom, with conditions and proof."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -81,7 +81,7 @@ class IdentityGraph:
     _resources: dict[tuple[str, str], list[ResourceId]] | None = None
 
     def for_accounts(self, estate: CompiledAccounts) -> "IdentityGraph":
-        """Return the graph of other compiled accounts with the same resources.
+        """Return the graph of other compiled accounts, same resources.
 
         The resource policies must be equal for the actions of escalation rules.
         """
@@ -90,7 +90,7 @@ class IdentityGraph:
         )
 
     def get_principal(self, node: IdentityNode) -> CompiledPrincipal:
-        """Return the principal of a node."""
+        """Return the compiled principal of a node."""
         found = self._principals.get(node)
         if found is None:
             found = self._build_principal(node)
@@ -100,7 +100,7 @@ class IdentityGraph:
         return found
 
     def get_start_node(self, identity: IdentityId) -> IdentityNode:
-        """Return the node of a subject, which a stated session policy limits."""
+        """Return a subject's node, limited by its session policy."""
         return IdentityNode(identity, session=self.estate.session is not None)
 
     def is_administrator(self, node: IdentityNode) -> bool:
@@ -157,6 +157,7 @@ class IdentityGraph:
     def _select_shared(
         self, rule: TakeoverRule, running: Iterable[Resource]
     ) -> Iterator[ResourceId]:
+        """Yield resources whose policies may allow the takeover action."""
         action = rule.needs[0].action.lower()
         for resource in running:
             holder = self.estate.holders.get(resource.id)
@@ -192,6 +193,7 @@ class IdentityGraph:
         return found
 
     def _build_principal(self, node: IdentityNode) -> CompiledPrincipal:
+        """Build a node's principal with the permissions it gained."""
         if is_uncreated(node.identity):
             return compile_created_principal(self.estate, node.identity)
         plain = self.estate.principals[node.identity]
@@ -221,7 +223,7 @@ class IdentityGraph:
         best: Mapping[IdentityNode, IdentityEdge],
         only: IdentityFilter = None,
     ) -> Iterator[IdentityEdge]:
-        """Yield edges; nodes with an unconditional edge in `best` are skipped."""
+        """Yield edges, except to nodes with an unconditional one in `best`."""
         principal = self.get_principal(node)
         if self.is_administrator(node) and not self._may_rcp_deny_roles(
             principal.identity.account
@@ -246,7 +248,7 @@ class IdentityGraph:
     def _list_immutable_roles(
         self, account: str, only: IdentityFilter
     ) -> frozenset[IdentityId]:
-        """List the roles of an account that cannot be edited, of those asked about."""
+        """List the requested roles of an account that cannot be edited."""
         known = self.estate.principals
         asked = known if only is None else only
         return frozenset(
@@ -258,7 +260,7 @@ class IdentityGraph:
         )
 
     def _may_rcp_deny_roles(self, account: str) -> bool:
-        """Tell whether an RCP may deny an administrator the roles of its account."""
+        """Tell whether an RCP may deny an account's administrator its roles."""
         fence = self.estate.fences.get(account)
         return fence is not None and bool(
             fence.gaps or fence.select_denies(ASSUME_ROLE)
@@ -272,6 +274,7 @@ class IdentityGraph:
         *,
         near: bool = True,
     ) -> Iterator[IdentityEdge]:
+        """Yield the `sts:AssumeRole` edges of a principal."""
         roles = self.list_assumable_roles(principal) if only is None else sorted(only)
         for role in roles:
             if role not in self.estate.trusts:
@@ -305,7 +308,7 @@ class IdentityGraph:
         return sorted(found)
 
     def list_external_entries(self, role: IdentityId) -> tuple[TrustEntry, ...]:
-        """List the outside principals, services left out, that may enter a role."""
+        """List principals outside the snapshot that may assume a role."""
         estate = self.estate
         return tuple(
             entry
@@ -318,7 +321,7 @@ class IdentityGraph:
     def list_service_entries(
         self, role: IdentityId, service: str
     ) -> Iterator[TrustEntry]:
-        """List the ways in which a service may enter a role of its own account."""
+        """List how a service may assume a role of its own account."""
         trust, accounts = self.estate.trusts[role], self.estate.accounts
         kind = get_service_principal_kind(service)
         signed = kind == "Service" and trust.account
@@ -329,16 +332,17 @@ class IdentityGraph:
                 yield entry
 
     def _is_same_account(self, principal: CompiledPrincipal, role: IdentityId) -> bool:
+        """Tell whether a role is in the principal's account."""
         return self.estate.trusts[role].account == principal.identity.account
 
 
 def _keep_best(best: dict[IdentityNode, IdentityEdge], edge: IdentityEdge) -> None:
-    """Keep the first edge to a node, or the first unconditional one."""
+    """Keep the first edge to each node, or the first unconditional one."""
     held = best.get(edge.to)
     if held is None or (edge.formula == TRUE and held.formula != TRUE):
         best[edge.to] = edge
 
 
 def _edge_sort_key(edge: IdentityEdge) -> tuple[bool, bool, IdentityNode]:
-    """Return a sort key: edges that are checked most easily come first."""
+    """Return a sort key that puts the edges cheapest to verify first."""
     return is_uncreated(edge.to.identity), edge.via != "sts:AssumeRole", edge.to

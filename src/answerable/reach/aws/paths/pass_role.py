@@ -1,4 +1,4 @@
-"""Edges by `iam:PassRole`: a service runs code under a passed role."""
+"""List attack-path edges by `iam:PassRole`: a service runs code under a passed role."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
@@ -73,7 +73,7 @@ def list_pass_role_edges(
 def _list_trusting_roles(
     estate: CompiledAccounts, service: str, only: IdentityFilter
 ) -> Iterable[IdentityId]:
-    """List the roles asked about whose trust policy names a service."""
+    """List the requested roles whose trust policy names a service."""
     if only is None:
         return estate.by_service.get(service, ())
     pair = (get_service_principal_kind(service), service)
@@ -86,7 +86,7 @@ def _list_trusting_roles(
 
 
 def may_pass_any_role(principal: CompiledPrincipal) -> bool:
-    """Tell whether a principal may pass some role."""
+    """Tell whether a principal may be allowed `iam:PassRole` on some role."""
     sure = evaluate_for_all_resources(principal, PASS_ROLE.lower())
     if sure is not None:
         return sure.formula != FALSE
@@ -99,6 +99,7 @@ def _list_launch_edges(
     launch: PassRoleRule,
     roles: Iterable[IdentityId],
 ) -> Iterator[IdentityEdge]:
+    """Yield an edge to each role that one PassRole rule lets a service run."""
     answers = evaluate_launch(graph, principal, launch)
     if any(answer.formula == FALSE for answer in answers):
         return
@@ -125,7 +126,7 @@ def evaluate_pass_role(
 def evaluate_launch(
     graph: _LaunchGraph, principal: CompiledPrincipal, launch: PassRoleRule
 ) -> Evaluations:
-    """Evaluate the calls of a launch other than `iam:PassRole`."""
+    """Evaluate all calls of a PassRole rule except `iam:PassRole`."""
     answers = _evaluate_launch_calls(graph, principal, launch)
     if not launch.awaits:
         return answers
@@ -138,6 +139,7 @@ def evaluate_launch(
 def _evaluate_launch_calls(
     graph: _LaunchGraph, principal: CompiledPrincipal, launch: PassRoleRule
 ) -> Evaluations:
+    """Evaluate a rule's calls on new resources, or the best existing one."""
     estate = graph.estate
     if not launch.changes:
         return find_common_resources(estate, principal, launch.needs)
@@ -157,7 +159,7 @@ def _evaluate_launch_calls(
 def _evaluate_uncollected_launch(
     estate: CompiledAccounts, principal: CompiledPrincipal, launch: PassRoleRule
 ) -> Evaluations:
-    """Evaluate a launch that changes a resource, where none was collected."""
+    """Evaluate a rule that changes a resource of a kind not collected."""
     kind = RESOURCE_ARN_TEMPLATES[launch.changes]
     needs = [
         RequiredPermission(

@@ -1,4 +1,4 @@
-"""Search for the identities a principal can become, with a shortest path to each."""
+"""Search the identity graph forward and backward for shortest paths."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -50,17 +50,17 @@ class ReachPath:
 
     @property
     def target(self) -> IdentityNode:
-        """Last node of the path."""
+        """Return the last node of the path."""
         return self.trail[-1]
 
     @property
     def step_count(self) -> int:
-        """Number of steps."""
+        """Return the number of steps."""
         return len(self.trail) - 1
 
     @property
     def edges(self) -> tuple[tuple[IdentityNode, IdentityEdge], ...]:
-        """Pairs (origin, edge), first step first; empty for the start."""
+        """Return pairs (origin, edge), first step first; empty for the start."""
         if self._edges is None:
             pairs = zip(self.trail, self.trail[1:], strict=False)
             self._edges = tuple(
@@ -69,20 +69,21 @@ class ReachPath:
         return self._edges
 
     def _find_edge(self, origin: IdentityNode, to: IdentityNode) -> IdentityEdge:
+        """Return the graph's edge between two nodes of the path."""
         edge = self.graph.find_edge(origin, to)
         assert edge is not None, (origin, to)  # noqa: S101 - the closure holds the edge
         return edge
 
     @property
     def formula(self) -> Formula:
-        """Conjunction of the conditions of all steps."""
+        """Return the conjunction of the conditions of all steps."""
         if self.certain:
             return TRUE
         return conjoin_hops(*(edge.formula for _, edge in self.edges))
 
     @property
     def hops(self) -> tuple[PathHop, ...]:
-        """Steps in the terms of the document."""
+        """Return the steps as an answer prints them."""
         found: list[PathHop] = []
         origin: str = self.trail[0].identity
         for _, edge in self.edges:
@@ -93,7 +94,7 @@ class ReachPath:
 
 
 def _name_target(edge: IdentityEdge) -> str:
-    """Return the id that a step leads to; of a new identity with an allowed name."""
+    """Return the id that a step leads to, with the name of a new identity."""
     made = edge.new_name and is_uncreated(edge.to.identity)
     return mark_uncreated(edge.new_name) if made else edge.to.identity
 
@@ -148,6 +149,7 @@ _Predecessors = dict[int, int | None]
 def _search_forward(
     whole: GraphClosure, start: int, before: _Predecessors, stops: int, *, sure: bool
 ) -> Iterator[int]:
+    """Yield the nodes reachable from a start, breadth first, recording origins."""
     before[start] = None
     seen = 1 << start
     waiting = deque([start])
@@ -167,7 +169,7 @@ def _search_forward(
 def _follow_predecessors(
     whole: GraphClosure, steps: _Predecessors, number: int
 ) -> list[IdentityNode]:
-    """Follow the recorded nodes from one node to the end of the search."""
+    """Return the nodes from the search's end to one node, as recorded."""
     trail = []
     step: int | None = number
     while step is not None:
@@ -203,7 +205,7 @@ class BackwardSearch:
 def search_backward(
     graph: IdentityGraph, starts: Iterable[IdentityNode], goals: VerdictBits
 ) -> BackwardSearch:
-    """Search backward from every target node.
+    """Search backward from every target node for the nodes that reach it.
 
     Args:
         graph: The graph.
@@ -228,7 +230,7 @@ def _record_next_steps(
     *,
     sure: bool,
 ) -> None:
-    """Record the next step of each node, by breadth-first rounds from the targets."""
+    """Record each node's next step to a target, breadth first from targets."""
     steps.update(dict.fromkeys(list_positions(goals)))
     closure = whole.sure if sure else whole.some
     left = dict.fromkeys(list_positions(closure.find_sources(goals) & ~goals))

@@ -1,4 +1,4 @@
-"""Search for witness resources on which all calls of a rule are allowed.
+"""Search for one concrete resource on which all calls of an escalation rule succeed.
 
 The caller chooses the name of a new resource, so names from its own statements are
 tried. Required permissions on the same resource get the same name, and all regional
@@ -42,7 +42,7 @@ def find_common_resources(
     needs: Sequence[RequiredPermission],
     existing: str = "",
 ) -> Evaluations:
-    """Find resources on which all required permissions are allowed, best results first.
+    """Find resources on which all required permissions are allowed.
 
     Args:
         estate: The compiled accounts.
@@ -80,7 +80,7 @@ def _list_regions(
     needs: Iterable[RequiredPermission],
     existing: str,
 ) -> list[str]:
-    """List the regions in statements; of an existing resource its own."""
+    """List regions to try: those in statements, or that of an existing resource."""
     if existing:
         return [existing.split(":", 5)[3]]
     found = {ANY_REGION: None}
@@ -98,6 +98,7 @@ def _evaluate_in_region(
     existing: str,
     region: str,
 ) -> Evaluations:
+    """Evaluate each group of permissions in one region on its best resource."""
     found: list[Evaluation] = []
     for group in groups:
         best = _DENIED
@@ -175,7 +176,7 @@ def fill_template(
     region: str,
     existing: str = "",
 ) -> str:
-    """Fill the resource template of a rule."""
+    """Fill an ARN template of a rule with account, region and resource name."""
     there = existing.split(":", 5) if existing else []
     parent = there[5].split("/") if there else []
     return template.format(
@@ -207,7 +208,7 @@ def _list_statement_patterns(
 
 
 def _fill_wildcards(parts: ArnParts, usual: str, kind: ArnParts) -> Iterator[str]:
-    """Fill a pattern's wildcards so that the ARN has the required type."""
+    """Replace a pattern's wildcards so that the ARN is of the required type."""
     theirs = encode_literal(usual).split(":", 5)
     chosen = [
         mine
@@ -222,6 +223,7 @@ def _fill_wildcards(parts: ArnParts, usual: str, kind: ArnParts) -> Iterator[str
 
 
 def _fill_part(part: str) -> str:
+    """Replace the wildcards of one ARN part with literal text."""
     return part.replace(ANY_TEXT, NEW_NAME).replace(ANY_CHARACTER, "a")
 
 

@@ -1,4 +1,4 @@
-"""Search for a text that several patterns match at once."""
+"""Search for one example text that matches several glob patterns at once."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ StatePredecessors = dict[MatcherState, tuple[MatcherState, str] | None]
 
 @lru_cache(maxsize=1 << 12)
 def find_common_match(patterns: Sequence[str]) -> str | None:
-    """Find a short text that every pattern in inner form matches.
+    """Find a short text that every encoded pattern matches; None if none.
 
     None when there is none, or none was found within bounds.
     """
@@ -37,7 +37,7 @@ def find_common_match(patterns: Sequence[str]) -> str | None:
 def _list_moves(
     patterns: Sequence[str], places: MatcherState
 ) -> Iterator[tuple[MatcherState, str]]:
-    """Yield the next states: skip a star, or read a letter in every pattern."""
+    """Yield the next search states: skip a `*`, or read one letter."""
     here = [p[at : at + 1] for p, at in zip(patterns, places, strict=True)]
     for index, letter in enumerate(here):
         if letter == ANY_TEXT:
@@ -50,6 +50,7 @@ def _list_moves(
 
 
 def _build_text(before: StatePredecessors, places: MatcherState) -> str:
+    """Rebuild the found text from the recorded search states."""
     letters = []
     step = before[places]
     while step is not None:

@@ -1,4 +1,4 @@
-"""Set algebra of patterns with exceptions.
+"""Set algebra of patterns with exceptions, such as `s3:*` except `s3:DeleteObject`.
 
 All results are safe approximations: `covers` is never wrongly true, `overlaps` never
 wrongly false.
@@ -65,7 +65,7 @@ def is_disjoint(
     one: PatternTerm[Pattern],
     other: PatternTerm[Pattern],
 ) -> bool:
-    """Tell whether two terms have no common match."""
+    """Tell whether no text matches both of two terms."""
     if not algebra.overlaps(one.pattern, other.pattern):
         return True
     if not one.excluded and not other.excluded:
@@ -119,6 +119,7 @@ def subtract(
 
 
 def _is_empty(algebra: PatternAlgebra[Pattern], term: PatternTerm[Pattern]) -> bool:
+    """Tell whether a term's exceptions exclude all that its pattern matches."""
     return any(algebra.covers(hole, term.pattern) for hole in term.excluded)
 
 
@@ -138,11 +139,12 @@ def format_resources(term: PatternTerm[ArnParts], shown: str = "") -> str:
 
 @lru_cache(maxsize=1 << 14)
 def format_arn(parts: ArnParts) -> str:
-    """Format a resource pattern."""
+    """Format the six parts of an ARN pattern as text."""
     return "*" if parts == ANY_ARN else decode_glob(":".join(parts))
 
 
 def _format_with_exceptions(pattern: str, holes: list[str]) -> str:
+    """Format a pattern, followed by `except` and the excluded ones."""
     return f"{pattern} except {', '.join(holes)}" if holes else pattern
 
 

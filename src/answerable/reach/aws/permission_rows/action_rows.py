@@ -1,4 +1,4 @@
-"""Permission rows of many principals for one action on a resource pattern.
+"""List the permission rows of many principals for one action on a resource pattern.
 
 The rows are those of `list_principal_rows`. Statements on other actions are dropped
 first, and resource policies are evaluated once per class of principals with equal
@@ -98,7 +98,7 @@ class ActionRowLister:
         return any(granted.near for granted in self._grants.evaluate(principal))
 
     def list_rows(self, principal: CompiledPrincipal) -> Iterator[PermissionRow]:
-        """List the rows of a principal, paths aside."""
+        """List the rows of a principal, without those through other identities."""
         estate, wanted = self._estate, self._wanted
         known = estate.given.merge_over(principal.known)
         standing = collect_spans(estate, principal, known, self._action)
@@ -124,6 +124,7 @@ class ActionRowLister:
         standing: PrincipalSpans,
         is_covered: TermPairTest,
     ) -> Iterator[PermissionRow]:
+        """Yield rows from resource policies, less limits and denies."""
         if is_covered(self._wanted.actions, self._wanted.resources):
             return
         unread = principal.list_gaps(PolicyLayer.IDENTITY)
@@ -142,7 +143,7 @@ class ActionRowLister:
             yield from narrow_row(self._estate, row, limits, standing.denies, gaps)
 
     def _may_caller_allow(self, granted: _GrantedRow, standing: PrincipalSpans) -> bool:
-        """Tell whether the principal's own statements may allow part of a row."""
+        """Tell whether the principal's statements may allow part of a row."""
         for span in standing.allows:
             clause = span.grant.clause
             key = granted.number, clause
@@ -165,7 +166,7 @@ class ActionRowLister:
     def _open_if_denied(
         self, takings: ResourceDenials, row: PermissionRow
     ) -> PermissionRow:
-        """Leave a row open where resource policies may deny part of it."""
+        """Add an open condition if resource policies may deny part of a row."""
         principal = takings.principal
         key = (
             principal.identity.account,
@@ -196,6 +197,7 @@ class ActionRowLister:
         return found
 
     def _is_relevant_policy(self, own: ResourcePolicy, account: str) -> bool:
+        """Tell whether a policy of the account overlaps the pattern."""
         pattern = self._wanted.resources.pattern
         return own.account in ("", account) and any(
             overlaps_arn(parts, pattern) for parts in own.spoken_of
@@ -220,7 +222,7 @@ class ActionRowLister:
     def _evaluate_policy(
         self, own: ResourcePolicy, principal: CompiledPrincipal
     ) -> Iterator[_GrantedRow]:
-        """List the rows that one policy grants by name, or to everyone."""
+        """List rows that one policy grants by name, or to everyone."""
         estate, wanted = self._estate, self._wanted
         near = own.account in ("", principal.identity.account)
         ways = list_naming_ways(

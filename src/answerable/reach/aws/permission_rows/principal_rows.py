@@ -1,4 +1,4 @@
-"""Permission rows of one principal: its statements, less limits and denies.
+"""List one principal's permission rows: its statements, less limits and denies.
 
 Rows are the statements' patterns, narrowed by filters, by every limiting layer and by
 denies. Resource policies may deny parts of them, and add rows.
@@ -31,7 +31,7 @@ from answerable.reach.formula import TRUE
 def list_principal_rows(
     estate: CompiledAccounts, principal: CompiledPrincipal, wanted: RowFilter
 ) -> Iterator[PermissionRow]:
-    """Yield the rows of a principal, paths aside.
+    """Yield a principal's rows, without those through other identities.
 
     Rows of its own statements come first: grants of resource policies take longer to
     find where thousands of resources have policies.
@@ -55,7 +55,7 @@ def list_principal_rows(
 def list_own_rows(
     estate: CompiledAccounts, standing: PrincipalSpans, wanted: RowFilter
 ) -> Iterator[PermissionRow]:
-    """List the rows of a principal's own statements, less limits and denies."""
+    """List the rows of a principal's own policies, less limits and denies."""
     limits = (*standing.escapable, *standing.limits)
     for span in standing.allows:
         row = filter_span(span, wanted)
@@ -64,7 +64,7 @@ def list_own_rows(
 
 
 def build_coverage_test(rows: Sequence[PermissionRow]) -> TermPairTest:
-    """Build a test whether some row covers all of actions on resources."""
+    """Build a function that tells whether some row covers a pattern pair."""
     on_which: dict[PatternTerm[str], list[PatternTerm[ArnParts]]] = {}
 
     def is_covered(actions: PatternTerm[str], resources: PatternTerm[ArnParts]) -> bool:
@@ -81,7 +81,7 @@ def build_coverage_test(rows: Sequence[PermissionRow]) -> TermPairTest:
 def list_unread_rows(
     principal: CompiledPrincipal, wanted: RowFilter
 ) -> Iterator[PermissionRow]:
-    """List open rows for identity policies that were not read."""
+    """List open rows that stand for identity policies not read."""
     for gap in principal.list_gaps(PolicyLayer.IDENTITY):
         by = (name_gap(gap),)
         yield PermissionRow(

@@ -1,4 +1,4 @@
-"""Allows, limits and denies of a principal, as spans that narrow rows."""
+"""Collect a principal's allows, limits and denies as pairs of patterns (spans)."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -57,7 +57,7 @@ class PrincipalSpans:
     def list_limits_on_grant(
         self, *, near: bool, escaping: bool
     ) -> tuple[LimitingSpans, ...]:
-        """List the limits on a grant of a resource policy.
+        """List the limits that apply to a resource policy's grant.
 
         Args:
             near: Whether the resource is of the principal's own account.
@@ -96,11 +96,13 @@ class PrincipalSpans:
 def _select_for_service(
     spans: Iterable[StatementSpan], service: str
 ) -> tuple[StatementSpan, ...]:
+    """Select the spans that may match actions of a service."""
     of_service = PatternTerm(f"{service}:{ANY_TEXT}")
     return tuple(s for s in spans if not is_disjoint(ACTIONS, s.actions, of_service))
 
 
 def _select_limit_for_service(limit: LimitingSpans, service: str) -> LimitingSpans:
+    """Restrict a limit's spans to those on a service."""
     return replace(limit, spans=_select_for_service(limit.spans, service))
 
 
@@ -164,7 +166,7 @@ def narrow_row(
     denies: Iterable[StatementSpan],
     gaps: tuple[PolicyGap, ...],
 ) -> Iterator[PermissionRow]:
-    """Narrow a row to the parts that every limit allows and no statement denies."""
+    """Yield the parts of a row that every limit allows and no statement denies."""
     left = [row]
     for limit in limits:
         left = [inside for one in left for inside in apply_limit(one, limit)]

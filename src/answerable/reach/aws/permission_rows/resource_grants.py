@@ -1,4 +1,4 @@
-"""Permission rows that resource policies grant to a principal directly."""
+"""List the permission rows that resource policies grant directly to a principal."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -107,7 +107,7 @@ def list_granted_rows(
 def _list_requested_services(
     policies: Iterable[ResourcePolicy], wanted: RowFilter
 ) -> set[str]:
-    """List the services of some policies that the filter's actions may belong to."""
+    """List the policies' services that the filter's actions belong to."""
     found = {own.service for own in policies}
     return {
         service
@@ -124,7 +124,7 @@ def _may_grant_more(
     wanted: RowFilter,
     told: TermPairTest,
 ) -> bool:
-    """Tell whether a policy may grant more than earlier rows cover."""
+    """Tell whether a policy may grant more than the rows listed before."""
     offers = _list_offered_terms(own, on)
     if offers is None or not wanted.matches_all:
         return True
@@ -134,7 +134,7 @@ def _may_grant_more(
 def _list_offered_terms(
     own: ResourcePolicy, on: PatternTerm[ArnParts]
 ) -> StatementTerms | None:
-    """List the terms that a policy may grant; None where they depend on variables."""
+    """List pattern pairs a policy may grant; None if variables decide them."""
     if on.pattern not in own.offers:
         allows = [g.clause for g in own.grants if g.clause.effect is PolicyEffect.ALLOW]
         varies = own.gaps or not all(clause.parts for clause in allows)
@@ -151,7 +151,7 @@ def _list_offered_terms(
 def list_naming_ways(
     own: ResourcePolicy, principal: CompiledPrincipal, known: ContextKeys
 ) -> list[str]:
-    """List the ways in which a policy's allows name a principal."""
+    """List how a policy's allows name a principal: by ARN, account, everyone."""
     found = {"direct"} if own.gaps else set()
     for grant in own.grants:
         if grant.clause.effect is PolicyEffect.ALLOW:
@@ -193,6 +193,7 @@ def _list_policy_rows(
     wanted: RowFilter,
     told: TermPairTest,
 ) -> Iterator[PermissionRow]:
+    """Yield rows that one policy grants in one way, less limits and denies."""
     own, on, way = scope
     near = own.account in ("", principal.identity.account)
     limits = standing.list_limits_on_grant(near=near, escaping=way == "escaping")
@@ -262,7 +263,7 @@ def list_rows_on_resource(
     wanted: RowFilter,
     asker: RowCaller,
 ) -> Iterator[PermissionRow]:
-    """List the rows that a resource policy grants, less its own and RCP denies."""
+    """Yield rows one resource policy grants, less its own and RCP denies."""
     place = estate.describe_resource(
         decode_glob(":".join(on.pattern)), wild=ANY_TEXT in on.pattern[-1]
     )
@@ -296,7 +297,7 @@ def list_rows_on_resource(
 def _select_for_service(
     grants: Iterable[PolicyStatement], service: str
 ) -> Iterator[PolicyStatement]:
-    """Drop statements on other services only."""
+    """Drop the statements that are only on other services."""
     for grant in grants:
         services = grant.clause.services
         if services is None or service in services:
@@ -306,6 +307,7 @@ def _select_for_service(
 def _list_allowed_rows(
     allows: Iterable[StatementSpan], on: PatternTerm[ArnParts], wanted: RowFilter
 ) -> Iterator[PermissionRow]:
+    """Yield a row for each allow, restricted to a resource pattern."""
     for span in allows:
         if is_disjoint(RESOURCES, span.resources, on):
             continue
@@ -324,7 +326,7 @@ def _list_allowed_rows(
 def _list_unread_rows(
     own: ResourcePolicy, on: PatternTerm[ArnParts], wanted: RowFilter, asker: RowCaller
 ) -> Iterator[PermissionRow]:
-    """Yield open rows for unread statements, which may name the caller directly."""
+    """Yield open rows for unread statements that may grant to the caller."""
     if not asker.namer(PUBLIC_FULL_ACCESS_STATEMENT):
         return
     for gap in own.gaps:
@@ -345,6 +347,7 @@ PUBLIC_FULL_ACCESS_STATEMENT = replace(
 def _build_public_access_condition(
     estate: CompiledAccounts, own: ResourcePolicy
 ) -> Formula:
+    """Build the condition that S3 Block Public Access does not apply."""
     if own.service != "s3":
         return TRUE
     shut = find_public_access_block(estate, own)

@@ -1,4 +1,4 @@
-"""Permission rows: patterns of actions on patterns of resources.
+"""Dataclasses of permission rows (action and resource patterns) and their filter.
 
 A row allows every action of its pattern, on every resource of its pattern that the
 action can take. A pattern without an account means the principal's own.
@@ -84,7 +84,7 @@ class RowFilter:
         return (self.actions, self.resources, self.flat) == ALL_ROWS
 
     def matches_flat_glob(self, resource: ArnParts) -> bool:
-        """Tell whether the flat glob could match the text of a resource pattern."""
+        """Tell whether the text glob could match a resource pattern."""
         if not self.flat:
             return True
         text = ANY_TEXT if resource == ANY_ARN else ":".join(resource)
@@ -121,7 +121,7 @@ def build_action_speller(
 
 
 def parse_filter(action: str, resource: str) -> RowFilter:
-    """Parse the globs of a question; a resource glob need not be an ARN."""
+    """Parse the action and resource globs of a question into a row filter."""
     actions = PatternTerm(encode_glob(action.lower()))
     if resource.startswith("arn:") or resource.strip("*") == "":
         return RowFilter(

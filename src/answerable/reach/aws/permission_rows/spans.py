@@ -1,4 +1,4 @@
-"""Statements as pairs of patterns, and their intersections and differences.
+"""Convert statements to pairs of patterns (spans), then intersect and subtract them.
 
 Where two patterns overlap and neither covers the other, the row stays and gets the
 deciding statement as a condition (`answerable:scope`, `answerable:deny`).
@@ -86,7 +86,7 @@ class LimitingSpans:
     def may_allow(
         self, actions: PatternTerm[str], resources: PatternTerm[ArnParts]
     ) -> bool:
-        """Tell whether it may allow some of actions on resources."""
+        """Tell whether the limit may allow some of actions on resources."""
         if self.is_open or self.gaps:
             return True
         return any(_overlaps_span(actions, resources, span) for span in self.spans)
@@ -95,21 +95,21 @@ class LimitingSpans:
 def build_limit(
     spans: Iterable[StatementSpan], gaps: Iterable[PolicyGap]
 ) -> LimitingSpans:
-    """Build a limit from the spans of one layer, denies left out."""
+    """Build a limit from one layer's allow spans; its denies are left out."""
     allows = tuple(span for span in spans if not span.denies)
     is_open = any(s.formula == TRUE and is_full_allow(s.grant) for s in allows)
     return LimitingSpans(allows, tuple(gaps), is_open)
 
 
 def name_everyone(clause: CompiledStatement) -> NamingFormulas:
-    """Match every caller, for statements without a Principal element."""
+    """Match every caller; for statements without a `Principal` element."""
     return [("direct", TRUE)]
 
 
 def list_spans(
     grants: Iterable[PolicyStatement], known: ContextKeys, namer: Namer = name_everyone
 ) -> Iterator[StatementSpan]:
-    """List the pairs of patterns of statements.
+    """Yield the (actions, resources) pattern pairs of statements.
 
     Args:
         grants: The statements.
@@ -135,7 +135,7 @@ def list_spans(
 
 
 def list_fixed_terms(clause: CompiledStatement) -> StatementTerms:
-    """Pair the patterns of a statement without variables; cached."""
+    """List the pattern pairs of a statement without variables; cached."""
     if clause.terms is None:
         on = [PatternTerm(parts) for parts in clause.parts]
         if clause.not_resources:
@@ -145,7 +145,7 @@ def list_fixed_terms(clause: CompiledStatement) -> StatementTerms:
 
 
 def filter_span(span: StatementSpan, wanted: RowFilter) -> PermissionRow | None:
-    """Build a row from a span, restricted to the filter."""
+    """Build a permission row from a span, restricted to the filter."""
     if is_disjoint(ACTIONS, span.actions, wanted.actions):
         return None
     if is_disjoint(RESOURCES, span.resources, wanted.resources):
@@ -171,7 +171,7 @@ def _overlaps_span(
 
 
 def apply_limit(row: PermissionRow, limit: LimitingSpans) -> list[PermissionRow]:
-    """Narrow a row to the parts that a limit allows."""
+    """Yield the parts of a row that a limit allows."""
     if limit.is_open:
         return [row]
     found = []
@@ -197,7 +197,7 @@ def apply_limit(row: PermissionRow, limit: LimitingSpans) -> list[PermissionRow]
 
 
 def apply_deny(row: PermissionRow, deny: StatementSpan) -> list[PermissionRow]:
-    """Subtract a deny from a row."""
+    """Yield the parts of a row that a deny leaves."""
     if deny.formula == FALSE or is_disjoint(ACTIONS, row.actions, deny.actions):
         return [row]
     if is_disjoint(RESOURCES, row.resources, deny.resources):
@@ -261,4 +261,5 @@ def list_resource_terms(
 
 
 def _format_statement(by: DeterminingStatement) -> str:
+    """Format a statement's policy and id for a condition."""
     return f"{by.policy}#{by.statement}"

@@ -1,4 +1,4 @@
-"""Difference of a subject's reach between two graphs: lost and gained permissions.
+"""Compare a subject's permissions before and after an edit: lost and gained ones.
 
 A permission that another statement or path still grants is not lost. Verdicts before
 and after are those of the subject over all paths.
@@ -60,7 +60,7 @@ class ReachDifference:
 
     @property
     def change(self) -> ReachChange:
-        """Direction of the change."""
+        """Return whether permissions were gained, lost or only changed."""
         if Verdict.NOT_KNOWN in (self.before.verdict, self.after.verdict):
             return ReachChange.UNDECIDED
         if self.before.rank > self.after.rank:
@@ -98,7 +98,7 @@ class ReachComparison:
     )
 
     def list_differences(self) -> Iterator[ReachDifference]:
-        """List gained and lost identities, then changed permissions.
+        """Yield changed identities, then changed permissions.
 
         If nothing else changes, rows of several calls whose conditions change are
         `not-known`: some of their calls may be decided on one side alone.
@@ -124,6 +124,7 @@ class ReachComparison:
         now: dict[IdentityId, Verdict],
         changed: Sequence[IdentityId],
     ) -> Iterator[ReachDifference]:
+        """Yield the identities that the subject gained or lost."""
         if is_disjoint(ACTIONS, self.wanted.actions, _ASSUME):
             return
         ends: list[
@@ -145,6 +146,7 @@ class ReachComparison:
             yield ReachDifference(_answer_path(side, way), before, after, node.identity)
 
     def _compare_rows(self, changed: Sequence[IdentityId]) -> Iterator[ReachDifference]:
+        """Yield the permission rows that differ between both sides."""
         names = set(self.scope.identities)
         names = names & {self.before.start} if self.own_rows else {*changed, *names}
         told: set[object] = set()
@@ -169,7 +171,7 @@ class ReachComparison:
                     yield difference
 
     def _may_depend_on_edit(self, row: PermissionRow) -> bool:
-        """Tell whether a row present on both sides may differ for a single call."""
+        """Tell whether a row on both sides may differ for one call."""
         if is_single_call(row):
             return True
         return row.formula != TRUE and any(
@@ -178,7 +180,7 @@ class ReachComparison:
         )
 
     def _may_be_partly_decided(self, row: PermissionRow) -> bool:
-        """Tell whether some calls of a row may be decided on one side alone."""
+        """Tell whether one side alone decides some calls of a row."""
         sides = (self.before, self.after)
         return not is_single_call(row) and not all(
             side.get_level(row, None).is_complete for side in sides
@@ -187,6 +189,7 @@ class ReachComparison:
     def _build_unknown(
         self, side: SubjectReach, node: IdentityNode, row: PermissionRow
     ) -> ReachDifference:
+        """Build a difference `not-known` for a row that is not decided."""
         before = self.before.get_level(row, node if side is self.before else None)
         way = side.find_paths([node])[node]
         return ReachDifference(_answer_row(side, way, row), before, UNKNOWN_LEVEL)
@@ -194,6 +197,7 @@ class ReachComparison:
     def _compare_row(
         self, side: SubjectReach, node: IdentityNode, row: PermissionRow
     ) -> ReachDifference | None:
+        """Return the difference in the level of one row; None if equal."""
         before = self.before.get_level(row, node if side is self.before else None)
         after = self.after.get_level(row, node if side is self.after else None)
         if before == after:
@@ -211,7 +215,7 @@ class ReachComparison:
     def _collect_rows(
         self, side: SubjectReach, names: set[IdentityId]
     ) -> dict[tuple[object, ...], tuple[IdentityNode, PermissionRow]]:
-        """Collect the rows of one side that the edit may have changed."""
+        """Collect one side's rows that the edit may have changed."""
         found: dict[tuple[object, ...], tuple[IdentityNode, PermissionRow]] = {}
         reached_nodes = side.list_nodes([side.start] if self.own_rows else None)
         nodes = [n for n in reached_nodes if self._is_changed(n, names)]
@@ -234,9 +238,11 @@ class ReachComparison:
         return found
 
     def _is_changed(self, node: IdentityNode, names: set[IdentityId]) -> bool:
+        """Tell whether a node's statements may differ after the edit."""
         return node.identity in names or node.extra in self.scope.groups
 
     def _record_compared(self, number: int) -> None:
+        """Add to the numbers of identities found and compared."""
         self.of += number
         self.compared += min(number, self.most_identities)
 
@@ -247,6 +253,7 @@ class ReachComparison:
         node: IdentityNode,
         wanted: RowFilter,
     ) -> None:
+        """Add the callable rows of one node that the filter includes."""
         for row in list_callable_rows(
             side.graph, side.graph.get_principal(node), wanted
         ):
@@ -267,6 +274,7 @@ _ASSUME: PatternTerm[str] = PatternTerm("sts:assumerole")
 
 
 def _have_same_closure(old: SubjectReach, new: SubjectReach) -> bool:
+    """Tell whether both sides reach the same nodes of equal graphs."""
     size = old.whole.size
     return (
         old.reach == new.reach
@@ -291,6 +299,7 @@ def _answer_path(side: SubjectReach, way: ReachPath) -> ReachAnswer:
 
 
 def _answer_row(side: SubjectReach, way: ReachPath, row: PermissionRow) -> ReachAnswer:
+    """Build the answer that a subject has a permission row through a path."""
     gaps = (gap for _, edge in way.edges for gap in edge.gaps)
     return ReachAnswer(
         subject=side.start,

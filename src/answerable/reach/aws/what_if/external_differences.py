@@ -1,4 +1,4 @@
-"""Difference between two graphs for outside callers, and the subjects to compare."""
+"""Compare permissions of callers outside the snapshot before and after an edit."""
 
 from collections.abc import Iterable, Iterator
 
@@ -50,6 +50,7 @@ def list_caller_differences(
 def _find_best_level(
     replies: Iterable[ReachAnswer], asked: ReachAnswer
 ) -> PermissionLevel:
+    """Return the highest permission level in answers on a row's pattern."""
     best = NO_PERMISSION_LEVEL
     for one in replies:
         if one.row is None or asked.row is None:
@@ -100,7 +101,7 @@ def list_changed_subjects(
 def list_entry_differences(
     before: IdentityGraph, after: IdentityGraph, scope: EditScope
 ) -> Iterator[ReachDifference]:
-    """List the outside principals that gain or lose admission to a role."""
+    """List outside principals that gain or lose the right to assume a role."""
     changed = {format_arn(parts) for parts in scope.resources}
     for role in before.estate.trusts.keys() | after.estate.trusts.keys():
         if role not in changed and format_arn(ANY_ARN) not in changed:
@@ -120,6 +121,7 @@ def list_entry_differences(
 def _list_entering_answers(
     graph: IdentityGraph, role: IdentityId
 ) -> dict[str, ReachAnswer]:
+    """Return an answer for each outside principal that may assume a role."""
     found: dict[str, ReachAnswer] = {}
     admin = (
         graph.is_administrator(graph.get_start_node(role))

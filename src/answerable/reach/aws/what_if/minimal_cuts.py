@@ -1,4 +1,4 @@
-"""Minimal cuts: smallest sets of statements whose removal ends a reach.
+"""Find minimal cuts: the fewest statements whose removal ends an access path.
 
 An open path depends on a set of statements; every cut contains one of them. The search
 branches on these, the smallest sets first (Reiter, "A theory of diagnosis from first
@@ -90,7 +90,7 @@ class CutSearch:
     def _find_support(
         self, removed: StatementSet
     ) -> tuple[StatementSet | None, IdentityGraph]:
-        """Return the statements that an open path depends on; None without one."""
+        """Return the statements an open path depends on; None if no path."""
         for known in self._supports:
             if known.isdisjoint(removed):
                 return known, self.whole.graph
@@ -111,7 +111,7 @@ class CutSearch:
 def list_supporting_statements(
     estate: CompiledAccounts, reply: ReachAnswer, call: tuple[str, str]
 ) -> Iterator[StatementId]:
-    """List the statements that allow some call of a path: a superset of its support.
+    """List the statements that may allow the calls of a path.
 
     Args:
         estate: The compiled accounts.
@@ -133,6 +133,7 @@ def list_supporting_statements(
 
 
 def _split_actions(via: str) -> list[str]:
+    """Split the actions of a path step."""
     return [each.strip().lower() for each in via.split("+") if ":" in each]
 
 
@@ -155,5 +156,6 @@ def _list_allowing_statements(
 
 
 def _list_allow_ids(grant: PolicyStatement) -> Iterator[StatementId]:
+    """List the ids of an allow statement; none for other statements."""
     if grant.clause.effect is PolicyEffect.ALLOW:
         yield StatementId(str(grant.policy), grant.sid)

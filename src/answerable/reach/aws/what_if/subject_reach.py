@@ -1,4 +1,4 @@
-"""Reach of one subject in one graph: identities, and permission levels of rows."""
+"""Compute one subject's reach: identities it can become, permission level per row."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -48,7 +48,7 @@ class PermissionLevel:
 
     @property
     def is_complete(self) -> bool:
-        """Tell whether all of the pattern is allowed unconditionally."""
+        """Tell whether all of the pattern is allowed without conditions."""
         return self.verdict is Verdict.ALWAYS and self.covers is PatternExtent.ALL
 
 
@@ -57,7 +57,7 @@ UNKNOWN_LEVEL = PermissionLevel(Verdict.NOT_KNOWN, PatternExtent.PART)
 
 
 def build_level(found: Verdict | None) -> PermissionLevel:
-    """Build the level of a verdict on one resource; None means never."""
+    """Build the permission level of a verdict on one resource."""
     return PermissionLevel(found, PatternExtent.ALL) if found else NO_PERMISSION_LEVEL
 
 
@@ -163,6 +163,7 @@ class SubjectReach:
         return choose_higher_level(found, self._level_from_row(by, row, row))
 
     def _compute_level(self, row: PermissionRow) -> PermissionLevel:
+        """Compute the level of a row over all reached nodes."""
         literal = _get_single_call(row)
         if self.absent:
             return NO_PERMISSION_LEVEL
@@ -185,6 +186,7 @@ class SubjectReach:
     def _list_overlapping_rows(
         self, node: IdentityNode, row: PermissionRow
     ) -> Iterator[PermissionRow]:
+        """Yield a node's rows that overlap a row."""
         wanted = RowFilter(row.actions, row.resources)
         yield from list_callable_rows(
             self.graph, self.graph.get_principal(node), wanted
@@ -193,7 +195,7 @@ class SubjectReach:
     def _level_from_row(
         self, node: IdentityNode, one: PermissionRow, row: PermissionRow
     ) -> PermissionLevel:
-        """Return the level of a row that another row gives."""
+        """Return the level that one overlapping row gives for a row."""
         whole = covers(ACTIONS, one.actions, row.actions) and covers(
             RESOURCES, one.resources, row.resources
         )
@@ -203,12 +205,12 @@ class SubjectReach:
 
 
 def is_single_call(row: PermissionRow) -> bool:
-    """Tell whether a row is about one action on one resource."""
+    """Tell whether a row is one action on one resource."""
     return _get_single_call(row) is not None
 
 
 def _get_single_call(row: PermissionRow) -> tuple[str, str] | None:
-    """Return the single call of a row, None for several."""
+    """Return a row's (action, resource) if it is a single call, else None."""
     pattern = row.resources.pattern
     if row.actions.excluded or row.resources.excluded or pattern == ANY_ARN:
         return None
@@ -228,5 +230,5 @@ def choose_higher_level(
 
 
 def _open_if_denied(best: PermissionLevel) -> PermissionLevel:
-    """Return `not-known` for a negative result of an incomplete search."""
+    """Return `not-known` in place of a denial found by an incomplete search."""
     return UNKNOWN_LEVEL if best.verdict is Verdict.NEVER else best
