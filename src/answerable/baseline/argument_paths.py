@@ -1,4 +1,4 @@
-"""Paths of the arguments that a profile, its tool facts and its tables read."""
+"""List the JSON paths of call arguments that a baseline profile reads."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,7 +10,7 @@ _DATA = "{}"
 
 
 def key_paths(paths: Iterable[str]) -> tuple[KeyPath, ...]:
-    """Convert leaf paths (`cc.x`, `to[]`, `may.{}`) into paths of member names.
+    """Convert leaf paths (`cc.x`, `to[]`, `may.{}`) to tuples of member names.
 
     Args:
         paths: In the form of `arguments.leaves`; a final `*` matches any rest.
@@ -23,7 +23,7 @@ def key_paths(paths: Iterable[str]) -> tuple[KeyPath, ...]:
 def read_paths(
     facts: Mapping[str, ToolFacts], tables: Iterable[ReferenceTable]
 ) -> dict[str, tuple[KeyPath, ...]]:
-    """Return the argument members that facts and tables use, by tool."""
+    """Return by tool the argument paths that tool facts and owner tables use."""
     paths: dict[str, list[str]] = defaultdict(list)
     for tool, said in facts.items():
         kinds = (path for path, _ in said.kinds)
@@ -35,6 +35,7 @@ def read_paths(
 
 
 def _to_key_path(path: str) -> KeyPath:
+    """Convert one leaf path to member names; a final `*` part is dropped."""
     *names, last = path.split(".")
     if not last.endswith("*"):
         names.append(last)
@@ -42,7 +43,7 @@ def _to_key_path(path: str) -> KeyPath:
 
 
 def _member_names(names: Iterable[str]) -> Iterator[str]:
-    """Yield member names up to the first that is data."""
+    """Yield member names up to the first that depends on the data."""
     for name in names:
         plain = name.removesuffix(_DATA)
         while plain.endswith("[]"):

@@ -1,4 +1,4 @@
-"""Confidence of a baseline: estimated share of unseen behaviour per layer.
+"""Estimate the confidence of a baseline: share of behaviour not yet seen, per layer.
 
 The Good-Turing estimate takes the share of singletons for the share of unseen
 behaviour; a Wilson interval bounds its error.
@@ -33,7 +33,7 @@ def wilson_upper_bound(hits: int, samples: int) -> float:
 
 
 def estimate_layer(layer: BaselineLayer, runs: Iterable[int]) -> LayerConfidence:
-    """Estimate a layer from the number of runs that showed each of its keys."""
+    """Estimate one layer's unseen share from the runs that showed each key."""
     counts = list(runs)
     samples, singletons = sum(counts), counts.count(1)
     unseen = singletons / samples if samples else 1.0
@@ -49,7 +49,7 @@ def estimate_layer(layer: BaselineLayer, runs: Iterable[int]) -> LayerConfidence
 def estimate_confidence(
     tallies: LayerCounts, sets: ReadSets, surroundings: EnvelopeEntry
 ) -> tuple[LayerConfidence, ...]:
-    """Estimate each layer: L4 from reads before writes, L5 from start hours."""
+    """Estimate the unseen share of each layer of a profile."""
     before = [runs for each in sets.values() for runs in each.values()]
     hours = [runs for _, runs in surroundings.hours]
     return (
@@ -71,11 +71,12 @@ def _entity_counts(tallies: LayerCounts) -> Iterable[KeyCount]:
 
 
 def _run_counts(seen: Iterable[KeyCount]) -> list[int]:
+    """Return in how many runs each key of a layer was seen."""
     return [each.runs for each in seen]
 
 
 def is_ready(profile: BaselineProfile, terms: LearningParameters) -> bool:
-    """Tell whether a profile has seen enough runs to leave shadow mode.
+    """Tell whether a profile has enough training runs to leave shadow mode.
 
     Start hours do not count, because they are advisory.
     """

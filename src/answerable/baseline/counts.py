@@ -1,4 +1,4 @@
-"""Counts of training runs: sets of keys per layer, with runs, days and persons."""
+"""Count training runs: how often each tool, entity and flow was seen, by whom."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -79,7 +79,7 @@ class KeyCount:
     last: tuple[int, str] = (0, "")
 
     def to_tally(self) -> ObservationCounts:
-        """Return the counts in the form of a profile."""
+        """Return the counts as they are stored in a profile."""
         return ObservationCounts(
             count=self.count,
             runs=self.runs,
@@ -101,7 +101,7 @@ class LayerCounts:
 
 
 def merge_counts(each: Iterable[KeyCount]) -> KeyCount:
-    """Merge counts; runs are summed, days and persons united."""
+    """Merge counts: runs are summed, sets of days and persons united."""
     parts = list(each)
     return KeyCount(
         count=sum(part.count for part in parts),
@@ -120,7 +120,7 @@ def select_training_runs(
     now: int,
     accepted: tuple[AcceptedDeviation, ...] = (),
 ) -> list[AgentRun]:
-    """Select the training runs, oldest first.
+    """Select the runs that a profile may learn from, oldest first.
 
     A training run is in the window, belongs to the subject, has no contradictions, no
     denied or pending call, and no untrusted value at a sensitive argument unless the
@@ -143,12 +143,13 @@ def select_training_runs(
 
 
 def _is_usable(contribution: RunContribution) -> bool:
+    """Tell whether a run has no contradiction, denied call or approval request."""
     run = contribution.run
     return not (contribution.conflict or run.denied or run.asked)
 
 
 def is_tainted(run: AgentRun, signed: set[tuple[str, str, str]]) -> bool:
-    """Tell whether untrusted text set a sensitive argument in a write of a run."""
+    """Tell whether untrusted text set a sensitive argument of a write in a run."""
     return any(
         call.is_write and is_untrusted_only(value)
         for call in run.calls
@@ -158,7 +159,7 @@ def is_tainted(run: AgentRun, signed: set[tuple[str, str, str]]) -> bool:
 
 
 def is_untrusted_only(value: ArgumentValue) -> bool:
-    """Tell whether only untrusted text explains a sensitive value."""
+    """Tell whether a sensitive value came from untrusted text alone."""
     return (
         value.sensitive
         and bool(value.origins)
@@ -167,7 +168,7 @@ def is_untrusted_only(value: ArgumentValue) -> bool:
 
 
 def select_origins(value: ArgumentValue) -> list[ValueOrigin]:
-    """Select the origins to learn for a value: the best kind only.
+    """Select the origins to learn for a value: those of the best kind only.
 
     A payee named in the request teaches nothing about the bill that also holds it.
     """
@@ -183,7 +184,7 @@ def select_origins(value: ArgumentValue) -> list[ValueOrigin]:
 
 
 def edge_keys(call: CallObservation, value: ArgumentValue) -> set[EdgeKey]:
-    """Return the edges that one value of one call shows."""
+    """Return the flow edges (origin to argument) that one argument value shows."""
     origins = select_origins(value)
     if not origins:
         return {
@@ -216,7 +217,7 @@ def edge_keys(call: CallObservation, value: ArgumentValue) -> set[EdgeKey]:
 
 
 def context_keys(call: CallObservation) -> set[EdgeKey]:
-    """Return a (source, tool) edge per untrusted source that was read before a call."""
+    """Return an edge (untrusted source read before, tool) for each such source."""
     return {
         EdgeKey(
             tool=call.tool,
@@ -250,6 +251,7 @@ class _KeyCounter:
         self.last = (-1, "")
 
     def add(self, run: AgentRun, call: CallObservation) -> None:
+        """Add one call of a run to the counts."""
         self.count += 1
         self.runs.add(run.id)
         self.days.add(call.at // DAY)
@@ -259,6 +261,7 @@ class _KeyCounter:
         self.last = max(self.last, (call.at, call.id))
 
     def result(self) -> KeyCount:
+        """Return the counts as an immutable value."""
         return KeyCount(
             self.count,
             len(self.runs),
@@ -291,7 +294,7 @@ def count_runs(runs: Iterable[AgentRun], subject: BaselineSubject) -> LayerCount
 
 
 def is_entity(call: CallObservation, value: ArgumentValue) -> bool:
-    """Tell whether a value is kept as an entity.
+    """Tell whether an argument value is learned as an entity.
 
     Typed and sensitive values are, and short names given to a write: an argument may
     take one of a few words.
@@ -306,4 +309,5 @@ def _entity_key(call: CallObservation, value: ArgumentValue) -> EntityKey:
 
 
 def _results(counters: Mapping[_Key, _KeyCounter]) -> dict[_Key, KeyCount]:
+    """Return the counts of all keys."""
     return {key: counter.result() for key, counter in counters.items()}

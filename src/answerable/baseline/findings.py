@@ -1,4 +1,4 @@
-"""Findings of a judgement: the expected set, the observed value, one sentence.
+"""Explain a deviation from the baseline: expected values, observed value, sentence.
 
 For owners and operators only; the agent learns that the call was refused and no more.
 """
@@ -43,7 +43,7 @@ _SENTENCES = {
 
 
 def describe_origin(origin: ValueOrigin | None) -> str:
-    """Describe where a value came from."""
+    """Describe in words where an argument value came from."""
     if origin is None or origin.kind is OriginKind.NONE:
         return "the agent's own words"
     if origin.kind is OriginKind.EARLIER:
@@ -57,7 +57,7 @@ def describe_origin(origin: ValueOrigin | None) -> str:
 
 
 def describe_edge(edge: FlowEntry) -> str:
-    """Describe the source of an edge."""
+    """Describe in words the source of a learned flow edge."""
     if edge.kind is not OriginKind.EARLIER:
         return describe_origin(ValueOrigin(edge.kind, edge.source))
     called = ", ".join(
@@ -68,7 +68,7 @@ def describe_edge(edge: FlowEntry) -> str:
 
 
 def describe_pattern(each: EntityPattern) -> str:
-    """Describe a pattern."""
+    """Describe an entity pattern in words."""
     return f"{each.kind.value} {each.level.value} {each.text}".rstrip()
 
 
@@ -80,7 +80,7 @@ def flow_finding(
     effect: DecisionEffect,
     origin: ValueOrigin | None,
 ) -> BaselineDeviation:
-    """Explain a value that the profile does not hold."""
+    """Explain that no rule of the profile covers an argument value."""
     edges = [edge for each in sink.flows.values() for edge in each]
     edges += sink.own.values()
     held: list[FlowEntry | EntityEntry] = [*sink.exact.values(), *sink.patterns, *edges]
@@ -101,6 +101,7 @@ def flow_finding(
 
 
 def _describe_rule(each: FlowEntry | EntityEntry) -> str:
+    """Describe in words the flow or entity that a rule allows."""
     return (
         describe_edge(each)
         if isinstance(each, FlowEntry)
@@ -111,7 +112,7 @@ def _describe_rule(each: FlowEntry | EntityEntry) -> str:
 def _nearest_example(
     held: Sequence[FlowEntry | EntityEntry], value: ArgumentValue
 ) -> str:
-    """Return the last normal call with an entity of this kind there, or any."""
+    """Return the last normal call with an entity of this kind, or any."""
     for each in held:
         if isinstance(each, EntityEntry) and each.pattern.kind is value.kind:
             return each.tally.example
@@ -119,7 +120,7 @@ def _nearest_example(
 
 
 def new_tool_finding(held: ProfileIndex, call: CallObservation) -> BaselineDeviation:
-    """Explain that a tool is new or redefined."""
+    """Explain that a tool is new, or that its definition changed."""
     known = held.tools.get(call.tool, ())
     usual = sorted(held.profile.capabilities, key=lambda each: -each.tally.count)
     sentence = (
@@ -135,7 +136,7 @@ def new_tool_finding(held: ProfileIndex, call: CallObservation) -> BaselineDevia
 
 
 def crowded_finding(call: CallObservation) -> BaselineDeviation:
-    """Explain that a call names more entities than the limit."""
+    """Explain that a call names more entities than are examined."""
     return BaselineDeviation(
         layer=BaselineLayer.FLOW, code=DeviationCode.CROWDED, effect=DecisionEffect.DENY, tool=call.tool, path="", expected=(),
         observed=str(len(call.values)), origin=None, example="",
@@ -146,7 +147,7 @@ def crowded_finding(call: CallObservation) -> BaselineDeviation:
 def context_finding(
     held: ProfileIndex, call: CallObservation, source: str
 ) -> BaselineDeviation:
-    """Explain that untrusted text was read that never preceded such a call."""
+    """Explain that this untrusted text never came before such a call."""
     flows = held.get_sink(call.tool, "").flows
     edges = [e for each in flows.values() for e in each if e.kind is OriginKind.BEFORE]
     usual = tuple(edge.source for edge in edges)
@@ -163,7 +164,7 @@ def context_finding(
 def missing_reads_finding(
     call: CallObservation, sets: Iterable[frozenset[str]], progress: RunProgress
 ) -> BaselineDeviation:
-    """Explain that the usual reads before a write are missing."""
+    """Explain that the reads usual before a write are missing."""
     usual = tuple(" and ".join(sorted(each)) for each in sets)[:_MAX_SHOWN]
     read = ", ".join(sorted(progress.reads)) or "nothing"
     return BaselineDeviation(
@@ -177,7 +178,7 @@ def missing_reads_finding(
 def over_bound_finding(
     held: ProfileIndex, call: CallObservation, bound: BoundEntry, amount: int
 ) -> BaselineDeviation:
-    """Explain that a run exceeds a learned bound."""
+    """Explain that a run exceeds a learned bound on a count or amount."""
     scale = 1_000_000 if bound.measure is BoundMeasure.SUM else 1
     most, got = f"{bound.most / scale:g}", f"{amount / scale:g}"
     what = f"{bound.measure.value} of {bound.path}" if bound.path else bound.measure

@@ -1,4 +1,4 @@
-"""Generalisation of observed entities to patterns.
+"""Generalise observed entities to patterns, such as a whole domain or folder.
 
 A pattern generalises one step if enough distinct children were seen on enough days. It
 never covers everything, and never crosses an account or an organisation's domain.
@@ -56,7 +56,7 @@ DaysByEntity = Mapping[str, frozenset[int]]  # by entity: the days on which it w
 
 
 def exact_pattern(kind: EntityKind, text: str) -> EntityPattern:
-    """Return the pattern of one entity."""
+    """Return the pattern that matches one entity only."""
     return EntityPattern(kind, GeneralisationLevel.EXACT, text)
 
 
@@ -81,6 +81,7 @@ def parent_pattern(pattern: EntityPattern) -> EntityPattern | None:
 
 
 def _parent_domain(text: str) -> str:
+    """Return the parent domain; empty for a registrable domain or address."""
     labels = text.lstrip(".").split(".")
     if labels[-1].isdigit():
         return ""
@@ -122,7 +123,7 @@ def digit_template(pattern: EntityPattern) -> EntityPattern | None:
 
 
 def name_prefix(pattern: EntityPattern) -> EntityPattern | None:
-    """Return the pattern of names with the same prefix; None if it is no word."""
+    """Return the pattern of names with the same first letters; None if no word."""
     if (
         pattern.kind is not EntityKind.NAME
         or pattern.level is not GeneralisationLevel.EXACT
@@ -155,7 +156,7 @@ def pattern_covers(pattern: EntityPattern, kind: EntityKind, text: str) -> bool:
 def generalise(
     seen: DaysByEntity, kind: EntityKind, terms: LearningParameters
 ) -> dict[str, EntityPattern]:
-    """Return the pattern for each entity.
+    """Return the pattern that stands for each observed entity.
 
     Args:
         seen: Entities of one kind at one place, with their days.
@@ -180,6 +181,7 @@ def generalise(
 def _add_to_parent(
     waiting: dict[EntityPattern, set[EntityPattern]], node: EntityPattern
 ) -> None:
+    """Add a pattern to the children that wait for its parent."""
     above = parent_pattern(node)
     if above is not None:
         waiting[above].add(node)
@@ -191,6 +193,7 @@ def _may_generalise(
     seen: DaysByEntity,
     terms: LearningParameters,
 ) -> bool:
+    """Tell whether enough children were seen on enough different days."""
     if len(children) < terms.children:
         return False
     days = {day for node in children for text in nodes[node] for day in seen[text]}
@@ -203,7 +206,7 @@ def _merge_by_shape(
     terms: LearningParameters,
     shape: Callable[[EntityPattern], EntityPattern | None],
 ) -> None:
-    """Merge the remaining entities that have one shape."""
+    """Replace remaining entities of one shape by their common pattern."""
     waiting: dict[EntityPattern, set[EntityPattern]] = defaultdict(set)
     for node in nodes:
         above = shape(node)

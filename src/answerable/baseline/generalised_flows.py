@@ -1,4 +1,4 @@
-"""Layers L2 and L3 from counts: entities and flow edges, generalised."""
+"""Build profile layers L2 (entities) and L3 (flows) from counts, as patterns."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -32,7 +32,7 @@ class FirmnessThreshold:
         self._persons = min(terms.min_persons, persons)
 
     def is_met(self, seen: KeyCount) -> bool:
-        """Tell whether counts reach the threshold."""
+        """Tell whether counts are enough for a rule to be firm."""
         return (
             seen.runs >= self._runs
             and len(seen.days) >= self._days
@@ -43,7 +43,7 @@ class FirmnessThreshold:
 def generalise_entities(
     tallies: LayerCounts, terms: LearningParameters, firmness: FirmnessThreshold
 ) -> tuple[EntityEntry, ...]:
-    """Generalise L2; sensitive entities stay exact.
+    """Build layer L2: entity patterns; sensitive entities stay exact.
 
     Plain names are kept if an argument takes few of them and the agent never chose
     freely.
@@ -78,6 +78,7 @@ def generalise_entities(
 
 
 def _entity_sort_key(entity: EntityEntry) -> tuple[str, ...]:
+    """Return the sort key of an entity entry in a profile."""
     pattern = entity.pattern
     sensitive = str(entity.sensitive)
     return (
@@ -91,6 +92,7 @@ def _entity_patterns(
     terms: LearningParameters,
     climbs: bool,
 ) -> dict[str, EntityPattern]:
+    """Return the pattern of each entity; the exact one if not generalised."""
     if not climbs:
         return {text: exact_pattern(kind, text) for text in by_text}
     days = {text: seen.days for text, seen in by_text.items()}
@@ -100,7 +102,7 @@ def _entity_patterns(
 def generalise_edges(
     tallies: LayerCounts, terms: LearningParameters, firmness: FirmnessThreshold
 ) -> tuple[FlowEntry, ...]:
-    """Generalise the selectors of L3 and merge edges that become equal."""
+    """Build layer L3: flow edges with patterns, equal edges merged."""
     groups: dict[tuple[object, ...], dict[EdgeKey, KeyCount]] = defaultdict(dict)
     for key, seen in tallies.edges.items():
         names = tuple(name for name, _ in key.selector)
@@ -125,6 +127,7 @@ def _merge_group(
     terms: LearningParameters,
     firmness: FirmnessThreshold,
 ) -> Iterable[FlowEntry]:
+    """Yield one flow entry for each pattern of edges with equal endpoints."""
     trusted = next(iter(group)).trusted
     patterns = _selector_patterns(group, terms, trusted)
     members: dict[EdgeSelector, list[KeyCount]] = defaultdict(list)
@@ -143,7 +146,7 @@ def _merge_group(
 def _selector_patterns(
     group: Mapping[EdgeKey, KeyCount], terms: LearningParameters, trusted: bool
 ) -> dict[tuple[str, str], EntityPattern]:
-    """Return the pattern of each token of each argument.
+    """Return the pattern of each argument that a source call had.
 
     For a trusted field, tokens with the same origin are equal. For an untrusted field
     the value matters: the file name tells bills from mail. Values without a common
@@ -169,6 +172,7 @@ def _selector_patterns(
 
 
 def _origin_pattern(origin: str) -> EntityPattern:
+    """Return the pattern of any value from one origin."""
     return EntityPattern(EntityKind.NAME, GeneralisationLevel.ORIGIN, origin)
 
 
@@ -202,6 +206,7 @@ def _fall_back_to_origin(
 def _generalise_values(
     days: Days, kind: EntityKind, terms: LearningParameters, trusted: bool
 ) -> dict[str, EntityPattern]:
+    """Return a pattern per value; any name, if many names were seen."""
     patterns = generalise(days, kind, terms)
     if kind is not EntityKind.NAME or not trusted:
         return patterns
@@ -214,7 +219,7 @@ def _generalise_values(
 
 
 def parse_token(token: str) -> tuple[str, EntityKind, str]:
-    """Parse a selector token into origin, kind and text."""
+    """Parse a selector token `ORIGIN=KIND:TEXT` into its three parts."""
     origin, _, said = token.partition("=")
     kind, _, text = said.partition(":")
     return origin, EntityKind(kind), text

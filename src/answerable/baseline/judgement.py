@@ -1,4 +1,4 @@
-"""Judgement of one call against a profile, layer by layer.
+"""Judge one call against a baseline profile, layer by layer.
 
 Self-reported facts are no input. A judgement other than allow names the layer, the
 expected set, the observed value, and the smallest change that would allow exactly this
@@ -44,7 +44,7 @@ def judge_call(
     progress: RunProgress,
     envelope: RunEnvelope = UNKNOWN_ENVELOPE,
 ) -> BaselineAssessment:
-    """Judge one call.
+    """Judge one call against a profile: effect and all deviations found.
 
     Args:
         call: The call, its values with their origins.
@@ -72,6 +72,7 @@ def _find_deviations(
     progress: RunProgress,
     envelope: RunEnvelope,
 ) -> Iterator[BaselineDeviation]:
+    """Yield each deviation of a call from the profile, layer by layer."""
     if call.crowded:
         yield findings.crowded_finding(call)
     is_new = _is_new_tool(held, call)
@@ -101,7 +102,7 @@ def _is_new_tool(held: ProfileIndex, call: CallObservation) -> bool:
 def _check_context(
     held: ProfileIndex, call: CallObservation
 ) -> Iterator[BaselineDeviation]:
-    """Find untrusted text that never preceded such a call.
+    """Yield a finding per untrusted source new before calls of this tool.
 
     Untrusted text can make an agent do usual calls with values it finds by itself, so
     the content does not matter. Reads count too: a refused read adds no untrusted text
@@ -123,6 +124,7 @@ def _check_context(
 def _check_order(
     held: ProfileIndex, call: CallObservation, progress: RunProgress
 ) -> Iterator[BaselineDeviation]:
+    """Yield a finding if the reads usual before a write are missing."""
     sets = held.orders.get(call.tool)
     if not (call.is_write and progress.untrusted and sets):
         return
@@ -133,6 +135,7 @@ def _check_order(
 def _check_bounds(
     held: ProfileIndex, call: CallObservation, progress: RunProgress
 ) -> Iterator[BaselineDeviation]:
+    """Yield a finding per learned bound that the run exceeds with this call."""
     for bound in held.bounds.get(call.tool, ()):
         amount = _measure_amount(bound, call, progress)
         if amount > bound.most:
@@ -142,6 +145,7 @@ def _check_bounds(
 def _measure_amount(
     bound: BoundEntry, call: CallObservation, progress: RunProgress
 ) -> int:
+    """Return a run's count, sum, records or bytes for a bound."""
     if bound.measure is BoundMeasure.COUNT:
         return progress.counts.get(call.tool, 0) + 1
     if bound.measure is BoundMeasure.SUM:
@@ -159,6 +163,7 @@ def _check_surroundings(
     progress: RunProgress,
     envelope: RunEnvelope,
 ) -> Iterator[BaselineDeviation]:
+    """Yield findings for a new workload, network, region or time."""
     seen = held.profile.surroundings.seen
     for code, effect, usual, here in (
         (
@@ -190,6 +195,7 @@ def _check_surroundings(
 def _check_time(
     held: ProfileIndex, call: CallObservation, progress: RunProgress
 ) -> Iterator[BaselineDeviation]:
+    """Yield advisory findings for an unusual hour or call rate."""
     hours = dict(held.profile.surroundings.hours)
     hour = hour_of_week(call.at)
     near = (hour - 1, hour, hour + 1)

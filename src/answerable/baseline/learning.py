@@ -1,4 +1,4 @@
-"""Learning of an unsigned profile from the runs of an identity."""
+"""Learn an unsigned baseline profile from the runs of an agent's identity."""
 
 from dataclasses import dataclass
 
@@ -74,7 +74,7 @@ def build_profile(
     now: int,
     accepted: tuple[AcceptedDeviation, ...] = (),
 ) -> BaselineProfile:
-    """Learn a profile.
+    """Learn a profile of one subject from its training runs.
 
     Args:
         now: UTC nanoseconds.
@@ -89,7 +89,7 @@ def build_profile(
 def count_training(
     runs: list[AgentRun], subject: BaselineSubject, terms: LearningParameters
 ) -> TrainingCounts:
-    """Count training runs in memory."""
+    """Count the training runs of one subject in memory."""
     return TrainingCounts(
         runs=len(runs),
         days=len({run.started // DAY for run in runs}),
@@ -128,10 +128,12 @@ def assemble_profile(
 
 
 def _accepted_sort_key(each: AcceptedDeviation) -> tuple[str, ...]:
+    """Return the sort key of an accepted deviation."""
     return (each.tool, each.path, each.value, each.source)
 
 
 def _build_capabilities(tallies: LayerCounts) -> tuple[CapabilityEntry, ...]:
+    """Build layer L1: the tools called, with their definitions."""
     return tuple(
         CapabilityEntry(*key, seen.to_tally())
         for key, seen in sorted(tallies.capabilities.items())
@@ -139,5 +141,5 @@ def _build_capabilities(tallies: LayerCounts) -> tuple[CapabilityEntry, ...]:
 
 
 def training_rows(runs: list[AgentRun]) -> list[bytes]:
-    """Return the Merkle leaves of a profile's training set, one per run."""
+    """Return the Merkle leaves of a profile's training set, one for each run."""
     return [_encode(run) for run in runs]

@@ -1,4 +1,4 @@
-"""Difference of two profiles, by consequence.
+"""Compare two baseline profiles: list changes by how dangerous they are.
 
 Everything that the new profile allows and the old one did not has a line that is no
 removal.
@@ -54,7 +54,7 @@ class ProfileChange:
 
 
 def diff_profiles(old: BaselineProfile, new: BaselineProfile) -> list[ProfileChange]:
-    """List the changes between two profiles, the gravest first.
+    """List the changes between two profiles, the most dangerous first.
 
     A renamed tool has one line; its other rules are compared under the new name.
     """
@@ -90,6 +90,7 @@ def diff_profiles(old: BaselineProfile, new: BaselineProfile) -> list[ProfileCha
 def _rename_changes(
     new: BaselineProfile, pairs: Iterable[tuple[str, str]]
 ) -> Iterator[ProfileChange]:
+    """Yield a change for each renamed tool."""
     tallies = {each.tool: each.tally for each in new.capabilities}
     for before, after in pairs:
         text = f"the tool, with what {before} was held to"
@@ -101,6 +102,7 @@ def _rename_changes(
 def _capability_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
+    """Yield the tools, or tool definitions, added and removed."""
     before = {(each.tool, each.definition): each for each in old.capabilities}
     after = {(each.tool, each.definition): each for each in new.capabilities}
     for key in after.keys() - before.keys():
@@ -115,6 +117,7 @@ def _capability_changes(
 def _entity_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
+    """Yield the entity patterns added, widened and removed."""
     def key(each: EntityEntry) -> tuple[object, ...]:
         return (each.tool, each.path, each.pattern, each.sensitive, each.firm)
 
@@ -138,6 +141,7 @@ def _entity_changes(
 def _entity_change(
     consequence: ChangeConsequence, entity: EntityEntry
 ) -> ProfileChange:
+    """Build the change of one entity entry."""
     text = describe_pattern(entity.pattern) + ("" if entity.firm else " (provisional)")
     return ProfileChange(consequence, entity.tool, entity.path, text, entity.tally)
 
@@ -145,6 +149,7 @@ def _entity_change(
 def _edge_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
+    """Yield the flow edges added, widened and removed."""
     def key(each: FlowEntry) -> tuple[object, ...]:
         flags = (each.whole, each.trusted, each.sensitive, each.firm)
         return (*_edge_endpoints(each), each.field, each.selector, flags)
@@ -168,10 +173,12 @@ def _edge_changes(
 
 
 def _edge_endpoints(edge: FlowEntry) -> tuple[str, ...]:
+    """Return origin and argument of a flow edge, for comparison."""
     return (edge.tool, edge.path, edge.kind, edge.source)
 
 
 def _edge_change(consequence: ChangeConsequence, edge: FlowEntry) -> ProfileChange:
+    """Build the change of one flow edge."""
     text = f"from {describe_edge(edge)}" + ("" if edge.firm else " (provisional)")
     return ProfileChange(consequence, edge.tool, edge.path, text, edge.tally)
 
@@ -179,6 +186,7 @@ def _edge_change(consequence: ChangeConsequence, edge: FlowEntry) -> ProfileChan
 def _acceptance_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
+    """Yield the owner-accepted deviations added and removed."""
     for each in set(new.accepted) - set(old.accepted):
         untrusted = ChangeConsequence.UNTRUSTED_FLOW
         consequence = untrusted if each.source else ChangeConsequence.REACH
@@ -192,6 +200,7 @@ def _acceptance_changes(
 def _order_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
+    """Yield the read orders that the new profile no longer requires."""
     after = {each.tool: each.reads for each in new.orders}
     for order in old.orders:
         before = [set(reads) for reads in order.reads]
@@ -204,6 +213,7 @@ def _order_changes(
 def _bound_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
+    """Yield the bounds that the new profile raises or drops."""
     after = {(each.tool, each.measure, each.path): each.most for each in new.bounds}
     for each in old.bounds:
         most = after.get((each.tool, each.measure, each.path))
@@ -215,6 +225,7 @@ def _bound_changes(
 def _surroundings_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
+    """Yield the networks, workloads, regions and times added."""
     one, other = old.surroundings, new.surroundings
     for name in ("network", "workload", "region"):
         before = {getattr(each, name) for each in one.seen}
@@ -235,6 +246,7 @@ def _surroundings_changes(
 def _profile_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
+    """Yield changes of the strictness, or that nothing is learned."""
     if old.stance != new.stance:
         yield ProfileChange(
             ChangeConsequence.WIDER, "", "", "strictness of enforcement"

@@ -1,4 +1,4 @@
-"""Verification of a signed profile: owner, integrity, newest version, expiry.
+"""Verify a signed profile: owner, digest, newest version and expiry.
 
 The statement names the profile by digest, its parent, the training root and the
 learner. `evidence.signed_statements` has already verified the signature and the key.
@@ -69,14 +69,14 @@ class ExpectedProfile:
 
 
 def subject_id(subject: BaselineSubject) -> str:
-    """Return the id of a subject in a statement."""
+    """Return the id that names a profile's subject in a signed statement."""
     return f"baseline:{subject.agent}|{subject.identity}|{subject.server}"
 
 
 def build_claims(
     profile: BaselineProfile, expires: int, stage: BaselineStage = BaselineStage.SHADOW
 ) -> dict[str, str]:
-    """Build the claims that are signed for a profile.
+    """Build the claims of the statement that signs a profile.
 
     Args:
         expires: UTC nanoseconds.
@@ -95,7 +95,7 @@ def build_claims(
 def verify_profile(
     data: bytes, verified: VerifiedStatement | None, expected: ExpectedProfile
 ) -> BaselineProfile:
-    """Decode a profile after checking owner, digest, version and expiry.
+    """Decode a profile after checking signer, digest, version and expiry.
 
     Args:
         verified: The statement over it, signature and key verified; None if there is
@@ -127,6 +127,7 @@ def verify_profile(
 
 
 def _check_owner(verified: VerifiedStatement, expected: ExpectedProfile) -> None:
+    """Raise unless the expected owner signed a profile of this subject."""
     said = verified.statement
     names = tuple(name for name, _ in said.claims)
     is_baseline = said.type is StatementType.BASELINE and names == PROFILE_CLAIMS
@@ -147,6 +148,7 @@ def _check_owner(verified: VerifiedStatement, expected: ExpectedProfile) -> None
 def _check_lineage(
     profile: BaselineProfile, said: OwnerStatement, name: str, expected: ExpectedProfile
 ) -> None:
+    """Raise unless the profile follows the newest accepted one."""
     if profile.subject != expected.subject:
         raise _rejection(
             ProfileFault.OTHER_SUBJECT,
@@ -179,6 +181,7 @@ def _check_lineage(
 
 
 def _check_expiry(profile: BaselineProfile, said: OwnerStatement, now: int) -> None:
+    """Raise if the signature or the training runs are too old."""
     text = said.get_claim("expires")
     expires = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
     if (
@@ -193,4 +196,5 @@ def _check_expiry(profile: BaselineProfile, said: OwnerStatement, now: int) -> N
 
 
 def _rejection(fallen: ProfileFault, message: str) -> ProfileRejected:
+    """Build the error for a profile that is not valid."""
     return ProfileRejected(fallen, message)

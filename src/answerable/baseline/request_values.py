@@ -1,4 +1,4 @@
-"""Values named in a person's request: all that is kept of the request.
+"""Extract the values that a person's request names; nothing else of it is kept.
 
 They are typed entities, quoted texts, and words that stand out from prose (a capital, a
 digit or a sign), alone and in sequence. A person can name more. The text is never
@@ -49,6 +49,7 @@ def canonical_value(value: str) -> str:
 
 
 def _iterate_values(text: str) -> Iterator[str]:
+    """Yield the typed entities, quoted texts and distinctive words of a text."""
     text = text.encode("utf-8", "replace").decode()
     rest, place = [], 0
     for kind, said, start, end in find_entities(text):
@@ -93,6 +94,7 @@ def _distinctive_words(line: str) -> Iterator[str]:
 
 
 def _strip_word(word: str) -> str:
+    """Remove punctuation and a possessive `'s` from a word."""
     bare = word.strip(_EDGES)
     for ending in ("'s", f"{_APOSTROPHE}s"):
         bare = bare.removesuffix(ending)
@@ -100,4 +102,5 @@ def _strip_word(word: str) -> str:
 
 
 def _is_distinctive(word: str) -> bool:
+    """Tell whether a word has a capital, a digit or a sign."""
     return any(each.isupper() or each.isdigit() or each in _SIGNS for each in word)

@@ -1,4 +1,4 @@
-"""Judgement of one value of a call by its origin (layers L2 and L3).
+"""Judge one argument value of a call by its origin (layers L2 and L3).
 
 | value | explained by | becomes |
 |---|---|---|
@@ -41,7 +41,7 @@ _Outcome = tuple[DeviationCode, DecisionEffect, ValueOrigin | None]
 def judge_value(
     held: ProfileIndex, call: CallObservation, value: ArgumentValue, is_new: bool
 ) -> BaselineDeviation | None:
-    """Judge one value; None if the profile holds it.
+    """Judge one value; return None if the profile allows it.
 
     Args:
         is_new: The tool is new, which L1 reports already.
@@ -83,7 +83,7 @@ _ALLOWED: _Outcome = (DeviationCode.NEW_FLOW, DecisionEffect.ALLOW, None)
 def _sensitive_outcomes(
     held: ProfileIndex, sink: SinkIndex, value: ArgumentValue
 ) -> Iterator[_Outcome]:
-    """Yield the outcome for each rule that could hold a sensitive value."""
+    """Yield the outcome of each rule that may allow a sensitive value."""
     stance = held.profile.stance
     entity = sink.find_entity(value)
     if entity is not None:
@@ -110,10 +110,12 @@ def _sensitive_outcomes(
 def _by_firmness(
     firm: bool, stance: Strictness, origin: ValueOrigin | None
 ) -> _Outcome:
+    """Return the outcome of a rule: allowed if firm, else provisional."""
     return _ALLOWED if firm else (DeviationCode.PROVISIONAL, stance.provisional, origin)
 
 
 def _unexplained_outcome(sink: SinkIndex, stance: Strictness) -> _Outcome:
+    """Return the outcome for a sensitive value of unknown origin."""
     if stance.unexplained is UnexplainedEntityPolicy.LEARNED and True in sink.own:
         return _by_firmness(sink.own[True].firm, stance, None)
     asks = stance.unexplained is UnexplainedEntityPolicy.ASK
@@ -134,6 +136,7 @@ def _is_free_text(call: CallObservation, sink: SinkIndex, value: ArgumentValue) 
 def _plain_outcomes(
     stance: Strictness, sink: SinkIndex, value: ArgumentValue
 ) -> Iterator[_Outcome]:
+    """Yield the outcome of each rule that may allow an ordinary value."""
     if sink.find_entity(value) is not None:
         yield _ALLOWED
     for origin in value.origins:

@@ -1,4 +1,4 @@
-"""Origins of an argument value: requests, reference tables and earlier results."""
+"""Find the origin of an argument value: a request, an owner's table, a result."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ TablesBySink = Mapping[tuple[str, str], tuple[tuple[str, frozenset[bytes]], ...]
 
 
 def index_tables(tables: tuple[ReferenceTable, ...]) -> TablesBySink:
-    """Index the believed reference tables by the sink they explain."""
+    """Index the trusted owner tables by the argument they explain."""
     found: dict[tuple[str, str], tuple[tuple[str, frozenset[bytes]], ...]] = {}
     for table in sorted(tables, key=lambda each: each.name):
         if not table.written_by.is_believed:
@@ -45,7 +45,7 @@ def list_search_forms(entity: ArgumentEntity) -> tuple[bytes, ...]:
 def find_request_origins(
     named: tuple[tuple[str, frozenset[bytes]], ...], spellings: tuple[bytes, ...]
 ) -> tuple[ValueOrigin, ...]:
-    """Return the person request that names a value, if one does."""
+    """Return the person's request that names a value, if one does."""
     for id, values in named:
         if len(spellings[0]) >= MIN_VALUE and not values.isdisjoint(spellings):
             return (ValueOrigin(OriginKind.REQUEST, call=id),)
@@ -55,7 +55,7 @@ def find_request_origins(
 def find_table_origins(
     tables: tuple[tuple[str, frozenset[bytes]], ...], spellings: tuple[bytes, ...]
 ) -> tuple[ValueOrigin, ...]:
-    """Return the reference tables that contain a value."""
+    """Return the owner tables that contain a value."""
     return tuple(
         ValueOrigin(OriginKind.TABLE, name, whole=True)
         for name, values in tables
@@ -66,7 +66,7 @@ def find_table_origins(
 def find_result_origins(
     hits: list[FieldHit], stored: int | None
 ) -> tuple[ValueOrigin, ...]:
-    """Return the earlier results that explain a value, the best first.
+    """Return the earlier tool results that hold a value, best first.
 
     Args:
         hits: Occurrences of the value.
