@@ -1,4 +1,4 @@
-"""Hops of a chain at one time: person, agent, tool, identity and owner.
+"""Build a chain's hops at one time: person, agent, tool, identity and its owner.
 
 Session names, user agents and source identities are never read: the caller writes them.
 """

@@ -1,4 +1,4 @@
-"""Path from an acting credential back to its origin, over issuance records."""
+"""Trace a credential back to its origin over records of credential issuance."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -49,7 +49,7 @@ class IssuancePath:
     made_by: str = ""
 
     def identities(self) -> tuple[str, ...]:
-        """Return the identities from the origin on, without repetitions."""
+        """Return the identities, origin first, without repetitions."""
         found: list[str] = []
         for step in reversed(self.steps):
             if step.identity and found[-1:] != [step.identity]:
@@ -58,16 +58,16 @@ class IssuancePath:
 
     @property
     def owner_issuance(self) -> CredentialIssuance | None:
-        """Nearest issuance that names an attested owner."""
+        """Return the nearest issuance that names an attested owner."""
         return next((each for each in self.told if each.owner), None)
 
     @property
     def delegation(self) -> str:
-        """Id of the nearest delegation, empty where none is recorded."""
+        """Return the id of the nearest delegation, empty if unknown."""
         return next((each.parent.run for each in self.told if each.parent.run), "")
 
     def credentials(self) -> tuple[str, ...]:
-        """Return the credentials from the origin on."""
+        """Return the credentials, origin first."""
         return tuple(s.credential for s in reversed(self.steps) if s.credential)
 
 
@@ -88,6 +88,7 @@ def select_issuances(
 
 
 def _issuance_quality(issuance: CredentialIssuance) -> tuple[object, ...]:
+    """Return a sort key: records that name the issuer's parent come first."""
     parent = issuance.parent
     return (
         not parent.person,
@@ -118,7 +119,7 @@ class IssuanceIndex:
 
 
 def index_issuances(issuances: Sequence[CredentialIssuance]) -> IssuanceIndex:
-    """Index issuances."""
+    """Index issuances by credential, by run and by parent."""
     runs: dict[tuple[str, str], CredentialIssuance] = {}
     parents: dict[ChainKey, CredentialIssuance] = {}
     for each in sorted(issuances, key=_issuance_sort_key):
@@ -142,7 +143,7 @@ def _issuance_sort_key(issuance: CredentialIssuance) -> tuple[object, ...]:
 
 
 def trace_back(joint: SourcedChainKey, issued: IssuanceIndex) -> IssuancePath:
-    """Walk from a chain key back to its origin.
+    """Trace a chain key back to the origin of its credential.
 
     Args:
         joint: Start of the walk.
@@ -178,7 +179,7 @@ def trace_back(joint: SourcedChainKey, issued: IssuanceIndex) -> IssuancePath:
 
 
 def _find_session_person(made: CredentialIssuance, issued: IssuanceIndex) -> str:
-    """Return the person at the start of the session that created a key, or empty."""
+    """Return the person whose session created a key, or empty."""
     key = made.parent
     for _ in range(MAX_CHAIN_LENGTH):
         if key.person:
@@ -193,7 +194,7 @@ def _find_session_person(made: CredentialIssuance, issued: IssuanceIndex) -> str
 def _list_agent_issuances(
     key: ChainKey, walked: Sequence[CredentialIssuance], issued: IssuanceIndex
 ) -> tuple[CredentialIssuance, ...]:
-    """List the issuances that name the agents of a chain, the nearest first.
+    """List the issuances that name a chain's agents, nearest first.
 
     The record of an exchange or ticket itself comes first, since it names the agent
     that acts from then on. Issuances of the same run come last, and only for the same
@@ -206,13 +207,14 @@ def _list_agent_issuances(
 
 
 def _build_step(key: ChainKey, told_by: str) -> PathStep:
+    """Build the path step of a chain key's identity and credential."""
     return PathStep(key.identity, key.credential, key.person, told_by)
 
 
 def _name_acting_identity(
     steps: Sequence[PathStep], first: CredentialIssuance | None
 ) -> tuple[PathStep, ...]:
-    """Name the acting identity by the issuance of its credential, if it is missing.
+    """Fill in a missing acting identity from its credential's issuance.
 
     This does not apply to gateway records: their token identifies the caller, not the
     identity that the tool acts as.

@@ -1,4 +1,4 @@
-"""Mediation: whether a gateway call could have caused a platform event of an agent.
+"""Decide whether a gateway call could have caused an agent's platform event.
 
 An event that no call could have caused is unmediated: the agent, or another holder of
 its credential, bypassed the gateway. Missing records never count as evidence.
@@ -100,7 +100,7 @@ def parse_gateway_call(
     milliseconds: str,
     task: str,
 ) -> GatewayCall | None:
-    """Parse a gateway's event into a call.
+    """Parse a gateway's audit event into a call with start and end.
 
     Args:
         agents: Root first.
@@ -123,12 +123,12 @@ def parse_gateway_call(
 
 
 def get_server(tool: str) -> str:
-    """Return the server of a call's tool; a gateway's server name has no slash."""
+    """Return the MCP server of a call's tool name `SERVER/TOOL`."""
     return tool.removeprefix("tool:mcp/").partition("/")[0]
 
 
 def get_inventory_server(tool: str) -> str:
-    """Return the server of an inventory tool, where one server is one tool."""
+    """Return the MCP server in the id of an inventory tool."""
     return tool.removeprefix("tool:mcp/").rpartition("/")[0]
 
 
@@ -149,7 +149,7 @@ class IntervalSet:
         self.ends.append(end)
 
     def sort(self) -> None:
-        """Sort the intervals, before any membership test."""
+        """Sort the intervals; required before `contains`."""
         self.starts.sort()
         self.ends.sort()
 
@@ -169,6 +169,7 @@ class _OpenCalls:
         self._own: dict[AgentServer, IntervalSet] = defaultdict(IntervalSet)
 
     def add(self, call: GatewayCall, end: int) -> None:
+        """Add the time of a call, for its own agent and those above it."""
         for server in ("", get_server(call.tool)):
             for agent in set(call.agents):
                 self._on_path[agent, server].add(
@@ -178,10 +179,12 @@ class _OpenCalls:
             own.add(call.start - CLOCK_SKEW, end + CLOCK_SKEW)
 
     def sort(self) -> None:
+        """Sort all intervals; required before `may_have_caused`."""
         for spans in (*self._on_path.values(), *self._own.values()):
             spans.sort()
 
     def may_have_caused(self, act: PlatformEvent, server: str) -> bool:
+        """Tell whether a call was open at the time of an event."""
         keys = [(agent, server) for agent in act.agents]
         found = [self._own[key] for key in keys if key in self._own]
         leaf = self._on_path.get(keys[-1])
@@ -213,7 +216,7 @@ class MediationJudge:
             each.sort()
 
     def judge(self, act: PlatformEvent) -> MediationVerdict:
-        """Return the mediation verdict on an event."""
+        """Return whether a gateway call may have caused an event."""
         if not act.agents:
             return MediationVerdict.AGENT_MISSING
         if self._covered.isdisjoint(act.agents):
@@ -257,6 +260,7 @@ def _has_event(
     by_leaf: dict[AgentServer, list[int]],
     by_path: dict[AgentServer, list[int]],
 ) -> bool:
+    """Tell whether some event lies in the time of a call."""
     first, last = call.start - CLOCK_SKEW, call.perhaps + CLOCK_SKEW
     servers = ("", get_server(call.tool))
     lists: list[Sequence[int]] = [

@@ -1,4 +1,4 @@
-"""Stitching: derivation of chains from chain keys and facts."""
+"""Derive the lineage chains of events from chain keys, issuances and inventory."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,7 +32,7 @@ def stitch_chains(
     sign_ins: Iterable[SignIn] = (),
     parents: Mapping[str, str] | None = None,
 ) -> tuple[ChainTimeline, ...]:
-    """Derive the chains of all chain keys.
+    """Derive the chains of all chain keys, each with its time of validity.
 
     Args:
         joints: Distinct chain keys of the events.
@@ -58,12 +58,13 @@ def stitch_chains(
 
 
 def find_chain_at(chains: Sequence[LineageChain], at: int) -> LineageChain:
-    """Return the chain that is valid at a time."""
+    """Return the chain that is valid at a time, UTC nanoseconds."""
     starts = [chain.valid_from for chain in chains]
     return chains[max(0, bisect_right(starts, at) - 1)]
 
 
 def _index_sign_ins(sign_ins: Iterable[SignIn]) -> dict[str, list[SignIn]]:
+    """Index sign-ins by credential and by identity."""
     found: dict[str, list[SignIn]] = {}
     for sign_in in sign_ins:
         for subject in (sign_in.credential, sign_in.identity):
@@ -79,6 +80,7 @@ def _stitch_one(
     persons: Mapping[str, Sequence[SignIn]],
     parents: Mapping[str, str] | None,
 ) -> ChainTimeline:
+    """Derive one key's chains: a new one wherever a declared use changes."""
     subjects = {s.credential for s in path.steps} | {s.identity for s in path.steps}
     uses = [use for subject in subjects for use in declared.get(subject, ())]
     agents = {_get_mediated_agent(joint)} | {told.chain[-1] for told in path.told}
@@ -104,11 +106,12 @@ def _stitch_one(
 
 
 def _get_mediated_agent(joint: SourcedChainKey) -> str:
-    """Return the agent named by a gateway's record, else empty."""
+    """Return the agent that a gateway's record names, else empty."""
     return joint.key.agent if joint.believed else ""
 
 
 def _select_valid_uses(uses: Sequence[DeclaredUse], at: int) -> UsesBySubject:
+    """Select the newest declared use of each subject at a time."""
     standing: dict[str, DeclaredUse] = {}
     for use in uses:
         if use.valid_from <= at < use.valid_to:
@@ -119,6 +122,7 @@ def _select_valid_uses(uses: Sequence[DeclaredUse], at: int) -> UsesBySubject:
 
 
 def _use_sort_key(use: DeclaredUse) -> tuple[object, ...]:
+    """Return the sort key of a declared use, the newest last."""
     return (
         use.valid_from,
         use.source,
@@ -136,6 +140,7 @@ def _build_chain(
     persons: Mapping[str, Sequence[SignIn]],
     parents: Mapping[str, str],
 ) -> LineageChain:
+    """Build the chain of one key from the uses valid at a time."""
     agents = (
         build_mediated_hops(joint, path, parents)
         or build_issued_hops(path)
