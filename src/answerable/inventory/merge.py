@@ -1,4 +1,4 @@
-"""Merge of the sightings of all syncs: one fact per id, newest first.
+"""Merge the facts of all syncs: one fact for each id, the newest first.
 
 If two syncs of one connector saw an object, the newer one alone counts, so that a
 removed tag or policy is gone. Syncs of different connectors complete each other: a
@@ -51,7 +51,7 @@ _COVERAGE_WORDS: Mapping[PolicyLayer, str] = {
 
 
 def select_newest_syncs(syncs: Iterable[tuple[str, Sync]]) -> tuple[Sync, ...]:
-    """Return the newest sync of each source, newest first, in a canonical order."""
+    """Return the newest sync of each source, newest first."""
     named = [replace(sync, source=source) for source, sync in syncs]
     times = Counter((sync.started_at, sync.source) for sync in named)
 
@@ -88,6 +88,7 @@ class _SyncPrecedence:
 
 
 def _list_seen_ids(sync: Sync) -> set[str]:
+    """Return the ids of all objects that a sync saw."""
     facts = sync.facts
     seen: set[str] = {identity.id for identity in facts.identities}
     seen |= {agent.id for agent in facts.agents}
@@ -99,7 +100,7 @@ def _list_seen_ids(sync: Sync) -> set[str]:
 
 
 def merge_facts(syncs: Sequence[Sync]) -> SightedFacts:
-    """Merge the facts of syncs.
+    """Merge the facts of all syncs into one set.
 
     Args:
         syncs: As `select_newest_syncs` returns them: one per source, newest first.
@@ -186,6 +187,7 @@ def merge_facts(syncs: Sequence[Sync]) -> SightedFacts:
 
 
 def _merge_tools(syncs: Sequence[Sync], speakers: _SyncPrecedence) -> tuple[Tool, ...]:
+    """Merge tools: of each agent the newest sync's alone."""
     kept: dict[Hashable, Tool] = {}
     for position, sync in enumerate(syncs):
         own = sync.connector in _FOLDER_CONNECTORS
@@ -196,18 +198,18 @@ def _merge_tools(syncs: Sequence[Sync], speakers: _SyncPrecedence) -> tuple[Tool
 
 
 def _get_origin(sync: Sync) -> str:
-    """Return the connector, or the source of a connector that reads folders."""
+    """Return the connector of a sync, or the source if it reads folders."""
     return sync.source if sync.connector in _FOLDER_CONNECTORS else sync.connector
 
 
 def _get_coverage_word(attachment: PolicyAttachment) -> str:
-    """Return the coverage word of an attachment; KMS grants have one of their own."""
+    """Return the coverage word for an attachment's kind of policy."""
     grants = attachment.policy.endswith("#grants")
     return "kms-grants" if grants else _COVERAGE_WORDS[attachment.layer]
 
 
 def _canonicalise_ids(facts: SightedFacts, spell: CanonicalIds) -> SightedFacts:
-    """Replace the ids of users and roles by their canonical ids."""
+    """Replace the ids of IAM users and roles by their canonical ids."""
     return replace(
         facts,
         identities=tuple(
@@ -246,18 +248,19 @@ def _canonicalise_ids(facts: SightedFacts, spell: CanonicalIds) -> SightedFacts:
 
 
 def _canonicalise_link(link: CredentialLink, spell: CanonicalIds) -> CredentialLink:
+    """Replace the identity of a credential link by its canonical id."""
     return replace(link, identity=spell(link.identity))
 
 
 def _person_merge_key(
     fact: Account | Agent | Identity | Person | Policy | Resource,
 ) -> tuple[str, bool]:
-    """Return the merge key; self-reported facts of a person are kept separate."""
+    """Return a merge key that keeps a person's self-reported facts apart."""
     return fact.id, isinstance(fact, Person) and fact.seen.written_by.is_believed
 
 
 def _complete_fact(found: Sequence[Fact]) -> Fact:
-    """Complete the newest fact: empty fields are taken from older ones."""
+    """Fill empty fields of the newest fact from older ones."""
     first, *rest = found
     if not rest:
         return first
@@ -274,7 +277,7 @@ def _complete_fact(found: Sequence[Fact]) -> Fact:
 
 
 def _combine_flags(found: Sequence[object]) -> dict[str, object]:
-    """Return the flags that are combined over all sightings."""
+    """Return the flags of a fact, combined over all its sightings."""
     people = [fact for fact in found if isinstance(fact, Person)]
     if people:
         return {
@@ -291,7 +294,7 @@ def _combine_flags(found: Sequence[object]) -> dict[str, object]:
 
 
 def _combine_agents(agents: Sequence[Agent]) -> dict[str, object]:
-    """Combine the flags of agents with one name: unattended if any of them is."""
+    """Mark agents of one name as unattended if any of them is."""
     sources = {agent.seen.source for agent in agents}
     places = sum(source.partition(":")[0] in _FOLDER_CONNECTORS for source in sources)
     joined: dict[str, object] = {

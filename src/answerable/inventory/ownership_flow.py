@@ -1,4 +1,4 @@
-"""Flow of ownership evidence between identities, agents, credentials and code.
+"""Copy ownership evidence between linked subjects, such as from a role to its agent.
 
 Each rule copies evidence to another subject; the score is computed elsewhere.
 """
@@ -37,7 +37,7 @@ def collect_evidence(
     credentials: Mapping[CredentialId, CredentialEntity],
     counts: EvidenceFilter,
 ) -> EvidenceBySubject:
-    """Return all evidence per subject, its own and inherited.
+    """Return the owner evidence of each subject, own and inherited.
 
     - Objects made by a machine user inherit the owner of that user.
     - A user with the name of a known person may belong to that person.
@@ -73,7 +73,7 @@ def collect_evidence(
 
 
 def select_direct_evidence(evidence: EvidenceBySubject) -> EvidenceBySubject:
-    """Select evidence not inherited from a role, for subjects with inherited one."""
+    """For subjects that inherit evidence from roles, select their other one."""
     return {
         subject: [item for item in items if not is_role(item.said_of)]
         for subject, items in evidence.items()
@@ -84,7 +84,7 @@ def select_direct_evidence(evidence: EvidenceBySubject) -> EvidenceBySubject:
 def _replace_machine_users(
     facts: SightedFacts, found: dict[str, list[OwnerEvidence]], counts: EvidenceFilter
 ) -> None:
-    """Replace a machine user that acted by the owner of that user."""
+    """Replace a machine user in evidence by that user's owner."""
     users = {
         key: identity.id
         for identity in facts.identities
@@ -109,12 +109,13 @@ def _replace_machine_users(
 
 
 def _transfer_evidence(act: OwnerEvidence, why: OwnerEvidence) -> OwnerEvidence:
+    """Return evidence with its person replaced by that of another record."""
     reference = f"{act.reference}, which answers to {why.reference or why.person}"
     return replace(act, person=why.person, reference=reference)
 
 
 def _match_user_names(facts: SightedFacts) -> Iterable[OwnerEvidence]:
-    """Match user names with the handles of known persons."""
+    """Match IAM user names with handles of known persons."""
     known: dict[str, PersonId] = {}
     named = [
         p.id for p in facts.persons if p.seen.written_by.is_believed and not p.team
@@ -138,6 +139,7 @@ def _match_user_names(facts: SightedFacts) -> Iterable[OwnerEvidence]:
 
 
 def _get_account(subject: str) -> str:
+    """Return the AWS account of a subject, empty if unknown."""
     bare = subject.removeprefix("cred:aws/")
     if bare != subject:
         return decode_access_key_account(bare) or ""
@@ -157,18 +159,19 @@ def _copy_to_subject(
 
 
 def _has_valid_evidence(items: Iterable[OwnerEvidence]) -> bool:
-    """Tell whether there is any evidence that is not void."""
+    """Tell whether some of the evidence is not void."""
     return any(not item.void for item in items)
 
 
 def _drop_statements(items: Iterable[OwnerEvidence]) -> list[OwnerEvidence]:
-    """Drop attestations and confirmations, which are about one subject only."""
+    """Drop attestations and confirmations: each is about one subject only."""
     return [item for item in items if item.kind not in _STATEMENT_KINDS]
 
 
 def _list_pipeline_evidence(
     facts: SightedFacts, agents: Mapping[AgentId, AgentEntity], found: EvidenceBySubject
 ) -> Iterable[OwnerEvidence]:
+    """Yield a workflow's code owners as evidence for its roles."""
     trusting = _find_github_roles(facts)
     for key, agent in agents.items():
         for role in agent.agent.runs_as:
@@ -182,7 +185,7 @@ def _list_pipeline_evidence(
 
 
 def _find_github_roles(facts: SightedFacts) -> set[str]:
-    """Return the roles whose trust policy names GitHub's issuer."""
+    """Return the roles whose trust policy names GitHub's OIDC issuer."""
     policies = {policy.id: policy for policy in facts.policies}
     trusting = set()
     for attachment in facts.attachments:
@@ -202,6 +205,7 @@ def _find_github_roles(facts: SightedFacts) -> set[str]:
 def _find_parent_evidence(
     key: AgentId, agents: Mapping[AgentId, AgentEntity], found: EvidenceBySubject
 ) -> Sequence[OwnerEvidence]:
+    """Return the evidence of the nearest parent agent that has any."""
     met = {key}
     parent = agents[key].agent.parent
     while parent is not None and parent in agents and parent not in met:
@@ -215,7 +219,7 @@ def _find_parent_evidence(
 def _index_agents_by_credential(
     agents: Mapping[AgentId, AgentEntity],
 ) -> Mapping[CredentialId, Sequence[AgentId]]:
-    """Index agents by the credentials that their tools state."""
+    """Index agents by the credentials of their tools."""
     users: dict[CredentialId, dict[AgentId, None]] = defaultdict(dict)
     for key, agent in agents.items():
         for use in agent.tools:
@@ -227,7 +231,7 @@ def _index_agents_by_credential(
 def _index_agents_by_home(
     agents: Mapping[AgentId, AgentEntity],
 ) -> Mapping[str, Sequence[AgentId]]:
-    """Index agents by the home they are configured in."""
+    """Index agents by the home directory they are configured in."""
     scoped: dict[str, list[AgentId]] = defaultdict(list)
     for key, agent in agents.items():
         if agent.agent.scope:
@@ -238,7 +242,7 @@ def _index_agents_by_home(
 def _list_home_agents(
     credential: CredentialEntity, homes: Mapping[str, Sequence[AgentId]]
 ) -> Sequence[AgentId]:
-    """Return the agents in the homes that a credential was seen in."""
+    """List the agents in the home directories where a credential is."""
     scopes = {s.scope: None for s in credential.sightings}
     return [key for scope in scopes for key in homes.get(scope, ())]
 
@@ -246,6 +250,7 @@ def _list_home_agents(
 def _select_credential_evidence(
     credential: CredentialEntity, found: EvidenceBySubject, beside: Sequence[AgentId]
 ) -> Sequence[OwnerEvidence]:
+    """Return a credential's evidence: its identity's or its home's."""
     proved: Sequence[OwnerEvidence] = ()
     if credential.identity is not None:
         proved = found.get(credential.identity, ())

@@ -1,4 +1,4 @@
-"""Ownership score: owners as scored evidence. See docs/ownership.md.
+"""Score ownership evidence, and assign an owner or none. See docs/ownership.md.
 
 A score is 1 - prod(1 - w * 0.5 ** (age / half-life) * alive) over records of which no
 two share a kind or an act. A person is assigned only if the evidence for them is strong
@@ -72,7 +72,7 @@ IsSelfWritten = Callable[[OwnerEvidence], bool]
 def weigh_evidence(
     evidence: OwnerEvidence, now: int, *, alive: bool, counts: bool
 ) -> float:
-    """Return the weight of a record now, 0 to 1.
+    """Return the weight of evidence now, 0 to 1; it decays with age.
 
     Args:
         evidence: The record; it ages from `seen.at`.
@@ -128,7 +128,7 @@ _RecordsByKind = dict[OwnerEvidenceKind, tuple[int, float]]
 def _group_by_act(
     records: Sequence[tuple[OwnerEvidence, float]],
 ) -> list[_RecordsByKind]:
-    """Group records by act; keep the heaviest per kind, and each kind's heaviest acts.
+    """Group records by act, the heaviest of each kind.
 
     With K kinds at most K - 1 acts of one kind can be used by the others, so the K
     heaviest acts of each kind always hold the best choice.
@@ -200,6 +200,7 @@ def _score_candidate(
     *,
     as_if_here: bool = False,
 ) -> OwnerCandidate:
+    """Return the score of one person's evidence, with each weight."""
     alive = as_if_here or not _has_left(person, people)
     machine = is_pipeline(person)
     ordered = list(found)
@@ -245,7 +246,7 @@ def is_valid_attestation(item: OwnerEvidence, now: int) -> bool:
 
 
 def get_attestation_end(item: OwnerEvidence) -> int:
-    """Return the end of an attestation, UTC nanoseconds."""
+    """Return when an attestation expires, UTC nanoseconds."""
     end = item.seen.at + ATTESTATION_LIFETIME
     return min(item.until, end) if item.until else end
 
@@ -257,6 +258,7 @@ def _build_stated_ownership(
     candidates: tuple[OwnerCandidate, ...],
     people: PersonDirectory,
 ) -> SubjectOwnership:
+    """Build the ownership that a person has attested or confirmed."""
     if _has_left(person, people):
         state = OwnerState.OWNER_LEFT
     top, *rest = candidates
@@ -272,6 +274,7 @@ def _infer_ownership(
     now: int,
     discredited: IsSelfWritten,
 ) -> SubjectOwnership:
+    """Infer the owner from scores: a person, a team, one who left, or none."""
     single = [c for c in candidates if not _is_team_candidate(c, people)]
     state, person, score, margin = _apply_thresholds(single)
     if state is not OwnerState.INFERRED:
@@ -294,6 +297,7 @@ def _infer_ownership(
 
 
 def _has_left(person: PersonId, people: PersonDirectory) -> bool:
+    """Tell whether a person has left the organisation."""
     known = people.get(person)
     return known is not None and not known.alive
 
@@ -307,7 +311,7 @@ def _is_team_candidate(candidate: OwnerCandidate, people: PersonDirectory) -> bo
 def _apply_thresholds(
     ranked: Sequence[OwnerCandidate],
 ) -> tuple[OwnerState, PersonId | None, float, float]:
-    """Apply the two thresholds to persons, best first."""
+    """Apply the score and margin thresholds to persons, best first."""
     living = [c for c in ranked if c.score > 0.0]
     if not living:
         return OwnerState.NONE, None, 0.0, 0.0

@@ -1,4 +1,4 @@
-"""Persons merged under one id each, and detection of machine users."""
+"""Merge persons by handle and alias, and detect machine users and teams."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -62,13 +62,13 @@ _STATEMENT_KINDS = (OwnerEvidenceKind.ATTESTATION, OwnerEvidenceKind.CONFIRMATIO
 
 
 def get_handle(person: str) -> str:
-    """Return the handle of a person id: the part after `person:`."""
+    """Return the handle in a person id: the part after `person:`."""
     return person.removeprefix("person:")
 
 
 @lru_cache(maxsize=65_536)
 def is_pipeline(person: str) -> bool:
-    """Tell whether a handle belongs to a machine, which is never an owner."""
+    """Tell whether a handle belongs to a machine user, never an owner."""
     bare = get_handle(person).lower()
     local = bare.partition("@")[0]
     if bare.startswith(("arn:", "svc-", "svc_")) or bare.endswith(_MACHINE_SUFFIXES):
@@ -81,7 +81,7 @@ def is_pipeline(person: str) -> bool:
 
 
 def is_team(person: str) -> bool:
-    """Tell whether a handle is a team of a forge (`@org/team`)."""
+    """Tell whether a handle is a GitHub or GitLab team (`@org/team`)."""
     return "/" in get_handle(person) and "@" not in get_handle(person).lstrip("@")
 
 
@@ -121,7 +121,7 @@ class PersonDirectory:
     def from_merged(
         cls, handles: Mapping[str, PersonId], by_id: Mapping[PersonId, Person]
     ) -> "PersonDirectory":
-        """Build a directory from persons merged before.
+        """Build a directory from persons that are already merged.
 
         Args:
             handles: Id by folded handle or believed alias.
@@ -137,7 +137,7 @@ class PersonDirectory:
         return self.handles.get(fold_name(get_handle(person)), PersonId(person))
 
     def get(self, person: str) -> Person | None:
-        """Return the merged person."""
+        """Return the merged person of an id."""
         return self.by_id.get(self(person))
 
 
@@ -175,7 +175,7 @@ def group_listed_persons(
 
 
 def _build_implied_person(key: PersonId, said: Sequence[OwnerEvidence]) -> Person:
-    """Build a person known from evidence only; a team if only team tags name it."""
+    """Build a person, or team, that is only known from evidence."""
     telling = [item for item in said if item.seen.written_by.is_believed] or said
     team = all(item.kind is OwnerEvidenceKind.TEAM_TAG for item in telling) or is_team(
         key
@@ -185,7 +185,7 @@ def _build_implied_person(key: PersonId, said: Sequence[OwnerEvidence]) -> Perso
 
 
 def _group_handles(persons: Iterable[Person]) -> dict[str, PersonId]:
-    """Map each handle and believed alias to the best id of its group."""
+    """Map each handle and trusted alias to its group's best id."""
     parent: dict[str, str] = {}
 
     def find(name: str) -> str:
@@ -210,10 +210,12 @@ def _group_handles(persons: Iterable[Person]) -> dict[str, PersonId]:
 
 
 def _handle_sort_key(name: str) -> tuple[bool, int, str]:
+    """Return the sort key that puts the best handle of a group first."""
     return ("@" not in name, len(name), name)
 
 
 def _merge_persons(head: PersonId, found: Sequence[Person]) -> Person:
+    """Merge the facts about one person under one id."""
     found = sorted(
         found, key=lambda p: (p.id != head, not p.seen.written_by.is_believed, repr(p))
     )

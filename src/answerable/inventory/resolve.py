@@ -1,4 +1,4 @@
-"""Resolution of user input to an id: an id, an ARN, or an unambiguous name."""
+"""Find the entity that user input names: by id, ARN or unambiguous name."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ _AFFIX_LENGTH = 3
 def resolve(
     inventory: Inventory, text: str, kinds: Sequence[EntityKind] = ENTITY_KINDS
 ) -> str:
-    """Find the single entity of some kinds that a text names.
+    """Find the single entity that a text names; several or none are an error.
 
     Args:
         inventory: The inventory to search.
@@ -71,7 +71,7 @@ def _find_principal(asked: str, table: NameTable) -> str:
 def build_name_table(
     inventory: Inventory, kinds: Sequence[EntityKind] = ENTITY_KINDS
 ) -> NameTable:
-    """Index every spelling of all entities of some kinds."""
+    """Index all spellings of the names of entities of some kinds."""
     entries: dict[str, dict[NameEntry, None]] = defaultdict(dict)
     for kind in kinds:
         for key in _ID_LISTERS[kind](inventory):
@@ -90,10 +90,12 @@ def build_name_table(
 def _name_table_builder(
     kinds: Sequence[EntityKind],
 ) -> Callable[[Inventory], NameTable]:
+    """Return a function that builds the name table of some kinds."""
     return lambda inventory: build_name_table(inventory, kinds)
 
 
 def _list_spellings(table: NameTable, kinds: Collection[str]) -> set[str]:
+    """Return all spellings in a name table of some kinds."""
     return {
         entry.spelling or entry.id
         for entries in table.entries.values()
@@ -105,6 +107,7 @@ def _list_spellings(table: NameTable, kinds: Collection[str]) -> set[str]:
 def _unknown_name_error(
     asked: str, kinds: Sequence[EntityKind], known: Iterable[str]
 ) -> UsageError:
+    """Build the error for an unknown name, with a suggestion."""
     what = " or ".join(kinds)
     size = len(asked)
     near = [k for k in known if abs(len(k) - size) <= max(3, size // 2)]
@@ -123,7 +126,7 @@ def _unknown_name_error(
 
 
 def select_similar_names(asked: str, names: Sequence[str]) -> Sequence[str]:
-    """Select names for comparison: among many, those with an equal prefix or suffix.
+    """Select names worth comparing: those with an equal start or end.
 
     A comparison takes 0.2 ms, and the user waits for it.
     """
@@ -155,6 +158,7 @@ def _list_tool_names(inventory: Inventory) -> _SpelledIds:
 
 
 def _list_identity_names(inventory: Inventory) -> _SpelledIds:
+    """Yield each identity with the names it can be called by."""
     for identity in inventory.facts.identities:
         tail = identity.id.rpartition(":")[2]
         short = f"{tail.partition('/')[0]}/{identity.name}"
