@@ -1,4 +1,4 @@
-"""Text patterns with `*` as their only wildcard, compared in linear time."""
+"""Match texts against patterns with `*` as the only wildcard, in linear time."""
 
 from collections.abc import Sequence
 
