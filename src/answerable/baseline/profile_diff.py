@@ -118,6 +118,7 @@ def _entity_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
     """Yield the entity patterns added, widened and removed."""
+
     def key(each: EntityEntry) -> tuple[object, ...]:
         return (each.tool, each.path, each.pattern, each.sensitive, each.firm)
 
@@ -150,6 +151,7 @@ def _edge_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
     """Yield the flow edges added, widened and removed."""
+
     def key(each: FlowEntry) -> tuple[object, ...]:
         flags = (each.whole, each.trusted, each.sensitive, each.firm)
         return (*_edge_endpoints(each), each.field, each.selector, flags)
