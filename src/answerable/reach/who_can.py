@@ -178,7 +178,7 @@ class _PatternCallerQuery:
     def _find_permitted(self, identity: IdentityId) -> ReachAnswer | None:
         if identity not in self._found:
             self._found[identity] = self._question.find_permitted(
-                identity, direct=self._direct, most=MAX_LISTED_PATHS
+                identity, direct=self._direct, limit=MAX_LISTED_PATHS
             )
         return self._found[identity]
 

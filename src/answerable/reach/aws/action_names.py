@@ -25,7 +25,9 @@ _SERVICE_CUTOFF = 0.5
 _EXAMPLE = "for example s3:GetObject; `answerable reach --action GLOB` takes patterns"
 
 
-def parse_action(text: str, load: LoadCatalogue, used: GetPolicyNames) -> str:
+def parse_action(
+    text: str, load_catalogue: LoadCatalogue, get_policy_names: GetPolicyNames
+) -> str:
     """Parse an action and return it in its service's spelling.
 
     An action that the catalogue does not hold may be new: it is an error only if
@@ -33,8 +35,8 @@ def parse_action(text: str, load: LoadCatalogue, used: GetPolicyNames) -> str:
 
     Args:
         text: As typed.
-        load: Loads services of the catalogue; None loads them all.
-        used: Names that collected policies use.
+        load_catalogue: Loads services of the catalogue; None loads them all.
+        get_policy_names: Names that collected policies use.
 
     Raises:
         UsageError: The text is no action.
@@ -45,11 +47,11 @@ def parse_action(text: str, load: LoadCatalogue, used: GetPolicyNames) -> str:
         raise UsageError(
             f"not an action (got {text[:80]!r}, expected SERVICE:ACTION)", _EXAMPLE
         )
-    catalogue = load([service])
+    catalogue = load_catalogue([service])
     entry = catalogue.find_action(asked)
     if entry:
         return str(entry)
-    names = used()
+    names = get_policy_names()
     if names.has_action(encode_glob(asked.lower())):
         return asked
     known = catalogue.services.get(service.lower())
@@ -62,31 +64,35 @@ def parse_action(text: str, load: LoadCatalogue, used: GetPolicyNames) -> str:
         raise UsageError(
             f"unknown service (got {text[:80]!r})",
             _format_suggestion(
-                _suggest_service_action(load(None), service.lower(), name)
+                _suggest_service_action(load_catalogue(None), service.lower(), name)
             )
             or _EXAMPLE,
         )
     return asked
 
 
-def check_action_glob(text: str, load: LoadCatalogue, used: GetPolicyNames) -> None:
+def check_action_glob(
+    text: str, load_catalogue: LoadCatalogue, get_policy_names: GetPolicyNames
+) -> None:
     """Raise an error for an action glob that no action can match.
 
     Args:
         text: As typed: a glob over `service:Action`, in any case.
-        load: Loads services of the catalogue; None loads them all.
-        used: Names that collected policies use.
+        load_catalogue: Loads services of the catalogue; None loads them all.
+        get_policy_names: Names that collected policies use.
 
     Raises:
         UsageError: No action of the catalogue or of a collected policy matches.
     """
     asked = text.strip()
     if ":" in asked and not set("*?") & set(asked):
-        parse_action(asked, load, used)
+        parse_action(asked, load_catalogue, get_policy_names)
         return
-    near = suggest_for_unmatched_glob(asked, load)
+    near = suggest_for_unmatched_glob(asked, load_catalogue)
     pattern = encode_glob(asked.lower())
-    if near is None or used().is_matched_by(pattern, load([]).known):
+    if near is None or get_policy_names().is_matched_by(
+        pattern, load_catalogue([]).known
+    ):
         return
     raise UsageError(
         f"no action matches (got {text[:80]!r})",
@@ -94,7 +100,7 @@ def check_action_glob(text: str, load: LoadCatalogue, used: GetPolicyNames) -> N
     )
 
 
-def suggest_for_unmatched_glob(text: str, load: LoadCatalogue) -> str | None:
+def suggest_for_unmatched_glob(text: str, load_catalogue: LoadCatalogue) -> str | None:
     """Suggest a spelling for an action glob that matches nothing in the catalogue.
 
     Returns:
@@ -104,9 +110,9 @@ def suggest_for_unmatched_glob(text: str, load: LoadCatalogue) -> str | None:
     pattern = encode_glob(text.lower())
     service, colon, _ = pattern.partition(":")
     wanted = [service] if colon and is_literal(service) else None
-    if any(matches(pattern, name) for name in _list_actions(load(wanted))):
+    if any(matches(pattern, name) for name in _list_actions(load_catalogue(wanted))):
         return None
-    return _suggest_glob(load(None), text)
+    return _suggest_glob(load_catalogue(None), text)
 
 
 def _list_actions(catalogue: ActionCatalogue) -> Iterator[str]:
@@ -179,10 +185,12 @@ def suggest_service(service: str, known: Iterable[str]) -> str:
     return max(close, key=nearness, default="")
 
 
-def _unknown_action_error(text: str, near: str) -> UsageError:
+def _unknown_action_error(text: str, suggestion: str) -> UsageError:
     """Build the error for an unknown action, with a suggestion."""
-    return UsageError(f"unknown action (got {text[:80]!r})", _format_suggestion(near))
+    return UsageError(
+        f"unknown action (got {text[:80]!r})", _format_suggestion(suggestion)
+    )
 
 
-def _format_suggestion(near: str) -> str:
-    return f"did you mean {near}?" if near else ""
+def _format_suggestion(suggestion: str) -> str:
+    return f"did you mean {suggestion}?" if suggestion else ""

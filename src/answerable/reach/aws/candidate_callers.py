@@ -29,34 +29,34 @@ from answerable.reach.formula import FALSE
 
 
 def list_candidate_callers(
-    estate: CompiledAccounts, action: str, resource: str, start: int = 0
+    accounts: CompiledAccounts, action: str, resource: str, start: int = 0
 ) -> Iterator[tuple[int, IdentityId]]:
     """List the candidate callers of a call in id order, with positions.
 
     Args:
-        estate: The compiled accounts.
+        accounts: The compiled accounts.
         action: The action.
         resource: An ARN, a pattern, or `*`.
         start: Position to begin at.
     """
-    call = estate.get_request(action, resource)
+    call = accounts.get_request(action, resource)
     if call is not None:
-        yield from list_callers_of(estate, call, start)
+        yield from list_callers_of(accounts, call, start)
 
 
 def list_callers_of(
-    estate: CompiledAccounts, call: AwsRequest, start: int = 0
+    accounts: CompiledAccounts, call: AwsRequest, start: int = 0
 ) -> Iterator[tuple[int, IdentityId]]:
     """List the candidate callers of a parsed request."""
-    holding = estate.holder_index
+    holding = accounts.holder_index
     if call.action in NO_PERMISSION_ACTIONS:
         places: Iterator[int] = merge_sorted([holding.everyone], start)
     else:
-        homes = _find_caller_accounts(estate, call)
+        homes = _find_caller_accounts(accounts, call)
         own = merge_sorted(_list_allow_holders(holding, call), start)
         places = merge(
             (place for place in own if homes is None or holding.homes[place] in homes),
-            merge_sorted(_list_named_callers(estate, call), start),
+            merge_sorted(_list_named_callers(accounts, call), start),
         )
     for place, _ in groupby(places):
         yield place, holding.ids[place]
@@ -82,14 +82,14 @@ def _may_statement_apply(clause: CompiledStatement, call: AwsRequest) -> bool:
 
 
 def _find_caller_accounts(
-    estate: CompiledAccounts, call: AwsRequest
+    accounts: CompiledAccounts, call: AwsRequest
 ) -> Set[str] | None:
     """Return the accounts whose identities can call; None for any.
 
     A caller of another account must be named by the resource policy. For KMS keys and
     roles that holds for the own account too.
     """
-    own = find_resource_policy(estate, call)
+    own = find_resource_policy(accounts, call)
     if call.wild or not call.owner or own is None or own.gaps:
         return None
     found = set() if requires_resource_policy(call) else {call.owner}
@@ -102,10 +102,10 @@ def _find_caller_accounts(
 
 
 def _list_allowing_statements(
-    own: ResourceOwnPolicy, call: AwsRequest
+    policy: ResourceOwnPolicy, call: AwsRequest
 ) -> Iterator[CompiledStatement]:
     """List the statements of a resource policy that may allow a call."""
-    for grant in own.select_statements(call.action):
+    for grant in policy.select_statements(call.action):
         if grant.clause.effect is PolicyEffect.ALLOW and _may_statement_apply(
             grant.clause, call
         ):
@@ -113,7 +113,7 @@ def _list_allowing_statements(
 
 
 def _list_named_callers(
-    estate: CompiledAccounts, call: AwsRequest
+    accounts: CompiledAccounts, call: AwsRequest
 ) -> Iterator[IdentityNumbers]:
     """List the identities that the resource policy by itself may allow.
 
@@ -121,11 +121,11 @@ def _list_named_callers(
     """
     if call.wild:
         return  # no policy of one resource allows all of a pattern
-    holding = estate.holder_index
+    holding = accounts.holder_index
     near = (
         holding.list_account_identities(call.owner) if call.owner else holding.everyone
     )
-    own = find_resource_policy(estate, call)
+    own = find_resource_policy(accounts, call)
     if own is None:
         if requires_resource_policy(call):
             yield near

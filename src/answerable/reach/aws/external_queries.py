@@ -43,34 +43,34 @@ from answerable.reach.aws.permission_rows.spans import (
 
 
 def list_callers(
-    estate: CompiledAccounts, call: AwsRequest
+    accounts: CompiledAccounts, call: AwsRequest
 ) -> Iterator[ExternalCaller]:
     """List the outside callers that resource policies allow a call by name.
 
     For a pattern these are the policies of all resources that may match it.
     """
     seen: dict[str, None] = {}
-    for own in _list_relevant_policies(estate, call):
+    for own in _list_relevant_policies(accounts, call):
         for grant in own.select_statements(call.action):
             if grant.clause.effect is PolicyEffect.ALLOW:
                 seen |= dict.fromkeys(_list_principals(grant.clause))
     for text in seen:
-        caller = parse_caller(text, estate.accounts)
-        if caller and not estate.is_account_collected(caller.account):
+        caller = parse_caller(text, accounts.accounts)
+        if caller and not accounts.is_account_collected(caller.account):
             yield caller
 
 
 def _list_relevant_policies(
-    estate: CompiledAccounts, call: AwsRequest
+    accounts: CompiledAccounts, call: AwsRequest
 ) -> Iterator[ResourceOwnPolicy]:
     """Yield the resource policies that a call, or its pattern, concerns."""
     if not call.wild:
-        own = find_resource_policy(estate, call)
+        own = find_resource_policy(accounts, call)
         if own is not None:
             yield own
         return
     service = call.action.partition(":")[0]
-    for policy in estate.holders.values():
+    for policy in accounts.holders.values():
         if policy.service == service and any(
             overlaps_arn(parts, call.parts) for parts in policy.spoken_of
         ):
@@ -118,7 +118,7 @@ def _names_caller(text: str, caller: ExternalCaller) -> bool:
 
 
 def list_caller_rows(
-    estate: CompiledAccounts, caller: ExternalCaller, wanted: RowFilter
+    accounts: CompiledAccounts, caller: ExternalCaller, row_filter: RowFilter
 ) -> Iterator[PermissionRow]:
     """List the permission rows that resource policies grant to a caller."""
 
@@ -131,26 +131,26 @@ def list_caller_rows(
             return found
         return [pair for pair in found if pair[0] == "direct"]
 
-    limits, denies = _collect_endpoint_spans(estate, caller)
-    gaps = estate.endpoint.gaps if estate.endpoint else ()
-    for own in estate.holders.values():
+    limits, denies = _collect_endpoint_spans(accounts, caller)
+    gaps = accounts.endpoint.gaps if accounts.endpoint else ()
+    for own in accounts.holders.values():
         if not own.gaps and not any(namer(grant.clause) for grant in own.grants):
             continue
-        for on in list_requested_scope(own, wanted):
+        for on in list_requested_scope(own, row_filter):
             exempt = caller.kind is ExternalCallerKind.SERVICE
             asker = RowCaller(namer, caller.collect_known_keys(on.pattern), exempt)
-            for row in list_rows_on_resource(estate, own, on, wanted, asker):
-                yield from narrow_row(estate, row, limits, denies, gaps + row.gaps)
+            for row in list_rows_on_resource(accounts, own, on, row_filter, asker):
+                yield from narrow_row(accounts, row, limits, denies, gaps + row.gaps)
 
 
 def _collect_endpoint_spans(
-    estate: CompiledAccounts, caller: ExternalCaller
+    accounts: CompiledAccounts, caller: ExternalCaller
 ) -> tuple[tuple[LimitingSpans, ...], tuple[StatementSpan, ...]]:
     """Return the VPC endpoint policy as limits and denies on a caller."""
-    if estate.endpoint is None:
+    if accounts.endpoint is None:
         return (), ()
-    known = estate.given.merge_over(caller.known)
-    grants = estate.endpoint.grants
+    known = accounts.given.merge_over(caller.known)
+    grants = accounts.endpoint.grants
     spans = list(list_spans(grants, known, lambda clause: match_caller(clause, caller)))
-    limit = build_limit(spans, estate.endpoint.gaps)
+    limit = build_limit(spans, accounts.endpoint.gaps)
     return (limit,), tuple(span for span in spans if span.denies)

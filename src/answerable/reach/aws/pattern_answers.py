@@ -41,16 +41,16 @@ FURTHER = "answerable:further-parts"
 MAX_IDENTITIES_LISTED = 64  # identities on paths whose parts are listed in one answer
 
 
-def is_pattern_question(estate: CompiledAccounts, action: str, resource: str) -> bool:
+def is_pattern_question(accounts: CompiledAccounts, action: str, resource: str) -> bool:
     """Tell whether a question is about all resources of a pattern.
 
     Args:
-        estate: The compiled accounts.
+        accounts: The compiled accounts.
         action: The action.
         resource: An ARN, a pattern, or `*`, which is no pattern for an action without
             resources.
     """
-    call = estate.get_request(action, resource)
+    call = accounts.get_request(action, resource)
     return call is not None and call.wild
 
 
@@ -97,14 +97,14 @@ class PatternQuery:
         return replace(reply, covers=PatternExtent.NONE, parts=(), tried=tried)
 
     def find_permitted(
-        self, start: IdentityId, *, direct: bool, most: int = MAX_IDENTITIES_LISTED
+        self, start: IdentityId, *, direct: bool, limit: int = MAX_IDENTITIES_LISTED
     ) -> ReachAnswer | None:
         """Answer for an identity; None where it can act on no part of the pattern.
 
         Args:
             start: The identity.
             direct: Paths aside.
-            most: Most identities on paths whose parts are listed; the rest is counted.
+            limit: Most identities on paths whose parts are listed; the rest is counted.
         """
         node = self.graph.get_start_node(start)
         itself = ReachPath(self.graph, (node,))
@@ -117,7 +117,7 @@ class PatternQuery:
                 whole, covers=PatternExtent.ALL, parts=(self._build_whole_part(whole),)
             )
         ways = [itself] if direct else self._iterate_paths(node)
-        return self._combine_paths(start, ways, most)
+        return self._combine_paths(start, ways, limit)
 
     def may_reach(self, node: IdentityNode) -> bool:
         """Tell whether a node, directly or through others, may act on some."""
@@ -136,7 +136,7 @@ class PatternQuery:
         return self._lister.may_resources_grant(principal)
 
     def _combine_paths(
-        self, start: IdentityId, ways: Iterable[ReachPath], most: int
+        self, start: IdentityId, paths: Iterable[ReachPath], limit: int
     ) -> ReachAnswer | None:
         """Combine the answers of all path ends; None without any.
 
@@ -152,8 +152,8 @@ class PatternQuery:
         total = (
             self._paths.count_others(graph.get_start_node(start)) if self._paths else 0
         )
-        for way in ways:
-            if through >= most:
+        for way in paths:
+            if through >= limit:
                 further = total - seen
                 break
             seen += bool(way.step_count)
@@ -196,10 +196,10 @@ class PatternQuery:
         parts = queries.iterate_reach(graph, start, self._wanted, direct=direct)
         return self.union.combine([whole], parts)
 
-    def _answer_whole_pattern(self, start: IdentityId, way: ReachPath) -> ReachAnswer:
+    def _answer_whole_pattern(self, start: IdentityId, path: ReachPath) -> ReachAnswer:
         """Answer for all of the pattern at the end of a path."""
         return queries.build_answer(
-            self.graph, start, way, self._evaluate_node(way.target)
+            self.graph, start, path, self._evaluate_node(path.target)
         )
 
     def _build_whole_part(self, whole: ReachAnswer) -> ReachAnswer:
@@ -263,7 +263,7 @@ class PatternQuery:
         paths = self._get_paths()
         if not paths.may_others_reach(node):
             return iter([ReachPath(self.graph, (node,))])
-        return iterate_paths(self.graph, node, ends=paths.some, stops=paths.stops)
+        return iterate_paths(self.graph, node, ends=paths.some, stop_bits=paths.stops)
 
     def _get_paths(self) -> "_PatternPaths":
         if self._paths is None:
@@ -272,7 +272,7 @@ class PatternQuery:
 
     def _find_paths(self) -> "_PatternPaths":
         """Find the actors that may act on some of the pattern, and on all of it."""
-        graph, estate = self.graph, self.graph.estate
+        graph, accounts = self.graph, self.graph.estate
         whole = get_closure(graph)
         index, action = whole.actors.index, self._wanted.actions.pattern
         some = wide = 0
@@ -293,7 +293,7 @@ class PatternQuery:
         some |= index.expand_to_nodes(build_bitset(granted, index.size))
         if action in TRUST_POLICY_ACTIONS:
             some = index.all
-        starts = [graph.get_start_node(identity) for identity in estate.principals]
+        starts = [graph.get_start_node(identity) for identity in accounts.principals]
         for node in starts:
             number = whole.get_number(node)
             if number >= whole.size and self.may_touch(graph.get_principal(node)):

@@ -64,9 +64,9 @@ def merge_answers(
 class PatternUnion:
     """Union of the parts of a pattern, with cached comparisons."""
 
-    def __init__(self, estate: CompiledAccounts, action: str, resource: str) -> None:
+    def __init__(self, accounts: CompiledAccounts, action: str, resource: str) -> None:
         """Prepare the target patterns of a question."""
-        self._targets = list_target_patterns(estate, action, resource)
+        self._targets = list_target_patterns(accounts, action, resource)
         self._covers: dict[tuple[_ResourceTerm, _ResourceTerm], bool] = {}
 
     def combine(
@@ -220,33 +220,33 @@ class UnconditionalParts:
 
 
 def _is_fully_subtracted(
-    left: list[_ResourceTerm], terms: Iterable[_ResourceTerm]
+    remaining: list[_ResourceTerm], terms: Iterable[_ResourceTerm]
 ) -> bool:
     """Tell whether terms together cover the remaining patterns."""
     for term in terms:
-        left = _subtract_term(left, term)
-        if not left:
+        remaining = _subtract_term(remaining, term)
+        if not remaining:
             return True
-        if len(left) > _MAX_REMAINING_TERMS:
+        if len(remaining) > _MAX_REMAINING_TERMS:
             return False
-    return not left
+    return not remaining
 
 
 def _build_answer(
-    best: ReachAnswer,
+    best_answer: ReachAnswer,
     deciding: Sequence[ReachAnswer],
     parts: Sequence[ReachAnswer],
     formula: Formula,
     extent: PatternExtent,
 ) -> ReachAnswer:
     """Build the combined answer from the best answer and the deciding parts."""
-    first = best if best.formula == TRUE or not deciding else deciding[0]
+    first = best_answer if best_answer.formula == TRUE or not deciding else deciding[0]
     said = dict.fromkeys(d for part in deciding for d in part.determining)
     gaps = dict.fromkeys(gap for part in deciding for gap in part.gaps)
     return replace(
         first,
         formula=formula,
-        determining=tuple(said) or best.determining,
+        determining=tuple(said) or best_answer.determining,
         gaps=tuple(gaps),
         row=None,
         covers=extent,
@@ -266,19 +266,19 @@ def format_part(part: ReachAnswer) -> str:
 
 
 def list_target_patterns(
-    estate: CompiledAccounts, action: str, resource: str
+    accounts: CompiledAccounts, action: str, resource: str
 ) -> tuple[ArnParts, ...]:
     """List the ARN patterns that a question about a pattern consists of.
 
     For `*` these are the ARN patterns of the resource types of the action.
     """
     if resource == "*":
-        return list_action_arns(estate.catalogue, action)
+        return list_action_arns(accounts.catalogue, action)
     return (split_pattern(encode_glob(resource)),)
 
 
 def list_example_resources(
-    estate: CompiledAccounts,
+    accounts: CompiledAccounts,
     action: str,
     resource: str,
     account: str,
@@ -287,7 +287,7 @@ def list_example_resources(
     """Yield example ARNs that a pattern matches, for each resource type of an action.
 
     Args:
-        estate: The compiled accounts.
+        accounts: The compiled accounts.
         action: The action.
         resource: The pattern.
         account: Number of the account whose resources they are.
@@ -295,7 +295,7 @@ def list_example_resources(
     """
     asked = split_pattern(encode_glob(resource))
     own = (ANY_TEXT, "aws", ANY_TEXT, ANY_TEXT, account or ANY_TEXT, ANY_TEXT)
-    kinds = list_action_arns(estate.catalogue, action)
+    kinds = list_action_arns(accounts.catalogue, action)
     for kind, inside in product(kinds, (ANY_ARN, *granted)):
         forms = [one for one in (asked, kind, inside, own) if one != ANY_ARN]
         texts = [find_common_match(tuple(same)) for same in zip(*forms, strict=True)]
@@ -308,15 +308,15 @@ def list_example_resources(
 
 
 def _subtract_term(
-    left: Iterable[PatternTerm[ArnParts]], gone: PatternTerm[ArnParts]
+    remaining: Iterable[PatternTerm[ArnParts]], removed: PatternTerm[ArnParts]
 ) -> list[PatternTerm[ArnParts]]:
     """Subtract a pattern from each of several patterns."""
     found: list[PatternTerm[ArnParts]] = []
-    for one in left:
-        if is_disjoint(RESOURCES, one, gone):
+    for one in remaining:
+        if is_disjoint(RESOURCES, one, removed):
             found.append(one)
             continue
-        rest = subtract(RESOURCES, one, gone)
+        rest = subtract(RESOURCES, one, removed)
         found += [one] if rest is None else rest
     return found
 

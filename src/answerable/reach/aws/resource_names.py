@@ -36,7 +36,10 @@ _MAX_FORMS = 4
 
 
 def check_resource(
-    text: str, facts: SightedFacts, load: LoadCatalogue, used: GetPolicyNames
+    text: str,
+    facts: SightedFacts,
+    load_catalogue: LoadCatalogue,
+    get_policy_names: GetPolicyNames,
 ) -> None:
     """Raise an error for an ARN or ARN glob that no resource can have.
 
@@ -46,33 +49,35 @@ def check_resource(
     Args:
         text: An ARN, which may hold wildcards.
         facts: The snapshot's.
-        load: Loads services of the catalogue; None loads them all.
-        used: Names that collected policies use.
+        load_catalogue: Loads services of the catalogue; None loads them all.
+        get_policy_names: Names that collected policies use.
 
     Raises:
         UsageError: No resource type has such ARNs.
     """
-    problem = _find_problem(text, load, used)
+    problem = _find_problem(text, load_catalogue, get_policy_names)
     if problem is not None and not _is_collected(facts, text):
         raise problem
 
 
 def _find_problem(
-    text: str, load: LoadCatalogue, used: GetPolicyNames
+    text: str, load_catalogue: LoadCatalogue, get_policy_names: GetPolicyNames
 ) -> UsageError | None:
     """Return the error of an ARN that fits no resource type, else None."""
     parts = split_pattern(encode_glob(text))
-    wrong = _find_form_problem(text, parts, load)
+    wrong = _find_form_problem(text, parts, load_catalogue)
     if wrong is not None:
         return wrong
     service = decode_glob(parts[_SERVICE])
     if not is_literal(parts[_SERVICE]):
         return None
-    held = load([service])
+    held = load_catalogue([service])
     if _matches_resource_type(held, parts):
         return _find_region_problem(text, parts, held)
-    whole = load(None)
-    if _matches_resource_type(whole, parts) or used().overlaps_resource(parts):
+    whole = load_catalogue(None)
+    if _matches_resource_type(whole, parts) or get_policy_names().overlaps_resource(
+        parts
+    ):
         return None
     forms = list(_list_arn_forms(whole, service))
     if not forms and service in whole.known:
@@ -92,12 +97,14 @@ def _is_collected(facts: SightedFacts, text: str) -> bool:
 
 
 def _find_form_problem(
-    text: str, parts: ArnParts, load: LoadCatalogue
+    text: str, parts: ArnParts, load_catalogue: LoadCatalogue
 ) -> UsageError | None:
     """Check the form shared by the ARNs of all services."""
     written = text.split(":", _RESOURCE)
     if len(written) <= _RESOURCE and not _ends_in_wildcard(written):
-        return _refuse_arn(text, "has too few parts", _add_missing_colons(text, load))
+        return _refuse_arn(
+            text, "has too few parts", _add_missing_colons(text, load_catalogue)
+        )
     partition, account = parts[_PARTITION], parts[_ACCOUNT]
     if is_literal(partition) and not _PARTITIONS.fullmatch(partition):
         return _refuse_arn(
@@ -143,14 +150,16 @@ def _ends_in_wildcard(written: list[str]) -> bool:
     return re.fullmatch(beginning + r"\*", written[-1]) is not None
 
 
-def _add_missing_colons(text: str, load: LoadCatalogue) -> str:
+def _add_missing_colons(text: str, load_catalogue: LoadCatalogue) -> str:
     """Add missing colons, if that gives an ARN of a known type."""
     written = text.split(":")
     for at in range(len(written) - 1, 2, -1):
         lacking = 6 - len(written)
         full = ":".join((*written[:at], *[""] * lacking, *written[at:]))
         parts = split_pattern(encode_glob(full))
-        if parts[_RESOURCE] and _matches_resource_type(load([written[2]]), parts):
+        if parts[_RESOURCE] and _matches_resource_type(
+            load_catalogue([written[2]]), parts
+        ):
             return full
     return ""
 
@@ -232,15 +241,15 @@ def _split_type_word(resource: str) -> tuple[str, str]:
     return (resource[:end], resource[end:]) if literal else ("", resource)
 
 
-def _replace_part(parts: ArnParts, place: int, value: str) -> str:
+def _replace_part(parts: ArnParts, position: int, value: str) -> str:
     """Return ARN parts as text, with one part replaced."""
-    return decode_glob(":".join((*parts[:place], value, *parts[place + 1 :])))
+    return decode_glob(":".join((*parts[:position], value, *parts[position + 1 :])))
 
 
-def _refuse_arn(text: str, why: str, near: str, form: str = "") -> UsageError:
+def _refuse_arn(text: str, reason: str, suggestion: str, form: str = "") -> UsageError:
     """Build the error for an ARN that cannot exist, with a suggestion."""
-    hint = f"did you mean {near}?" if near else form
+    hint = f"did you mean {suggestion}?" if suggestion else form
     hint = hint or "a bucket or object may be written s3://BUCKET/KEY"
     return UsageError(
-        f"no such ARN (got {text[:160]!r}: {why}, expected {ARN_FORM})", hint
+        f"no such ARN (got {text[:160]!r}: {reason}, expected {ARN_FORM})", hint
     )

@@ -38,7 +38,7 @@ CONTAINERS: tuple[PassRoleRule, ...] = (
             ("ecs:RegisterTaskDefinition", _TASK),
             ("ecs:RunTask", _TASK),
         ),
-        awaits=_IN_CLUSTER,
+        precondition=_IN_CLUSTER,
     ),
     build_pass_role_rule(
         _ECS,
@@ -47,7 +47,7 @@ CONTAINERS: tuple[PassRoleRule, ...] = (
             ("ecs:RegisterTaskDefinition", _TASK),
             ("ecs:StartTask", _TASK),
         ),
-        awaits=_ON_INSTANCE,
+        precondition=_ON_INSTANCE,
     ),
     build_pass_role_rule(
         _ECS,
@@ -66,7 +66,7 @@ CONTAINERS: tuple[PassRoleRule, ...] = (
             ("ecs:RegisterTaskDefinition", _TASK),
             ("ecs:CreateService", _SERVICE),
         ),
-        awaits=_IN_CLUSTER,
+        precondition=_IN_CLUSTER,
     ),
     build_pass_role_rule(
         _ECS,
@@ -83,7 +83,7 @@ CONTAINERS: tuple[PassRoleRule, ...] = (
         "pathfinding.cloud ecs-008",
         (("ecs:RunTask", _THERE),),
         changes="ecs:task-definition",
-        awaits=_IN_CLUSTER,
+        precondition=_IN_CLUSTER,
     ),
     build_pass_role_rule(
         _ECS,
@@ -100,7 +100,7 @@ CONTAINERS: tuple[PassRoleRule, ...] = (
         "pathfinding.cloud ecs-009",
         (("ecs:StartTask", _THERE),),
         changes="ecs:task-definition",
-        awaits=_ON_INSTANCE,
+        precondition=_ON_INSTANCE,
     ),
     build_pass_role_rule(
         _ECS,
@@ -124,7 +124,7 @@ CONTAINERS: tuple[PassRoleRule, ...] = (
             ("ecs:StartTask", _THERE),
         ),
         changes="ecs:task-definition",
-        awaits="there is a cluster, and an instance of the caller's to register in it",
+        precondition="there is a cluster, and an instance of the caller's to register in it",
     ),
     build_pass_role_rule(
         _ECS,

@@ -27,9 +27,9 @@ def build_pass_role_rule(
     needs: Sequence[tuple[str, str]],
     *,
     changes: str = "",
-    awaits: str = "",
+    precondition: str = "",
 ) -> PassRoleRule:
     """Build a PassRole rule; EC2 gets the role in a new instance profile."""
     also = _PROFILE if service == EC2 else ()
     made = tuple(RequiredPermission(*n) for n in needs)
-    return PassRoleRule(service, made, source, changes, also, awaits)
+    return PassRoleRule(service, made, source, changes, also, precondition)

@@ -50,7 +50,7 @@ class IdentityEdge:
 
 
 def build_edge(
-    to: IdentityNode, via: str, *answers: Evaluation, new_name: str = ""
+    target: IdentityNode, via: str, *answers: Evaluation, new_name: str = ""
 ) -> Iterator[IdentityEdge]:
     """Yield an edge under the conditions of all its calls, if none is denied."""
     if any(answer.formula == FALSE for answer in answers):
@@ -58,19 +58,19 @@ def build_edge(
     determining = dict.fromkeys(d for a in answers for d in a.determining)
     gaps = dict.fromkeys(g for a in answers for g in a.gaps)
     formula = conjoin_hops(*(answer.formula for answer in answers))
-    yield IdentityEdge(to, via, formula, tuple(determining), tuple(gaps), new_name)
+    yield IdentityEdge(target, via, formula, tuple(determining), tuple(gaps), new_name)
 
 
-def is_requested(only: IdentityFilter, identity: IdentityId) -> bool:
+def is_requested(targets: IdentityFilter, identity: IdentityId) -> bool:
     """Tell whether the filter includes edges to an identity."""
-    return only is None or identity in only
+    return targets is None or identity in targets
 
 
 def has_unconditional_edge(
-    best: Mapping[IdentityNode, IdentityEdge], node: IdentityNode
+    best_edges: Mapping[IdentityNode, IdentityEdge], node: IdentityNode
 ) -> bool:
     """Tell whether an edge without conditions to a node was found already."""
-    held = best.get(node)
+    held = best_edges.get(node)
     return held is not None and held.formula == TRUE
 
 

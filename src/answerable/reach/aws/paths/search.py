@@ -68,10 +68,10 @@ class ReachPath:
             )
         return self._edges
 
-    def _find_edge(self, origin: IdentityNode, to: IdentityNode) -> IdentityEdge:
+    def _find_edge(self, origin: IdentityNode, target: IdentityNode) -> IdentityEdge:
         """Return the graph's edge between two nodes of the path."""
-        edge = self.graph.find_edge(origin, to)
-        assert edge is not None, (origin, to)  # noqa: S101 - the closure holds the edge
+        edge = self.graph.find_edge(origin, target)
+        assert edge is not None, (origin, target)  # noqa: S101 - in the closure
         return edge
 
     @property
@@ -104,7 +104,7 @@ def iterate_paths(
     start: IdentityNode,
     *,
     ends: int | None = None,
-    stops: int = 0,
+    stop_bits: int = 0,
 ) -> Iterator[ReachPath]:
     """Yield paths to the start and every reachable node, nearest first.
 
@@ -115,19 +115,19 @@ def iterate_paths(
         graph: The graph.
         start: The start.
         ends: Bitset of nodes to yield besides the start; all by default.
-        stops: Bitset of nodes whose edges are not followed.
+        stop_bits: Bitset of nodes whose edges are not followed.
     """
     whole = get_closure(graph)
     first = whole.get_number(start)
     wanted = -1 if ends is None else ends | 1 << first
     certain: _Predecessors = {}
-    for number in _search_forward(whole, first, certain, stops, sure=True):
+    for number in _search_forward(whole, first, certain, stop_bits, unconditional=True):
         if wanted >> number & 1:
             yield ReachPath(
                 graph, tuple(reversed(_follow_predecessors(whole, certain, number)))
             )
     every: _Predecessors = {}
-    for number in _search_forward(whole, first, every, stops, sure=False):
+    for number in _search_forward(whole, first, every, stop_bits, unconditional=False):
         if number not in certain and wanted >> number & 1:
             trail = tuple(reversed(_follow_predecessors(whole, every, number)))
             yield ReachPath(graph, trail, certain=False)
@@ -138,7 +138,9 @@ def list_reachable_identities(
 ) -> tuple[IdentityId, ...]:
     """List the identities that a node can become, nearest first, without its own."""
     whole = get_closure(graph)
-    numbers = _search_forward(whole, whole.get_number(start), {}, 0, sure=False)
+    numbers = _search_forward(
+        whole, whole.get_number(start), {}, 0, unconditional=False
+    )
     names = (whole.get_node(number).identity for number in numbers)
     return tuple(dict.fromkeys(name for name in names if name != start.identity))
 
@@ -147,34 +149,39 @@ _Predecessors = dict[int, int | None]
 
 
 def _search_forward(
-    whole: GraphClosure, start: int, before: _Predecessors, stops: int, *, sure: bool
+    graph_closure: GraphClosure,
+    start: int,
+    predecessors: _Predecessors,
+    stop_bits: int,
+    *,
+    unconditional: bool,
 ) -> Iterator[int]:
     """Yield the nodes reachable from a start, breadth first, recording origins."""
-    before[start] = None
+    predecessors[start] = None
     seen = 1 << start
     waiting = deque([start])
     while waiting:
         number = waiting.popleft()
         yield number
-        if stops >> number & 1:
+        if stop_bits >> number & 1:
             continue
-        row = whole.get_steps(number)
-        new = (row.sure if sure else row.some) & ~seen
+        row = graph_closure.get_steps(number)
+        new = (row.sure if unconditional else row.some) & ~seen
         seen |= new
-        for to in whole.order_steps(number, new) if new else ():
-            before[to] = number
+        for to in graph_closure.order_steps(number, new) if new else ():
+            predecessors[to] = number
             waiting.append(to)
 
 
 def _follow_predecessors(
-    whole: GraphClosure, steps: _Predecessors, number: int
+    graph_closure: GraphClosure, predecessors: _Predecessors, number: int
 ) -> list[IdentityNode]:
     """Return the nodes from the search's end to one node, as recorded."""
     trail = []
     step: int | None = number
     while step is not None:
-        trail.append(whole.get_node(step))
-        step = steps[step]
+        trail.append(graph_closure.get_node(step))
+        step = predecessors[step]
     return trail
 
 
@@ -203,46 +210,48 @@ class BackwardSearch:
 
 
 def search_backward(
-    graph: IdentityGraph, starts: Iterable[IdentityNode], goals: VerdictBits
+    graph: IdentityGraph, starts: Iterable[IdentityNode], targets: VerdictBits
 ) -> BackwardSearch:
     """Search backward from every target node for the nodes that reach it.
 
     Args:
         graph: The graph.
         starts: Start nodes besides the actors of the graph.
-        goals: Target nodes, unconditional and conditional.
+        targets: Target nodes, unconditional and conditional.
     """
     whole = get_closure(graph)
     loose = [
         number for node in starts if (number := whole.get_number(node)) >= whole.size
     ]
     found = BackwardSearch(graph, whole)
-    _record_next_steps(whole, goals.sure, loose, found._sure, sure=True)
-    _record_next_steps(whole, goals.some, loose, found._some, sure=False)
+    _record_next_steps(whole, targets.sure, loose, found._sure, unconditional=True)
+    _record_next_steps(whole, targets.some, loose, found._some, unconditional=False)
     return found
 
 
 def _record_next_steps(
-    whole: GraphClosure,
-    goals: int,
-    loose: Iterable[int],
-    steps: _Predecessors,
+    graph_closure: GraphClosure,
+    targets: int,
+    extra_nodes: Iterable[int],
+    predecessors: _Predecessors,
     *,
-    sure: bool,
+    unconditional: bool,
 ) -> None:
     """Record each node's next step to a target, breadth first from targets."""
-    steps.update(dict.fromkeys(list_positions(goals)))
-    closure = whole.sure if sure else whole.some
-    left = dict.fromkeys(list_positions(closure.find_sources(goals) & ~goals))
-    left.update(dict.fromkeys(number for number in loose if number not in steps))
-    front = goals
+    predecessors.update(dict.fromkeys(list_positions(targets)))
+    closure = graph_closure.sure if unconditional else graph_closure.some
+    left = dict.fromkeys(list_positions(closure.find_sources(targets) & ~targets))
+    left.update(
+        dict.fromkeys(number for number in extra_nodes if number not in predecessors)
+    )
+    front = targets
     while front and left:
         new = []
         for number in left:
-            row = whole.get_steps(number)
-            ahead = (row.sure if sure else row.some) & front
+            row = graph_closure.get_steps(number)
+            ahead = (row.sure if unconditional else row.some) & front
             if ahead:
-                steps[number] = whole.choose_step(number, ahead)
+                predecessors[number] = graph_closure.choose_step(number, ahead)
                 new.append(number)
         front = 0
         for number in new:

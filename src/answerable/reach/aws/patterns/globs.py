@@ -95,10 +95,10 @@ class _StateSetMatcher:
             places = self._skip_stars(moved)
         return True if len(pattern) in places else None
 
-    def _skip_stars(self, places: set[int]) -> set[int]:
+    def _skip_stars(self, states: set[int]) -> set[int]:
         """Return the states with those after each following `*` added."""
-        found = set(places)
-        for place in places:
+        found = set(states)
+        for place in states:
             while place < len(self._pattern) and self._pattern[place] == ANY_TEXT:
                 place += 1
                 found.add(place)

@@ -123,17 +123,18 @@ def _is_empty(algebra: PatternAlgebra[Pattern], term: PatternTerm[Pattern]) -> b
     return any(algebra.covers(hole, term.pattern) for hole in term.excluded)
 
 
-def format_actions(term: PatternTerm[str], spelled: Callable[[str], str]) -> str:
+def format_actions(term: PatternTerm[str], spell_action: Callable[[str], str]) -> str:
     """Format an action term, such as `s3:* except s3:DeleteObject`."""
     return _format_with_exceptions(
-        spelled(term.pattern), [spelled(hole) for hole in term.excluded]
+        spell_action(term.pattern), [spell_action(hole) for hole in term.excluded]
     )
 
 
-def format_resources(term: PatternTerm[ArnParts], shown: str = "") -> str:
-    """Format a resource term, with `shown` in place of its pattern if given."""
+def format_resources(term: PatternTerm[ArnParts], display_text: str = "") -> str:
+    """Format a resource term, with `display_text` in place of its pattern if given."""
     return _format_with_exceptions(
-        shown or format_arn(term.pattern), [format_arn(hole) for hole in term.excluded]
+        display_text or format_arn(term.pattern),
+        [format_arn(hole) for hole in term.excluded],
     )
 
 
@@ -143,9 +144,9 @@ def format_arn(parts: ArnParts) -> str:
     return "*" if parts == ANY_ARN else decode_glob(":".join(parts))
 
 
-def _format_with_exceptions(pattern: str, holes: list[str]) -> str:
+def _format_with_exceptions(pattern: str, exceptions: list[str]) -> str:
     """Format a pattern, followed by `except` and the excluded ones."""
-    return f"{pattern} except {', '.join(holes)}" if holes else pattern
+    return f"{pattern} except {', '.join(exceptions)}" if exceptions else pattern
 
 
 ALL_ACTIONS: PatternTerm[str] = PatternTerm(ANY_TEXT)

@@ -86,13 +86,13 @@ class ResourcePolicyCache(Generic[EvaluatedItem]):
         self,
         principal: CompiledPrincipal,
         signatures: Iterable[_PrincipalSignature],
-        naming: set[ResourcePolicy],
+        naming_policies: set[ResourcePolicy],
     ) -> Iterator[EvaluatedItem]:
         """Yield each policy's results, evaluated once per signature."""
         groups = zip(self._keys.values(), signatures, strict=True)
         for policies, signature in groups:
             for policy in policies:
-                if policy in naming:
+                if policy in naming_policies:
                     yield from self._evaluate(policy, principal)
                     continue
                 found = self._found.get((policy, signature))

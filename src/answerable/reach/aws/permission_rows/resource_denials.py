@@ -205,9 +205,13 @@ class ResourceDenials:
         return evaluate_conditions(clause, self.known) != FALSE
 
 
-def _is_access_point(on: ArnParts) -> bool:
+def _is_access_point(pattern: ArnParts) -> bool:
     """Tell whether a row names access points; the bucket policy applies too."""
-    return len(on) == 6 and on[2] == "s3" and on[5].startswith("accesspoint/")
+    return (
+        len(pattern) == 6
+        and pattern[2] == "s3"
+        and pattern[5].startswith("accesspoint/")
+    )
 
 
 def _needs_trust_policy(row: PermissionRow) -> bool:

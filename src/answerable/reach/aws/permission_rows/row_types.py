@@ -52,12 +52,12 @@ class PermissionRow(NamedTuple):
     gaps: tuple[PolicyGap, ...] = ()
 
     def with_condition(
-        self, formula: Formula, by: DeterminingStatement
+        self, formula: Formula, statement: DeterminingStatement
     ) -> "PermissionRow":
         """Return the row under one more condition."""
         return self._replace(
             formula=conjoin(self.formula, formula),
-            determining=(*self.determining, by),
+            determining=(*self.determining, statement),
         )
 
 
@@ -91,29 +91,31 @@ class RowFilter:
         return overlaps(self.flat, text)
 
 
-def format_row(row: PermissionRow, spelled: Callable[[str], str]) -> tuple[str, str]:
+def format_row(
+    row: PermissionRow, spell_action: Callable[[str], str]
+) -> tuple[str, str]:
     """Format the action and resource patterns of a row."""
     return (
-        format_actions(row.actions, spelled),
+        format_actions(row.actions, spell_action),
         format_resources(row.resources, row.shown),
     )
 
 
 def build_action_speller(
-    catalogue: ActionCatalogue, written: Mapping[str, str], asked: str
+    catalogue: ActionCatalogue, written: Mapping[str, str], question: str
 ) -> Callable[[str], str]:
     """Build a function that formats an action pattern in its service's spelling.
 
     Args:
         catalogue: Spelling of whole names.
         written: Patterns as written, by inner form in lower case.
-        asked: Action glob of the question.
+        question: Action glob of the question.
     """
-    filtered = encode_glob(asked.lower())
+    filtered = encode_glob(question.lower())
 
     def spelled(pattern: str) -> str:
         if pattern == filtered:
-            return asked
+            return question
         entry = catalogue.find_action(pattern)
         return str(entry) if entry else written.get(pattern) or decode_glob(pattern)
 

@@ -107,20 +107,22 @@ def name_everyone(clause: CompiledStatement) -> NamingFormulas:
 
 
 def list_spans(
-    grants: Iterable[PolicyStatement], known: ContextKeys, namer: Namer = name_everyone
+    grants: Iterable[PolicyStatement],
+    context_keys: ContextKeys,
+    match_principals: Namer = name_everyone,
 ) -> Iterator[StatementSpan]:
     """Yield the (actions, resources) pattern pairs of statements.
 
     Args:
         grants: The statements.
-        known: Known condition keys.
-        namer: Matches the Principal element against the caller.
+        context_keys: Known condition keys.
+        match_principals: Matches the Principal element against the caller.
     """
     for grant in grants:
         clause = grant.clause
-        formula = disjoin(*(formula for _, formula in namer(clause)))
+        formula = disjoin(*(formula for _, formula in match_principals(clause)))
         if formula and clause.conditions:
-            formula = conjoin(formula, evaluate_conditions(clause, known))
+            formula = conjoin(formula, evaluate_conditions(clause, context_keys))
         if formula == FALSE:
             continue
         if clause.parts:
@@ -128,7 +130,7 @@ def list_spans(
                 yield StatementSpan(*on, "", formula, grant)
             continue
         for actions in list_action_terms(clause):
-            for resources, shown, open_ in list_resource_terms(grant, known):
+            for resources, shown, open_ in list_resource_terms(grant, context_keys):
                 yield StatementSpan(
                     actions, resources, shown, conjoin(formula, open_), grant
                 )
@@ -144,16 +146,16 @@ def list_fixed_terms(clause: CompiledStatement) -> StatementTerms:
     return clause.terms
 
 
-def filter_span(span: StatementSpan, wanted: RowFilter) -> PermissionRow | None:
+def filter_span(span: StatementSpan, row_filter: RowFilter) -> PermissionRow | None:
     """Build a permission row from a span, restricted to the filter."""
-    if is_disjoint(ACTIONS, span.actions, wanted.actions):
+    if is_disjoint(ACTIONS, span.actions, row_filter.actions):
         return None
-    if is_disjoint(RESOURCES, span.resources, wanted.resources):
+    if is_disjoint(RESOURCES, span.resources, row_filter.resources):
         return None
-    if not wanted.matches_flat_glob(span.resources.pattern):
+    if not row_filter.matches_flat_glob(span.resources.pattern):
         return None
-    actions, _ = intersect(ACTIONS, span.actions, wanted.actions)
-    resources, _ = intersect(RESOURCES, span.resources, wanted.resources)
+    actions, _ = intersect(ACTIONS, span.actions, row_filter.actions)
+    resources, _ = intersect(RESOURCES, span.resources, row_filter.resources)
     shown = span.shown if resources == span.resources else ""
     return PermissionRow(
         actions, resources, shown, span.formula, (name_statement(span.grant),)
@@ -234,12 +236,12 @@ def list_action_terms(clause: CompiledStatement) -> list[PatternTerm[str]]:
 
 
 def list_resource_terms(
-    grant: PolicyStatement, known: ContextKeys
+    grant: PolicyStatement, context_keys: ContextKeys
 ) -> Iterator[tuple[PatternTerm[ArnParts], str, Formula]]:
     """List the resources of a statement as terms, each with its open condition."""
     clause = grant.clause
     if clause.not_resources:
-        holes = [resolve_variables(text, known) for text in clause.not_resources]
+        holes = [resolve_variables(text, context_keys) for text in clause.not_resources]
         sure = [h for h in holes if not h.unknown and not h.void]
         unsure = any(h.unknown for h in holes)
         scope = (
@@ -253,13 +255,13 @@ def list_resource_terms(
     if not clause.resources:
         yield PatternTerm(ANY_ARN), "", TRUE
     for text in clause.resources:
-        found = resolve_variables(text, known)
+        found = resolve_variables(text, context_keys)
         if not found.void:
             keys = (build_atom(key, "PolicyVariable", (text,)) for key in found.unknown)
             shown = text if found.unknown else ""
             yield PatternTerm(split_pattern(found.pattern)), shown, conjoin(*keys)
 
 
-def _format_statement(by: DeterminingStatement) -> str:
+def _format_statement(statement: DeterminingStatement) -> str:
     """Format a statement's policy and id for a condition."""
-    return f"{by.policy}#{by.statement}"
+    return f"{statement.policy}#{statement.statement}"

@@ -120,8 +120,8 @@ class ReachComparison:
 
     def _compare_identities(
         self,
-        was: dict[IdentityId, Verdict],
-        now: dict[IdentityId, Verdict],
+        verdicts_before: dict[IdentityId, Verdict],
+        verdicts_after: dict[IdentityId, Verdict],
         changed: Sequence[IdentityId],
     ) -> Iterator[ReachDifference]:
         """Yield the identities that the subject gained or lost."""
@@ -131,7 +131,10 @@ class ReachComparison:
             tuple[SubjectReach, IdentityNode, PermissionLevel, PermissionLevel]
         ] = []
         for name in changed:
-            before, after = (build_level(side.get(name)) for side in (was, now))
+            before, after = (
+                build_level(side.get(name))
+                for side in (verdicts_before, verdicts_after)
+            )
             held = before.rank > after.rank
             side = self.before if held else self.after
             if not is_disjoint(
@@ -248,14 +251,14 @@ class ReachComparison:
 
     def _add_rows(
         self,
-        found: dict[tuple[object, ...], tuple[IdentityNode, PermissionRow]],
+        rows: dict[tuple[object, ...], tuple[IdentityNode, PermissionRow]],
         side: SubjectReach,
         node: IdentityNode,
-        wanted: RowFilter,
+        row_filter: RowFilter,
     ) -> None:
         """Add the callable rows of one node that the filter includes."""
         for row in list_callable_rows(
-            side.graph, side.graph.get_principal(node), wanted
+            side.graph, side.graph.get_principal(node), row_filter
         ):
             fits = not is_disjoint(
                 RESOURCES, row.resources, self.wanted.resources
@@ -267,7 +270,7 @@ class ReachComparison:
                     else (row.formula, False)
                 )
                 key = (node, sure, row.actions, row.resources, row.shown)
-                found[key] = node, row
+                rows[key] = node, row
 
 
 _ASSUME: PatternTerm[str] = PatternTerm("sts:assumerole")
@@ -284,30 +287,30 @@ def _have_same_closure(old: SubjectReach, new: SubjectReach) -> bool:
     )
 
 
-def _answer_path(side: SubjectReach, way: ReachPath) -> ReachAnswer:
+def _answer_path(side: SubjectReach, path: ReachPath) -> ReachAnswer:
     """Build the answer that a subject can become an identity."""
-    last = way.hops[-1:]
+    last = path.hops[-1:]
     return ReachAnswer(
         subject=side.start,
-        actor=way.target.identity,
-        formula=way.formula,
+        actor=path.target.identity,
+        formula=path.formula,
         determining=last[0].determining if last else (),
-        admin=side.graph.is_administrator(way.target),
-        path=way.hops,
-        gaps=tuple(dict.fromkeys(gap for _, e in way.edges for gap in e.gaps)),
+        admin=side.graph.is_administrator(path.target),
+        path=path.hops,
+        gaps=tuple(dict.fromkeys(gap for _, e in path.edges for gap in e.gaps)),
     )
 
 
-def _answer_row(side: SubjectReach, way: ReachPath, row: PermissionRow) -> ReachAnswer:
+def _answer_row(side: SubjectReach, path: ReachPath, row: PermissionRow) -> ReachAnswer:
     """Build the answer that a subject has a permission row through a path."""
-    gaps = (gap for _, edge in way.edges for gap in edge.gaps)
+    gaps = (gap for _, edge in path.edges for gap in edge.gaps)
     return ReachAnswer(
         subject=side.start,
-        actor=way.target.identity,
-        formula=conjoin_hops(way.formula, row.formula),
+        actor=path.target.identity,
+        formula=conjoin_hops(path.formula, row.formula),
         determining=row.determining,
-        admin=side.graph.is_administrator(way.target),
-        path=way.hops,
+        admin=side.graph.is_administrator(path.target),
+        path=path.hops,
         gaps=tuple(dict.fromkeys((*gaps, *row.gaps))),
         row=row,
     )

@@ -32,11 +32,15 @@ from answerable.reach.queries import (
 
 
 def list_caller_differences(
-    before: IdentityGraph, after: IdentityGraph, caller: IdentityId, wanted: RowFilter
+    before: IdentityGraph,
+    after: IdentityGraph,
+    caller: IdentityId,
+    row_filter: RowFilter,
 ) -> Iterator[ReachDifference]:
     """List the changed permissions of a caller outside the snapshot."""
     sides = [
-        list(iterate_reach(g, caller, wanted, direct=False)) for g in (before, after)
+        list(iterate_reach(g, caller, row_filter, direct=False))
+        for g in (before, after)
     ]
     for mine, others in (sides, sides[::-1]):
         for reply in mine:
@@ -48,19 +52,19 @@ def list_caller_differences(
 
 
 def _find_best_level(
-    replies: Iterable[ReachAnswer], asked: ReachAnswer
+    replies: Iterable[ReachAnswer], question: ReachAnswer
 ) -> PermissionLevel:
     """Return the highest permission level in answers on a row's pattern."""
     best = NO_PERMISSION_LEVEL
     for one in replies:
-        if one.row is None or asked.row is None:
+        if one.row is None or question.row is None:
             continue
-        if is_disjoint(ACTIONS, one.row.actions, asked.row.actions) or is_disjoint(
-            RESOURCES, one.row.resources, asked.row.resources
+        if is_disjoint(ACTIONS, one.row.actions, question.row.actions) or is_disjoint(
+            RESOURCES, one.row.resources, question.row.resources
         ):
             continue
-        whole = covers(ACTIONS, one.row.actions, asked.row.actions) and covers(
-            RESOURCES, one.row.resources, asked.row.resources
+        whole = covers(ACTIONS, one.row.actions, question.row.actions) and covers(
+            RESOURCES, one.row.resources, question.row.resources
         )
         word = get_verdict(one.formula) if whole else Verdict.ONLY_IF
         best = choose_higher_level(

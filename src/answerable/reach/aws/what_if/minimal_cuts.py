@@ -109,12 +109,12 @@ class CutSearch:
 
 
 def list_supporting_statements(
-    estate: CompiledAccounts, reply: ReachAnswer, call: tuple[str, str]
+    accounts: CompiledAccounts, reply: ReachAnswer, call: tuple[str, str]
 ) -> Iterator[StatementId]:
     """List the statements that may allow the calls of a path.
 
     Args:
-        estate: The compiled accounts.
+        accounts: The compiled accounts.
         reply: The open path.
         call: Call at its end; empty texts where the answer has a row.
     """
@@ -126,7 +126,7 @@ def list_supporting_statements(
     calls.append((str(reply.actor), [action.lower()], resource))
     for origin, actions, to in calls:
         for each in actions:
-            yield from _list_allowing_statements(estate, origin, each, to)
+            yield from _list_allowing_statements(accounts, origin, each, to)
     for found in (reply.determining, *(hop.determining for hop in reply.path)):
         yield from (StatementId(one.policy, one.statement) for one in found)
     yield from (StatementId(str(gap.policy), gap.sid) for gap in reply.gaps)
@@ -138,19 +138,21 @@ def _split_actions(via: str) -> list[str]:
 
 
 def _list_allowing_statements(
-    estate: CompiledAccounts, origin: str, action: str, to: str
+    accounts: CompiledAccounts, origin: str, action: str, to: str
 ) -> Iterator[StatementId]:
     """List the statements that allow a call: caller's policies and the target's own."""
-    principal = estate.principals.get(IdentityId(origin))
+    principal = accounts.principals.get(IdentityId(origin))
     grants: list[PolicyStatement] = []
     if principal is not None:
         grants += (*principal.grants, *(principal.boundary or ()))
-    for level in estate.controls.get(get_arn_account(origin), ()):
+    for level in accounts.controls.get(get_arn_account(origin), ()):
         grants += level.grants
     for grant in grants:
         if not is_literal(action) or grant.clause.matches_action(action):
             yield from _list_allow_ids(grant)
-    own = estate.trusts.get(IdentityId(to)) or estate.holders.get(get_policy_holder(to))
+    own = accounts.trusts.get(IdentityId(to)) or accounts.holders.get(
+        get_policy_holder(to)
+    )
     for grant in own.grants if own else ():
         yield from _list_allow_ids(grant)
 

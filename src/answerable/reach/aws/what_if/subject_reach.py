@@ -56,9 +56,11 @@ NO_PERMISSION_LEVEL = PermissionLevel(Verdict.NEVER, PatternExtent.NONE)
 UNKNOWN_LEVEL = PermissionLevel(Verdict.NOT_KNOWN, PatternExtent.PART)
 
 
-def build_level(found: Verdict | None) -> PermissionLevel:
+def build_level(verdict: Verdict | None) -> PermissionLevel:
     """Build the permission level of a verdict on one resource."""
-    return PermissionLevel(found, PatternExtent.ALL) if found else NO_PERMISSION_LEVEL
+    return (
+        PermissionLevel(verdict, PatternExtent.ALL) if verdict else NO_PERMISSION_LEVEL
+    )
 
 
 @dataclass(eq=False, slots=True)
@@ -146,21 +148,21 @@ class SubjectReach:
         return bool(self.reach.sure >> self.whole.get_number(node) & 1)
 
     def get_level(
-        self, row: PermissionRow, by: IdentityNode | None = None
+        self, row: PermissionRow, node: IdentityNode | None = None
     ) -> PermissionLevel:
         """Return the permission level of a row, over all paths.
 
         Args:
             row: The row.
-            by: Node that has the row itself, or None.
+            node: Node that has the row itself, or None.
         """
         key = row.actions, row.resources
         found = self._searched.get(key)
         if found is None:
             found = self._searched[key] = self._compute_level(row)
-        if by is None or (is_single_call(row) and self.number < self.whole.size):
+        if node is None or (is_single_call(row) and self.number < self.whole.size):
             return found  # exact for a single call
-        return choose_higher_level(found, self._level_from_row(by, row, row))
+        return choose_higher_level(found, self._level_from_row(node, row, row))
 
     def _compute_level(self, row: PermissionRow) -> PermissionLevel:
         """Compute the level of a row over all reached nodes."""
