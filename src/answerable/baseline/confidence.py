@@ -47,25 +47,27 @@ def estimate_layer(layer: BaselineLayer, runs: Iterable[int]) -> LayerConfidence
 
 
 def estimate_confidence(
-    tallies: LayerCounts, sets: ReadSets, surroundings: EnvelopeEntry
+    layer_counts: LayerCounts, sets: ReadSets, surroundings: EnvelopeEntry
 ) -> tuple[LayerConfidence, ...]:
     """Estimate the unseen share of each layer of a profile."""
     before = [runs for each in sets.values() for runs in each.values()]
     hours = [runs for _, runs in surroundings.hours]
     return (
         estimate_layer(
-            BaselineLayer.CAPABILITY, _run_counts(tallies.capabilities.values())
+            BaselineLayer.CAPABILITY, _run_counts(layer_counts.capabilities.values())
         ),
-        estimate_layer(BaselineLayer.RESOURCE, _run_counts(_entity_counts(tallies))),
-        estimate_layer(BaselineLayer.FLOW, _run_counts(tallies.edges.values())),
+        estimate_layer(
+            BaselineLayer.RESOURCE, _run_counts(_entity_counts(layer_counts))
+        ),
+        estimate_layer(BaselineLayer.FLOW, _run_counts(layer_counts.edges.values())),
         estimate_layer(BaselineLayer.ORDER, before),
         estimate_layer(BaselineLayer.ENVELOPE, hours),
     )
 
 
-def _entity_counts(tallies: LayerCounts) -> Iterable[KeyCount]:
+def _entity_counts(layer_counts: LayerCounts) -> Iterable[KeyCount]:
     """Yield counts of typed or sensitive entities, without plain names."""
-    for key, seen in tallies.entities.items():
+    for key, seen in layer_counts.entities.items():
         if key.sensitive or key.kind is not EntityKind.NAME:
             yield seen
 
@@ -75,11 +77,13 @@ def _run_counts(seen: Iterable[KeyCount]) -> list[int]:
     return [each.runs for each in seen]
 
 
-def is_ready(profile: BaselineProfile, terms: LearningParameters) -> bool:
+def is_ready(profile: BaselineProfile, parameters: LearningParameters) -> bool:
     """Tell whether a profile has enough training runs to leave shadow mode.
 
     Start hours do not count, because they are advisory.
     """
-    return profile.runs >= terms.ready_runs and all(
-        each.unseen < terms.ready_unseen for each in profile.confidence if each.samples
+    return profile.runs >= parameters.ready_runs and all(
+        each.unseen < parameters.ready_unseen
+        for each in profile.confidence
+        if each.samples
     )

@@ -100,9 +100,9 @@ class LayerCounts:
     edges: Mapping[EdgeKey, KeyCount] = field(default_factory=dict)
 
 
-def merge_counts(each: Iterable[KeyCount]) -> KeyCount:
+def merge_counts(counts: Iterable[KeyCount]) -> KeyCount:
     """Merge counts: runs are summed, sets of days and persons united."""
-    parts = list(each)
+    parts = list(counts)
     return KeyCount(
         count=sum(part.count for part in parts),
         runs=sum(part.runs for part in parts),
@@ -116,7 +116,7 @@ def merge_counts(each: Iterable[KeyCount]) -> KeyCount:
 def select_training_runs(
     state: TrainingState,
     subject: BaselineSubject,
-    terms: LearningParameters,
+    parameters: LearningParameters,
     now: int,
     accepted: tuple[AcceptedDeviation, ...] = (),
 ) -> list[AgentRun]:
@@ -126,7 +126,7 @@ def select_training_runs(
     denied or pending call, and no untrusted value at a sensitive argument unless the
     owner signed exactly that value.
     """
-    begin = (now // DAY - terms.window_days) * DAY
+    begin = (now // DAY - parameters.window_days) * DAY
     signed = {(each.tool, each.path, each.value) for each in accepted}
     runs = [
         each.run
@@ -135,7 +135,7 @@ def select_training_runs(
         and begin <= each.run.started <= now
         and _is_usable(each)
         and not (
-            terms.untrusted is UntrustedTextPolicy.SIGNED
+            parameters.untrusted is UntrustedTextPolicy.SIGNED
             and is_tainted(each.run, signed)
         )
     ]

@@ -154,13 +154,13 @@ def pattern_covers(pattern: EntityPattern, kind: EntityKind, text: str) -> bool:
 
 
 def generalise(
-    seen: DaysByEntity, kind: EntityKind, terms: LearningParameters
+    seen: DaysByEntity, kind: EntityKind, parameters: LearningParameters
 ) -> dict[str, EntityPattern]:
     """Return the pattern that stands for each observed entity.
 
     Args:
         seen: Entities of one kind at one place, with their days.
-        terms: Thresholds of children and days.
+        parameters: Thresholds of children and days.
     """
     nodes = {exact_pattern(kind, text): frozenset((text,)) for text in seen}
     waiting: dict[EntityPattern, set[EntityPattern]] = defaultdict(set)
@@ -170,40 +170,40 @@ def generalise(
         # The longest first: what it becomes may be a child of a shorter one.
         above = max(waiting, key=lambda each: (len(each.text), each.text))
         children = waiting.pop(above)
-        if _may_generalise(children, nodes, seen, terms):
+        if _may_generalise(children, nodes, seen, parameters):
             nodes[above] = frozenset().union(*(nodes.pop(each) for each in children))
             _add_to_parent(waiting, above)
-    _merge_by_shape(nodes, seen, terms, digit_template)
-    _merge_by_shape(nodes, seen, terms, name_prefix)
+    _merge_by_shape(nodes, seen, parameters, digit_template)
+    _merge_by_shape(nodes, seen, parameters, name_prefix)
     return {text: node for node, texts in nodes.items() for text in texts}
 
 
 def _add_to_parent(
-    waiting: dict[EntityPattern, set[EntityPattern]], node: EntityPattern
+    children_by_parent: dict[EntityPattern, set[EntityPattern]], pattern: EntityPattern
 ) -> None:
     """Add a pattern to the children that wait for its parent."""
-    above = parent_pattern(node)
+    above = parent_pattern(pattern)
     if above is not None:
-        waiting[above].add(node)
+        children_by_parent[above].add(pattern)
 
 
 def _may_generalise(
     children: set[EntityPattern],
     nodes: Mapping[EntityPattern, frozenset[str]],
     seen: DaysByEntity,
-    terms: LearningParameters,
+    parameters: LearningParameters,
 ) -> bool:
     """Tell whether enough children were seen on enough different days."""
-    if len(children) < terms.children:
+    if len(children) < parameters.children:
         return False
     days = {day for node in children for text in nodes[node] for day in seen[text]}
-    return len(days) >= terms.climb_days
+    return len(days) >= parameters.climb_days
 
 
 def _merge_by_shape(
     nodes: dict[EntityPattern, frozenset[str]],
     seen: DaysByEntity,
-    terms: LearningParameters,
+    parameters: LearningParameters,
     shape: Callable[[EntityPattern], EntityPattern | None],
 ) -> None:
     """Replace remaining entities of one shape by their common pattern."""
@@ -213,5 +213,5 @@ def _merge_by_shape(
         if above is not None:
             waiting[above].add(node)
     for above, children in waiting.items():
-        if _may_generalise(children, nodes, seen, terms):
+        if _may_generalise(children, nodes, seen, parameters):
             nodes[above] = frozenset().union(*(nodes.pop(each) for each in children))

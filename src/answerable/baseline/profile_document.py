@@ -37,10 +37,10 @@ def decode_profile(data: bytes) -> BaselineProfile:
     return profile
 
 
-def _format_error(said: str) -> VerificationError:
+def _format_error(found: str) -> VerificationError:
     """Build the error for a document that is not a profile."""
     return VerificationError(
-        f"not a baseline (got: {said}; expected {PROFILE_SCHEMA})",
+        f"not a baseline (got: {found}; expected {PROFILE_SCHEMA})",
         "learn it again, or use the original file",
     )
 

@@ -79,28 +79,28 @@ class SinkIndex:
         return found
 
 
-def _edge_matches(edge: FlowEntry, origin: ValueOrigin, loose: bool) -> bool:
+def _edge_matches(edge: FlowEntry, origin: ValueOrigin, ignore_selector: bool) -> bool:
     """Tell whether a learned flow covers a value's origin."""
     if not origin.trusted and edge.trusted:
         return False
-    return loose or (
+    return ignore_selector or (
         (origin.whole or not edge.whole)
         and matches_selector(edge.selector, origin.selector)
     )
 
 
 def matches_selector(
-    held: tuple[tuple[str, EntityPattern], ...], said: tuple[tuple[str, str], ...]
+    patterns: tuple[tuple[str, EntityPattern], ...], tokens: tuple[tuple[str, str], ...]
 ) -> bool:
     """Tell whether the source tool was called as a learned flow requires."""
-    if len(held) != len(said):
-        return {name for name, _ in held} == {name for name, _ in said} and all(
-            any(n == name and _token_matches(p, token) for n, p in held)
-            for name, token in said
+    if len(patterns) != len(tokens):
+        return {name for name, _ in patterns} == {name for name, _ in tokens} and all(
+            any(n == name and _token_matches(p, token) for n, p in patterns)
+            for name, token in tokens
         )
     return all(
         name == other and _token_matches(pattern, token)
-        for (name, pattern), (other, token) in zip(held, said, strict=True)
+        for (name, pattern), (other, token) in zip(patterns, tokens, strict=True)
     )
 
 

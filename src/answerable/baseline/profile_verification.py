@@ -45,12 +45,12 @@ class ProfileFault(StrEnum):
 class ProfileRejected(VerificationError):  # noqa: N818 - says what became of it
     """A profile failed verification and is not enforced."""
 
-    def __init__(self, fallen: ProfileFault, message: str) -> None:
+    def __init__(self, fault: ProfileFault, message: str) -> None:
         super().__init__(
             f"the baseline is not held to: {message}",
             "learn it again and have its owner sign it",
         )
-        self.fallen = fallen
+        self.fallen = fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,10 @@ def _check_owner(verified: VerifiedStatement, expected: ExpectedProfile) -> None
 
 
 def _check_lineage(
-    profile: BaselineProfile, said: OwnerStatement, name: str, expected: ExpectedProfile
+    profile: BaselineProfile,
+    statement: OwnerStatement,
+    name: str,
+    expected: ExpectedProfile,
 ) -> None:
     """Raise unless the profile follows the newest accepted one."""
     if profile.subject != expected.subject:
@@ -156,13 +159,13 @@ def _check_lineage(
         )
     if (
         profile.learner != LEARNER_VERSION
-        or said.get_claim("learner") != LEARNER_VERSION
+        or statement.get_claim("learner") != LEARNER_VERSION
     ):
         raise _rejection(
             ProfileFault.OTHER_LEARNER,
             f"another learner made it than {LEARNER_VERSION}",
         )
-    if (said.get_claim("parent"), said.get_claim("root")) != (
+    if (statement.get_claim("parent"), statement.get_claim("root")) != (
         profile.parent,
         profile.root,
     ):
@@ -180,12 +183,16 @@ def _check_lineage(
         )
 
 
-def _check_expiry(profile: BaselineProfile, said: OwnerStatement, now: int) -> None:
+def _check_expiry(
+    profile: BaselineProfile, statement: OwnerStatement, now: int
+) -> None:
     """Raise if the signature or the training runs are too old."""
-    text = said.get_claim("expires")
+    text = statement.get_claim("expires")
     expires = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
     if (
-        not said.signed_at < expires <= said.signed_at + MAX_SIGNATURE_LIFETIME
+        not statement.signed_at
+        < expires
+        <= statement.signed_at + MAX_SIGNATURE_LIFETIME
         or now >= expires
     ):
         raise _rejection(
@@ -195,6 +202,6 @@ def _check_expiry(profile: BaselineProfile, said: OwnerStatement, now: int) -> N
         raise _rejection(ProfileFault.STALE, "its training runs are too old")
 
 
-def _rejection(fallen: ProfileFault, message: str) -> ProfileRejected:
+def _rejection(fault: ProfileFault, message: str) -> ProfileRejected:
     """Build the error for a profile that is not valid."""
-    return ProfileRejected(fallen, message)
+    return ProfileRejected(fault, message)

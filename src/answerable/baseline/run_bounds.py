@@ -46,9 +46,9 @@ def count_read_sets(runs: Iterable[AgentRun], subject: BaselineSubject) -> ReadS
     return found
 
 
-def learn_orders(found: ReadSets) -> tuple[ReadOrderEntry, ...]:
+def learn_orders(read_sets: ReadSets) -> tuple[ReadOrderEntry, ...]:
     """Keep each write's minimal read sets; none if there are too many."""
-    kept = {tool: minimal_sets(sets) for tool, sets in sorted(found.items())}
+    kept = {tool: minimal_sets(sets) for tool, sets in sorted(read_sets.items())}
     return tuple(
         ReadOrderEntry(tool, tuple(sorted(tuple(sorted(each)) for each in sets)))
         for tool, sets in kept.items()
@@ -66,7 +66,7 @@ def minimal_sets(sets: Iterable[frozenset[str]]) -> list[frozenset[str]]:
 
 
 def learn_bounds(
-    runs: Sequence[AgentRun], subject: BaselineSubject, terms: LearningParameters
+    runs: Sequence[AgentRun], subject: BaselineSubject, parameters: LearningParameters
 ) -> tuple[BoundEntry, ...]:
     """Learn upper bounds for a run together with runs begun shortly before.
 
@@ -78,7 +78,7 @@ def learn_bounds(
     samples: dict[tuple[str, BoundMeasure, str], list[int]] = defaultdict(list)
     for here, run in enumerate(runs):
         total: Counter[tuple[str, BoundMeasure, str]] = Counter()
-        first = bisect_left(starts, run.started - terms.span)
+        first = bisect_left(starts, run.started - parameters.span)
         for each in alone[first : bisect_right(starts, run.started)]:
             total.update(each)
         for key in alone[here]:

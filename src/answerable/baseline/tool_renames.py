@@ -63,13 +63,13 @@ def rename_tools(
 
 
 def _rename_capabilities(
-    before: Iterable[CapabilityEntry],
+    capabilities: Iterable[CapabilityEntry],
     names: Mapping[str, str],
     pinned: Mapping[str, str],
 ) -> tuple[CapabilityEntry, ...]:
     """Rename tools; of entries that become equal keep the most seen."""
     found: dict[tuple[str, str], CapabilityEntry] = {}
-    for each in before:
+    for each in capabilities:
         tool = names.get(each.tool, each.tool)
         key = tool, pinned.get(tool, each.definition)
         known = found.get(key)

@@ -39,22 +39,25 @@ _Outcome = tuple[DeviationCode, DecisionEffect, ValueOrigin | None]
 
 
 def judge_value(
-    held: ProfileIndex, call: CallObservation, value: ArgumentValue, is_new: bool
+    profile_index: ProfileIndex,
+    call: CallObservation,
+    value: ArgumentValue,
+    is_new: bool,
 ) -> BaselineDeviation | None:
     """Judge one value; return None if the profile allows it.
 
     Args:
         is_new: The tool is new, which L1 reports already.
     """
-    if held.is_accepted(call.tool, value):
+    if profile_index.is_accepted(call.tool, value):
         return None
     if any(origin.kind in _EXPLAINED for origin in value.origins):
         return None
-    sink = held.get_sink(call.tool, value.path)
-    stance = held.profile.stance
+    sink = profile_index.get_sink(call.tool, value.path)
+    stance = profile_index.profile.stance
     if value.sensitive:
-        ways = list(_sensitive_outcomes(held, sink, value))
-    elif held.is_cold or _is_free_text(call, sink, value):
+        ways = list(_sensitive_outcomes(profile_index, sink, value))
+    elif profile_index.is_cold or _is_free_text(call, sink, value):
         return None
     else:
         ways = list(_plain_outcomes(stance, sink, value))
@@ -81,17 +84,17 @@ _ALLOWED: _Outcome = (DeviationCode.NEW_FLOW, DecisionEffect.ALLOW, None)
 
 
 def _sensitive_outcomes(
-    held: ProfileIndex, sink: SinkIndex, value: ArgumentValue
+    profile_index: ProfileIndex, sink: SinkIndex, value: ArgumentValue
 ) -> Iterator[_Outcome]:
     """Yield the outcome of each rule that may allow a sensitive value."""
-    stance = held.profile.stance
+    stance = profile_index.profile.stance
     entity = sink.find_entity(value)
     if entity is not None:
         yield _by_firmness(entity.firm, stance, None)
     for origin in value.origins:
         edge = sink.find_edge(value, origin)
         if origin.trusted:
-            if held.is_cold:
+            if profile_index.is_cold:
                 yield _ALLOWED
             elif edge is None:
                 # Never seen is no better than seldom seen.
@@ -108,17 +111,21 @@ def _sensitive_outcomes(
 
 
 def _by_firmness(
-    firm: bool, stance: Strictness, origin: ValueOrigin | None
+    firm: bool, strictness: Strictness, origin: ValueOrigin | None
 ) -> _Outcome:
     """Return the outcome of a rule: allowed if firm, else provisional."""
-    return _ALLOWED if firm else (DeviationCode.PROVISIONAL, stance.provisional, origin)
+    return (
+        _ALLOWED
+        if firm
+        else (DeviationCode.PROVISIONAL, strictness.provisional, origin)
+    )
 
 
-def _unexplained_outcome(sink: SinkIndex, stance: Strictness) -> _Outcome:
+def _unexplained_outcome(sink: SinkIndex, strictness: Strictness) -> _Outcome:
     """Return the outcome for a sensitive value of unknown origin."""
-    if stance.unexplained is UnexplainedEntityPolicy.LEARNED and True in sink.own:
-        return _by_firmness(sink.own[True].firm, stance, None)
-    asks = stance.unexplained is UnexplainedEntityPolicy.ASK
+    if strictness.unexplained is UnexplainedEntityPolicy.LEARNED and True in sink.own:
+        return _by_firmness(sink.own[True].firm, strictness, None)
+    asks = strictness.unexplained is UnexplainedEntityPolicy.ASK
     return (
         DeviationCode.UNEXPLAINED,
         DecisionEffect.ASK if asks else DecisionEffect.DENY,
@@ -134,7 +141,7 @@ def _is_free_text(call: CallObservation, sink: SinkIndex, value: ArgumentValue) 
 
 
 def _plain_outcomes(
-    stance: Strictness, sink: SinkIndex, value: ArgumentValue
+    strictness: Strictness, sink: SinkIndex, value: ArgumentValue
 ) -> Iterator[_Outcome]:
     """Yield the outcome of each rule that may allow an ordinary value."""
     if sink.find_entity(value) is not None:
@@ -143,13 +150,13 @@ def _plain_outcomes(
         if sink.find_edge(value, origin) is not None:
             yield _ALLOWED
         elif origin.trusted:
-            yield DeviationCode.NEW_FLOW, stance.new, origin
+            yield DeviationCode.NEW_FLOW, strictness.new, origin
         else:
             yield DeviationCode.UNTRUSTED_FLOW, DecisionEffect.DENY, origin
     if not value.origins:
         is_name = value.kind is EntityKind.NAME
         yield (
             (DeviationCode.NEW_FLOW if is_name else DeviationCode.NEW_RESOURCE),
-            stance.new,
+            strictness.new,
             None,
         )

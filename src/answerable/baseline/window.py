@@ -97,14 +97,16 @@ class Window:
         self._runs: dict[str, _WindowRun] = {}
         self._turn = 0
 
-    def begin(self, run: str, now: int, asked: RequestedValues | None = None) -> None:
+    def begin(
+        self, run: str, now: int, requested_values: RequestedValues | None = None
+    ) -> None:
         """Begin a run, and forget runs that were idle for too long.
 
         Args:
             now: UTC nanoseconds.
         """
         self._runs[run] = _WindowRun(now, now)
-        self.set_requests(run, () if asked is None else (asked,))
+        self.set_requests(run, () if requested_values is None else (requested_values,))
         recent = {
             name: each
             for name, each in self._runs.items()
@@ -115,18 +117,20 @@ class Window:
             self._kept.retain_runs(frozenset(recent))
             self._stored.retain_runs(frozenset(recent))
 
-    def set_requests(self, run: str, asked: tuple[RequestedValues, ...]) -> None:
+    def set_requests(
+        self, run: str, requested_values: tuple[RequestedValues, ...]
+    ) -> None:
         """Replace the person's requests of a run.
 
         Args:
-            asked: Requests; self-reported ones explain nothing.
+            requested_values: Requests; self-reported ones explain nothing.
         """
         here = self._runs[run]
-        if here.asked != asked:
-            here.asked = asked
+        if here.asked != requested_values:
+            here.asked = requested_values
             here.named = tuple(
                 (each.id, frozenset(map(fold_case, each.values)))
-                for each in asked
+                for each in requested_values
                 if each.written_by is WrittenBy.PERSON
             )
 

@@ -48,7 +48,7 @@ def join_agents(
     for tool in facts.tools:
         stated[tool.agent].append(tool)
 
-    named = _index_ambient_credentials(facts.credentials, every=True)
+    named = _index_ambient_credentials(facts.credentials, include_explicit=True)
     readable = _ReadableKeys(facts.credentials, credentials)
     scopes = tuple({*named, *(agent.scope for agent in facts.agents)} - {""})
 
@@ -136,19 +136,23 @@ def drop_suggested_agents(agents: Sequence[Agent]) -> tuple[Agent, ...]:
 
 
 def _index_ambient_credentials(
-    sightings: Iterable[Credential], *, every: bool = False
+    sightings: Iterable[Credential], *, include_explicit: bool = False
 ) -> Mapping[str, tuple[CredentialId, ...]]:
     """Index default-chain credentials by the host's OS account.
 
     Args:
         sightings: All credentials.
-        every: Also those that must be named (another profile, another context), since a
+        include_explicit: Also those that must be named (another profile, another context), since a
             command line can name any of them.
     """
     found: dict[str, dict[CredentialId, None]] = defaultdict(dict)
     for sighting in sightings:
         ambient = sighting.cls is CredentialClass.AMBIENT
-        if ambient and sighting.scope and (every or not sighting.explicit_only):
+        if (
+            ambient
+            and sighting.scope
+            and (include_explicit or not sighting.explicit_only)
+        ):
             found[sighting.scope][sighting.id] = None
     return {scope: tuple(sorted(ids)) for scope, ids in found.items()}
 
@@ -202,9 +206,9 @@ def _select_mounted(
     )
 
 
-def _is_mounted(place: str, mounts: Iterable[str]) -> bool:
+def _is_mounted(path: str, mounts: Iterable[str]) -> bool:
     """Tell whether a file lies under one of some mounts."""
-    file = place.partition("#")[0]
+    file = path.partition("#")[0]
     return any(file == mount or file.startswith(f"{mount}/") for mount in mounts)
 
 
@@ -235,21 +239,21 @@ def _list_proved_identities(
 
 def _add_inherited_tools(
     agent: Agent,
-    own: Mapping[AgentId, tuple[ToolUse, ...]],
+    own_tools: Mapping[AgentId, tuple[ToolUse, ...]],
     agents: Mapping[AgentId, Agent],
 ) -> tuple[ToolUse, ...]:
     """Return an agent's tools with those it inherits from parents."""
     line = _list_ancestors(agent, agents)
-    mine = own[agent.id]
+    mine = own_tools[agent.id]
     built_in = tuple(use for use in mine if use.tool.transport in BUILT_IN)
     servers = tuple(use for use in mine if use.tool.transport not in BUILT_IN)
     if not servers:
         if _limits_tools(agent):
             return built_in
-        return _inherit_tools(built_in, (own[parent] for parent in line))
+        return _inherit_tools(built_in, (own_tools[parent] for parent in line))
     above: dict[str, ToolUse] = {}
     for parent in line:
-        for use in own[parent]:
+        for use in own_tools[parent]:
             above.setdefault(use.tool.server, use)
     return (
         *built_in,

@@ -47,22 +47,22 @@ def join_credentials(
 
 
 def _resolve_profile_references(
-    found: dict[CredentialId, CredentialEntity],
+    entities: dict[CredentialId, CredentialEntity],
 ) -> Mapping[CredentialId, CredentialEntity]:
     """Replace references to AWS profiles by the profile's key."""
     keys: dict[tuple[str, str], set[IdentityId | None]] = defaultdict(set)
-    for entity in found.values():
+    for entity in entities.values():
         for sighting in entity.sightings:
             if sighting.cls is CredentialClass.AMBIENT and _is_access_key(sighting):
                 keys[sighting.scope, sighting.name].add(entity.identity)
-    for key, entity in found.items():
+    for key, entity in entities.items():
         if entity.identity is None:
             named = [s for s in entity.sightings if _is_profile_reference(s)]
             given = {i for s in named for i in keys.get((s.scope, s.name), ())}
             identity = given.pop() if len(given) == 1 else None
             if identity is not None and len(named) == len(entity.sightings):
-                found[key] = replace(entity, identity=identity, how="named-login")
-    return found
+                entities[key] = replace(entity, identity=identity, how="named-login")
+    return entities
 
 
 def _is_access_key(sighting: Credential) -> bool:

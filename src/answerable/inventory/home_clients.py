@@ -35,7 +35,7 @@ def merge_home_clients(syncs: Sequence[Sync]) -> tuple[Sync, ...]:
 
 
 def _map_agent_ids(
-    seen: Sequence[Agent], own: Sequence[Agent], read: set[str]
+    seen: Sequence[Agent], home_agents: Sequence[Agent], read: set[str]
 ) -> Mapping[AgentId, AgentId]:
     """Map agents of files that a home scan read to that home's agents."""
     found: dict[AgentId, AgentId] = {}
@@ -44,7 +44,7 @@ def _map_agent_ids(
             continue
         same = [
             each
-            for each in own
+            for each in home_agents
             if each.kind == agent.kind
             and agent.place.startswith(f"{each.scope.removeprefix('home:')}/")
             and (each.parent is None) == (agent.parent is None)

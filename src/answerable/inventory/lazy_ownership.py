@@ -69,7 +69,7 @@ class LazyOwnership(Mapping[str, SubjectOwnership]):
                 records.evidence,
                 people=self.people,
                 now=self._now,
-                discredited=records.is_self_written,
+                is_self_written=records.is_self_written,
             )
             self._judged[subject] = found
         return found

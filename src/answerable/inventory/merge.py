@@ -186,13 +186,15 @@ def merge_facts(syncs: Sequence[Sync]) -> SightedFacts:
     )
 
 
-def _merge_tools(syncs: Sequence[Sync], speakers: _SyncPrecedence) -> tuple[Tool, ...]:
+def _merge_tools(
+    syncs: Sequence[Sync], precedence: _SyncPrecedence
+) -> tuple[Tool, ...]:
     """Merge tools: of each agent the newest sync's alone."""
     kept: dict[Hashable, Tool] = {}
     for position, sync in enumerate(syncs):
         own = sync.connector in _FOLDER_CONNECTORS
         for tool in sync.facts.tools:
-            if own or speakers.is_newest(position, sync.connector, tool.agent):
+            if own or precedence.is_newest(position, sync.connector, tool.agent):
                 kept.setdefault((tool.agent, tool.id, tool.seen.place), tool)
     return tuple(kept[name] for name in sorted(kept, key=repr))
 
@@ -208,48 +210,54 @@ def _get_coverage_word(attachment: PolicyAttachment) -> str:
     return "kms-grants" if grants else _COVERAGE_WORDS[attachment.layer]
 
 
-def _canonicalise_ids(facts: SightedFacts, spell: CanonicalIds) -> SightedFacts:
+def _canonicalise_ids(facts: SightedFacts, canonical_ids: CanonicalIds) -> SightedFacts:
     """Replace the ids of IAM users and roles by their canonical ids."""
     return replace(
         facts,
         identities=tuple(
-            i if spell(i.id) == i.id else replace(i, id=spell(i.id))
+            i if canonical_ids(i.id) == i.id else replace(i, id=canonical_ids(i.id))
             for i in facts.identities
             # The account's role supersedes the permission set it comes from.
-            if not i.id.startswith("aws-sso:") or spell(i.id) == i.id
+            if not i.id.startswith("aws-sso:") or canonical_ids(i.id) == i.id
         ),
         links=tuple(
-            k if spell(k.identity) == k.identity else _canonicalise_link(k, spell)
+            k
+            if canonical_ids(k.identity) == k.identity
+            else _canonicalise_link(k, canonical_ids)
             for k in facts.links
         ),
         agents=tuple(
-            replace(a, runs_as=tuple(spell(role) for role in a.runs_as))
+            replace(a, runs_as=tuple(canonical_ids(role) for role in a.runs_as))
             if a.runs_as
             else a
             for a in facts.agents
         ),
         resources=tuple(
-            r if spell(r.runs_as) == r.runs_as else replace(r, runs_as=spell(r.runs_as))
+            r
+            if canonical_ids(r.runs_as) == r.runs_as
+            else replace(r, runs_as=canonical_ids(r.runs_as))
             for r in facts.resources
         ),
         attachments=tuple(
             a
-            if spell(a.target) == a.target
-            else replace(a, target=str(spell(a.target)))
+            if canonical_ids(a.target) == a.target
+            else replace(a, target=str(canonical_ids(a.target)))
             for a in facts.attachments
         ),
         evidence=tuple(
             e
-            if spell(e.subject) == e.subject
-            else replace(e, subject=str(spell(e.subject)))
+            if canonical_ids(e.subject) == e.subject
+            else replace(e, subject=str(canonical_ids(e.subject)))
             for e in facts.evidence
         ),
     )
 
 
-def _canonicalise_link(link: CredentialLink, spell: CanonicalIds) -> CredentialLink:
+def _canonicalise_link(
+    link: CredentialLink, canonical_ids: CanonicalIds
+) -> CredentialLink:
     """Replace the identity of a credential link by its canonical id."""
-    return replace(link, identity=spell(link.identity))
+    return replace(link, identity=canonical_ids(link.identity))
 
 
 def _person_merge_key(
@@ -259,9 +267,9 @@ def _person_merge_key(
     return fact.id, isinstance(fact, Person) and fact.seen.written_by.is_believed
 
 
-def _complete_fact(found: Sequence[Fact]) -> Fact:
+def _complete_fact(facts: Sequence[Fact]) -> Fact:
     """Fill empty fields of the newest fact from older ones."""
-    first, *rest = found
+    first, *rest = facts
     if not rest:
         return first
     changes: dict[str, object] = {}
@@ -272,22 +280,22 @@ def _complete_fact(found: Sequence[Fact]) -> Fact:
                 break
             value = getattr(other, field.name)
         changes[field.name] = value
-    changes |= _combine_flags(found)
+    changes |= _combine_flags(facts)
     return replace(first, **changes)  # type: ignore[arg-type]  # names and values of one class
 
 
-def _combine_flags(found: Sequence[object]) -> dict[str, object]:
+def _combine_flags(facts: Sequence[object]) -> dict[str, object]:
     """Return the flags of a fact, combined over all its sightings."""
-    people = [fact for fact in found if isinstance(fact, Person)]
+    people = [fact for fact in facts if isinstance(fact, Person)]
     if people:
         return {
             "team": all(person.team for person in people),
             "alive": all(person.alive for person in people),
         }
-    agents = [fact for fact in found if isinstance(fact, Agent)]
+    agents = [fact for fact in facts if isinstance(fact, Agent)]
     if agents:
         return _combine_agents(agents)
-    accounts = [fact for fact in found if isinstance(fact, Account)]
+    accounts = [fact for fact in facts if isinstance(fact, Account)]
     if accounts:
         return {"management": any(account.management for account in accounts)}
     return {}

@@ -35,7 +35,7 @@ def collect_evidence(
     facts: SightedFacts,
     agents: Mapping[AgentId, AgentEntity],
     credentials: Mapping[CredentialId, CredentialEntity],
-    counts: EvidenceFilter,
+    is_counted: EvidenceFilter,
 ) -> EvidenceBySubject:
     """Return the owner evidence of each subject, own and inherited.
 
@@ -50,7 +50,7 @@ def collect_evidence(
     found: dict[str, list[OwnerEvidence]] = defaultdict(list)
     for item in facts.evidence:
         found[item.subject].append(item)
-    _replace_machine_users(facts, found, counts)
+    _replace_machine_users(facts, found, is_counted)
     for item in list(_match_user_names(facts)):
         found[item.subject].append(item)
     for item in list(_list_pipeline_evidence(facts, agents, found)):
@@ -82,7 +82,9 @@ def select_direct_evidence(evidence: EvidenceBySubject) -> EvidenceBySubject:
 
 
 def _replace_machine_users(
-    facts: SightedFacts, found: dict[str, list[OwnerEvidence]], counts: EvidenceFilter
+    facts: SightedFacts,
+    evidence_by_subject: dict[str, list[OwnerEvidence]],
+    is_counted: EvidenceFilter,
 ) -> None:
     """Replace a machine user in evidence by that user's owner."""
     users = {
@@ -93,25 +95,27 @@ def _replace_machine_users(
     said = {
         user: [
             e
-            for e in found.get(user, ())
-            if e.kind not in _ACTION_KINDS and counts(user, e)
+            for e in evidence_by_subject.get(user, ())
+            if e.kind not in _ACTION_KINDS and is_counted(user, e)
         ]
         for user in users.values()
     }
-    for subject, items in list(found.items()):
+    for subject, items in list(evidence_by_subject.items()):
         account = _get_account(subject)
         walked: list[OwnerEvidence] = []
         for item in items:
             user = users.get((account, "user", get_handle(item.person).lower()))
             behind = said.get(user, []) if user and item.kind in _ACTION_KINDS else []
             walked += [_transfer_evidence(item, why) for why in behind] or [item]
-        found[subject] = walked
+        evidence_by_subject[subject] = walked
 
 
-def _transfer_evidence(act: OwnerEvidence, why: OwnerEvidence) -> OwnerEvidence:
+def _transfer_evidence(
+    evidence: OwnerEvidence, owner_evidence: OwnerEvidence
+) -> OwnerEvidence:
     """Return evidence with its person replaced by that of another record."""
-    reference = f"{act.reference}, which answers to {why.reference or why.person}"
-    return replace(act, person=why.person, reference=reference)
+    reference = f"{evidence.reference}, which answers to {owner_evidence.reference or owner_evidence.person}"
+    return replace(evidence, person=owner_evidence.person, reference=reference)
 
 
 def _match_user_names(facts: SightedFacts) -> Iterable[OwnerEvidence]:
@@ -169,7 +173,9 @@ def _drop_statements(items: Iterable[OwnerEvidence]) -> list[OwnerEvidence]:
 
 
 def _list_pipeline_evidence(
-    facts: SightedFacts, agents: Mapping[AgentId, AgentEntity], found: EvidenceBySubject
+    facts: SightedFacts,
+    agents: Mapping[AgentId, AgentEntity],
+    evidence_by_subject: EvidenceBySubject,
 ) -> Iterable[OwnerEvidence]:
     """Yield a workflow's code owners as evidence for its roles."""
     trusting = _find_github_roles(facts)
@@ -177,7 +183,7 @@ def _list_pipeline_evidence(
         for role in agent.agent.runs_as:
             if role not in trusting:
                 continue
-            for item in found.get(key, ()):
+            for item in evidence_by_subject.get(key, ()):
                 if item.kind is OwnerEvidenceKind.CODEOWNERS:
                     yield replace(
                         item, subject=role, kind=OwnerEvidenceKind.OIDC_SUBJECT
@@ -203,14 +209,16 @@ def _find_github_roles(facts: SightedFacts) -> set[str]:
 
 
 def _find_parent_evidence(
-    key: AgentId, agents: Mapping[AgentId, AgentEntity], found: EvidenceBySubject
+    key: AgentId,
+    agents: Mapping[AgentId, AgentEntity],
+    evidence_by_subject: EvidenceBySubject,
 ) -> Sequence[OwnerEvidence]:
     """Return the evidence of the nearest parent agent that has any."""
     met = {key}
     parent = agents[key].agent.parent
     while parent is not None and parent in agents and parent not in met:
-        if _has_valid_evidence(found.get(parent, ())):
-            return found[parent]
+        if _has_valid_evidence(evidence_by_subject.get(parent, ())):
+            return evidence_by_subject[parent]
         met.add(parent)
         parent = agents[parent].agent.parent
     return ()
@@ -248,20 +256,22 @@ def _list_home_agents(
 
 
 def _select_credential_evidence(
-    credential: CredentialEntity, found: EvidenceBySubject, beside: Sequence[AgentId]
+    credential: CredentialEntity,
+    evidence_by_subject: EvidenceBySubject,
+    home_agents: Sequence[AgentId],
 ) -> Sequence[OwnerEvidence]:
     """Return a credential's evidence: its identity's or its home's."""
     proved: Sequence[OwnerEvidence] = ()
     if credential.identity is not None:
-        proved = found.get(credential.identity, ())
+        proved = evidence_by_subject.get(credential.identity, ())
         # Role assignments are no evidence about a credential of the role.
         if _has_valid_evidence(
             e for e in proved if e.kind is not OwnerEvidenceKind.ASSIGNMENT
         ):
             return proved
     homes: dict[OwnerEvidence, None] = {}
-    for key in beside:
-        for item in found.get(key, ()):
+    for key in home_agents:
+        for item in evidence_by_subject.get(key, ()):
             if item.kind is OwnerEvidenceKind.HOME:
                 homes[replace(item, subject=credential.id)] = None
     return tuple(homes) or proved

@@ -70,7 +70,7 @@ IsSelfWritten = Callable[[OwnerEvidence], bool]
 
 
 def weigh_evidence(
-    evidence: OwnerEvidence, now: int, *, alive: bool, counts: bool
+    evidence: OwnerEvidence, now: int, *, alive: bool, is_counted: bool
 ) -> float:
     """Return the weight of evidence now, 0 to 1; it decays with age.
 
@@ -78,9 +78,9 @@ def weigh_evidence(
         evidence: The record; it ages from `seen.at`.
         now: UTC nanoseconds. A record from the future counts as fresh.
         alive: False if the person has left.
-        counts: False if the subject itself could have written it.
+        is_counted: False if the subject itself could have written it.
     """
-    if not alive or not counts:
+    if not alive or not is_counted:
         return 0.0
     age = max(0, now - evidence.seen.at)
     return float(WEIGHTS[evidence.kind].weight * 0.5 ** (age / HALF_LIFE))
@@ -156,7 +156,7 @@ def assign_owner(
     *,
     people: PersonDirectory,
     now: int,
-    discredited: IsSelfWritten = lambda item: False,
+    is_self_written: IsSelfWritten = lambda item: False,
 ) -> SubjectOwnership:
     """Assign the owner of a subject, with its state and candidates.
 
@@ -165,7 +165,7 @@ def assign_owner(
         evidence: Records about it, in any order; a repeated one counts once.
         people: Persons with aliases merged.
         now: UTC nanoseconds.
-        discredited: Tells whether the subject could have written a record itself.
+        is_self_written: Tells whether the subject could have written a record itself.
 
     Returns:
         The owner with all candidates, best first. Evidence that the subject could have
@@ -179,7 +179,7 @@ def assign_owner(
             item if same else replace(item, subject=subject, person=person)
         )
     scored = [
-        _score_candidate(person, found, people, now, discredited)
+        _score_candidate(person, found, people, now, is_self_written)
         for person, found in by_person.items()
     ]
     spoken = _find_newest_statement(by_person, now)
@@ -188,29 +188,34 @@ def assign_owner(
     candidates = tuple(scored)
     if spoken is not None:
         return _build_stated_ownership(subject, *spoken, candidates, people)
-    return _infer_ownership(subject, candidates, people, by_person, now, discredited)
+    return _infer_ownership(
+        subject, candidates, people, by_person, now, is_self_written
+    )
 
 
 def _score_candidate(
     person: PersonId,
-    found: set[OwnerEvidence],
+    evidence: set[OwnerEvidence],
     people: PersonDirectory,
     now: int,
-    discredited: IsSelfWritten,
+    is_self_written: IsSelfWritten,
     *,
-    as_if_here: bool = False,
+    assume_present: bool = False,
 ) -> OwnerCandidate:
     """Return the score of one person's evidence, with each weight."""
-    alive = as_if_here or not _has_left(person, people)
+    alive = assume_present or not _has_left(person, people)
     machine = is_pipeline(person)
-    ordered = list(found)
+    ordered = list(evidence)
     if len(ordered) > 1:  # the sort key costs more than the score
         ordered.sort(key=lambda e: (-WEIGHTS[e.kind].weight, -e.seen.at, repr(e)))
     weighed = [
         (
             item,
             weigh_evidence(
-                item, now, alive=alive, counts=not (machine or discredited(item))
+                item,
+                now,
+                alive=alive,
+                is_counted=not (machine or is_self_written(item)),
             ),
         )
         for item in ordered
@@ -272,14 +277,16 @@ def _infer_ownership(
     people: PersonDirectory,
     by_person: Mapping[PersonId, set[OwnerEvidence]],
     now: int,
-    discredited: IsSelfWritten,
+    is_self_written: IsSelfWritten,
 ) -> SubjectOwnership:
     """Infer the owner from scores: a person, a team, one who left, or none."""
     single = [c for c in candidates if not _is_team_candidate(c, people)]
     state, person, score, margin = _apply_thresholds(single)
     if state is not OwnerState.INFERRED:
         here = [
-            _score_candidate(p, by_person[p], people, now, discredited, as_if_here=True)
+            _score_candidate(
+                p, by_person[p], people, now, is_self_written, assume_present=True
+            )
             for p in (c.person for c in single)
         ]
         here.sort(key=lambda c: (-c.score, c.person))

@@ -174,13 +174,17 @@ def group_listed_persons(
     return {key: tuple(ids) for key, ids in found.items()}
 
 
-def _build_implied_person(key: PersonId, said: Sequence[OwnerEvidence]) -> Person:
+def _build_implied_person(key: PersonId, evidence: Sequence[OwnerEvidence]) -> Person:
     """Build a person, or team, that is only known from evidence."""
-    telling = [item for item in said if item.seen.written_by.is_believed] or said
+    telling = [
+        item for item in evidence if item.seen.written_by.is_believed
+    ] or evidence
     team = all(item.kind is OwnerEvidenceKind.TEAM_TAG for item in telling) or is_team(
         key
     )
-    seen = min((item.seen for item in said), key=lambda s: (s.at, s.source, s.place))
+    seen = min(
+        (item.seen for item in evidence), key=lambda s: (s.at, s.source, s.place)
+    )
     return Person(key, "", (), team, True, seen)
 
 
@@ -214,20 +218,21 @@ def _handle_sort_key(name: str) -> tuple[bool, int, str]:
     return ("@" not in name, len(name), name)
 
 
-def _merge_persons(head: PersonId, found: Sequence[Person]) -> Person:
+def _merge_persons(person_id: PersonId, persons: Sequence[Person]) -> Person:
     """Merge the facts about one person under one id."""
-    found = sorted(
-        found, key=lambda p: (p.id != head, not p.seen.written_by.is_believed, repr(p))
+    persons = sorted(
+        persons,
+        key=lambda p: (p.id != person_id, not p.seen.written_by.is_believed, repr(p)),
     )
     # A single team tag must not turn a person into a team.
-    telling = [p for p in found if p.seen.written_by.is_believed] or found
-    names = {fold_name(get_handle(p.id)) for p in found}
-    names |= {fold_name(alias) for p in found for alias in p.aliases}
+    telling = [p for p in persons if p.seen.written_by.is_believed] or persons
+    names = {fold_name(get_handle(p.id)) for p in persons}
+    names |= {fold_name(alias) for p in persons for alias in p.aliases}
     return replace(
-        found[0],
-        id=head,
-        name=next((p.name for p in found if p.name), ""),
-        aliases=tuple(sorted(names - {fold_name(get_handle(head))})),
-        team=all(p.team for p in telling) or is_team(head),
+        persons[0],
+        id=person_id,
+        name=next((p.name for p in persons if p.name), ""),
+        aliases=tuple(sorted(names - {fold_name(get_handle(person_id))})),
+        team=all(p.team for p in telling) or is_team(person_id),
         alive=all(p.alive for p in telling),
     )

@@ -62,9 +62,9 @@ def resolve(
     raise _unknown_name_error(asked, kinds, _list_spellings(table, kinds))
 
 
-def _find_principal(asked: str, table: NameTable) -> str:
+def _find_principal(name: str, table: NameTable) -> str:
     """Return the canonical id of an IAM user, role or session, else an empty text."""
-    key = parse_principal_key(asked)
+    key = parse_principal_key(name)
     return table.principals.get(":".join(key), "") if key is not None else ""
 
 
@@ -105,34 +105,37 @@ def _list_spellings(table: NameTable, kinds: Collection[str]) -> set[str]:
 
 
 def _unknown_name_error(
-    asked: str, kinds: Sequence[EntityKind], known: Iterable[str]
+    name: str, kinds: Sequence[EntityKind], known_names: Iterable[str]
 ) -> UsageError:
     """Build the error for an unknown name, with a suggestion."""
     what = " or ".join(kinds)
-    size = len(asked)
-    near = [k for k in known if abs(len(k) - size) <= max(3, size // 2)]
+    size = len(name)
+    near = [k for k in known_names if abs(len(k) - size) <= max(3, size // 2)]
     if near:
         close = get_close_matches(
-            asked, select_similar_names(asked, near), n=1, cutoff=0.5
+            name, select_similar_names(name, near), n=1, cutoff=0.5
         )
         hint = f"did you mean {close[0]}?" if close else _LIST_HINT
     else:
         hint = (
             _LIST_HINT
-            if any(True for _ in known)
+            if any(True for _ in known_names)
             else "nothing was scanned yet: run `answerable scan`"
         )
-    return UsageError(f"unknown {what} (got {asked[:200]!r})", hint)
+    return UsageError(f"unknown {what} (got {name[:200]!r})", hint)
 
 
-def select_similar_names(asked: str, names: Sequence[str]) -> Sequence[str]:
+def select_similar_names(wanted_name: str, names: Sequence[str]) -> Sequence[str]:
     """Select names worth comparing: those with an equal start or end.
 
     A comparison takes 0.2 ms, and the user waits for it.
     """
     if len(names) <= _MAX_COMPARED:
         return names
-    head, tail = asked[:_AFFIX_LENGTH].lower(), asked[-_AFFIX_LENGTH:].lower()
+    head, tail = (
+        wanted_name[:_AFFIX_LENGTH].lower(),
+        wanted_name[-_AFFIX_LENGTH:].lower(),
+    )
     alike = [
         name
         for name in names

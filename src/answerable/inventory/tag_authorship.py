@@ -131,8 +131,8 @@ def _statement_applies(
     return any(_resource_matches(p, target, vague) for p in statement.resources)
 
 
-def _resource_matches(pattern: str, target: str, vague: bool) -> bool:
-    """Match a resource pattern; return `vague` if it has a policy variable."""
+def _resource_matches(pattern: str, target: str, if_variable: bool) -> bool:
+    """Match a resource pattern; return `if_variable` if it has a policy variable."""
     if "${" in pattern or len(pattern) > _MAX_PATTERN_LENGTH:
-        return vague
+        return if_variable
     return match_iam_pattern(pattern, target)

@@ -17,9 +17,9 @@ class ChainIndex(tuple[ChainTimeline, ...]):
         """Wrap chains in an index; an index is returned as it is."""
         return chains if isinstance(chains, cls) else cls(chains)
 
-    def reuse_lookups(self, before: "ChainIndex") -> None:
+    def reuse_lookups(self, previous: "ChainIndex") -> None:
         """Build again the lookup tables that the previous index used."""
-        for name in list(vars(before)):
+        for name in list(vars(previous)):
             getattr(self, name)
 
     @cached_property

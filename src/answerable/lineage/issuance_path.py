@@ -142,19 +142,19 @@ def _issuance_sort_key(issuance: CredentialIssuance) -> tuple[object, ...]:
     return (unowned, issuance.at, issuance.event, issuance.chain, issuance.owner)
 
 
-def trace_back(joint: SourcedChainKey, issued: IssuanceIndex) -> IssuancePath:
+def trace_back(chain_key: SourcedChainKey, issued: IssuanceIndex) -> IssuancePath:
     """Trace a chain key back to the origin of its credential.
 
     Args:
-        joint: Start of the walk.
+        chain_key: Start of the walk.
         issued: Index of all issuances.
     """
-    key = joint.key
-    if not joint.believed:
+    key = chain_key.key
+    if not chain_key.believed:
         return IssuancePath(
-            (PathStep("", "", "", joint.source),), None, None, cut=False
+            (PathStep("", "", "", chain_key.source),), None, None, cut=False
         )
-    steps = [_build_step(key, joint.source)]
+    steps = [_build_step(key, chain_key.source)]
     first = issued.by_credential.get(key.credential) if key.credential else None
     seen = {key.credential}
     walked: list[CredentialIssuance] = []
@@ -178,9 +178,9 @@ def trace_back(joint: SourcedChainKey, issued: IssuanceIndex) -> IssuancePath:
     return IssuancePath(named, first, current, cut=False, told=told, made_by=made_by)
 
 
-def _find_session_person(made: CredentialIssuance, issued: IssuanceIndex) -> str:
+def _find_session_person(creation: CredentialIssuance, issued: IssuanceIndex) -> str:
     """Return the person whose session created a key, or empty."""
-    key = made.parent
+    key = creation.parent
     for _ in range(MAX_CHAIN_LENGTH):
         if key.person:
             return key.person
@@ -206,9 +206,9 @@ def _list_agent_issuances(
     return tuple(each for each in found if each is not None and each.chain)
 
 
-def _build_step(key: ChainKey, told_by: str) -> PathStep:
+def _build_step(key: ChainKey, evidence_source: str) -> PathStep:
     """Build the path step of a chain key's identity and credential."""
-    return PathStep(key.identity, key.credential, key.person, told_by)
+    return PathStep(key.identity, key.credential, key.person, evidence_source)
 
 
 def _name_acting_identity(

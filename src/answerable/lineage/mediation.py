@@ -183,13 +183,13 @@ class _OpenCalls:
         for spans in (*self._on_path.values(), *self._own.values()):
             spans.sort()
 
-    def may_have_caused(self, act: PlatformEvent, server: str) -> bool:
+    def may_have_caused(self, event: PlatformEvent, server: str) -> bool:
         """Tell whether a call was open at the time of an event."""
-        keys = [(agent, server) for agent in act.agents]
+        keys = [(agent, server) for agent in event.agents]
         found = [self._own[key] for key in keys if key in self._own]
         leaf = self._on_path.get(keys[-1])
         found += [leaf] if leaf is not None else []
-        return any(spans.contains(act.at) for spans in found)
+        return any(spans.contains(event.at) for spans in found)
 
 
 class MediationJudge:
@@ -215,37 +215,37 @@ class MediationJudge:
         for each in (self._surely, self._perhaps, self._recorded, self._missing):
             each.sort()
 
-    def judge(self, act: PlatformEvent) -> MediationVerdict:
+    def judge(self, event: PlatformEvent) -> MediationVerdict:
         """Return whether a gateway call may have caused an event."""
-        if not act.agents:
+        if not event.agents:
             return MediationVerdict.AGENT_MISSING
-        if self._covered.isdisjoint(act.agents):
+        if self._covered.isdisjoint(event.agents):
             return MediationVerdict.NOT_COVERED
-        server = get_inventory_server(act.tool)
-        if self._surely.may_have_caused(act, server):
+        server = get_inventory_server(event.tool)
+        if self._surely.may_have_caused(event, server):
             return MediationVerdict.MEDIATED
-        if self._perhaps.may_have_caused(act, server):
+        if self._perhaps.may_have_caused(event, server):
             return MediationVerdict.END_UNKNOWN
-        if not self._recorded.contains(act.at):
+        if not self._recorded.contains(event.at):
             return MediationVerdict.NO_RECORDS
-        if self._missing.contains(act.at):
+        if self._missing.contains(event.at):
             return MediationVerdict.RECORDS_MISSING
-        other = server and self._surely.may_have_caused(act, "")
+        other = server and self._surely.may_have_caused(event, "")
         return MediationVerdict.OTHER_TOOL if other else MediationVerdict.NO_CALL
 
 
 def count_calls_without_event(
-    calls: Iterable[GatewayCall], acts: Iterable[PlatformEvent]
+    calls: Iterable[GatewayCall], events: Iterable[PlatformEvent]
 ) -> int:
     """Count the calls without any event that they could have caused.
 
     Args:
         calls: Calls to count.
-        acts: All platform events of agents.
+        events: All platform events of agents.
     """
     by_leaf: dict[AgentServer, list[int]] = defaultdict(list)
     by_path: dict[AgentServer, list[int]] = defaultdict(list)
-    for act in acts:
+    for act in events:
         server = get_inventory_server(act.tool)
         by_leaf[act.agents[-1], server].append(act.at)
         for agent in set(act.agents):

@@ -184,9 +184,9 @@ def _build_choice_error(field: str, value: str, choices: tuple[str, ...]) -> Usa
     )
 
 
-def _sort_fields(said: dict[str, str]) -> tuple[tuple[str, str], ...]:
+def _sort_fields(fields: dict[str, str]) -> tuple[tuple[str, str], ...]:
     """Return the fields in the order of the search language."""
-    return tuple((field, said[field]) for field in FIELDS if said.get(field))
+    return tuple((field, fields[field]) for field in FIELDS if fields.get(field))
 
 
 def format_value(value: str) -> str:

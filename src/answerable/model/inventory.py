@@ -176,23 +176,23 @@ class Inventory:
     )
 
     def get_or_compute(
-        self, name: str, make: Callable[["Inventory"], ComputedT]
+        self, name: str, compute: Callable[["Inventory"], ComputedT]
     ) -> ComputedT:
         """Return a value computed once from this inventory alone.
 
         Args:
             name: Cache key; one function for each key.
-            make: Pure function of the inventory.
+            compute: Pure function of the inventory.
         """
         if name not in self._made:  # two at once make the same
-            self._made.setdefault(name, (make, make(self)))
+            self._made.setdefault(name, (compute, compute(self)))
         return cast("ComputedT", self._made[name][1])
 
     def get_computed(self, name: str) -> object:
         """Return a computed value by name; None if not computed yet."""
         return self._made.get(name, (None, None))[1]
 
-    def recompute_from(self, before: "Inventory") -> None:
+    def recompute_from(self, previous: "Inventory") -> None:
         """Compute now all values that the previous inventory had."""
-        for name, (make, _) in list(before._made.items()):
+        for name, (make, _) in list(previous._made.items()):
             self.get_or_compute(name, make)
