@@ -16,7 +16,7 @@ def key_paths(paths: Iterable[str]) -> tuple[KeyPath, ...]:
         paths: In the form of `arguments.leaves`; a final `*` matches any rest.
     """
     return tuple(
-        dict.fromkeys(found for path in paths if (found := _to_key_path(path)))
+        dict.fromkeys(found for path in paths if (found := _to_member_path(path)))
     )
 
 
@@ -34,15 +34,15 @@ def read_paths(
     return {tool: key_paths(each) for tool, each in paths.items()}
 
 
-def _to_key_path(path: str) -> KeyPath:
+def _to_member_path(path: str) -> KeyPath:
     """Convert one leaf path to member names; a final `*` part is dropped."""
     *names, last = path.split(".")
     if not last.endswith("*"):
         names.append(last)
-    return tuple(_member_names(names))
+    return tuple(_list_fixed_member_names(names))
 
 
-def _member_names(names: Iterable[str]) -> Iterator[str]:
+def _list_fixed_member_names(names: Iterable[str]) -> Iterator[str]:
     """Yield member names up to the first that depends on the data."""
     for name in names:
         plain = name.removesuffix(_DATA)

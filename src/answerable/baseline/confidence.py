@@ -54,25 +54,28 @@ def estimate_confidence(
     hours = [runs for _, runs in surroundings.hours]
     return (
         estimate_layer(
-            BaselineLayer.CAPABILITY, _run_counts(layer_counts.capabilities.values())
+            BaselineLayer.CAPABILITY,
+            _list_run_counts(layer_counts.capabilities.values()),
         ),
         estimate_layer(
-            BaselineLayer.RESOURCE, _run_counts(_entity_counts(layer_counts))
+            BaselineLayer.RESOURCE, _list_run_counts(_list_entity_counts(layer_counts))
         ),
-        estimate_layer(BaselineLayer.FLOW, _run_counts(layer_counts.edges.values())),
+        estimate_layer(
+            BaselineLayer.FLOW, _list_run_counts(layer_counts.edges.values())
+        ),
         estimate_layer(BaselineLayer.ORDER, before),
         estimate_layer(BaselineLayer.ENVELOPE, hours),
     )
 
 
-def _entity_counts(layer_counts: LayerCounts) -> Iterable[KeyCount]:
+def _list_entity_counts(layer_counts: LayerCounts) -> Iterable[KeyCount]:
     """Yield counts of typed or sensitive entities, without plain names."""
     for key, seen in layer_counts.entities.items():
         if key.sensitive or key.kind is not EntityKind.NAME:
             yield seen
 
 
-def _run_counts(seen: Iterable[KeyCount]) -> list[int]:
+def _list_run_counts(seen: Iterable[KeyCount]) -> list[int]:
     """Return in how many runs each key of a layer was seen."""
     return [each.runs for each in seen]
 

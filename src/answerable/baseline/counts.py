@@ -290,7 +290,9 @@ def count_runs(runs: Iterable[AgentRun], subject: BaselineSubject) -> LayerCount
                     entities[_entity_key(call, value)].add(run, call)
                 for key in edge_keys(call, value):
                     edges[key].add(run, call)
-    return LayerCounts(_results(tools), _results(entities), _results(edges))
+    return LayerCounts(
+        _freeze_counts(tools), _freeze_counts(entities), _freeze_counts(edges)
+    )
 
 
 def is_entity(call: CallObservation, value: ArgumentValue) -> bool:
@@ -308,6 +310,6 @@ def _entity_key(call: CallObservation, value: ArgumentValue) -> EntityKey:
     return EntityKey(call.tool, value.path, value.kind, value.text, value.sensitive)
 
 
-def _results(counters: Mapping[_Key, _KeyCounter]) -> dict[_Key, KeyCount]:
+def _freeze_counts(counters: Mapping[_Key, _KeyCounter]) -> dict[_Key, KeyCount]:
     """Return the counts of all keys."""
     return {key: counter.result() for key, counter in counters.items()}

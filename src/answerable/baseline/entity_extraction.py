@@ -117,7 +117,7 @@ def extract_entities(arguments: JsonValue, facts: ToolFacts) -> list[ArgumentEnt
         if not text or matches_path(facts.summed, path):
             continue
         sensitive = matches_path(facts.sensitive, path)
-        for kind, said, whole in _entities_of_value(text, kinds.get(path), sensitive):
+        for kind, said, whole in _list_value_entities(text, kinds.get(path), sensitive):
             found[
                 ArgumentEntity(path, kind, canonical_form(kind, said), sensitive, whole)
             ] = None
@@ -126,7 +126,7 @@ def extract_entities(arguments: JsonValue, facts: ToolFacts) -> list[ArgumentEnt
     return list(found)[: MAX_ENTITIES + 1]
 
 
-def _entities_of_value(
+def _list_value_entities(
     text: str, declared: EntityKind | None, sensitive: bool
 ) -> Iterator[tuple[EntityKind, str, bool]]:
     """Yield (kind, text, is whole value) for the entities of one value."""

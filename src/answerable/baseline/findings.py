@@ -93,7 +93,7 @@ def flow_finding(
         origin=describe_origin(origin),
     )
     layer = _LAYERS.get(code, BaselineLayer.FLOW)
-    nearest = _nearest_example(held, value)
+    nearest = _find_nearest_example(held, value)
     return BaselineDeviation(
         layer=layer, code=code, effect=effect, tool=call.tool, path=value.path, expected=tuple(shown), observed=value.text, origin=origin,
         example=nearest, sentence=f"{sentence}.",
@@ -109,7 +109,7 @@ def _describe_rule(rule: FlowEntry | EntityEntry) -> str:
     )
 
 
-def _nearest_example(
+def _find_nearest_example(
     rules: Sequence[FlowEntry | EntityEntry], value: ArgumentValue
 ) -> str:
     """Return the last normal call with an entity of this kind, or any."""

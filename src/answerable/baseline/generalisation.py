@@ -72,15 +72,15 @@ def parent_pattern(pattern: EntityPattern) -> EntityPattern | None:
             return None
         return EntityPattern(kind, GeneralisationLevel.DOMAIN, f"@{domain}")
     if kind is EntityKind.HOST:
-        suffix = _parent_domain(text)
+        suffix = _get_parent_domain(text)
         return (
             EntityPattern(kind, GeneralisationLevel.DOMAIN, suffix) if suffix else None
         )
-    prefix = _parent_prefix(kind, text)
+    prefix = _get_parent_prefix(kind, text)
     return EntityPattern(kind, GeneralisationLevel.PREFIX, prefix) if prefix else None
 
 
-def _parent_domain(text: str) -> str:
+def _get_parent_domain(text: str) -> str:
     """Return the parent domain; empty for a registrable domain or address."""
     labels = text.lstrip(".").split(".")
     if labels[-1].isdigit():
@@ -90,7 +90,7 @@ def _parent_domain(text: str) -> str:
     return "." + ".".join(labels[1:]) if len(labels) > organisation else ""
 
 
-def _parent_prefix(kind: EntityKind, text: str) -> str:
+def _get_parent_prefix(kind: EntityKind, text: str) -> str:
     """Remove the last segment; empty if the rest would cover everything."""
     if kind is EntityKind.ARN:
         parts = text.split(":", 5)

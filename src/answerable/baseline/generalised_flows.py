@@ -60,7 +60,7 @@ def generalise_entities(
         is_named = kind is EntityKind.NAME and not sensitive
         if is_named and ((tool, path) in free or len(by_text) > _MAX_WORDS):
             continue
-        patterns = _entity_patterns(
+        patterns = _choose_entity_patterns(
             by_text, kind, parameters, generalises=not sensitive
         )
         members: dict[EntityPattern, list[KeyCount]] = defaultdict(list)
@@ -90,7 +90,7 @@ def _entity_sort_key(entity: EntityEntry) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _entity_patterns(
+def _choose_entity_patterns(
     counts_by_text: Mapping[str, KeyCount],
     kind: EntityKind,
     parameters: LearningParameters,
@@ -135,7 +135,7 @@ def _merge_group(
 ) -> Iterable[FlowEntry]:
     """Yield one flow entry for each pattern of edges with equal endpoints."""
     trusted = next(iter(edge_counts)).trusted
-    patterns = _selector_patterns(edge_counts, parameters, trusted)
+    patterns = _choose_selector_patterns(edge_counts, parameters, trusted)
     members: dict[EdgeSelector, list[KeyCount]] = defaultdict(list)
     for key, seen in edge_counts.items():
         selector = tuple((name, patterns[name, token]) for name, token in key.selector)
@@ -149,7 +149,7 @@ def _merge_group(
         )  # fmt: skip
 
 
-def _selector_patterns(
+def _choose_selector_patterns(
     edge_counts: Mapping[EdgeKey, KeyCount],
     parameters: LearningParameters,
     trusted: bool,
@@ -167,7 +167,7 @@ def _selector_patterns(
         for name, token in key.selector:
             origin, kind, text = parse_token(token)
             if origin and trusted:
-                found[name, token] = _origin_pattern(origin)
+                found[name, token] = _build_origin_pattern(origin)
                 continue
             days = values[name, kind]
             days[text] = days.get(text, frozenset()) | seen.days
@@ -181,7 +181,7 @@ def _selector_patterns(
     return found if trusted else _fall_back_to_origin(found, values, parameters)
 
 
-def _origin_pattern(origin: str) -> EntityPattern:
+def _build_origin_pattern(origin: str) -> EntityPattern:
     """Return the pattern of any value from one origin."""
     return EntityPattern(EntityKind.NAME, GeneralisationLevel.ORIGIN, origin)
 
@@ -206,7 +206,7 @@ def _fall_back_to_origin(
         and len(days[key]) >= parameters.climb_days
     }
     return {
-        (name, token): _origin_pattern(parse_token(token)[0])
+        (name, token): _build_origin_pattern(parse_token(token)[0])
         if (name, parse_token(token)[0]) in freed
         else pattern
         for (name, token), pattern in patterns_by_token.items()

@@ -66,15 +66,15 @@ def diff_profiles(old: BaselineProfile, new: BaselineProfile) -> list[ProfileCha
             old, pairs, {name: definitions.get(name, "") for _, name in pairs}
         )
     changes = [
-        *_rename_changes(new, pairs),
-        *_capability_changes(old, new),
-        *_entity_changes(old, new),
-        *_edge_changes(old, new),
-        *_acceptance_changes(old, new),
-        *_order_changes(old, new),
-        *_bound_changes(old, new),
-        *_surroundings_changes(old, new),
-        *_profile_changes(old, new),
+        *_list_rename_changes(new, pairs),
+        *_list_capability_changes(old, new),
+        *_list_entity_changes(old, new),
+        *_list_edge_changes(old, new),
+        *_list_acceptance_changes(old, new),
+        *_list_order_changes(old, new),
+        *_list_bound_changes(old, new),
+        *_list_surroundings_changes(old, new),
+        *_list_profile_changes(old, new),
     ]
     return sorted(
         changes,
@@ -87,7 +87,7 @@ def diff_profiles(old: BaselineProfile, new: BaselineProfile) -> list[ProfileCha
     )
 
 
-def _rename_changes(
+def _list_rename_changes(
     new: BaselineProfile, pairs: Iterable[tuple[str, str]]
 ) -> Iterator[ProfileChange]:
     """Yield a change for each renamed tool."""
@@ -99,7 +99,7 @@ def _rename_changes(
         )
 
 
-def _capability_changes(
+def _list_capability_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
     """Yield the tools, or tool definitions, added and removed."""
@@ -114,7 +114,7 @@ def _capability_changes(
         )
 
 
-def _entity_changes(
+def _list_entity_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
     """Yield the entity patterns added, widened and removed."""
@@ -134,12 +134,12 @@ def _entity_changes(
             for each in narrow
         )
         consequence = ChangeConsequence.WIDER if is_wider else ChangeConsequence.REACH
-        yield _entity_change(consequence, entity)
+        yield _build_entity_change(consequence, entity)
     for this in before.keys() - after.keys():
-        yield _entity_change(ChangeConsequence.REMOVED, before[this])
+        yield _build_entity_change(ChangeConsequence.REMOVED, before[this])
 
 
-def _entity_change(
+def _build_entity_change(
     consequence: ChangeConsequence, entity: EntityEntry
 ) -> ProfileChange:
     """Build the change of one entity entry."""
@@ -147,45 +147,47 @@ def _entity_change(
     return ProfileChange(consequence, entity.tool, entity.path, text, entity.tally)
 
 
-def _edge_changes(
+def _list_edge_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
     """Yield the flow edges added, widened and removed."""
 
     def key(each: FlowEntry) -> tuple[object, ...]:
         flags = (each.whole, each.trusted, each.sensitive, each.firm)
-        return (*_edge_endpoints(each), each.field, each.selector, flags)
+        return (*_get_edge_endpoints(each), each.field, each.selector, flags)
 
     before = {key(each): each for each in old.edges}
     after = {key(each): each for each in new.edges}
-    ways = {_edge_endpoints(each) for each in old.edges}
+    ways = {_get_edge_endpoints(each) for each in old.edges}
     for this in after.keys() - before.keys():
         edge = after[this]
         consequence = (
             ChangeConsequence.WIDER
-            if _edge_endpoints(edge) in ways
+            if _get_edge_endpoints(edge) in ways
             else ChangeConsequence.FLOW
         )
         strangers = (OriginKind.EARLIER, OriginKind.BEFORE)
         if edge.kind in strangers and not edge.trusted:
             consequence = ChangeConsequence.UNTRUSTED_FLOW
-        yield _edge_change(consequence, edge)
+        yield _build_edge_change(consequence, edge)
     for this in before.keys() - after.keys():
-        yield _edge_change(ChangeConsequence.REMOVED, before[this])
+        yield _build_edge_change(ChangeConsequence.REMOVED, before[this])
 
 
-def _edge_endpoints(edge: FlowEntry) -> tuple[str, ...]:
+def _get_edge_endpoints(edge: FlowEntry) -> tuple[str, ...]:
     """Return origin and argument of a flow edge, for comparison."""
     return (edge.tool, edge.path, edge.kind, edge.source)
 
 
-def _edge_change(consequence: ChangeConsequence, edge: FlowEntry) -> ProfileChange:
+def _build_edge_change(
+    consequence: ChangeConsequence, edge: FlowEntry
+) -> ProfileChange:
     """Build the change of one flow edge."""
     text = f"from {describe_edge(edge)}" + ("" if edge.firm else " (provisional)")
     return ProfileChange(consequence, edge.tool, edge.path, text, edge.tally)
 
 
-def _acceptance_changes(
+def _list_acceptance_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
     """Yield the owner-accepted deviations added and removed."""
@@ -199,7 +201,7 @@ def _acceptance_changes(
         yield ProfileChange(ChangeConsequence.REMOVED, each.tool, each.path, text)
 
 
-def _order_changes(
+def _list_order_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
     """Yield the read orders that the new profile no longer requires."""
@@ -212,7 +214,7 @@ def _order_changes(
                 yield ProfileChange(ChangeConsequence.WIDER, order.tool, "", text)
 
 
-def _bound_changes(
+def _list_bound_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
     """Yield the bounds that the new profile raises or drops."""
@@ -224,7 +226,7 @@ def _bound_changes(
             yield ProfileChange(ChangeConsequence.WIDER, each.tool, each.path, text)
 
 
-def _surroundings_changes(
+def _list_surroundings_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
     """Yield the networks, workloads, regions and times added."""
@@ -245,7 +247,7 @@ def _surroundings_changes(
             yield ProfileChange(ChangeConsequence.WIDER, "", "", name)
 
 
-def _profile_changes(
+def _list_profile_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
     """Yield changes of the strictness, or that nothing is learned."""

@@ -105,14 +105,14 @@ def verify_profile(
         ProfileRejected: A check failed; the error carries the reason.
     """
     if verified is None:
-        raise _rejection(
+        raise _build_rejection(
             ProfileFault.UNSIGNED, "no statement of its owner counts for it"
         )
     said = verified.statement
     _check_owner(verified, expected)
     name = document_digest(data)
     if said.get_claim("profile") != name:
-        raise _rejection(
+        raise _build_rejection(
             ProfileFault.TAMPERED,
             f"it is not the one that was signed (got {name[:12]}, "
             f"expected {said.get_claim('profile')[:12]})",
@@ -120,7 +120,7 @@ def verify_profile(
     try:
         profile = decode_profile(data)
     except VerificationError as error:
-        raise _rejection(ProfileFault.UNREADABLE, error.message) from None
+        raise _build_rejection(ProfileFault.UNREADABLE, error.message) from None
     _check_lineage(profile, said, name, expected)
     _check_expiry(profile, said, expected.now)
     return profile
@@ -132,14 +132,16 @@ def _check_owner(verified: VerifiedStatement, expected: ExpectedProfile) -> None
     names = tuple(name for name, _ in said.claims)
     is_baseline = said.type is StatementType.BASELINE and names == PROFILE_CLAIMS
     if not is_baseline or said.get_claim("stage") not in list(BaselineStage):
-        raise _rejection(ProfileFault.OTHER_TYPE, "the statement is of another type")
+        raise _build_rejection(
+            ProfileFault.OTHER_TYPE, "the statement is of another type"
+        )
     if verified.key.person != expected.owner:
-        raise _rejection(
+        raise _build_rejection(
             ProfileFault.NOT_OWNER,
             f"{verified.key.person} signed it (expected {expected.owner})",
         )
     if said.subject != subject_id(expected.subject):
-        raise _rejection(
+        raise _build_rejection(
             ProfileFault.OTHER_SUBJECT,
             f"it was signed for {said.subject} (expected {subject_id(expected.subject)})",
         )
@@ -153,7 +155,7 @@ def _check_lineage(
 ) -> None:
     """Raise unless the profile follows the newest accepted one."""
     if profile.subject != expected.subject:
-        raise _rejection(
+        raise _build_rejection(
             ProfileFault.OTHER_SUBJECT,
             "it belongs to another agent, identity or server",
         )
@@ -161,7 +163,7 @@ def _check_lineage(
         profile.learner != LEARNER_VERSION
         or statement.get_claim("learner") != LEARNER_VERSION
     ):
-        raise _rejection(
+        raise _build_rejection(
             ProfileFault.OTHER_LEARNER,
             f"another learner made it than {LEARNER_VERSION}",
         )
@@ -169,14 +171,14 @@ def _check_lineage(
         profile.parent,
         profile.root,
     ):
-        raise _rejection(ProfileFault.TAMPERED, "it differs from what was signed")
+        raise _build_rejection(ProfileFault.TAMPERED, "it differs from what was signed")
     head = expected.line[-1] if expected.line else ""
     if name == head:
         return
     if name in expected.line:
-        raise _rejection(ProfileFault.REPLAYED, "a newer one replaced it")
+        raise _build_rejection(ProfileFault.REPLAYED, "a newer one replaced it")
     if profile.parent != head:
-        raise _rejection(
+        raise _build_rejection(
             ProfileFault.REPARENTED,
             f"it follows {profile.parent[:12] or 'none'} "
             f"(expected {head[:12] or 'none'}, which stands now)",
@@ -195,13 +197,13 @@ def _check_expiry(
         <= statement.signed_at + MAX_SIGNATURE_LIFETIME
         or now >= expires
     ):
-        raise _rejection(
+        raise _build_rejection(
             ProfileFault.EXPIRED, "its signature has ended, or does not end in time"
         )
     if now // _SECOND >= profile.until:
-        raise _rejection(ProfileFault.STALE, "its training runs are too old")
+        raise _build_rejection(ProfileFault.STALE, "its training runs are too old")
 
 
-def _rejection(fault: ProfileFault, message: str) -> ProfileRejected:
+def _build_rejection(fault: ProfileFault, message: str) -> ProfileRejected:
     """Build the error for a profile that is not valid."""
     return ProfileRejected(fault, message)

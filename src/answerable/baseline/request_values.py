@@ -56,14 +56,14 @@ def _iterate_values(text: str) -> Iterator[str]:
         yield canonical_form(kind, said)
         rest.append(text[place:start])
         place = end
-    for said in _quoted_texts(text):
+    for said in _list_quoted_texts(text):
         yield canonical_value(said)
     # Half an account number would be another account.
     for line in "\n".join((*rest, text[place:])).splitlines():
-        yield from _distinctive_words(line)
+        yield from _list_distinctive_words(line)
 
 
-def _quoted_texts(text: str) -> Iterator[str]:
+def _list_quoted_texts(text: str) -> Iterator[str]:
     """Yield quoted texts; an apostrophe in a word is no quote."""
     for start, mark in enumerate(text):
         closing = _QUOTES.get(mark)
@@ -76,7 +76,7 @@ def _quoted_texts(text: str) -> Iterator[str]:
             yield text[start + 1 : end].strip()
 
 
-def _distinctive_words(line: str) -> Iterator[str]:
+def _list_distinctive_words(line: str) -> Iterator[str]:
     """Yield words that stand out, and names of several such words."""
     beside: list[str] = []
     for word in line.split():

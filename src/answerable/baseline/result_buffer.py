@@ -171,20 +171,20 @@ class ResultBuffer:
         Returns:
             Hits of each value: whole fields first, then substrings, older ones first.
         """
-        found = [self._whole_hits(spellings) for spellings in values]
+        found = [self._find_whole_field_hits(spellings) for spellings in values]
         wanted = [
             (index, spelling)
             for index, spellings in enumerate(values)
             for spelling in spellings
             if len(spelling) >= _MIN_SUBSTRING
         ]
-        for index, start, end in self._substring_hits(wanted):
+        for index, start, end in self._find_substring_hits(wanted):
             hit = self._build_hit(start, end)
             if hit is not None and not hit.whole and len(found[index]) < _MAX_HITS:
                 found[index].append(hit)
         return found
 
-    def _whole_hits(self, spellings: tuple[bytes, ...]) -> list[FieldHit]:
+    def _find_whole_field_hits(self, spellings: tuple[bytes, ...]) -> list[FieldHit]:
         """Return the fields that are equal to a value."""
         return [
             FieldHit(self._fields[index], True, 0, len(spelling), True)
@@ -192,7 +192,7 @@ class ResultBuffer:
             for index in self._whole.get(spelling, ())
         ]
 
-    def _substring_hits(
+    def _find_substring_hits(
         self, wanted: list[tuple[int, bytes]]
     ) -> list[tuple[int, int, int]]:
         """Return (index of value, start, end) of substring matches."""

@@ -114,15 +114,15 @@ def upper_bound(measure: BoundMeasure, values: Sequence[int]) -> int:
     ordered = sorted(values)
     if len(ordered) < _MIN_FOR_PERCENTILE:
         return (
-            _with_headroom(ordered[-1])
+            _add_quarter(ordered[-1])
             if measure is not BoundMeasure.COUNT
             else ordered[-1]
         )
     percentile = ordered[-(-99 * len(ordered) // 100) - 1]
-    return min(max(percentile + 1, _with_headroom(percentile)), ordered[-1])
+    return min(max(percentile + 1, _add_quarter(percentile)), ordered[-1])
 
 
-def _with_headroom(amount: int) -> int:
+def _add_quarter(amount: int) -> int:
     """Return an amount plus a quarter."""
     return amount + amount // 4
 

@@ -56,11 +56,11 @@ def judge_value(
     sink = profile_index.get_sink(call.tool, value.path)
     stance = profile_index.profile.stance
     if value.sensitive:
-        ways = list(_sensitive_outcomes(profile_index, sink, value))
+        ways = list(_list_sensitive_outcomes(profile_index, sink, value))
     elif profile_index.is_cold or _is_free_text(call, sink, value):
         return None
     else:
-        ways = list(_plain_outcomes(stance, sink, value))
+        ways = list(_list_plain_outcomes(stance, sink, value))
     code, effect, origin = min(ways, key=lambda way: _ORDER.index(way[1]))
     if (
         effect is DecisionEffect.ALLOW
@@ -83,14 +83,14 @@ def judge_value(
 _ALLOWED: _Outcome = (DeviationCode.NEW_FLOW, DecisionEffect.ALLOW, None)
 
 
-def _sensitive_outcomes(
+def _list_sensitive_outcomes(
     profile_index: ProfileIndex, sink: SinkIndex, value: ArgumentValue
 ) -> Iterator[_Outcome]:
     """Yield the outcome of each rule that may allow a sensitive value."""
     stance = profile_index.profile.stance
     entity = sink.find_entity(value)
     if entity is not None:
-        yield _by_firmness(entity.firm, stance, None)
+        yield _get_rule_outcome(entity.firm, stance, None)
     for origin in value.origins:
         edge = sink.find_edge(value, origin)
         if origin.trusted:
@@ -101,16 +101,16 @@ def _sensitive_outcomes(
                 effects = (stance.new, stance.provisional)
                 yield DeviationCode.NEW_FLOW, max(effects, key=_ORDER.index), origin
             else:
-                yield _by_firmness(edge.firm, stance, origin)
+                yield _get_rule_outcome(edge.firm, stance, origin)
         elif edge is not None and stance.untrusted is UntrustedTextPolicy.LEARNED:
-            yield _by_firmness(edge.firm, stance, origin)
+            yield _get_rule_outcome(edge.firm, stance, origin)
         else:
             yield DeviationCode.UNTRUSTED_FLOW, DecisionEffect.DENY, origin
     if not value.origins:
-        yield _unexplained_outcome(sink, stance)
+        yield _get_unexplained_outcome(sink, stance)
 
 
-def _by_firmness(
+def _get_rule_outcome(
     firm: bool, strictness: Strictness, origin: ValueOrigin | None
 ) -> _Outcome:
     """Return the outcome of a rule: allowed if firm, else provisional."""
@@ -121,10 +121,10 @@ def _by_firmness(
     )
 
 
-def _unexplained_outcome(sink: SinkIndex, strictness: Strictness) -> _Outcome:
+def _get_unexplained_outcome(sink: SinkIndex, strictness: Strictness) -> _Outcome:
     """Return the outcome for a sensitive value of unknown origin."""
     if strictness.unexplained is UnexplainedEntityPolicy.LEARNED and True in sink.own:
-        return _by_firmness(sink.own[True].firm, strictness, None)
+        return _get_rule_outcome(sink.own[True].firm, strictness, None)
     asks = strictness.unexplained is UnexplainedEntityPolicy.ASK
     return (
         DeviationCode.UNEXPLAINED,
@@ -140,7 +140,7 @@ def _is_free_text(call: CallObservation, sink: SinkIndex, value: ArgumentValue) 
     return not call.is_write or bool(sink.own)
 
 
-def _plain_outcomes(
+def _list_plain_outcomes(
     strictness: Strictness, sink: SinkIndex, value: ArgumentValue
 ) -> Iterator[_Outcome]:
     """Yield the outcome of each rule that may allow an ordinary value."""

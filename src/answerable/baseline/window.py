@@ -167,18 +167,18 @@ class Window:
             numbers=extract_amounts(arguments, facts),
             digest=arguments_digest(arguments),
             crowded=len(entities) > MAX_ENTITIES,
-            after=self._untrusted_sources(run),
+            after=self._list_untrusted_sources(run),
         )
 
-    def _runs_in_span(self, run: str) -> list[_WindowRun]:
+    def _list_runs_in_span(self, run: str) -> list[_WindowRun]:
         """Return a run and those begun shortly before it."""
         begin = self._runs[run].started - self._span
         return [each for each in self._runs.values() if each.started >= begin]
 
-    def _untrusted_sources(self, run: str) -> tuple[str, ...]:
+    def _list_untrusted_sources(self, run: str) -> tuple[str, ...]:
         """Return the tools whose untrusted results a run has read."""
         return tuple(
-            sorted(set().union(*(r.strangers for r in self._runs_in_span(run))))
+            sorted(set().union(*(r.strangers for r in self._list_runs_in_span(run))))
         )
 
     def _explain_values(
@@ -216,7 +216,7 @@ class Window:
     def progress(self, run: str, at: int) -> RunProgress:
         """Sum the calls of a run and of those begun shortly before it."""
         here = self._runs[run]
-        counted = self._runs_in_span(run)
+        counted = self._list_runs_in_span(run)
         while here.lately and here.lately[0] <= at - _MINUTE:
             here.lately.popleft()
         return RunProgress(
@@ -329,17 +329,19 @@ def _count_call(run: _WindowRun, call: CallObservation) -> None:
 def call_selector(call: CallObservation) -> tuple[tuple[str, str], ...]:
     """Return a call's arguments with their origins, as selector tokens."""
     tokens = {
-        (value.path, _selector_token(value)) for value in call.values if value.whole
+        (value.path, _format_selector_token(value))
+        for value in call.values
+        if value.whole
     }
     return tuple(sorted(tokens))
 
 
-def _selector_token(value: ArgumentValue) -> str:
+def _format_selector_token(value: ArgumentValue) -> str:
     """Return an argument's token: `ORIGIN=KIND:TEXT`."""
-    return f"{_origin_label(value)}={value.kind.value}:{value.text}"
+    return f"{_format_origin_label(value)}={value.kind.value}:{value.text}"
 
 
-def _origin_label(value: ArgumentValue) -> str:
+def _format_origin_label(value: ArgumentValue) -> str:
     """Return a short label of a value's best origin; empty without any."""
     for origin in value.origins:
         if origin.kind is OriginKind.REQUEST:

@@ -54,7 +54,9 @@ class CanonicalIds:
             if key is None:
                 continue
             known = best.get(key)
-            if known is None or _identity_quality(identity) > _identity_quality(known):
+            if known is None or _identity_sort_key(identity) > _identity_sort_key(
+                known
+            ):
                 best[key] = identity
         self._best: Mapping[tuple[str, str, str], IdentityId] = {
             key: identity.id for key, identity in best.items()
@@ -83,6 +85,6 @@ def build_permission_set_id(account: str, name: str) -> str:
     return f"aws-sso:{account}/{name}"
 
 
-def _identity_quality(identity: Identity) -> tuple[bool, bool]:
+def _identity_sort_key(identity: Identity) -> tuple[bool, bool]:
     """Return a sort key: a unique id first, then an ARN with its full path."""
     return (bool(identity.unique_id), identity.id.count("/") > 1)

@@ -59,7 +59,7 @@ def resolve(
             f"{asked!r} names {len(found)} things (expected one)",
             tuple(sorted(found)),
         )
-    raise _unknown_name_error(asked, kinds, _list_spellings(table, kinds))
+    raise _build_unknown_name_error(asked, kinds, _list_spellings(table, kinds))
 
 
 def _find_principal(name: str, table: NameTable) -> str:
@@ -104,7 +104,7 @@ def _list_spellings(table: NameTable, kinds: Collection[str]) -> set[str]:
     }
 
 
-def _unknown_name_error(
+def _build_unknown_name_error(
     name: str, kinds: Sequence[EntityKind], known_names: Iterable[str]
 ) -> UsageError:
     """Build the error for an unknown name, with a suggestion."""

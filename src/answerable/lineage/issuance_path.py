@@ -82,12 +82,14 @@ def select_issuances(
     best: dict[str, CredentialIssuance] = {}
     for issuance in issuances:
         known = best.get(issuance.credential)
-        if known is None or _issuance_quality(issuance) < _issuance_quality(known):
+        if known is None or _issuance_preference_key(
+            issuance
+        ) < _issuance_preference_key(known):
             best[issuance.credential] = issuance
     return best
 
 
-def _issuance_quality(issuance: CredentialIssuance) -> tuple[object, ...]:
+def _issuance_preference_key(issuance: CredentialIssuance) -> tuple[object, ...]:
     """Return a sort key: records that name the issuer's parent come first."""
     parent = issuance.parent
     return (
@@ -127,11 +129,11 @@ def index_issuances(issuances: Sequence[CredentialIssuance]) -> IssuanceIndex:
             runs.setdefault((each.parent.run, ""), each)
             runs.setdefault((each.parent.run, each.chain[-1]), each)
             if each.chain[-1] == each.parent.agent:
-                parents.setdefault(_without_session_name(each.parent), each)
+                parents.setdefault(_remove_session_name(each.parent), each)
     return IssuanceIndex(select_issuances(issuances), runs, parents)
 
 
-def _without_session_name(key: ChainKey) -> ChainKey:
+def _remove_session_name(key: ChainKey) -> ChainKey:
     """Return a key without the session name, which the caller writes."""
     return replace(key, session="")
 
@@ -200,7 +202,7 @@ def _list_agent_issuances(
     that acts from then on. Issuances of the same run come last, and only for the same
     agent: a token of another issuer carries a run chosen by that issuer.
     """
-    own = issued.by_parent.get(_without_session_name(key)) if key.agent else None
+    own = issued.by_parent.get(_remove_session_name(key)) if key.agent else None
     same = issued.by_run.get((key.run, key.agent)) if key.run else None
     found = (own, *walked, same)
     return tuple(each for each in found if each is not None and each.chain)

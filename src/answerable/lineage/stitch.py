@@ -52,7 +52,9 @@ def stitch_chains(
             by_subject.setdefault(use.subject, []).append(use)
     persons = _index_sign_ins(sign_ins)
     return tuple(
-        _stitch_one(joint, trace_back(joint, issued), by_subject, persons, parents)
+        _stitch_chain_key(
+            joint, trace_back(joint, issued), by_subject, persons, parents
+        )
         for joint in chain_keys
     )
 
@@ -73,7 +75,7 @@ def _index_sign_ins(sign_ins: Iterable[SignIn]) -> dict[str, list[SignIn]]:
     return found
 
 
-def _stitch_one(
+def _stitch_chain_key(
     chain_key: SourcedChainKey,
     path: IssuancePath,
     declared: Mapping[str, Sequence[DeclaredUse]],

@@ -17,17 +17,18 @@ def has_more_values(data: bytes, maximum: int) -> bool:
         data: JSON; of other text the answer says nothing.
         maximum: How many values it may have, members and items counted at every depth.
     """
-    if len(data) <= maximum or _separators(data) < maximum:
+    if len(data) <= maximum or _count_value_separators(data) < maximum:
         return False
     if b"\\" in data:
         data = data.replace(rb"\\", b"").replace(rb"\"", b"")
     # Every second piece is outside of strings; a value has at most a key beside it.
     pieces = data.split(b'"', 4 * maximum + 1)
     return (
-        len(pieces) > 4 * maximum + 1 or sum(map(_separators, pieces[::2])) >= maximum
+        len(pieces) > 4 * maximum + 1
+        or sum(map(_count_value_separators, pieces[::2])) >= maximum
     )
 
 
-def _separators(data: bytes) -> int:
+def _count_value_separators(data: bytes) -> int:
     """Count the characters that precede a value: commas and opening brackets."""
     return data.count(b",") + data.count(b"[") + data.count(b"{")

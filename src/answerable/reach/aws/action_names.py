@@ -58,7 +58,7 @@ def parse_action(
     if known:
         near = _suggest_action(known, service.lower(), name)
         if near:
-            raise _unknown_action_error(text, near)
+            raise _build_unknown_action_error(text, near)
         return asked
     if not names.has_service(service.lower()):
         raise UsageError(
@@ -185,7 +185,7 @@ def suggest_service(service: str, known: Iterable[str]) -> str:
     return max(close, key=nearness, default="")
 
 
-def _unknown_action_error(text: str, suggestion: str) -> UsageError:
+def _build_unknown_action_error(text: str, suggestion: str) -> UsageError:
     """Build the error for an unknown action, with a suggestion."""
     return UsageError(
         f"unknown action (got {text[:80]!r})", _format_suggestion(suggestion)

@@ -62,13 +62,13 @@ def list_not_collected(
         direct: Whether the question left paths aside.
     """
     if not _is_independent_of_policies(action, reply):
-        told = _list_candidates(
+        told = _list_coverage_words(
             accounts, collected, action, resource, reply, direct=direct
         )
         yield from (word for word in told if word)
 
 
-def _list_candidates(
+def _list_coverage_words(
     accounts: CompiledAccounts,
     collected: CollectedData,
     action: str,
@@ -92,7 +92,7 @@ def _list_candidates(
     )
     if action.lower().startswith("s3:"):
         yield from _list_missing_s3_data(accounts, action, resource, reply)
-    if _is_foreign(accounts, reply):
+    if _is_outside_principal(accounts, reply):
         yield "identity-policies"
     yield from _list_uncollected_policies(reply.gaps)
     yield from _list_missing_trusts(accounts, action, resource, reply)
@@ -106,7 +106,7 @@ def _is_independent_of_policies(action: str, reply: ReachAnswer) -> bool:
     return bool(said) and all(d.effect == "impossible" for d in said)
 
 
-def _is_foreign(accounts: CompiledAccounts, reply: ReachAnswer) -> bool:
+def _is_outside_principal(accounts: CompiledAccounts, reply: ReachAnswer) -> bool:
     """Tell whether a subject is an AWS principal outside the snapshot.
 
     `*` has no policies; a principal that enters a role has an account with policies.
@@ -130,7 +130,7 @@ def _list_limiting_policies(
     """List missing policies of kinds that only limit."""
     acting = list_acting_principals(accounts, reply)
     for actor in acting:
-        yield _name_missing_scps(accounts, collected, actor)
+        yield _get_missing_scp_word(accounts, collected, actor)
     if supports_rcps(action):
         yield from list_missing_rcps(accounts, collected, resource, reply)
     if accounts.endpoint is None:
@@ -236,7 +236,7 @@ def _find_caller_accounts(accounts: CompiledAccounts, reply: ReachAnswer) -> Set
     return accounts.collected_accounts
 
 
-def _name_missing_scps(
+def _get_missing_scp_word(
     accounts: CompiledAccounts, collected: CollectedData, principal: CompiledPrincipal
 ) -> str:
     """Return the coverage word for missing SCPs of a principal, or an empty text."""

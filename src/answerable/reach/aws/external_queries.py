@@ -91,11 +91,11 @@ def list_entry_roles(
     """List the roles whose trust policy admits an outside caller."""
     for role in graph.estate.trusts:
         for entry in graph.list_trust_entries(role):
-            if _is_entry_of(entry, caller):
+            if _admits_caller(entry, caller):
                 yield role, entry
 
 
-def _is_entry_of(entry: TrustEntry, caller: ExternalCaller) -> bool:
+def _admits_caller(entry: TrustEntry, caller: ExternalCaller) -> bool:
     """Tell whether a trust policy's entry admits an outside caller."""
     match caller.kind:
         case ExternalCallerKind.SERVICE:
@@ -105,10 +105,10 @@ def _is_entry_of(entry: TrustEntry, caller: ExternalCaller) -> bool:
         case ExternalCallerKind.ANONYMOUS:
             return entry.kind == "AWS" and entry.principal == "*"
         case ExternalCallerKind.FOREIGN:
-            return entry.kind == "AWS" and _names_caller(entry.principal, caller)
+            return entry.kind == "AWS" and _matches_caller(entry.principal, caller)
 
 
-def _names_caller(text: str, caller: ExternalCaller) -> bool:
+def _matches_caller(text: str, caller: ExternalCaller) -> bool:
     """Tell whether a principal value names a caller, its account or session."""
     if text in ("*", caller.id) or get_named_account(text) == caller.account:
         return True

@@ -165,7 +165,7 @@ class PatternQuery:
             ]
             if self._evaluate_node(
                 way.target
-            ).formula != FALSE and not _rests_on_collected(whole):
+            ).formula != FALSE and not _depends_on_collected_policies(whole):
                 reply = self._answer_whole_pattern(start, way)
                 better = whole is None or queries.rank_answer(
                     reply
@@ -333,7 +333,7 @@ class PatternQuery:
         return stops
 
 
-def _rests_on_collected(reply: ReachAnswer | None) -> bool:
+def _depends_on_collected_policies(reply: ReachAnswer | None) -> bool:
     """Tell whether an answer does not depend on uncollected allows alone."""
     return reply is not None and queries.rank_answer(reply) >= queries.CONDITIONAL
 

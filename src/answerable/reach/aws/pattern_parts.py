@@ -103,10 +103,10 @@ class PatternUnion:
         ordered = sorted(parts, key=lambda part: (part.formula != TRUE, len(part.path)))
         kept: dict[str, _PartsByPrefix] = defaultdict(_PartsByPrefix)
         for part in ordered:
-            term, same = _get_term(part), kept[_get_account(part)]
+            term, same = _get_resource_pattern(part), kept[_get_account(part)]
             if not any(
-                _implies(part.formula, one.formula)
-                and self._covers_cached(_get_term(one), term)
+                _implies_formula(part.formula, one.formula)
+                and self._covers_cached(_get_resource_pattern(one), term)
                 for one in same.list_prefix_matches(term)
             ):
                 same.add_part(part)
@@ -130,7 +130,7 @@ class PatternUnion:
             if part.formula == TRUE:
                 continue
             everything = all(
-                self._covers_cached(_get_term(part), one) for one in targets
+                self._covers_cached(_get_resource_pattern(part), one) for one in targets
             )
             named = (
                 TRUE
@@ -152,7 +152,7 @@ class PatternUnion:
             left = [
                 PatternTerm(_fill_account(target, same[0])) for target in self._targets
             ]
-            terms = dict.fromkeys(map(_get_term, same))
+            terms = dict.fromkeys(map(_get_resource_pattern, same))
             wide = self._select_covering_terms(terms, left)
             if wide is not None and _is_fully_subtracted(
                 left, dict.fromkeys([*wide, *terms])
@@ -184,7 +184,9 @@ class _PartsByPrefix:
 
     def add_part(self, part: ReachAnswer) -> None:
         self.parts.append(part)
-        self._starting[get_literal_prefix(_get_term(part).pattern[-1])].append(part)
+        self._starting[
+            get_literal_prefix(_get_resource_pattern(part).pattern[-1])
+        ].append(part)
 
     def list_prefix_matches(self, term: _ResourceTerm) -> Iterator[ReachAnswer]:
         """List the parts whose literal prefix is a prefix of a term."""
@@ -213,7 +215,8 @@ class UnconditionalParts:
         if found is None:
             near = self._kept[account].list_prefix_matches(row.resources)
             found = any(
-                covers(RESOURCES, _get_term(part), row.resources) for part in near
+                covers(RESOURCES, _get_resource_pattern(part), row.resources)
+                for part in near
             )
             self._covered[key] = found
         return found
@@ -255,7 +258,7 @@ def _build_answer(
     )
 
 
-def _implies(formula: Formula, other: Formula) -> bool:
+def _implies_formula(formula: Formula, other: Formula) -> bool:
     """Tell whether a condition implies another, compared alternative by alternative."""
     return all(any(less <= more for less in other) for more in formula)
 
@@ -344,7 +347,7 @@ def _get_account(part: ReachAnswer) -> str:
     return pieces[_ACCOUNT] if len(pieces) > _ACCOUNT else ""
 
 
-def _get_term(part: ReachAnswer) -> PatternTerm[ArnParts]:
+def _get_resource_pattern(part: ReachAnswer) -> PatternTerm[ArnParts]:
     """Return the resource pattern of a part."""
     return part.row.resources if part.row else PatternTerm(ANY_ARN)
 

@@ -55,17 +55,17 @@ def check_resource(
     Raises:
         UsageError: No resource type has such ARNs.
     """
-    problem = _find_problem(text, load_catalogue, get_policy_names)
+    problem = _find_arn_error(text, load_catalogue, get_policy_names)
     if problem is not None and not _is_collected(facts, text):
         raise problem
 
 
-def _find_problem(
+def _find_arn_error(
     text: str, load_catalogue: LoadCatalogue, get_policy_names: GetPolicyNames
 ) -> UsageError | None:
     """Return the error of an ARN that fits no resource type, else None."""
     parts = split_pattern(encode_glob(text))
-    wrong = _find_form_problem(text, parts, load_catalogue)
+    wrong = _find_arn_form_error(text, parts, load_catalogue)
     if wrong is not None:
         return wrong
     service = decode_glob(parts[_SERVICE])
@@ -73,7 +73,7 @@ def _find_problem(
         return None
     held = load_catalogue([service])
     if _matches_resource_type(held, parts):
-        return _find_region_problem(text, parts, held)
+        return _find_region_error(text, parts, held)
     whole = load_catalogue(None)
     if _matches_resource_type(whole, parts) or get_policy_names().overlaps_resource(
         parts
@@ -85,8 +85,8 @@ def _find_problem(
     if not forms:
         close = suggest_service(service, _list_services(whole))
         near = _replace_part(parts, _SERVICE, close) if close else ""
-        return _refuse_arn(text, f"no service {service!r}", near)
-    return _refuse_arn(
+        return _build_arn_error(text, f"no service {service!r}", near)
+    return _build_arn_error(
         text, f"fits no resource type of {service}", *_suggest_arn(parts, forms)
     )
 
@@ -96,34 +96,34 @@ def _is_collected(facts: SightedFacts, text: str) -> bool:
     return text in facts.resources_by_id() or text in facts.identities_by_id()
 
 
-def _find_form_problem(
+def _find_arn_form_error(
     text: str, parts: ArnParts, load_catalogue: LoadCatalogue
 ) -> UsageError | None:
     """Check the form shared by the ARNs of all services."""
     written = text.split(":", _RESOURCE)
     if len(written) <= _RESOURCE and not _ends_in_wildcard(written):
-        return _refuse_arn(
+        return _build_arn_error(
             text, "has too few parts", _add_missing_colons(text, load_catalogue)
         )
     partition, account = parts[_PARTITION], parts[_ACCOUNT]
     if is_literal(partition) and not _PARTITIONS.fullmatch(partition):
-        return _refuse_arn(
+        return _build_arn_error(
             text, f"no partition {partition!r}", _replace_part(parts, 1, "aws")
         )
     region = parts[_REGION]
     if region and is_literal(region) and not is_region(region):
         near = suggest_region(region)
         near = _replace_part(parts, _REGION, near) if near else ""
-        return _refuse_arn(text, f"no region {region!r}", near)
+        return _build_arn_error(text, f"no region {region!r}", near)
     if account.isdigit() and not _ACCOUNT_NUMBER.fullmatch(account):
         return UsageError(
             f"no account has {len(account)} digits (got {text[:120]!r}, expected 12)",
             "`answerable identities` shows the accounts that were scanned",
         )
-    return None if parts[_RESOURCE] else _refuse_arn(text, "names no resource", "")
+    return None if parts[_RESOURCE] else _build_arn_error(text, "names no resource", "")
 
 
-def _find_region_problem(
+def _find_region_error(
     text: str, parts: ArnParts, catalogue: ActionCatalogue
 ) -> UsageError | None:
     """Return an error if the region is missing and each type has one."""
@@ -137,7 +137,9 @@ def _find_region_problem(
     if not all(form[_REGION] for form in fitting):
         return None
     shown = decode_glob(":".join(fitting[0]))
-    return _refuse_arn(text, "names no region", "", f"expected a form such as {shown}")
+    return _build_arn_error(
+        text, "names no region", "", f"expected a form such as {shown}"
+    )
 
 
 # Beginnings of a service, a region and an account.
@@ -246,7 +248,9 @@ def _replace_part(parts: ArnParts, position: int, value: str) -> str:
     return decode_glob(":".join((*parts[:position], value, *parts[position + 1 :])))
 
 
-def _refuse_arn(text: str, reason: str, suggestion: str, form: str = "") -> UsageError:
+def _build_arn_error(
+    text: str, reason: str, suggestion: str, form: str = ""
+) -> UsageError:
     """Build the error for an ARN that cannot exist, with a suggestion."""
     hint = f"did you mean {suggestion}?" if suggestion else form
     hint = hint or "a bucket or object may be written s3://BUCKET/KEY"

@@ -47,12 +47,12 @@ def list_takeover_edges(
         for runs_as in code if targets is None else sorted(targets):
             for resource in code.get(runs_as, ()) if runs_as != principal.id else ():
                 if not has_unconditional_edge(best_edges, IdentityNode(runs_as)):
-                    yield from _list_rule_edges(
+                    yield from _list_takeover_rule_edges(
                         graph.estate, principal, rule, resource, runs_as
                     )
 
 
-def _list_rule_edges(
+def _list_takeover_rule_edges(
     accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     rule: TakeoverRule,

@@ -128,7 +128,7 @@ def list_creation_edges(
             and is_requested(targets, to.identity)
             and not has_unconditional_edge(best_edges, to)
         ):
-            yield from _list_rule_edges(graph.estate, principal, make, to)
+            yield from _list_create_and_assume_edges(graph.estate, principal, make, to)
 
 
 def find_created_node(
@@ -152,7 +152,7 @@ def find_created_node(
     return None if to.identity == principal.id else to
 
 
-def _list_rule_edges(
+def _list_create_and_assume_edges(
     accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     creation_rule: CreationRule,

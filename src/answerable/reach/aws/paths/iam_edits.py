@@ -102,15 +102,21 @@ def list_edit_edges(
             case EditEffect.TARGET | EditEffect.TRUST:
                 for other in others:
                     if not has_unconditional_edge(best_edges, IdentityNode(other.id)):
-                        yield from _become_target(graph.estate, principal, edit, other)
+                        yield from _list_credential_or_trust_edges(
+                            graph.estate, principal, edit, other
+                        )
             case EditEffect.MEMBERSHIP:
-                yield from _join_group(graph.estate, node, principal, edit)
+                yield from _list_group_membership_edges(
+                    graph.estate, node, principal, edit
+                )
             case EditEffect.SELF:
-                yield from _widen_self(graph, node, principal, edit)
+                yield from _list_own_policy_edges(graph, node, principal, edit)
             case EditEffect.FREE:
-                yield from _remove_own_boundary(graph, node, principal, edit)
+                yield from _list_own_boundary_edges(graph, node, principal, edit)
     if any(e.gives in _EFFECTS_ON_OTHERS for e in able):
-        yield from _change_others(graph, principal, able, others, best_edges)
+        yield from _list_other_identity_edges(
+            graph, principal, able, others, best_edges
+        )
 
 
 _EFFECTS_ON_OTHERS = (EditEffect.SELF, EditEffect.MEMBERSHIP, EditEffect.FREE)
@@ -140,7 +146,7 @@ def _list_account_identities(
             yield other
 
 
-def _become_target(
+def _list_credential_or_trust_edges(
     accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     edit: IamEditRule,
@@ -158,7 +164,7 @@ def _become_target(
             yield from build_edge(IdentityNode(other.id), via, answer, then)
 
 
-def _join_group(
+def _list_group_membership_edges(
     accounts: CompiledAccounts,
     node: IdentityNode,
     principal: CompiledPrincipal,
@@ -172,7 +178,7 @@ def _join_group(
         yield from build_edge(node._replace(extra=group), edit.action, answer)
 
 
-def _widen_self(
+def _list_own_policy_edges(
     graph: AdministratorGraph,
     node: IdentityNode,
     principal: CompiledPrincipal,
@@ -186,7 +192,7 @@ def _widen_self(
         yield from build_edge(node._replace(extra="*"), edit.action, answer)
 
 
-def _remove_own_boundary(
+def _list_own_boundary_edges(
     graph: AdministratorGraph,
     node: IdentityNode,
     principal: CompiledPrincipal,
@@ -199,7 +205,7 @@ def _remove_own_boundary(
             yield from build_edge(node._replace(bare=True), edit.action, answer)
 
 
-def _change_others(
+def _list_other_identity_edges(
     graph: AdministratorGraph,
     principal: CompiledPrincipal,
     allowed_edits: list[IamEditRule],

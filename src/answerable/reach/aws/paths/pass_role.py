@@ -67,7 +67,7 @@ def list_pass_role_edges(
             and not has_unconditional_edge(best_edges, IdentityNode(role))
         ]
         if roles:
-            yield from _list_launch_edges(graph, principal, launch, roles)
+            yield from _list_pass_role_rule_edges(graph, principal, launch, roles)
 
 
 def _list_trusting_roles(
@@ -93,7 +93,7 @@ def may_pass_any_role(principal: CompiledPrincipal) -> bool:
     return bool(principal.match_action(PASS_ROLE.lower()).allows or principal.gaps)
 
 
-def _list_launch_edges(
+def _list_pass_role_rule_edges(
     graph: _LaunchGraph,
     principal: CompiledPrincipal,
     pass_role_rule: PassRoleRule,
@@ -131,7 +131,7 @@ def evaluate_launch(
     graph: _LaunchGraph, principal: CompiledPrincipal, pass_role_rule: PassRoleRule
 ) -> Evaluations:
     """Evaluate all calls of a PassRole rule except `iam:PassRole`."""
-    answers = _evaluate_launch_calls(graph, principal, pass_role_rule)
+    answers = _evaluate_rule_calls(graph, principal, pass_role_rule)
     if not pass_role_rule.awaits:
         return answers
     return (
@@ -140,7 +140,7 @@ def evaluate_launch(
     )
 
 
-def _evaluate_launch_calls(
+def _evaluate_rule_calls(
     graph: _LaunchGraph, principal: CompiledPrincipal, pass_role_rule: PassRoleRule
 ) -> Evaluations:
     """Evaluate a rule's calls on new resources, or the best existing one."""
@@ -159,10 +159,10 @@ def _evaluate_launch_calls(
             best = answers
     if there:
         return best
-    return _evaluate_uncollected_launch(accounts, principal, pass_role_rule)
+    return _evaluate_calls_on_uncollected(accounts, principal, pass_role_rule)
 
 
-def _evaluate_uncollected_launch(
+def _evaluate_calls_on_uncollected(
     accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     pass_role_rule: PassRoleRule,

@@ -87,13 +87,13 @@ class ReachPath:
         found: list[PathHop] = []
         origin: str = self.trail[0].identity
         for _, edge in self.edges:
-            to = _name_target(edge)
+            to = _get_step_target_id(edge)
             found.append(PathHop(origin, edge.via, to, edge.formula, edge.determining))
             origin = to
         return tuple(found)
 
 
-def _name_target(edge: IdentityEdge) -> str:
+def _get_step_target_id(edge: IdentityEdge) -> str:
     """Return the id that a step leads to, with the name of a new identity."""
     made = edge.new_name and is_uncreated(edge.to.identity)
     return mark_uncreated(edge.new_name) if made else edge.to.identity

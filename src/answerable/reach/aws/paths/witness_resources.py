@@ -87,7 +87,7 @@ def _list_regions(
     for need in needs:
         for parts in _list_statement_patterns(accounts, principal, [need]):
             if parts[3] and parts[3] != ANY_TEXT:
-                found[decode_glob(_fill_part(parts[3]))] = None
+                found[decode_glob(_replace_part_wildcards(parts[3]))] = None
     return list(found)
 
 
@@ -165,7 +165,7 @@ def list_candidate_resources(
     for one, two in combinations(spoken, 2):
         if len(found) >= _MAX_CANDIDATES:
             break
-        found.update(dict.fromkeys(_find_common_match((one, two, kind))))
+        found.update(dict.fromkeys(_find_common_arn((one, two, kind))))
     return list(found)
 
 
@@ -215,21 +215,21 @@ def _fill_wildcards(
     chosen = [
         mine
         if ANY_TEXT not in mine and ANY_CHARACTER not in mine
-        else (plain if matches(mine, plain) else _fill_part(mine))
+        else (plain if matches(mine, plain) else _replace_part_wildcards(mine))
         for mine, plain in zip(parts, theirs, strict=True)
     ]
     if all(map(matches, resource_type, chosen)):
         yield decode_glob(":".join(chosen))
     else:
-        yield from _find_common_match((parts, resource_type))
+        yield from _find_common_arn((parts, resource_type))
 
 
-def _fill_part(part: str) -> str:
+def _replace_part_wildcards(part: str) -> str:
     """Replace the wildcards of one ARN part with literal text."""
     return part.replace(ANY_TEXT, NEW_NAME).replace(ANY_CHARACTER, "a")
 
 
-def _find_common_match(patterns: Sequence[ArnParts]) -> Iterator[str]:
+def _find_common_arn(patterns: Sequence[ArnParts]) -> Iterator[str]:
     """Find an ARN that every pattern matches."""
     texts = [find_common_match(parts) for parts in zip(*patterns, strict=True)]
     if all(text is not None for text in texts):

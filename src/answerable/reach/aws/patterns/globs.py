@@ -111,7 +111,7 @@ def get_literal_prefix(pattern: str) -> str:
     return pattern.partition(ANY_TEXT)[0].partition(ANY_CHARACTER)[0]
 
 
-def _decide_quickly(one: str, other: str) -> bool | None:
+def _decide_overlap_quickly(one: str, other: str) -> bool | None:
     """Tell in simple cases whether two patterns overlap, else return None."""
     if is_literal(one):
         return matches(other, one)
@@ -130,7 +130,7 @@ def _decide_quickly(one: str, other: str) -> bool | None:
 @lru_cache(maxsize=1 << 16)
 def overlaps(one: str, other: str) -> bool:
     """Tell whether some text matches both patterns (true if too long to decide)."""
-    told = _decide_quickly(one, other)
+    told = _decide_overlap_quickly(one, other)
     if told is not None:
         return told
     if len(one) * len(other) > _MOST_OVERLAP_STEPS:

@@ -108,7 +108,9 @@ class ActionRowLister:
             resource_denials = ResourceDenials(
                 accounts, principal, known, self._select_deniers(account)
             )
-            found = [self._open_if_denied(resource_denials, row) for row in found]
+            found = [
+                self._add_condition_if_denied(resource_denials, row) for row in found
+            ]
         found += list_unread_rows(principal, wanted)
         listed = dict.fromkeys(found)
         yield from listed
@@ -162,7 +164,7 @@ class ActionRowLister:
                 return True
         return False
 
-    def _open_if_denied(
+    def _add_condition_if_denied(
         self, resource_denials: ResourceDenials, row: PermissionRow
     ) -> PermissionRow:
         """Add an open condition if resource policies may deny part of a row."""

@@ -177,7 +177,7 @@ class ResourceDenials:
     ) -> bool:
         """Tell whether one deny statement may apply to part of a row."""
         if grant and not (
-            _takes_actions(grant.clause, row) and self._names_principal(grant)
+            _overlaps_row_actions(grant.clause, row) and self._names_principal(grant)
         ):
             return False
         near = ("", self.principal.identity.account)
@@ -241,7 +241,7 @@ def _split_service(
     return row._replace(actions=part), [row._replace(actions=left) for left in rest]
 
 
-def _takes_actions(clause: CompiledStatement, row: PermissionRow) -> bool:
+def _overlaps_row_actions(clause: CompiledStatement, row: PermissionRow) -> bool:
     """Tell whether a statement overlaps a row's actions."""
     return any(
         not is_disjoint(ACTIONS, row.actions, t) for t in list_action_terms(clause)
@@ -250,7 +250,7 @@ def _takes_actions(clause: CompiledStatement, row: PermissionRow) -> bool:
 
 def _overlaps_row(clause: CompiledStatement, row: PermissionRow) -> bool:
     """Tell whether a statement overlaps a row's actions and resources."""
-    if not _takes_actions(clause, row):
+    if not _overlaps_row_actions(clause, row):
         return False
     if clause.not_resources or not clause.parts:
         return True

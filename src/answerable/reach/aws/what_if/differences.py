@@ -146,7 +146,9 @@ class ReachComparison:
             side.find_paths(node for at, node, _, _ in ends if at is side)
         for side, node, before, after in ends:
             way = side.find_paths([node])[node]
-            yield ReachDifference(_answer_path(side, way), before, after, node.identity)
+            yield ReachDifference(
+                _build_identity_answer(side, way), before, after, node.identity
+            )
 
     def _compare_rows(self, changed: Sequence[IdentityId]) -> Iterator[ReachDifference]:
         """Yield the permission rows that differ between both sides."""
@@ -195,7 +197,7 @@ class ReachComparison:
         """Build a difference `not-known` for a row that is not decided."""
         before = self.before.get_level(row, node if side is self.before else None)
         way = side.find_paths([node])[node]
-        return ReachDifference(_answer_row(side, way, row), before, UNKNOWN_LEVEL)
+        return ReachDifference(_build_row_answer(side, way, row), before, UNKNOWN_LEVEL)
 
     def _compare_row(
         self, side: SubjectReach, node: IdentityNode, row: PermissionRow
@@ -213,7 +215,7 @@ class ReachComparison:
         ):
             return None
         way = side.find_paths([node])[node]
-        return ReachDifference(_answer_row(side, way, row), before, after)
+        return ReachDifference(_build_row_answer(side, way, row), before, after)
 
     def _collect_rows(
         self, side: SubjectReach, names: set[IdentityId]
@@ -221,26 +223,26 @@ class ReachComparison:
         """Collect one side's rows that the edit may have changed."""
         found: dict[tuple[object, ...], tuple[IdentityNode, PermissionRow]] = {}
         reached_nodes = side.list_nodes([side.start] if self.own_rows else None)
-        nodes = [n for n in reached_nodes if self._is_changed(n, names)]
+        nodes = [n for n in reached_nodes if self._has_node_changed(n, names)]
         self._record_compared(len(nodes))
         for node in nodes[: self.most_identities]:
-            self._add_rows(found, side, node, self.wanted)
+            self._add_callable_rows(found, side, node, self.wanted)
         patterns = [
             PatternTerm(parts)
             for parts in self.scope.resources
             if not is_disjoint(RESOURCES, PatternTerm(parts), self.wanted.resources)
         ]
-        others = [n for n in reached_nodes if not self._is_changed(n, names)]
+        others = [n for n in reached_nodes if not self._has_node_changed(n, names)]
         others = others if patterns else []
         self._record_compared(len(others))
         for node in others[: self.most_identities]:
             for pattern in patterns:
-                self._add_rows(
+                self._add_callable_rows(
                     found, side, node, RowFilter(self.wanted.actions, pattern)
                 )
         return found
 
-    def _is_changed(self, node: IdentityNode, names: set[IdentityId]) -> bool:
+    def _has_node_changed(self, node: IdentityNode, names: set[IdentityId]) -> bool:
         """Tell whether a node's statements may differ after the edit."""
         return node.identity in names or node.extra in self.scope.groups
 
@@ -249,7 +251,7 @@ class ReachComparison:
         self.of += number
         self.compared += min(number, self.most_identities)
 
-    def _add_rows(
+    def _add_callable_rows(
         self,
         rows: dict[tuple[object, ...], tuple[IdentityNode, PermissionRow]],
         side: SubjectReach,
@@ -287,7 +289,7 @@ def _have_same_closure(old: SubjectReach, new: SubjectReach) -> bool:
     )
 
 
-def _answer_path(side: SubjectReach, path: ReachPath) -> ReachAnswer:
+def _build_identity_answer(side: SubjectReach, path: ReachPath) -> ReachAnswer:
     """Build the answer that a subject can become an identity."""
     last = path.hops[-1:]
     return ReachAnswer(
@@ -301,7 +303,9 @@ def _answer_path(side: SubjectReach, path: ReachPath) -> ReachAnswer:
     )
 
 
-def _answer_row(side: SubjectReach, path: ReachPath, row: PermissionRow) -> ReachAnswer:
+def _build_row_answer(
+    side: SubjectReach, path: ReachPath, row: PermissionRow
+) -> ReachAnswer:
     """Build the answer that a subject has a permission row through a path."""
     gaps = (gap for _, edge in path.edges for gap in edge.gaps)
     return ReachAnswer(

@@ -69,11 +69,11 @@ def _is_same_principal(
         and old.policies == new.policies
         and old.collected == new.collected
         and old.known == new.known  # session tags depend on the trust of the role
-        and _is_same_levels(old, new)
+        and _are_same_scp_levels(old, new)
     )
 
 
-def _is_same_levels(old: CompiledPrincipal, new: CompiledPrincipal) -> bool:
+def _are_same_scp_levels(old: CompiledPrincipal, new: CompiledPrincipal) -> bool:
     """Tell whether the statements of all SCP levels are equal."""
     if old.levels is new.levels:
         return True

@@ -44,14 +44,14 @@ def list_caller_differences(
     ]
     for mine, others in (sides, sides[::-1]):
         for reply in mine:
-            held = _find_best_level(others, reply)
+            held = _find_best_permission_level(others, reply)
             own = PermissionLevel(get_verdict(reply.formula), PatternExtent.ALL)
             if own.rank > held.rank:
                 pair = (own, held) if mine is sides[0] else (held, own)
                 yield ReachDifference(reply, *pair)
 
 
-def _find_best_level(
+def _find_best_permission_level(
     replies: Iterable[ReachAnswer], question: ReachAnswer
 ) -> PermissionLevel:
     """Return the highest permission level in answers on a row's pattern."""
@@ -110,7 +110,7 @@ def list_entry_differences(
     for role in before.estate.trusts.keys() | after.estate.trusts.keys():
         if role not in changed and format_arn(ANY_ARN) not in changed:
             continue
-        sides = [_list_entering_answers(graph, role) for graph in (before, after)]
+        sides = [_list_role_trust_answers(graph, role) for graph in (before, after)]
         for who in sorted(sides[0].keys() | sides[1].keys()):
             was, now = (side.get(who) for side in sides)
             pair = [
@@ -122,7 +122,7 @@ def list_entry_differences(
                 yield ReachDifference(shown, pair[0], pair[1], role)
 
 
-def _list_entering_answers(
+def _list_role_trust_answers(
     graph: IdentityGraph, role: IdentityId
 ) -> dict[str, ReachAnswer]:
     """Return an answer for each outside principal that may assume a role."""

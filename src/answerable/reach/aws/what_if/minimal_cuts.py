@@ -76,7 +76,7 @@ class CutSearch:
                 if self.tried >= self.most_tried:
                     self.exhausted = False
                     return found
-                support, graph = self._find_support(removed)
+                support, graph = self._find_supporting_statements(removed)
                 if support is None:
                     found.append((removed, graph))
                 else:
@@ -87,7 +87,7 @@ class CutSearch:
         self.exhausted = False
         return []
 
-    def _find_support(
+    def _find_supporting_statements(
         self, removed: StatementSet
     ) -> tuple[StatementSet | None, IdentityGraph]:
         """Return the statements an open path depends on; None if no path."""

@@ -183,7 +183,11 @@ class SubjectReach:
                 best = choose_higher_level(best, self._level_from_row(node, one, row))
                 if best.is_complete:
                     return best
-        return best if len(nodes) <= MAX_SEARCHED_NODES else _open_if_denied(best)
+        return (
+            best
+            if len(nodes) <= MAX_SEARCHED_NODES
+            else _replace_denial_by_not_known(best)
+        )
 
     def _list_overlapping_rows(
         self, node: IdentityNode, row: PermissionRow
@@ -231,6 +235,6 @@ def choose_higher_level(
     return max(one, other, key=lambda each: each.rank)
 
 
-def _open_if_denied(best: PermissionLevel) -> PermissionLevel:
+def _replace_denial_by_not_known(best: PermissionLevel) -> PermissionLevel:
     """Return `not-known` in place of a denial found by an incomplete search."""
     return UNKNOWN_LEVEL if best.verdict is Verdict.NEVER else best
