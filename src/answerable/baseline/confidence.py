@@ -47,10 +47,10 @@ def estimate_layer(layer: BaselineLayer, runs: Iterable[int]) -> LayerConfidence
 
 
 def estimate_confidence(
-    layer_counts: LayerCounts, sets: ReadSets, surroundings: EnvelopeEntry
+    layer_counts: LayerCounts, read_sets: ReadSets, surroundings: EnvelopeEntry
 ) -> tuple[LayerConfidence, ...]:
     """Estimate the unseen share of each layer of a profile."""
-    before = [runs for each in sets.values() for runs in each.values()]
+    before = [runs for each in read_sets.values() for runs in each.values()]
     hours = [runs for _, runs in surroundings.hours]
     return (
         estimate_layer(

@@ -148,13 +148,13 @@ def _is_usable(contribution: RunContribution) -> bool:
     return not (contribution.conflict or run.denied or run.asked)
 
 
-def is_tainted(run: AgentRun, signed: set[tuple[str, str, str]]) -> bool:
+def is_tainted(run: AgentRun, accepted: set[tuple[str, str, str]]) -> bool:
     """Tell whether untrusted text set a sensitive argument of a write in a run."""
     return any(
         call.is_write and is_untrusted_only(value)
         for call in run.calls
         for value in call.values
-        if (call.tool, value.path, value.text) not in signed
+        if (call.tool, value.path, value.text) not in accepted
     )
 
 

@@ -73,7 +73,7 @@ def describe_pattern(pattern: EntityPattern) -> str:
 
 
 def flow_finding(
-    sink: SinkIndex,
+    argument_rules: SinkIndex,
     call: CallObservation,
     value: ArgumentValue,
     code: DeviationCode,
@@ -81,9 +81,13 @@ def flow_finding(
     origin: ValueOrigin | None,
 ) -> BaselineDeviation:
     """Explain that no rule of the profile covers an argument value."""
-    edges = [edge for each in sink.flows.values() for edge in each]
-    edges += sink.own.values()
-    held: list[FlowEntry | EntityEntry] = [*sink.exact.values(), *sink.patterns, *edges]
+    edges = [edge for each in argument_rules.flows.values() for edge in each]
+    edges += argument_rules.own.values()
+    held: list[FlowEntry | EntityEntry] = [
+        *argument_rules.exact.values(),
+        *argument_rules.patterns,
+        *edges,
+    ]
     held.sort(key=lambda each: -each.tally.count)
     shown = [_describe_rule(each) for each in held[:_MAX_SHOWN]]
     sentence = _SENTENCES[code].format(

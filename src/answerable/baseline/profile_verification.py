@@ -93,23 +93,23 @@ def build_claims(
 
 
 def verify_profile(
-    data: bytes, verified: VerifiedStatement | None, expected: ExpectedProfile
+    data: bytes, verified_statement: VerifiedStatement | None, expected: ExpectedProfile
 ) -> BaselineProfile:
     """Decode a profile after checking signer, digest, version and expiry.
 
     Args:
-        verified: The statement over it, signature and key verified; None if there is
+        verified_statement: The statement over it, signature and key verified; None if there is
             none.
 
     Raises:
         ProfileRejected: A check failed; the error carries the reason.
     """
-    if verified is None:
+    if verified_statement is None:
         raise _build_rejection(
             ProfileFault.UNSIGNED, "no statement of its owner counts for it"
         )
-    said = verified.statement
-    _check_owner(verified, expected)
+    said = verified_statement.statement
+    _check_owner(verified_statement, expected)
     name = document_digest(data)
     if said.get_claim("profile") != name:
         raise _build_rejection(
@@ -126,19 +126,21 @@ def verify_profile(
     return profile
 
 
-def _check_owner(verified: VerifiedStatement, expected: ExpectedProfile) -> None:
+def _check_owner(
+    verified_statement: VerifiedStatement, expected: ExpectedProfile
+) -> None:
     """Raise unless the expected owner signed a profile of this subject."""
-    said = verified.statement
+    said = verified_statement.statement
     names = tuple(name for name, _ in said.claims)
     is_baseline = said.type is StatementType.BASELINE and names == PROFILE_CLAIMS
     if not is_baseline or said.get_claim("stage") not in list(BaselineStage):
         raise _build_rejection(
             ProfileFault.OTHER_TYPE, "the statement is of another type"
         )
-    if verified.key.person != expected.owner:
+    if verified_statement.key.person != expected.owner:
         raise _build_rejection(
             ProfileFault.NOT_OWNER,
-            f"{verified.key.person} signed it (expected {expected.owner})",
+            f"{verified_statement.key.person} signed it (expected {expected.owner})",
         )
     if said.subject != subject_id(expected.subject):
         raise _build_rejection(

@@ -84,15 +84,15 @@ _ALLOWED: _Outcome = (DeviationCode.NEW_FLOW, DecisionEffect.ALLOW, None)
 
 
 def _list_sensitive_outcomes(
-    profile_index: ProfileIndex, sink: SinkIndex, value: ArgumentValue
+    profile_index: ProfileIndex, argument_rules: SinkIndex, value: ArgumentValue
 ) -> Iterator[_Outcome]:
     """Yield the outcome of each rule that may allow a sensitive value."""
     stance = profile_index.profile.stance
-    entity = sink.find_entity(value)
+    entity = argument_rules.find_entity(value)
     if entity is not None:
         yield _get_rule_outcome(entity.firm, stance, None)
     for origin in value.origins:
-        edge = sink.find_edge(value, origin)
+        edge = argument_rules.find_edge(value, origin)
         if origin.trusted:
             if profile_index.is_cold:
                 yield _ALLOWED
@@ -107,7 +107,7 @@ def _list_sensitive_outcomes(
         else:
             yield DeviationCode.UNTRUSTED_FLOW, DecisionEffect.DENY, origin
     if not value.origins:
-        yield _get_unexplained_outcome(sink, stance)
+        yield _get_unexplained_outcome(argument_rules, stance)
 
 
 def _get_rule_outcome(
@@ -121,10 +121,15 @@ def _get_rule_outcome(
     )
 
 
-def _get_unexplained_outcome(sink: SinkIndex, strictness: Strictness) -> _Outcome:
+def _get_unexplained_outcome(
+    argument_rules: SinkIndex, strictness: Strictness
+) -> _Outcome:
     """Return the outcome for a sensitive value of unknown origin."""
-    if strictness.unexplained is UnexplainedEntityPolicy.LEARNED and True in sink.own:
-        return _get_rule_outcome(sink.own[True].firm, strictness, None)
+    if (
+        strictness.unexplained is UnexplainedEntityPolicy.LEARNED
+        and True in argument_rules.own
+    ):
+        return _get_rule_outcome(argument_rules.own[True].firm, strictness, None)
     asks = strictness.unexplained is UnexplainedEntityPolicy.ASK
     return (
         DeviationCode.UNEXPLAINED,
@@ -133,21 +138,23 @@ def _get_unexplained_outcome(sink: SinkIndex, strictness: Strictness) -> _Outcom
     )
 
 
-def _is_free_text(call: CallObservation, sink: SinkIndex, value: ArgumentValue) -> bool:
+def _is_free_text(
+    call: CallObservation, argument_rules: SinkIndex, value: ArgumentValue
+) -> bool:
     """Tell whether a value is the agent's free text, which no rule covers."""
     if value.kind is not EntityKind.NAME:
         return False
-    return not call.is_write or bool(sink.own)
+    return not call.is_write or bool(argument_rules.own)
 
 
 def _list_plain_outcomes(
-    strictness: Strictness, sink: SinkIndex, value: ArgumentValue
+    strictness: Strictness, argument_rules: SinkIndex, value: ArgumentValue
 ) -> Iterator[_Outcome]:
     """Yield the outcome of each rule that may allow an ordinary value."""
-    if sink.find_entity(value) is not None:
+    if argument_rules.find_entity(value) is not None:
         yield _ALLOWED
     for origin in value.origins:
-        if sink.find_edge(value, origin) is not None:
+        if argument_rules.find_edge(value, origin) is not None:
             yield _ALLOWED
         elif origin.trusted:
             yield DeviationCode.NEW_FLOW, strictness.new, origin

@@ -43,10 +43,11 @@ def list_search_forms(entity: ArgumentEntity) -> tuple[bytes, ...]:
 
 
 def find_request_origins(
-    named: tuple[tuple[str, frozenset[bytes]], ...], spellings: tuple[bytes, ...]
+    requested_values: tuple[tuple[str, frozenset[bytes]], ...],
+    spellings: tuple[bytes, ...],
 ) -> tuple[ValueOrigin, ...]:
     """Return the person's request that names a value, if one does."""
-    for id, values in named:
+    for id, values in requested_values:
         if len(spellings[0]) >= MIN_VALUE and not values.isdisjoint(spellings):
             return (ValueOrigin(OriginKind.REQUEST, call=id),)
     return ()
@@ -64,13 +65,13 @@ def find_table_origins(
 
 
 def find_result_origins(
-    hits: list[FieldHit], stored: int | None
+    hits: list[FieldHit], first_stored_turn: int | None
 ) -> tuple[ValueOrigin, ...]:
     """Return the earlier tool results that hold a value, best first.
 
     Args:
         hits: Occurrences of the value.
-        stored: Turn in which the run itself may have written it; reads from then on are
+        first_stored_turn: Turn in which the run itself may have written it; reads from then on are
             untrusted.
     """
     found: dict[
@@ -80,7 +81,9 @@ def find_result_origins(
         of = hit.field
         if not hit.bounded:
             continue
-        trusted = of.trusted and (stored is None or of.turn < stored)
+        trusted = of.trusted and (
+            first_stored_turn is None or of.turn < first_stored_turn
+        )
         key = (of.tool, of.selector, of.path, hit.whole, trusted)
         if key not in found:
             found[key] = ValueOrigin(

@@ -262,10 +262,10 @@ def _add_inherited_tools(
 
 
 def _inherit_tools(
-    built_in: tuple[ToolUse, ...], line: Iterable[tuple[ToolUse, ...]]
+    built_in: tuple[ToolUse, ...], ancestor_tools: Iterable[tuple[ToolUse, ...]]
 ) -> tuple[ToolUse, ...]:
     """Add the nearest ancestor's tools to the built-in ones."""
-    above = next((uses for uses in line if uses), ())
+    above = next((uses for uses in ancestor_tools if uses), ())
     known = {use.tool.id for use in built_in}
     return (*built_in, *(use for use in above if use.tool.id not in known))
 

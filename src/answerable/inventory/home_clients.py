@@ -35,12 +35,12 @@ def merge_home_clients(syncs: Sequence[Sync]) -> tuple[Sync, ...]:
 
 
 def _map_agent_ids(
-    seen: Sequence[Agent], home_agents: Sequence[Agent], read: set[str]
+    seen: Sequence[Agent], home_agents: Sequence[Agent], read_files: set[str]
 ) -> Mapping[AgentId, AgentId]:
     """Map agents of files that a home scan read to that home's agents."""
     found: dict[AgentId, AgentId] = {}
     for agent in seen:
-        if agent.place not in read:
+        if agent.place not in read_files:
             continue
         same = [
             each

@@ -80,10 +80,10 @@ class _SyncPrecedence:
                     self._newest.setdefault((sync.connector, seen, word), position)
 
     def is_newest(
-        self, position: int, connector: str, about: str, word: str = ""
+        self, position: int, connector: str, object_id: str, coverage_word: str = ""
     ) -> bool:
         """Tell whether the sync at `position` is the newest that saw an object."""
-        newest = self._newest.get((connector, about, word))
+        newest = self._newest.get((connector, object_id, coverage_word))
         return newest is None or newest >= position
 
 

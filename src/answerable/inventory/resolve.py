@@ -62,10 +62,10 @@ def resolve(
     raise _build_unknown_name_error(asked, kinds, _list_spellings(table, kinds))
 
 
-def _find_principal(name: str, table: NameTable) -> str:
+def _find_principal(name: str, name_table: NameTable) -> str:
     """Return the canonical id of an IAM user, role or session, else an empty text."""
     key = parse_principal_key(name)
-    return table.principals.get(":".join(key), "") if key is not None else ""
+    return name_table.principals.get(":".join(key), "") if key is not None else ""
 
 
 def build_name_table(
@@ -94,11 +94,11 @@ def _name_table_builder(
     return lambda inventory: build_name_table(inventory, kinds)
 
 
-def _list_spellings(table: NameTable, kinds: Collection[str]) -> set[str]:
+def _list_spellings(name_table: NameTable, kinds: Collection[str]) -> set[str]:
     """Return all spellings in a name table of some kinds."""
     return {
         entry.spelling or entry.id
-        for entries in table.entries.values()
+        for entries in name_table.entries.values()
         for entry in entries
         if entry.kind in kinds
     }

@@ -194,7 +194,7 @@ def _find_session_person(creation: CredentialIssuance, issued: IssuanceIndex) ->
 
 
 def _list_agent_issuances(
-    key: ChainKey, walked: Sequence[CredentialIssuance], issued: IssuanceIndex
+    key: ChainKey, walked_issuances: Sequence[CredentialIssuance], issued: IssuanceIndex
 ) -> tuple[CredentialIssuance, ...]:
     """List the issuances that name a chain's agents, nearest first.
 
@@ -204,7 +204,7 @@ def _list_agent_issuances(
     """
     own = issued.by_parent.get(_remove_session_name(key)) if key.agent else None
     same = issued.by_run.get((key.run, key.agent)) if key.run else None
-    found = (own, *walked, same)
+    found = (own, *walked_issuances, same)
     return tuple(each for each in found if each is not None and each.chain)
 
 
@@ -214,7 +214,7 @@ def _build_step(key: ChainKey, evidence_source: str) -> PathStep:
 
 
 def _name_acting_identity(
-    steps: Sequence[PathStep], first: CredentialIssuance | None
+    steps: Sequence[PathStep], first_issuance: CredentialIssuance | None
 ) -> tuple[PathStep, ...]:
     """Fill in a missing acting identity from its credential's issuance.
 
@@ -222,8 +222,8 @@ def _name_acting_identity(
     identity that the tool acts as.
     """
     acting = steps[0]
-    if acting.identity or first is None:
+    if acting.identity or first_issuance is None:
         return tuple(steps)
-    told = f"{first.source} event {first.event}"
-    named = PathStep(first.identity, acting.credential, acting.person, told)
+    told = f"{first_issuance.source} event {first_issuance.event}"
+    named = PathStep(first_issuance.identity, acting.credential, acting.person, told)
     return (named, *steps[1:])

@@ -31,12 +31,12 @@ _UUID_STRUCT = struct.Struct(">QQ")
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
-def _parse_name(prefix: str, text: str, what: str) -> str:
+def _parse_name(prefix: str, text: str, kind: str) -> str:
     """Check that a name is printable; return it with its prefix."""
     bare = text.removeprefix(prefix)
     if not _PRINTABLE.fullmatch(bare):
         hint = f"names are printable and not empty, as in {prefix}ana"
-        raise IdError(f"not a {what} (got {text!r}, expected {prefix}NAME)", hint)
+        raise IdError(f"not a {kind} (got {text!r}, expected {prefix}NAME)", hint)
     return prefix + bare
 
 

@@ -154,15 +154,15 @@ def _suggest_action(
     return f"{service}:{names[close[0]]}" if close else ""
 
 
-def _suggest_service_action(whole: ActionCatalogue, service: str, name: str) -> str:
+def _suggest_service_action(catalogue: ActionCatalogue, service: str, name: str) -> str:
     """Suggest the nearest service with this action, else any nearest."""
-    every = whole.services
+    every = catalogue.services
     having = sorted(s for s, entry in every.items() if name.lower() in entry.actions)
     close = get_close_matches(service, having, n=1, cutoff=0.4)
     if close:
         return str(every[close[0]].actions[name.lower()])
     near = suggest_service(service, every)
-    return f"{near}:{name}" if near else _find_unique_action(whole, name)
+    return f"{near}:{name}" if near else _find_unique_action(catalogue, name)
 
 
 def _find_unique_action(catalogue: ActionCatalogue, name: str) -> str:

@@ -63,15 +63,15 @@ def list_callers_of(
 
 
 def _list_allow_holders(
-    holding: StatementHolderIndex, call: AwsRequest
+    holder_index: StatementHolderIndex, call: AwsRequest
 ) -> Iterator[IdentityNumbers]:
     """List the identities that hold a statement which may allow the call."""
-    yield holding.unread
+    yield holder_index.unread
     met: set[CompiledStatement] = set()
-    for clause in holding.list_allowing_statements(call.action, call.resource):
+    for clause in holder_index.list_allowing_statements(call.action, call.resource):
         if clause not in met and _may_statement_apply(clause, call):
             met.add(clause)
-            yield holding.list_holders(clause)
+            yield holder_index.list_holders(clause)
 
 
 def _may_statement_apply(clause: CompiledStatement, call: AwsRequest) -> bool:

@@ -202,15 +202,20 @@ class PatternQuery:
             self.graph, start, path, self._evaluate_node(path.target)
         )
 
-    def _build_whole_part(self, whole: ReachAnswer) -> ReachAnswer:
+    def _build_whole_part(self, whole_answer: ReachAnswer) -> ReachAnswer:
         """Build the answer's part that covers all of the pattern."""
-        return replace(whole, row=self._build_whole_row(whole))
+        return replace(whole_answer, row=self._build_whole_row(whole_answer))
 
-    def _build_whole_row(self, whole: ReachAnswer | Evaluation) -> PermissionRow:
+    def _build_whole_row(self, whole_answer: ReachAnswer | Evaluation) -> PermissionRow:
         """Build the permission row that covers all of the pattern."""
         action, pattern = self._wanted.actions, PatternTerm(self._pattern)
         return PermissionRow(
-            action, pattern, "", whole.formula, whole.determining, tuple(whole.gaps)
+            action,
+            pattern,
+            "",
+            whole_answer.formula,
+            whole_answer.determining,
+            tuple(whole_answer.gaps),
         )
 
     def _evaluate_node(self, node: IdentityNode) -> Evaluation:
@@ -263,7 +268,9 @@ class PatternQuery:
         paths = self._get_paths()
         if not paths.may_others_reach(node):
             return iter([ReachPath(self.graph, (node,))])
-        return iterate_paths(self.graph, node, ends=paths.some, stop_bits=paths.stops)
+        return iterate_paths(
+            self.graph, node, end_bits=paths.some, stop_bits=paths.stops
+        )
 
     def _get_paths(self) -> "_PatternPaths":
         if self._paths is None:
@@ -314,36 +321,40 @@ class PatternQuery:
         """Tell whether a node may act on all of it unconditionally."""
         return self._evaluate_node(node).formula == TRUE
 
-    def _find_search_stops(self, whole: GraphClosure, sure: int) -> int:
+    def _find_search_stops(self, closure: GraphClosure, unconditional_bits: int) -> int:
         """Find the nodes at which the search can stop.
 
         A node that may act on all of the pattern covers the other nodes of its account.
         """
         accounts: dict[str, list[int]] = {}
-        for number, node in enumerate(whole.actors.nodes[: whole.size] if sure else ()):
+        for number, node in enumerate(
+            closure.actors.nodes[: closure.size] if unconditional_bits else ()
+        ):
             accounts.setdefault(_get_account(node), []).append(number)
-        same = {name: build_bitset(held, whole.size) for name, held in accounts.items()}
+        same = {
+            name: build_bitset(held, closure.size) for name, held in accounts.items()
+        }
         stops = 0
-        for number in list_positions(sure):
+        for number in list_positions(unconditional_bits):
             if (
-                not whole.get_reachable(number)
-                & ~same[_get_account(whole.get_node(number))]
+                not closure.get_reachable(number)
+                & ~same[_get_account(closure.get_node(number))]
             ):
                 stops |= 1 << number
         return stops
 
 
-def _depends_on_collected_policies(reply: ReachAnswer | None) -> bool:
+def _depends_on_collected_policies(answer: ReachAnswer | None) -> bool:
     """Tell whether an answer does not depend on uncollected allows alone."""
-    return reply is not None and queries.rank_answer(reply) >= queries.CONDITIONAL
+    return answer is not None and queries.rank_answer(answer) >= queries.CONDITIONAL
 
 
-def _add_unlisted_identities(reply: ReachAnswer, further: int) -> ReachAnswer:
+def _add_unlisted_identities(answer: ReachAnswer, unlisted_count: int) -> ReachAnswer:
     """Add the number of identities that are not listed as an open condition."""
-    if not further or reply.formula == TRUE:
-        return reply
-    more = build_atom(FURTHER, "Through", (str(further),))
-    return replace(reply, formula=disjoin(reply.formula, more))
+    if not unlisted_count or answer.formula == TRUE:
+        return answer
+    more = build_atom(FURTHER, "Through", (str(unlisted_count),))
+    return replace(answer, formula=disjoin(answer.formula, more))
 
 
 def _get_account(node: IdentityNode) -> str:
@@ -362,10 +373,10 @@ class _PatternPaths:
     """
 
     def __init__(
-        self, whole: GraphClosure, some: int, sure: BackwardSearch, stops: int
+        self, closure: GraphClosure, some: int, sure: BackwardSearch, stops: int
     ) -> None:
         self.some, self.sure, self.stops = some, sure, stops
-        self._whole = whole
+        self._whole = closure
 
     def may_others_reach(self, node: IdentityNode) -> bool:
         """Tell whether other identities a node can become may act on some of it."""

@@ -52,13 +52,13 @@ _ResourceTerm = PatternTerm[ArnParts]
 
 
 def merge_answers(
-    graph: IdentityGraph, action: str, resource: str, replies: Sequence[ReachAnswer]
+    graph: IdentityGraph, action: str, resource: str, answers: Sequence[ReachAnswer]
 ) -> ReachAnswer:
     """Merge the answers of several identities of one subject about a pattern."""
-    if len(replies) == 1:
-        return replies[0]
-    parts = [part for reply in replies for part in reply.parts]
-    return PatternUnion(graph.estate, action, resource).combine(replies, parts)
+    if len(answers) == 1:
+        return answers[0]
+    parts = [part for reply in answers for part in reply.parts]
+    return PatternUnion(graph.estate, action, resource).combine(answers, parts)
 
 
 class PatternUnion:
@@ -70,17 +70,17 @@ class PatternUnion:
         self._covers: dict[tuple[_ResourceTerm, _ResourceTerm], bool] = {}
 
     def combine(
-        self, replies: Sequence[ReachAnswer], parts: Iterable[ReachAnswer]
+        self, answers: Sequence[ReachAnswer], parts: Iterable[ReachAnswer]
     ) -> ReachAnswer:
         """Combine answers about all of a pattern, and about its parts, into one.
 
         Args:
-            replies: Answers about all of it, of one subject.
+            answers: Answers about all of it, of one subject.
             parts: Answers with a row each.
         """
         kept = self._drop_covered_parts(parts)
         sure = [part for part in kept if part.formula == TRUE]
-        best = min(replies, key=lambda one: (one.formula != TRUE, one.formula == FALSE))
+        best = min(answers, key=lambda one: (one.formula != TRUE, one.formula == FALSE))
         if best.formula == TRUE or self._is_covered(sure):
             return _build_answer(best, sure or kept, kept, TRUE, PatternExtent.ALL)
         if not kept:
@@ -90,7 +90,7 @@ class PatternUnion:
         # resource is named.
         wholes = [
             one.formula
-            for one in replies
+            for one in answers
             if _ignores_resource_name(one.formula) or one.parts
         ]
         formula = disjoin(*wholes, *self._list_part_conditions(kept))
@@ -237,15 +237,19 @@ def _is_fully_subtracted(
 
 def _build_answer(
     best_answer: ReachAnswer,
-    deciding: Sequence[ReachAnswer],
+    deciding_parts: Sequence[ReachAnswer],
     parts: Sequence[ReachAnswer],
     formula: Formula,
     extent: PatternExtent,
 ) -> ReachAnswer:
     """Build the combined answer from the best answer and the deciding parts."""
-    first = best_answer if best_answer.formula == TRUE or not deciding else deciding[0]
-    said = dict.fromkeys(d for part in deciding for d in part.determining)
-    gaps = dict.fromkeys(gap for part in deciding for gap in part.gaps)
+    first = (
+        best_answer
+        if best_answer.formula == TRUE or not deciding_parts
+        else deciding_parts[0]
+    )
+    said = dict.fromkeys(d for part in deciding_parts for d in part.determining)
+    gaps = dict.fromkeys(gap for part in deciding_parts for gap in part.gaps)
     return replace(
         first,
         formula=formula,
@@ -285,7 +289,7 @@ def list_example_resources(
     action: str,
     resource: str,
     account: str,
-    granted: Iterable[ArnParts],
+    granted_patterns: Iterable[ArnParts],
 ) -> Iterator[str]:
     """Yield example ARNs that a pattern matches, for each resource type of an action.
 
@@ -294,12 +298,12 @@ def list_example_resources(
         action: The action.
         resource: The pattern.
         account: Number of the account whose resources they are.
-        granted: Patterns, of each of which one resource is written, too.
+        granted_patterns: Patterns, of each of which one resource is written, too.
     """
     asked = split_pattern(encode_glob(resource))
     own = (ANY_TEXT, "aws", ANY_TEXT, ANY_TEXT, account or ANY_TEXT, ANY_TEXT)
     kinds = list_action_arns(accounts.catalogue, action)
-    for kind, inside in product(kinds, (ANY_ARN, *granted)):
+    for kind, inside in product(kinds, (ANY_ARN, *granted_patterns)):
         forms = [one for one in (asked, kind, inside, own) if one != ANY_ARN]
         texts = [find_common_match(tuple(same)) for same in zip(*forms, strict=True)]
         # The account of the resource type, or of the pattern, may be another one.

@@ -74,15 +74,15 @@ def collect_policy_names(facts: SightedFacts) -> PolicyNames:
     return PolicyNames(frozenset(actions), frozenset(resources))
 
 
-def _collect_actions(written: tuple[str, ...]) -> set[str]:
+def _collect_actions(patterns: tuple[str, ...]) -> set[str]:
     """Return the actions of patterns, by service."""
-    found = (encode_glob(action.lower()) for action in written)
+    found = (encode_glob(action.lower()) for action in patterns)
     return {one for one in found if ":" in one and is_literal(one.partition(":")[0])}
 
 
-def _collect_resources(written: tuple[str, ...]) -> set[ArnParts]:
+def _collect_resources(patterns: tuple[str, ...]) -> set[ArnParts]:
     """Return the ARN patterns that name a service and a resource prefix."""
-    found = (tuple(encode_glob(text).split(":", _RESOURCE)) for text in set(written))
+    found = (tuple(encode_glob(text).split(":", _RESOURCE)) for text in set(patterns))
     return {
         parts
         for parts in found

@@ -87,11 +87,11 @@ class WholePatternEvaluator:
         return found[1]
 
     def _list_cached_policies(
-        self, owners: list[ResourcePolicy]
+        self, policies: list[ResourcePolicy]
     ) -> Iterator[CachedPolicy]:
         """Yield policies with denies that match the action."""
         action = self._call.action if self._call else ""
-        for own in owners:
+        for own in policies:
             clauses = tuple(
                 grant.clause
                 for grant in own.select_statements(action)

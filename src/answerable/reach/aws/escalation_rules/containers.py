@@ -75,14 +75,14 @@ CONTAINERS: tuple[PassRoleRule, ...] = (
             ("ecs:RegisterTaskDefinition", _TASK),
             ("ecs:UpdateService", _THERE),
         ),
-        changes="ecs:service",
+        changed_resource_kind="ecs:service",
     ),
     build_pass_role_rule(
         _ECS,
         "Amazon ECS API Reference, RunTask: overrides, taskRoleArn; "
         "pathfinding.cloud ecs-008",
         (("ecs:RunTask", _THERE),),
-        changes="ecs:task-definition",
+        changed_resource_kind="ecs:task-definition",
         precondition=_IN_CLUSTER,
     ),
     build_pass_role_rule(
@@ -92,14 +92,14 @@ CONTAINERS: tuple[PassRoleRule, ...] = (
             ("ecs:CreateCluster", _CLUSTER),
             ("ecs:RunTask", _THERE),
         ),
-        changes="ecs:task-definition",
+        changed_resource_kind="ecs:task-definition",
     ),
     build_pass_role_rule(
         _ECS,
         "Amazon ECS API Reference, StartTask: overrides, taskRoleArn; "
         "pathfinding.cloud ecs-009",
         (("ecs:StartTask", _THERE),),
-        changes="ecs:task-definition",
+        changed_resource_kind="ecs:task-definition",
         precondition=_ON_INSTANCE,
     ),
     build_pass_role_rule(
@@ -113,7 +113,7 @@ CONTAINERS: tuple[PassRoleRule, ...] = (
             ("batch:SubmitJob", build_arn("batch", "job/{name}")),
             ("batch:SubmitJob", _THERE),
         ),
-        changes="batch:job-queue",
+        changed_resource_kind="batch:job-queue",
     ),
     build_pass_role_rule(
         _ECS,
@@ -123,7 +123,7 @@ CONTAINERS: tuple[PassRoleRule, ...] = (
             ("ecs:RegisterContainerInstance", _CLUSTER),
             ("ecs:StartTask", _THERE),
         ),
-        changes="ecs:task-definition",
+        changed_resource_kind="ecs:task-definition",
         precondition="there is a cluster, and an instance of the caller's to register in it",
     ),
     build_pass_role_rule(

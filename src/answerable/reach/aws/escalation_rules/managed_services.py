@@ -54,7 +54,7 @@ MANAGED_SERVICES: tuple[PassRoleRule, ...] = (
             ("ec2:AssociateIamInstanceProfile", _THERE),
             ("ssm:StartSession", _THERE),
         ),
-        changes="ec2:instance",
+        changed_resource_kind="ec2:instance",
         precondition=_MANAGED,
     ),
     build_pass_role_rule(
@@ -69,7 +69,7 @@ MANAGED_SERVICES: tuple[PassRoleRule, ...] = (
                 "arn:{partition}:ssm:{region}::document/AWS-RunShellScript",
             ),
         ),
-        changes="ec2:instance",
+        changed_resource_kind="ec2:instance",
         precondition=_MANAGED,
     ),
     build_pass_role_rule(
@@ -107,7 +107,7 @@ MANAGED_SERVICES: tuple[PassRoleRule, ...] = (
         "Amazon EKS User Guide, assign an IAM role to a Kubernetes service account: "
         "EKS Pod Identity associations",
         (("eks:CreatePodIdentityAssociation", _THERE),),
-        changes="eks:cluster",
+        changed_resource_kind="eks:cluster",
         precondition="a pod of the caller's runs under the service account",
     ),
     build_pass_role_rule(
@@ -132,7 +132,7 @@ MANAGED_SERVICES: tuple[PassRoleRule, ...] = (
             ("codepipeline:UpdatePipeline", _THERE),
             ("codepipeline:StartPipelineExecution", _THERE),
         ),
-        changes="codepipeline:pipeline",
+        changed_resource_kind="codepipeline:pipeline",
     ),
     build_pass_role_rule(
         "airflow.amazonaws.com",

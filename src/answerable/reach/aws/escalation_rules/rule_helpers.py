@@ -26,10 +26,12 @@ def build_pass_role_rule(
     source: str,
     needs: Sequence[tuple[str, str]],
     *,
-    changes: str = "",
+    changed_resource_kind: str = "",
     precondition: str = "",
 ) -> PassRoleRule:
     """Build a PassRole rule; EC2 gets the role in a new instance profile."""
     also = _PROFILE if service == EC2 else ()
     made = tuple(RequiredPermission(*n) for n in needs)
-    return PassRoleRule(service, made, source, changes, also, precondition)
+    return PassRoleRule(
+        service, made, source, changed_resource_kind, also, precondition
+    )

@@ -103,7 +103,7 @@ def iterate_paths(
     graph: IdentityGraph,
     start: IdentityNode,
     *,
-    ends: int | None = None,
+    end_bits: int | None = None,
     stop_bits: int = 0,
 ) -> Iterator[ReachPath]:
     """Yield paths to the start and every reachable node, nearest first.
@@ -114,12 +114,12 @@ def iterate_paths(
     Args:
         graph: The graph.
         start: The start.
-        ends: Bitset of nodes to yield besides the start; all by default.
+        end_bits: Bitset of nodes to yield besides the start; all by default.
         stop_bits: Bitset of nodes whose edges are not followed.
     """
     whole = get_closure(graph)
     first = whole.get_number(start)
-    wanted = -1 if ends is None else ends | 1 << first
+    wanted = -1 if end_bits is None else end_bits | 1 << first
     certain: _Predecessors = {}
     for number in _search_forward(whole, first, certain, stop_bits, unconditional=True):
         if wanted >> number & 1:

@@ -72,19 +72,19 @@ def _list_actions(service: ServiceEntry, name: str) -> list[ActionEntry]:
     return [e for key, e in service.actions.items() if matches(name, key)]
 
 
-def _matches_type(kinds: _ResourceTypes, resource: ArnParts) -> bool:
+def _matches_type(resource_types: _ResourceTypes, resource: ArnParts) -> bool:
     """Tell whether a resource's ARN matches one of some resource types."""
-    for kind, parts in kinds:
+    for kind, parts in resource_types:
         if matches_arn(parts, resource) and _is_plausible_type(kind, resource):
             return True
     return False
 
 
-def _overlaps_type(kinds: _ResourceTypes, resource: ArnParts) -> bool:
+def _overlaps_type(resource_types: _ResourceTypes, resource: ArnParts) -> bool:
     """Tell whether an ARN pattern overlaps one of some resource types."""
     return any(
         overlaps_arn(parts, resource) and _is_plausible_type(kind, resource)
-        for kind, parts in kinds
+        for kind, parts in resource_types
     )
 
 

@@ -173,7 +173,7 @@ class ResourceDenials:
         self,
         row: PermissionRow,
         grant: PolicyStatement | None,
-        owners: tuple[ResourcePolicy, ...],
+        policies: tuple[ResourcePolicy, ...],
     ) -> bool:
         """Tell whether one deny statement may apply to part of a row."""
         if grant and not (
@@ -184,7 +184,7 @@ class ResourceDenials:
         return any(
             own.account in near
             and any(overlaps_arn(p, row.resources.pattern) for p in own.spoken_of)
-            for own in owners
+            for own in policies
         )
 
     def _names_principal(self, grant: PolicyStatement) -> bool:

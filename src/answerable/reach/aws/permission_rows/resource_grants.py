@@ -229,20 +229,20 @@ def _list_policy_rows(
 
 
 def build_namer(
-    principal: CompiledPrincipal, way: str, query_keys: ContextKeys
+    principal: CompiledPrincipal, match_kind: str, query_keys: ContextKeys
 ) -> Namer:
     """Build a function that matches allows naming a principal in one way, and denies.
 
     Args:
         principal: The principal.
-        way: As `list_naming_ways` lists them.
+        match_kind: As `list_naming_ways` lists them.
         query_keys: Stated condition keys.
     """
 
     def namer(clause: CompiledStatement) -> NamingFormulas:
         named = match_principal(clause, principal, query_keys)
         denies = clause.effect is PolicyEffect.DENY
-        return [pair for pair in named if denies or pair[0] == way]
+        return [pair for pair in named if denies or pair[0] == match_kind]
 
     return namer
 

@@ -102,13 +102,13 @@ def format_row(
 
 
 def build_action_speller(
-    catalogue: ActionCatalogue, written: Mapping[str, str], question: str
+    catalogue: ActionCatalogue, written_patterns: Mapping[str, str], question: str
 ) -> Callable[[str], str]:
     """Build a function that formats an action pattern in its service's spelling.
 
     Args:
         catalogue: Spelling of whole names.
-        written: Patterns as written, by inner form in lower case.
+        written_patterns: Patterns as written, by inner form in lower case.
         question: Action glob of the question.
     """
     filtered = encode_glob(question.lower())
@@ -117,7 +117,11 @@ def build_action_speller(
         if pattern == filtered:
             return question
         entry = catalogue.find_action(pattern)
-        return str(entry) if entry else written.get(pattern) or decode_glob(pattern)
+        return (
+            str(entry)
+            if entry
+            else written_patterns.get(pattern) or decode_glob(pattern)
+        )
 
     return spelled
 

@@ -122,7 +122,7 @@ class ReachComparison:
         self,
         verdicts_before: dict[IdentityId, Verdict],
         verdicts_after: dict[IdentityId, Verdict],
-        changed: Sequence[IdentityId],
+        changed_identities: Sequence[IdentityId],
     ) -> Iterator[ReachDifference]:
         """Yield the identities that the subject gained or lost."""
         if is_disjoint(ACTIONS, self.wanted.actions, _ASSUME):
@@ -130,7 +130,7 @@ class ReachComparison:
         ends: list[
             tuple[SubjectReach, IdentityNode, PermissionLevel, PermissionLevel]
         ] = []
-        for name in changed:
+        for name in changed_identities:
             before, after = (
                 build_level(side.get(name))
                 for side in (verdicts_before, verdicts_after)
@@ -150,10 +150,16 @@ class ReachComparison:
                 _build_identity_answer(side, way), before, after, node.identity
             )
 
-    def _compare_rows(self, changed: Sequence[IdentityId]) -> Iterator[ReachDifference]:
+    def _compare_rows(
+        self, changed_identities: Sequence[IdentityId]
+    ) -> Iterator[ReachDifference]:
         """Yield the permission rows that differ between both sides."""
         names = set(self.scope.identities)
-        names = names & {self.before.start} if self.own_rows else {*changed, *names}
+        names = (
+            names & {self.before.start}
+            if self.own_rows
+            else {*changed_identities, *names}
+        )
         told: set[object] = set()
         rows = [self._collect_rows(side, names) for side in (self.before, self.after)]
         # An open row of one call may be decided on one side alone.
@@ -192,41 +198,51 @@ class ReachComparison:
         )
 
     def _build_unknown(
-        self, side: SubjectReach, node: IdentityNode, row: PermissionRow
+        self, subject_reach: SubjectReach, node: IdentityNode, row: PermissionRow
     ) -> ReachDifference:
         """Build a difference `not-known` for a row that is not decided."""
-        before = self.before.get_level(row, node if side is self.before else None)
-        way = side.find_paths([node])[node]
-        return ReachDifference(_build_row_answer(side, way, row), before, UNKNOWN_LEVEL)
+        before = self.before.get_level(
+            row, node if subject_reach is self.before else None
+        )
+        way = subject_reach.find_paths([node])[node]
+        return ReachDifference(
+            _build_row_answer(subject_reach, way, row), before, UNKNOWN_LEVEL
+        )
 
     def _compare_row(
-        self, side: SubjectReach, node: IdentityNode, row: PermissionRow
+        self, subject_reach: SubjectReach, node: IdentityNode, row: PermissionRow
     ) -> ReachDifference | None:
         """Return the difference in the level of one row; None if equal."""
-        before = self.before.get_level(row, node if side is self.before else None)
-        after = self.after.get_level(row, node if side is self.after else None)
+        before = self.before.get_level(
+            row, node if subject_reach is self.before else None
+        )
+        after = self.after.get_level(row, node if subject_reach is self.after else None)
         if before == after:
             return None
         lost = before.rank > after.rank
         # A row covered by another one is reported with that one.
-        if lost != (side is self.before) and Verdict.NOT_KNOWN not in (
+        if lost != (subject_reach is self.before) and Verdict.NOT_KNOWN not in (
             before.verdict,
             after.verdict,
         ):
             return None
-        way = side.find_paths([node])[node]
-        return ReachDifference(_build_row_answer(side, way, row), before, after)
+        way = subject_reach.find_paths([node])[node]
+        return ReachDifference(
+            _build_row_answer(subject_reach, way, row), before, after
+        )
 
     def _collect_rows(
-        self, side: SubjectReach, names: set[IdentityId]
+        self, subject_reach: SubjectReach, names: set[IdentityId]
     ) -> dict[tuple[object, ...], tuple[IdentityNode, PermissionRow]]:
         """Collect one side's rows that the edit may have changed."""
         found: dict[tuple[object, ...], tuple[IdentityNode, PermissionRow]] = {}
-        reached_nodes = side.list_nodes([side.start] if self.own_rows else None)
+        reached_nodes = subject_reach.list_nodes(
+            [subject_reach.start] if self.own_rows else None
+        )
         nodes = [n for n in reached_nodes if self._has_node_changed(n, names)]
         self._record_compared(len(nodes))
         for node in nodes[: self.most_identities]:
-            self._add_callable_rows(found, side, node, self.wanted)
+            self._add_callable_rows(found, subject_reach, node, self.wanted)
         patterns = [
             PatternTerm(parts)
             for parts in self.scope.resources
@@ -238,7 +254,7 @@ class ReachComparison:
         for node in others[: self.most_identities]:
             for pattern in patterns:
                 self._add_callable_rows(
-                    found, side, node, RowFilter(self.wanted.actions, pattern)
+                    found, subject_reach, node, RowFilter(self.wanted.actions, pattern)
                 )
         return found
 
@@ -246,21 +262,21 @@ class ReachComparison:
         """Tell whether a node's statements may differ after the edit."""
         return node.identity in names or node.extra in self.scope.groups
 
-    def _record_compared(self, number: int) -> None:
+    def _record_compared(self, count: int) -> None:
         """Add to the numbers of identities found and compared."""
-        self.of += number
-        self.compared += min(number, self.most_identities)
+        self.of += count
+        self.compared += min(count, self.most_identities)
 
     def _add_callable_rows(
         self,
         rows: dict[tuple[object, ...], tuple[IdentityNode, PermissionRow]],
-        side: SubjectReach,
+        subject_reach: SubjectReach,
         node: IdentityNode,
         row_filter: RowFilter,
     ) -> None:
         """Add the callable rows of one node that the filter includes."""
         for row in list_callable_rows(
-            side.graph, side.graph.get_principal(node), row_filter
+            subject_reach.graph, subject_reach.graph.get_principal(node), row_filter
         ):
             fits = not is_disjoint(
                 RESOURCES, row.resources, self.wanted.resources
@@ -268,7 +284,7 @@ class ReachComparison:
             if fits:
                 sure = (
                     row.formula
-                    if side.is_reached_unconditionally(node)
+                    if subject_reach.is_reached_unconditionally(node)
                     else (row.formula, False)
                 )
                 key = (node, sure, row.actions, row.resources, row.shown)
@@ -289,31 +305,31 @@ def _have_same_closure(old: SubjectReach, new: SubjectReach) -> bool:
     )
 
 
-def _build_identity_answer(side: SubjectReach, path: ReachPath) -> ReachAnswer:
+def _build_identity_answer(subject_reach: SubjectReach, path: ReachPath) -> ReachAnswer:
     """Build the answer that a subject can become an identity."""
     last = path.hops[-1:]
     return ReachAnswer(
-        subject=side.start,
+        subject=subject_reach.start,
         actor=path.target.identity,
         formula=path.formula,
         determining=last[0].determining if last else (),
-        admin=side.graph.is_administrator(path.target),
+        admin=subject_reach.graph.is_administrator(path.target),
         path=path.hops,
         gaps=tuple(dict.fromkeys(gap for _, e in path.edges for gap in e.gaps)),
     )
 
 
 def _build_row_answer(
-    side: SubjectReach, path: ReachPath, row: PermissionRow
+    subject_reach: SubjectReach, path: ReachPath, row: PermissionRow
 ) -> ReachAnswer:
     """Build the answer that a subject has a permission row through a path."""
     gaps = (gap for _, edge in path.edges for gap in edge.gaps)
     return ReachAnswer(
-        subject=side.start,
+        subject=subject_reach.start,
         actor=path.target.identity,
         formula=conjoin_hops(path.formula, row.formula),
         determining=row.determining,
-        admin=side.graph.is_administrator(path.target),
+        admin=subject_reach.graph.is_administrator(path.target),
         path=path.hops,
         gaps=tuple(dict.fromkeys((*gaps, *row.gaps))),
         row=row,

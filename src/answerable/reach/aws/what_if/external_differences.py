@@ -52,11 +52,11 @@ def list_caller_differences(
 
 
 def _find_best_permission_level(
-    replies: Iterable[ReachAnswer], question: ReachAnswer
+    answers: Iterable[ReachAnswer], question: ReachAnswer
 ) -> PermissionLevel:
     """Return the highest permission level in answers on a row's pattern."""
     best = NO_PERMISSION_LEVEL
-    for one in replies:
+    for one in answers:
         if one.row is None or question.row is None:
             continue
         if is_disjoint(ACTIONS, one.row.actions, question.row.actions) or is_disjoint(

@@ -109,27 +109,27 @@ class CutSearch:
 
 
 def list_supporting_statements(
-    accounts: CompiledAccounts, reply: ReachAnswer, call: tuple[str, str]
+    accounts: CompiledAccounts, answer: ReachAnswer, call: tuple[str, str]
 ) -> Iterator[StatementId]:
     """List the statements that may allow the calls of a path.
 
     Args:
         accounts: The compiled accounts.
-        reply: The open path.
+        answer: The open path.
         call: Call at its end; empty texts where the answer has a row.
     """
     action, resource = call
-    if reply.row is not None:
-        action = reply.row.actions.pattern
-        resource = format_arn(reply.row.resources.pattern)
-    calls = [(hop.origin, _split_actions(hop.via), hop.to) for hop in reply.path]
-    calls.append((str(reply.actor), [action.lower()], resource))
+    if answer.row is not None:
+        action = answer.row.actions.pattern
+        resource = format_arn(answer.row.resources.pattern)
+    calls = [(hop.origin, _split_actions(hop.via), hop.to) for hop in answer.path]
+    calls.append((str(answer.actor), [action.lower()], resource))
     for origin, actions, to in calls:
         for each in actions:
             yield from _list_allowing_statements(accounts, origin, each, to)
-    for found in (reply.determining, *(hop.determining for hop in reply.path)):
+    for found in (answer.determining, *(hop.determining for hop in answer.path)):
         yield from (StatementId(one.policy, one.statement) for one in found)
-    yield from (StatementId(str(gap.policy), gap.sid) for gap in reply.gaps)
+    yield from (StatementId(str(gap.policy), gap.sid) for gap in answer.gaps)
 
 
 def _split_actions(via: str) -> list[str]:
@@ -138,7 +138,7 @@ def _split_actions(via: str) -> list[str]:
 
 
 def _list_allowing_statements(
-    accounts: CompiledAccounts, origin: str, action: str, to: str
+    accounts: CompiledAccounts, origin: str, action: str, target: str
 ) -> Iterator[StatementId]:
     """List the statements that allow a call: caller's policies and the target's own."""
     principal = accounts.principals.get(IdentityId(origin))
@@ -150,8 +150,8 @@ def _list_allowing_statements(
     for grant in grants:
         if not is_literal(action) or grant.clause.matches_action(action):
             yield from _list_allow_ids(grant)
-    own = accounts.trusts.get(IdentityId(to)) or accounts.holders.get(
-        get_policy_holder(to)
+    own = accounts.trusts.get(IdentityId(target)) or accounts.holders.get(
+        get_policy_holder(target)
     )
     for grant in own.grants if own else ():
         yield from _list_allow_ids(grant)

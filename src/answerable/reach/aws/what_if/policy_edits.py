@@ -154,9 +154,9 @@ def find_policy(
     return found[0]
 
 
-def _is_printed_name(asked: str, name: str) -> bool:
+def _is_printed_name(wanted_name: str, name: str) -> bool:
     """Tell whether a text is a printed name, with or without its layer."""
-    return asked == name or asked.endswith(f"policy {name}")
+    return wanted_name == name or wanted_name.endswith(f"policy {name}")
 
 
 def find_statement(

@@ -107,13 +107,13 @@ class SubjectReach:
                 found.setdefault(name, Verdict.ONLY_IF)
         return found
 
-    def list_nodes(self, wanted: Iterable[IdentityId] | None) -> list[IdentityNode]:
+    def list_nodes(self, identities: Iterable[IdentityId] | None) -> list[IdentityNode]:
         """List the nodes that the subject reaches, itself first.
 
         Args:
-            wanted: Only nodes of these identities; None for all.
+            identities: Only nodes of these identities; None for all.
         """
-        names = None if wanted is None else frozenset(wanted)
+        names = None if identities is None else frozenset(identities)
         numbers = (n for n in list_positions(self.reach.some) if n != self.number)
         first = () if self.absent else (self.number,)
         every = [self.whole.get_node(number) for number in (*first, *numbers)]
@@ -127,10 +127,10 @@ class SubjectReach:
         )
 
     def find_paths(
-        self, wanted: Iterable[IdentityNode]
+        self, nodes: Iterable[IdentityNode]
     ) -> dict[IdentityNode, ReachPath]:
         """Return a shortest path to each of some nodes."""
-        left = {node for node in wanted if node not in self._ways}
+        left = {node for node in nodes if node not in self._ways}
         for way in (
             iterate_paths(self.graph, self.graph.get_start_node(self.start))
             if left
