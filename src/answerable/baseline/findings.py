@@ -209,7 +209,8 @@ def new_source_finding(
     what = code.value.removeprefix("new-")
     return BaselineDeviation(
         layer=BaselineLayer.ENVELOPE, code=code, effect=effect, tool=call.tool, path="",
-        expected=tuple(sorted(usual))[:_MAX_SHOWN], observed=observed, origin=None, example="",
+        expected=tuple(sorted(usual))[:_MAX_SHOWN], observed=observed, origin=None,
+        example="",
         sentence=f"{call.tool} was called from the {what} {observed or '(unknown)'}, "
         "which is not one that runs came from.",
     )  # fmt: skip
@@ -220,9 +221,10 @@ def advisory_finding(
 ) -> BaselineDeviation:
     """Explain that a call comes at an unusual hour or rate."""
     said = {
-        DeviationCode.UNUSUAL_HOUR: f"No run began near hour {observed} of the week; they began in "
-        f"{usual} others.",
-        DeviationCode.UNUSUAL_RATE: f"{observed} calls came within a minute, and never over {usual}.",
+        DeviationCode.UNUSUAL_HOUR: f"No run began near hour {observed} of the week; "
+        f"they began in {usual} others.",
+        DeviationCode.UNUSUAL_RATE: f"{observed} calls came within a minute, "
+        f"and never over {usual}.",
     }
     return BaselineDeviation(
         layer=BaselineLayer.ENVELOPE, code=code, effect=DecisionEffect.ASK, tool=call.tool, path="", expected=(str(usual),), observed=observed,

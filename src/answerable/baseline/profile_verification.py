@@ -98,8 +98,8 @@ def verify_profile(
     """Decode a profile after checking signer, digest, version and expiry.
 
     Args:
-        verified_statement: The statement over it, signature and key verified; None if there is
-            none.
+        verified_statement: The statement over it, signature and key verified; None if
+            there is none.
 
     Raises:
         ProfileRejected: A check failed; the error carries the reason.

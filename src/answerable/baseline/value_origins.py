@@ -71,8 +71,8 @@ def find_result_origins(
 
     Args:
         hits: Occurrences of the value.
-        first_stored_turn: Turn in which the run itself may have written it; reads from then on are
-            untrusted.
+        first_stored_turn: Turn in which the run itself may have written it; reads from
+            then on are untrusted.
     """
     found: dict[
         tuple[str, tuple[tuple[str, str], ...], str, bool, bool], ValueOrigin

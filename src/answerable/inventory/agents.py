@@ -142,8 +142,8 @@ def _index_ambient_credentials(
 
     Args:
         sightings: All credentials.
-        include_explicit: Also those that must be named (another profile, another context), since a
-            command line can name any of them.
+        include_explicit: Also those that must be named (another profile, another
+            context), since a command line can name any of them.
     """
     found: dict[str, dict[CredentialId, None]] = defaultdict(dict)
     for sighting in sightings:

@@ -114,7 +114,8 @@ def _transfer_evidence(
     evidence: OwnerEvidence, owner_evidence: OwnerEvidence
 ) -> OwnerEvidence:
     """Return evidence with its person replaced by that of another record."""
-    reference = f"{evidence.reference}, which answers to {owner_evidence.reference or owner_evidence.person}"
+    superior = owner_evidence.reference or owner_evidence.person
+    reference = f"{evidence.reference}, which answers to {superior}"
     return replace(evidence, person=owner_evidence.person, reference=reference)
 
 

@@ -124,7 +124,9 @@ CONTAINERS: tuple[PassRoleRule, ...] = (
             ("ecs:StartTask", _THERE),
         ),
         changed_resource_kind="ecs:task-definition",
-        precondition="there is a cluster, and an instance of the caller's to register in it",
+        precondition=(
+            "there is a cluster, and an instance of the caller's to register in it"
+        ),
     ),
     build_pass_role_rule(
         _ECS,
