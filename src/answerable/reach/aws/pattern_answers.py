@@ -57,7 +57,7 @@ def is_pattern_question(accounts: CompiledAccounts, action: str, resource: str) 
 def answer_can_on_pattern(
     graph: IdentityGraph, start: IdentityId, action: str, resource: str, *, direct: bool
 ) -> ReachAnswer:
-    """Answer about a pattern for a subject, by itself or through other identities.
+    """Answer whether a subject, itself or through others, may act on a pattern.
 
     Returns:
         An answer with `covers` and `parts`.
@@ -278,7 +278,7 @@ class PatternQuery:
         return self._paths
 
     def _find_paths(self) -> "_PatternPaths":
-        """Find the actors that may act on some of the pattern, and on all of it."""
+        """Find the identities that may act on part of the pattern, or on all."""
         graph, accounts = self.graph, self.graph.estate
         whole = get_closure(graph)
         index, action = whole.actors.index, self._wanted.actions.pattern
@@ -350,7 +350,7 @@ def _depends_on_collected_policies(answer: ReachAnswer | None) -> bool:
 
 
 def _add_unlisted_identities(answer: ReachAnswer, unlisted_count: int) -> ReachAnswer:
-    """Add the number of identities that are not listed as an open condition."""
+    """Add the number of identities not listed, as an undecided condition."""
     if not unlisted_count or answer.formula == TRUE:
         return answer
     more = build_atom(FURTHER, "Through", (str(unlisted_count),))
@@ -379,12 +379,12 @@ class _PatternPaths:
         self._whole = closure
 
     def may_others_reach(self, node: IdentityNode) -> bool:
-        """Tell whether other identities a node can become may act on some of it."""
+        """Tell whether others that a node can become may act on part of it."""
         number = self._whole.get_number(node)
         return bool(self._whole.get_reachable(number) & self.some & ~(1 << number))
 
     def count_others(self, node: IdentityNode) -> int:
-        """Count the other identities a node can become that may act on some of it."""
+        """Count others that a node can become and that may act on part of it."""
         number = self._whole.get_number(node)
         return (
             self._whole.get_reachable(number) & self.some & ~(1 << number)

@@ -21,7 +21,7 @@ _SERVICE, _RESOURCE = 2, 5  # parts of an ARN
 
 @dataclass(frozen=True, slots=True)
 class PolicyNames:
-    """Names that collected policies use, by service; patterns are in inner form.
+    """Names that collected policies use, by service; patterns are in encoded form.
 
     Attributes:
         actions: Action patterns in lower case whose service has no wildcard.

@@ -135,7 +135,7 @@ class IdentityGraph:
         return self._single[key]
 
     def list_trust_entries(self, role: IdentityId) -> tuple[TrustEntry, ...]:
-        """List the principals outside the snapshot that may enter a role."""
+        """List principals outside the snapshot that may assume a role."""
         found = self._entries.get(role)
         if found is None:
             trust = self.estate.trusts.get(role)

@@ -44,7 +44,7 @@ def can_act_on_pattern(
 
     Args:
         catalogue: The catalogue.
-        action: Pattern in lower case and inner form.
+        action: Pattern in lower case and encoded form.
         resource: Pattern in parts.
     """
     if resource == ANY_ARN:

@@ -37,7 +37,7 @@ class PatternTerm(Generic[Pattern]):
     """Pattern with exceptions: its matches without those of the excluded patterns.
 
     Attributes:
-        pattern: In inner form (actions) or in parts (resources).
+        pattern: In encoded form (actions) or in parts (resources).
         excluded: Excluded patterns, in the same form.
     """
 
@@ -124,14 +124,14 @@ def _is_empty(algebra: PatternAlgebra[Pattern], term: PatternTerm[Pattern]) -> b
 
 
 def format_actions(term: PatternTerm[str], spell_action: Callable[[str], str]) -> str:
-    """Format an action term, such as `s3:* except s3:DeleteObject`."""
+    """Format an action pattern with exceptions: `s3:* except s3:DeleteObject`."""
     return _format_with_exceptions(
         spell_action(term.pattern), [spell_action(hole) for hole in term.excluded]
     )
 
 
 def format_resources(term: PatternTerm[ArnParts], display_text: str = "") -> str:
-    """Format a resource term, with `display_text` in place of its pattern if given."""
+    """Format a resource pattern with exceptions, as `display_text` if given."""
     return _format_with_exceptions(
         display_text or format_arn(term.pattern),
         [format_arn(hole) for hole in term.excluded],

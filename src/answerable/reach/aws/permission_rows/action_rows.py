@@ -167,7 +167,7 @@ class ActionRowLister:
     def _add_condition_if_denied(
         self, resource_denials: ResourceDenials, row: PermissionRow
     ) -> PermissionRow:
-        """Add an open condition if resource policies may deny part of a row."""
+        """Mark a row undecided if resource policies may deny part of it."""
         principal = resource_denials.principal
         key = (
             principal.identity.account,

@@ -81,7 +81,7 @@ def build_coverage_test(rows: Sequence[PermissionRow]) -> TermPairTest:
 def list_unread_rows(
     principal: CompiledPrincipal, row_filter: RowFilter
 ) -> Iterator[PermissionRow]:
-    """List open rows that stand for identity policies not read."""
+    """List undecided rows that stand for identity policies not read."""
     for gap in principal.list_gaps(PolicyLayer.IDENTITY):
         by = (name_gap(gap),)
         yield PermissionRow(

@@ -70,7 +70,7 @@ class ResourceDenials:
     _applying: dict[int, bool] = field(default_factory=dict)
 
     def apply(self, row: PermissionRow) -> list[PermissionRow]:
-        """Split a row; a part that may be denied gets an open condition."""
+        """Split a row; a part that may be denied gets an undecided condition."""
         on = row.resources.pattern
         if (
             self._is_other_account(on)
@@ -222,7 +222,7 @@ def _needs_trust_policy(row: PermissionRow) -> bool:
 
 
 def leave_open(row: PermissionRow) -> PermissionRow:
-    """Return a row with the open condition that resource policies may deny it."""
+    """Return a row with the undecided condition that resource policies allow it."""
     on = format_arn(row.resources.pattern)
     decides = build_atom(RESOURCE_POLICY_KEY, "Matches", (on,))
     return row._replace(formula=conjoin(row.formula, decides))

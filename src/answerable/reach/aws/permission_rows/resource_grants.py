@@ -346,7 +346,7 @@ def _list_unread_rows(
     row_filter: RowFilter,
     caller: RowCaller,
 ) -> Iterator[PermissionRow]:
-    """Yield open rows for unread statements that may grant to the caller."""
+    """Yield undecided rows for unread statements that may grant to the caller."""
     if not caller.namer(PUBLIC_FULL_ACCESS_STATEMENT):
         return
     for gap in policy.gaps:

@@ -71,7 +71,7 @@ class RowFilter:
     Attributes:
         actions: Action pattern.
         resources: Resource pattern, an ARN's.
-        flat: Resource pattern in inner form that is no ARN's, or empty.
+        flat: Resource pattern in encoded form that is no ARN's, or empty.
     """
 
     actions: PatternTerm[str] = ALL_ACTIONS
@@ -108,7 +108,7 @@ def build_action_speller(
 
     Args:
         catalogue: Spelling of whole names.
-        written_patterns: Patterns as written, by inner form in lower case.
+        written_patterns: Patterns as written, by encoded form in lower case.
         question: Action glob of the question.
     """
     filtered = encode_glob(question.lower())

@@ -238,7 +238,7 @@ def list_action_terms(clause: CompiledStatement) -> list[PatternTerm[str]]:
 def list_resource_terms(
     grant: PolicyStatement, context_keys: ContextKeys
 ) -> Iterator[tuple[PatternTerm[ArnParts], str, Formula]]:
-    """List the resources of a statement as terms, each with its open condition."""
+    """List a statement's resource patterns, each with its undecided condition."""
     clause = grant.clause
     if clause.not_resources:
         holes = [resolve_variables(text, context_keys) for text in clause.not_resources]

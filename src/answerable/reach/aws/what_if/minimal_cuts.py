@@ -90,7 +90,7 @@ class CutSearch:
     def _find_supporting_statements(
         self, removed: StatementSet
     ) -> tuple[StatementSet | None, IdentityGraph]:
-        """Return the statements an open path depends on; None if no path."""
+        """Return the statements a remaining path uses; None if no path."""
         for known in self._supports:
             if known.isdisjoint(removed):
                 return known, self.whole.graph
