@@ -45,7 +45,7 @@ def is_literal(pattern: str) -> bool:
 def matches(pattern: str, text: str) -> bool:
     """Tell whether an encoded pattern matches a whole text.
 
-    `text` may be a pattern in encoded form itself; then the answer is whether everything
+    `text` may be an encoded pattern itself; then the answer is whether everything
     that matches `text` also matches `pattern` (never wrongly true).
     """
     if ANY_TEXT not in pattern and ANY_CHARACTER not in pattern:
