@@ -58,7 +58,7 @@ def judged(
         items,
         people=PersonDirectory(persons, items),
         now=now,
-        discredited=lambda item: (
+        is_self_written=lambda item: (
             not item.seen.written_by.is_believed
             and item.kind is not OwnerEvidenceKind.CONFIRMATION
         ),

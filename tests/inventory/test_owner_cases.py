@@ -51,7 +51,7 @@ def test_the_table_of_ownership_holds(case: Case) -> None:
         said,
         people=PersonDirectory(persons, said),
         now=NOW,
-        discredited=lambda item: not item.seen.written_by.is_believed,
+        is_self_written=lambda item: not item.seen.written_by.is_believed,
     )
     expect = case["expect"]
     assert owner.state == expect["state"]

@@ -36,7 +36,7 @@ def records(
 
 
 def fast(items: list[OwnerEvidence], *, alive: bool = True) -> float:
-    weighed = [(e, weigh_evidence(e, NOW, alive=alive, counts=True)) for e in items]
+    weighed = [(e, weigh_evidence(e, NOW, alive=alive, is_counted=True)) for e in items]
     taken = select_counted_records(weighed)
     return combine_weights(
         weight for i, (_, weight) in enumerate(weighed) if i in taken
@@ -110,7 +110,7 @@ def test_self_reported_evidence_never_changes_the_owner(
             found,
             people=PersonDirectory([], found),
             now=NOW,
-            discredited=lambda item: not item.seen.written_by.is_believed,
+            is_self_written=lambda item: not item.seen.written_by.is_believed,
         )
         return (owner.state, owner.person, round(owner.score, 9))
 

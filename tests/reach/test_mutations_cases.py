@@ -181,7 +181,7 @@ def a_stated_time_is_ignored(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_new_name_is_any(patch: pytest.MonkeyPatch) -> None:
-    everywhere(patch, search._name_target, lambda edge: edge.to.identity)
+    everywhere(patch, search._get_step_target_id, lambda edge: edge.to.identity)
 
 
 def a_new_name_is_the_usual_one(patch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Baselines: behaviour learned from runs, and the judgement of a call against it. Pure.
+"""Learn an agent's normal behaviour from runs, and judge each call against it. Pure.
 
   window = Window(facts, tables)                      baseline.window
     facts: {"SERVER/TOOL": ToolFacts(...)}; tables: tuple[Table, ...]

@@ -1,4 +1,4 @@
-"""Paths of the arguments that a profile, its tool facts and its tables read."""
+"""List the JSON paths of call arguments that a baseline profile reads."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,20 +10,20 @@ _DATA = "{}"
 
 
 def key_paths(paths: Iterable[str]) -> tuple[KeyPath, ...]:
-    """Convert leaf paths (`cc.x`, `to[]`, `may.{}`) into paths of member names.
+    """Convert leaf paths (`cc.x`, `to[]`, `may.{}`) to tuples of member names.
 
     Args:
         paths: In the form of `arguments.leaves`; a final `*` matches any rest.
     """
     return tuple(
-        dict.fromkeys(found for path in paths if (found := _to_key_path(path)))
+        dict.fromkeys(found for path in paths if (found := _to_member_path(path)))
     )
 
 
 def read_paths(
     facts: Mapping[str, ToolFacts], tables: Iterable[ReferenceTable]
 ) -> dict[str, tuple[KeyPath, ...]]:
-    """Return the argument members that facts and tables use, by tool."""
+    """Return by tool the argument paths that tool facts and owner tables use."""
     paths: dict[str, list[str]] = defaultdict(list)
     for tool, said in facts.items():
         kinds = (path for path, _ in said.kinds)
@@ -34,15 +34,16 @@ def read_paths(
     return {tool: key_paths(each) for tool, each in paths.items()}
 
 
-def _to_key_path(path: str) -> KeyPath:
+def _to_member_path(path: str) -> KeyPath:
+    """Convert one leaf path to member names; a final `*` part is dropped."""
     *names, last = path.split(".")
     if not last.endswith("*"):
         names.append(last)
-    return tuple(_member_names(names))
+    return tuple(_list_fixed_member_names(names))
 
 
-def _member_names(names: Iterable[str]) -> Iterator[str]:
-    """Yield member names up to the first that is data."""
+def _list_fixed_member_names(names: Iterable[str]) -> Iterator[str]:
+    """Yield member names up to the first that depends on the data."""
     for name in names:
         plain = name.removesuffix(_DATA)
         while plain.endswith("[]"):

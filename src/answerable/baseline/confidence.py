@@ -1,4 +1,4 @@
-"""Confidence of a baseline: estimated share of unseen behaviour per layer.
+"""Estimate the confidence of a baseline: share of behaviour not yet seen, per layer.
 
 The Good-Turing estimate takes the share of singletons for the share of unseen
 behaviour; a Wilson interval bounds its error.
@@ -33,7 +33,7 @@ def wilson_upper_bound(hits: int, samples: int) -> float:
 
 
 def estimate_layer(layer: BaselineLayer, runs: Iterable[int]) -> LayerConfidence:
-    """Estimate a layer from the number of runs that showed each of its keys."""
+    """Estimate one layer's unseen share from the runs that showed each key."""
     counts = list(runs)
     samples, singletons = sum(counts), counts.count(1)
     unseen = singletons / samples if samples else 1.0
@@ -47,38 +47,46 @@ def estimate_layer(layer: BaselineLayer, runs: Iterable[int]) -> LayerConfidence
 
 
 def estimate_confidence(
-    tallies: LayerCounts, sets: ReadSets, surroundings: EnvelopeEntry
+    layer_counts: LayerCounts, read_sets: ReadSets, surroundings: EnvelopeEntry
 ) -> tuple[LayerConfidence, ...]:
-    """Estimate each layer: L4 from reads before writes, L5 from start hours."""
-    before = [runs for each in sets.values() for runs in each.values()]
+    """Estimate the unseen share of each layer of a profile."""
+    before = [runs for each in read_sets.values() for runs in each.values()]
     hours = [runs for _, runs in surroundings.hours]
     return (
         estimate_layer(
-            BaselineLayer.CAPABILITY, _run_counts(tallies.capabilities.values())
+            BaselineLayer.CAPABILITY,
+            _list_run_counts(layer_counts.capabilities.values()),
         ),
-        estimate_layer(BaselineLayer.RESOURCE, _run_counts(_entity_counts(tallies))),
-        estimate_layer(BaselineLayer.FLOW, _run_counts(tallies.edges.values())),
+        estimate_layer(
+            BaselineLayer.RESOURCE, _list_run_counts(_list_entity_counts(layer_counts))
+        ),
+        estimate_layer(
+            BaselineLayer.FLOW, _list_run_counts(layer_counts.edges.values())
+        ),
         estimate_layer(BaselineLayer.ORDER, before),
         estimate_layer(BaselineLayer.ENVELOPE, hours),
     )
 
 
-def _entity_counts(tallies: LayerCounts) -> Iterable[KeyCount]:
+def _list_entity_counts(layer_counts: LayerCounts) -> Iterable[KeyCount]:
     """Yield counts of typed or sensitive entities, without plain names."""
-    for key, seen in tallies.entities.items():
+    for key, seen in layer_counts.entities.items():
         if key.sensitive or key.kind is not EntityKind.NAME:
             yield seen
 
 
-def _run_counts(seen: Iterable[KeyCount]) -> list[int]:
+def _list_run_counts(seen: Iterable[KeyCount]) -> list[int]:
+    """Return in how many runs each key of a layer was seen."""
     return [each.runs for each in seen]
 
 
-def is_ready(profile: BaselineProfile, terms: LearningParameters) -> bool:
-    """Tell whether a profile has seen enough runs to leave shadow mode.
+def is_ready(profile: BaselineProfile, parameters: LearningParameters) -> bool:
+    """Tell whether a profile has enough training runs to leave shadow mode.
 
     Start hours do not count, because they are advisory.
     """
-    return profile.runs >= terms.ready_runs and all(
-        each.unseen < terms.ready_unseen for each in profile.confidence if each.samples
+    return profile.runs >= parameters.ready_runs and all(
+        each.unseen < parameters.ready_unseen
+        for each in profile.confidence
+        if each.samples
     )

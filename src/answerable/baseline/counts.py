@@ -1,4 +1,4 @@
-"""Counts of training runs: sets of keys per layer, with runs, days and persons."""
+"""Count training runs: how often each tool, entity and flow was seen, by whom."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -79,7 +79,7 @@ class KeyCount:
     last: tuple[int, str] = (0, "")
 
     def to_tally(self) -> ObservationCounts:
-        """Return the counts in the form of a profile."""
+        """Return the counts as they are stored in a profile."""
         return ObservationCounts(
             count=self.count,
             runs=self.runs,
@@ -100,9 +100,9 @@ class LayerCounts:
     edges: Mapping[EdgeKey, KeyCount] = field(default_factory=dict)
 
 
-def merge_counts(each: Iterable[KeyCount]) -> KeyCount:
-    """Merge counts; runs are summed, days and persons united."""
-    parts = list(each)
+def merge_counts(counts: Iterable[KeyCount]) -> KeyCount:
+    """Merge counts: runs are summed, sets of days and persons united."""
+    parts = list(counts)
     return KeyCount(
         count=sum(part.count for part in parts),
         runs=sum(part.runs for part in parts),
@@ -116,17 +116,17 @@ def merge_counts(each: Iterable[KeyCount]) -> KeyCount:
 def select_training_runs(
     state: TrainingState,
     subject: BaselineSubject,
-    terms: LearningParameters,
+    parameters: LearningParameters,
     now: int,
     accepted: tuple[AcceptedDeviation, ...] = (),
 ) -> list[AgentRun]:
-    """Select the training runs, oldest first.
+    """Select the runs that a profile may learn from, oldest first.
 
     A training run is in the window, belongs to the subject, has no contradictions, no
     denied or pending call, and no untrusted value at a sensitive argument unless the
     owner signed exactly that value.
     """
-    begin = (now // DAY - terms.window_days) * DAY
+    begin = (now // DAY - parameters.window_days) * DAY
     signed = {(each.tool, each.path, each.value) for each in accepted}
     runs = [
         each.run
@@ -135,7 +135,7 @@ def select_training_runs(
         and begin <= each.run.started <= now
         and _is_usable(each)
         and not (
-            terms.untrusted is UntrustedTextPolicy.SIGNED
+            parameters.untrusted is UntrustedTextPolicy.SIGNED
             and is_tainted(each.run, signed)
         )
     ]
@@ -143,22 +143,23 @@ def select_training_runs(
 
 
 def _is_usable(contribution: RunContribution) -> bool:
+    """Tell whether a run has no contradiction, denied call or approval request."""
     run = contribution.run
     return not (contribution.conflict or run.denied or run.asked)
 
 
-def is_tainted(run: AgentRun, signed: set[tuple[str, str, str]]) -> bool:
-    """Tell whether untrusted text set a sensitive argument in a write of a run."""
+def is_tainted(run: AgentRun, accepted: set[tuple[str, str, str]]) -> bool:
+    """Tell whether untrusted text set a sensitive argument of a write in a run."""
     return any(
         call.is_write and is_untrusted_only(value)
         for call in run.calls
         for value in call.values
-        if (call.tool, value.path, value.text) not in signed
+        if (call.tool, value.path, value.text) not in accepted
     )
 
 
 def is_untrusted_only(value: ArgumentValue) -> bool:
-    """Tell whether only untrusted text explains a sensitive value."""
+    """Tell whether a sensitive value came from untrusted text alone."""
     return (
         value.sensitive
         and bool(value.origins)
@@ -167,7 +168,7 @@ def is_untrusted_only(value: ArgumentValue) -> bool:
 
 
 def select_origins(value: ArgumentValue) -> list[ValueOrigin]:
-    """Select the origins to learn for a value: the best kind only.
+    """Select the origins to learn for a value: those of the best kind only.
 
     A payee named in the request teaches nothing about the bill that also holds it.
     """
@@ -183,7 +184,7 @@ def select_origins(value: ArgumentValue) -> list[ValueOrigin]:
 
 
 def edge_keys(call: CallObservation, value: ArgumentValue) -> set[EdgeKey]:
-    """Return the edges that one value of one call shows."""
+    """Return the flow edges (origin to argument) that one argument value shows."""
     origins = select_origins(value)
     if not origins:
         return {
@@ -216,7 +217,7 @@ def edge_keys(call: CallObservation, value: ArgumentValue) -> set[EdgeKey]:
 
 
 def context_keys(call: CallObservation) -> set[EdgeKey]:
-    """Return a (source, tool) edge per untrusted source that was read before a call."""
+    """Return an edge (untrusted source read before, tool) for each such source."""
     return {
         EdgeKey(
             tool=call.tool,
@@ -250,6 +251,7 @@ class _KeyCounter:
         self.last = (-1, "")
 
     def add(self, run: AgentRun, call: CallObservation) -> None:
+        """Add one call of a run to the counts."""
         self.count += 1
         self.runs.add(run.id)
         self.days.add(call.at // DAY)
@@ -259,6 +261,7 @@ class _KeyCounter:
         self.last = max(self.last, (call.at, call.id))
 
     def result(self) -> KeyCount:
+        """Return the counts as an immutable value."""
         return KeyCount(
             self.count,
             len(self.runs),
@@ -287,11 +290,13 @@ def count_runs(runs: Iterable[AgentRun], subject: BaselineSubject) -> LayerCount
                     entities[_entity_key(call, value)].add(run, call)
                 for key in edge_keys(call, value):
                     edges[key].add(run, call)
-    return LayerCounts(_results(tools), _results(entities), _results(edges))
+    return LayerCounts(
+        _freeze_counts(tools), _freeze_counts(entities), _freeze_counts(edges)
+    )
 
 
 def is_entity(call: CallObservation, value: ArgumentValue) -> bool:
-    """Tell whether a value is kept as an entity.
+    """Tell whether an argument value is learned as an entity.
 
     Typed and sensitive values are, and short names given to a write: an argument may
     take one of a few words.
@@ -305,5 +310,6 @@ def _entity_key(call: CallObservation, value: ArgumentValue) -> EntityKey:
     return EntityKey(call.tool, value.path, value.kind, value.text, value.sensitive)
 
 
-def _results(counters: Mapping[_Key, _KeyCounter]) -> dict[_Key, KeyCount]:
+def _freeze_counts(counters: Mapping[_Key, _KeyCounter]) -> dict[_Key, KeyCount]:
+    """Return the counts of all keys."""
     return {key: counter.result() for key, counter in counters.items()}

@@ -1,4 +1,4 @@
-"""Extraction of typed entities from the arguments of a call.
+"""Extract typed entities (e-mail address, ARN, path ...) from a call's arguments.
 
 Arguments are hostile text, so the patterns run in RE2. The value of a sensitive
 argument is one whole entity, whatever it contains: otherwise the rest of
@@ -78,7 +78,7 @@ def canonical_form(kind: EntityKind, text: str) -> str:
 
 
 def find_entities(text: str) -> list[tuple[EntityKind, str, int, int]]:
-    """Find typed entities in a text: kind, text, start and end."""
+    """Find typed entities in a text; yield kind, text, start and end of each."""
     found = []
     # RE2 takes no half of a surrogate pair; what replaces it is as long.
     readable = text[:_MAX_SCANNED].encode("utf-8", "replace").decode()
@@ -92,11 +92,12 @@ def find_entities(text: str) -> list[tuple[EntityKind, str, int, int]]:
 
 
 def _is_path(text: str) -> bool:
+    """Tell whether a text is a file path."""
     return _PATH.fullmatch(text.encode("utf-8", "replace").decode()) is not None
 
 
 def classify(text: str) -> EntityKind:
-    """Classify a whole value."""
+    """Return the entity kind of a whole value; a path or a name by default."""
     for kind, _, start, end in find_entities(text):
         if start == 0 and end == len(text):
             return kind
@@ -116,7 +117,7 @@ def extract_entities(arguments: JsonValue, facts: ToolFacts) -> list[ArgumentEnt
         if not text or matches_path(facts.summed, path):
             continue
         sensitive = matches_path(facts.sensitive, path)
-        for kind, said, whole in _entities_of_value(text, kinds.get(path), sensitive):
+        for kind, said, whole in _list_value_entities(text, kinds.get(path), sensitive):
             found[
                 ArgumentEntity(path, kind, canonical_form(kind, said), sensitive, whole)
             ] = None
@@ -125,9 +126,10 @@ def extract_entities(arguments: JsonValue, facts: ToolFacts) -> list[ArgumentEnt
     return list(found)[: MAX_ENTITIES + 1]
 
 
-def _entities_of_value(
+def _list_value_entities(
     text: str, declared: EntityKind | None, sensitive: bool
 ) -> Iterator[tuple[EntityKind, str, bool]]:
+    """Yield (kind, text, is whole value) for the entities of one value."""
     if declared is not None:
         yield declared, text, True
         return
@@ -146,7 +148,7 @@ def _entities_of_value(
 def extract_amounts(
     arguments: JsonValue, facts: ToolFacts
 ) -> tuple[tuple[str, int], ...]:
-    """Extract the summed arguments, in millionths and without sign.
+    """Extract numeric arguments to sum up, in millionths and without sign.
 
     Text that is no number counts as the maximum, because the server may parse it.
     """
@@ -160,6 +162,7 @@ def extract_amounts(
 
 
 def _parse_millionths(text: str) -> int:
+    """Parse a number into millionths without sign, capped at a maximum."""
     try:
         number = abs(float(text))
     except ValueError:

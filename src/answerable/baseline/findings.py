@@ -1,4 +1,4 @@
-"""Findings of a judgement: the expected set, the observed value, one sentence.
+"""Explain a deviation from the baseline: expected values, observed value, sentence.
 
 For owners and operators only; the agent learns that the call was refused and no more.
 """
@@ -43,7 +43,7 @@ _SENTENCES = {
 
 
 def describe_origin(origin: ValueOrigin | None) -> str:
-    """Describe where a value came from."""
+    """Describe in words where an argument value came from."""
     if origin is None or origin.kind is OriginKind.NONE:
         return "the agent's own words"
     if origin.kind is OriginKind.EARLIER:
@@ -57,7 +57,7 @@ def describe_origin(origin: ValueOrigin | None) -> str:
 
 
 def describe_edge(edge: FlowEntry) -> str:
-    """Describe the source of an edge."""
+    """Describe in words the source of a learned flow edge."""
     if edge.kind is not OriginKind.EARLIER:
         return describe_origin(ValueOrigin(edge.kind, edge.source))
     called = ", ".join(
@@ -67,23 +67,27 @@ def describe_edge(edge: FlowEntry) -> str:
     return f"{edge.source}({called}){place}"
 
 
-def describe_pattern(each: EntityPattern) -> str:
-    """Describe a pattern."""
-    return f"{each.kind.value} {each.level.value} {each.text}".rstrip()
+def describe_pattern(pattern: EntityPattern) -> str:
+    """Describe an entity pattern in words."""
+    return f"{pattern.kind.value} {pattern.level.value} {pattern.text}".rstrip()
 
 
 def flow_finding(
-    sink: SinkIndex,
+    argument_rules: SinkIndex,
     call: CallObservation,
     value: ArgumentValue,
     code: DeviationCode,
     effect: DecisionEffect,
     origin: ValueOrigin | None,
 ) -> BaselineDeviation:
-    """Explain a value that the profile does not hold."""
-    edges = [edge for each in sink.flows.values() for edge in each]
-    edges += sink.own.values()
-    held: list[FlowEntry | EntityEntry] = [*sink.exact.values(), *sink.patterns, *edges]
+    """Explain that no rule of the profile covers an argument value."""
+    edges = [edge for each in argument_rules.flows.values() for edge in each]
+    edges += argument_rules.own.values()
+    held: list[FlowEntry | EntityEntry] = [
+        *argument_rules.exact.values(),
+        *argument_rules.patterns,
+        *edges,
+    ]
     held.sort(key=lambda each: -each.tally.count)
     shown = [_describe_rule(each) for each in held[:_MAX_SHOWN]]
     sentence = _SENTENCES[code].format(
@@ -93,49 +97,54 @@ def flow_finding(
         origin=describe_origin(origin),
     )
     layer = _LAYERS.get(code, BaselineLayer.FLOW)
-    nearest = _nearest_example(held, value)
+    nearest = _find_nearest_example(held, value)
     return BaselineDeviation(
         layer=layer, code=code, effect=effect, tool=call.tool, path=value.path, expected=tuple(shown), observed=value.text, origin=origin,
         example=nearest, sentence=f"{sentence}.",
     )  # fmt: skip
 
 
-def _describe_rule(each: FlowEntry | EntityEntry) -> str:
+def _describe_rule(rule: FlowEntry | EntityEntry) -> str:
+    """Describe in words the flow or entity that a rule allows."""
     return (
-        describe_edge(each)
-        if isinstance(each, FlowEntry)
-        else describe_pattern(each.pattern)
+        describe_edge(rule)
+        if isinstance(rule, FlowEntry)
+        else describe_pattern(rule.pattern)
     )
 
 
-def _nearest_example(
-    held: Sequence[FlowEntry | EntityEntry], value: ArgumentValue
+def _find_nearest_example(
+    rules: Sequence[FlowEntry | EntityEntry], value: ArgumentValue
 ) -> str:
-    """Return the last normal call with an entity of this kind there, or any."""
-    for each in held:
+    """Return the last normal call with an entity of this kind, or any."""
+    for each in rules:
         if isinstance(each, EntityEntry) and each.pattern.kind is value.kind:
             return each.tally.example
-    return held[0].tally.example if held else ""
+    return rules[0].tally.example if rules else ""
 
 
-def new_tool_finding(held: ProfileIndex, call: CallObservation) -> BaselineDeviation:
-    """Explain that a tool is new or redefined."""
-    known = held.tools.get(call.tool, ())
-    usual = sorted(held.profile.capabilities, key=lambda each: -each.tally.count)
+def new_tool_finding(
+    profile_index: ProfileIndex, call: CallObservation
+) -> BaselineDeviation:
+    """Explain that a tool is new, or that its definition changed."""
+    known = profile_index.tools.get(call.tool, ())
+    usual = sorted(
+        profile_index.profile.capabilities, key=lambda each: -each.tally.count
+    )
     sentence = (
         f"{call.tool} is not defined as it was when it was learned."
         if known
         else f"No run that was learned from has called {call.tool}."
     )
     return BaselineDeviation(
-        layer=BaselineLayer.CAPABILITY, code=DeviationCode.NEW_TOOL, effect=held.profile.stance.new, tool=call.tool, path="",
+        layer=BaselineLayer.CAPABILITY, code=DeviationCode.NEW_TOOL, effect=profile_index.profile.stance.new, tool=call.tool, path="",
         expected=tuple(each.tool for each in usual[:_MAX_SHOWN]), observed=call.tool, origin=None,
         example=max((each.tally.example for each in known), default=""), sentence=sentence,
     )  # fmt: skip
 
 
 def crowded_finding(call: CallObservation) -> BaselineDeviation:
-    """Explain that a call names more entities than the limit."""
+    """Explain that a call names more entities than are examined."""
     return BaselineDeviation(
         layer=BaselineLayer.FLOW, code=DeviationCode.CROWDED, effect=DecisionEffect.DENY, tool=call.tool, path="", expected=(),
         observed=str(len(call.values)), origin=None, example="",
@@ -144,15 +153,15 @@ def crowded_finding(call: CallObservation) -> BaselineDeviation:
 
 
 def context_finding(
-    held: ProfileIndex, call: CallObservation, source: str
+    profile_index: ProfileIndex, call: CallObservation, source: str
 ) -> BaselineDeviation:
-    """Explain that untrusted text was read that never preceded such a call."""
-    flows = held.get_sink(call.tool, "").flows
+    """Explain that this untrusted text never came before such a call."""
+    flows = profile_index.get_sink(call.tool, "").flows
     edges = [e for each in flows.values() for e in each if e.kind is OriginKind.BEFORE]
     usual = tuple(edge.source for edge in edges)
-    seen = held.tools.get(call.tool, ())
+    seen = profile_index.tools.get(call.tool, ())
     return BaselineDeviation(
-        layer=BaselineLayer.ORDER, code=DeviationCode.NEW_CONTEXT, effect=held.profile.stance.new, tool=call.tool, path="",
+        layer=BaselineLayer.ORDER, code=DeviationCode.NEW_CONTEXT, effect=profile_index.profile.stance.new, tool=call.tool, path="",
         expected=usual[:_MAX_SHOWN], observed=source, origin=ValueOrigin(OriginKind.BEFORE, source, trusted=False),
         example=max((each.tally.example for each in seen), default=""),
         sentence=f"{call.tool} was called after text of strangers in {source} was read, which "
@@ -161,10 +170,10 @@ def context_finding(
 
 
 def missing_reads_finding(
-    call: CallObservation, sets: Iterable[frozenset[str]], progress: RunProgress
+    call: CallObservation, read_sets: Iterable[frozenset[str]], progress: RunProgress
 ) -> BaselineDeviation:
-    """Explain that the usual reads before a write are missing."""
-    usual = tuple(" and ".join(sorted(each)) for each in sets)[:_MAX_SHOWN]
+    """Explain that the reads usual before a write are missing."""
+    usual = tuple(" and ".join(sorted(each)) for each in read_sets)[:_MAX_SHOWN]
     read = ", ".join(sorted(progress.reads)) or "nothing"
     return BaselineDeviation(
         layer=BaselineLayer.ORDER, code=DeviationCode.MISSING_READS, effect=DecisionEffect.DENY, tool=call.tool, path="", expected=usual,
@@ -175,13 +184,13 @@ def missing_reads_finding(
 
 
 def over_bound_finding(
-    held: ProfileIndex, call: CallObservation, bound: BoundEntry, amount: int
+    profile_index: ProfileIndex, call: CallObservation, bound: BoundEntry, amount: int
 ) -> BaselineDeviation:
-    """Explain that a run exceeds a learned bound."""
+    """Explain that a run exceeds a learned bound on a count or amount."""
     scale = 1_000_000 if bound.measure is BoundMeasure.SUM else 1
     most, got = f"{bound.most / scale:g}", f"{amount / scale:g}"
     what = f"{bound.measure.value} of {bound.path}" if bound.path else bound.measure
-    known = held.tools.get(call.tool, ())
+    known = profile_index.tools.get(call.tool, ())
     return BaselineDeviation(
         layer=BaselineLayer.ORDER, code=DeviationCode.OVER_BOUND, effect=DecisionEffect.ASK, tool=call.tool, path=bound.path,
         expected=(most,), observed=got, origin=None, example=max((each.tally.example for each in known), default=""),
@@ -194,28 +203,30 @@ def new_source_finding(
     code: DeviationCode,
     effect: DecisionEffect,
     usual: Iterable[str],
-    here: str,
+    observed: str,
 ) -> BaselineDeviation:
     """Explain that a call comes from a new workload, network or region."""
     what = code.value.removeprefix("new-")
     return BaselineDeviation(
         layer=BaselineLayer.ENVELOPE, code=code, effect=effect, tool=call.tool, path="",
-        expected=tuple(sorted(usual))[:_MAX_SHOWN], observed=here, origin=None, example="",
-        sentence=f"{call.tool} was called from the {what} {here or '(unknown)'}, "
+        expected=tuple(sorted(usual))[:_MAX_SHOWN], observed=observed, origin=None,
+        example="",
+        sentence=f"{call.tool} was called from the {what} {observed or '(unknown)'}, "
         "which is not one that runs came from.",
     )  # fmt: skip
 
 
 def advisory_finding(
-    call: CallObservation, code: DeviationCode, here: str, usual: int
+    call: CallObservation, code: DeviationCode, observed: str, usual: int
 ) -> BaselineDeviation:
     """Explain that a call comes at an unusual hour or rate."""
     said = {
-        DeviationCode.UNUSUAL_HOUR: f"No run began near hour {here} of the week; they began in "
-        f"{usual} others.",
-        DeviationCode.UNUSUAL_RATE: f"{here} calls came within a minute, and never over {usual}.",
+        DeviationCode.UNUSUAL_HOUR: f"No run began near hour {observed} of the week; "
+        f"they began in {usual} others.",
+        DeviationCode.UNUSUAL_RATE: f"{observed} calls came within a minute, "
+        f"and never over {usual}.",
     }
     return BaselineDeviation(
-        layer=BaselineLayer.ENVELOPE, code=code, effect=DecisionEffect.ASK, tool=call.tool, path="", expected=(str(usual),), observed=here,
+        layer=BaselineLayer.ENVELOPE, code=code, effect=DecisionEffect.ASK, tool=call.tool, path="", expected=(str(usual),), observed=observed,
         origin=None, example="", sentence=said[code],
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Generalisation of observed entities to patterns.
+"""Generalise observed entities to patterns, such as a whole domain or folder.
 
 A pattern generalises one step if enough distinct children were seen on enough days. It
 never covers everything, and never crosses an account or an organisation's domain.
@@ -56,7 +56,7 @@ DaysByEntity = Mapping[str, frozenset[int]]  # by entity: the days on which it w
 
 
 def exact_pattern(kind: EntityKind, text: str) -> EntityPattern:
-    """Return the pattern of one entity."""
+    """Return the pattern that matches one entity only."""
     return EntityPattern(kind, GeneralisationLevel.EXACT, text)
 
 
@@ -72,15 +72,16 @@ def parent_pattern(pattern: EntityPattern) -> EntityPattern | None:
             return None
         return EntityPattern(kind, GeneralisationLevel.DOMAIN, f"@{domain}")
     if kind is EntityKind.HOST:
-        suffix = _parent_domain(text)
+        suffix = _get_parent_domain(text)
         return (
             EntityPattern(kind, GeneralisationLevel.DOMAIN, suffix) if suffix else None
         )
-    prefix = _parent_prefix(kind, text)
+    prefix = _get_parent_prefix(kind, text)
     return EntityPattern(kind, GeneralisationLevel.PREFIX, prefix) if prefix else None
 
 
-def _parent_domain(text: str) -> str:
+def _get_parent_domain(text: str) -> str:
+    """Return the parent domain; empty for a registrable domain or address."""
     labels = text.lstrip(".").split(".")
     if labels[-1].isdigit():
         return ""
@@ -89,7 +90,7 @@ def _parent_domain(text: str) -> str:
     return "." + ".".join(labels[1:]) if len(labels) > organisation else ""
 
 
-def _parent_prefix(kind: EntityKind, text: str) -> str:
+def _get_parent_prefix(kind: EntityKind, text: str) -> str:
     """Remove the last segment; empty if the rest would cover everything."""
     if kind is EntityKind.ARN:
         parts = text.split(":", 5)
@@ -122,7 +123,7 @@ def digit_template(pattern: EntityPattern) -> EntityPattern | None:
 
 
 def name_prefix(pattern: EntityPattern) -> EntityPattern | None:
-    """Return the pattern of names with the same prefix; None if it is no word."""
+    """Return the pattern of names with the same first letters; None if no word."""
     if (
         pattern.kind is not EntityKind.NAME
         or pattern.level is not GeneralisationLevel.EXACT
@@ -153,13 +154,13 @@ def pattern_covers(pattern: EntityPattern, kind: EntityKind, text: str) -> bool:
 
 
 def generalise(
-    seen: DaysByEntity, kind: EntityKind, terms: LearningParameters
+    seen: DaysByEntity, kind: EntityKind, parameters: LearningParameters
 ) -> dict[str, EntityPattern]:
-    """Return the pattern for each entity.
+    """Return the pattern that stands for each observed entity.
 
     Args:
         seen: Entities of one kind at one place, with their days.
-        terms: Thresholds of children and days.
+        parameters: Thresholds of children and days.
     """
     nodes = {exact_pattern(kind, text): frozenset((text,)) for text in seen}
     waiting: dict[EntityPattern, set[EntityPattern]] = defaultdict(set)
@@ -169,46 +170,48 @@ def generalise(
         # The longest first: what it becomes may be a child of a shorter one.
         above = max(waiting, key=lambda each: (len(each.text), each.text))
         children = waiting.pop(above)
-        if _may_generalise(children, nodes, seen, terms):
+        if _may_generalise(children, nodes, seen, parameters):
             nodes[above] = frozenset().union(*(nodes.pop(each) for each in children))
             _add_to_parent(waiting, above)
-    _merge_by_shape(nodes, seen, terms, digit_template)
-    _merge_by_shape(nodes, seen, terms, name_prefix)
+    _merge_by_shape(nodes, seen, parameters, digit_template)
+    _merge_by_shape(nodes, seen, parameters, name_prefix)
     return {text: node for node, texts in nodes.items() for text in texts}
 
 
 def _add_to_parent(
-    waiting: dict[EntityPattern, set[EntityPattern]], node: EntityPattern
+    children_by_parent: dict[EntityPattern, set[EntityPattern]], pattern: EntityPattern
 ) -> None:
-    above = parent_pattern(node)
+    """Add a pattern to the children that wait for its parent."""
+    above = parent_pattern(pattern)
     if above is not None:
-        waiting[above].add(node)
+        children_by_parent[above].add(pattern)
 
 
 def _may_generalise(
     children: set[EntityPattern],
     nodes: Mapping[EntityPattern, frozenset[str]],
     seen: DaysByEntity,
-    terms: LearningParameters,
+    parameters: LearningParameters,
 ) -> bool:
-    if len(children) < terms.children:
+    """Tell whether enough children were seen on enough different days."""
+    if len(children) < parameters.children:
         return False
     days = {day for node in children for text in nodes[node] for day in seen[text]}
-    return len(days) >= terms.climb_days
+    return len(days) >= parameters.climb_days
 
 
 def _merge_by_shape(
     nodes: dict[EntityPattern, frozenset[str]],
     seen: DaysByEntity,
-    terms: LearningParameters,
+    parameters: LearningParameters,
     shape: Callable[[EntityPattern], EntityPattern | None],
 ) -> None:
-    """Merge the remaining entities that have one shape."""
+    """Replace remaining entities of one shape by their common pattern."""
     waiting: dict[EntityPattern, set[EntityPattern]] = defaultdict(set)
     for node in nodes:
         above = shape(node)
         if above is not None:
             waiting[above].add(node)
     for above, children in waiting.items():
-        if _may_generalise(children, nodes, seen, terms):
+        if _may_generalise(children, nodes, seen, parameters):
             nodes[above] = frozenset().union(*(nodes.pop(each) for each in children))

@@ -1,4 +1,4 @@
-"""Layers L2 and L3 from counts: entities and flow edges, generalised."""
+"""Build profile layers L2 (entities) and L3 (flows) from counts, as patterns."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -26,13 +26,13 @@ class FirmnessThreshold:
     If all runs together span fewer days or persons, those suffice.
     """
 
-    def __init__(self, terms: LearningParameters, days: int, persons: int) -> None:
-        self._runs = terms.min_runs
-        self._days = min(terms.min_days, days)
-        self._persons = min(terms.min_persons, persons)
+    def __init__(self, parameters: LearningParameters, days: int, persons: int) -> None:
+        self._runs = parameters.min_runs
+        self._days = min(parameters.min_days, days)
+        self._persons = min(parameters.min_persons, persons)
 
     def is_met(self, seen: KeyCount) -> bool:
-        """Tell whether counts reach the threshold."""
+        """Tell whether counts are enough for a rule to be firm."""
         return (
             seen.runs >= self._runs
             and len(seen.days) >= self._days
@@ -41,24 +41,28 @@ class FirmnessThreshold:
 
 
 def generalise_entities(
-    tallies: LayerCounts, terms: LearningParameters, firmness: FirmnessThreshold
+    layer_counts: LayerCounts,
+    parameters: LearningParameters,
+    firmness: FirmnessThreshold,
 ) -> tuple[EntityEntry, ...]:
-    """Generalise L2; sensitive entities stay exact.
+    """Build layer L2: entity patterns; sensitive entities stay exact.
 
     Plain names are kept if an argument takes few of them and the agent never chose
     freely.
     """
     groups: dict[tuple[str, str, EntityKind, bool], dict[str, KeyCount]]
     groups = defaultdict(dict)
-    for key, seen in tallies.entities.items():
+    for key, seen in layer_counts.entities.items():
         groups[key.tool, key.path, key.kind, key.sensitive][key.text] = seen
-    free = {(e.tool, e.path) for e in tallies.edges if e.kind is OriginKind.NONE}
+    free = {(e.tool, e.path) for e in layer_counts.edges if e.kind is OriginKind.NONE}
     found = []
     for (tool, path, kind, sensitive), by_text in groups.items():
         is_named = kind is EntityKind.NAME and not sensitive
         if is_named and ((tool, path) in free or len(by_text) > _MAX_WORDS):
             continue
-        patterns = _entity_patterns(by_text, kind, terms, climbs=not sensitive)
+        patterns = _choose_entity_patterns(
+            by_text, kind, parameters, generalises=not sensitive
+        )
         members: dict[EntityPattern, list[KeyCount]] = defaultdict(list)
         for text, pattern in patterns.items():
             members[pattern].append(by_text[text])
@@ -78,6 +82,7 @@ def generalise_entities(
 
 
 def _entity_sort_key(entity: EntityEntry) -> tuple[str, ...]:
+    """Return the sort key of an entity entry in a profile."""
     pattern = entity.pattern
     sensitive = str(entity.sensitive)
     return (
@@ -85,29 +90,32 @@ def _entity_sort_key(entity: EntityEntry) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _entity_patterns(
-    by_text: Mapping[str, KeyCount],
+def _choose_entity_patterns(
+    counts_by_text: Mapping[str, KeyCount],
     kind: EntityKind,
-    terms: LearningParameters,
-    climbs: bool,
+    parameters: LearningParameters,
+    generalises: bool,
 ) -> dict[str, EntityPattern]:
-    if not climbs:
-        return {text: exact_pattern(kind, text) for text in by_text}
-    days = {text: seen.days for text, seen in by_text.items()}
-    return generalise(days, kind, terms)
+    """Return the pattern of each entity; the exact one if not generalised."""
+    if not generalises:
+        return {text: exact_pattern(kind, text) for text in counts_by_text}
+    days = {text: seen.days for text, seen in counts_by_text.items()}
+    return generalise(days, kind, parameters)
 
 
 def generalise_edges(
-    tallies: LayerCounts, terms: LearningParameters, firmness: FirmnessThreshold
+    layer_counts: LayerCounts,
+    parameters: LearningParameters,
+    firmness: FirmnessThreshold,
 ) -> tuple[FlowEntry, ...]:
-    """Generalise the selectors of L3 and merge edges that become equal."""
+    """Build layer L3: flow edges with patterns, equal edges merged."""
     groups: dict[tuple[object, ...], dict[EdgeKey, KeyCount]] = defaultdict(dict)
-    for key, seen in tallies.edges.items():
+    for key, seen in layer_counts.edges.items():
         names = tuple(name for name, _ in key.selector)
         groups[(*key[:4], *key[5:], names)][key] = seen
     found: list[FlowEntry] = []
     for group in groups.values():
-        found += _merge_group(group, terms, firmness)
+        found += _merge_group(group, parameters, firmness)
     return tuple(sorted(found, key=edge_sort_key))
 
 
@@ -121,17 +129,18 @@ def edge_sort_key(edge: FlowEntry) -> tuple[str, ...]:
 
 
 def _merge_group(
-    group: Mapping[EdgeKey, KeyCount],
-    terms: LearningParameters,
+    edge_counts: Mapping[EdgeKey, KeyCount],
+    parameters: LearningParameters,
     firmness: FirmnessThreshold,
 ) -> Iterable[FlowEntry]:
-    trusted = next(iter(group)).trusted
-    patterns = _selector_patterns(group, terms, trusted)
+    """Yield one flow entry for each pattern of edges with equal endpoints."""
+    trusted = next(iter(edge_counts)).trusted
+    patterns = _choose_selector_patterns(edge_counts, parameters, trusted)
     members: dict[EdgeSelector, list[KeyCount]] = defaultdict(list)
-    for key, seen in group.items():
+    for key, seen in edge_counts.items():
         selector = tuple((name, patterns[name, token]) for name, token in key.selector)
         members[selector].append(seen)
-    key = next(iter(group))
+    key = next(iter(edge_counts))
     for selector, parts in members.items():
         seen = merge_counts(parts)
         yield FlowEntry(
@@ -140,10 +149,12 @@ def _merge_group(
         )  # fmt: skip
 
 
-def _selector_patterns(
-    group: Mapping[EdgeKey, KeyCount], terms: LearningParameters, trusted: bool
+def _choose_selector_patterns(
+    edge_counts: Mapping[EdgeKey, KeyCount],
+    parameters: LearningParameters,
+    trusted: bool,
 ) -> dict[tuple[str, str], EntityPattern]:
-    """Return the pattern of each token of each argument.
+    """Return the pattern of each argument that a source call had.
 
     For a trusted field, tokens with the same origin are equal. For an untrusted field
     the value matters: the file name tells bills from mail. Values without a common
@@ -152,35 +163,38 @@ def _selector_patterns(
     told: dict[tuple[str, EntityKind, str], list[str]] = defaultdict(list)
     values: dict[tuple[str, EntityKind], Days] = defaultdict(dict)
     found: dict[tuple[str, str], EntityPattern] = {}
-    for key, seen in group.items():
+    for key, seen in edge_counts.items():
         for name, token in key.selector:
             origin, kind, text = parse_token(token)
             if origin and trusted:
-                found[name, token] = _origin_pattern(origin)
+                found[name, token] = _build_origin_pattern(origin)
                 continue
             days = values[name, kind]
             days[text] = days.get(text, frozenset()) | seen.days
             told[name, kind, text].append(token)
     for (name, kind), days in values.items():
-        for text, pattern in _generalise_values(days, kind, terms, trusted).items():
+        for text, pattern in _generalise_values(
+            days, kind, parameters, trusted
+        ).items():
             for token in told[name, kind, text]:
                 found[name, token] = pattern
-    return found if trusted else _fall_back_to_origin(found, values, terms)
+    return found if trusted else _fall_back_to_origin(found, values, parameters)
 
 
-def _origin_pattern(origin: str) -> EntityPattern:
+def _build_origin_pattern(origin: str) -> EntityPattern:
+    """Return the pattern of any value from one origin."""
     return EntityPattern(EntityKind.NAME, GeneralisationLevel.ORIGIN, origin)
 
 
 def _fall_back_to_origin(
-    found: dict[tuple[str, str], EntityPattern],
+    patterns_by_token: dict[tuple[str, str], EntityPattern],
     values: Mapping[tuple[str, EntityKind], Days],
-    terms: LearningParameters,
+    parameters: LearningParameters,
 ) -> dict[tuple[str, str], EntityPattern]:
     """Replace values without a common pattern by their origin."""
     patterns: dict[tuple[str, str], set[EntityPattern]] = defaultdict(set)
     days: dict[tuple[str, str], frozenset[int]] = defaultdict(frozenset)
-    for (name, token), pattern in found.items():
+    for (name, token), pattern in patterns_by_token.items():
         origin, kind, text = parse_token(token)
         patterns[name, origin].add(pattern)
         days[name, origin] |= values[name, kind][text]
@@ -188,33 +202,34 @@ def _fall_back_to_origin(
         key
         for key, distinct in patterns.items()
         if key[1]
-        and len(distinct) >= terms.children
-        and len(days[key]) >= terms.climb_days
+        and len(distinct) >= parameters.children
+        and len(days[key]) >= parameters.climb_days
     }
     return {
-        (name, token): _origin_pattern(parse_token(token)[0])
+        (name, token): _build_origin_pattern(parse_token(token)[0])
         if (name, parse_token(token)[0]) in freed
         else pattern
-        for (name, token), pattern in found.items()
+        for (name, token), pattern in patterns_by_token.items()
     }
 
 
 def _generalise_values(
-    days: Days, kind: EntityKind, terms: LearningParameters, trusted: bool
+    days: Days, kind: EntityKind, parameters: LearningParameters, trusted: bool
 ) -> dict[str, EntityPattern]:
-    patterns = generalise(days, kind, terms)
+    """Return a pattern per value; any name, if many names were seen."""
+    patterns = generalise(days, kind, parameters)
     if kind is not EntityKind.NAME or not trusted:
         return patterns
     # No stranger writes the field, so by which name it was asked for matters less.
     everyday = frozenset().union(*days.values())
     distinct = set(patterns.values())
-    if len(distinct) < terms.children or len(everyday) < terms.climb_days:
+    if len(distinct) < parameters.children or len(everyday) < parameters.climb_days:
         return patterns
     return dict.fromkeys(patterns, _ANY_NAME)
 
 
 def parse_token(token: str) -> tuple[str, EntityKind, str]:
-    """Parse a selector token into origin, kind and text."""
+    """Parse a selector token `ORIGIN=KIND:TEXT` into its three parts."""
     origin, _, said = token.partition("=")
     kind, _, text = said.partition(":")
     return origin, EntityKind(kind), text

@@ -1,4 +1,4 @@
-"""Leaves of JSON arguments and results: pairs of path and scalar."""
+"""Yield the leaves of JSON arguments and results as pairs of path and scalar."""
 
 import hashlib
 import json
@@ -38,6 +38,7 @@ def iterate_leaves(value: JsonValue) -> Iterator[tuple[str, str]]:
 def _push_member(
     stack: list[tuple[str, JsonValue]], path: str, name: str, value: JsonValue
 ) -> None:
+    """Push an object's member; an unusual name becomes a leaf value itself."""
     dot = f"{path}." if path else ""
     if _MEMBER_NAME.fullmatch(name):
         stack.append((dot + name, value))
@@ -46,7 +47,7 @@ def _push_member(
 
 
 def format_scalar(scalar: str | int | float) -> str:
-    """Format a scalar as text; a whole number has one form, whatever its type."""
+    """Format a JSON scalar as text; a whole number has a single form."""
     if isinstance(scalar, str):
         return scalar
     if isinstance(scalar, float) and scalar.is_integer():

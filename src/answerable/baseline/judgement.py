@@ -1,4 +1,4 @@
-"""Judgement of one call against a profile, layer by layer.
+"""Judge one call against a baseline profile, layer by layer.
 
 Self-reported facts are no input. A judgement other than allow names the layer, the
 expected set, the observed value, and the smallest change that would allow exactly this
@@ -39,21 +39,21 @@ _WEEK = 168
 
 
 def judge_call(
-    held: ProfileIndex,
+    profile_index: ProfileIndex,
     call: CallObservation,
     progress: RunProgress,
     envelope: RunEnvelope = UNKNOWN_ENVELOPE,
 ) -> BaselineAssessment:
-    """Judge one call.
+    """Judge one call against a profile: effect and all deviations found.
 
     Args:
         call: The call, its values with their origins.
         progress: Earlier calls of the agent in the window.
         envelope: Source workload, network and region.
     """
-    if "" in held.accepted.get((call.tool, "", call.digest), ()):
+    if "" in profile_index.accepted.get((call.tool, "", call.digest), ()):
         return NO_DEVIATION
-    found = list(_find_deviations(held, call, progress, envelope))
+    found = list(_find_deviations(profile_index, call, progress, envelope))
     if not found:
         return NO_DEVIATION
     found.sort(key=lambda each: -STRICTNESS[each.effect])
@@ -67,63 +67,67 @@ def judge_call(
 
 
 def _find_deviations(
-    held: ProfileIndex,
+    profile_index: ProfileIndex,
     call: CallObservation,
     progress: RunProgress,
     envelope: RunEnvelope,
 ) -> Iterator[BaselineDeviation]:
+    """Yield each deviation of a call from the profile, layer by layer."""
     if call.crowded:
         yield findings.crowded_finding(call)
-    is_new = _is_new_tool(held, call)
-    if is_new and held.profile.stance.new is not DecisionEffect.ALLOW:
-        yield findings.new_tool_finding(held, call)
+    is_new = _is_new_tool(profile_index, call)
+    if is_new and profile_index.profile.stance.new is not DecisionEffect.ALLOW:
+        yield findings.new_tool_finding(profile_index, call)
     for value in call.values:
-        finding = judge_value(held, call, value, is_new)
+        finding = judge_value(profile_index, call, value, is_new)
         if finding is not None and finding.effect is not DecisionEffect.ALLOW:
             yield finding
-    if held.is_cold:
+    if profile_index.is_cold:
         return
     if not is_new:
-        yield from _check_context(held, call)
-    yield from _check_order(held, call, progress)
-    yield from _check_bounds(held, call, progress)
-    yield from _check_surroundings(held, call, progress, envelope)
+        yield from _check_context(profile_index, call)
+    yield from _check_order(profile_index, call, progress)
+    yield from _check_bounds(profile_index, call, progress)
+    yield from _check_surroundings(profile_index, call, progress, envelope)
 
 
-def _is_new_tool(held: ProfileIndex, call: CallObservation) -> bool:
+def _is_new_tool(profile_index: ProfileIndex, call: CallObservation) -> bool:
     """Tell whether no run called this tool with its current definition."""
-    if held.is_cold:
+    if profile_index.is_cold:
         return False
-    known = held.tools.get(call.tool, ())
+    known = profile_index.tools.get(call.tool, ())
     return all(each.definition != call.definition for each in known)
 
 
 def _check_context(
-    held: ProfileIndex, call: CallObservation
+    profile_index: ProfileIndex, call: CallObservation
 ) -> Iterator[BaselineDeviation]:
-    """Find untrusted text that never preceded such a call.
+    """Yield a finding per untrusted source new before calls of this tool.
 
     Untrusted text can make an agent do usual calls with values it finds by itself, so
     the content does not matter. Reads count too: a refused read adds no untrusted text
     to the calls of the person's task.
     """
-    effect = held.profile.stance.new
+    effect = profile_index.profile.stance.new
     if effect is DecisionEffect.ALLOW:
         return
-    flows = held.get_sink(call.tool, "").flows
+    flows = profile_index.get_sink(call.tool, "").flows
     # A signed acceptance of an untrusted value also allows the read of its source.
-    signed = [value for value in call.values if held.is_accepted(call.tool, value)]
+    signed = [
+        value for value in call.values if profile_index.is_accepted(call.tool, value)
+    ]
     invited = {origin.source for value in signed for origin in value.origins}
     for source in call.after:
         edges = flows.get((OriginKind.BEFORE, source, ""), ())
         if source not in invited and not edges:
-            yield findings.context_finding(held, call, source)
+            yield findings.context_finding(profile_index, call, source)
 
 
 def _check_order(
-    held: ProfileIndex, call: CallObservation, progress: RunProgress
+    profile_index: ProfileIndex, call: CallObservation, progress: RunProgress
 ) -> Iterator[BaselineDeviation]:
-    sets = held.orders.get(call.tool)
+    """Yield a finding if the reads usual before a write are missing."""
+    sets = profile_index.orders.get(call.tool)
     if not (call.is_write and progress.untrusted and sets):
         return
     if not any(reads <= progress.reads for reads in sets):
@@ -131,17 +135,19 @@ def _check_order(
 
 
 def _check_bounds(
-    held: ProfileIndex, call: CallObservation, progress: RunProgress
+    profile_index: ProfileIndex, call: CallObservation, progress: RunProgress
 ) -> Iterator[BaselineDeviation]:
-    for bound in held.bounds.get(call.tool, ()):
+    """Yield a finding per learned bound that the run exceeds with this call."""
+    for bound in profile_index.bounds.get(call.tool, ()):
         amount = _measure_amount(bound, call, progress)
         if amount > bound.most:
-            yield findings.over_bound_finding(held, call, bound, amount)
+            yield findings.over_bound_finding(profile_index, call, bound, amount)
 
 
 def _measure_amount(
     bound: BoundEntry, call: CallObservation, progress: RunProgress
 ) -> int:
+    """Return a run's count, sum, records or bytes for a bound."""
     if bound.measure is BoundMeasure.COUNT:
         return progress.counts.get(call.tool, 0) + 1
     if bound.measure is BoundMeasure.SUM:
@@ -154,12 +160,13 @@ def _measure_amount(
 
 
 def _check_surroundings(
-    held: ProfileIndex,
+    profile_index: ProfileIndex,
     call: CallObservation,
     progress: RunProgress,
     envelope: RunEnvelope,
 ) -> Iterator[BaselineDeviation]:
-    seen = held.profile.surroundings.seen
+    """Yield findings for a new workload, network, region or time."""
+    seen = profile_index.profile.surroundings.seen
     for code, effect, usual, here in (
         (
             DeviationCode.NEW_WORKLOAD,
@@ -183,21 +190,22 @@ def _check_surroundings(
         # Where runs were learned without it, nothing can be said of it.
         if usual and "" not in usual and here not in usual:
             yield findings.new_source_finding(call, code, effect, usual, here)
-    if held.profile.runs >= MIN_RUNS_FOR_ADVICE:
-        yield from _check_time(held, call, progress)
+    if profile_index.profile.runs >= MIN_RUNS_FOR_ADVICE:
+        yield from _check_time(profile_index, call, progress)
 
 
 def _check_time(
-    held: ProfileIndex, call: CallObservation, progress: RunProgress
+    profile_index: ProfileIndex, call: CallObservation, progress: RunProgress
 ) -> Iterator[BaselineDeviation]:
-    hours = dict(held.profile.surroundings.hours)
+    """Yield advisory findings for an unusual hour or call rate."""
+    hours = dict(profile_index.profile.surroundings.hours)
     hour = hour_of_week(call.at)
     near = (hour - 1, hour, hour + 1)
     if hours and not any(each % _WEEK in hours for each in near):
         yield findings.advisory_finding(
             call, DeviationCode.UNUSUAL_HOUR, str(hour), len(hours)
         )
-    rates = dict(held.profile.surroundings.rates)
+    rates = dict(profile_index.profile.surroundings.rates)
     rate = progress.lately + 1
     if rates and rate.bit_length() > max(rates):
         most = 2 ** max(rates) - 1

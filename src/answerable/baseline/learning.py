@@ -1,4 +1,4 @@
-"""Learning of an unsigned profile from the runs of an identity."""
+"""Learn an unsigned baseline profile from the runs of an agent's identity."""
 
 from dataclasses import dataclass
 
@@ -70,74 +70,78 @@ def cold_profile(subject: BaselineSubject) -> BaselineProfile:
 def build_profile(
     state: TrainingState,
     subject: BaselineSubject,
-    terms: LearningParameters,
+    parameters: LearningParameters,
     now: int,
     accepted: tuple[AcceptedDeviation, ...] = (),
 ) -> BaselineProfile:
-    """Learn a profile.
+    """Learn a profile of one subject from its training runs.
 
     Args:
         now: UTC nanoseconds.
         accepted: Acceptances signed by the owner.
     """
-    runs = select_training_runs(state, subject, terms, now, accepted)
+    runs = select_training_runs(state, subject, parameters, now, accepted)
     return assemble_profile(
-        count_training(runs, subject, terms), subject, terms, now, accepted
+        count_training(runs, subject, parameters), subject, parameters, now, accepted
     )
 
 
 def count_training(
-    runs: list[AgentRun], subject: BaselineSubject, terms: LearningParameters
+    runs: list[AgentRun], subject: BaselineSubject, parameters: LearningParameters
 ) -> TrainingCounts:
-    """Count training runs in memory."""
+    """Count the training runs of one subject in memory."""
     return TrainingCounts(
         runs=len(runs),
         days=len({run.started // DAY for run in runs}),
         persons=len({run.person for run in runs if run.person}),
         tallies=count_runs(runs, subject),
         sets=count_read_sets(runs, subject),
-        bounds=learn_bounds(runs, subject, terms),
+        bounds=learn_bounds(runs, subject, parameters),
         surroundings=learn_surroundings(runs),
     )
 
 
 def assemble_profile(
-    found: TrainingCounts,
+    counts: TrainingCounts,
     subject: BaselineSubject,
-    terms: LearningParameters,
+    parameters: LearningParameters,
     now: int,
     accepted: tuple[AcceptedDeviation, ...] = (),
 ) -> BaselineProfile:
     """Build a profile from counts; see `build_profile`."""
-    firmness = FirmnessThreshold(terms, found.days, found.persons)
+    firmness = FirmnessThreshold(parameters, counts.days, counts.persons)
     return BaselineProfile(
         subject=subject,
-        runs=found.runs,
+        runs=counts.runs,
         learned_at=now // _SECOND,
         until=(now + _PROFILE_LIFETIME) // _SECOND,
-        capabilities=_build_capabilities(found.tallies),
-        entities=generalise_entities(found.tallies, terms, firmness),
-        edges=generalise_edges(found.tallies, terms, firmness),
-        orders=learn_orders(found.sets),
-        bounds=found.bounds,
-        surroundings=found.surroundings,
-        confidence=estimate_confidence(found.tallies, found.sets, found.surroundings),
-        stance=Strictness(untrusted=terms.untrusted),
+        capabilities=_build_capabilities(counts.tallies),
+        entities=generalise_entities(counts.tallies, parameters, firmness),
+        edges=generalise_edges(counts.tallies, parameters, firmness),
+        orders=learn_orders(counts.sets),
+        bounds=counts.bounds,
+        surroundings=counts.surroundings,
+        confidence=estimate_confidence(
+            counts.tallies, counts.sets, counts.surroundings
+        ),
+        stance=Strictness(untrusted=parameters.untrusted),
         accepted=tuple(sorted(accepted, key=_accepted_sort_key)),
     )
 
 
-def _accepted_sort_key(each: AcceptedDeviation) -> tuple[str, ...]:
-    return (each.tool, each.path, each.value, each.source)
+def _accepted_sort_key(deviation: AcceptedDeviation) -> tuple[str, ...]:
+    """Return the sort key of an accepted deviation."""
+    return (deviation.tool, deviation.path, deviation.value, deviation.source)
 
 
-def _build_capabilities(tallies: LayerCounts) -> tuple[CapabilityEntry, ...]:
+def _build_capabilities(layer_counts: LayerCounts) -> tuple[CapabilityEntry, ...]:
+    """Build layer L1: the tools called, with their definitions."""
     return tuple(
         CapabilityEntry(*key, seen.to_tally())
-        for key, seen in sorted(tallies.capabilities.items())
+        for key, seen in sorted(layer_counts.capabilities.items())
     )
 
 
 def training_rows(runs: list[AgentRun]) -> list[bytes]:
-    """Return the Merkle leaves of a profile's training set, one per run."""
+    """Return the Merkle leaves of a profile's training set, one for each run."""
     return [_encode(run) for run in runs]

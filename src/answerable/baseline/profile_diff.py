@@ -1,4 +1,4 @@
-"""Difference of two profiles, by consequence.
+"""Compare two baseline profiles: list changes by how dangerous they are.
 
 Everything that the new profile allows and the old one did not has a line that is no
 removal.
@@ -54,7 +54,7 @@ class ProfileChange:
 
 
 def diff_profiles(old: BaselineProfile, new: BaselineProfile) -> list[ProfileChange]:
-    """List the changes between two profiles, the gravest first.
+    """List the changes between two profiles, the most dangerous first.
 
     A renamed tool has one line; its other rules are compared under the new name.
     """
@@ -66,15 +66,15 @@ def diff_profiles(old: BaselineProfile, new: BaselineProfile) -> list[ProfileCha
             old, pairs, {name: definitions.get(name, "") for _, name in pairs}
         )
     changes = [
-        *_rename_changes(new, pairs),
-        *_capability_changes(old, new),
-        *_entity_changes(old, new),
-        *_edge_changes(old, new),
-        *_acceptance_changes(old, new),
-        *_order_changes(old, new),
-        *_bound_changes(old, new),
-        *_surroundings_changes(old, new),
-        *_profile_changes(old, new),
+        *_list_rename_changes(new, pairs),
+        *_list_capability_changes(old, new),
+        *_list_entity_changes(old, new),
+        *_list_edge_changes(old, new),
+        *_list_acceptance_changes(old, new),
+        *_list_order_changes(old, new),
+        *_list_bound_changes(old, new),
+        *_list_surroundings_changes(old, new),
+        *_list_profile_changes(old, new),
     ]
     return sorted(
         changes,
@@ -87,9 +87,10 @@ def diff_profiles(old: BaselineProfile, new: BaselineProfile) -> list[ProfileCha
     )
 
 
-def _rename_changes(
+def _list_rename_changes(
     new: BaselineProfile, pairs: Iterable[tuple[str, str]]
 ) -> Iterator[ProfileChange]:
+    """Yield a change for each renamed tool."""
     tallies = {each.tool: each.tally for each in new.capabilities}
     for before, after in pairs:
         text = f"the tool, with what {before} was held to"
@@ -98,9 +99,10 @@ def _rename_changes(
         )
 
 
-def _capability_changes(
+def _list_capability_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
+    """Yield the tools, or tool definitions, added and removed."""
     before = {(each.tool, each.definition): each for each in old.capabilities}
     after = {(each.tool, each.definition): each for each in new.capabilities}
     for key in after.keys() - before.keys():
@@ -112,9 +114,11 @@ def _capability_changes(
         )
 
 
-def _entity_changes(
+def _list_entity_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
+    """Yield the entity patterns added, widened and removed."""
+
     def key(each: EntityEntry) -> tuple[object, ...]:
         return (each.tool, each.path, each.pattern, each.sensitive, each.firm)
 
@@ -130,55 +134,63 @@ def _entity_changes(
             for each in narrow
         )
         consequence = ChangeConsequence.WIDER if is_wider else ChangeConsequence.REACH
-        yield _entity_change(consequence, entity)
+        yield _build_entity_change(consequence, entity)
     for this in before.keys() - after.keys():
-        yield _entity_change(ChangeConsequence.REMOVED, before[this])
+        yield _build_entity_change(ChangeConsequence.REMOVED, before[this])
 
 
-def _entity_change(
+def _build_entity_change(
     consequence: ChangeConsequence, entity: EntityEntry
 ) -> ProfileChange:
+    """Build the change of one entity entry."""
     text = describe_pattern(entity.pattern) + ("" if entity.firm else " (provisional)")
     return ProfileChange(consequence, entity.tool, entity.path, text, entity.tally)
 
 
-def _edge_changes(
+def _list_edge_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
+    """Yield the flow edges added, widened and removed."""
+
     def key(each: FlowEntry) -> tuple[object, ...]:
         flags = (each.whole, each.trusted, each.sensitive, each.firm)
-        return (*_edge_endpoints(each), each.field, each.selector, flags)
+        return (*_get_edge_endpoints(each), each.field, each.selector, flags)
 
     before = {key(each): each for each in old.edges}
     after = {key(each): each for each in new.edges}
-    ways = {_edge_endpoints(each) for each in old.edges}
+    ways = {_get_edge_endpoints(each) for each in old.edges}
     for this in after.keys() - before.keys():
         edge = after[this]
         consequence = (
             ChangeConsequence.WIDER
-            if _edge_endpoints(edge) in ways
+            if _get_edge_endpoints(edge) in ways
             else ChangeConsequence.FLOW
         )
         strangers = (OriginKind.EARLIER, OriginKind.BEFORE)
         if edge.kind in strangers and not edge.trusted:
             consequence = ChangeConsequence.UNTRUSTED_FLOW
-        yield _edge_change(consequence, edge)
+        yield _build_edge_change(consequence, edge)
     for this in before.keys() - after.keys():
-        yield _edge_change(ChangeConsequence.REMOVED, before[this])
+        yield _build_edge_change(ChangeConsequence.REMOVED, before[this])
 
 
-def _edge_endpoints(edge: FlowEntry) -> tuple[str, ...]:
+def _get_edge_endpoints(edge: FlowEntry) -> tuple[str, ...]:
+    """Return origin and argument of a flow edge, for comparison."""
     return (edge.tool, edge.path, edge.kind, edge.source)
 
 
-def _edge_change(consequence: ChangeConsequence, edge: FlowEntry) -> ProfileChange:
+def _build_edge_change(
+    consequence: ChangeConsequence, edge: FlowEntry
+) -> ProfileChange:
+    """Build the change of one flow edge."""
     text = f"from {describe_edge(edge)}" + ("" if edge.firm else " (provisional)")
     return ProfileChange(consequence, edge.tool, edge.path, text, edge.tally)
 
 
-def _acceptance_changes(
+def _list_acceptance_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
+    """Yield the owner-accepted deviations added and removed."""
     for each in set(new.accepted) - set(old.accepted):
         untrusted = ChangeConsequence.UNTRUSTED_FLOW
         consequence = untrusted if each.source else ChangeConsequence.REACH
@@ -189,9 +201,10 @@ def _acceptance_changes(
         yield ProfileChange(ChangeConsequence.REMOVED, each.tool, each.path, text)
 
 
-def _order_changes(
+def _list_order_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
+    """Yield the read orders that the new profile no longer requires."""
     after = {each.tool: each.reads for each in new.orders}
     for order in old.orders:
         before = [set(reads) for reads in order.reads]
@@ -201,9 +214,10 @@ def _order_changes(
                 yield ProfileChange(ChangeConsequence.WIDER, order.tool, "", text)
 
 
-def _bound_changes(
+def _list_bound_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
+    """Yield the bounds that the new profile raises or drops."""
     after = {(each.tool, each.measure, each.path): each.most for each in new.bounds}
     for each in old.bounds:
         most = after.get((each.tool, each.measure, each.path))
@@ -212,9 +226,10 @@ def _bound_changes(
             yield ProfileChange(ChangeConsequence.WIDER, each.tool, each.path, text)
 
 
-def _surroundings_changes(
+def _list_surroundings_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
+    """Yield the networks, workloads, regions and times added."""
     one, other = old.surroundings, new.surroundings
     for name in ("network", "workload", "region"):
         before = {getattr(each, name) for each in one.seen}
@@ -232,9 +247,10 @@ def _surroundings_changes(
             yield ProfileChange(ChangeConsequence.WIDER, "", "", name)
 
 
-def _profile_changes(
+def _list_profile_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
+    """Yield changes of the strictness, or that nothing is learned."""
     if old.stance != new.stance:
         yield ProfileChange(
             ChangeConsequence.WIDER, "", "", "strictness of enforcement"

@@ -1,4 +1,4 @@
-"""Profile documents: canonical JSON, identified by digest.
+"""Encode and decode profile documents: canonical JSON, identified by digest.
 
 The schema is `answerable/baseline/v1`. Members are sorted, defaults are left out, there
 are no floats, and unknown members are rejected.
@@ -16,12 +16,12 @@ _decoder = msgspec.json.Decoder(BaselineProfile, strict=True)
 
 
 def encode_profile(profile: BaselineProfile) -> bytes:
-    """Encode a profile."""
+    """Encode a profile as canonical JSON."""
     return _encoder.encode(profile)
 
 
 def decode_profile(data: bytes) -> BaselineProfile:
-    """Decode a profile.
+    """Decode a profile document; an error if it is not canonical.
 
     Raises:
         VerificationError: The bytes are no profile in canonical form.
@@ -37,13 +37,14 @@ def decode_profile(data: bytes) -> BaselineProfile:
     return profile
 
 
-def _format_error(said: str) -> VerificationError:
+def _format_error(found: str) -> VerificationError:
+    """Build the error for a document that is not a profile."""
     return VerificationError(
-        f"not a baseline (got: {said}; expected {PROFILE_SCHEMA})",
+        f"not a baseline (got: {found}; expected {PROFILE_SCHEMA})",
         "learn it again, or use the original file",
     )
 
 
 def document_digest(data: bytes) -> str:
-    """Return the SHA-256 of a document, hex."""
+    """Return the SHA-256 of a document in hex; it is the profile's name."""
     return hashlib.sha256(data).hexdigest()

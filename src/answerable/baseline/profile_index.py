@@ -1,4 +1,4 @@
-"""Indexes over a profile, built once and read by every judgement."""
+"""Index a profile by tool and argument, to judge calls quickly."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ class SinkIndex:
     own: dict[bool, FlowEntry] = field(default_factory=dict)
 
     def find_entity(self, value: ArgumentValue) -> EntityEntry | None:
-        """Return the rule for an entity; a sensitive one needs an exact rule."""
+        """Return the rule for a value; a sensitive one needs an exact rule."""
         found = self.exact.get((value.kind, value.text, True))
         if value.sensitive or found is not None:
             return found
@@ -60,7 +60,7 @@ class SinkIndex:
         )
 
     def find_edge(self, value: ArgumentValue, origin: ValueOrigin) -> FlowEntry | None:
-        """Return the edge by which a value came, preferably a firm one.
+        """Return the learned flow of a value from its origin, firm ones first.
 
         An untrusted origin does not match a trusted edge. A name that is not sensitive
         may come from the same field whatever the selector.
@@ -79,31 +79,33 @@ class SinkIndex:
         return found
 
 
-def _edge_matches(edge: FlowEntry, origin: ValueOrigin, loose: bool) -> bool:
+def _edge_matches(edge: FlowEntry, origin: ValueOrigin, ignore_selector: bool) -> bool:
+    """Tell whether a learned flow covers a value's origin."""
     if not origin.trusted and edge.trusted:
         return False
-    return loose or (
+    return ignore_selector or (
         (origin.whole or not edge.whole)
         and matches_selector(edge.selector, origin.selector)
     )
 
 
 def matches_selector(
-    held: tuple[tuple[str, EntityPattern], ...], said: tuple[tuple[str, str], ...]
+    patterns: tuple[tuple[str, EntityPattern], ...], tokens: tuple[tuple[str, str], ...]
 ) -> bool:
-    """Tell whether a source tool was called exactly as an edge says."""
-    if len(held) != len(said):
-        return {name for name, _ in held} == {name for name, _ in said} and all(
-            any(n == name and _token_matches(p, token) for n, p in held)
-            for name, token in said
+    """Tell whether the source tool was called as a learned flow requires."""
+    if len(patterns) != len(tokens):
+        return {name for name, _ in patterns} == {name for name, _ in tokens} and all(
+            any(n == name and _token_matches(p, token) for n, p in patterns)
+            for name, token in tokens
         )
     return all(
         name == other and _token_matches(pattern, token)
-        for (name, pattern), (other, token) in zip(held, said, strict=True)
+        for (name, pattern), (other, token) in zip(patterns, tokens, strict=True)
     )
 
 
 def _token_matches(pattern: EntityPattern, token: str) -> bool:
+    """Tell whether a pattern covers a selector token."""
     origin, kind, text = parse_token(token)
     if pattern.level is GeneralisationLevel.ORIGIN:
         return pattern.text == origin
@@ -134,7 +136,7 @@ class ProfileIndex:
 
     @classmethod
     def build(cls, profile: BaselineProfile) -> "ProfileIndex":
-        """Build the indexes of a profile."""
+        """Build the lookup tables of a profile."""
         tools: dict[str, list[CapabilityEntry]] = defaultdict(list)
         for capability in profile.capabilities:
             tools[capability.tool].append(capability)
@@ -163,15 +165,15 @@ class ProfileIndex:
 
     @property
     def is_cold(self) -> bool:
-        """Tell whether nothing was learned, so that only origins are enforced."""
+        """Tell whether nothing was learned: only value origins are enforced."""
         return self.profile.runs == 0
 
     def get_sink(self, tool: str, path: str) -> SinkIndex:
-        """Return the rules for an argument."""
+        """Return the rules for one argument of a tool."""
         return self.sinks.get((tool, path), EMPTY_SINK)
 
     def is_accepted(self, tool: str, value: ArgumentValue) -> bool:
-        """Tell whether the owner signed this value at this argument."""
+        """Tell whether the owner signed this value for this argument."""
         sources = self.accepted.get((tool, value.path, value.text))
         if sources is None:
             return False
@@ -179,6 +181,7 @@ class ProfileIndex:
 
 
 def _build_sinks(profile: BaselineProfile) -> dict[tuple[str, str], SinkIndex]:
+    """Group flow and entity rules by (tool, argument path)."""
     sinks: dict[tuple[str, str], SinkIndex] = defaultdict(SinkIndex)
     for edge in profile.edges:
         sink = sinks[edge.tool, edge.path]

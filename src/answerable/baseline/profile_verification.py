@@ -1,4 +1,4 @@
-"""Verification of a signed profile: owner, integrity, newest version, expiry.
+"""Verify a signed profile: owner, digest, newest version and expiry.
 
 The statement names the profile by digest, its parent, the training root and the
 learner. `evidence.signed_statements` has already verified the signature and the key.
@@ -45,12 +45,12 @@ class ProfileFault(StrEnum):
 class ProfileRejected(VerificationError):  # noqa: N818 - says what became of it
     """A profile failed verification and is not enforced."""
 
-    def __init__(self, fallen: ProfileFault, message: str) -> None:
+    def __init__(self, fault: ProfileFault, message: str) -> None:
         super().__init__(
             f"the baseline is not held to: {message}",
             "learn it again and have its owner sign it",
         )
-        self.fallen = fallen
+        self.fallen = fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +69,14 @@ class ExpectedProfile:
 
 
 def subject_id(subject: BaselineSubject) -> str:
-    """Return the id of a subject in a statement."""
+    """Return the id that names a profile's subject in a signed statement."""
     return f"baseline:{subject.agent}|{subject.identity}|{subject.server}"
 
 
 def build_claims(
     profile: BaselineProfile, expires: int, stage: BaselineStage = BaselineStage.SHADOW
 ) -> dict[str, str]:
-    """Build the claims that are signed for a profile.
+    """Build the claims of the statement that signs a profile.
 
     Args:
         expires: UTC nanoseconds.
@@ -93,26 +93,26 @@ def build_claims(
 
 
 def verify_profile(
-    data: bytes, verified: VerifiedStatement | None, expected: ExpectedProfile
+    data: bytes, verified_statement: VerifiedStatement | None, expected: ExpectedProfile
 ) -> BaselineProfile:
-    """Decode a profile after checking owner, digest, version and expiry.
+    """Decode a profile after checking signer, digest, version and expiry.
 
     Args:
-        verified: The statement over it, signature and key verified; None if there is
-            none.
+        verified_statement: The statement over it, signature and key verified; None if
+            there is none.
 
     Raises:
         ProfileRejected: A check failed; the error carries the reason.
     """
-    if verified is None:
-        raise _rejection(
+    if verified_statement is None:
+        raise _build_rejection(
             ProfileFault.UNSIGNED, "no statement of its owner counts for it"
         )
-    said = verified.statement
-    _check_owner(verified, expected)
+    said = verified_statement.statement
+    _check_owner(verified_statement, expected)
     name = document_digest(data)
     if said.get_claim("profile") != name:
-        raise _rejection(
+        raise _build_rejection(
             ProfileFault.TAMPERED,
             f"it is not the one that was signed (got {name[:12]}, "
             f"expected {said.get_claim('profile')[:12]})",
@@ -120,77 +120,92 @@ def verify_profile(
     try:
         profile = decode_profile(data)
     except VerificationError as error:
-        raise _rejection(ProfileFault.UNREADABLE, error.message) from None
+        raise _build_rejection(ProfileFault.UNREADABLE, error.message) from None
     _check_lineage(profile, said, name, expected)
     _check_expiry(profile, said, expected.now)
     return profile
 
 
-def _check_owner(verified: VerifiedStatement, expected: ExpectedProfile) -> None:
-    said = verified.statement
+def _check_owner(
+    verified_statement: VerifiedStatement, expected: ExpectedProfile
+) -> None:
+    """Raise unless the expected owner signed a profile of this subject."""
+    said = verified_statement.statement
     names = tuple(name for name, _ in said.claims)
     is_baseline = said.type is StatementType.BASELINE and names == PROFILE_CLAIMS
     if not is_baseline or said.get_claim("stage") not in list(BaselineStage):
-        raise _rejection(ProfileFault.OTHER_TYPE, "the statement is of another type")
-    if verified.key.person != expected.owner:
-        raise _rejection(
+        raise _build_rejection(
+            ProfileFault.OTHER_TYPE, "the statement is of another type"
+        )
+    if verified_statement.key.person != expected.owner:
+        raise _build_rejection(
             ProfileFault.NOT_OWNER,
-            f"{verified.key.person} signed it (expected {expected.owner})",
+            f"{verified_statement.key.person} signed it (expected {expected.owner})",
         )
     if said.subject != subject_id(expected.subject):
-        raise _rejection(
+        raise _build_rejection(
             ProfileFault.OTHER_SUBJECT,
             f"it was signed for {said.subject} (expected {subject_id(expected.subject)})",
         )
 
 
 def _check_lineage(
-    profile: BaselineProfile, said: OwnerStatement, name: str, expected: ExpectedProfile
+    profile: BaselineProfile,
+    statement: OwnerStatement,
+    name: str,
+    expected: ExpectedProfile,
 ) -> None:
+    """Raise unless the profile follows the newest accepted one."""
     if profile.subject != expected.subject:
-        raise _rejection(
+        raise _build_rejection(
             ProfileFault.OTHER_SUBJECT,
             "it belongs to another agent, identity or server",
         )
     if (
         profile.learner != LEARNER_VERSION
-        or said.get_claim("learner") != LEARNER_VERSION
+        or statement.get_claim("learner") != LEARNER_VERSION
     ):
-        raise _rejection(
+        raise _build_rejection(
             ProfileFault.OTHER_LEARNER,
             f"another learner made it than {LEARNER_VERSION}",
         )
-    if (said.get_claim("parent"), said.get_claim("root")) != (
+    if (statement.get_claim("parent"), statement.get_claim("root")) != (
         profile.parent,
         profile.root,
     ):
-        raise _rejection(ProfileFault.TAMPERED, "it differs from what was signed")
+        raise _build_rejection(ProfileFault.TAMPERED, "it differs from what was signed")
     head = expected.line[-1] if expected.line else ""
     if name == head:
         return
     if name in expected.line:
-        raise _rejection(ProfileFault.REPLAYED, "a newer one replaced it")
+        raise _build_rejection(ProfileFault.REPLAYED, "a newer one replaced it")
     if profile.parent != head:
-        raise _rejection(
+        raise _build_rejection(
             ProfileFault.REPARENTED,
             f"it follows {profile.parent[:12] or 'none'} "
             f"(expected {head[:12] or 'none'}, which stands now)",
         )
 
 
-def _check_expiry(profile: BaselineProfile, said: OwnerStatement, now: int) -> None:
-    text = said.get_claim("expires")
+def _check_expiry(
+    profile: BaselineProfile, statement: OwnerStatement, now: int
+) -> None:
+    """Raise if the signature or the training runs are too old."""
+    text = statement.get_claim("expires")
     expires = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
     if (
-        not said.signed_at < expires <= said.signed_at + MAX_SIGNATURE_LIFETIME
+        not statement.signed_at
+        < expires
+        <= statement.signed_at + MAX_SIGNATURE_LIFETIME
         or now >= expires
     ):
-        raise _rejection(
+        raise _build_rejection(
             ProfileFault.EXPIRED, "its signature has ended, or does not end in time"
         )
     if now // _SECOND >= profile.until:
-        raise _rejection(ProfileFault.STALE, "its training runs are too old")
+        raise _build_rejection(ProfileFault.STALE, "its training runs are too old")
 
 
-def _rejection(fallen: ProfileFault, message: str) -> ProfileRejected:
-    return ProfileRejected(fallen, message)
+def _build_rejection(fault: ProfileFault, message: str) -> ProfileRejected:
+    """Build the error for a profile that is not valid."""
+    return ProfileRejected(fault, message)

@@ -1,4 +1,4 @@
-"""Values named in a person's request: all that is kept of the request.
+"""Extract the values that a person's request names; nothing else of it is kept.
 
 They are typed entities, quoted texts, and words that stand out from prose (a capital, a
 digit or a sign), alone and in sequence. A person can name more. The text is never
@@ -49,20 +49,21 @@ def canonical_value(value: str) -> str:
 
 
 def _iterate_values(text: str) -> Iterator[str]:
+    """Yield the typed entities, quoted texts and distinctive words of a text."""
     text = text.encode("utf-8", "replace").decode()
     rest, place = [], 0
     for kind, said, start, end in find_entities(text):
         yield canonical_form(kind, said)
         rest.append(text[place:start])
         place = end
-    for said in _quoted_texts(text):
+    for said in _list_quoted_texts(text):
         yield canonical_value(said)
     # Half an account number would be another account.
     for line in "\n".join((*rest, text[place:])).splitlines():
-        yield from _distinctive_words(line)
+        yield from _list_distinctive_words(line)
 
 
-def _quoted_texts(text: str) -> Iterator[str]:
+def _list_quoted_texts(text: str) -> Iterator[str]:
     """Yield quoted texts; an apostrophe in a word is no quote."""
     for start, mark in enumerate(text):
         closing = _QUOTES.get(mark)
@@ -75,7 +76,7 @@ def _quoted_texts(text: str) -> Iterator[str]:
             yield text[start + 1 : end].strip()
 
 
-def _distinctive_words(line: str) -> Iterator[str]:
+def _list_distinctive_words(line: str) -> Iterator[str]:
     """Yield words that stand out, and names of several such words."""
     beside: list[str] = []
     for word in line.split():
@@ -93,6 +94,7 @@ def _distinctive_words(line: str) -> Iterator[str]:
 
 
 def _strip_word(word: str) -> str:
+    """Remove punctuation and a possessive `'s` from a word."""
     bare = word.strip(_EDGES)
     for ending in ("'s", f"{_APOSTROPHE}s"):
         bare = bare.removesuffix(ending)
@@ -100,4 +102,5 @@ def _strip_word(word: str) -> str:
 
 
 def _is_distinctive(word: str) -> bool:
+    """Tell whether a word has a capital, a digit or a sign."""
     return any(each.isupper() or each.isdigit() or each in _SIGNS for each in word)

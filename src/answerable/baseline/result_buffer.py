@@ -1,4 +1,4 @@
-"""Buffer of recent results, searched for the origin of a value.
+"""Buffer of recent tool results, searched to find where a value came from.
 
 One byte buffer holds the fields of results in sequence, and another what the run itself
 wrote. Comparison ignores ASCII case; offsets are kept.
@@ -61,11 +61,12 @@ class FieldHit:
 
 
 def fold_case(text: str) -> bytes:
-    """Return the bytes that are compared."""
+    """Return a text as UTF-8 bytes with ASCII letters in lower case."""
     return encode_text(text).lower()
 
 
 def _is_word_byte(byte: int) -> bool:
+    """Tell whether a byte can be part of a word."""
     return byte >= 0x80 or byte == 0x5F or chr(byte).isalnum()
 
 
@@ -109,7 +110,7 @@ class ResultBuffer:
         self._whole: dict[bytes, list[int]] = {}
 
     def add(self, field: ResultField, text: str) -> None:
-        """Add one field; a text over half the limit is cut."""
+        """Add one field of a result; a text over half the limit is cut."""
         whole = fold_case(text)
         data = whole[: self._limit // 2]
         if len(data) < len(whole):
@@ -119,6 +120,7 @@ class ResultBuffer:
         self._append(field, data)
 
     def _append(self, field: ResultField, data: bytes | bytearray) -> None:
+        """Append one field to the buffer and its indexes."""
         start = len(self._text)
         self._starts.append(start)
         self._ends.append(start + len(data))
@@ -129,13 +131,14 @@ class ResultBuffer:
         self._fields.append(field)
 
     def _shrink(self, size: int) -> None:
-        """Evict the oldest fields until the text has this size."""
+        """Evict the oldest fields until the text has at most this size."""
         first = bisect_right(self._starts, len(self._text) - max(size, 0) - 1)
         for field in self._fields[:first]:
             self.mark_lost(field.run, field.turn)
         self._retain(range(first, len(self._fields)))
 
     def _retain(self, indexes: Sequence[int]) -> None:
+        """Rebuild the buffer from the fields at these indexes."""
         old, spans = self._text, [(self._starts[i], self._ends[i]) for i in indexes]
         fields = [self._fields[i] for i in indexes]
         self._text, self._starts, self._ends = bytearray(), [], []
@@ -149,18 +152,18 @@ class ResultBuffer:
         return min(self._lost.values(), default=None)
 
     def mark_lost(self, run: str, turn: int) -> None:
-        """Record that a part of a call is not in the buffer."""
+        """Record that part of a run's results is not in the buffer."""
         self._lost[run] = min(turn, self._lost.get(run, turn))
 
     def retain_runs(self, runs: frozenset[str]) -> None:
-        """Drop fields of all other runs."""
+        """Drop the fields of all runs except these."""
         self._lost = {run: turn for run, turn in self._lost.items() if run in runs}
         kept = [i for i, field in enumerate(self._fields) if field.run in runs]
         if len(kept) < len(self._fields):
             self._retain(kept)
 
     def find_values(self, values: Sequence[tuple[bytes, ...]]) -> list[list[FieldHit]]:
-        """Find occurrences of values.
+        """Find where values occur in the buffered fields.
 
         Args:
             values: For each value its case-folded forms.
@@ -168,29 +171,31 @@ class ResultBuffer:
         Returns:
             Hits of each value: whole fields first, then substrings, older ones first.
         """
-        found = [self._whole_hits(spellings) for spellings in values]
+        found = [self._find_whole_field_hits(spellings) for spellings in values]
         wanted = [
             (index, spelling)
             for index, spellings in enumerate(values)
             for spelling in spellings
             if len(spelling) >= _MIN_SUBSTRING
         ]
-        for index, start, end in self._substring_hits(wanted):
+        for index, start, end in self._find_substring_hits(wanted):
             hit = self._build_hit(start, end)
             if hit is not None and not hit.whole and len(found[index]) < _MAX_HITS:
                 found[index].append(hit)
         return found
 
-    def _whole_hits(self, spellings: tuple[bytes, ...]) -> list[FieldHit]:
+    def _find_whole_field_hits(self, spellings: tuple[bytes, ...]) -> list[FieldHit]:
+        """Return the fields that are equal to a value."""
         return [
             FieldHit(self._fields[index], True, 0, len(spelling), True)
             for spelling in spellings
             for index in self._whole.get(spelling, ())
         ]
 
-    def _substring_hits(
+    def _find_substring_hits(
         self, wanted: list[tuple[int, bytes]]
     ) -> list[tuple[int, int, int]]:
+        """Return (index of value, start, end) of substring matches."""
         if not wanted or not self._text:
             return []
         if len(wanted) <= _MAX_SEPARATE:
@@ -204,6 +209,7 @@ class ResultBuffer:
         return [(wanted[which][0], start, end) for which, start, end in hits]
 
     def _build_hit(self, start: int, end: int) -> FieldHit | None:
+        """Build the hit of a match; None if it spans two fields."""
         index = bisect_right(self._starts, start) - 1
         low, high = self._starts[index], self._ends[index]
         if end > high:
@@ -214,4 +220,5 @@ class ResultBuffer:
 
 
 def _search_all(spellings: list[bytes], text: bytearray) -> list[tuple[int, int, int]]:
+    """Find all overlapping occurrences of several texts at once (Aho-Corasick)."""
     return BytesAhoCorasick(spellings).find_matches_as_indexes(text, overlapping=True)

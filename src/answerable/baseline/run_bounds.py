@@ -1,4 +1,4 @@
-"""Layers L4 and L5 learned from runs: reads before writes, amounts, times and networks."""
+"""Learn profile layers L4 and L5: reads before writes, bounds, times, networks."""
 
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
@@ -32,7 +32,7 @@ def sort_calls(run: AgentRun) -> list[CallObservation]:
 
 
 def count_read_sets(runs: Iterable[AgentRun], subject: BaselineSubject) -> ReadSets:
-    """Count runs by the set of reads before the first call of each write."""
+    """Count runs by the tools read before the first call of each write tool."""
     found: ReadSets = defaultdict(Counter)
     for run in runs:
         reads: set[str] = set()
@@ -46,9 +46,9 @@ def count_read_sets(runs: Iterable[AgentRun], subject: BaselineSubject) -> ReadS
     return found
 
 
-def learn_orders(found: ReadSets) -> tuple[ReadOrderEntry, ...]:
-    """Keep the minimal read sets of each write; none if there are too many."""
-    kept = {tool: minimal_sets(sets) for tool, sets in sorted(found.items())}
+def learn_orders(read_sets: ReadSets) -> tuple[ReadOrderEntry, ...]:
+    """Keep each write's minimal read sets; none if there are too many."""
+    kept = {tool: minimal_sets(sets) for tool, sets in sorted(read_sets.items())}
     return tuple(
         ReadOrderEntry(tool, tuple(sorted(tuple(sorted(each)) for each in sets)))
         for tool, sets in kept.items()
@@ -66,9 +66,9 @@ def minimal_sets(sets: Iterable[frozenset[str]]) -> list[frozenset[str]]:
 
 
 def learn_bounds(
-    runs: Sequence[AgentRun], subject: BaselineSubject, terms: LearningParameters
+    runs: Sequence[AgentRun], subject: BaselineSubject, parameters: LearningParameters
 ) -> tuple[BoundEntry, ...]:
-    """Bound the amounts of one run plus the runs begun shortly before it.
+    """Learn upper bounds for a run together with runs begun shortly before.
 
     Args:
         runs: Training runs, oldest first.
@@ -78,7 +78,7 @@ def learn_bounds(
     samples: dict[tuple[str, BoundMeasure, str], list[int]] = defaultdict(list)
     for here, run in enumerate(runs):
         total: Counter[tuple[str, BoundMeasure, str]] = Counter()
-        first = bisect_left(starts, run.started - terms.span)
+        first = bisect_left(starts, run.started - parameters.span)
         for each in alone[first : bisect_right(starts, run.started)]:
             total.update(each)
         for key in alone[here]:
@@ -90,7 +90,7 @@ def learn_bounds(
 
 
 def measure_run(run: AgentRun, subject: BaselineSubject) -> RunMeasures:
-    """Measure one run: calls and sums of writes, records and bytes of reads."""
+    """Return one run's calls and sums of writes, and records and bytes of reads."""
     found: Counter[tuple[str, BoundMeasure, str]] = Counter()
     for call in run.calls:
         if not is_of_server(subject, call.tool):
@@ -106,7 +106,7 @@ def measure_run(run: AgentRun, subject: BaselineSubject) -> RunMeasures:
 
 
 def upper_bound(measure: BoundMeasure, values: Sequence[int]) -> int:
-    """Bound samples: the largest, or the 99th percentile plus a quarter.
+    """Return a bound on samples: the largest, or the 99th percentile plus 25 %.
 
     With few runs, measures other than counts also get a quarter more: the next honest
     amount exceeds the largest of n in one of n + 1 runs.
@@ -114,20 +114,21 @@ def upper_bound(measure: BoundMeasure, values: Sequence[int]) -> int:
     ordered = sorted(values)
     if len(ordered) < _MIN_FOR_PERCENTILE:
         return (
-            _with_headroom(ordered[-1])
+            _add_quarter(ordered[-1])
             if measure is not BoundMeasure.COUNT
             else ordered[-1]
         )
     percentile = ordered[-(-99 * len(ordered) // 100) - 1]
-    return min(max(percentile + 1, _with_headroom(percentile)), ordered[-1])
+    return min(max(percentile + 1, _add_quarter(percentile)), ordered[-1])
 
 
-def _with_headroom(amount: int) -> int:
+def _add_quarter(amount: int) -> int:
+    """Return an amount plus a quarter."""
     return amount + amount // 4
 
 
 def learn_surroundings(runs: Iterable[AgentRun]) -> EnvelopeEntry:
-    """Collect start hours, call rates and sources of runs."""
+    """Collect the start hours, call rates, networks and regions of runs."""
     seen = set()
     hours: Counter[int] = Counter()
     rates: Counter[int] = Counter()
@@ -146,7 +147,7 @@ def learn_surroundings(runs: Iterable[AgentRun]) -> EnvelopeEntry:
 def rate_histogram(
     busiest_minutes: Iterable[tuple[int, int]],
 ) -> tuple[tuple[int, int], ...]:
-    """Count runs by the binary logarithm of the calls in their busiest minute."""
+    """Count runs by the bit length of the calls in their busiest minute."""
     rates: Counter[int] = Counter()
     for calls, runs in busiest_minutes:
         rates[calls.bit_length()] += runs
@@ -159,7 +160,7 @@ def hour_of_week(at: int) -> int:
 
 
 def busiest_minute(times: Sequence[int]) -> int:
-    """Count the calls of the busiest minute; times ascend."""
+    """Return the number of calls in the busiest minute; times ascend."""
     best = first = 0
     for last, at in enumerate(times):
         while times[first] <= at - _MINUTE:

@@ -1,4 +1,4 @@
-"""Fold of runs into training state: order-free and idempotent.
+"""Merge recorded runs into the training state, in any order and idempotently.
 
 The state maps each run to its contribution. Runs may arrive in parts, and parts may
 repeat. A run whose parts contradict each other teaches nothing.
@@ -29,7 +29,7 @@ TrainingState = Mapping[str, RunContribution]
 def fold_into_state(
     state: TrainingState, runs: Iterable[AgentRun]
 ) -> dict[str, RunContribution]:
-    """Add runs to the state; self-reported runs are ignored."""
+    """Merge runs into the training state; self-reported runs are ignored."""
     found = dict(state)
     for run in runs:
         if not run.written_by.is_believed:
@@ -41,11 +41,13 @@ def fold_into_state(
 
 
 def _normalise_run(run: AgentRun) -> tuple[AgentRun, bool]:
+    """Return a run with its calls deduplicated, and whether two contradict."""
     calls, conflict = _merge_calls(run.calls)
     return replace(run, calls=calls), conflict
 
 
 def _merge_parts(one: RunContribution, other: RunContribution) -> RunContribution:
+    """Merge two recorded parts of one run; mark contradictions as conflict."""
     a, b = one.run, other.run
     calls, differ = _merge_calls((*a.calls, *b.calls))
     named = [
@@ -73,7 +75,7 @@ def _merge_parts(one: RunContribution, other: RunContribution) -> RunContributio
 
 
 def _merge_names(one: str, other: str) -> tuple[str, bool]:
-    """Return the known name of two, and whether they contradict each other."""
+    """Return the known one of two names, and whether they contradict."""
     if not one or not other:
         return one or other, False
     return min(one, other), one != other
@@ -82,6 +84,7 @@ def _merge_names(one: str, other: str) -> tuple[str, bool]:
 def _merge_calls(
     calls: tuple[CallObservation, ...],
 ) -> tuple[tuple[CallObservation, ...], bool]:
+    """Return calls deduplicated by id, and whether two contradict."""
     found: dict[str, CallObservation] = {}
     conflict = False
     for call in calls:

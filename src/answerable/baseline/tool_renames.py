@@ -1,4 +1,4 @@
-"""Tool renames: applied to a profile and to the calls that the next one learns from.
+"""Apply tool renames to a profile and to recorded calls.
 
 The rename map is part of the profile (`renames`), so its owner signs it.
 """
@@ -63,13 +63,13 @@ def rename_tools(
 
 
 def _rename_capabilities(
-    before: Iterable[CapabilityEntry],
+    capabilities: Iterable[CapabilityEntry],
     names: Mapping[str, str],
     pinned: Mapping[str, str],
 ) -> tuple[CapabilityEntry, ...]:
-    """Rename capabilities and keep the most seen of those that merge."""
+    """Rename tools; of entries that become equal keep the most seen."""
     found: dict[tuple[str, str], CapabilityEntry] = {}
-    for each in before:
+    for each in capabilities:
         tool = names.get(each.tool, each.tool)
         key = tool, pinned.get(tool, each.definition)
         known = found.get(key)
@@ -79,6 +79,7 @@ def _rename_capabilities(
 
 
 def _rename_edge(edge: FlowEntry, names: Mapping[str, str]) -> FlowEntry:
+    """Rename the tools of one flow edge."""
     return replace(
         edge,
         tool=names.get(edge.tool, edge.tool),
@@ -97,7 +98,7 @@ def _rename_pattern(pattern: EntityPattern, names: Mapping[str, str]) -> EntityP
 
 
 def resolve_renames(renames: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Map each tool to its newest name; later pairs rename earlier ones."""
+    """Map each old tool name to its newest name."""
     names: dict[str, str] = {}
     for old, new in renames:
         names = {first: new if last == old else last for first, last in names.items()}
@@ -122,6 +123,7 @@ def rename_call(call: CallObservation, names: Mapping[str, str]) -> CallObservat
 
 
 def _rename_origin(origin: ValueOrigin, names: Mapping[str, str]) -> ValueOrigin:
+    """Rename the tools in the origin of one value."""
     return dataclasses.replace(
         origin,
         source=names.get(origin.source, origin.source),

@@ -1,4 +1,4 @@
-"""Tool results as fields, read the same way for learning and enforcement."""
+"""Split tool results into (path, text) fields, for learning and enforcement alike."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ MAX_FIELDS = 20_000  # of one result; what comes behind explains nothing
 
 
 def parse_result(result: JsonValue) -> JsonValue:
-    """Return a result as JSON; a text that holds JSON is parsed."""
+    """Return a tool result as JSON; a text that holds JSON is parsed."""
     if isinstance(result, str) and result[:1] in ("{", "["):
         try:
             inner: JsonValue = msgspec.json.decode(result)
@@ -22,7 +22,7 @@ def parse_result(result: JsonValue) -> JsonValue:
 
 
 def iterate_fields(result: JsonValue) -> Iterator[tuple[str, str]]:
-    """Yield the fields of a result: path and text."""
+    """Yield the fields of a result as pairs of path and text."""
     for number, (path, text) in enumerate(iterate_leaves(result)):
         if number == MAX_FIELDS:
             return

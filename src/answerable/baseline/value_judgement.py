@@ -1,4 +1,4 @@
-"""Judgement of one value of a call by its origin (layers L2 and L3).
+"""Judge one argument value of a call by its origin (layers L2 and L3).
 
 | value | explained by | becomes |
 |---|---|---|
@@ -39,25 +39,28 @@ _Outcome = tuple[DeviationCode, DecisionEffect, ValueOrigin | None]
 
 
 def judge_value(
-    held: ProfileIndex, call: CallObservation, value: ArgumentValue, is_new: bool
+    profile_index: ProfileIndex,
+    call: CallObservation,
+    value: ArgumentValue,
+    is_new: bool,
 ) -> BaselineDeviation | None:
-    """Judge one value; None if the profile holds it.
+    """Judge one value; return None if the profile allows it.
 
     Args:
         is_new: The tool is new, which L1 reports already.
     """
-    if held.is_accepted(call.tool, value):
+    if profile_index.is_accepted(call.tool, value):
         return None
     if any(origin.kind in _EXPLAINED for origin in value.origins):
         return None
-    sink = held.get_sink(call.tool, value.path)
-    stance = held.profile.stance
+    sink = profile_index.get_sink(call.tool, value.path)
+    stance = profile_index.profile.stance
     if value.sensitive:
-        ways = list(_sensitive_outcomes(held, sink, value))
-    elif held.is_cold or _is_free_text(call, sink, value):
+        ways = list(_list_sensitive_outcomes(profile_index, sink, value))
+    elif profile_index.is_cold or _is_free_text(call, sink, value):
         return None
     else:
-        ways = list(_plain_outcomes(stance, sink, value))
+        ways = list(_list_plain_outcomes(stance, sink, value))
     code, effect, origin = min(ways, key=lambda way: _ORDER.index(way[1]))
     if (
         effect is DecisionEffect.ALLOW
@@ -80,43 +83,54 @@ def judge_value(
 _ALLOWED: _Outcome = (DeviationCode.NEW_FLOW, DecisionEffect.ALLOW, None)
 
 
-def _sensitive_outcomes(
-    held: ProfileIndex, sink: SinkIndex, value: ArgumentValue
+def _list_sensitive_outcomes(
+    profile_index: ProfileIndex, argument_rules: SinkIndex, value: ArgumentValue
 ) -> Iterator[_Outcome]:
-    """Yield the outcome for each rule that could hold a sensitive value."""
-    stance = held.profile.stance
-    entity = sink.find_entity(value)
+    """Yield the outcome of each rule that may allow a sensitive value."""
+    stance = profile_index.profile.stance
+    entity = argument_rules.find_entity(value)
     if entity is not None:
-        yield _by_firmness(entity.firm, stance, None)
+        yield _get_rule_outcome(entity.firm, stance, None)
     for origin in value.origins:
-        edge = sink.find_edge(value, origin)
+        edge = argument_rules.find_edge(value, origin)
         if origin.trusted:
-            if held.is_cold:
+            if profile_index.is_cold:
                 yield _ALLOWED
             elif edge is None:
                 # Never seen is no better than seldom seen.
                 effects = (stance.new, stance.provisional)
                 yield DeviationCode.NEW_FLOW, max(effects, key=_ORDER.index), origin
             else:
-                yield _by_firmness(edge.firm, stance, origin)
+                yield _get_rule_outcome(edge.firm, stance, origin)
         elif edge is not None and stance.untrusted is UntrustedTextPolicy.LEARNED:
-            yield _by_firmness(edge.firm, stance, origin)
+            yield _get_rule_outcome(edge.firm, stance, origin)
         else:
             yield DeviationCode.UNTRUSTED_FLOW, DecisionEffect.DENY, origin
     if not value.origins:
-        yield _unexplained_outcome(sink, stance)
+        yield _get_unexplained_outcome(argument_rules, stance)
 
 
-def _by_firmness(
-    firm: bool, stance: Strictness, origin: ValueOrigin | None
+def _get_rule_outcome(
+    firm: bool, strictness: Strictness, origin: ValueOrigin | None
 ) -> _Outcome:
-    return _ALLOWED if firm else (DeviationCode.PROVISIONAL, stance.provisional, origin)
+    """Return the outcome of a rule: allowed if firm, else provisional."""
+    return (
+        _ALLOWED
+        if firm
+        else (DeviationCode.PROVISIONAL, strictness.provisional, origin)
+    )
 
 
-def _unexplained_outcome(sink: SinkIndex, stance: Strictness) -> _Outcome:
-    if stance.unexplained is UnexplainedEntityPolicy.LEARNED and True in sink.own:
-        return _by_firmness(sink.own[True].firm, stance, None)
-    asks = stance.unexplained is UnexplainedEntityPolicy.ASK
+def _get_unexplained_outcome(
+    argument_rules: SinkIndex, strictness: Strictness
+) -> _Outcome:
+    """Return the outcome for a sensitive value of unknown origin."""
+    if (
+        strictness.unexplained is UnexplainedEntityPolicy.LEARNED
+        and True in argument_rules.own
+    ):
+        return _get_rule_outcome(argument_rules.own[True].firm, strictness, None)
+    asks = strictness.unexplained is UnexplainedEntityPolicy.ASK
     return (
         DeviationCode.UNEXPLAINED,
         DecisionEffect.ASK if asks else DecisionEffect.DENY,
@@ -124,29 +138,32 @@ def _unexplained_outcome(sink: SinkIndex, stance: Strictness) -> _Outcome:
     )
 
 
-def _is_free_text(call: CallObservation, sink: SinkIndex, value: ArgumentValue) -> bool:
+def _is_free_text(
+    call: CallObservation, argument_rules: SinkIndex, value: ArgumentValue
+) -> bool:
     """Tell whether a value is the agent's free text, which no rule covers."""
     if value.kind is not EntityKind.NAME:
         return False
-    return not call.is_write or bool(sink.own)
+    return not call.is_write or bool(argument_rules.own)
 
 
-def _plain_outcomes(
-    stance: Strictness, sink: SinkIndex, value: ArgumentValue
+def _list_plain_outcomes(
+    strictness: Strictness, argument_rules: SinkIndex, value: ArgumentValue
 ) -> Iterator[_Outcome]:
-    if sink.find_entity(value) is not None:
+    """Yield the outcome of each rule that may allow an ordinary value."""
+    if argument_rules.find_entity(value) is not None:
         yield _ALLOWED
     for origin in value.origins:
-        if sink.find_edge(value, origin) is not None:
+        if argument_rules.find_edge(value, origin) is not None:
             yield _ALLOWED
         elif origin.trusted:
-            yield DeviationCode.NEW_FLOW, stance.new, origin
+            yield DeviationCode.NEW_FLOW, strictness.new, origin
         else:
             yield DeviationCode.UNTRUSTED_FLOW, DecisionEffect.DENY, origin
     if not value.origins:
         is_name = value.kind is EntityKind.NAME
         yield (
             (DeviationCode.NEW_FLOW if is_name else DeviationCode.NEW_RESOURCE),
-            stance.new,
+            strictness.new,
             None,
         )

@@ -1,4 +1,4 @@
-"""Origins of an argument value: requests, reference tables and earlier results."""
+"""Find the origin of an argument value: a request, an owner's table, a result."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ TablesBySink = Mapping[tuple[str, str], tuple[tuple[str, frozenset[bytes]], ...]
 
 
 def index_tables(tables: tuple[ReferenceTable, ...]) -> TablesBySink:
-    """Index the believed reference tables by the sink they explain."""
+    """Index the trusted owner tables by the argument they explain."""
     found: dict[tuple[str, str], tuple[tuple[str, frozenset[bytes]], ...]] = {}
     for table in sorted(tables, key=lambda each: each.name):
         if not table.written_by.is_believed:
@@ -43,10 +43,11 @@ def list_search_forms(entity: ArgumentEntity) -> tuple[bytes, ...]:
 
 
 def find_request_origins(
-    named: tuple[tuple[str, frozenset[bytes]], ...], spellings: tuple[bytes, ...]
+    requested_values: tuple[tuple[str, frozenset[bytes]], ...],
+    spellings: tuple[bytes, ...],
 ) -> tuple[ValueOrigin, ...]:
-    """Return the person request that names a value, if one does."""
-    for id, values in named:
+    """Return the person's request that names a value, if one does."""
+    for id, values in requested_values:
         if len(spellings[0]) >= MIN_VALUE and not values.isdisjoint(spellings):
             return (ValueOrigin(OriginKind.REQUEST, call=id),)
     return ()
@@ -55,7 +56,7 @@ def find_request_origins(
 def find_table_origins(
     tables: tuple[tuple[str, frozenset[bytes]], ...], spellings: tuple[bytes, ...]
 ) -> tuple[ValueOrigin, ...]:
-    """Return the reference tables that contain a value."""
+    """Return the owner tables that contain a value."""
     return tuple(
         ValueOrigin(OriginKind.TABLE, name, whole=True)
         for name, values in tables
@@ -64,14 +65,14 @@ def find_table_origins(
 
 
 def find_result_origins(
-    hits: list[FieldHit], stored: int | None
+    hits: list[FieldHit], first_stored_turn: int | None
 ) -> tuple[ValueOrigin, ...]:
-    """Return the earlier results that explain a value, the best first.
+    """Return the earlier tool results that hold a value, best first.
 
     Args:
         hits: Occurrences of the value.
-        stored: Turn in which the run itself may have written it; reads from then on are
-            untrusted.
+        first_stored_turn: Turn in which the run itself may have written it; reads from
+            then on are untrusted.
     """
     found: dict[
         tuple[str, tuple[tuple[str, str], ...], str, bool, bool], ValueOrigin
@@ -80,7 +81,9 @@ def find_result_origins(
         of = hit.field
         if not hit.bounded:
             continue
-        trusted = of.trusted and (stored is None or of.turn < stored)
+        trusted = of.trusted and (
+            first_stored_turn is None or of.turn < first_stored_turn
+        )
         key = (of.tool, of.selector, of.path, hit.whole, trusted)
         if key not in found:
             found[key] = ValueOrigin(

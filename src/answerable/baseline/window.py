@@ -1,4 +1,4 @@
-"""Window of an agent's recent results, and the origins of its argument values.
+"""Track an agent's recent results, to find the origins of its argument values.
 
 One window holds the runs of one agent. A run shares the results and counts of runs
 begun shortly before it, so that splitting a run gains nothing.
@@ -97,14 +97,16 @@ class Window:
         self._runs: dict[str, _WindowRun] = {}
         self._turn = 0
 
-    def begin(self, run: str, now: int, asked: RequestedValues | None = None) -> None:
-        """Begin a run, and forget runs that were idle for too long before it.
+    def begin(
+        self, run: str, now: int, requested_values: RequestedValues | None = None
+    ) -> None:
+        """Begin a run, and forget runs that were idle for too long.
 
         Args:
             now: UTC nanoseconds.
         """
         self._runs[run] = _WindowRun(now, now)
-        self.set_requests(run, () if asked is None else (asked,))
+        self.set_requests(run, () if requested_values is None else (requested_values,))
         recent = {
             name: each
             for name, each in self._runs.items()
@@ -115,23 +117,25 @@ class Window:
             self._kept.retain_runs(frozenset(recent))
             self._stored.retain_runs(frozenset(recent))
 
-    def set_requests(self, run: str, asked: tuple[RequestedValues, ...]) -> None:
-        """Replace the requests of a run.
+    def set_requests(
+        self, run: str, requested_values: tuple[RequestedValues, ...]
+    ) -> None:
+        """Replace the person's requests of a run.
 
         Args:
-            asked: Requests; self-reported ones explain nothing.
+            requested_values: Requests; self-reported ones explain nothing.
         """
         here = self._runs[run]
-        if here.asked != asked:
-            here.asked = asked
+        if here.asked != requested_values:
+            here.asked = requested_values
             here.named = tuple(
                 (each.id, frozenset(map(fold_case, each.values)))
-                for each in asked
+                for each in requested_values
                 if each.written_by is WrittenBy.PERSON
             )
 
     def has_run(self, run: str) -> bool:
-        """Tell whether a run has begun and is not forgotten."""
+        """Tell whether a run was begun and is still remembered."""
         return run in self._runs
 
     def observe(
@@ -143,7 +147,7 @@ class Window:
         arguments: JsonValue,
         definition: str = "",
     ) -> CallObservation:
-        """Extract the entities of a call and their origins; stores nothing.
+        """Extract the argument values of a call, with origins; stores nothing.
 
         Args:
             at: UTC nanoseconds.
@@ -163,22 +167,24 @@ class Window:
             numbers=extract_amounts(arguments, facts),
             digest=arguments_digest(arguments),
             crowded=len(entities) > MAX_ENTITIES,
-            after=self._untrusted_sources(run),
+            after=self._list_untrusted_sources(run),
         )
 
-    def _runs_in_span(self, run: str) -> list[_WindowRun]:
-        """Return a run with those begun shortly before it."""
+    def _list_runs_in_span(self, run: str) -> list[_WindowRun]:
+        """Return a run and those begun shortly before it."""
         begin = self._runs[run].started - self._span
         return [each for each in self._runs.values() if each.started >= begin]
 
-    def _untrusted_sources(self, run: str) -> tuple[str, ...]:
+    def _list_untrusted_sources(self, run: str) -> tuple[str, ...]:
+        """Return the tools whose untrusted results a run has read."""
         return tuple(
-            sorted(set().union(*(r.strangers for r in self._runs_in_span(run))))
+            sorted(set().union(*(r.strangers for r in self._list_runs_in_span(run))))
         )
 
     def _explain_values(
         self, run: _WindowRun, tool: str, entities: list[ArgumentEntity]
     ) -> tuple[ArgumentValue, ...]:
+        """Return the argument values with their possible origins."""
         spelled = [list_search_forms(each) for each in entities]
         values = []
         hits = self._kept.find_values(spelled)
@@ -208,9 +214,9 @@ class Window:
         return tuple(values)
 
     def progress(self, run: str, at: int) -> RunProgress:
-        """Sum the calls of a run and of those shortly before it."""
+        """Sum the calls of a run and of those begun shortly before it."""
         here = self._runs[run]
-        counted = self._runs_in_span(run)
+        counted = self._list_runs_in_span(run)
         while here.lately and here.lately[0] <= at - _MINUTE:
             here.lately.popleft()
         return RunProgress(
@@ -226,7 +232,7 @@ class Window:
     def add_result(
         self, run: str, call: CallObservation, arguments: JsonValue, result: JsonValue
     ) -> CallObservation:
-        """Store the result of a call, and what it may have written.
+        """Store a call's result, and the arguments of a write.
 
         Returns:
             The observation with the size of its result.
@@ -266,6 +272,7 @@ class Window:
     def _store_arguments(
         self, run: str, call: CallObservation, arguments: JsonValue
     ) -> None:
+        """Store a write's arguments: later results may return them."""
         for number, (path, text) in enumerate(iterate_leaves(arguments)):
             if number == MAX_FIELDS:
                 self._stored.mark_lost(run, self._turn)
@@ -299,11 +306,12 @@ class Window:
         return done
 
     def add_recorded(self, run: str, call: CallObservation) -> None:
-        """Count a recorded call without storing its result."""
+        """Count a call from a record, without its result."""
         _count_call(self._runs[run], call)
 
 
 def _count_call(run: _WindowRun, call: CallObservation) -> None:
+    """Add a call to the counts of its run."""
     if not call.is_write:
         run.reads.add(call.tool)
     run.counts[call.tool] += 1
@@ -319,18 +327,22 @@ def _count_call(run: _WindowRun, call: CallObservation) -> None:
 
 
 def call_selector(call: CallObservation) -> tuple[tuple[str, str], ...]:
-    """Return the arguments of a call with their origins."""
+    """Return a call's arguments with their origins, as selector tokens."""
     tokens = {
-        (value.path, _selector_token(value)) for value in call.values if value.whole
+        (value.path, _format_selector_token(value))
+        for value in call.values
+        if value.whole
     }
     return tuple(sorted(tokens))
 
 
-def _selector_token(value: ArgumentValue) -> str:
-    return f"{_origin_label(value)}={value.kind.value}:{value.text}"
+def _format_selector_token(value: ArgumentValue) -> str:
+    """Return an argument's token: `ORIGIN=KIND:TEXT`."""
+    return f"{_format_origin_label(value)}={value.kind.value}:{value.text}"
 
 
-def _origin_label(value: ArgumentValue) -> str:
+def _format_origin_label(value: ArgumentValue) -> str:
+    """Return a short label of a value's best origin; empty without any."""
     for origin in value.origins:
         if origin.kind is OriginKind.REQUEST:
             return "request"
@@ -341,6 +353,7 @@ def _origin_label(value: ArgumentValue) -> str:
 
 
 def _sum_counters(counters: Iterable[Counter[_KeyT]]) -> Mapping[_KeyT, int]:
+    """Return the sum of several counters."""
     total: Counter[_KeyT] = Counter()
     for each in counters:
         total.update(each)

@@ -1,4 +1,4 @@
-"""Inventory: sightings joined into entities, each with an owner or the reason for none.
+"""Join the sightings of all sources into an inventory, with an owner for each entity.
 
 `join` merges the facts of all sources; `resolve` finds an id by user input. The package
 is pure: time is an argument.

@@ -1,4 +1,4 @@
-"""Agents with their tools and every identity they can act through."""
+"""Join AI agents with their tools and every identity they can act through."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -48,7 +48,7 @@ def join_agents(
     for tool in facts.tools:
         stated[tool.agent].append(tool)
 
-    named = _index_ambient_credentials(facts.credentials, every=True)
+    named = _index_ambient_credentials(facts.credentials, include_explicit=True)
     readable = _ReadableKeys(facts.credentials, credentials)
     scopes = tuple({*named, *(agent.scope for agent in facts.agents)} - {""})
 
@@ -100,14 +100,14 @@ class _ReadableKeys:
         self._by = {key: tuple(sorted(ids)) for key, ids in found.items()}
 
     def list_for_tool(self, scope: str, source: str) -> tuple[CredentialId, ...]:
-        """Return the keys that a tool of a home and a scan could read."""
+        """List the keys in files that a tool of a home and scan could read."""
         first, second = self._by.get(scope, ()), self._by.get(source, ())
         both = first and second and first != second
         return tuple(sorted({*first, *second})) if both else first or second
 
 
 def _find_host_account(tool: Tool, agent: Agent, scopes: Iterable[str]) -> str:
-    """Return the host account of a tool: that of the home it was seen in.
+    """Return the OS account that a tool runs under, from its home.
 
     An agent has tools of several homes or projects if they share its name.
     """
@@ -121,7 +121,7 @@ def _find_host_account(tool: Tool, agent: Agent, scopes: Iterable[str]) -> str:
 
 
 def drop_suggested_agents(agents: Sequence[Agent]) -> tuple[Agent, ...]:
-    """Drop an agent inferred from a role's trust policy if the platform lists it.
+    """Drop an agent guessed from a role trust policy if it is listed.
 
     The inferred agent is named after its role; the listed one runs as that role.
     """
@@ -136,19 +136,23 @@ def drop_suggested_agents(agents: Sequence[Agent]) -> tuple[Agent, ...]:
 
 
 def _index_ambient_credentials(
-    sightings: Iterable[Credential], *, every: bool = False
+    sightings: Iterable[Credential], *, include_explicit: bool = False
 ) -> Mapping[str, tuple[CredentialId, ...]]:
-    """Return the credentials of each host account's default chains, in a stable order.
+    """Index default-chain credentials by the host's OS account.
 
     Args:
         sightings: All credentials.
-        every: Also those that must be named (another profile, another context), since a
-            command line can name any of them.
+        include_explicit: Also those that must be named (another profile, another
+            context), since a command line can name any of them.
     """
     found: dict[str, dict[CredentialId, None]] = defaultdict(dict)
     for sighting in sightings:
         ambient = sighting.cls is CredentialClass.AMBIENT
-        if ambient and sighting.scope and (every or not sighting.explicit_only):
+        if (
+            ambient
+            and sighting.scope
+            and (include_explicit or not sighting.explicit_only)
+        ):
             found[sighting.scope][sighting.id] = None
     return {scope: tuple(sorted(ids)) for scope, ids in found.items()}
 
@@ -158,6 +162,7 @@ def _build_tool_use(
     ambient: tuple[CredentialId, ...],
     credentials: Mapping[CredentialId, CredentialEntity],
 ) -> ToolUse:
+    """Build a tool's entity: credentials it uses, identities it may read."""
     if tool.is_indirect:
         readable = _list_proved_identities((*tool.credentials, *ambient), credentials)
         return ToolUse(tool, (), readable, inherited=False)
@@ -181,7 +186,7 @@ def _select_mounted(
     ambient: Iterable[CredentialId],
     credentials: Mapping[CredentialId, CredentialEntity],
 ) -> tuple[CredentialId, ...]:
-    """Return the ambient credentials whose files a container can see.
+    """Select the ambient credentials whose files a container mounts.
 
     If its entry states a credential for a platform, that one alone counts.
     """
@@ -201,8 +206,9 @@ def _select_mounted(
     )
 
 
-def _is_mounted(place: str, mounts: Iterable[str]) -> bool:
-    file = place.partition("#")[0]
+def _is_mounted(path: str, mounts: Iterable[str]) -> bool:
+    """Tell whether a file lies under one of some mounts."""
+    file = path.partition("#")[0]
     return any(file == mount or file.startswith(f"{mount}/") for mount in mounts)
 
 
@@ -217,7 +223,7 @@ def _uses_ambient_credentials(
 
 
 def _is_model_key(entity: CredentialEntity | None) -> bool:
-    """Tell whether every place of a credential names it as a model provider's key."""
+    """Tell whether a credential is only ever a model provider's API key."""
     return entity is not None and all(
         each.name in MODEL_KEYS for each in entity.sightings
     )
@@ -226,26 +232,28 @@ def _is_model_key(entity: CredentialEntity | None) -> bool:
 def _list_proved_identities(
     ids: Iterable[CredentialId], credentials: Mapping[CredentialId, CredentialEntity]
 ) -> tuple[IdentityId, ...]:
+    """List the identities that credentials prove."""
     proved = (credentials[i].identity for i in ids if i in credentials)
     return tuple(sorted({identity for identity in proved if identity is not None}))
 
 
 def _add_inherited_tools(
     agent: Agent,
-    own: Mapping[AgentId, tuple[ToolUse, ...]],
+    own_tools: Mapping[AgentId, tuple[ToolUse, ...]],
     agents: Mapping[AgentId, Agent],
 ) -> tuple[ToolUse, ...]:
+    """Return an agent's tools with those it inherits from parents."""
     line = _list_ancestors(agent, agents)
-    mine = own[agent.id]
+    mine = own_tools[agent.id]
     built_in = tuple(use for use in mine if use.tool.transport in BUILT_IN)
     servers = tuple(use for use in mine if use.tool.transport not in BUILT_IN)
     if not servers:
         if _limits_tools(agent):
             return built_in
-        return _inherit_tools(built_in, (own[parent] for parent in line))
+        return _inherit_tools(built_in, (own_tools[parent] for parent in line))
     above: dict[str, ToolUse] = {}
     for parent in line:
-        for use in own[parent]:
+        for use in own_tools[parent]:
             above.setdefault(use.tool.server, use)
     return (
         *built_in,
@@ -254,10 +262,10 @@ def _add_inherited_tools(
 
 
 def _inherit_tools(
-    built_in: tuple[ToolUse, ...], line: Iterable[tuple[ToolUse, ...]]
+    built_in: tuple[ToolUse, ...], ancestor_tools: Iterable[tuple[ToolUse, ...]]
 ) -> tuple[ToolUse, ...]:
-    """Add the tools of the nearest ancestor that has any to the built-in ones."""
-    above = next((uses for uses in line if uses), ())
+    """Add the nearest ancestor's tools to the built-in ones."""
+    above = next((uses for uses in ancestor_tools if uses), ())
     known = {use.tool.id for use in built_in}
     return (*built_in, *(use for use in above if use.tool.id not in known))
 
@@ -270,7 +278,7 @@ def _inherit_credential(use: ToolUse, parent: ToolUse | None) -> ToolUse:
 
 
 def _list_ancestors(agent: Agent, agents: Mapping[AgentId, Agent]) -> Sequence[AgentId]:
-    """Return the ancestors, nearest first; a cycle ends where it closes."""
+    """List the parent agents, nearest first; a cycle is ended."""
     line: list[AgentId] = []
     parent = agent.parent
     while (
@@ -295,7 +303,7 @@ def _build_entity(
     tools: tuple[ToolUse, ...],
     credentials: Mapping[CredentialId, CredentialEntity],
 ) -> AgentEntity:
-    """Build the entity; disabled tools count, since the agent can edit the setting."""
+    """Build an agent's entity; disabled tools count, as it could enable them."""
     reached = {identity for use in tools for identity in use.identities}
     for read in {use.readable for use in tools}:
         reached |= set(_list_proved_identities(read, credentials))

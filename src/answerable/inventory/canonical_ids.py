@@ -1,4 +1,4 @@
-"""Canonical id per identity: IAM names are unique per account, paths aside.
+"""Map every spelling of an IAM user or role to one canonical id.
 
 A key list and a trail's session give a user or role without its path, the account dump
 with it. Both are one identity (IAM User Guide, "IAM identifiers": names are unique
@@ -21,7 +21,7 @@ _PERMISSION_SET_ROLE = re.compile(r"AWSReservedSSO_(.+)_[0-9a-f]{16}")
 
 @lru_cache(maxsize=65_536)
 def parse_principal_key(text: str) -> tuple[str, str, str] | None:
-    """Parse (account, `user` or `role`, folded name) from an ARN, else None.
+    """Parse an ARN into (account, `user` or `role`, name in lower case).
 
     A session of an assumed role gives the key of its role.
     """
@@ -54,7 +54,9 @@ class CanonicalIds:
             if key is None:
                 continue
             known = best.get(key)
-            if known is None or _identity_quality(identity) > _identity_quality(known):
+            if known is None or _identity_sort_key(identity) > _identity_sort_key(
+                known
+            ):
                 best[key] = identity
         self._best: Mapping[tuple[str, str, str], IdentityId] = {
             key: identity.id for key, identity in best.items()
@@ -79,9 +81,10 @@ class CanonicalIds:
 
 
 def build_permission_set_id(account: str, name: str) -> str:
-    """Build the id of a permission set whose role in the account is not known."""
+    """Build the id of a permission set whose role is not known."""
     return f"aws-sso:{account}/{name}"
 
 
-def _identity_quality(identity: Identity) -> tuple[bool, bool]:
+def _identity_sort_key(identity: Identity) -> tuple[bool, bool]:
+    """Return a sort key: a unique id first, then an ARN with its full path."""
     return (bool(identity.unique_id), identity.id.count("/") > 1)

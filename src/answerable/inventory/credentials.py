@@ -1,4 +1,4 @@
-"""Identity that each credential proves, with the source of that link."""
+"""Join sightings of each credential, and find the identity that it proves."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ _SIGHTING_ORDER = (
 def join_credentials(
     sightings: Sequence[Credential], links: Sequence[CredentialLink]
 ) -> Mapping[CredentialId, CredentialEntity]:
-    """Join sightings of one credential, and link credentials to identities.
+    """Join the sightings of each credential, with the identity it proves.
 
     Args:
         sightings: One per credential and place.
@@ -47,22 +47,22 @@ def join_credentials(
 
 
 def _resolve_profile_references(
-    found: dict[CredentialId, CredentialEntity],
+    entities: dict[CredentialId, CredentialEntity],
 ) -> Mapping[CredentialId, CredentialEntity]:
-    """Resolve a reference to an AWS profile by the key of that profile."""
+    """Replace references to AWS profiles by the profile's key."""
     keys: dict[tuple[str, str], set[IdentityId | None]] = defaultdict(set)
-    for entity in found.values():
+    for entity in entities.values():
         for sighting in entity.sightings:
             if sighting.cls is CredentialClass.AMBIENT and _is_access_key(sighting):
                 keys[sighting.scope, sighting.name].add(entity.identity)
-    for key, entity in found.items():
+    for key, entity in entities.items():
         if entity.identity is None:
             named = [s for s in entity.sightings if _is_profile_reference(s)]
             given = {i for s in named for i in keys.get((s.scope, s.name), ())}
             identity = given.pop() if len(given) == 1 else None
             if identity is not None and len(named) == len(entity.sightings):
-                found[key] = replace(entity, identity=identity, how="named-login")
-    return found
+                entities[key] = replace(entity, identity=identity, how="named-login")
+    return entities
 
 
 def _is_access_key(sighting: Credential) -> bool:
@@ -76,6 +76,7 @@ def _is_profile_reference(sighting: Credential) -> bool:
 def _build_entity(
     key: CredentialId, sightings: list[Credential], links: list[CredentialLink]
 ) -> CredentialEntity:
+    """Build a credential's entity with its best identity link, if any."""
     sightings.sort(key=_sighting_sort_key)
     if links:
         best = min(links, key=_link_sort_key)
@@ -90,6 +91,7 @@ def _sighting_sort_key(sighting: Credential) -> tuple[int, str, str]:
 
 
 def _link_sort_key(link: CredentialLink) -> tuple[bool, int, int, str]:
+    """Return a sort key: believed, trusted and newer links come first."""
     known = link.how in _TRUSTED
     rank = _TRUSTED.index(link.how) if known else len(_TRUSTED)
     believed = link.seen.written_by.is_believed
@@ -99,6 +101,7 @@ def _link_sort_key(link: CredentialLink) -> tuple[bool, int, int, str]:
 def _explain_missing_identity(
     key: CredentialId, sightings: Sequence[Credential]
 ) -> str:
+    """Explain why a credential's identity is not known."""
     bare = key.removeprefix("cred:aws/")
     account = decode_access_key_account(bare) if bare != key else None
     account = account or next((s.account for s in sightings if s.account), None)

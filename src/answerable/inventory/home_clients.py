@@ -1,4 +1,4 @@
-"""Merge of clients that both a home scan and a repository scan saw.
+"""Merge agents found by both a home scan and a repository scan of the same files.
 
 A scanned folder may be a home, or contain one. Agents that its scan found in the home's
 own files are further sightings of the agents of the home scan.
@@ -15,7 +15,7 @@ _HOME, _REPOSITORY = "home", "repo"
 
 
 def merge_home_clients(syncs: Sequence[Sync]) -> tuple[Sync, ...]:
-    """Give agents of repository scans the id of the home's agent, for equal files."""
+    """Give agents from repository scans the home agent's id, if equal."""
     homes = [sync for sync in syncs if sync.connector == _HOME]
     read = {p.place for sync in homes for p in sync.probes if p.found}
     if not read:
@@ -35,16 +35,16 @@ def merge_home_clients(syncs: Sequence[Sync]) -> tuple[Sync, ...]:
 
 
 def _map_agent_ids(
-    seen: Sequence[Agent], own: Sequence[Agent], read: set[str]
+    seen: Sequence[Agent], home_agents: Sequence[Agent], read_files: set[str]
 ) -> Mapping[AgentId, AgentId]:
-    """Map agents whose files a home scan read to the agents of that home."""
+    """Map agents of files that a home scan read to that home's agents."""
     found: dict[AgentId, AgentId] = {}
     for agent in seen:
-        if agent.place not in read:
+        if agent.place not in read_files:
             continue
         same = [
             each
-            for each in own
+            for each in home_agents
             if each.kind == agent.kind
             and agent.place.startswith(f"{each.scope.removeprefix('home:')}/")
             and (each.parent is None) == (agent.parent is None)
@@ -58,6 +58,7 @@ def _map_agent_ids(
 def _apply_agent_ids(
     facts: SightedFacts, ids: Mapping[AgentId, AgentId]
 ) -> SightedFacts:
+    """Replace agent ids in facts, and drop the replaced agents."""
     if not ids:
         return facts
     return replace(

@@ -1,4 +1,4 @@
-"""Owners of all subjects, scored on first use.
+"""Compute the owner of a subject on first use, since scoring all takes seconds.
 
 Scoring 100,000 subjects takes seconds, and most questions are about one subject.
 """
@@ -27,7 +27,7 @@ class SubjectEvidence:
     writes_own_tags: bool = False
 
     def is_self_written(self, item: OwnerEvidence) -> bool:
-        """Tell whether the subject could have written a record itself.
+        """Tell whether the subject may have written a record itself.
 
         A confirmation is self-reported by definition, so it is never discredited here.
         """
@@ -57,7 +57,7 @@ class LazyOwnership(Mapping[str, SubjectOwnership]):
         self._judged: dict[str, SubjectOwnership] = {}
 
     def at_time(self, now: int) -> "LazyOwnership":
-        """Return the owners by the same evidence at another time."""
+        """Return the owners at another time, from the same evidence."""
         return LazyOwnership(self.records, self.people, now)
 
     def __getitem__(self, subject: str) -> SubjectOwnership:
@@ -69,7 +69,7 @@ class LazyOwnership(Mapping[str, SubjectOwnership]):
                 records.evidence,
                 people=self.people,
                 now=self._now,
-                discredited=records.is_self_written,
+                is_self_written=records.is_self_written,
             )
             self._judged[subject] = found
         return found

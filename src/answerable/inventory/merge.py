@@ -1,4 +1,4 @@
-"""Merge of the sightings of all syncs: one fact per id, newest first.
+"""Merge the facts of all syncs: one fact for each id, the newest first.
 
 If two syncs of one connector saw an object, the newer one alone counts, so that a
 removed tag or policy is gone. Syncs of different connectors complete each other: a
@@ -51,7 +51,7 @@ _COVERAGE_WORDS: Mapping[PolicyLayer, str] = {
 
 
 def select_newest_syncs(syncs: Iterable[tuple[str, Sync]]) -> tuple[Sync, ...]:
-    """Return the newest sync of each source, newest first, in a canonical order."""
+    """Return the newest sync of each source, newest first."""
     named = [replace(sync, source=source) for source, sync in syncs]
     times = Counter((sync.started_at, sync.source) for sync in named)
 
@@ -80,14 +80,15 @@ class _SyncPrecedence:
                     self._newest.setdefault((sync.connector, seen, word), position)
 
     def is_newest(
-        self, position: int, connector: str, about: str, word: str = ""
+        self, position: int, connector: str, object_id: str, coverage_word: str = ""
     ) -> bool:
         """Tell whether the sync at `position` is the newest that saw an object."""
-        newest = self._newest.get((connector, about, word))
+        newest = self._newest.get((connector, object_id, coverage_word))
         return newest is None or newest >= position
 
 
 def _list_seen_ids(sync: Sync) -> set[str]:
+    """Return the ids of all objects that a sync saw."""
     facts = sync.facts
     seen: set[str] = {identity.id for identity in facts.identities}
     seen |= {agent.id for agent in facts.agents}
@@ -99,7 +100,7 @@ def _list_seen_ids(sync: Sync) -> set[str]:
 
 
 def merge_facts(syncs: Sequence[Sync]) -> SightedFacts:
-    """Merge the facts of syncs.
+    """Merge the facts of all syncs into one set.
 
     Args:
         syncs: As `select_newest_syncs` returns them: one per source, newest first.
@@ -185,80 +186,90 @@ def merge_facts(syncs: Sequence[Sync]) -> SightedFacts:
     )
 
 
-def _merge_tools(syncs: Sequence[Sync], speakers: _SyncPrecedence) -> tuple[Tool, ...]:
+def _merge_tools(
+    syncs: Sequence[Sync], precedence: _SyncPrecedence
+) -> tuple[Tool, ...]:
+    """Merge tools: of each agent the newest sync's alone."""
     kept: dict[Hashable, Tool] = {}
     for position, sync in enumerate(syncs):
         own = sync.connector in _FOLDER_CONNECTORS
         for tool in sync.facts.tools:
-            if own or speakers.is_newest(position, sync.connector, tool.agent):
+            if own or precedence.is_newest(position, sync.connector, tool.agent):
                 kept.setdefault((tool.agent, tool.id, tool.seen.place), tool)
     return tuple(kept[name] for name in sorted(kept, key=repr))
 
 
 def _get_origin(sync: Sync) -> str:
-    """Return the connector, or the source of a connector that reads folders."""
+    """Return the connector of a sync, or the source if it reads folders."""
     return sync.source if sync.connector in _FOLDER_CONNECTORS else sync.connector
 
 
 def _get_coverage_word(attachment: PolicyAttachment) -> str:
-    """Return the coverage word of an attachment; KMS grants have one of their own."""
+    """Return the coverage word for an attachment's kind of policy."""
     grants = attachment.policy.endswith("#grants")
     return "kms-grants" if grants else _COVERAGE_WORDS[attachment.layer]
 
 
-def _canonicalise_ids(facts: SightedFacts, spell: CanonicalIds) -> SightedFacts:
-    """Replace the ids of users and roles by their canonical ids."""
+def _canonicalise_ids(facts: SightedFacts, canonical_ids: CanonicalIds) -> SightedFacts:
+    """Replace the ids of IAM users and roles by their canonical ids."""
     return replace(
         facts,
         identities=tuple(
-            i if spell(i.id) == i.id else replace(i, id=spell(i.id))
+            i if canonical_ids(i.id) == i.id else replace(i, id=canonical_ids(i.id))
             for i in facts.identities
             # The account's role supersedes the permission set it comes from.
-            if not i.id.startswith("aws-sso:") or spell(i.id) == i.id
+            if not i.id.startswith("aws-sso:") or canonical_ids(i.id) == i.id
         ),
         links=tuple(
-            k if spell(k.identity) == k.identity else _canonicalise_link(k, spell)
+            k
+            if canonical_ids(k.identity) == k.identity
+            else _canonicalise_link(k, canonical_ids)
             for k in facts.links
         ),
         agents=tuple(
-            replace(a, runs_as=tuple(spell(role) for role in a.runs_as))
+            replace(a, runs_as=tuple(canonical_ids(role) for role in a.runs_as))
             if a.runs_as
             else a
             for a in facts.agents
         ),
         resources=tuple(
-            r if spell(r.runs_as) == r.runs_as else replace(r, runs_as=spell(r.runs_as))
+            r
+            if canonical_ids(r.runs_as) == r.runs_as
+            else replace(r, runs_as=canonical_ids(r.runs_as))
             for r in facts.resources
         ),
         attachments=tuple(
             a
-            if spell(a.target) == a.target
-            else replace(a, target=str(spell(a.target)))
+            if canonical_ids(a.target) == a.target
+            else replace(a, target=str(canonical_ids(a.target)))
             for a in facts.attachments
         ),
         evidence=tuple(
             e
-            if spell(e.subject) == e.subject
-            else replace(e, subject=str(spell(e.subject)))
+            if canonical_ids(e.subject) == e.subject
+            else replace(e, subject=str(canonical_ids(e.subject)))
             for e in facts.evidence
         ),
     )
 
 
-def _canonicalise_link(link: CredentialLink, spell: CanonicalIds) -> CredentialLink:
-    return replace(link, identity=spell(link.identity))
+def _canonicalise_link(
+    link: CredentialLink, canonical_ids: CanonicalIds
+) -> CredentialLink:
+    """Replace the identity of a credential link by its canonical id."""
+    return replace(link, identity=canonical_ids(link.identity))
 
 
 def _person_merge_key(
     fact: Account | Agent | Identity | Person | Policy | Resource,
 ) -> tuple[str, bool]:
-    """Return the merge key; self-reported facts of a person are kept separate."""
+    """Return a merge key that keeps a person's self-reported facts apart."""
     return fact.id, isinstance(fact, Person) and fact.seen.written_by.is_believed
 
 
-def _complete_fact(found: Sequence[Fact]) -> Fact:
-    """Complete the newest fact: empty fields are taken from older ones."""
-    first, *rest = found
+def _complete_fact(facts: Sequence[Fact]) -> Fact:
+    """Fill empty fields of the newest fact from older ones."""
+    first, *rest = facts
     if not rest:
         return first
     changes: dict[str, object] = {}
@@ -269,29 +280,29 @@ def _complete_fact(found: Sequence[Fact]) -> Fact:
                 break
             value = getattr(other, field.name)
         changes[field.name] = value
-    changes |= _combine_flags(found)
+    changes |= _combine_flags(facts)
     return replace(first, **changes)  # type: ignore[arg-type]  # names and values of one class
 
 
-def _combine_flags(found: Sequence[object]) -> dict[str, object]:
-    """Return the flags that are combined over all sightings."""
-    people = [fact for fact in found if isinstance(fact, Person)]
+def _combine_flags(facts: Sequence[object]) -> dict[str, object]:
+    """Return the flags of a fact, combined over all its sightings."""
+    people = [fact for fact in facts if isinstance(fact, Person)]
     if people:
         return {
             "team": all(person.team for person in people),
             "alive": all(person.alive for person in people),
         }
-    agents = [fact for fact in found if isinstance(fact, Agent)]
+    agents = [fact for fact in facts if isinstance(fact, Agent)]
     if agents:
         return _combine_agents(agents)
-    accounts = [fact for fact in found if isinstance(fact, Account)]
+    accounts = [fact for fact in facts if isinstance(fact, Account)]
     if accounts:
         return {"management": any(account.management for account in accounts)}
     return {}
 
 
 def _combine_agents(agents: Sequence[Agent]) -> dict[str, object]:
-    """Combine the flags of agents with one name: unattended if any of them is."""
+    """Mark agents of one name as unattended if any of them is."""
     sources = {agent.seen.source for agent in agents}
     places = sum(source.partition(":")[0] in _FOLDER_CONNECTORS for source in sources)
     joined: dict[str, object] = {

@@ -1,4 +1,4 @@
-"""Flow of ownership evidence between identities, agents, credentials and code.
+"""Copy ownership evidence between linked subjects, such as from a role to its agent.
 
 Each rule copies evidence to another subject; the score is computed elsewhere.
 """
@@ -35,9 +35,9 @@ def collect_evidence(
     facts: SightedFacts,
     agents: Mapping[AgentId, AgentEntity],
     credentials: Mapping[CredentialId, CredentialEntity],
-    counts: EvidenceFilter,
+    is_counted: EvidenceFilter,
 ) -> EvidenceBySubject:
-    """Return all evidence per subject, its own and inherited.
+    """Return the owner evidence of each subject, own and inherited.
 
     - Objects made by a machine user inherit the owner of that user.
     - A user with the name of a known person may belong to that person.
@@ -50,7 +50,7 @@ def collect_evidence(
     found: dict[str, list[OwnerEvidence]] = defaultdict(list)
     for item in facts.evidence:
         found[item.subject].append(item)
-    _replace_machine_users(facts, found, counts)
+    _replace_machine_users(facts, found, is_counted)
     for item in list(_match_user_names(facts)):
         found[item.subject].append(item)
     for item in list(_list_pipeline_evidence(facts, agents, found)):
@@ -73,7 +73,7 @@ def collect_evidence(
 
 
 def select_direct_evidence(evidence: EvidenceBySubject) -> EvidenceBySubject:
-    """Select evidence not inherited from a role, for subjects with inherited one."""
+    """For subjects that inherit evidence from roles, select their other one."""
     return {
         subject: [item for item in items if not is_role(item.said_of)]
         for subject, items in evidence.items()
@@ -82,9 +82,11 @@ def select_direct_evidence(evidence: EvidenceBySubject) -> EvidenceBySubject:
 
 
 def _replace_machine_users(
-    facts: SightedFacts, found: dict[str, list[OwnerEvidence]], counts: EvidenceFilter
+    facts: SightedFacts,
+    evidence_by_subject: dict[str, list[OwnerEvidence]],
+    is_counted: EvidenceFilter,
 ) -> None:
-    """Replace a machine user that acted by the owner of that user."""
+    """Replace a machine user in evidence by that user's owner."""
     users = {
         key: identity.id
         for identity in facts.identities
@@ -93,28 +95,32 @@ def _replace_machine_users(
     said = {
         user: [
             e
-            for e in found.get(user, ())
-            if e.kind not in _ACTION_KINDS and counts(user, e)
+            for e in evidence_by_subject.get(user, ())
+            if e.kind not in _ACTION_KINDS and is_counted(user, e)
         ]
         for user in users.values()
     }
-    for subject, items in list(found.items()):
+    for subject, items in list(evidence_by_subject.items()):
         account = _get_account(subject)
         walked: list[OwnerEvidence] = []
         for item in items:
             user = users.get((account, "user", get_handle(item.person).lower()))
             behind = said.get(user, []) if user and item.kind in _ACTION_KINDS else []
             walked += [_transfer_evidence(item, why) for why in behind] or [item]
-        found[subject] = walked
+        evidence_by_subject[subject] = walked
 
 
-def _transfer_evidence(act: OwnerEvidence, why: OwnerEvidence) -> OwnerEvidence:
-    reference = f"{act.reference}, which answers to {why.reference or why.person}"
-    return replace(act, person=why.person, reference=reference)
+def _transfer_evidence(
+    evidence: OwnerEvidence, owner_evidence: OwnerEvidence
+) -> OwnerEvidence:
+    """Return evidence with its person replaced by that of another record."""
+    superior = owner_evidence.reference or owner_evidence.person
+    reference = f"{evidence.reference}, which answers to {superior}"
+    return replace(evidence, person=owner_evidence.person, reference=reference)
 
 
 def _match_user_names(facts: SightedFacts) -> Iterable[OwnerEvidence]:
-    """Match user names with the handles of known persons."""
+    """Match IAM user names with handles of known persons."""
     known: dict[str, PersonId] = {}
     named = [
         p.id for p in facts.persons if p.seen.written_by.is_believed and not p.team
@@ -138,6 +144,7 @@ def _match_user_names(facts: SightedFacts) -> Iterable[OwnerEvidence]:
 
 
 def _get_account(subject: str) -> str:
+    """Return the AWS account of a subject, empty if unknown."""
     bare = subject.removeprefix("cred:aws/")
     if bare != subject:
         return decode_access_key_account(bare) or ""
@@ -157,24 +164,27 @@ def _copy_to_subject(
 
 
 def _has_valid_evidence(items: Iterable[OwnerEvidence]) -> bool:
-    """Tell whether there is any evidence that is not void."""
+    """Tell whether some of the evidence is not void."""
     return any(not item.void for item in items)
 
 
 def _drop_statements(items: Iterable[OwnerEvidence]) -> list[OwnerEvidence]:
-    """Drop attestations and confirmations, which are about one subject only."""
+    """Drop attestations and confirmations: each is about one subject only."""
     return [item for item in items if item.kind not in _STATEMENT_KINDS]
 
 
 def _list_pipeline_evidence(
-    facts: SightedFacts, agents: Mapping[AgentId, AgentEntity], found: EvidenceBySubject
+    facts: SightedFacts,
+    agents: Mapping[AgentId, AgentEntity],
+    evidence_by_subject: EvidenceBySubject,
 ) -> Iterable[OwnerEvidence]:
+    """Yield a workflow's code owners as evidence for its roles."""
     trusting = _find_github_roles(facts)
     for key, agent in agents.items():
         for role in agent.agent.runs_as:
             if role not in trusting:
                 continue
-            for item in found.get(key, ()):
+            for item in evidence_by_subject.get(key, ()):
                 if item.kind is OwnerEvidenceKind.CODEOWNERS:
                     yield replace(
                         item, subject=role, kind=OwnerEvidenceKind.OIDC_SUBJECT
@@ -182,7 +192,7 @@ def _list_pipeline_evidence(
 
 
 def _find_github_roles(facts: SightedFacts) -> set[str]:
-    """Return the roles whose trust policy names GitHub's issuer."""
+    """Return the roles whose trust policy names GitHub's OIDC issuer."""
     policies = {policy.id: policy for policy in facts.policies}
     trusting = set()
     for attachment in facts.attachments:
@@ -200,13 +210,16 @@ def _find_github_roles(facts: SightedFacts) -> set[str]:
 
 
 def _find_parent_evidence(
-    key: AgentId, agents: Mapping[AgentId, AgentEntity], found: EvidenceBySubject
+    key: AgentId,
+    agents: Mapping[AgentId, AgentEntity],
+    evidence_by_subject: EvidenceBySubject,
 ) -> Sequence[OwnerEvidence]:
+    """Return the evidence of the nearest parent agent that has any."""
     met = {key}
     parent = agents[key].agent.parent
     while parent is not None and parent in agents and parent not in met:
-        if _has_valid_evidence(found.get(parent, ())):
-            return found[parent]
+        if _has_valid_evidence(evidence_by_subject.get(parent, ())):
+            return evidence_by_subject[parent]
         met.add(parent)
         parent = agents[parent].agent.parent
     return ()
@@ -215,7 +228,7 @@ def _find_parent_evidence(
 def _index_agents_by_credential(
     agents: Mapping[AgentId, AgentEntity],
 ) -> Mapping[CredentialId, Sequence[AgentId]]:
-    """Index agents by the credentials that their tools state."""
+    """Index agents by the credentials of their tools."""
     users: dict[CredentialId, dict[AgentId, None]] = defaultdict(dict)
     for key, agent in agents.items():
         for use in agent.tools:
@@ -227,7 +240,7 @@ def _index_agents_by_credential(
 def _index_agents_by_home(
     agents: Mapping[AgentId, AgentEntity],
 ) -> Mapping[str, Sequence[AgentId]]:
-    """Index agents by the home they are configured in."""
+    """Index agents by the home directory they are configured in."""
     scoped: dict[str, list[AgentId]] = defaultdict(list)
     for key, agent in agents.items():
         if agent.agent.scope:
@@ -238,25 +251,28 @@ def _index_agents_by_home(
 def _list_home_agents(
     credential: CredentialEntity, homes: Mapping[str, Sequence[AgentId]]
 ) -> Sequence[AgentId]:
-    """Return the agents in the homes that a credential was seen in."""
+    """List the agents in the home directories where a credential is."""
     scopes = {s.scope: None for s in credential.sightings}
     return [key for scope in scopes for key in homes.get(scope, ())]
 
 
 def _select_credential_evidence(
-    credential: CredentialEntity, found: EvidenceBySubject, beside: Sequence[AgentId]
+    credential: CredentialEntity,
+    evidence_by_subject: EvidenceBySubject,
+    home_agents: Sequence[AgentId],
 ) -> Sequence[OwnerEvidence]:
+    """Return a credential's evidence: its identity's or its home's."""
     proved: Sequence[OwnerEvidence] = ()
     if credential.identity is not None:
-        proved = found.get(credential.identity, ())
+        proved = evidence_by_subject.get(credential.identity, ())
         # Role assignments are no evidence about a credential of the role.
         if _has_valid_evidence(
             e for e in proved if e.kind is not OwnerEvidenceKind.ASSIGNMENT
         ):
             return proved
     homes: dict[OwnerEvidence, None] = {}
-    for key in beside:
-        for item in found.get(key, ()):
+    for key in home_agents:
+        for item in evidence_by_subject.get(key, ()):
             if item.kind is OwnerEvidenceKind.HOME:
                 homes[replace(item, subject=credential.id)] = None
     return tuple(homes) or proved

@@ -1,4 +1,4 @@
-"""Ownership score: owners as scored evidence. See docs/ownership.md.
+"""Score ownership evidence, and assign an owner or none. See docs/ownership.md.
 
 A score is 1 - prod(1 - w * 0.5 ** (age / half-life) * alive) over records of which no
 two share a kind or an act. A person is assigned only if the evidence for them is strong
@@ -70,17 +70,17 @@ IsSelfWritten = Callable[[OwnerEvidence], bool]
 
 
 def weigh_evidence(
-    evidence: OwnerEvidence, now: int, *, alive: bool, counts: bool
+    evidence: OwnerEvidence, now: int, *, alive: bool, is_counted: bool
 ) -> float:
-    """Return the weight of a record now, 0 to 1.
+    """Return the weight of evidence now, 0 to 1; it decays with age.
 
     Args:
         evidence: The record; it ages from `seen.at`.
         now: UTC nanoseconds. A record from the future counts as fresh.
         alive: False if the person has left.
-        counts: False if the subject itself could have written it.
+        is_counted: False if the subject itself could have written it.
     """
-    if not alive or not counts:
+    if not alive or not is_counted:
         return 0.0
     age = max(0, now - evidence.seen.at)
     return float(WEIGHTS[evidence.kind].weight * 0.5 ** (age / HALF_LIFE))
@@ -128,7 +128,7 @@ _RecordsByKind = dict[OwnerEvidenceKind, tuple[int, float]]
 def _group_by_act(
     records: Sequence[tuple[OwnerEvidence, float]],
 ) -> list[_RecordsByKind]:
-    """Group records by act; keep the heaviest per kind, and each kind's heaviest acts.
+    """Group records by act, the heaviest of each kind.
 
     With K kinds at most K - 1 acts of one kind can be used by the others, so the K
     heaviest acts of each kind always hold the best choice.
@@ -156,7 +156,7 @@ def assign_owner(
     *,
     people: PersonDirectory,
     now: int,
-    discredited: IsSelfWritten = lambda item: False,
+    is_self_written: IsSelfWritten = lambda item: False,
 ) -> SubjectOwnership:
     """Assign the owner of a subject, with its state and candidates.
 
@@ -165,7 +165,7 @@ def assign_owner(
         evidence: Records about it, in any order; a repeated one counts once.
         people: Persons with aliases merged.
         now: UTC nanoseconds.
-        discredited: Tells whether the subject could have written a record itself.
+        is_self_written: Tells whether the subject could have written a record itself.
 
     Returns:
         The owner with all candidates, best first. Evidence that the subject could have
@@ -179,7 +179,7 @@ def assign_owner(
             item if same else replace(item, subject=subject, person=person)
         )
     scored = [
-        _score_candidate(person, found, people, now, discredited)
+        _score_candidate(person, found, people, now, is_self_written)
         for person, found in by_person.items()
     ]
     spoken = _find_newest_statement(by_person, now)
@@ -188,28 +188,34 @@ def assign_owner(
     candidates = tuple(scored)
     if spoken is not None:
         return _build_stated_ownership(subject, *spoken, candidates, people)
-    return _infer_ownership(subject, candidates, people, by_person, now, discredited)
+    return _infer_ownership(
+        subject, candidates, people, by_person, now, is_self_written
+    )
 
 
 def _score_candidate(
     person: PersonId,
-    found: set[OwnerEvidence],
+    evidence: set[OwnerEvidence],
     people: PersonDirectory,
     now: int,
-    discredited: IsSelfWritten,
+    is_self_written: IsSelfWritten,
     *,
-    as_if_here: bool = False,
+    assume_present: bool = False,
 ) -> OwnerCandidate:
-    alive = as_if_here or not _has_left(person, people)
+    """Return the score of one person's evidence, with each weight."""
+    alive = assume_present or not _has_left(person, people)
     machine = is_pipeline(person)
-    ordered = list(found)
+    ordered = list(evidence)
     if len(ordered) > 1:  # the sort key costs more than the score
         ordered.sort(key=lambda e: (-WEIGHTS[e.kind].weight, -e.seen.at, repr(e)))
     weighed = [
         (
             item,
             weigh_evidence(
-                item, now, alive=alive, counts=not (machine or discredited(item))
+                item,
+                now,
+                alive=alive,
+                is_counted=not (machine or is_self_written(item)),
             ),
         )
         for item in ordered
@@ -245,7 +251,7 @@ def is_valid_attestation(item: OwnerEvidence, now: int) -> bool:
 
 
 def get_attestation_end(item: OwnerEvidence) -> int:
-    """Return the end of an attestation, UTC nanoseconds."""
+    """Return when an attestation expires, UTC nanoseconds."""
     end = item.seen.at + ATTESTATION_LIFETIME
     return min(item.until, end) if item.until else end
 
@@ -257,6 +263,7 @@ def _build_stated_ownership(
     candidates: tuple[OwnerCandidate, ...],
     people: PersonDirectory,
 ) -> SubjectOwnership:
+    """Build the ownership that a person has attested or confirmed."""
     if _has_left(person, people):
         state = OwnerState.OWNER_LEFT
     top, *rest = candidates
@@ -270,13 +277,16 @@ def _infer_ownership(
     people: PersonDirectory,
     by_person: Mapping[PersonId, set[OwnerEvidence]],
     now: int,
-    discredited: IsSelfWritten,
+    is_self_written: IsSelfWritten,
 ) -> SubjectOwnership:
+    """Infer the owner from scores: a person, a team, one who left, or none."""
     single = [c for c in candidates if not _is_team_candidate(c, people)]
     state, person, score, margin = _apply_thresholds(single)
     if state is not OwnerState.INFERRED:
         here = [
-            _score_candidate(p, by_person[p], people, now, discredited, as_if_here=True)
+            _score_candidate(
+                p, by_person[p], people, now, is_self_written, assume_present=True
+            )
             for p in (c.person for c in single)
         ]
         here.sort(key=lambda c: (-c.score, c.person))
@@ -294,6 +304,7 @@ def _infer_ownership(
 
 
 def _has_left(person: PersonId, people: PersonDirectory) -> bool:
+    """Tell whether a person has left the organisation."""
     known = people.get(person)
     return known is not None and not known.alive
 
@@ -307,7 +318,7 @@ def _is_team_candidate(candidate: OwnerCandidate, people: PersonDirectory) -> bo
 def _apply_thresholds(
     ranked: Sequence[OwnerCandidate],
 ) -> tuple[OwnerState, PersonId | None, float, float]:
-    """Apply the two thresholds to persons, best first."""
+    """Apply the score and margin thresholds to persons, best first."""
     living = [c for c in ranked if c.score > 0.0]
     if not living:
         return OwnerState.NONE, None, 0.0, 0.0

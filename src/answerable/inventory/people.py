@@ -1,4 +1,4 @@
-"""Persons merged under one id each, and detection of machine users."""
+"""Merge persons by handle and alias, and detect machine users and teams."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -62,13 +62,13 @@ _STATEMENT_KINDS = (OwnerEvidenceKind.ATTESTATION, OwnerEvidenceKind.CONFIRMATIO
 
 
 def get_handle(person: str) -> str:
-    """Return the handle of a person id: the part after `person:`."""
+    """Return the handle in a person id: the part after `person:`."""
     return person.removeprefix("person:")
 
 
 @lru_cache(maxsize=65_536)
 def is_pipeline(person: str) -> bool:
-    """Tell whether a handle belongs to a machine, which is never an owner."""
+    """Tell whether a handle belongs to a machine user, never an owner."""
     bare = get_handle(person).lower()
     local = bare.partition("@")[0]
     if bare.startswith(("arn:", "svc-", "svc_")) or bare.endswith(_MACHINE_SUFFIXES):
@@ -81,7 +81,7 @@ def is_pipeline(person: str) -> bool:
 
 
 def is_team(person: str) -> bool:
-    """Tell whether a handle is a team of a forge (`@org/team`)."""
+    """Tell whether a handle is a GitHub or GitLab team (`@org/team`)."""
     return "/" in get_handle(person) and "@" not in get_handle(person).lstrip("@")
 
 
@@ -121,7 +121,7 @@ class PersonDirectory:
     def from_merged(
         cls, handles: Mapping[str, PersonId], by_id: Mapping[PersonId, Person]
     ) -> "PersonDirectory":
-        """Build a directory from persons merged before.
+        """Build a directory from persons that are already merged.
 
         Args:
             handles: Id by folded handle or believed alias.
@@ -137,7 +137,7 @@ class PersonDirectory:
         return self.handles.get(fold_name(get_handle(person)), PersonId(person))
 
     def get(self, person: str) -> Person | None:
-        """Return the merged person."""
+        """Return the merged person of an id."""
         return self.by_id.get(self(person))
 
 
@@ -174,18 +174,22 @@ def group_listed_persons(
     return {key: tuple(ids) for key, ids in found.items()}
 
 
-def _build_implied_person(key: PersonId, said: Sequence[OwnerEvidence]) -> Person:
-    """Build a person known from evidence only; a team if only team tags name it."""
-    telling = [item for item in said if item.seen.written_by.is_believed] or said
+def _build_implied_person(key: PersonId, evidence: Sequence[OwnerEvidence]) -> Person:
+    """Build a person, or team, that is only known from evidence."""
+    telling = [
+        item for item in evidence if item.seen.written_by.is_believed
+    ] or evidence
     team = all(item.kind is OwnerEvidenceKind.TEAM_TAG for item in telling) or is_team(
         key
     )
-    seen = min((item.seen for item in said), key=lambda s: (s.at, s.source, s.place))
+    seen = min(
+        (item.seen for item in evidence), key=lambda s: (s.at, s.source, s.place)
+    )
     return Person(key, "", (), team, True, seen)
 
 
 def _group_handles(persons: Iterable[Person]) -> dict[str, PersonId]:
-    """Map each handle and believed alias to the best id of its group."""
+    """Map each handle and trusted alias to its group's best id."""
     parent: dict[str, str] = {}
 
     def find(name: str) -> str:
@@ -210,22 +214,25 @@ def _group_handles(persons: Iterable[Person]) -> dict[str, PersonId]:
 
 
 def _handle_sort_key(name: str) -> tuple[bool, int, str]:
+    """Return the sort key that puts the best handle of a group first."""
     return ("@" not in name, len(name), name)
 
 
-def _merge_persons(head: PersonId, found: Sequence[Person]) -> Person:
-    found = sorted(
-        found, key=lambda p: (p.id != head, not p.seen.written_by.is_believed, repr(p))
+def _merge_persons(person_id: PersonId, persons: Sequence[Person]) -> Person:
+    """Merge the facts about one person under one id."""
+    persons = sorted(
+        persons,
+        key=lambda p: (p.id != person_id, not p.seen.written_by.is_believed, repr(p)),
     )
     # A single team tag must not turn a person into a team.
-    telling = [p for p in found if p.seen.written_by.is_believed] or found
-    names = {fold_name(get_handle(p.id)) for p in found}
-    names |= {fold_name(alias) for p in found for alias in p.aliases}
+    telling = [p for p in persons if p.seen.written_by.is_believed] or persons
+    names = {fold_name(get_handle(p.id)) for p in persons}
+    names |= {fold_name(alias) for p in persons for alias in p.aliases}
     return replace(
-        found[0],
-        id=head,
-        name=next((p.name for p in found if p.name), ""),
-        aliases=tuple(sorted(names - {fold_name(get_handle(head))})),
-        team=all(p.team for p in telling) or is_team(head),
+        persons[0],
+        id=person_id,
+        name=next((p.name for p in persons if p.name), ""),
+        aliases=tuple(sorted(names - {fold_name(get_handle(person_id))})),
+        team=all(p.team for p in telling) or is_team(person_id),
         alive=all(p.alive for p in telling),
     )

@@ -1,4 +1,4 @@
-"""Identities that credentials or agents refer to and no source describes."""
+"""Add identities that credentials or agents refer to, but no source has described."""
 
 from collections.abc import Iterable, Mapping
 
@@ -31,6 +31,7 @@ def _list_references(
     agents: Mapping[AgentId, AgentEntity],
     credentials: Mapping[CredentialId, CredentialEntity],
 ) -> Iterable[tuple[IdentityId, FactProvenance]]:
+    """Yield the identities that credential links and agents refer to."""
     proved = {each.identity for each in credentials.values()}
     for link in sorted(facts.links, key=repr):
         if link.identity in proved:
@@ -41,6 +42,7 @@ def _list_references(
 
 
 def _build_identity(identity: IdentityId, seen: FactProvenance) -> Identity:
+    """Build an identity from its id alone."""
     key = parse_principal_key(identity)
     account, kind, name = key or ("", "", "")
     try:

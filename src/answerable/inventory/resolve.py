@@ -1,4 +1,4 @@
-"""Resolution of user input to an id: an id, an ARN, or an unambiguous name."""
+"""Find the entity that user input names: by id, ARN or unambiguous name."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ _AFFIX_LENGTH = 3
 def resolve(
     inventory: Inventory, text: str, kinds: Sequence[EntityKind] = ENTITY_KINDS
 ) -> str:
-    """Find the single entity of some kinds that a text names.
+    """Find the single entity that a text names; several or none are an error.
 
     Args:
         inventory: The inventory to search.
@@ -59,19 +59,19 @@ def resolve(
             f"{asked!r} names {len(found)} things (expected one)",
             tuple(sorted(found)),
         )
-    raise _unknown_name_error(asked, kinds, _list_spellings(table, kinds))
+    raise _build_unknown_name_error(asked, kinds, _list_spellings(table, kinds))
 
 
-def _find_principal(asked: str, table: NameTable) -> str:
+def _find_principal(name: str, name_table: NameTable) -> str:
     """Return the canonical id of an IAM user, role or session, else an empty text."""
-    key = parse_principal_key(asked)
-    return table.principals.get(":".join(key), "") if key is not None else ""
+    key = parse_principal_key(name)
+    return name_table.principals.get(":".join(key), "") if key is not None else ""
 
 
 def build_name_table(
     inventory: Inventory, kinds: Sequence[EntityKind] = ENTITY_KINDS
 ) -> NameTable:
-    """Index every spelling of all entities of some kinds."""
+    """Index all spellings of the names of entities of some kinds."""
     entries: dict[str, dict[NameEntry, None]] = defaultdict(dict)
     for kind in kinds:
         for key in _ID_LISTERS[kind](inventory):
@@ -90,46 +90,52 @@ def build_name_table(
 def _name_table_builder(
     kinds: Sequence[EntityKind],
 ) -> Callable[[Inventory], NameTable]:
+    """Return a function that builds the name table of some kinds."""
     return lambda inventory: build_name_table(inventory, kinds)
 
 
-def _list_spellings(table: NameTable, kinds: Collection[str]) -> set[str]:
+def _list_spellings(name_table: NameTable, kinds: Collection[str]) -> set[str]:
+    """Return all spellings in a name table of some kinds."""
     return {
         entry.spelling or entry.id
-        for entries in table.entries.values()
+        for entries in name_table.entries.values()
         for entry in entries
         if entry.kind in kinds
     }
 
 
-def _unknown_name_error(
-    asked: str, kinds: Sequence[EntityKind], known: Iterable[str]
+def _build_unknown_name_error(
+    name: str, kinds: Sequence[EntityKind], known_names: Iterable[str]
 ) -> UsageError:
+    """Build the error for an unknown name, with a suggestion."""
     what = " or ".join(kinds)
-    size = len(asked)
-    near = [k for k in known if abs(len(k) - size) <= max(3, size // 2)]
+    size = len(name)
+    near = [k for k in known_names if abs(len(k) - size) <= max(3, size // 2)]
     if near:
         close = get_close_matches(
-            asked, select_similar_names(asked, near), n=1, cutoff=0.5
+            name, select_similar_names(name, near), n=1, cutoff=0.5
         )
         hint = f"did you mean {close[0]}?" if close else _LIST_HINT
     else:
         hint = (
             _LIST_HINT
-            if any(True for _ in known)
+            if any(True for _ in known_names)
             else "nothing was scanned yet: run `answerable scan`"
         )
-    return UsageError(f"unknown {what} (got {asked[:200]!r})", hint)
+    return UsageError(f"unknown {what} (got {name[:200]!r})", hint)
 
 
-def select_similar_names(asked: str, names: Sequence[str]) -> Sequence[str]:
-    """Select names for comparison: among many, those with an equal prefix or suffix.
+def select_similar_names(wanted_name: str, names: Sequence[str]) -> Sequence[str]:
+    """Select names worth comparing: those with an equal start or end.
 
     A comparison takes 0.2 ms, and the user waits for it.
     """
     if len(names) <= _MAX_COMPARED:
         return names
-    head, tail = asked[:_AFFIX_LENGTH].lower(), asked[-_AFFIX_LENGTH:].lower()
+    head, tail = (
+        wanted_name[:_AFFIX_LENGTH].lower(),
+        wanted_name[-_AFFIX_LENGTH:].lower(),
+    )
     alike = [
         name
         for name in names
@@ -155,6 +161,7 @@ def _list_tool_names(inventory: Inventory) -> _SpelledIds:
 
 
 def _list_identity_names(inventory: Inventory) -> _SpelledIds:
+    """Yield each identity with the names it can be called by."""
     for identity in inventory.facts.identities:
         tail = identity.id.rpartition(":")[2]
         short = f"{tail.partition('/')[0]}/{identity.name}"

@@ -1,4 +1,4 @@
-"""Owner evidence from role assignments of IAM Identity Center."""
+"""List owner evidence from role assignments in IAM Identity Center (AWS SSO)."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Join of all syncs into an inventory with owners."""
+"""Join all syncs into one inventory, with owners."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -72,7 +72,7 @@ def join(
 
 
 def reassess_owners(inventory: Inventory, now: int) -> Inventory:
-    """Assess ownership at another time, since evidence ages."""
+    """Compute the owners at another time, since evidence ages."""
     if inventory.judged_at == now:
         return inventory
     owners, own = inventory.owners, inventory.own_owners
@@ -87,7 +87,7 @@ def reassess_owners(inventory: Inventory, now: int) -> Inventory:
 
 
 def _assess_owners(inventory: Inventory, now: int) -> Inventory:
-    """Collect the evidence about every subject, and prepare its owners."""
+    """Collect the ownership evidence of every subject; owners are lazy."""
     facts = inventory.facts
     tags = _SelfTagging(inventory)
     evidence = collect_evidence(
@@ -120,7 +120,7 @@ class _SelfTagging:
         self._credentials = inventory.credentials
 
     def is_independent(self, identity: str, item: OwnerEvidence) -> bool:
-        """Tell whether an identity could not have written evidence about itself."""
+        """Tell whether an identity cannot have written the evidence."""
         own = item.kind in TAG_EVIDENCE_KINDS and self._authorship.may_tag(
             identity, identity
         )
@@ -129,7 +129,7 @@ class _SelfTagging:
     def build_records(
         self, subjects: Iterable[str], evidence: EvidenceBySubject
     ) -> Mapping[str, SubjectEvidence]:
-        """Join the evidence about each subject with whether it may set its own tags."""
+        """Pair each subject's evidence with whether it may tag itself."""
         found: dict[str, SubjectEvidence] = {}
         for subject in subjects:
             items = tuple(evidence.get(subject, ()))
@@ -140,6 +140,7 @@ class _SelfTagging:
         return found
 
     def _may_set_own_tags(self, subject: str) -> bool:
+        """Tell whether a subject may set the tags that name its owner."""
         agent = self._agents.get(AgentId(subject))
         credential = self._credentials.get(CredentialId(subject))
         writers: tuple[str, ...] = (subject,)
@@ -156,10 +157,12 @@ class _SelfTagging:
 
 
 def _get_source(sync: Sync) -> str:
+    """Return the source of a sync."""
     return sync.source
 
 
 def _build_coverage(sync: Sync) -> SourceCoverage:
+    """Build the coverage record of one sync."""
     return SourceCoverage(
         source=sync.source,
         connector=sync.connector,

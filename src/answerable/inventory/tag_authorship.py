@@ -1,4 +1,4 @@
-"""Possible authors of a tag: self-written owner evidence does not count.
+"""Decide whether an identity may have set a tag; self-set tags prove no owner.
 
 Allow statements are matched as text, and conditions are assumed to hold: the result is
 an upper bound. An unconditional Deny, and a boundary without a matching Allow, count.
@@ -63,6 +63,7 @@ class TagAuthorship:
         return self._known[key]
 
     def _evaluate_policies(self, writer: str, target: str) -> bool:
+        """Tell whether the writer's policies may allow the tagging."""
         action = _get_tagging_action(target)
         if action is None or parse_arn_account(writer) != parse_arn_account(target):
             return False
@@ -83,12 +84,13 @@ class TagAuthorship:
         )
 
     def _has_known_boundary(self, writer: str) -> bool:
-        """Tell whether there are boundaries, all collected and read completely."""
+        """Tell whether the boundaries are all collected and readable."""
         attached = self._attached.get((writer, PolicyLayer.BOUNDARY), [])
         found = [self._policies.get(a.policy) for a in attached]
         return bool(found) and all(p is not None and not p.unread for p in found)
 
     def _list_statements(self, writer: str, layer: PolicyLayer) -> Iterable[Statement]:
+        """Yield a principal's policy statements of one layer."""
         for attachment in self._attached.get((writer, layer), ()):
             policy = self._policies.get(attachment.policy)
             if policy is not None:
@@ -96,6 +98,7 @@ class TagAuthorship:
 
 
 def _get_tagging_action(target: str) -> str | None:
+    """Return the IAM action that tags a role or user, else None."""
     try:
         arn = Arn.parse(target)
     except IdError:
@@ -109,6 +112,7 @@ def _get_tagging_action(target: str) -> str | None:
 def _statement_applies(
     statement: Statement, effect: PolicyEffect, action: str, target: str
 ) -> bool:
+    """Tell whether a statement has this effect on an action and target."""
     if statement.effect is not effect:
         return False
     if statement.not_actions:
@@ -127,8 +131,8 @@ def _statement_applies(
     return any(_resource_matches(p, target, vague) for p in statement.resources)
 
 
-def _resource_matches(pattern: str, target: str, vague: bool) -> bool:
-    """Match a resource pattern; return `vague` for one with a policy variable."""
+def _resource_matches(pattern: str, target: str, if_variable: bool) -> bool:
+    """Match a resource pattern; return `if_variable` if it has a policy variable."""
     if "${" in pattern or len(pattern) > _MAX_PATTERN_LENGTH:
-        return vague
+        return if_variable
     return match_iam_pattern(pattern, target)

@@ -1,1 +1,1 @@
-"""Lineage: the chain behind an event, hop by hop, each with its evidence."""
+"""Derive who caused an audit event: person, agent, tool, identity, with evidence."""

@@ -1,4 +1,4 @@
-"""Index over the stitched chains of all events; lookups are cached."""
+"""Index the chains of all events by agent, tool, identity, credential and person."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,47 +17,47 @@ class ChainIndex(tuple[ChainTimeline, ...]):
         """Wrap chains in an index; an index is returned as it is."""
         return chains if isinstance(chains, cls) else cls(chains)
 
-    def reuse_lookups(self, before: "ChainIndex") -> None:
-        """Build the lookups that the previous index had built."""
-        for name in list(vars(before)):
+    def reuse_lookups(self, previous: "ChainIndex") -> None:
+        """Build again the lookup tables that the previous index used."""
+        for name in list(vars(previous)):
             getattr(self, name)
 
     @cached_property
     def chains_by_joint(self) -> Mapping[SourcedChainKey, tuple[LineageChain, ...]]:
-        """Chains of each joint."""
+        """Return the chains of each chain key."""
         return {each.joint: each.chains for each in self}
 
     @cached_property
     def agents(self) -> "ShortNameIndex":
-        """Agents on any agent path."""
+        """Return the agents on any chain."""
         return ShortNameIndex(
             agent for e in self for c in e.chains for agent in c.agent_path
         )
 
     @cached_property
     def identities(self) -> "ShortNameIndex":
-        """Identities on any identity path."""
+        """Return the identities on any chain."""
         return ShortNameIndex(
             name for e in self for c in e.chains for name in c.identity_path
         )
 
     @cached_property
     def credentials(self) -> "ShortNameIndex":
-        """Credentials on any credential path."""
+        """Return the credentials on any chain."""
         return ShortNameIndex(
             key for e in self for c in e.chains for key in c.credential_path
         )
 
     @cached_property
     def tools(self) -> "ShortNameIndex":
-        """Tools of all chains."""
+        """Return the tools of all chains."""
         return ShortNameIndex(
             c.tool.value for e in self for c in e.chains if c.tool.value
         )
 
     @cached_property
     def chains_by_id(self) -> Mapping[str, tuple[ChainTimeline, ...]]:
-        """Chains by the ids they hold: agent, tool, identity or credential."""
+        """Return the chains by agent, tool, identity or credential id."""
         found: dict[str, dict[SourcedChainKey, ChainTimeline]] = defaultdict(dict)
         for each in self:
             for chain in each.chains:
@@ -66,7 +66,7 @@ class ChainIndex(tuple[ChainTimeline, ...]):
         return {key: tuple(joints.values()) for key, joints in found.items()}
 
     def find_candidates(self, words: Iterable[str]) -> tuple[ChainTimeline, ...]:
-        """Return a small superset of the chains that hold one of some words."""
+        """Return the chains that may contain one of some words."""
         texts, places = self._word_index
         found: set[int] = set()
         for word in words:
@@ -76,7 +76,7 @@ class ChainIndex(tuple[ChainTimeline, ...]):
 
     @cached_property
     def _word_index(self) -> tuple[SubstringIndex, Sequence[Sequence[int]]]:
-        """Each distinct text of the chains, and the chains that hold it."""
+        """Return each distinct text, and the chains that contain it."""
         found: dict[str, dict[int, None]] = defaultdict(dict)
         for place, each in enumerate(self):
             for chain in each.chains:
@@ -86,13 +86,13 @@ class ChainIndex(tuple[ChainTimeline, ...]):
 
     @cached_property
     def persons(self) -> frozenset[str]:
-        """Persons of all chains."""
+        """Return the persons of all chains."""
         values = (c.person.value for e in self for c in e.chains)
         return frozenset(value for value in values if value)
 
     @cached_property
     def sources(self) -> frozenset[str]:
-        """Logs of all chains."""
+        """Return the log sources of all chains."""
         return frozenset(each.joint.source for each in self)
 
 
@@ -108,6 +108,7 @@ def list_searchable_texts(chain: LineageChain) -> Iterator[str]:
 
 
 def _list_chain_ids(chain: LineageChain) -> Iterator[str]:
+    """Yield the ids of a chain: agents, tool, identities and credentials."""
     yield from chain.agent_path
     yield chain.tool.value
     yield from chain.identity_path
@@ -123,7 +124,7 @@ class ShortNameIndex:
 
     @cached_property
     def ids_by_short_name(self) -> Mapping[str, frozenset[str]]:
-        """Ids by short name."""
+        """Return the full ids by short name."""
         found: dict[str, set[str]] = defaultdict(set)
         for each in self.ids:
             for spelling in list_short_names(each):

@@ -1,4 +1,4 @@
-"""CloudTrail data events: calls that a trail records only if configured to.
+"""Tell which AWS calls CloudTrail logs as data events, only if configured to.
 
 Source: AWS CloudTrail User Guide, "Logging data events"; Amazon S3 User Guide,
 "Amazon S3 CloudTrail events". If a trail holds no data events of a service, missing
@@ -64,7 +64,7 @@ _NAMED = {
 
 
 def is_data_event(catalogue: ActionCatalogue, action: str) -> bool:
-    """Return whether calls of an action are recorded as data events.
+    """Tell whether calls of an action are logged as data events.
 
     Args:
         catalogue: Catalogue with the action's service.
@@ -78,5 +78,5 @@ def is_data_event(catalogue: ActionCatalogue, action: str) -> bool:
 
 
 def has_data_events(service: str) -> bool:
-    """Return whether some calls of a service are data events."""
+    """Tell whether some calls of a service are logged as data events."""
     return service in _NAMED or service in _INSIDE

@@ -1,4 +1,4 @@
-"""Hops of a chain at one time: person, agent, tool, identity and owner.
+"""Build a chain's hops at one time: person, agent, tool, identity and its owner.
 
 Session names, user agents and source identities are never read: the caller writes them.
 """
@@ -33,14 +33,13 @@ class AgentHops:
 
 
 def build_person_hop(
-    path: IssuancePath, agent: Hop, uses: UsesBySubject, persons: SignInsBySubject
+    path: IssuancePath, agent: Hop, uses: UsesBySubject, sign_ins: SignInsBySubject
 ) -> Hop:
     """Build the person hop: the person responsible for the call.
 
-    In this order: the delegation, launch or sign-in proved by a record; the agent's
-    attested owner in the record of its token; a sign-in that shares a session's
-    credential; the agent's owner; the owner of the key; a sign-in as the same user.
-    The owner of an assumed role is not used, since a role serves many callers.
+    In this order: the delegation, launch or sign-in proved by a record; the attested
+    owner in a token's record; a sign-in with a session's credential; the agent's owner;
+    the key's owner; a sign-in as the same user. A role's owner is never used.
     """
     for step in path.steps:
         if step.person:
@@ -51,11 +50,11 @@ def build_person_hop(
         return Hop(owned.owner, HopStatus.OBSERVED, how)
     sessions = [s.credential for s in path.steps if not is_long_lived(s.credential)]
     return (
-        _find_signed_in(sessions, persons)
+        _find_signed_in(sessions, sign_ins)
         or _find_agent_owner(agent, uses)
         or _find_key_owner(path, uses)
-        or _find_signed_in(_list_subjects(path.steps), persons)
-        or _find_key_creator(path.maker, path.made_by, persons)
+        or _find_signed_in(_list_subjects(path.steps), sign_ins)
+        or _find_key_creator(path.maker, path.made_by, sign_ins)
         or Hop("", HopStatus.MISSING, _explain_missing_person(path, agent))
     )
 
@@ -91,13 +90,12 @@ def build_owner_hop(path: IssuancePath, uses: UsesBySubject) -> Hop:
 
 
 def _describe_owner(use: DeclaredUse) -> str:
-    return (
-        f"{use.owner_state} owner of {use.subject}: {_describe_source(use, use.source)}"
-    )
+    source = _describe_source(use, use.source)
+    return f"{use.owner_state} owner of {use.subject}: {source}"
 
 
-def _describe_record(told: CredentialIssuance) -> str:
-    return f"{told.source} event {told.event}"
+def _describe_record(issuance: CredentialIssuance) -> str:
+    return f"{issuance.source} event {issuance.event}"
 
 
 def _get_status(use: DeclaredUse) -> HopStatus:
@@ -116,40 +114,41 @@ def _list_subjects(steps: Sequence[PathStep]) -> Iterable[str]:
             yield step.identity
 
 
-def _find_signed_in(subjects: Iterable[str], persons: SignInsBySubject) -> Hop | None:
+def _find_signed_in(subjects: Iterable[str], sign_ins: SignInsBySubject) -> Hop | None:
     """Find the person of the nearest subject with exactly one signed-in person."""
     for subject in subjects:
-        signed_in = _select_unique_person(persons.get(subject, ())) if subject else None
+        found = sign_ins.get(subject, ()) if subject else ()
+        signed_in = _select_unique_person(found)
         if signed_in:
             return _build_inferred_hop(signed_in, f"signed in as {subject}")
     return None
 
 
 def _find_key_creator(
-    made: CredentialIssuance | None, person: str, persons: SignInsBySubject
+    creation: CredentialIssuance | None, person: str, sign_ins: SignInsBySubject
 ) -> Hop | None:
     """Infer the person who created a key, which they may have handed over."""
-    if made is None:
+    if creation is None:
         return None
-    what = f"created {made.credential} ({made.source} event {made.event})"
+    what = f"created {creation.credential} ({creation.source} event {creation.event})"
     if person:
         return Hop(person, HopStatus.INFERRED, what)
-    by = (made.parent.credential, made.parent.identity)
-    signed_in = _find_signed_in(by, persons)
+    by = (creation.parent.credential, creation.parent.identity)
+    signed_in = _find_signed_in(by, sign_ins)
     if signed_in is None:
         return None
     return replace(signed_in, source=f"{signed_in.source}, which {what}")
 
 
-def _select_unique_person(signed_in: Sequence[SignIn]) -> SignIn | None:
-    if len({each.person for each in signed_in}) != 1:
+def _select_unique_person(sign_ins: Sequence[SignIn]) -> SignIn | None:
+    if len({each.person for each in sign_ins}) != 1:
         return None
-    return min(signed_in, key=lambda each: (each.at, each.event))
+    return min(sign_ins, key=lambda each: (each.at, each.event))
 
 
-def _build_inferred_hop(signed_in: SignIn, what: str) -> Hop:
-    told = f"{what} ({signed_in.source} event {signed_in.event})"
-    return Hop(signed_in.person, HopStatus.INFERRED, told)
+def _build_inferred_hop(sign_in: SignIn, description: str) -> Hop:
+    told = f"{description} ({sign_in.source} event {sign_in.event})"
+    return Hop(sign_in.person, HopStatus.INFERRED, told)
 
 
 def _get_unrecorded_token(path: IssuancePath) -> str:
@@ -170,6 +169,7 @@ def _explain_missing_person(path: IssuancePath, agent: Hop) -> str:
 
 
 def _explain_missing_origin(path: IssuancePath, agent: str) -> str:
+    """Return the missing record, or the owner, that would name the person."""
     origin = path.steps[-1]
     owner = f"an owner of {agent or 'the agent'}"
     if is_platform_service(origin.identity):
@@ -201,28 +201,29 @@ def build_identity_hop(path: IssuancePath, tool: str, source: str = "") -> Hop:
 
 
 def build_mediated_hops(
-    joint: SourcedChainKey, path: IssuancePath, parents: Mapping[str, str]
+    chain_key: SourcedChainKey, path: IssuancePath, parents: Mapping[str, str]
 ) -> AgentHops | None:
     """Build agent and tool hops from a gateway's record, if it names an agent."""
-    key = joint.key
-    if not key.agent or not joint.believed:
+    key, source = chain_key.key, chain_key.source
+    if not key.agent or not chain_key.believed:
         return None
-    tool = Hop(key.tool, HopStatus.OBSERVED, joint.source)
+    tool = Hop(key.tool, HopStatus.OBSERVED, source)
     if not key.tool:
-        tool = Hop("", HopStatus.MISSING, f"the {joint.source} record names no tool")
+        tool = Hop("", HopStatus.MISSING, f"the {source} record names no tool")
     told = next((each for each in path.told if each.chain[-1] == key.agent), None)
     line = told.chain if told is not None else _list_ancestors(key.agent, parents)
-    how = joint.source
+    how = source
     if len(line) == 1 and not path.told and _get_unrecorded_token(path):
         gap = f"the record that issued {_get_unrecorded_token(path)} (sts)"
         how = f"{how}; for whom it acts would tell {gap}"
     return AgentHops(Hop(key.agent, HopStatus.OBSERVED, how), line, tool)
 
 
-def build_web_page_hops(joint: SourcedChainKey) -> AgentHops | None:
+def build_web_page_hops(chain_key: SourcedChainKey) -> AgentHops | None:
     """Build missing agent and tool hops for a person's request to our web page."""
-    key = joint.key
-    if joint.source != WEB or not joint.believed or key.identity or key.credential:
+    key = chain_key.key
+    from_web = chain_key.source == WEB and chain_key.believed
+    if not from_web or key.identity or key.credential:
         return None
     gap = Hop("", HopStatus.MISSING, "a person came to the page, no agent for them")
     return AgentHops(gap, (), Hop("", HopStatus.MISSING, "the page itself, no tool"))
@@ -369,14 +370,15 @@ def _explain_missing_agent(path: IssuancePath) -> str:
 
 
 def _build_shared_hops(use: DeclaredUse, agents: Sequence[str]) -> AgentHops:
+    """Build missing hops for an identity or credential that agents share."""
     listed = ", ".join(agents[:8]) + (", ..." if len(agents) > 8 else "")
     gap = f"{use.subject} is shared by {len(agents)} agents: {listed}"
     missing = Hop("", HopStatus.MISSING, gap)
     return AgentHops(missing, (), _build_missing_tool_hop("the agent is not known"))
 
 
-def _build_missing_tool_hop(why: str) -> Hop:
-    return Hop("", HopStatus.MISSING, f"{why}; a gateway record would tell the tool")
+def _build_missing_tool_hop(reason: str) -> Hop:
+    return Hop("", HopStatus.MISSING, f"{reason}; a gateway record would tell the tool")
 
 
 def _build_tool_hop(agent: str, use: DeclaredUse, status: HopStatus) -> Hop:

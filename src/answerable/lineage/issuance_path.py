@@ -1,4 +1,4 @@
-"""Path from an acting credential back to its origin, over issuance records."""
+"""Trace a credential back to its origin over records of credential issuance."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -49,7 +49,7 @@ class IssuancePath:
     made_by: str = ""
 
     def identities(self) -> tuple[str, ...]:
-        """Return the identities from the origin on, without repetitions."""
+        """Return the identities, origin first, without repetitions."""
         found: list[str] = []
         for step in reversed(self.steps):
             if step.identity and found[-1:] != [step.identity]:
@@ -58,16 +58,16 @@ class IssuancePath:
 
     @property
     def owner_issuance(self) -> CredentialIssuance | None:
-        """Nearest issuance that names an attested owner."""
+        """Return the nearest issuance that names an attested owner."""
         return next((each for each in self.told if each.owner), None)
 
     @property
     def delegation(self) -> str:
-        """Id of the nearest delegation, empty where none is recorded."""
+        """Return the id of the nearest delegation, empty if unknown."""
         return next((each.parent.run for each in self.told if each.parent.run), "")
 
     def credentials(self) -> tuple[str, ...]:
-        """Return the credentials from the origin on."""
+        """Return the credentials, origin first."""
         return tuple(s.credential for s in reversed(self.steps) if s.credential)
 
 
@@ -82,12 +82,15 @@ def select_issuances(
     best: dict[str, CredentialIssuance] = {}
     for issuance in issuances:
         known = best.get(issuance.credential)
-        if known is None or _issuance_quality(issuance) < _issuance_quality(known):
+        if known is None or _issuance_preference_key(
+            issuance
+        ) < _issuance_preference_key(known):
             best[issuance.credential] = issuance
     return best
 
 
-def _issuance_quality(issuance: CredentialIssuance) -> tuple[object, ...]:
+def _issuance_preference_key(issuance: CredentialIssuance) -> tuple[object, ...]:
+    """Return a sort key: records that name the issuer's parent come first."""
     parent = issuance.parent
     return (
         not parent.person,
@@ -118,7 +121,7 @@ class IssuanceIndex:
 
 
 def index_issuances(issuances: Sequence[CredentialIssuance]) -> IssuanceIndex:
-    """Index issuances."""
+    """Index issuances by credential, by run and by parent."""
     runs: dict[tuple[str, str], CredentialIssuance] = {}
     parents: dict[ChainKey, CredentialIssuance] = {}
     for each in sorted(issuances, key=_issuance_sort_key):
@@ -126,11 +129,11 @@ def index_issuances(issuances: Sequence[CredentialIssuance]) -> IssuanceIndex:
             runs.setdefault((each.parent.run, ""), each)
             runs.setdefault((each.parent.run, each.chain[-1]), each)
             if each.chain[-1] == each.parent.agent:
-                parents.setdefault(_without_session_name(each.parent), each)
+                parents.setdefault(_remove_session_name(each.parent), each)
     return IssuanceIndex(select_issuances(issuances), runs, parents)
 
 
-def _without_session_name(key: ChainKey) -> ChainKey:
+def _remove_session_name(key: ChainKey) -> ChainKey:
     """Return a key without the session name, which the caller writes."""
     return replace(key, session="")
 
@@ -141,19 +144,19 @@ def _issuance_sort_key(issuance: CredentialIssuance) -> tuple[object, ...]:
     return (unowned, issuance.at, issuance.event, issuance.chain, issuance.owner)
 
 
-def trace_back(joint: SourcedChainKey, issued: IssuanceIndex) -> IssuancePath:
-    """Walk from a chain key back to its origin.
+def trace_back(chain_key: SourcedChainKey, issued: IssuanceIndex) -> IssuancePath:
+    """Trace a chain key back to the origin of its credential.
 
     Args:
-        joint: Start of the walk.
+        chain_key: Start of the walk.
         issued: Index of all issuances.
     """
-    key = joint.key
-    if not joint.believed:
+    key = chain_key.key
+    if not chain_key.believed:
         return IssuancePath(
-            (PathStep("", "", "", joint.source),), None, None, cut=False
+            (PathStep("", "", "", chain_key.source),), None, None, cut=False
         )
-    steps = [_build_step(key, joint.source)]
+    steps = [_build_step(key, chain_key.source)]
     first = issued.by_credential.get(key.credential) if key.credential else None
     seen = {key.credential}
     walked: list[CredentialIssuance] = []
@@ -177,9 +180,9 @@ def trace_back(joint: SourcedChainKey, issued: IssuanceIndex) -> IssuancePath:
     return IssuancePath(named, first, current, cut=False, told=told, made_by=made_by)
 
 
-def _find_session_person(made: CredentialIssuance, issued: IssuanceIndex) -> str:
-    """Return the person at the start of the session that created a key, or empty."""
-    key = made.parent
+def _find_session_person(creation: CredentialIssuance, issued: IssuanceIndex) -> str:
+    """Return the person whose session created a key, or empty."""
+    key = creation.parent
     for _ in range(MAX_CHAIN_LENGTH):
         if key.person:
             return key.person
@@ -191,35 +194,36 @@ def _find_session_person(made: CredentialIssuance, issued: IssuanceIndex) -> str
 
 
 def _list_agent_issuances(
-    key: ChainKey, walked: Sequence[CredentialIssuance], issued: IssuanceIndex
+    key: ChainKey, walked_issuances: Sequence[CredentialIssuance], issued: IssuanceIndex
 ) -> tuple[CredentialIssuance, ...]:
-    """List the issuances that name the agents of a chain, the nearest first.
+    """List the issuances that name a chain's agents, nearest first.
 
     The record of an exchange or ticket itself comes first, since it names the agent
     that acts from then on. Issuances of the same run come last, and only for the same
     agent: a token of another issuer carries a run chosen by that issuer.
     """
-    own = issued.by_parent.get(_without_session_name(key)) if key.agent else None
+    own = issued.by_parent.get(_remove_session_name(key)) if key.agent else None
     same = issued.by_run.get((key.run, key.agent)) if key.run else None
-    found = (own, *walked, same)
+    found = (own, *walked_issuances, same)
     return tuple(each for each in found if each is not None and each.chain)
 
 
-def _build_step(key: ChainKey, told_by: str) -> PathStep:
-    return PathStep(key.identity, key.credential, key.person, told_by)
+def _build_step(key: ChainKey, evidence_source: str) -> PathStep:
+    """Build the path step of a chain key's identity and credential."""
+    return PathStep(key.identity, key.credential, key.person, evidence_source)
 
 
 def _name_acting_identity(
-    steps: Sequence[PathStep], first: CredentialIssuance | None
+    steps: Sequence[PathStep], first_issuance: CredentialIssuance | None
 ) -> tuple[PathStep, ...]:
-    """Name the acting identity by the issuance of its credential, if it is missing.
+    """Fill in a missing acting identity from its credential's issuance.
 
     This does not apply to gateway records: their token identifies the caller, not the
     identity that the tool acts as.
     """
     acting = steps[0]
-    if acting.identity or first is None:
+    if acting.identity or first_issuance is None:
         return tuple(steps)
-    told = f"{first.source} event {first.event}"
-    named = PathStep(first.identity, acting.credential, acting.person, told)
+    told = f"{first_issuance.source} event {first_issuance.event}"
+    named = PathStep(first_issuance.identity, acting.credential, acting.person, told)
     return (named, *steps[1:])

@@ -1,4 +1,4 @@
-"""Mediation: whether a gateway call could have caused a platform event of an agent.
+"""Decide whether a gateway call could have caused an agent's platform event.
 
 An event that no call could have caused is unmediated: the agent, or another holder of
 its credential, bypassed the gateway. Missing records never count as evidence.
@@ -100,7 +100,7 @@ def parse_gateway_call(
     milliseconds: str,
     task: str,
 ) -> GatewayCall | None:
-    """Parse a gateway's event into a call.
+    """Parse a gateway's audit event into a call with start and end.
 
     Args:
         agents: Root first.
@@ -123,12 +123,12 @@ def parse_gateway_call(
 
 
 def get_server(tool: str) -> str:
-    """Return the server of a call's tool; a gateway's server name has no slash."""
+    """Return the MCP server of a call's tool name `SERVER/TOOL`."""
     return tool.removeprefix("tool:mcp/").partition("/")[0]
 
 
 def get_inventory_server(tool: str) -> str:
-    """Return the server of an inventory tool, where one server is one tool."""
+    """Return the MCP server in the id of an inventory tool."""
     return tool.removeprefix("tool:mcp/").rpartition("/")[0]
 
 
@@ -149,7 +149,7 @@ class IntervalSet:
         self.ends.append(end)
 
     def sort(self) -> None:
-        """Sort the intervals, before any membership test."""
+        """Sort the intervals; required before `contains`."""
         self.starts.sort()
         self.ends.sort()
 
@@ -169,6 +169,7 @@ class _OpenCalls:
         self._own: dict[AgentServer, IntervalSet] = defaultdict(IntervalSet)
 
     def add(self, call: GatewayCall, end: int) -> None:
+        """Add the time of a call, for its own agent and those above it."""
         for server in ("", get_server(call.tool)):
             for agent in set(call.agents):
                 self._on_path[agent, server].add(
@@ -178,15 +179,17 @@ class _OpenCalls:
             own.add(call.start - CLOCK_SKEW, end + CLOCK_SKEW)
 
     def sort(self) -> None:
+        """Sort all intervals; required before `may_have_caused`."""
         for spans in (*self._on_path.values(), *self._own.values()):
             spans.sort()
 
-    def may_have_caused(self, act: PlatformEvent, server: str) -> bool:
-        keys = [(agent, server) for agent in act.agents]
+    def may_have_caused(self, event: PlatformEvent, server: str) -> bool:
+        """Tell whether a call was open at the time of an event."""
+        keys = [(agent, server) for agent in event.agents]
         found = [self._own[key] for key in keys if key in self._own]
         leaf = self._on_path.get(keys[-1])
         found += [leaf] if leaf is not None else []
-        return any(spans.contains(act.at) for spans in found)
+        return any(spans.contains(event.at) for spans in found)
 
 
 class MediationJudge:
@@ -212,37 +215,37 @@ class MediationJudge:
         for each in (self._surely, self._perhaps, self._recorded, self._missing):
             each.sort()
 
-    def judge(self, act: PlatformEvent) -> MediationVerdict:
-        """Return the mediation verdict on an event."""
-        if not act.agents:
+    def judge(self, event: PlatformEvent) -> MediationVerdict:
+        """Return whether a gateway call may have caused an event."""
+        if not event.agents:
             return MediationVerdict.AGENT_MISSING
-        if self._covered.isdisjoint(act.agents):
+        if self._covered.isdisjoint(event.agents):
             return MediationVerdict.NOT_COVERED
-        server = get_inventory_server(act.tool)
-        if self._surely.may_have_caused(act, server):
+        server = get_inventory_server(event.tool)
+        if self._surely.may_have_caused(event, server):
             return MediationVerdict.MEDIATED
-        if self._perhaps.may_have_caused(act, server):
+        if self._perhaps.may_have_caused(event, server):
             return MediationVerdict.END_UNKNOWN
-        if not self._recorded.contains(act.at):
+        if not self._recorded.contains(event.at):
             return MediationVerdict.NO_RECORDS
-        if self._missing.contains(act.at):
+        if self._missing.contains(event.at):
             return MediationVerdict.RECORDS_MISSING
-        other = server and self._surely.may_have_caused(act, "")
+        other = server and self._surely.may_have_caused(event, "")
         return MediationVerdict.OTHER_TOOL if other else MediationVerdict.NO_CALL
 
 
 def count_calls_without_event(
-    calls: Iterable[GatewayCall], acts: Iterable[PlatformEvent]
+    calls: Iterable[GatewayCall], events: Iterable[PlatformEvent]
 ) -> int:
     """Count the calls without any event that they could have caused.
 
     Args:
         calls: Calls to count.
-        acts: All platform events of agents.
+        events: All platform events of agents.
     """
     by_leaf: dict[AgentServer, list[int]] = defaultdict(list)
     by_path: dict[AgentServer, list[int]] = defaultdict(list)
-    for act in acts:
+    for act in events:
         server = get_inventory_server(act.tool)
         by_leaf[act.agents[-1], server].append(act.at)
         for agent in set(act.agents):
@@ -257,6 +260,7 @@ def _has_event(
     by_leaf: dict[AgentServer, list[int]],
     by_path: dict[AgentServer, list[int]],
 ) -> bool:
+    """Tell whether some event lies in the time of a call."""
     first, last = call.start - CLOCK_SKEW, call.perhaps + CLOCK_SKEW
     servers = ("", get_server(call.tool))
     lists: list[Sequence[int]] = [

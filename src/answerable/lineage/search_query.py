@@ -1,4 +1,4 @@
-"""Search query language: `agent:*bot resource:"s3://a b" status:missing` and words.
+"""Parse the search language: `agent:*bot resource:"s3://a b" status:missing`, words.
 
 `FIELD:VALUE` asks for one hop, with the option names of `trace`; anything else is a
 word that any hop may hold. Formatted queries parse to the same query.
@@ -55,7 +55,7 @@ class SearchQuery:
     words: tuple[str, ...] = ()
 
     def get(self, field: str) -> str:
-        """Return the value of a field, empty if it is not in the query."""
+        """Return the value of a field, empty if the query does not have it."""
         return dict(self.said).get(field, "")
 
     def with_field(self, field: str, value: str) -> "SearchQuery":
@@ -71,7 +71,7 @@ class SearchQuery:
 
 
 def parse_query(text: str) -> SearchQuery:
-    """Parse a search query.
+    """Parse a search query; unknown fields and values are errors.
 
     Raises:
         UsageError: A field is close to a known one, repeated or empty; a quote is open;
@@ -145,11 +145,12 @@ def _split_field(token: str) -> tuple[str, str]:
 
 
 def _unquote(text: str) -> str:
-    """Take the quotes off."""
+    """Remove the quotes of a value."""
     return _QUOTED.sub(lambda found: _ESCAPED.sub(r"\1", found[1]), text)
 
 
 def _check_value(field: str, value: str) -> str:
+    """Check a field's value; return it in lower case if it is a keyword."""
     if not value.strip():
         raise UsageError(
             f"{field}: asks for nothing",
@@ -166,6 +167,7 @@ def _check_value(field: str, value: str) -> str:
 
 
 def _check_status(value: str) -> str:
+    """Check a status filter: `STATUS` or `HOP=STATUS`."""
     hop, equals, status = value.lower().rpartition("=")
     if status not in CHOICES["status"] or (equals and hop not in HOPS):
         listed = (*CHOICES["status"], *(f"{each}=missing" for each in HOPS))
@@ -174,6 +176,7 @@ def _check_status(value: str) -> str:
 
 
 def _build_choice_error(field: str, value: str, choices: tuple[str, ...]) -> UsageError:
+    """Build the error for a value that is not one of the choices."""
     close = get_close_matches(value.lower(), choices, n=1, cutoff=0.5)
     return UsageError(
         f"{field}: is one of {', '.join(choices)} (got {value[:80]!r})",
@@ -181,8 +184,9 @@ def _build_choice_error(field: str, value: str, choices: tuple[str, ...]) -> Usa
     )
 
 
-def _sort_fields(said: dict[str, str]) -> tuple[tuple[str, str], ...]:
-    return tuple((field, said[field]) for field in FIELDS if said.get(field))
+def _sort_fields(fields: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return the fields in the order of the search language."""
+    return tuple((field, fields[field]) for field in FIELDS if fields.get(field))
 
 
 def format_value(value: str) -> str:

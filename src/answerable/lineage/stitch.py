@@ -1,4 +1,4 @@
-"""Stitching: derivation of chains from chain keys and facts."""
+"""Derive the lineage chains of events from chain keys, issuances and inventory."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,16 +26,16 @@ from answerable.model.lineage import CredentialIssuance, DeclaredUse, LineageCha
 
 
 def stitch_chains(
-    joints: Iterable[SourcedChainKey],
+    chain_keys: Iterable[SourcedChainKey],
     issuances: Iterable[CredentialIssuance],
     declared: Iterable[DeclaredUse] = (),
     sign_ins: Iterable[SignIn] = (),
     parents: Mapping[str, str] | None = None,
 ) -> tuple[ChainTimeline, ...]:
-    """Derive the chains of all chain keys.
+    """Derive the chains of all chain keys, each with its time of validity.
 
     Args:
-        joints: Distinct chain keys of the events.
+        chain_keys: Distinct chain keys of the events.
         issuances: Issuance records of believed sources.
         declared: Declared uses of the inventory, each with its validity.
         sign_ins: Sign-ins recorded by believed sources.
@@ -52,18 +52,21 @@ def stitch_chains(
             by_subject.setdefault(use.subject, []).append(use)
     persons = _index_sign_ins(sign_ins)
     return tuple(
-        _stitch_one(joint, trace_back(joint, issued), by_subject, persons, parents)
-        for joint in joints
+        _stitch_chain_key(
+            joint, trace_back(joint, issued), by_subject, persons, parents
+        )
+        for joint in chain_keys
     )
 
 
 def find_chain_at(chains: Sequence[LineageChain], at: int) -> LineageChain:
-    """Return the chain that is valid at a time."""
+    """Return the chain that is valid at a time, UTC nanoseconds."""
     starts = [chain.valid_from for chain in chains]
     return chains[max(0, bisect_right(starts, at) - 1)]
 
 
 def _index_sign_ins(sign_ins: Iterable[SignIn]) -> dict[str, list[SignIn]]:
+    """Index sign-ins by credential and by identity."""
     found: dict[str, list[SignIn]] = {}
     for sign_in in sign_ins:
         for subject in (sign_in.credential, sign_in.identity):
@@ -72,16 +75,17 @@ def _index_sign_ins(sign_ins: Iterable[SignIn]) -> dict[str, list[SignIn]]:
     return found
 
 
-def _stitch_one(
-    joint: SourcedChainKey,
+def _stitch_chain_key(
+    chain_key: SourcedChainKey,
     path: IssuancePath,
     declared: Mapping[str, Sequence[DeclaredUse]],
-    persons: Mapping[str, Sequence[SignIn]],
+    sign_ins: Mapping[str, Sequence[SignIn]],
     parents: Mapping[str, str] | None,
 ) -> ChainTimeline:
+    """Derive one key's chains: a new one wherever a declared use changes."""
     subjects = {s.credential for s in path.steps} | {s.identity for s in path.steps}
     uses = [use for subject in subjects for use in declared.get(subject, ())]
-    agents = {_get_mediated_agent(joint)} | {told.chain[-1] for told in path.told}
+    agents = {_get_mediated_agent(chain_key)} | {told.chain[-1] for told in path.told}
     agents |= {agent for use in uses for agent in use.agents}
     uses += [use for a in agents - subjects for use in declared.get(a, ())]
     edges = {ALL_TIME[0], ALL_TIME[1]}
@@ -91,7 +95,7 @@ def _stitch_one(
     chains: list[LineageChain] = []
     for start, end in pairwise(times):
         chain = _build_chain(
-            joint, path, _select_valid_uses(uses, start), persons, parents or {}
+            chain_key, path, _select_valid_uses(uses, start), sign_ins, parents or {}
         )
         chain = replace(chain, valid_from=start, valid_to=end)
         if chains and replace(chains[-1], valid_to=end) == replace(
@@ -100,15 +104,16 @@ def _stitch_one(
             chains[-1] = replace(chains[-1], valid_to=end)
         else:
             chains.append(chain)
-    return ChainTimeline(joint, tuple(chains))
+    return ChainTimeline(chain_key, tuple(chains))
 
 
-def _get_mediated_agent(joint: SourcedChainKey) -> str:
-    """Return the agent named by a gateway's record, else empty."""
-    return joint.key.agent if joint.believed else ""
+def _get_mediated_agent(chain_key: SourcedChainKey) -> str:
+    """Return the agent that a gateway's record names, else empty."""
+    return chain_key.key.agent if chain_key.believed else ""
 
 
 def _select_valid_uses(uses: Sequence[DeclaredUse], at: int) -> UsesBySubject:
+    """Select the newest declared use of each subject at a time."""
     standing: dict[str, DeclaredUse] = {}
     for use in uses:
         if use.valid_from <= at < use.valid_to:
@@ -119,6 +124,7 @@ def _select_valid_uses(uses: Sequence[DeclaredUse], at: int) -> UsesBySubject:
 
 
 def _use_sort_key(use: DeclaredUse) -> tuple[object, ...]:
+    """Return the sort key of a declared use, the newest last."""
     return (
         use.valid_from,
         use.source,
@@ -130,28 +136,29 @@ def _use_sort_key(use: DeclaredUse) -> tuple[object, ...]:
 
 
 def _build_chain(
-    joint: SourcedChainKey,
+    chain_key: SourcedChainKey,
     path: IssuancePath,
     uses: UsesBySubject,
-    persons: Mapping[str, Sequence[SignIn]],
+    sign_ins: Mapping[str, Sequence[SignIn]],
     parents: Mapping[str, str],
 ) -> LineageChain:
+    """Build the chain of one key from the uses valid at a time."""
     agents = (
-        build_mediated_hops(joint, path, parents)
+        build_mediated_hops(chain_key, path, parents)
         or build_issued_hops(path)
-        or build_web_page_hops(joint)
+        or build_web_page_hops(chain_key)
     )
     agents = agents or build_declared_hops(path, uses, parents)
-    tool = joint.key.tool if _get_mediated_agent(joint) else ""
+    tool = chain_key.key.tool if _get_mediated_agent(chain_key) else ""
     return LineageChain(
-        key=joint.key,
+        key=chain_key.key,
         valid_from=ALL_TIME[0],
         valid_to=ALL_TIME[1],
-        person=build_person_hop(path, agents.agent, uses, persons),
+        person=build_person_hop(path, agents.agent, uses, sign_ins),
         agent=agents.agent,
         agent_path=agents.path,
         tool=agents.tool,
-        identity=build_identity_hop(path, tool, joint.source),
+        identity=build_identity_hop(path, tool, chain_key.source),
         identity_owner=build_owner_hop(path, uses),
         identity_path=path.identities(),
         credential_path=path.credentials(),

@@ -1,4 +1,4 @@
-"""Inputs and output of stitching."""
+"""Dataclasses of the chain derivation: chain keys, sign-ins and chain timelines."""
 
 from dataclasses import dataclass
 
@@ -55,7 +55,7 @@ class ChainTimeline:
 
 
 def is_long_lived(credential: str) -> bool:
-    """Tell whether a credential outlives the session that created it.
+    """Tell whether a credential is a long-lived key, not of a session.
 
     The creator of a long-lived key may hand it over; the caller that assumes a role
     acts through it. So a path leads through the second and not through the first.

@@ -1,4 +1,4 @@
-"""Substring index over many texts."""
+"""Index many texts for substring search."""
 
 from array import array
 from bisect import bisect_right
@@ -22,7 +22,7 @@ class SubstringIndex:
         self._whole = b"".join(folded)
 
     def find(self, word: str) -> Iterator[int]:
-        """Return the numbers of the texts that contain a word.
+        """Return the positions of the texts that contain a word.
 
         Args:
             word: Not empty, without white space.

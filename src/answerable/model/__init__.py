@@ -1,1 +1,1 @@
-"""Domain types: frozen, parsed once, without IO; one file each."""
+"""Domain types: frozen dataclasses, validated once, without I/O; one file for each."""

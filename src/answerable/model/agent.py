@@ -1,4 +1,4 @@
-"""Agent types: AI agents and the configuration that declares each."""
+"""Type of AI agents, with the configuration that declares each."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Baseline assessment of a call, for owners and operators."""
+"""Types of a call's assessment against a baseline: deviations and their effect."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Observed behaviour: the calls of a run and the origin of each argument value.
+"""Types of observed behaviour: a run's calls, and each argument value's origins.
 
 Nothing here is self-reported. Arguments are the act that is assessed; an origin is
 derived by us from the data that the agent was given.

@@ -1,4 +1,4 @@
-"""Verified callers: the peer of a connection and its authentication method."""
+"""Type of a verified caller: the peer of a connection and how it authenticated."""
 
 from dataclasses import dataclass
 from enum import StrEnum

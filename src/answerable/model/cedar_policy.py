@@ -1,4 +1,4 @@
-"""Cedar policies of the operator, checked once when loaded.
+"""Types of the operator's Cedar policies, checked once when loaded.
 
 The files are in Cedar's own language (docs/policies.md). The loader checks them and
 classifies how each policy is evaluated; the decision path only evaluates.
@@ -115,7 +115,7 @@ MAX_WARNINGS = 20
 
 
 def find_prefix_warnings(rules: CedarPolicySet) -> list[str]:
-    """List warnings for policies that compare a name or an argument with a prefix.
+    """List warnings on policies that compare a text with a prefix.
 
     Such a pattern compares text. A call with a name that leads out of the prefix is an
     error; the policy's author should know that before an agent finds out.

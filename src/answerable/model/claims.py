@@ -1,4 +1,4 @@
-"""Verified token claims, in the terms of RFC 7519, 8693, 8705 and 9449.
+"""Types of verified token claims, in the terms of RFC 7519, 8693, 8705 and 9449.
 
 Anyone can write a token's text. `federation.token_verification` is the one function that turns it
 into `SignedClaims`. Times are NumericDate (RFC 7519 2): whole seconds since 1970, UTC.
@@ -149,7 +149,7 @@ class SignedClaims:
     payload_sha256: bytes
 
     def find_leaf(self, *path: str) -> ClaimScalar | tuple[ClaimScalar, ...] | None:
-        """Find a leaf by its path, None where there is none."""
+        """Return the claim at a path; None if the token does not have it."""
         return next((value for at, value in self.leaves if at == path), None)
 
 

@@ -1,4 +1,4 @@
-"""Operator configuration of `answerable.yaml`, parsed once.
+"""Types of the operator's configuration file `answerable.yaml`, parsed once.
 
 Paths are absolute: relative ones are resolved against the folder of the file. It
 contains no secrets; a server's command takes one from the environment by name.
@@ -30,7 +30,7 @@ class ClientFeature(StrEnum):
 
     @property
     def target(self) -> TargetKind:
-        """Target kind of this client feature."""
+        """Return the kind of target that this client feature asks for."""
         return _TARGET_OF_FEATURE[self]
 
 

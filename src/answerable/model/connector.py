@@ -1,4 +1,4 @@
-"""Connector contract: declaration, context and the two connector protocols."""
+"""Connector interface: declaration, context, and the two protocols to implement."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -39,7 +39,7 @@ class ConnectorDeclaration:
 
 
 def ignore_progress(done: int, total: int, what: str) -> None:
-    """Ignore progress."""
+    """Discard progress reports: the default progress callback."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class InventoryConnector(Protocol):
     """Inventory connector: reads one location completely. Implemented by `fetch.py`."""
 
     def sync(self, location: str, context: SyncContext) -> Sync:
-        """Read the location; unread parts are listed in `problems`.
+        """Read all facts of a location; list unread parts in `problems`.
 
         Raises:
             UsageError: The location does not exist or is not of the right kind.
@@ -167,7 +167,7 @@ class EventConnector(Protocol):
     """Event connector: reads records in bounded batches. Implemented by `fetch.py`."""
 
     def read(self, location: str, context: EventContext) -> Iterator[EventBatch]:
-        """Yield batches; files are read in sorted order, folders recursively.
+        """Yield batches of events; files in sorted order, folders recursively.
 
         Raises:
             UsageError: The location does not exist or holds no such file.

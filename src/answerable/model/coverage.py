@@ -1,4 +1,4 @@
-"""Coverage of collected data, by kind, account, region and service."""
+"""Type of the coverage of collected data: by kind, account, region and service."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Credentials: proofs of an identity. The secret value is never stored."""
+"""Types of credentials and the identities they prove, without any secret value."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -51,7 +51,7 @@ MODEL_KEYS = frozenset(
 
 
 def platform_of_credential(kind: str) -> str:
-    """Return the platform whose default credential chain includes this kind."""
+    """Return the platform whose default credential chain has this kind."""
     for platform, prefixes in _PLATFORMS:
         if kind.startswith(prefixes):
             return platform

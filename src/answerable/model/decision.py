@@ -1,4 +1,4 @@
-"""Authorization request and decision.
+"""Types of an authorization request and the decision on it.
 
 A request has no free-text field: an agent's statements about itself or its reasons are
 never an input. The name of a tool, a prompt or a resource is the object of the action.
@@ -162,5 +162,5 @@ class Decision:
     layer: DecisionLayer = DecisionLayer.TABLE
 
     def with_durability(self, durability: RecordDurability) -> "Decision":
-        """Return a copy with another durability class."""
+        """Return a copy with another durability of its record."""
         return replace(self, durability=durability)

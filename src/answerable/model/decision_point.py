@@ -1,4 +1,4 @@
-"""Configuration of the policy decision point: listeners and permitted callers."""
+"""Configuration of the policy decision point (PDP): listeners and permitted callers."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING

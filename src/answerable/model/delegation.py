@@ -1,4 +1,4 @@
-"""Delegation records of the token service; tokens only refer to them."""
+"""Types of the token service's delegation records, to which tokens refer by id."""
 
 from dataclasses import dataclass
 

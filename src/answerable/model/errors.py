@@ -1,4 +1,4 @@
-"""Error types that a caller can act on.
+"""Exception classes, by what the caller can do about each.
 
     AnswerableError
     ├── UsageError             the arguments or the query are invalid       exit 2

@@ -1,4 +1,4 @@
-"""Audit events as logged by their source, the unit of sealing."""
+"""Types of audit events as their source logged them, before they are sealed."""
 
 from dataclasses import dataclass
 from enum import StrEnum

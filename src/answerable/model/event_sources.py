@@ -1,4 +1,4 @@
-"""Event sources of this product, and prefixes of the names of their recorders."""
+"""Names of the log sources of this product, and the recorder name prefix of each."""
 
 GATEWAY = "gateway"  # source of a gateway's events
 STS = "sts"  # source of a token service's events
@@ -19,7 +19,7 @@ _SOURCE_OF_PREFIX = (
 
 
 def source_of_recorder(recorder: str) -> str:
-    """Return the event source of a recorder by its name prefix."""
+    """Return the log source of a recorder, from its name's prefix."""
     return next(
         (of for prefix, of in _SOURCE_OF_PREFIX if recorder.startswith(prefix)), GATEWAY
     )

@@ -1,4 +1,4 @@
-"""Token requests to the token service and their refusals.
+"""Types of token requests to the token service, and of their refusals.
 
 A request comes from the requester and is bounded by rules alone. It has no field for a
 reason; other parameters are ignored.

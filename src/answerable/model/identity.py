@@ -1,4 +1,4 @@
-"""Identities: the non-human identities an agent acts through, and their accounts."""
+"""Types of the non-human identities that agents act through, and their accounts."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Typed ids: the constructor functions validate, other code does not re-validate.
+"""Build and validate typed ids, such as `agent:`, `tool:`, `cred:` and ARNs.
 
 The spellings are those of the command line's contract. An id is a `NewType` of `str`
 (an event id of `bytes`), so it costs nothing at run time and is never confused by the
@@ -31,16 +31,17 @@ _UUID_STRUCT = struct.Struct(">QQ")
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
-def _parse_name(prefix: str, text: str, what: str) -> str:
+def _parse_name(prefix: str, text: str, kind: str) -> str:
+    """Check that a name is printable; return it with its prefix."""
     bare = text.removeprefix(prefix)
     if not _PRINTABLE.fullmatch(bare):
         hint = f"names are printable and not empty, as in {prefix}ana"
-        raise IdError(f"not a {what} (got {text!r}, expected {prefix}NAME)", hint)
+        raise IdError(f"not a {kind} (got {text!r}, expected {prefix}NAME)", hint)
     return prefix + bare
 
 
 def person_id(text: str) -> PersonId:
-    """Make `person:EMAIL-or-handle`; the handle folds case.
+    """Build `person:EMAIL-or-handle`, with the handle in lower case.
 
     Raises:
         IdError: The text is empty or holds control characters.
@@ -49,7 +50,7 @@ def person_id(text: str) -> PersonId:
 
 
 def fold_name(text: str) -> str:
-    """Fold a handle or address so that two spellings of one name are equal.
+    """Fold a handle or address, so that its spellings become equal.
 
     NFKC, then case folding (Unicode Standard 3.13, D146): the only comparison of names.
     """
@@ -65,7 +66,7 @@ def _fold_unicode(text: str) -> str:
 
 
 def agent_id(kind: str, *parts: str) -> AgentId:
-    """Make `agent:KIND/PART/...`; slashes inside a part are kept.
+    """Build `agent:KIND/PART/...`; slashes inside a part are kept.
 
     Raises:
         IdError: A part is empty or holds control characters.
@@ -74,7 +75,7 @@ def agent_id(kind: str, *parts: str) -> AgentId:
 
 
 def tool_id(server: str, tool: str = "*") -> ToolId:
-    """Make `tool:mcp/SERVER/TOOL`; `*` where the tools are not known offline.
+    """Build `tool:mcp/SERVER/TOOL`; `*` if the server's tools are not known.
 
     Raises:
         IdError: A part is empty or holds control characters.
@@ -83,7 +84,7 @@ def tool_id(server: str, tool: str = "*") -> ToolId:
 
 
 def built_in_tool_id(client: str, name: str) -> ToolId:
-    """Make `tool:CLIENT/NAME` of a tool that is built into an agent's client.
+    """Build `tool:CLIENT/NAME` for a tool that an agent's client contains.
 
     Raises:
         IdError: A part is empty or holds control characters.
@@ -92,7 +93,7 @@ def built_in_tool_id(client: str, name: str) -> ToolId:
 
 
 def aws_credential_id(access_key_id: str) -> CredentialId:
-    """Make `cred:aws/AKIA...` from an access-key id.
+    """Build `cred:aws/AKIA...` from an AWS access key id.
 
     Raises:
         IdError: The text is not an AWS access-key id.
@@ -142,22 +143,22 @@ def decode_access_key_account(access_key_id: str) -> str | None:
 
 
 def token_credential_id(sha256: bytes) -> CredentialId:
-    """Make `cred:token/HEX` from the digest of a high-entropy token."""
+    """Build `cred:token/HEX` from the digest of a high-entropy token."""
     return CredentialId(f"cred:token/{sha256.hex()}")
 
 
 def fingerprint_credential_id(fingerprint: str) -> CredentialId:
-    """Make `cred:fp/HEX` from a keyed fingerprint of a secret value."""
+    """Build `cred:fp/HEX` from a keyed fingerprint of a secret value."""
     return CredentialId(f"cred:fp/{fingerprint}")
 
 
 def minted_credential_id(server: str) -> CredentialId:
-    """Make `cred:command/NAME` for the command-issued credential of a server."""
+    """Build `cred:command/NAME` for a server's credential from a command."""
     return CredentialId(f"cred:command/{server}")
 
 
 def event_id(time_ns: int, source: str, scope: str, native: bytes) -> EventId:
-    """Make a UUIDv8 (RFC 9562 5.8): 48 bits of time in ms, then 74 bits of SHA-256.
+    """Build a UUIDv8 (RFC 9562 5.8): 48 bits of time, then 74 bits of SHA-256.
 
     Args:
         time_ns: Event time, UTC nanoseconds.
@@ -191,7 +192,7 @@ class Arn:
 
     @classmethod
     def parse(cls, text: str) -> "Arn":
-        """Split an ARN.
+        """Parse an ARN into its parts.
 
         Raises:
             IdError: The text is not `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`.

@@ -1,4 +1,4 @@
-"""Inventory: sightings joined into entities. The inventory package builds it."""
+"""Types of the inventory: agents, tools and credentials joined from sightings."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -92,7 +92,7 @@ class DerivedTables(Protocol):
     """Tables of one derived file, each sorted by key and read by row."""
 
     def section(self, name: str, kind: type[ComputedT]) -> Mapping[str, ComputedT]:
-        """Return a table by name with rows of the type; an unknown one is empty."""
+        """Return a table by name, with rows of a type; empty if unknown."""
 
 
 class DerivedState(Protocol):
@@ -100,10 +100,10 @@ class DerivedState(Protocol):
 
     @property
     def progress(self) -> ProgressCallback:
-        """Receive the stages of a derivation: done, of how many, what comes next."""
+        """Return the callback for progress: done, total, next stage."""
 
     def load(self, name: str) -> DerivedTables | None:
-        """Open the tables saved under a name; None where none are current."""
+        """Load the tables saved under a name; None if outdated or missing."""
 
     def save(
         self, name: str, tables: Mapping[str, Iterable[tuple[str, object]]]
@@ -176,23 +176,23 @@ class Inventory:
     )
 
     def get_or_compute(
-        self, name: str, make: Callable[["Inventory"], ComputedT]
+        self, name: str, compute: Callable[["Inventory"], ComputedT]
     ) -> ComputedT:
-        """Return a value computed once, on first use, from this inventory alone.
+        """Return a value computed once from this inventory alone.
 
         Args:
             name: Cache key; one function for each key.
-            make: Pure function of the inventory.
+            compute: Pure function of the inventory.
         """
         if name not in self._made:  # two at once make the same
-            self._made.setdefault(name, (make, make(self)))
+            self._made.setdefault(name, (compute, compute(self)))
         return cast("ComputedT", self._made[name][1])
 
     def get_computed(self, name: str) -> object:
-        """Return the computed value of a name, None where it was not computed yet."""
+        """Return a computed value by name; None if not computed yet."""
         return self._made.get(name, (None, None))[1]
 
-    def recompute_from(self, before: "Inventory") -> None:
-        """Compute now every value that was computed of the previous inventory."""
-        for name, (make, _) in list(before._made.items()):
+    def recompute_from(self, previous: "Inventory") -> None:
+        """Compute now all values that the previous inventory had."""
+        for name, (make, _) in list(previous._made.items()):
             self.get_or_compute(name, make)

@@ -1,4 +1,4 @@
-"""JSON keys that other parsers treat as equal to a key that a policy reads.
+"""Detect JSON keys that other parsers would confuse with a key that a policy reads.
 
 A case-insensitive parser treats `Amount` as `amount` (Go's `encoding/json`
 does so, and the last one wins: https://pkg.go.dev/encoding/json#Unmarshal). Others
@@ -67,7 +67,7 @@ class JsonKeyTree:
     below: tuple[tuple[str, "JsonKeyTree"], ...]
 
     def find_lookalike(self, members: Mapping[str, object]) -> str:
-        """Find the first key that another parser would confuse with these, or `""`."""
+        """Return the first key another parser may confuse, or `""`."""
         nulls = members.nulls if isinstance(members, JsonObject) else ()
         for keys in (members, nulls):
             for key in keys:

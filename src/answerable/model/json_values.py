@@ -1,4 +1,4 @@
-"""Number of values in JSON text, counted without reading it.
+"""Count the values in JSON text without parsing it.
 
 Reading makes an object of each value, so its time grows with their number and not with
 the bytes: four megabytes of nested lists take three seconds, one long string takes ten
@@ -11,7 +11,7 @@ MAX_ARGUMENT_VALUES = (
 
 
 def has_more_values(data: bytes, most: int) -> bool:
-    """Tell whether JSON has more values than that, in time that grows with its bytes.
+    """Tell whether JSON has more than `most` values, in linear time.
 
     Args:
         data: JSON; of other text the answer says nothing.
@@ -27,5 +27,5 @@ def has_more_values(data: bytes, most: int) -> bool:
 
 
 def _separators(data: bytes) -> int:
-    """Count what stands before a value, the first one of all left out."""
+    """Count the characters that precede a value: commas and opening brackets."""
     return data.count(b",") + data.count(b"[") + data.count(b"{")

@@ -1,4 +1,4 @@
-"""Configuration of behaviour learning for one agent."""
+"""Configuration of baseline learning for one agent."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Lineage: the chain behind an event, hop by hop, each with its evidence status.
+"""Types of lineage: the chain of hops behind an event, each with evidence status.
 
 The event is sealed; a chain is derived and is rebuilt when later facts improve it. A
 chain depends on the actor and its credential, not on the resource, so events share
@@ -162,7 +162,7 @@ class DeclaredUse:
     uses: tuple[tuple[str, str, str], ...] = ()
 
     def declaration_source(self, agent: str, tool: str = "") -> str:
-        """Return the snapshot and place that declare the use by an agent or tool."""
+        """Return the snapshot and file that declare a use."""
         return next(
             (
                 source

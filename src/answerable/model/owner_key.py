@@ -1,4 +1,4 @@
-"""Owner keys of persons, their validity and the statements signed with them.
+"""Types of owners' signing keys, and of the statements signed with them.
 
 A key belongs to one person. Anyone who may write the store can enrol it; its state
 follows from the log alone: its enrolments, its revocations and their positions.
@@ -54,7 +54,7 @@ class LogPosition:
 
 
 def pending_position(now: int) -> LogPosition:
-    """Return the position of an object that the log does not contain yet."""
+    """Return a log position for an object that is not in the log yet."""
     return LogPosition((1 << 63) - 1, now)
 
 

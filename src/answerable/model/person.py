@@ -1,4 +1,4 @@
-"""People, ownership evidence and owners."""
+"""Types of persons, ownership evidence and assigned owners."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Persons' requests to agents, signed by the requesting person."""
+"""Type of a person's request to an agent, signed by that person."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""Pinned definitions of an MCP server's tools, prompts and instructions.
+"""Types of pinned MCP definitions: a server's tools, prompts and instructions.
 
 A server chooses its own definitions, and an agent reads them. The first seen or
 approved definition is therefore kept, and a different one is quarantined until a person
@@ -63,7 +63,7 @@ class McpDefinition(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def key(self) -> str:
-        """Key among the items of its server."""
+        """Return the key of the definition among those of its server."""
         return item_key(self.kind, self.name)
 
 
@@ -111,7 +111,7 @@ class DefinitionPin(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def origin(self) -> PinOrigin:
-        """Origin: first use or an approval."""
+        """Return how it was pinned: at first use or by an approval."""
         return PinOrigin.FIRST_USE if self.approval is None else PinOrigin.APPROVED
 
 

@@ -1,4 +1,4 @@
-"""Parsed policies, in the terms of the AWS policy grammar."""
+"""Types of parsed AWS policies, in the terms of the policy grammar."""
 
 from dataclasses import dataclass
 from enum import StrEnum

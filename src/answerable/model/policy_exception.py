@@ -1,4 +1,4 @@
-"""Policy exceptions: acts beyond an agent's rules that its owner has signed.
+"""Types of policy exceptions: acts beyond an agent's rules that its owner signed.
 
 Two attested persons sign a break-glass exception for a limited time; it also lifts what
 a policy forbids. Neither kind lifts a revocation, a quarantine or an error.

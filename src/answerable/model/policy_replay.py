@@ -1,4 +1,4 @@
-"""Policy replay: decisions of another policy on recent calls."""
+"""Types of a policy replay: recent calls decided again under another policy."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""Provenance of facts. The connector sets the author class, never the record."""
+"""Types of provenance: the source of a fact, and who could have written it."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Resources that actions act on."""
+"""Types of cloud resources that actions act on."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Role assignments: persons who may assume an AWS role through IAM Identity Center.
+"""Type of role assignments: persons who may assume an AWS role through SSO.
 
 Identity Center makes one role for each permission set in each account it is assigned
 in, `AWSReservedSSO_NAME_HASH` under the path `/aws-reserved/`, where nothing else can
@@ -47,7 +47,7 @@ _ROLE_PATH = ":role/aws-reserved/sso.amazonaws.com/"
 def match_assigned_roles(
     identities: Iterable[Identity], assignments: Iterable[RoleAssignment]
 ) -> Iterator[tuple[RoleAssignment, IdentityId | None]]:
-    """Match each Identity Center assignment to the `AWSReservedSSO_*` role it creates.
+    """Match each SSO assignment to its `AWSReservedSSO_*` role.
 
     The role is None where the roles of the account were not collected.
     """

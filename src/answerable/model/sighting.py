@@ -1,4 +1,4 @@
-"""Sightings: observations and problems of one connector execution."""
+"""Types of one sync: the facts a connector saw and the problems it had."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Public signing keys of the token service."""
+"""Type of the token service's public signing keys."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Spool records of the servers: requests, decisions and call results.
+"""Types of records that servers write to the spool: decisions, results, sign-ins.
 
 A record holds digests and sizes of messages, never arguments, results or tokens. The
 name of a tool, a prompt or a URI is the action itself and is kept.

@@ -1,4 +1,4 @@
-"""Tools of an agent: configured MCP servers and the client's built-in tools."""
+"""Type of agents' tools: configured MCP servers and a client's built-in tools."""
 
 from dataclasses import dataclass
 
@@ -50,5 +50,5 @@ class Tool:
 
     @property
     def is_indirect(self) -> bool:
-        """Tell whether it acts as an identity only via a credential that it reads."""
+        """Tell whether it has an identity only through credentials it reads."""
         return self.transport in _READ_ONLY_TRANSPORTS

@@ -1,4 +1,4 @@
-"""Trust rules: verified workloads, the agents they may act as, and the granted tokens.
+"""Types of trust rules: which workload may act as which agent and get which token.
 
 A person writes a rule in the configuration; it has no input for a workload's stated
 reasons. `federate` matches rules against claims and attestations.

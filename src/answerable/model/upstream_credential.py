@@ -1,4 +1,4 @@
-"""Operator-held credential for an upstream server: its source and presentation.
+"""Type of a credential for an upstream server: its source and how it is sent.
 
 The secret value is not stored here.
 """

@@ -1,4 +1,4 @@
-"""IAM user groups, whose policies apply to their members."""
+"""Type of IAM user groups, whose policies apply to their members."""
 
 from dataclasses import dataclass
 

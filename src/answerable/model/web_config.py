@@ -1,4 +1,4 @@
-"""Configuration of the web page: listeners, sign-in and roles."""
+"""Configuration of the web interface: listeners, sign-in and roles."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -41,7 +41,7 @@ class WebLoginConfig:
     scopes: tuple[str, ...] = ()
 
     def roles_for_claims(self, values: frozenset[str]) -> frozenset[WebRole]:
-        """Return the roles for these values of the claim."""
+        """Return the web roles for these values of the login claim."""
         found = [roles for value, roles in self.given if value in values]
         return frozenset().union(self.default, *found)
 

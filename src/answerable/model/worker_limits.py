@@ -1,4 +1,4 @@
-"""Limits of a server: connections, calls, times and the spool."""
+"""Configuration of a server's limits: connections, calls, times and spool size."""
 
 from dataclasses import dataclass
 

@@ -184,7 +184,7 @@ class _PatternCallerQuery:
         """Return an identity's answer, None if not permitted; cached."""
         if identity not in self._found:
             self._found[identity] = self._question.find_permitted(
-                identity, direct=self._direct, most=MAX_LISTED_PATHS
+                identity, direct=self._direct, limit=MAX_LISTED_PATHS
             )
         return self._found[identity]
 

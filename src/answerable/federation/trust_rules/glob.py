@@ -36,7 +36,7 @@ def intersects(one: str, other: str) -> bool:
 def _segment_matches(pattern: str, text: str) -> bool:
     """Tell whether a pattern matches one segment between slashes."""
     parts = pattern.split(STAR)
-    return matches_parts(text, parts, least=1) and (
+    return matches_parts(text, parts, minimum=1) and (
         len(parts) == 1 or all(map(_is_visible, text))
     )
 

@@ -1,1 +1,1 @@
-"""Documents that commands, API and web pages answer with."""
+"""JSON documents that commands, the HTTP API and web pages answer with."""

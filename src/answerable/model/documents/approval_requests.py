@@ -1,4 +1,4 @@
-"""Documents about approval requests and policy exceptions. See docs/cli.md."""
+"""JSON output about approval requests and policy exceptions. See docs/cli.md."""
 
 from typing import TypedDict
 

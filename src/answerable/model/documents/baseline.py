@@ -1,4 +1,4 @@
-"""Documents about baselines. See docs/cli.md."""
+"""JSON output of the baseline commands. See docs/cli.md."""
 
 from typing import NotRequired, TypedDict
 

@@ -1,4 +1,4 @@
-"""Documents of the command line and the web API: shapes only. See docs/cli.md.
+"""JSON output of the core commands: shapes of items, coverage and envelope.
 
 Names here are fixed: fields may be added, never renamed. Every document is
 `{"schema": "answerable/<kind>/v1", "items": [...], "coverage": {...}}`.
@@ -375,5 +375,5 @@ class Document:
 
     @property
     def is_partial(self) -> bool:
-        """Tell whether a source could not be read whole."""
+        """Tell whether a source could not be read completely."""
         return self.coverage["partial"]

@@ -1,4 +1,4 @@
-"""Documents about decisions. See docs/cli.md."""
+"""JSON output about authorization decisions. See docs/cli.md."""
 
 from typing import TypedDict
 

@@ -1,4 +1,4 @@
-"""Documents about evidence, probes and checks. See docs/cli.md."""
+"""JSON output about evidence: checkpoints, proofs and checks. See docs/cli.md."""
 
 from typing import TypedDict
 

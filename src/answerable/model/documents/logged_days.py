@@ -1,4 +1,4 @@
-"""Logged days of a trail in a coverage record. See docs/cli.md."""
+"""JSON output about the days that a CloudTrail trail has logged. See docs/cli.md."""
 
 from typing import TypedDict
 

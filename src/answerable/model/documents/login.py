@@ -1,4 +1,4 @@
-"""Document of `answerable login`. See docs/cli.md."""
+"""JSON output of the command `answerable login`. See docs/cli.md."""
 
 from typing import TypedDict
 

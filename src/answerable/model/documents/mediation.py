@@ -1,4 +1,4 @@
-"""Mediation in a coverage record: gateways and mediated events. See docs/cli.md."""
+"""JSON output about gateways and the events they mediated. See docs/cli.md."""
 
 from typing import TypedDict
 

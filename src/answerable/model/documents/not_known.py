@@ -1,4 +1,4 @@
-"""Not-known parts of documents: subjects and kinds without collected permissions."""
+"""JSON output of `not-known` answers: subjects and kinds without permission data."""
 
 from typing import TypedDict
 

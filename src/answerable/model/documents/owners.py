@@ -1,4 +1,4 @@
-"""Documents about owners and owner keys. See docs/cli.md."""
+"""JSON output about owners, their evidence and their keys. See docs/cli.md."""
 
 from typing import NotRequired, TypedDict
 

@@ -1,4 +1,4 @@
-"""Documents about granted, reachable, used and blocked permissions."""
+"""JSON output about granted, reachable, used and blocked permissions."""
 
 from typing import TypedDict
 

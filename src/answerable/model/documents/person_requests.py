@@ -1,4 +1,4 @@
-"""Document about persons' requests. See docs/cli.md."""
+"""JSON output about requests that persons signed for agents. See docs/cli.md."""
 
 from typing import TypedDict
 

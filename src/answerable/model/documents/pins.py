@@ -1,4 +1,4 @@
-"""Documents about pinned definitions. See docs/cli.md."""
+"""JSON output about pinned MCP tool definitions. See docs/cli.md."""
 
 from typing import TypedDict
 

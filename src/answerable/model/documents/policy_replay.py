@@ -1,4 +1,4 @@
-"""Document of `answerable gateway try`. See docs/cli.md."""
+"""JSON output of the command `answerable gateway try`. See docs/cli.md."""
 
 from typing import TypedDict
 

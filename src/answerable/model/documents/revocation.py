@@ -1,4 +1,4 @@
-"""Document of `answerable kill` and `answerable revive`. See docs/cli.md."""
+"""JSON output of the commands `answerable kill` and `answerable revive`."""
 
 from typing import TypedDict
 

@@ -1,4 +1,4 @@
-"""Documents of chain rows: `trace`, `trace-by`, `trace-score`, `trace-unmediated`."""
+"""JSON output of the trace commands: chains and their hops. See docs/cli.md."""
 
 from typing import NotRequired, TypedDict
 

@@ -1,4 +1,4 @@
-"""Output of the trust rule commands: rules, their faults, result of a dry run."""
+"""JSON output of the trust rule commands: rules, faults and dry-run results."""
 
 from typing import TypedDict
 

@@ -1,4 +1,4 @@
-"""Documents of `/api/v1` alone. See docs/api.md."""
+"""JSON output that only the HTTP API `/api/v1` has. See docs/api.md."""
 
 from typing import TypedDict
 

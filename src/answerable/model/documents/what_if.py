@@ -1,4 +1,4 @@
-"""Documents about hypothetical policies, minimal cuts and exposure."""
+"""JSON output about hypothetical policy edits, minimal cuts and exposure."""
 
 from typing import NotRequired, TypedDict
 

@@ -1,4 +1,4 @@
-"""Action names and globs of a question, checked against the catalogue.
+"""Check the actions of a question against the catalogue, and suggest spellings.
 
 A mistyped action would otherwise be answered `never`.
 """
@@ -25,16 +25,18 @@ _SERVICE_CUTOFF = 0.5
 _EXAMPLE = "for example s3:GetObject; `answerable reach --action GLOB` takes patterns"
 
 
-def parse_action(text: str, load: LoadCatalogue, used: GetPolicyNames) -> str:
-    """Parse an action into its service's spelling.
+def parse_action(
+    text: str, load_catalogue: LoadCatalogue, get_policy_names: GetPolicyNames
+) -> str:
+    """Parse an action and return it in its service's spelling.
 
     An action that the catalogue does not hold may be new: it is an error only if
     another one has a similar spelling and no collected policy names it.
 
     Args:
         text: As typed.
-        load: Loads services of the catalogue; None loads them all.
-        used: Names that collected policies use.
+        load_catalogue: Loads services of the catalogue; None loads them all.
+        get_policy_names: Names that collected policies use.
 
     Raises:
         UsageError: The text is no action.
@@ -45,48 +47,52 @@ def parse_action(text: str, load: LoadCatalogue, used: GetPolicyNames) -> str:
         raise UsageError(
             f"not an action (got {text[:80]!r}, expected SERVICE:ACTION)", _EXAMPLE
         )
-    catalogue = load([service])
+    catalogue = load_catalogue([service])
     entry = catalogue.find_action(asked)
     if entry:
         return str(entry)
-    names = used()
+    names = get_policy_names()
     if names.has_action(encode_glob(asked.lower())):
         return asked
     known = catalogue.services.get(service.lower())
     if known:
         near = _suggest_action(known, service.lower(), name)
         if near:
-            raise _unknown_action_error(text, near)
+            raise _build_unknown_action_error(text, near)
         return asked
     if not names.has_service(service.lower()):
         raise UsageError(
             f"unknown service (got {text[:80]!r})",
             _format_suggestion(
-                _suggest_service_action(load(None), service.lower(), name)
+                _suggest_service_action(load_catalogue(None), service.lower(), name)
             )
             or _EXAMPLE,
         )
     return asked
 
 
-def check_action_glob(text: str, load: LoadCatalogue, used: GetPolicyNames) -> None:
-    """Refuse an action glob that no action can match.
+def check_action_glob(
+    text: str, load_catalogue: LoadCatalogue, get_policy_names: GetPolicyNames
+) -> None:
+    """Raise an error for an action glob that no action can match.
 
     Args:
         text: As typed: a glob over `service:Action`, in any case.
-        load: Loads services of the catalogue; None loads them all.
-        used: Names that collected policies use.
+        load_catalogue: Loads services of the catalogue; None loads them all.
+        get_policy_names: Names that collected policies use.
 
     Raises:
         UsageError: No action of the catalogue or of a collected policy matches.
     """
     asked = text.strip()
     if ":" in asked and not set("*?") & set(asked):
-        parse_action(asked, load, used)
+        parse_action(asked, load_catalogue, get_policy_names)
         return
-    near = suggest_for_unmatched_glob(asked, load)
+    near = suggest_for_unmatched_glob(asked, load_catalogue)
     pattern = encode_glob(asked.lower())
-    if near is None or used().is_matched_by(pattern, load([]).known):
+    if near is None or get_policy_names().is_matched_by(
+        pattern, load_catalogue([]).known
+    ):
         return
     raise UsageError(
         f"no action matches (got {text[:80]!r})",
@@ -94,7 +100,7 @@ def check_action_glob(text: str, load: LoadCatalogue, used: GetPolicyNames) -> N
     )
 
 
-def suggest_for_unmatched_glob(text: str, load: LoadCatalogue) -> str | None:
+def suggest_for_unmatched_glob(text: str, load_catalogue: LoadCatalogue) -> str | None:
     """Suggest a spelling for an action glob that matches nothing in the catalogue.
 
     Returns:
@@ -104,19 +110,20 @@ def suggest_for_unmatched_glob(text: str, load: LoadCatalogue) -> str | None:
     pattern = encode_glob(text.lower())
     service, colon, _ = pattern.partition(":")
     wanted = [service] if colon and is_literal(service) else None
-    if any(matches(pattern, name) for name in _list_actions(load(wanted))):
+    if any(matches(pattern, name) for name in _list_actions(load_catalogue(wanted))):
         return None
-    return _suggest_glob(load(None), text)
+    return _suggest_glob(load_catalogue(None), text)
 
 
 def _list_actions(catalogue: ActionCatalogue) -> Iterator[str]:
+    """Yield every `service:Action` of the catalogue."""
     for service, held in catalogue.services.items():
         for name in held.actions:
             yield f"{service}:{name}"
 
 
 def _suggest_glob(catalogue: ActionCatalogue, text: str) -> str:
-    """Find the nearest glob, or action, that exists."""
+    """Suggest the nearest action glob or action that exists."""
     service, colon, name = text.partition(":")
     if not colon:
         name = service
@@ -141,20 +148,21 @@ def _suggest_glob(catalogue: ActionCatalogue, text: str) -> str:
 def _suggest_action(
     known: ServiceEntry, service: str, name: str, cutoff: float = _NAME_CUTOFF
 ) -> str:
+    """Suggest the nearest action of a service."""
     names = {action.name.lower(): action.name for action in known.actions.values()}
     close = get_close_matches(name.lower(), names, n=1, cutoff=cutoff)
     return f"{service}:{names[close[0]]}" if close else ""
 
 
-def _suggest_service_action(whole: ActionCatalogue, service: str, name: str) -> str:
-    """Find the nearest service that has the action, else the nearest at all."""
-    every = whole.services
+def _suggest_service_action(catalogue: ActionCatalogue, service: str, name: str) -> str:
+    """Suggest the nearest service with this action, else any nearest."""
+    every = catalogue.services
     having = sorted(s for s, entry in every.items() if name.lower() in entry.actions)
     close = get_close_matches(service, having, n=1, cutoff=0.4)
     if close:
         return str(every[close[0]].actions[name.lower()])
     near = suggest_service(service, every)
-    return f"{near}:{name}" if near else _find_unique_action(whole, name)
+    return f"{near}:{name}" if near else _find_unique_action(catalogue, name)
 
 
 def _find_unique_action(catalogue: ActionCatalogue, name: str) -> str:
@@ -167,7 +175,7 @@ def _find_unique_action(catalogue: ActionCatalogue, name: str) -> str:
 
 
 def suggest_service(service: str, known: Iterable[str]) -> str:
-    """Find the nearest service prefix; among equals one with the same first letter."""
+    """Suggest the nearest service prefix; the same first letter wins a tie."""
 
     def nearness(other: str) -> tuple[float, bool]:
         ratio = SequenceMatcher(None, other, service).ratio()
@@ -177,9 +185,12 @@ def suggest_service(service: str, known: Iterable[str]) -> str:
     return max(close, key=nearness, default="")
 
 
-def _unknown_action_error(text: str, near: str) -> UsageError:
-    return UsageError(f"unknown action (got {text[:80]!r})", _format_suggestion(near))
+def _build_unknown_action_error(text: str, suggestion: str) -> UsageError:
+    """Build the error for an unknown action, with a suggestion."""
+    return UsageError(
+        f"unknown action (got {text[:80]!r})", _format_suggestion(suggestion)
+    )
 
 
-def _format_suggestion(near: str) -> str:
-    return f"did you mean {near}?" if near else ""
+def _format_suggestion(suggestion: str) -> str:
+    return f"did you mean {suggestion}?" if suggestion else ""

@@ -1,4 +1,4 @@
-"""Candidate callers: the few identities that could make a call by themselves.
+"""Find the few identities whose policies could allow one call (candidate callers).
 
 A call of one action on one resource is allowed by a statement that the caller holds, or
 by the resource policy. An identity that neither matches need not be evaluated.
@@ -29,67 +29,67 @@ from answerable.reach.formula import FALSE
 
 
 def list_candidate_callers(
-    estate: CompiledAccounts, action: str, resource: str, start: int = 0
+    accounts: CompiledAccounts, action: str, resource: str, start: int = 0
 ) -> Iterator[tuple[int, IdentityId]]:
-    """List the candidate callers in order of id, each with its position.
+    """List the candidate callers of a call in id order, with positions.
 
     Args:
-        estate: The compiled accounts.
+        accounts: The compiled accounts.
         action: The action.
         resource: An ARN, a pattern, or `*`.
         start: Position to begin at.
     """
-    call = estate.get_request(action, resource)
+    call = accounts.get_request(action, resource)
     if call is not None:
-        yield from list_callers_of(estate, call, start)
+        yield from list_callers_of(accounts, call, start)
 
 
 def list_callers_of(
-    estate: CompiledAccounts, call: AwsRequest, start: int = 0
+    accounts: CompiledAccounts, call: AwsRequest, start: int = 0
 ) -> Iterator[tuple[int, IdentityId]]:
-    """List the candidate callers of a possible request."""
-    holding = estate.holder_index
+    """List the candidate callers of a parsed request."""
+    holding = accounts.holder_index
     if call.action in NO_PERMISSION_ACTIONS:
         places: Iterator[int] = merge_sorted([holding.everyone], start)
     else:
-        homes = _find_caller_accounts(estate, call)
+        homes = _find_caller_accounts(accounts, call)
         own = merge_sorted(_list_allow_holders(holding, call), start)
         places = merge(
             (place for place in own if homes is None or holding.homes[place] in homes),
-            merge_sorted(_list_named_callers(estate, call), start),
+            merge_sorted(_list_named_callers(accounts, call), start),
         )
     for place, _ in groupby(places):
         yield place, holding.ids[place]
 
 
 def _list_allow_holders(
-    holding: StatementHolderIndex, call: AwsRequest
+    holder_index: StatementHolderIndex, call: AwsRequest
 ) -> Iterator[IdentityNumbers]:
-    """List the holders of every statement that may allow a call."""
-    yield holding.unread
+    """List the identities that hold a statement which may allow the call."""
+    yield holder_index.unread
     met: set[CompiledStatement] = set()
-    for clause in holding.list_allowing_statements(call.action, call.resource):
+    for clause in holder_index.list_allowing_statements(call.action, call.resource):
         if clause not in met and _may_statement_apply(clause, call):
             met.add(clause)
-            yield holding.list_holders(clause)
+            yield holder_index.list_holders(clause)
 
 
 def _may_statement_apply(clause: CompiledStatement, call: AwsRequest) -> bool:
-    """Tell whether a statement on the action may apply for some caller."""
+    """Tell whether a statement may apply to a call for some caller."""
     if match_resource(clause, call.parts, call.known) == FALSE:
         return False
     return evaluate_block(clause.conditions, call.known) != FALSE
 
 
 def _find_caller_accounts(
-    estate: CompiledAccounts, call: AwsRequest
+    accounts: CompiledAccounts, call: AwsRequest
 ) -> Set[str] | None:
-    """Return the accounts whose identities can be callers, None for any.
+    """Return the accounts whose identities can call; None for any.
 
     A caller of another account must be named by the resource policy. For KMS keys and
     roles that holds for the own account too.
     """
-    own = find_resource_policy(estate, call)
+    own = find_resource_policy(accounts, call)
     if call.wild or not call.owner or own is None or own.gaps:
         return None
     found = set() if requires_resource_policy(call) else {call.owner}
@@ -102,10 +102,10 @@ def _find_caller_accounts(
 
 
 def _list_allowing_statements(
-    own: ResourceOwnPolicy, call: AwsRequest
+    policy: ResourceOwnPolicy, call: AwsRequest
 ) -> Iterator[CompiledStatement]:
     """List the statements of a resource policy that may allow a call."""
-    for grant in own.select_statements(call.action):
+    for grant in policy.select_statements(call.action):
         if grant.clause.effect is PolicyEffect.ALLOW and _may_statement_apply(
             grant.clause, call
         ):
@@ -113,19 +113,19 @@ def _list_allowing_statements(
 
 
 def _list_named_callers(
-    estate: CompiledAccounts, call: AwsRequest
+    accounts: CompiledAccounts, call: AwsRequest
 ) -> Iterator[IdentityNumbers]:
-    """List the identities that the resource policy alone may allow.
+    """List the identities that the resource policy by itself may allow.
 
     An identity of another account needs a statement of its own too.
     """
     if call.wild:
         return  # no policy of one resource allows all of a pattern
-    holding = estate.holder_index
+    holding = accounts.holder_index
     near = (
         holding.list_account_identities(call.owner) if call.owner else holding.everyone
     )
-    own = find_resource_policy(estate, call)
+    own = find_resource_policy(accounts, call)
     if own is None:
         if requires_resource_policy(call):
             yield near

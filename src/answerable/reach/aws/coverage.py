@@ -1,7 +1,6 @@
-"""Coverage of one answer: data not collected, or not evaluated, that could change it.
+"""Coverage of one answer: list data not collected or not evaluated that may change it.
 
-A kind of policy that only denies cannot change a `never`; one that only allows cannot
-change an `always`.
+A missing deny cannot change a `never`, nor a missing allow an `always`.
 """
 
 from collections.abc import Iterable, Iterator, Set
@@ -46,7 +45,7 @@ _SERVICE, _REGION, _ACCOUNT = 2, 3, 4  # parts of an ARN
 
 
 def list_not_collected(
-    estate: CompiledAccounts,
+    accounts: CompiledAccounts,
     collected: CollectedData,
     action: str,
     resource: str,
@@ -57,22 +56,20 @@ def list_not_collected(
     """List the missing data that could change one answer, each with its account.
 
     Args:
-        estate: The compiled accounts.
         collected: Collected data by place.
         action: The action asked about, or a pattern.
         resource: The resource asked about, or a pattern.
-        reply: The answer.
         direct: Whether the question left paths aside.
     """
     if not _is_independent_of_policies(action, reply):
-        told = _list_candidates(
-            estate, collected, action, resource, reply, direct=direct
+        told = _list_coverage_words(
+            accounts, collected, action, resource, reply, direct=direct
         )
         yield from (word for word in told if word)
 
 
-def _list_candidates(
-    estate: CompiledAccounts,
+def _list_coverage_words(
+    accounts: CompiledAccounts,
     collected: CollectedData,
     action: str,
     resource: str,
@@ -83,22 +80,22 @@ def _list_candidates(
     """List coverage words, with empty ones where the data was collected."""
     held = get_verdict(reply.formula)
     if held is not Verdict.NEVER:
-        yield from _list_limiting_policies(estate, collected, action, resource, reply)
+        yield from _list_limiting_policies(accounts, collected, action, resource, reply)
     elif not direct:
-        yield from _list_missing_code(estate, collected, reply)
+        yield from _list_missing_code(accounts, collected, reply)
         yield from list_unmodelled_steps(
-            estate, collected, list_acting_principals(estate, reply)
+            accounts, collected, list_acting_principals(accounts, reply)
         )
-        yield from _list_other_accounts(estate, resource, reply)
+        yield from _list_other_accounts(accounts, resource, reply)
     yield from _list_missing_resource_policies(
-        estate, collected, action, resource, reply
+        accounts, collected, action, resource, reply
     )
     if action.lower().startswith("s3:"):
-        yield from _list_missing_s3_data(estate, action, resource, reply)
-    if _is_foreign(estate, reply):
+        yield from _list_missing_s3_data(accounts, action, resource, reply)
+    if _is_outside_principal(accounts, reply):
         yield "identity-policies"
     yield from _list_uncollected_policies(reply.gaps)
-    yield from _list_missing_trusts(estate, action, resource, reply)
+    yield from _list_missing_trusts(accounts, action, resource, reply)
 
 
 def _is_independent_of_policies(action: str, reply: ReachAnswer) -> bool:
@@ -109,13 +106,13 @@ def _is_independent_of_policies(action: str, reply: ReachAnswer) -> bool:
     return bool(said) and all(d.effect == "impossible" for d in said)
 
 
-def _is_foreign(estate: CompiledAccounts, reply: ReachAnswer) -> bool:
+def _is_outside_principal(accounts: CompiledAccounts, reply: ReachAnswer) -> bool:
     """Tell whether a subject is an AWS principal outside the snapshot.
 
     `*` has no policies; a principal that enters a role has an account with policies.
     """
     subject = reply.subject
-    if subject in estate.principals:
+    if subject in accounts.principals:
         return False
     if subject == "*":
         return bool(reply.path)
@@ -124,28 +121,28 @@ def _is_foreign(estate: CompiledAccounts, reply: ReachAnswer) -> bool:
 
 
 def _list_limiting_policies(
-    estate: CompiledAccounts,
+    accounts: CompiledAccounts,
     collected: CollectedData,
     action: str,
     resource: str,
     reply: ReachAnswer,
 ) -> Iterator[str]:
     """List missing policies of kinds that only limit."""
-    acting = list_acting_principals(estate, reply)
+    acting = list_acting_principals(accounts, reply)
     for actor in acting:
-        yield _name_missing_scps(estate, collected, actor)
+        yield _get_missing_scp_word(accounts, collected, actor)
     if supports_rcps(action):
-        yield from list_missing_rcps(estate, collected, resource, reply)
-    if estate.endpoint is None:
+        yield from list_missing_rcps(accounts, collected, resource, reply)
+    if accounts.endpoint is None:
         yield "endpoint-policies"
-    if estate.session is None and reply.actor in estate.trusts:
+    if accounts.session is None and reply.actor in accounts.trusts:
         yield "session-policies"
     for account in {actor.identity.account for actor in acting}:
         yield collected.name_missing("boundaries", account)
 
 
 def list_acting_principals(
-    estate: CompiledAccounts, reply: ReachAnswer
+    accounts: CompiledAccounts, reply: ReachAnswer
 ) -> list[CompiledPrincipal]:
     """List the principals that act for an answer: the subject, and those on its path.
 
@@ -155,19 +152,19 @@ def list_acting_principals(
     found: dict[str, CompiledPrincipal] = {}
     for name in map(IdentityId, names):
         if is_uncreated(name):
-            found[name] = compile_created_principal(estate, name)
-        elif name in estate.principals:
-            principal = estate.principals[name]
+            found[name] = compile_created_principal(accounts, name)
+        elif name in accounts.principals:
+            principal = accounts.principals[name]
             if principal.identity.kind not in (PERMISSION_SET, SSO_GROUP):
                 found[name] = principal
     return list(found.values())
 
 
 def _list_missing_code(
-    estate: CompiledAccounts, collected: CollectedData, reply: ReachAnswer
+    accounts: CompiledAccounts, collected: CollectedData, reply: ReachAnswer
 ) -> Iterator[str]:
     """List running code that was not collected and an actor could take over."""
-    acting = list_acting_principals(estate, reply)
+    acting = list_acting_principals(accounts, reply)
     places = {
         (actor.identity.account, region)
         for actor in acting
@@ -177,27 +174,27 @@ def _list_missing_code(
     }
     if not acting:
         places = {
-            (account, ANY_PLACE) for account in _find_caller_accounts(estate, reply)
+            (account, ANY_PLACE) for account in _find_caller_accounts(accounts, reply)
         }
     for account, region in places:
         yield collected.name_missing(RUNNING_CODE, account, region)
 
 
 def _list_other_accounts(
-    estate: CompiledAccounts, resource: str, reply: ReachAnswer
+    accounts: CompiledAccounts, resource: str, reply: ReachAnswer
 ) -> Iterator[str]:
     """List accounts outside the snapshot in which an actor may assume roles.
 
     Permissions of such roles were not collected. They matter for resources of accounts
     not collected, and for resources whose policy names other accounts.
     """
-    if not _may_other_accounts_act(estate, resource, reply):
+    if not _may_other_accounts_act(accounts, resource, reply):
         return
-    for actor in list_acting_principals(estate, reply):
+    for actor in list_acting_principals(accounts, reply):
         for grant in actor.match_action(ASSUME_ROLE).allows:
             for pattern in grant.clause.resources or (ANY_PLACE,):
                 account = get_arn_part(decode_glob(pattern), _ACCOUNT)
-                if account not in estate.collected_accounts:
+                if account not in accounts.collected_accounts:
                     where = (
                         f"account {account}"
                         if account != ANY_PLACE
@@ -207,44 +204,44 @@ def _list_other_accounts(
 
 
 def _may_other_accounts_act(
-    estate: CompiledAccounts, resource: str, reply: ReachAnswer
+    accounts: CompiledAccounts, resource: str, reply: ReachAnswer
 ) -> bool:
-    if not estate.collected_accounts.issuperset(
-        _find_resource_accounts(estate, resource, reply)
+    if not accounts.collected_accounts.issuperset(
+        _find_resource_accounts(accounts, resource, reply)
     ):
         return True
     pattern = _strip_exceptions(resource)
     if pattern == "*" or _is_pattern(pattern):
-        return any(map(_grants_to_other_account, estate.holders.values()))
-    held = estate.holders.get(estate.describe_resource(pattern).holder)
+        return any(map(_grants_to_other_account, accounts.holders.values()))
+    held = accounts.holders.get(accounts.describe_resource(pattern).holder)
     return held is not None and _grants_to_other_account(held)
 
 
-def _grants_to_other_account(held: ResourcePolicy) -> bool:
+def _grants_to_other_account(policy: ResourcePolicy) -> bool:
     """Tell whether a resource policy allows anything to another account."""
     return any(
         grant.clause.effect is PolicyEffect.ALLOW
         and any(
-            kind == "AWS" and get_arn_account(name) != held.account
+            kind == "AWS" and get_arn_account(name) != policy.account
             for kind, name in grant.clause.principals
         )
-        for grant in held.grants
+        for grant in policy.grants
     )
 
 
-def _find_caller_accounts(estate: CompiledAccounts, reply: ReachAnswer) -> Set[str]:
+def _find_caller_accounts(accounts: CompiledAccounts, reply: ReachAnswer) -> Set[str]:
     """Return the account of the caller; all accounts if there is none."""
     if reply.actor:
         return {get_arn_account(reply.actor)}
-    return estate.collected_accounts
+    return accounts.collected_accounts
 
 
-def _name_missing_scps(
-    estate: CompiledAccounts, collected: CollectedData, principal: CompiledPrincipal
+def _get_missing_scp_word(
+    accounts: CompiledAccounts, collected: CollectedData, principal: CompiledPrincipal
 ) -> str:
     """Return the coverage word for missing SCPs of a principal, or an empty text."""
     number = principal.identity.account
-    account = estate.accounts.get(number)
+    account = accounts.accounts.get(number)
     if principal.linked or (account and account.management):
         return ""
     if principal.levels:
@@ -253,37 +250,37 @@ def _name_missing_scps(
 
 
 def list_missing_rcps(
-    estate: CompiledAccounts,
+    accounts: CompiledAccounts,
     collected: CollectedData,
     resource: str,
     reply: ReachAnswer,
 ) -> Iterator[str]:
     """List missing RCPs that could bind the call."""
-    actor = estate.principals.get(reply.actor)
+    actor = accounts.principals.get(reply.actor)
     if actor and actor.linked:
         return
-    for number in _find_resource_accounts(estate, resource, reply):
-        account = estate.accounts.get(number)
+    for number in _find_resource_accounts(accounts, resource, reply):
+        account = accounts.accounts.get(number)
         exempt = account is not None and account.management
-        if not exempt and number not in estate.fences:
+        if not exempt and number not in accounts.fences:
             yield collected.name_missing("rcp", number)
 
 
 def _find_resource_accounts(
-    estate: CompiledAccounts, resource: str, reply: ReachAnswer
+    accounts: CompiledAccounts, resource: str, reply: ReachAnswer
 ) -> Set[str]:
     """Return the accounts of a resource; an empty account where it is not known.
 
     A pattern without an account means the caller's own.
     """
     if resource != "*" and not _is_pattern(resource):
-        return {estate.describe_resource(resource).owner}
+        return {accounts.describe_resource(resource).owner}
     named = get_arn_account(_strip_exceptions(resource))
-    return {named} if named else _find_caller_accounts(estate, reply)
+    return {named} if named else _find_caller_accounts(accounts, reply)
 
 
 def _list_missing_resource_policies(
-    estate: CompiledAccounts,
+    accounts: CompiledAccounts,
     collected: CollectedData,
     action: str,
     resource: str,
@@ -294,11 +291,11 @@ def _list_missing_resource_policies(
         return
     pattern = _strip_exceptions(resource)
     if pattern != "*" and not _is_pattern(get_policy_holder(pattern)):
-        if estate.describe_resource(pattern).holder not in estate.holders:
+        if accounts.describe_resource(pattern).holder not in accounts.holders:
             yield "resource-policies"
         return
     several = action == "*" or _is_pattern(action)
-    if pattern == "*" and not several and not estate.build_request(action, "*").wild:
+    if pattern == "*" and not several and not accounts.build_request(action, "*").wild:
         return
     service = get_arn_part(pattern, _SERVICE)
     if service == ANY_PLACE:
@@ -306,7 +303,7 @@ def _list_missing_resource_policies(
     if service != ANY_PLACE and not supports_resource_policies(f"{service}:*"):
         return
     region = "" if service == "s3" else get_arn_part(pattern, _REGION)
-    for account in _find_resource_accounts(estate, resource, reply):
+    for account in _find_resource_accounts(accounts, resource, reply):
         yield collected.name_missing("resource-policies", account, region, service)
 
 
@@ -342,27 +339,30 @@ _ACL_READS = frozenset(
 
 
 def _list_missing_s3_data(
-    estate: CompiledAccounts, action: str, resource: str, reply: ReachAnswer
+    accounts: CompiledAccounts, action: str, resource: str, reply: ReachAnswer
 ) -> Iterator[str]:
     """List missing S3 data besides policies for callers of other accounts."""
     if _is_pattern(resource) or resource == "*":
         return
-    place = estate.describe_resource(resource)
-    actor = estate.principals.get(reply.actor)
+    place = accounts.describe_resource(resource)
+    actor = accounts.principals.get(reply.actor)
     if actor and place.owner in ("", actor.identity.account):
         return
     held = get_verdict(reply.formula)
     if held is not Verdict.ALWAYS and action.lower() in _ACL_READS:
         yield "s3-acls"
-    if held is not Verdict.NEVER and not _has_public_access_blocks(estate, place):
+    if held is not Verdict.NEVER and not _has_public_access_blocks(accounts, place):
         yield "public-access-block"
 
 
 def _has_public_access_blocks(
-    estate: CompiledAccounts, place: RequestedResource
+    accounts: CompiledAccounts, requested_resource: RequestedResource
 ) -> bool:
     """Tell whether the public-access blocks of bucket and account are known."""
-    return {place.holder, place.owner} <= estate.public_access.keys()
+    return {
+        requested_resource.holder,
+        requested_resource.owner,
+    } <= accounts.public_access.keys()
 
 
 _WORD_BY_LAYER = {
@@ -382,15 +382,15 @@ def _list_uncollected_policies(gaps: Iterable[PolicyGap]) -> Iterator[str]:
 
 
 def _list_missing_trusts(
-    estate: CompiledAccounts, action: str, resource: str, reply: ReachAnswer
+    accounts: CompiledAccounts, action: str, resource: str, reply: ReachAnswer
 ) -> Iterator[str]:
     roles = [hop.to for hop in reply.path]
     if action.lower() in TRUST_POLICY_ACTIONS:
-        trust = estate.trusts.get(IdentityId(resource))
+        trust = accounts.trusts.get(IdentityId(resource))
         if trust is None or not trust.collected:
             yield "role-trust"
     for role in roles:
-        known = estate.trusts.get(IdentityId(role))
+        known = accounts.trusts.get(IdentityId(role))
         if known and not known.collected:
             yield "role-trust"
 

@@ -1,4 +1,4 @@
-"""Queries about callers outside the snapshot.
+"""Answer questions about callers outside the snapshot: services, other accounts.
 
 They have the permissions that resource policies grant them, and enter roles whose trust
 policies admit them.
@@ -43,33 +43,34 @@ from answerable.reach.aws.permission_rows.spans import (
 
 
 def list_callers(
-    estate: CompiledAccounts, call: AwsRequest
+    accounts: CompiledAccounts, call: AwsRequest
 ) -> Iterator[ExternalCaller]:
-    """List the outside callers that resource policies name.
+    """List the outside callers that resource policies allow a call by name.
 
     For a pattern these are the policies of all resources that may match it.
     """
     seen: dict[str, None] = {}
-    for own in _list_relevant_policies(estate, call):
+    for own in _list_relevant_policies(accounts, call):
         for grant in own.select_statements(call.action):
             if grant.clause.effect is PolicyEffect.ALLOW:
                 seen |= dict.fromkeys(_list_principals(grant.clause))
     for text in seen:
-        caller = parse_caller(text, estate.accounts)
-        if caller and not estate.is_account_collected(caller.account):
+        caller = parse_caller(text, accounts.accounts)
+        if caller and not accounts.is_account_collected(caller.account):
             yield caller
 
 
 def _list_relevant_policies(
-    estate: CompiledAccounts, call: AwsRequest
+    accounts: CompiledAccounts, call: AwsRequest
 ) -> Iterator[ResourceOwnPolicy]:
+    """Yield the resource policies that a call, or its pattern, concerns."""
     if not call.wild:
-        own = find_resource_policy(estate, call)
+        own = find_resource_policy(accounts, call)
         if own is not None:
             yield own
         return
     service = call.action.partition(":")[0]
-    for policy in estate.holders.values():
+    for policy in accounts.holders.values():
         if policy.service == service and any(
             overlaps_arn(parts, call.parts) for parts in policy.spoken_of
         ):
@@ -77,6 +78,7 @@ def _list_relevant_policies(
 
 
 def _list_principals(clause: CompiledStatement) -> Iterator[str]:
+    """Yield the principals that a statement names; `*` for `NotPrincipal`."""
     if clause.not_principals:
         yield "*"
     for _, value in clause.principals:
@@ -86,14 +88,15 @@ def _list_principals(clause: CompiledStatement) -> Iterator[str]:
 def list_entry_roles(
     graph: IdentityGraph, caller: ExternalCaller
 ) -> Iterator[tuple[IdentityId, TrustEntry]]:
-    """List the roles whose trust policy admits a caller."""
+    """List the roles whose trust policy admits an outside caller."""
     for role in graph.estate.trusts:
         for entry in graph.list_trust_entries(role):
-            if _is_entry_of(entry, caller):
+            if _admits_caller(entry, caller):
                 yield role, entry
 
 
-def _is_entry_of(entry: TrustEntry, caller: ExternalCaller) -> bool:
+def _admits_caller(entry: TrustEntry, caller: ExternalCaller) -> bool:
+    """Tell whether a trust policy's entry admits an outside caller."""
     match caller.kind:
         case ExternalCallerKind.SERVICE:
             return entry.kind == "Service" and entry.principal == caller.id
@@ -102,10 +105,11 @@ def _is_entry_of(entry: TrustEntry, caller: ExternalCaller) -> bool:
         case ExternalCallerKind.ANONYMOUS:
             return entry.kind == "AWS" and entry.principal == "*"
         case ExternalCallerKind.FOREIGN:
-            return entry.kind == "AWS" and _names_caller(entry.principal, caller)
+            return entry.kind == "AWS" and _matches_caller(entry.principal, caller)
 
 
-def _names_caller(text: str, caller: ExternalCaller) -> bool:
+def _matches_caller(text: str, caller: ExternalCaller) -> bool:
+    """Tell whether a principal value names a caller, its account or session."""
     if text in ("*", caller.id) or get_named_account(text) == caller.account:
         return True
     session = parse_session_arn(caller.id)
@@ -114,7 +118,7 @@ def _names_caller(text: str, caller: ExternalCaller) -> bool:
 
 
 def list_caller_rows(
-    estate: CompiledAccounts, caller: ExternalCaller, wanted: RowFilter
+    accounts: CompiledAccounts, caller: ExternalCaller, row_filter: RowFilter
 ) -> Iterator[PermissionRow]:
     """List the permission rows that resource policies grant to a caller."""
 
@@ -127,25 +131,26 @@ def list_caller_rows(
             return found
         return [pair for pair in found if pair[0] == "direct"]
 
-    limits, denies = _collect_endpoint_spans(estate, caller)
-    gaps = estate.endpoint.gaps if estate.endpoint else ()
-    for own in estate.holders.values():
+    limits, denies = _collect_endpoint_spans(accounts, caller)
+    gaps = accounts.endpoint.gaps if accounts.endpoint else ()
+    for own in accounts.holders.values():
         if not own.gaps and not any(namer(grant.clause) for grant in own.grants):
             continue
-        for on in list_requested_scope(own, wanted):
+        for on in list_requested_scope(own, row_filter):
             exempt = caller.kind is ExternalCallerKind.SERVICE
             asker = RowCaller(namer, caller.collect_known_keys(on.pattern), exempt)
-            for row in list_rows_on_resource(estate, own, on, wanted, asker):
-                yield from narrow_row(estate, row, limits, denies, gaps + row.gaps)
+            for row in list_rows_on_resource(accounts, own, on, row_filter, asker):
+                yield from narrow_row(accounts, row, limits, denies, gaps + row.gaps)
 
 
 def _collect_endpoint_spans(
-    estate: CompiledAccounts, caller: ExternalCaller
+    accounts: CompiledAccounts, caller: ExternalCaller
 ) -> tuple[tuple[LimitingSpans, ...], tuple[StatementSpan, ...]]:
-    if estate.endpoint is None:
+    """Return the VPC endpoint policy as limits and denies on a caller."""
+    if accounts.endpoint is None:
         return (), ()
-    known = estate.given.merge_over(caller.known)
-    grants = estate.endpoint.grants
+    known = accounts.given.merge_over(caller.known)
+    grants = accounts.endpoint.grants
     spans = list(list_spans(grants, known, lambda clause: match_caller(clause, caller)))
-    limit = build_limit(spans, estate.endpoint.gaps)
+    limit = build_limit(spans, accounts.endpoint.gaps)
     return (limit,), tuple(span for span in spans if span.denies)

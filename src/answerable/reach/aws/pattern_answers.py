@@ -1,4 +1,4 @@
-"""Answers about a resource pattern: all, part or none of it is allowed.
+"""Answer whether all, part or none of a resource pattern is allowed.
 
 A pattern is evaluated as one request first, then by the rows that overlap it: each row
 is a part (`split_pattern`). Results that do not depend on the subject are shared by all
@@ -41,23 +41,23 @@ FURTHER = "answerable:further-parts"
 MAX_IDENTITIES_LISTED = 64  # identities on paths whose parts are listed in one answer
 
 
-def is_pattern_question(estate: CompiledAccounts, action: str, resource: str) -> bool:
+def is_pattern_question(accounts: CompiledAccounts, action: str, resource: str) -> bool:
     """Tell whether a question is about all resources of a pattern.
 
     Args:
-        estate: The compiled accounts.
+        accounts: The compiled accounts.
         action: The action.
         resource: An ARN, a pattern, or `*`, which is no pattern for an action without
             resources.
     """
-    call = estate.get_request(action, resource)
+    call = accounts.get_request(action, resource)
     return call is not None and call.wild
 
 
 def answer_can_on_pattern(
     graph: IdentityGraph, start: IdentityId, action: str, resource: str, *, direct: bool
 ) -> ReachAnswer:
-    """Answer about a pattern for a subject, by itself or through other identities.
+    """Answer whether a subject, itself or through others, may act on a pattern.
 
     Returns:
         An answer with `covers` and `parts`.
@@ -97,14 +97,14 @@ class PatternQuery:
         return replace(reply, covers=PatternExtent.NONE, parts=(), tried=tried)
 
     def find_permitted(
-        self, start: IdentityId, *, direct: bool, most: int = MAX_IDENTITIES_LISTED
+        self, start: IdentityId, *, direct: bool, limit: int = MAX_IDENTITIES_LISTED
     ) -> ReachAnswer | None:
         """Answer for an identity; None where it can act on no part of the pattern.
 
         Args:
             start: The identity.
             direct: Paths aside.
-            most: Most identities on paths whose parts are listed; the rest is counted.
+            limit: Most identities on paths whose parts are listed; the rest is counted.
         """
         node = self.graph.get_start_node(start)
         itself = ReachPath(self.graph, (node,))
@@ -117,14 +117,14 @@ class PatternQuery:
                 whole, covers=PatternExtent.ALL, parts=(self._build_whole_part(whole),)
             )
         ways = [itself] if direct else self._iterate_paths(node)
-        return self._combine_paths(start, ways, most)
+        return self._combine_paths(start, ways, limit)
 
     def may_reach(self, node: IdentityNode) -> bool:
-        """Tell whether a node, or an identity it can become, may act on some of it."""
+        """Tell whether a node, directly or through others, may act on some."""
         return self._get_paths().may_reach(node)
 
     def may_touch(self, principal: CompiledPrincipal) -> bool:
-        """Tell whether a principal may act on some of the pattern by itself.
+        """Tell whether a principal by itself may act on part of the pattern.
 
         The test is necessary, not sufficient.
         """
@@ -136,9 +136,9 @@ class PatternQuery:
         return self._lister.may_resources_grant(principal)
 
     def _combine_paths(
-        self, start: IdentityId, ways: Iterable[ReachPath], most: int
+        self, start: IdentityId, paths: Iterable[ReachPath], limit: int
     ) -> ReachAnswer | None:
-        """Combine the answers at the end of each path; None without any.
+        """Combine the answers of all path ends; None without any.
 
         Rows covered by an unconditional part of the same account are dropped before the
         steps to them are evaluated.
@@ -152,8 +152,8 @@ class PatternQuery:
         total = (
             self._paths.count_others(graph.get_start_node(start)) if self._paths else 0
         )
-        for way in ways:
-            if through >= most:
+        for way in paths:
+            if through >= limit:
                 further = total - seen
                 break
             seen += bool(way.step_count)
@@ -165,7 +165,7 @@ class PatternQuery:
             ]
             if self._evaluate_node(
                 way.target
-            ).formula != FALSE and not _rests_on_collected(whole):
+            ).formula != FALSE and not _depends_on_collected_policies(whole):
                 reply = self._answer_whole_pattern(start, way)
                 better = whole is None or queries.rank_answer(
                     reply
@@ -186,6 +186,7 @@ class PatternQuery:
         return _add_unlisted_identities(self.union.combine([whole], parts), further)
 
     def _answer_external(self, start: IdentityId, *, direct: bool) -> ReachAnswer:
+        """Answer for a caller outside the snapshot."""
         graph, call = self.graph, (self.action, self.resource)
         whole = queries.answer_can(graph, start, *call, direct=direct)
         if whole.formula == TRUE:
@@ -195,21 +196,30 @@ class PatternQuery:
         parts = queries.iterate_reach(graph, start, self._wanted, direct=direct)
         return self.union.combine([whole], parts)
 
-    def _answer_whole_pattern(self, start: IdentityId, way: ReachPath) -> ReachAnswer:
+    def _answer_whole_pattern(self, start: IdentityId, path: ReachPath) -> ReachAnswer:
+        """Answer for all of the pattern at the end of a path."""
         return queries.build_answer(
-            self.graph, start, way, self._evaluate_node(way.target)
+            self.graph, start, path, self._evaluate_node(path.target)
         )
 
-    def _build_whole_part(self, whole: ReachAnswer) -> ReachAnswer:
-        return replace(whole, row=self._build_whole_row(whole))
+    def _build_whole_part(self, whole_answer: ReachAnswer) -> ReachAnswer:
+        """Build the answer's part that covers all of the pattern."""
+        return replace(whole_answer, row=self._build_whole_row(whole_answer))
 
-    def _build_whole_row(self, whole: ReachAnswer | Evaluation) -> PermissionRow:
+    def _build_whole_row(self, whole_answer: ReachAnswer | Evaluation) -> PermissionRow:
+        """Build the permission row that covers all of the pattern."""
         action, pattern = self._wanted.actions, PatternTerm(self._pattern)
         return PermissionRow(
-            action, pattern, "", whole.formula, whole.determining, tuple(whole.gaps)
+            action,
+            pattern,
+            "",
+            whole_answer.formula,
+            whole_answer.determining,
+            tuple(whole_answer.gaps),
         )
 
     def _evaluate_node(self, node: IdentityNode) -> Evaluation:
+        """Evaluate a node on all of the pattern; cached."""
         found = self._answers.get(node)
         if found is None:
             principal = self.graph.get_principal(node)
@@ -254,11 +264,13 @@ class PatternQuery:
         return any(matches_arn(parts, self._pattern) for parts in clause.parts)
 
     def _iterate_paths(self, node: IdentityNode) -> Iterator[ReachPath]:
-        """List paths to nodes that may act on some of it, nearest first."""
+        """Yield paths to nodes that may act on part of it, nearest first."""
         paths = self._get_paths()
         if not paths.may_others_reach(node):
             return iter([ReachPath(self.graph, (node,))])
-        return iterate_paths(self.graph, node, ends=paths.some, stops=paths.stops)
+        return iterate_paths(
+            self.graph, node, end_bits=paths.some, stop_bits=paths.stops
+        )
 
     def _get_paths(self) -> "_PatternPaths":
         if self._paths is None:
@@ -266,8 +278,8 @@ class PatternQuery:
         return self._paths
 
     def _find_paths(self) -> "_PatternPaths":
-        """Find the actors that may act on some of the pattern, and on all of it."""
-        graph, estate = self.graph, self.graph.estate
+        """Find the identities that may act on part of the pattern, or on all."""
+        graph, accounts = self.graph, self.graph.estate
         whole = get_closure(graph)
         index, action = whole.actors.index, self._wanted.actions.pattern
         some = wide = 0
@@ -288,7 +300,7 @@ class PatternQuery:
         some |= index.expand_to_nodes(build_bitset(granted, index.size))
         if action in TRUST_POLICY_ACTIONS:
             some = index.all
-        starts = [graph.get_start_node(identity) for identity in estate.principals]
+        starts = [graph.get_start_node(identity) for identity in accounts.principals]
         for node in starts:
             number = whole.get_number(node)
             if number >= whole.size and self.may_touch(graph.get_principal(node)):
@@ -306,41 +318,47 @@ class PatternQuery:
         return _PatternPaths(whole, some, found, self._find_search_stops(whole, sure))
 
     def _is_fully_allowed(self, node: IdentityNode) -> bool:
+        """Tell whether a node may act on all of it unconditionally."""
         return self._evaluate_node(node).formula == TRUE
 
-    def _find_search_stops(self, whole: GraphClosure, sure: int) -> int:
+    def _find_search_stops(self, closure: GraphClosure, unconditional_bits: int) -> int:
         """Find the nodes at which the search can stop.
 
         A node that may act on all of the pattern covers the other nodes of its account.
         """
         accounts: dict[str, list[int]] = {}
-        for number, node in enumerate(whole.actors.nodes[: whole.size] if sure else ()):
+        for number, node in enumerate(
+            closure.actors.nodes[: closure.size] if unconditional_bits else ()
+        ):
             accounts.setdefault(_get_account(node), []).append(number)
-        same = {name: build_bitset(held, whole.size) for name, held in accounts.items()}
+        same = {
+            name: build_bitset(held, closure.size) for name, held in accounts.items()
+        }
         stops = 0
-        for number in list_positions(sure):
+        for number in list_positions(unconditional_bits):
             if (
-                not whole.get_reachable(number)
-                & ~same[_get_account(whole.get_node(number))]
+                not closure.get_reachable(number)
+                & ~same[_get_account(closure.get_node(number))]
             ):
                 stops |= 1 << number
         return stops
 
 
-def _rests_on_collected(reply: ReachAnswer | None) -> bool:
+def _depends_on_collected_policies(answer: ReachAnswer | None) -> bool:
     """Tell whether an answer does not depend on uncollected allows alone."""
-    return reply is not None and queries.rank_answer(reply) >= queries.CONDITIONAL
+    return answer is not None and queries.rank_answer(answer) >= queries.CONDITIONAL
 
 
-def _add_unlisted_identities(reply: ReachAnswer, further: int) -> ReachAnswer:
-    """Add the number of identities that are not listed as an open condition."""
-    if not further or reply.formula == TRUE:
-        return reply
-    more = build_atom(FURTHER, "Through", (str(further),))
-    return replace(reply, formula=disjoin(reply.formula, more))
+def _add_unlisted_identities(answer: ReachAnswer, unlisted_count: int) -> ReachAnswer:
+    """Add the number of identities not listed, as an undecided condition."""
+    if not unlisted_count or answer.formula == TRUE:
+        return answer
+    more = build_atom(FURTHER, "Through", (str(unlisted_count),))
+    return replace(answer, formula=disjoin(answer.formula, more))
 
 
 def _get_account(node: IdentityNode) -> str:
+    """Return the account of a node's identity."""
     pieces = node.identity.split(":", 5)
     return pieces[4] if len(pieces) > 4 else ""
 
@@ -355,25 +373,25 @@ class _PatternPaths:
     """
 
     def __init__(
-        self, whole: GraphClosure, some: int, sure: BackwardSearch, stops: int
+        self, closure: GraphClosure, some: int, sure: BackwardSearch, stops: int
     ) -> None:
         self.some, self.sure, self.stops = some, sure, stops
-        self._whole = whole
+        self._whole = closure
 
     def may_others_reach(self, node: IdentityNode) -> bool:
-        """Tell whether other identities a node can become may act on some of it."""
+        """Tell whether others that a node can become may act on part of it."""
         number = self._whole.get_number(node)
         return bool(self._whole.get_reachable(number) & self.some & ~(1 << number))
 
     def count_others(self, node: IdentityNode) -> int:
-        """Count the other identities a node can become that may act on some of it."""
+        """Count others that a node can become and that may act on part of it."""
         number = self._whole.get_number(node)
         return (
             self._whole.get_reachable(number) & self.some & ~(1 << number)
         ).bit_count()
 
     def may_reach(self, node: IdentityNode) -> bool:
-        """Tell whether a node, or an identity it can become, may act on some of it."""
+        """Tell whether a node, or one it can become, may act on part of it."""
         return bool(
             self.some >> self._whole.get_number(node) & 1
         ) or self.may_others_reach(node)

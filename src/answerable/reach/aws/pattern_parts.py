@@ -1,4 +1,4 @@
-"""Parts of a resource pattern, and their union.
+"""Combine the allowed parts of a resource pattern into one answer.
 
 A part covers every resource that matches both its pattern and the one asked about. A
 pattern without an account means the caller's own. `*` alone asks about every resource
@@ -52,35 +52,35 @@ _ResourceTerm = PatternTerm[ArnParts]
 
 
 def merge_answers(
-    graph: IdentityGraph, action: str, resource: str, replies: Sequence[ReachAnswer]
+    graph: IdentityGraph, action: str, resource: str, answers: Sequence[ReachAnswer]
 ) -> ReachAnswer:
     """Merge the answers of several identities of one subject about a pattern."""
-    if len(replies) == 1:
-        return replies[0]
-    parts = [part for reply in replies for part in reply.parts]
-    return PatternUnion(graph.estate, action, resource).combine(replies, parts)
+    if len(answers) == 1:
+        return answers[0]
+    parts = [part for reply in answers for part in reply.parts]
+    return PatternUnion(graph.estate, action, resource).combine(answers, parts)
 
 
 class PatternUnion:
     """Union of the parts of a pattern, with cached comparisons."""
 
-    def __init__(self, estate: CompiledAccounts, action: str, resource: str) -> None:
+    def __init__(self, accounts: CompiledAccounts, action: str, resource: str) -> None:
         """Prepare the target patterns of a question."""
-        self._targets = list_target_patterns(estate, action, resource)
+        self._targets = list_target_patterns(accounts, action, resource)
         self._covers: dict[tuple[_ResourceTerm, _ResourceTerm], bool] = {}
 
     def combine(
-        self, replies: Sequence[ReachAnswer], parts: Iterable[ReachAnswer]
+        self, answers: Sequence[ReachAnswer], parts: Iterable[ReachAnswer]
     ) -> ReachAnswer:
         """Combine answers about all of a pattern, and about its parts, into one.
 
         Args:
-            replies: Answers about all of it, of one subject.
+            answers: Answers about all of it, of one subject.
             parts: Answers with a row each.
         """
         kept = self._drop_covered_parts(parts)
         sure = [part for part in kept if part.formula == TRUE]
-        best = min(replies, key=lambda one: (one.formula != TRUE, one.formula == FALSE))
+        best = min(answers, key=lambda one: (one.formula != TRUE, one.formula == FALSE))
         if best.formula == TRUE or self._is_covered(sure):
             return _build_answer(best, sure or kept, kept, TRUE, PatternExtent.ALL)
         if not kept:
@@ -90,7 +90,7 @@ class PatternUnion:
         # resource is named.
         wholes = [
             one.formula
-            for one in replies
+            for one in answers
             if _ignores_resource_name(one.formula) or one.parts
         ]
         formula = disjoin(*wholes, *self._list_part_conditions(kept))
@@ -103,10 +103,10 @@ class PatternUnion:
         ordered = sorted(parts, key=lambda part: (part.formula != TRUE, len(part.path)))
         kept: dict[str, _PartsByPrefix] = defaultdict(_PartsByPrefix)
         for part in ordered:
-            term, same = _get_term(part), kept[_get_account(part)]
+            term, same = _get_resource_pattern(part), kept[_get_account(part)]
             if not any(
-                _implies(part.formula, one.formula)
-                and self._covers_cached(_get_term(one), term)
+                _implies_formula(part.formula, one.formula)
+                and self._covers_cached(_get_resource_pattern(one), term)
                 for one in same.list_prefix_matches(term)
             ):
                 same.add_part(part)
@@ -114,6 +114,7 @@ class PatternUnion:
         return sorted(found, key=lambda part: part.formula != TRUE)
 
     def _covers_cached(self, outer: _ResourceTerm, inner: _ResourceTerm) -> bool:
+        """Tell whether one pattern covers another; cached."""
         found = self._covers.get((outer, inner))
         if found is None:
             found = self._covers[outer, inner] = covers(RESOURCES, outer, inner)
@@ -129,7 +130,7 @@ class PatternUnion:
             if part.formula == TRUE:
                 continue
             everything = all(
-                self._covers_cached(_get_term(part), one) for one in targets
+                self._covers_cached(_get_resource_pattern(part), one) for one in targets
             )
             named = (
                 TRUE
@@ -151,7 +152,7 @@ class PatternUnion:
             left = [
                 PatternTerm(_fill_account(target, same[0])) for target in self._targets
             ]
-            terms = dict.fromkeys(map(_get_term, same))
+            terms = dict.fromkeys(map(_get_resource_pattern, same))
             wide = self._select_covering_terms(terms, left)
             if wide is not None and _is_fully_subtracted(
                 left, dict.fromkeys([*wide, *terms])
@@ -183,7 +184,9 @@ class _PartsByPrefix:
 
     def add_part(self, part: ReachAnswer) -> None:
         self.parts.append(part)
-        self._starting[get_literal_prefix(_get_term(part).pattern[-1])].append(part)
+        self._starting[
+            get_literal_prefix(_get_resource_pattern(part).pattern[-1])
+        ].append(part)
 
     def list_prefix_matches(self, term: _ResourceTerm) -> Iterator[ReachAnswer]:
         """List the parts whose literal prefix is a prefix of a term."""
@@ -212,39 +215,45 @@ class UnconditionalParts:
         if found is None:
             near = self._kept[account].list_prefix_matches(row.resources)
             found = any(
-                covers(RESOURCES, _get_term(part), row.resources) for part in near
+                covers(RESOURCES, _get_resource_pattern(part), row.resources)
+                for part in near
             )
             self._covered[key] = found
         return found
 
 
 def _is_fully_subtracted(
-    left: list[_ResourceTerm], terms: Iterable[_ResourceTerm]
+    remaining: list[_ResourceTerm], terms: Iterable[_ResourceTerm]
 ) -> bool:
     """Tell whether terms together cover the remaining patterns."""
     for term in terms:
-        left = _subtract_term(left, term)
-        if not left:
+        remaining = _subtract_term(remaining, term)
+        if not remaining:
             return True
-        if len(left) > _MAX_REMAINING_TERMS:
+        if len(remaining) > _MAX_REMAINING_TERMS:
             return False
-    return not left
+    return not remaining
 
 
 def _build_answer(
-    best: ReachAnswer,
-    deciding: Sequence[ReachAnswer],
+    best_answer: ReachAnswer,
+    deciding_parts: Sequence[ReachAnswer],
     parts: Sequence[ReachAnswer],
     formula: Formula,
     extent: PatternExtent,
 ) -> ReachAnswer:
-    first = best if best.formula == TRUE or not deciding else deciding[0]
-    said = dict.fromkeys(d for part in deciding for d in part.determining)
-    gaps = dict.fromkeys(gap for part in deciding for gap in part.gaps)
+    """Build the combined answer from the best answer and the deciding parts."""
+    first = (
+        best_answer
+        if best_answer.formula == TRUE or not deciding_parts
+        else deciding_parts[0]
+    )
+    said = dict.fromkeys(d for part in deciding_parts for d in part.determining)
+    gaps = dict.fromkeys(gap for part in deciding_parts for gap in part.gaps)
     return replace(
         first,
         formula=formula,
-        determining=tuple(said) or best.determining,
+        determining=tuple(said) or best_answer.determining,
         gaps=tuple(gaps),
         row=None,
         covers=extent,
@@ -253,8 +262,8 @@ def _build_answer(
     )
 
 
-def _implies(formula: Formula, other: Formula) -> bool:
-    """Tell whether a formula implies another, alternative by alternative."""
+def _implies_formula(formula: Formula, other: Formula) -> bool:
+    """Tell whether a condition implies another, compared alternative by alternative."""
     return all(any(less <= more for less in other) for more in formula)
 
 
@@ -264,37 +273,37 @@ def format_part(part: ReachAnswer) -> str:
 
 
 def list_target_patterns(
-    estate: CompiledAccounts, action: str, resource: str
+    accounts: CompiledAccounts, action: str, resource: str
 ) -> tuple[ArnParts, ...]:
-    """List the patterns that make up a question.
+    """List the ARN patterns that a question about a pattern consists of.
 
     For `*` these are the ARN patterns of the resource types of the action.
     """
     if resource == "*":
-        return list_action_arns(estate.catalogue, action)
+        return list_action_arns(accounts.catalogue, action)
     return (split_pattern(encode_glob(resource)),)
 
 
 def list_example_resources(
-    estate: CompiledAccounts,
+    accounts: CompiledAccounts,
     action: str,
     resource: str,
     account: str,
-    granted: Iterable[ArnParts],
+    granted_patterns: Iterable[ArnParts],
 ) -> Iterator[str]:
     """Yield example ARNs that a pattern matches, for each resource type of an action.
 
     Args:
-        estate: The compiled accounts.
+        accounts: The compiled accounts.
         action: The action.
         resource: The pattern.
         account: Number of the account whose resources they are.
-        granted: Patterns, of each of which one resource is written, too.
+        granted_patterns: Patterns, of each of which one resource is written, too.
     """
     asked = split_pattern(encode_glob(resource))
     own = (ANY_TEXT, "aws", ANY_TEXT, ANY_TEXT, account or ANY_TEXT, ANY_TEXT)
-    kinds = list_action_arns(estate.catalogue, action)
-    for kind, inside in product(kinds, (ANY_ARN, *granted)):
+    kinds = list_action_arns(accounts.catalogue, action)
+    for kind, inside in product(kinds, (ANY_ARN, *granted_patterns)):
         forms = [one for one in (asked, kind, inside, own) if one != ANY_ARN]
         texts = [find_common_match(tuple(same)) for same in zip(*forms, strict=True)]
         # The account of the resource type, or of the pattern, may be another one.
@@ -306,14 +315,15 @@ def list_example_resources(
 
 
 def _subtract_term(
-    left: Iterable[PatternTerm[ArnParts]], gone: PatternTerm[ArnParts]
+    remaining: Iterable[PatternTerm[ArnParts]], removed: PatternTerm[ArnParts]
 ) -> list[PatternTerm[ArnParts]]:
+    """Subtract a pattern from each of several patterns."""
     found: list[PatternTerm[ArnParts]] = []
-    for one in left:
-        if is_disjoint(RESOURCES, one, gone):
+    for one in remaining:
+        if is_disjoint(RESOURCES, one, removed):
             found.append(one)
             continue
-        rest = subtract(RESOURCES, one, gone)
+        rest = subtract(RESOURCES, one, removed)
         found += [one] if rest is None else rest
     return found
 
@@ -330,16 +340,19 @@ def _fill_account(target: ArnParts, part: ReachAnswer) -> ArnParts:
 
 
 def _get_partition(part: ReachAnswer) -> str:
+    """Return the partition of a part's caller."""
     pieces = part.actor.split(":", 2)
     return pieces[1] if len(pieces) > 2 and pieces[0] == "arn" else "aws"
 
 
 def _get_account(part: ReachAnswer) -> str:
+    """Return the account of a part's caller."""
     pieces = part.actor.split(":", 5)
     return pieces[_ACCOUNT] if len(pieces) > _ACCOUNT else ""
 
 
-def _get_term(part: ReachAnswer) -> PatternTerm[ArnParts]:
+def _get_resource_pattern(part: ReachAnswer) -> PatternTerm[ArnParts]:
+    """Return the resource pattern of a part."""
     return part.row.resources if part.row else PatternTerm(ANY_ARN)
 
 

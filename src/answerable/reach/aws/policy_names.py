@@ -1,4 +1,4 @@
-"""Lookup of the actions and resources that collected policies mention.
+"""Collect the action and resource names that policies use, to accept unknown names.
 
 A name that the catalogue does not hold is accepted if a policy uses it.
 """
@@ -21,7 +21,7 @@ _SERVICE, _RESOURCE = 2, 5  # parts of an ARN
 
 @dataclass(frozen=True, slots=True)
 class PolicyNames:
-    """Names that collected policies use, by service; patterns are in inner form.
+    """Names that collected policies use, by service; patterns are in encoded form.
 
     Attributes:
         actions: Action patterns in lower case whose service has no wildcard.
@@ -33,15 +33,15 @@ class PolicyNames:
     resources: frozenset[ArnParts]
 
     def has_service(self, service: str) -> bool:
-        """Tell whether some action pattern belongs to a service in lower case."""
+        """Tell whether some policy names actions of a service (lower case)."""
         return any(one.startswith(f"{service}:") for one in self.actions)
 
     def has_action(self, action: str) -> bool:
-        """Tell whether some policy names an action in lower case without wildcards."""
+        """Tell whether a policy names exactly this action (lower case)."""
         return action in self.actions
 
     def is_matched_by(self, pattern: str, known: Container[str]) -> bool:
-        """Tell whether an action pattern in inner form overlaps one of a policy.
+        """Tell whether an encoded action pattern overlaps one in a policy.
 
         Args:
             pattern: In lower case.
@@ -57,7 +57,7 @@ class PolicyNames:
         return False
 
     def overlaps_resource(self, pattern: ArnParts) -> bool:
-        """Tell whether an ARN pattern overlaps one of a policy."""
+        """Tell whether an ARN pattern overlaps one in a policy."""
         return any(overlaps_arn(pattern, one) for one in self.resources)
 
 
@@ -74,13 +74,15 @@ def collect_policy_names(facts: SightedFacts) -> PolicyNames:
     return PolicyNames(frozenset(actions), frozenset(resources))
 
 
-def _collect_actions(written: tuple[str, ...]) -> set[str]:
-    found = (encode_glob(action.lower()) for action in written)
+def _collect_actions(patterns: tuple[str, ...]) -> set[str]:
+    """Return the actions of patterns, by service."""
+    found = (encode_glob(action.lower()) for action in patterns)
     return {one for one in found if ":" in one and is_literal(one.partition(":")[0])}
 
 
-def _collect_resources(written: tuple[str, ...]) -> set[ArnParts]:
-    found = (tuple(encode_glob(text).split(":", _RESOURCE)) for text in set(written))
+def _collect_resources(patterns: tuple[str, ...]) -> set[ArnParts]:
+    """Return the ARN patterns that name a service and a resource prefix."""
+    found = (tuple(encode_glob(text).split(":", _RESOURCE)) for text in set(patterns))
     return {
         parts
         for parts in found

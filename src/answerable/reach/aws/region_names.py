@@ -1,4 +1,4 @@
-"""Form of AWS region names, such as `eu-west-1`: area, compass direction, number.
+"""Check AWS region names such as `eu-west-1`, and suggest the nearest one.
 
 Source: the region patterns of AWS's partitions (`regionRegex` of partitions.json in the
 AWS SDKs, 2026-11): aws, aws-cn, aws-us-gov, aws-iso and its sisters, aws-eusc. A list of

@@ -1,4 +1,4 @@
-"""Resource arguments of a question, parsed from user input."""
+"""Parse the resource argument of a question: ARN, `s3://` URI, glob or name."""
 
 from difflib import get_close_matches
 
@@ -10,15 +10,18 @@ from answerable.reach.aws.resource_names import check_resource
 
 
 def parse_resource(
-    text: str, facts: SightedFacts, load: LoadCatalogue, used: GetPolicyNames
+    text: str,
+    facts: SightedFacts,
+    load_catalogue: LoadCatalogue,
+    get_policy_names: GetPolicyNames,
 ) -> str:
     """Parse a resource: an ARN, an `s3://` URI, `*`, or a known resource's name.
 
     Args:
         text: As typed.
         facts: The snapshot's.
-        load: Loads services of the catalogue; None loads them all.
-        used: Names that collected policies use.
+        load_catalogue: Loads services of the catalogue; None loads them all.
+        get_policy_names: Names that collected policies use.
 
     Raises:
         UsageError: It is none of these, or an ARN that no resource can have.
@@ -27,7 +30,7 @@ def parse_resource(
     if asked == "*":
         return asked
     if asked.startswith("arn:"):
-        check_resource(asked, facts, load, used)
+        check_resource(asked, facts, load_catalogue, get_policy_names)
         return asked
     found = find_resources_by_name(facts, asked)
     if len(found) == 1:
@@ -44,15 +47,18 @@ def parse_resource(
 
 
 def parse_resource_glob(
-    text: str, facts: SightedFacts, load: LoadCatalogue, used: GetPolicyNames
+    text: str,
+    facts: SightedFacts,
+    load_catalogue: LoadCatalogue,
+    get_policy_names: GetPolicyNames,
 ) -> str:
     """Parse a resource glob: `*`, an ARN glob, or a glob over the text of an ARN.
 
     Args:
         text: As typed; an `s3://` URI and the name of a known resource are taken too.
         facts: The snapshot's.
-        load: Loads services of the catalogue; None loads them all.
-        used: Names that collected policies use.
+        load_catalogue: Loads services of the catalogue; None loads them all.
+        get_policy_names: Names that collected policies use.
 
     Raises:
         UsageError: No ARN can match it.
@@ -62,7 +68,7 @@ def parse_resource_glob(
     if not asked.strip("*"):
         return asked or "*"
     if asked.startswith("arn:") or not wild:
-        return parse_resource(text, facts, load, used)
+        return parse_resource(text, facts, load_catalogue, get_policy_names)
     if not overlaps(encode_glob(asked), encode_glob("arn:*:*:*:*:*")):
         raise UsageError(
             f"no ARN matches (got {text[:120]!r}, expected a glob over a whole ARN)",
@@ -72,6 +78,7 @@ def parse_resource_glob(
 
 
 def _suggest_resource(facts: SightedFacts, name: str) -> str:
+    """Suggest a collected resource with a similar name."""
     names = {str(r.id).replace("/", ":").rpartition(":")[2]: 0 for r in facts.resources}
     close = get_close_matches(name, names, n=1, cutoff=0.7)
     return f"did you mean {close[0]}?" if close else "give its ARN, or *"

@@ -1,4 +1,4 @@
-"""ARNs and ARN globs of a question, checked against the catalogue's resource types.
+"""Check ARNs and ARN globs of a question against the catalogue's resource types.
 
 A mistyped ARN would otherwise be answered `never`. Source of the
 form: AWS IAM User Guide, "IAM ARNs"; of the types: AWS Service Authorization Reference,
@@ -36,9 +36,12 @@ _MAX_FORMS = 4
 
 
 def check_resource(
-    text: str, facts: SightedFacts, load: LoadCatalogue, used: GetPolicyNames
+    text: str,
+    facts: SightedFacts,
+    load_catalogue: LoadCatalogue,
+    get_policy_names: GetPolicyNames,
 ) -> None:
-    """Refuse an ARN, or an ARN with wildcards, that no resource can have.
+    """Raise an error for an ARN or ARN glob that no resource can have.
 
     A collected resource is accepted, and so is one that a collected policy names,
     or one of a service without resource types in the catalogue.
@@ -46,32 +49,35 @@ def check_resource(
     Args:
         text: An ARN, which may hold wildcards.
         facts: The snapshot's.
-        load: Loads services of the catalogue; None loads them all.
-        used: Names that collected policies use.
+        load_catalogue: Loads services of the catalogue; None loads them all.
+        get_policy_names: Names that collected policies use.
 
     Raises:
         UsageError: No resource type has such ARNs.
     """
-    problem = _find_problem(text, load, used)
+    problem = _find_arn_error(text, load_catalogue, get_policy_names)
     if problem is not None and not _is_collected(facts, text):
         raise problem
 
 
-def _find_problem(
-    text: str, load: LoadCatalogue, used: GetPolicyNames
+def _find_arn_error(
+    text: str, load_catalogue: LoadCatalogue, get_policy_names: GetPolicyNames
 ) -> UsageError | None:
+    """Return the error of an ARN that fits no resource type, else None."""
     parts = split_pattern(encode_glob(text))
-    wrong = _find_form_problem(text, parts, load)
+    wrong = _find_arn_form_error(text, parts, load_catalogue)
     if wrong is not None:
         return wrong
     service = decode_glob(parts[_SERVICE])
     if not is_literal(parts[_SERVICE]):
         return None
-    held = load([service])
+    held = load_catalogue([service])
     if _matches_resource_type(held, parts):
-        return _find_region_problem(text, parts, held)
-    whole = load(None)
-    if _matches_resource_type(whole, parts) or used().overlaps_resource(parts):
+        return _find_region_error(text, parts, held)
+    whole = load_catalogue(None)
+    if _matches_resource_type(whole, parts) or get_policy_names().overlaps_resource(
+        parts
+    ):
         return None
     forms = list(_list_arn_forms(whole, service))
     if not forms and service in whole.known:
@@ -79,45 +85,48 @@ def _find_problem(
     if not forms:
         close = suggest_service(service, _list_services(whole))
         near = _replace_part(parts, _SERVICE, close) if close else ""
-        return _refuse_arn(text, f"no service {service!r}", near)
-    return _refuse_arn(
+        return _build_arn_error(text, f"no service {service!r}", near)
+    return _build_arn_error(
         text, f"fits no resource type of {service}", *_suggest_arn(parts, forms)
     )
 
 
 def _is_collected(facts: SightedFacts, text: str) -> bool:
+    """Tell whether a resource with this ARN was collected."""
     return text in facts.resources_by_id() or text in facts.identities_by_id()
 
 
-def _find_form_problem(
-    text: str, parts: ArnParts, load: LoadCatalogue
+def _find_arn_form_error(
+    text: str, parts: ArnParts, load_catalogue: LoadCatalogue
 ) -> UsageError | None:
     """Check the form shared by the ARNs of all services."""
     written = text.split(":", _RESOURCE)
     if len(written) <= _RESOURCE and not _ends_in_wildcard(written):
-        return _refuse_arn(text, "has too few parts", _add_missing_colons(text, load))
+        return _build_arn_error(
+            text, "has too few parts", _add_missing_colons(text, load_catalogue)
+        )
     partition, account = parts[_PARTITION], parts[_ACCOUNT]
     if is_literal(partition) and not _PARTITIONS.fullmatch(partition):
-        return _refuse_arn(
+        return _build_arn_error(
             text, f"no partition {partition!r}", _replace_part(parts, 1, "aws")
         )
     region = parts[_REGION]
     if region and is_literal(region) and not is_region(region):
         near = suggest_region(region)
         near = _replace_part(parts, _REGION, near) if near else ""
-        return _refuse_arn(text, f"no region {region!r}", near)
+        return _build_arn_error(text, f"no region {region!r}", near)
     if account.isdigit() and not _ACCOUNT_NUMBER.fullmatch(account):
         return UsageError(
             f"no account has {len(account)} digits (got {text[:120]!r}, expected 12)",
             "`answerable identities` shows the accounts that were scanned",
         )
-    return None if parts[_RESOURCE] else _refuse_arn(text, "names no resource", "")
+    return None if parts[_RESOURCE] else _build_arn_error(text, "names no resource", "")
 
 
-def _find_region_problem(
+def _find_region_error(
     text: str, parts: ArnParts, catalogue: ActionCatalogue
 ) -> UsageError | None:
-    """Refuse an ARN without a region if every matching type has one."""
+    """Return an error if the region is missing and each type has one."""
     if parts[_REGION]:
         return None
     fitting = [
@@ -128,7 +137,9 @@ def _find_region_problem(
     if not all(form[_REGION] for form in fitting):
         return None
     shown = decode_glob(":".join(fitting[0]))
-    return _refuse_arn(text, "names no region", "", f"expected a form such as {shown}")
+    return _build_arn_error(
+        text, "names no region", "", f"expected a form such as {shown}"
+    )
 
 
 # Beginnings of a service, a region and an account.
@@ -141,19 +152,22 @@ def _ends_in_wildcard(written: list[str]) -> bool:
     return re.fullmatch(beginning + r"\*", written[-1]) is not None
 
 
-def _add_missing_colons(text: str, load: LoadCatalogue) -> str:
+def _add_missing_colons(text: str, load_catalogue: LoadCatalogue) -> str:
     """Add missing colons, if that gives an ARN of a known type."""
     written = text.split(":")
     for at in range(len(written) - 1, 2, -1):
         lacking = 6 - len(written)
         full = ":".join((*written[:at], *[""] * lacking, *written[at:]))
         parts = split_pattern(encode_glob(full))
-        if parts[_RESOURCE] and _matches_resource_type(load([written[2]]), parts):
+        if parts[_RESOURCE] and _matches_resource_type(
+            load_catalogue([written[2]]), parts
+        ):
             return full
     return ""
 
 
 def _matches_resource_type(catalogue: ActionCatalogue, parts: ArnParts) -> bool:
+    """Tell whether an ARN pattern fits a type of its service."""
     service = parts[_SERVICE]
     return any(
         overlaps_arn(form, parts) for form in _list_arn_forms(catalogue, service)
@@ -175,12 +189,14 @@ def _list_arn_forms(catalogue: ActionCatalogue, service: str) -> Iterator[ArnPar
 
 
 def _list_type_patterns(catalogue: ActionCatalogue) -> Iterator[ArnParts]:
+    """Yield the ARN patterns of all resource types."""
     for held in catalogue.services.values():
         for kind in held.resource_types.values():
             yield from split_type_arns(kind.arn)
 
 
 def _list_services(catalogue: ActionCatalogue) -> set[str]:
+    """Return the services that ARNs or the catalogue name."""
     found = {parts[_SERVICE] for parts in _list_type_patterns(catalogue)} | set(
         catalogue.known
     )
@@ -227,13 +243,17 @@ def _split_type_word(resource: str) -> tuple[str, str]:
     return (resource[:end], resource[end:]) if literal else ("", resource)
 
 
-def _replace_part(parts: ArnParts, place: int, value: str) -> str:
-    return decode_glob(":".join((*parts[:place], value, *parts[place + 1 :])))
+def _replace_part(parts: ArnParts, position: int, value: str) -> str:
+    """Return ARN parts as text, with one part replaced."""
+    return decode_glob(":".join((*parts[:position], value, *parts[position + 1 :])))
 
 
-def _refuse_arn(text: str, why: str, near: str, form: str = "") -> UsageError:
-    hint = f"did you mean {near}?" if near else form
+def _build_arn_error(
+    text: str, reason: str, suggestion: str, form: str = ""
+) -> UsageError:
+    """Build the error for an ARN that cannot exist, with a suggestion."""
+    hint = f"did you mean {suggestion}?" if suggestion else form
     hint = hint or "a bucket or object may be written s3://BUCKET/KEY"
     return UsageError(
-        f"no such ARN (got {text[:160]!r}: {why}, expected {ARN_FORM})", hint
+        f"no such ARN (got {text[:160]!r}: {reason}, expected {ARN_FORM})", hint
     )

@@ -1,4 +1,4 @@
-"""Steps that are not modelled or not collected, for coverage.
+"""List possible path steps that are not modelled or not collected (coverage gaps).
 
 Roles passed to a service without an escalation rule, and code that no source collected.
 """
@@ -26,34 +26,36 @@ MODELLED_SERVICES = frozenset(launch.service for launch in PASS_ROLE_RULES)
 
 
 def list_unmodelled_steps(
-    estate: CompiledAccounts,
+    accounts: CompiledAccounts,
     collected: CollectedData,
     actors: Iterable[CompiledPrincipal],
 ) -> Iterator[str]:
-    """List the steps of some actors that were not followed, as coverage words."""
+    """List the steps of actors that were not followed, as coverage words."""
     for actor in actors:
         account = actor.identity.account
-        for service in _list_unmodelled_services(estate, actor):
+        for service in _list_unmodelled_services(accounts, actor):
             yield f"passed-roles (account {account}, {service})"
         for kind in _list_uncollected_code(collected, actor):
             yield f"running-code (account {account}, {kind})"
 
 
 def _list_unmodelled_services(
-    estate: CompiledAccounts, actor: CompiledPrincipal
+    accounts: CompiledAccounts, actor: CompiledPrincipal
 ) -> Iterator[str]:
-    """List services without a rule that an actor may pass a role to."""
+    """List services an actor may pass a role to, without a rule."""
     if not may_pass_any_role(actor):
         return
-    for service, roles in estate.by_service.items():
+    for service, roles in accounts.by_service.items():
         if service in MODELLED_SERVICES:
             continue
-        near = (r for r in roles if estate.trusts[r].account == actor.identity.account)
+        near = (
+            r for r in roles if accounts.trusts[r].account == actor.identity.account
+        )
         for role in near:
-            linked = estate.principals[role].linked
+            linked = accounts.principals[role].linked
             if role == actor.id or linked:
                 continue
-            if evaluate_pass_role(estate, actor, role, service).formula != FALSE:
+            if evaluate_pass_role(accounts, actor, role, service).formula != FALSE:
                 yield service
                 break
 
@@ -61,7 +63,7 @@ def _list_unmodelled_services(
 def _list_uncollected_code(
     collected: CollectedData, actor: CompiledPrincipal
 ) -> Iterator[str]:
-    """List kinds of code that an actor may take over and that were not collected."""
+    """List kinds of code an actor may take over that were not collected."""
     account = actor.identity.account
     for kind in sorted(SEPARATELY_COLLECTED_KINDS):
         regions = {
@@ -89,9 +91,9 @@ def list_callable_regions(
                 yield get_arn_part(decode_glob(pattern), _REGION)
 
 
-def get_arn_part(pattern: str, which: int) -> str:
-    """Return a part of an ARN pattern, `ANY_PLACE` for a wildcard."""
+def get_arn_part(pattern: str, position: int) -> str:
+    """Return a part of an ARN pattern; `ANY_PLACE` if it is a wildcard."""
     parts = pattern.split(":", 5)
-    if len(parts) < 6 or any(sign in parts[which] for sign in "*?$"):
+    if len(parts) < 6 or any(sign in parts[position] for sign in "*?$"):
         return ANY_PLACE
-    return parts[which]
+    return parts[position]

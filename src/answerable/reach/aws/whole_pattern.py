@@ -1,4 +1,4 @@
-"""Evaluation of all resources of a pattern, for many principals.
+"""Evaluate an action on all resources of a pattern, for many principals.
 
 The results are those of `evaluate_action`. Denies of resource policies are evaluated
 once per class of principals with equal results.
@@ -42,12 +42,12 @@ _AppliedDeny = tuple[PolicyStatement, Formula]
 class WholePatternEvaluator:
     """Evaluator of an action on all resources of a pattern, for any principal."""
 
-    def __init__(self, estate: CompiledAccounts, action: str, resource: str) -> None:
+    def __init__(self, accounts: CompiledAccounts, action: str, resource: str) -> None:
         """Select the resource policies that may deny part of the pattern."""
-        self._estate, self._asked = estate, (action, resource)
-        call = estate.get_request(action, resource)
+        self._estate, self._asked = accounts, (action, resource)
+        call = accounts.get_request(action, resource)
         self._call = call if call and call.wild and call.door is None else None
-        owners = list(list_overlapping_policies(estate, call)) if call else []
+        owners = list(list_overlapping_policies(accounts, call)) if call else []
         self._gaps = tuple(gap for own in owners for gap in own.gaps)
         self._denies = ResourcePolicyCache(
             self._list_cached_policies(owners), self._list_denies
@@ -75,6 +75,7 @@ class WholePatternEvaluator:
     def _get_policy_result(
         self, principal: CompiledPrincipal, call: AwsRequest, *, near: bool
     ) -> ResourcePolicyResult:
+        """Return what resource policies decide; cached per class."""
         denies = self._denies.evaluate(principal)
         key = id(denies), near
         found = self._sides.get(key)
@@ -86,10 +87,11 @@ class WholePatternEvaluator:
         return found[1]
 
     def _list_cached_policies(
-        self, owners: list[ResourcePolicy]
+        self, policies: list[ResourcePolicy]
     ) -> Iterator[CachedPolicy]:
+        """Yield policies with denies that match the action."""
         action = self._call.action if self._call else ""
-        for own in owners:
+        for own in policies:
             clauses = tuple(
                 grant.clause
                 for grant in own.select_statements(action)
@@ -99,13 +101,14 @@ class WholePatternEvaluator:
                 yield CachedPolicy(own, clauses)
 
     def _list_denies(
-        self, own: ResourcePolicy, principal: CompiledPrincipal
+        self, policy: ResourcePolicy, principal: CompiledPrincipal
     ) -> Iterator[_AppliedDeny]:
+        """Yield one policy's denies that apply to a principal."""
         call = self._call
         if call is not None:
             known = call.collect_keys_for(principal)
             yield from list_denies_on_pattern(
-                own,
+                policy,
                 call,
                 known,
                 lambda clause: match_principal(clause, principal, known),

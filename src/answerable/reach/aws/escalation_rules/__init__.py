@@ -1,1 +1,1 @@
-"""Privilege escalation rules, as data with sources. Start at `registry`."""
+"""Data tables of AWS privilege escalation rules. Start at `registry`."""

@@ -1,4 +1,4 @@
-"""PassRole rules for containers under a role: ECS and Batch.
+"""Table of `iam:PassRole` rules that start a container under a role: ECS and Batch.
 
 Sources: as in `pass_role_rules`.
 """
@@ -38,7 +38,7 @@ CONTAINERS: tuple[PassRoleRule, ...] = (
             ("ecs:RegisterTaskDefinition", _TASK),
             ("ecs:RunTask", _TASK),
         ),
-        awaits=_IN_CLUSTER,
+        precondition=_IN_CLUSTER,
     ),
     build_pass_role_rule(
         _ECS,
@@ -47,7 +47,7 @@ CONTAINERS: tuple[PassRoleRule, ...] = (
             ("ecs:RegisterTaskDefinition", _TASK),
             ("ecs:StartTask", _TASK),
         ),
-        awaits=_ON_INSTANCE,
+        precondition=_ON_INSTANCE,
     ),
     build_pass_role_rule(
         _ECS,
@@ -66,7 +66,7 @@ CONTAINERS: tuple[PassRoleRule, ...] = (
             ("ecs:RegisterTaskDefinition", _TASK),
             ("ecs:CreateService", _SERVICE),
         ),
-        awaits=_IN_CLUSTER,
+        precondition=_IN_CLUSTER,
     ),
     build_pass_role_rule(
         _ECS,
@@ -75,15 +75,15 @@ CONTAINERS: tuple[PassRoleRule, ...] = (
             ("ecs:RegisterTaskDefinition", _TASK),
             ("ecs:UpdateService", _THERE),
         ),
-        changes="ecs:service",
+        changed_resource_kind="ecs:service",
     ),
     build_pass_role_rule(
         _ECS,
         "Amazon ECS API Reference, RunTask: overrides, taskRoleArn; "
         "pathfinding.cloud ecs-008",
         (("ecs:RunTask", _THERE),),
-        changes="ecs:task-definition",
-        awaits=_IN_CLUSTER,
+        changed_resource_kind="ecs:task-definition",
+        precondition=_IN_CLUSTER,
     ),
     build_pass_role_rule(
         _ECS,
@@ -92,15 +92,15 @@ CONTAINERS: tuple[PassRoleRule, ...] = (
             ("ecs:CreateCluster", _CLUSTER),
             ("ecs:RunTask", _THERE),
         ),
-        changes="ecs:task-definition",
+        changed_resource_kind="ecs:task-definition",
     ),
     build_pass_role_rule(
         _ECS,
         "Amazon ECS API Reference, StartTask: overrides, taskRoleArn; "
         "pathfinding.cloud ecs-009",
         (("ecs:StartTask", _THERE),),
-        changes="ecs:task-definition",
-        awaits=_ON_INSTANCE,
+        changed_resource_kind="ecs:task-definition",
+        precondition=_ON_INSTANCE,
     ),
     build_pass_role_rule(
         _ECS,
@@ -113,7 +113,7 @@ CONTAINERS: tuple[PassRoleRule, ...] = (
             ("batch:SubmitJob", build_arn("batch", "job/{name}")),
             ("batch:SubmitJob", _THERE),
         ),
-        changes="batch:job-queue",
+        changed_resource_kind="batch:job-queue",
     ),
     build_pass_role_rule(
         _ECS,
@@ -123,8 +123,10 @@ CONTAINERS: tuple[PassRoleRule, ...] = (
             ("ecs:RegisterContainerInstance", _CLUSTER),
             ("ecs:StartTask", _THERE),
         ),
-        changes="ecs:task-definition",
-        awaits="there is a cluster, and an instance of the caller's to register in it",
+        changed_resource_kind="ecs:task-definition",
+        precondition=(
+            "there is a cluster, and an instance of the caller's to register in it"
+        ),
     ),
     build_pass_role_rule(
         _ECS,

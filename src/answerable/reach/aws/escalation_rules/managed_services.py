@@ -1,4 +1,4 @@
-"""PassRole rules for further managed services.
+"""Table of `iam:PassRole` rules for managed services: SageMaker, Bedrock and others.
 
 Sources: as in `pass_role_rules`; each rule names its page. A rule with an external
 precondition stays open, since no snapshot shows it.
@@ -44,7 +44,7 @@ MANAGED_SERVICES: tuple[PassRoleRule, ...] = (
                 ),
             ),
         ),
-        awaits="the account was created before October 2024",
+        precondition="the account was created before October 2024",
     ),
     build_pass_role_rule(
         EC2,
@@ -54,8 +54,8 @@ MANAGED_SERVICES: tuple[PassRoleRule, ...] = (
             ("ec2:AssociateIamInstanceProfile", _THERE),
             ("ssm:StartSession", _THERE),
         ),
-        changes="ec2:instance",
-        awaits=_MANAGED,
+        changed_resource_kind="ec2:instance",
+        precondition=_MANAGED,
     ),
     build_pass_role_rule(
         EC2,
@@ -69,15 +69,15 @@ MANAGED_SERVICES: tuple[PassRoleRule, ...] = (
                 "arn:{partition}:ssm:{region}::document/AWS-RunShellScript",
             ),
         ),
-        changes="ec2:instance",
-        awaits=_MANAGED,
+        changed_resource_kind="ec2:instance",
+        precondition=_MANAGED,
     ),
     build_pass_role_rule(
         EC2,
         "Amazon EMR Management Guide, IAM service roles: the service role for cluster "
         "EC2 instances (EC2 instance profile); pathfinding.cloud emr-001",
         (("elasticmapreduce:RunJobFlow", "*"),),
-        awaits="a service role for EMR itself may be passed too",
+        precondition="a service role for EMR itself may be passed too",
     ),
     build_pass_role_rule(
         EC2,
@@ -107,8 +107,8 @@ MANAGED_SERVICES: tuple[PassRoleRule, ...] = (
         "Amazon EKS User Guide, assign an IAM role to a Kubernetes service account: "
         "EKS Pod Identity associations",
         (("eks:CreatePodIdentityAssociation", _THERE),),
-        changes="eks:cluster",
-        awaits="a pod of the caller's runs under the service account",
+        changed_resource_kind="eks:cluster",
+        precondition="a pod of the caller's runs under the service account",
     ),
     build_pass_role_rule(
         _EVENTS,
@@ -117,7 +117,7 @@ MANAGED_SERVICES: tuple[PassRoleRule, ...] = (
             ("events:PutRule", _RULE),
             ("events:PutTargets", _RULE),
         ),
-        awaits="the call is one that a target of a rule makes",
+        precondition="the call is one that a target of a rule makes",
     ),
     build_pass_role_rule(
         "codepipeline.amazonaws.com",
@@ -132,7 +132,7 @@ MANAGED_SERVICES: tuple[PassRoleRule, ...] = (
             ("codepipeline:UpdatePipeline", _THERE),
             ("codepipeline:StartPipelineExecution", _THERE),
         ),
-        changes="codepipeline:pipeline",
+        changed_resource_kind="codepipeline:pipeline",
     ),
     build_pass_role_rule(
         "airflow.amazonaws.com",
@@ -155,7 +155,7 @@ MANAGED_SERVICES: tuple[PassRoleRule, ...] = (
             ("sagemaker:CreateUserProfile", _PROFILE),
             ("sagemaker:CreatePresignedDomainUrl", _PROFILE),
         ),
-        awaits="there is a Studio domain",
+        precondition="there is a Studio domain",
     ),
     build_pass_role_rule(
         "ssm.amazonaws.com",
@@ -219,7 +219,7 @@ MANAGED_SERVICES: tuple[PassRoleRule, ...] = (
         "Cognito Federated Identities API Reference, SetIdentityPoolRoles, GetId (a "
         "public API); pathfinding.cloud cognitoidentity-001",
         (("cognito-identity:SetIdentityPoolRoles", "*"),),
-        awaits="an identity pool that gives the caller an identity is there",
+        precondition="an identity pool that gives the caller an identity is there",
     ),
     build_pass_role_rule(
         _COGNITO,
@@ -287,6 +287,6 @@ MANAGED_SERVICES: tuple[PassRoleRule, ...] = (
         "AWS App Runner Developer Guide, instance role; service-linked roles; "
         "availability change: closed to new customers; pathfinding.cloud apprunner-001",
         (("apprunner:CreateService", build_arn("apprunner", "service/{name}/{name}")),),
-        awaits="the account used App Runner before it closed to new customers",
+        precondition="the account used App Runner before it closed to new customers",
     ),
 )

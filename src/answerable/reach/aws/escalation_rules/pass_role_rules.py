@@ -1,4 +1,4 @@
-"""PassRole rules: services that run code under a passed role.
+"""Table of `iam:PassRole` rules: services that run code under a role passed to them.
 
 Sources: the AWS Service Authorization Reference for the actions and the resources they
 must all be allowed on; "Granting a user permissions to pass a role to an AWS service"
@@ -105,7 +105,7 @@ PASS_ROLE_RULES: tuple[PassRoleRule, ...] = (
             ("lambda:UpdateFunctionCode", _THERE),
             ("lambda:InvokeFunction", _THERE),
         ),
-        changes="lambda:function",
+        changed_resource_kind="lambda:function",
     ),
     build_pass_role_rule(
         EC2,
@@ -132,7 +132,7 @@ PASS_ROLE_RULES: tuple[PassRoleRule, ...] = (
             ("ec2:StopInstances", _THERE),
             ("ec2:StartInstances", _THERE),
         ),
-        changes="ec2:instance",
+        changed_resource_kind="ec2:instance",
     ),
     *CONTAINERS,
     build_pass_role_rule(
@@ -163,7 +163,7 @@ PASS_ROLE_RULES: tuple[PassRoleRule, ...] = (
             ("glue:UpdateJob", _THERE),
             ("glue:StartJobRun", _THERE),
         ),
-        changes="glue:job",
+        changed_resource_kind="glue:job",
     ),
     build_pass_role_rule(
         _GLUE,
@@ -172,7 +172,7 @@ PASS_ROLE_RULES: tuple[PassRoleRule, ...] = (
             ("glue:UpdateJob", _THERE),
             ("glue:CreateTrigger", _TRIGGER),
         ),
-        changes="glue:job",
+        changed_resource_kind="glue:job",
     ),
     build_pass_role_rule(
         _GLUE,
@@ -200,7 +200,7 @@ PASS_ROLE_RULES: tuple[PassRoleRule, ...] = (
         _CFN,
         "AWS CloudFormation User Guide, service role",
         (("cloudformation:UpdateStack", _THERE),),
-        changes="cloudformation:stack",
+        changed_resource_kind="cloudformation:stack",
     ),
     build_pass_role_rule(
         _CFN,
@@ -216,7 +216,7 @@ PASS_ROLE_RULES: tuple[PassRoleRule, ...] = (
         "AWS CloudFormation User Guide, StackSets with self-managed permissions: the "
         "administration role; pathfinding.cloud cloudformation-004",
         (("cloudformation:UpdateStackSet", _THERE),),
-        changes="cloudformation:stackset",
+        changed_resource_kind="cloudformation:stackset",
     ),
     build_pass_role_rule(
         _CODEBUILD,
@@ -241,7 +241,7 @@ PASS_ROLE_RULES: tuple[PassRoleRule, ...] = (
             ("codebuild:UpdateProject", _THERE),
             ("codebuild:StartBuild", _THERE),
         ),
-        changes="codebuild:project",
+        changed_resource_kind="codebuild:project",
     ),
     build_pass_role_rule(
         "datapipeline.amazonaws.com",
@@ -286,7 +286,7 @@ PASS_ROLE_RULES: tuple[PassRoleRule, ...] = (
             ("sagemaker:StartNotebookInstance", _THERE),
             ("sagemaker:CreatePresignedNotebookInstanceUrl", _THERE),
         ),
-        changes="sagemaker:notebook-instance",
+        changed_resource_kind="sagemaker:notebook-instance",
     ),
     build_pass_role_rule(
         _AGENTCORE,
@@ -315,13 +315,13 @@ PASS_ROLE_RULES: tuple[PassRoleRule, ...] = (
             ("bedrock-agentcore:InvokeAgentRuntime", _THERE),
             ("bedrock-agentcore:InvokeAgentRuntime", f"{_THERE}/{_ENDPOINT}"),
         ),
-        changes="bedrock-agentcore:runtime",
+        changed_resource_kind="bedrock-agentcore:runtime",
     ),
     build_pass_role_rule(
         "tasks.apprunner.amazonaws.com",
         "AWS App Runner Developer Guide, instance role",
         (("apprunner:UpdateService", _THERE),),
-        changes="apprunner:service",
+        changed_resource_kind="apprunner:service",
     ),
     build_pass_role_rule(
         "states.amazonaws.com",
@@ -339,7 +339,7 @@ PASS_ROLE_RULES: tuple[PassRoleRule, ...] = (
             ("states:UpdateStateMachine", _THERE),
             ("states:StartExecution", _THERE),
         ),
-        changes="states:stateMachine",
+        changed_resource_kind="states:stateMachine",
     ),
     build_pass_role_rule(
         "scheduler.amazonaws.com",

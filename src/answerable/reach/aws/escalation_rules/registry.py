@@ -1,4 +1,4 @@
-"""Registry of escalation rules: steps between identities besides `sts:AssumeRole`.
+"""Registry of all privilege escalation rules besides a plain `sts:AssumeRole`.
 
 Rules for code under a role are in `pass_role_rules` and `takeover_rules`; those that
 create or edit IAM objects are here. Sources: the AWS Service Authorization Reference
@@ -208,7 +208,7 @@ EXTERNAL_EVENT = "answerable:awaited"
 
 
 def list_rule_actions() -> frozenset[str]:
-    """Return every action that some rule needs."""
+    """Return every IAM action that some escalation rule needs."""
     needs = [n for launch in PASS_ROLE_RULES for n in (*launch.needs, *launch.also)]
     needs += [need for running in TAKEOVER_RULES for need in running.needs]
     for make in CREATION_RULES:

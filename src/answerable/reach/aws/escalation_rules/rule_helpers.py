@@ -1,4 +1,4 @@
-"""Helpers for the tables of PassRole rules."""
+"""Build `iam:PassRole` rules, and the ARN templates of the resources they create."""
 
 from collections.abc import Sequence
 
@@ -26,10 +26,12 @@ def build_pass_role_rule(
     source: str,
     needs: Sequence[tuple[str, str]],
     *,
-    changes: str = "",
-    awaits: str = "",
+    changed_resource_kind: str = "",
+    precondition: str = "",
 ) -> PassRoleRule:
-    """Build a rule; EC2 receives a new role in a new instance profile."""
+    """Build a PassRole rule; EC2 gets the role in a new instance profile."""
     also = _PROFILE if service == EC2 else ()
     made = tuple(RequiredPermission(*n) for n in needs)
-    return PassRoleRule(service, made, source, changes, also, awaits)
+    return PassRoleRule(
+        service, made, source, changed_resource_kind, also, precondition
+    )

@@ -1,4 +1,4 @@
-"""Types of escalation rules.
+"""Dataclasses of the escalation rules: pass a role, edit IAM, take over code, create.
 
 A rule names the calls that one principal needs together. There are four types: pass a
 role to a service, edit IAM, take over running code, create an identity. Rules are

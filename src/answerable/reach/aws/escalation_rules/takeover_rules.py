@@ -1,4 +1,4 @@
-"""Takeover rules: code that already runs as an identity.
+"""Table of takeover rules: run commands in code that already has an identity.
 
 Sources: as in `pass_role_rules`; `iam:PassRole` is required again only where the call
 passes the role again. A precondition that no snapshot shows (an agent that listens, a
@@ -40,6 +40,7 @@ SEPARATELY_COLLECTED_KINDS = frozenset(
 
 
 def _build_arn(service: str, resource: str) -> str:
+    """Build the ARN template of a regional resource of the caller's account."""
     return f"arn:{{partition}}:{service}:{{region}}:{{account}}:{resource}"
 
 
@@ -48,15 +49,16 @@ def _build_rule(
     source: str,
     *needs: str | tuple[str, str],
     service: str = "",
-    awaits: str = "",
+    precondition: str = "",
 ) -> TakeoverRule:
+    """Build a takeover rule; an action without a resource is on the running code."""
     made = tuple(
         RequiredPermission(need, _THERE)
         if isinstance(need, str)
         else RequiredPermission(*need)
         for need in needs
     )
-    return TakeoverRule(kind, made, source, service, awaits)
+    return TakeoverRule(kind, made, source, service, precondition)
 
 
 TAKEOVER_RULES: tuple[TakeoverRule, ...] = (
@@ -65,7 +67,7 @@ TAKEOVER_RULES: tuple[TakeoverRule, ...] = (
         "AWS IAM API Reference, UpdateSAMLProvider: it replaces the metadata document; "
         "AWS STS API Reference, AssumeRoleWithSAML: it needs no AWS credentials",
         "iam:UpdateSAMLProvider",
-        awaits=_ASSERTED,
+        precondition=_ASSERTED,
     ),
     _build_rule(
         _LAMBDA,
@@ -89,7 +91,7 @@ TAKEOVER_RULES: tuple[TakeoverRule, ...] = (
         _LAMBDA,
         "AWS Lambda Developer Guide, updating code; pathfinding.cloud lambda-003",
         "lambda:UpdateFunctionCode",
-        awaits=_INVOKED,
+        precondition=_INVOKED,
     ),
     _build_rule(
         _LAMBDA,
@@ -103,7 +105,7 @@ TAKEOVER_RULES: tuple[TakeoverRule, ...] = (
         "AWS Lambda Developer Guide, layers",
         "lambda:UpdateFunctionConfiguration",
         ("lambda:GetLayerVersion", _build_arn("lambda", "layer:{name}:1")),
-        awaits=_INVOKED,
+        precondition=_INVOKED,
     ),
     _build_rule(
         _INSTANCE,
@@ -120,7 +122,7 @@ TAKEOVER_RULES: tuple[TakeoverRule, ...] = (
             "ssm:SendCommand",
             "arn:{partition}:ssm:{region}::document/AWS-RunShellScript",
         ),
-        awaits=_MANAGED,
+        precondition=_MANAGED,
     ),
     _build_rule(
         _INSTANCE,
@@ -128,40 +130,40 @@ TAKEOVER_RULES: tuple[TakeoverRule, ...] = (
         "ssm:SendCommand",
         ("ssm:CreateDocument", _build_arn("ssm", "document/{name}")),
         ("ssm:SendCommand", _build_arn("ssm", "document/{name}")),
-        awaits=_MANAGED,
+        precondition=_MANAGED,
     ),
     _build_rule(
         _INSTANCE,
         "AWS Systems Manager User Guide, Session Manager; pathfinding.cloud ssm-001",
         "ssm:StartSession",
-        awaits=_MANAGED,
+        precondition=_MANAGED,
     ),
     _build_rule(
         _INSTANCE,
         "Amazon EC2 User Guide, Instance Connect; "
         "pathfinding.cloud ec2-003, before ec2instanceconnect-003",
         "ec2-instance-connect:SendSSHPublicKey",
-        awaits=_NETWORK,
+        precondition=_NETWORK,
     ),
     _build_rule(
         _INSTANCE,
         "Amazon EC2 User Guide, EC2 Serial Console",
         "ec2-instance-connect:SendSerialConsoleSSHPublicKey",
-        awaits=_CONSOLE,
+        precondition=_CONSOLE,
     ),
     _build_rule(
         "ec2:launch-template",
         "Amazon EC2 User Guide, launch templates; pathfinding.cloud ec2-005",
         "ec2:CreateLaunchTemplateVersion",
         "ec2:ModifyLaunchTemplate",
-        awaits=_LAUNCHED,
+        precondition=_LAUNCHED,
     ),
     _build_rule(
         "ecs:task",
         "Amazon ECS Developer Guide, ECS Exec; pathfinding.cloud ecs-006",
         "ecs:ExecuteCommand",
         ("ecs:ExecuteCommand", _build_arn("ecs", "cluster/{parent}")),
-        awaits=_EXEC,
+        precondition=_EXEC,
     ),
     _build_rule(
         _INSTANCE,
@@ -174,7 +176,7 @@ TAKEOVER_RULES: tuple[TakeoverRule, ...] = (
             "codedeploy:RegisterApplicationRevision",
             _build_arn("codedeploy", "application:{name}"),
         ),
-        awaits=_DEPLOYED,
+        precondition=_DEPLOYED,
     ),
     _build_rule(
         "batch:job-definition",
@@ -182,7 +184,7 @@ TAKEOVER_RULES: tuple[TakeoverRule, ...] = (
         "pathfinding.cloud batch-002",
         "batch:SubmitJob",
         ("batch:SubmitJob", _build_arn("batch", "job-queue/{name}")),
-        awaits="there is a job queue",
+        precondition="there is a job queue",
     ),
     _build_rule(
         "bedrock-agentcore:browser-custom",

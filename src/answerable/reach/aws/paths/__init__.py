@@ -1,1 +1,1 @@
-"""Steps between identities, each with its proof. Start at `identity_graph`."""
+"""Find how one identity can become another (attack paths): edges, graph, search."""

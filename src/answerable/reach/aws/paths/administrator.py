@@ -1,4 +1,4 @@
-"""Administrators: principals with `*` on `*` after denies and boundary.
+"""Decide which principals are administrators: `*` on `*` after denies and boundary.
 
 The test is strict: a principal with a deny that could apply to anything, or a
 boundary that leaves anything out, is no administrator.
@@ -17,7 +17,7 @@ from answerable.reach.aws.patterns.globs import matches
 
 
 def is_administrator(principal: CompiledPrincipal) -> bool:
-    """Tell whether a principal may take `*` on `*` without any condition."""
+    """Tell whether a principal may do `*` on `*` without any condition."""
     if principal.gaps:
         return False  # something unread could deny
     if principal.session and not principal.session.allows_everything:
@@ -33,7 +33,7 @@ def is_administrator(principal: CompiledPrincipal) -> bool:
 
 
 def allows_everything(grants: Iterable[PolicyStatement]) -> bool:
-    """Tell whether unconditional allows cover every action on every resource."""
+    """Tell whether the unconditional allows cover each action on each resource."""
     clauses = [grant.clause for grant in select_unrestricted_allows(grants)]
     patterns = [pattern for clause in clauses for pattern in clause.actions]
     if any(matches_every_action(pattern) for pattern in patterns):

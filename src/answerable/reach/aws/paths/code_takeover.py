@@ -1,4 +1,4 @@
-"""Edges by takeover of code that already runs as an identity."""
+"""List attack-path edges: take over code (Lambda, EC2 ...) that runs as an identity."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
@@ -38,34 +38,35 @@ class _TakeoverGraph(Protocol):
 def list_takeover_edges(
     graph: _TakeoverGraph,
     principal: CompiledPrincipal,
-    best: Mapping[IdentityNode, IdentityEdge],
-    only: IdentityFilter = None,
+    best_edges: Mapping[IdentityNode, IdentityEdge],
+    targets: IdentityFilter = None,
 ) -> Iterator[IdentityEdge]:
     """List the edges of a principal by takeover of running code."""
     for rule in TAKEOVER_RULES:
         code = graph.list_takeover_code(rule, principal.identity.account)
-        for runs_as in code if only is None else sorted(only):
+        for runs_as in code if targets is None else sorted(targets):
             for resource in code.get(runs_as, ()) if runs_as != principal.id else ():
-                if not has_unconditional_edge(best, IdentityNode(runs_as)):
-                    yield from _list_rule_edges(
+                if not has_unconditional_edge(best_edges, IdentityNode(runs_as)):
+                    yield from _list_takeover_rule_edges(
                         graph.estate, principal, rule, resource, runs_as
                     )
 
 
-def _list_rule_edges(
-    estate: CompiledAccounts,
+def _list_takeover_rule_edges(
+    accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     rule: TakeoverRule,
     resource: ResourceId,
     runs_as: IdentityId,
 ) -> Iterator[IdentityEdge]:
+    """Yield the edge by one takeover rule on one running resource, if allowed."""
     place = get_resource_arn(resource)
-    answers = list(find_common_resources(estate, principal, rule.needs, place))
+    answers = list(find_common_resources(accounts, principal, rule.needs, place))
     if any(answer.formula == FALSE for answer in answers):
         return
     calls = list(dict.fromkeys(need.action for need in rule.needs))
     if rule.service:
-        answers.append(evaluate_pass_role(estate, principal, runs_as, rule.service))
+        answers.append(evaluate_pass_role(accounts, principal, runs_as, rule.service))
         calls.insert(0, PASS_ROLE)
     if rule.awaits:
         answers.append(

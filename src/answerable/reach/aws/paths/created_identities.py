@@ -1,4 +1,4 @@
-"""Edges by creation of an identity: create it, grant it anything, become it.
+"""List attack-path edges: create a role or user, grant it permissions, and become it.
 
 One node represents every role, and one every user, that principals of an account could
 create. The creator chooses its name and tags, so conditions on them stay open.
@@ -56,27 +56,27 @@ _CREATOR_CHOSEN_KEYS = ("aws:principalarn", "aws:userid")  # follow from the cho
 
 
 def build_created_id(
-    account: str, on: EditTarget, partition: str = "aws"
+    account: str, kind: EditTarget, partition: str = "aws"
 ) -> IdentityId:
-    """Build the id of the identity that an account's principals could create."""
-    arn = f"arn:{partition}:iam::{account}:{_KINDS[on]}/{NEW_NAME}"
+    """Build the placeholder ARN of an identity that principals could create."""
+    arn = f"arn:{partition}:iam::{account}:{_KINDS[kind]}/{NEW_NAME}"
     return IdentityId(mark_uncreated(arn))
 
 
 def mark_uncreated(arn: str) -> str:
-    """Mark the ARN of an identity as not yet created."""
+    """Mark an ARN as that of an identity which does not exist yet."""
     return f"{arn} ({NOT_YET_CREATED})"
 
 
 def is_uncreated(identity: IdentityId) -> bool:
-    """Tell whether an identity is not yet created."""
+    """Tell whether an identity is such a placeholder and does not exist yet."""
     return identity.endswith(f"({NOT_YET_CREATED})")
 
 
 def compile_created_principal(
-    estate: CompiledAccounts, identity: IdentityId
+    accounts: CompiledAccounts, identity: IdentityId
 ) -> CompiledPrincipal:
-    """Compile an identity not yet created, with all permissions of its account."""
+    """Compile a principal for a placeholder, with all permissions."""
     parts = identity.split(":", 5)
     kind = parts[5].partition("/")[0]
     new = Identity(
@@ -90,7 +90,7 @@ def compile_created_principal(
         last_used_at=0,
         seen=FactProvenance("", "", WrittenBy.PLATFORM, 0),
     )
-    known = collect_principal_keys(new, estate.accounts, tags_fixed=False)
+    known = collect_principal_keys(new, accounts.accounts, tags_fixed=False)
     chosen = (
         (*_CREATOR_CHOSEN_KEYS, "aws:username")
         if kind == "user"
@@ -98,7 +98,7 @@ def compile_created_principal(
     )
     kept = {key: value for key, value in known.values.items() if key not in chosen}
     policy = PolicyId(f"{identity}#chosen")
-    levels = estate.controls.get(new.account, ())
+    levels = accounts.controls.get(new.account, ())
     return CompiledPrincipal(
         identity=new,
         grants=(
@@ -117,84 +117,91 @@ def list_creation_edges(
     graph: AdministratorGraph,
     node: IdentityNode,
     principal: CompiledPrincipal,
-    best: Mapping[IdentityNode, IdentityEdge],
-    only: IdentityFilter = None,
+    best_edges: Mapping[IdentityNode, IdentityEdge],
+    targets: IdentityFilter = None,
 ) -> Iterator[IdentityEdge]:
-    """List the edges of a principal by creating an identity or a group."""
+    """List the edges of a principal that create an identity or a group."""
     for make in CREATION_RULES:
         to = find_created_node(graph, node, principal, make)
         if (
             to
-            and is_requested(only, to.identity)
-            and not has_unconditional_edge(best, to)
+            and is_requested(targets, to.identity)
+            and not has_unconditional_edge(best_edges, to)
         ):
-            yield from _list_rule_edges(graph.estate, principal, make, to)
+            yield from _list_create_and_assume_edges(graph.estate, principal, make, to)
 
 
 def find_created_node(
     graph: AdministratorGraph,
     node: IdentityNode,
     principal: CompiledPrincipal,
-    make: CreationRule,
+    creation_rule: CreationRule,
 ) -> IdentityNode | None:
-    """Return the node that a creation rule leads to; None if it adds nothing."""
-    allows = principal.match_action(make.create.action.lower()).allows
+    """Return the node that a creation rule leads to; None if it gains nothing."""
+    allows = principal.match_action(creation_rule.create.action.lower()).allows
     if not allows and not principal.gaps:
         return None
-    if make.on is EditTarget.GROUP:
+    if creation_rule.on is EditTarget.GROUP:
         if principal.is_role or node.extra == "*" or graph.is_administrator(node):
             return None
         return IdentityNode(node.identity, "*")
     partition = get_partition(principal.id)
     to = IdentityNode(
-        build_created_id(principal.identity.account, make.on, partition), "*"
+        build_created_id(principal.identity.account, creation_rule.on, partition), "*"
     )
     return None if to.identity == principal.id else to
 
 
-def _list_rule_edges(
-    estate: CompiledAccounts,
+def _list_create_and_assume_edges(
+    accounts: CompiledAccounts,
     principal: CompiledPrincipal,
-    make: CreationRule,
-    to: IdentityNode,
+    creation_rule: CreationRule,
+    target: IdentityNode,
 ) -> Iterator[IdentityEdge]:
-    for widen, enter in product(make.widen, make.enter):
-        found = find_best_name(estate, principal, (make.create, widen, enter))
+    """Yield the edges by one creation rule: create, grant, then enter or launch."""
+    for widen, enter in product(creation_rule.widen, creation_rule.enter):
+        found = find_best_name(
+            accounts, principal, (creation_rule.create, widen, enter)
+        )
         if found:
-            via = " + ".join(n.action for n in (make.create, widen, enter))
-            yield from build_edge(to, via, *found.answers, new_name=found.arn)
+            via = " + ".join(n.action for n in (creation_rule.create, widen, enter))
+            yield from build_edge(target, via, *found.answers, new_name=found.arn)
             if found.is_unconditional:
                 return
-    if make.on is EditTarget.ROLE:
+    if creation_rule.on is EditTarget.ROLE:
         for launch in PASS_ROLE_RULES:
             if not launch.changes:
-                yield from list_launch_edges(estate, principal, make, launch, to)
+                yield from list_launch_edges(
+                    accounts, principal, creation_rule, launch, target
+                )
 
 
 def list_launch_edges(
-    estate: CompiledAccounts,
+    accounts: CompiledAccounts,
     principal: CompiledPrincipal,
-    make: CreationRule,
-    launch: PassRoleRule,
-    to: IdentityNode,
+    creation_rule: CreationRule,
+    pass_role_rule: PassRoleRule,
+    target: IdentityNode,
 ) -> Iterator[IdentityEdge]:
-    """Create a role that trusts a service, and have the service run code under it."""
-    passed = (("iam:passedtoservice", launch.service),)
-    enter = RequiredPermission(PASS_ROLE, make.create.resource, passed)
-    needs = (*launch.also, *launch.needs)
-    running = find_common_resources(estate, principal, needs)
-    if launch.awaits:
-        awaited = build_atom(EXTERNAL_EVENT, "Exists", (launch.awaits,))
+    """Yield edges: create a role for a service, which then runs code under it."""
+    passed = (("iam:passedtoservice", pass_role_rule.service),)
+    enter = RequiredPermission(PASS_ROLE, creation_rule.create.resource, passed)
+    needs = (*pass_role_rule.also, *pass_role_rule.needs)
+    running = find_common_resources(accounts, principal, needs)
+    if pass_role_rule.awaits:
+        awaited = build_atom(EXTERNAL_EVENT, "Exists", (pass_role_rule.awaits,))
         running = (*running, Evaluation(awaited, ()))
     if any(answer.formula == FALSE for answer in running):
         return
-    for widen in make.widen:
-        found = find_best_name(estate, principal, (make.create, widen, enter))
+    for widen in creation_rule.widen:
+        found = find_best_name(
+            accounts, principal, (creation_rule.create, widen, enter)
+        )
         if found:
-            calls = (make.create, widen, enter, *needs)
+            calls = (creation_rule.create, widen, enter, *needs)
             via = " + ".join(dict.fromkeys(need.action for need in calls))
             answers = (*found.answers, *running)
-            yield from build_edge(to, via, *answers, new_name=found.arn)
+            yield from build_edge(target, via, *answers, new_name=found.arn)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,25 +218,25 @@ class NewResourceName:
 
     @property
     def is_unconditional(self) -> bool:
-        """Tell whether every call is allowed without a condition."""
+        """Tell whether all calls on this name are allowed unconditionally."""
         return all(answer.formula == TRUE for answer in self.answers)
 
 
 def find_best_name(
-    estate: CompiledAccounts,
+    accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     needs: Sequence[RequiredPermission],
 ) -> NewResourceName | None:
-    """Find the name with the best results; None where some call is always denied."""
+    """Find the new name whose calls are allowed best; None if one is denied."""
     best: NewResourceName | None = None
     calls = [need for need in needs if need.action != "sts:AssumeRole"]
-    for resource in list_candidate_resources(estate, principal, needs):
-        if IdentityId(resource) in estate.principals or resource in estate.groups:
+    for resource in list_candidate_resources(accounts, principal, needs):
+        if IdentityId(resource) in accounts.principals or resource in accounts.groups:
             continue  # creating an existing name fails
-        answers = evaluate_on_resource(estate, principal, calls, resource)
+        answers = evaluate_on_resource(accounts, principal, calls, resource)
         if len(calls) < len(needs):
             entering = evaluate_after_trust_edit(
-                estate, principal, IdentityId(resource)
+                accounts, principal, IdentityId(resource)
             )
             answers = (*answers, entering)
         if any(answer.formula == FALSE for answer in answers):

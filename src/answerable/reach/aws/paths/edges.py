@@ -1,4 +1,4 @@
-"""Nodes and edges of the graph of identities."""
+"""Nodes and edges of the graph of identities that can become one another."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -50,27 +50,27 @@ class IdentityEdge:
 
 
 def build_edge(
-    to: IdentityNode, via: str, *answers: Evaluation, new_name: str = ""
+    target: IdentityNode, via: str, *answers: Evaluation, new_name: str = ""
 ) -> Iterator[IdentityEdge]:
-    """Build an edge from the results of its calls, which are separate requests."""
+    """Yield an edge under the conditions of all its calls, if none is denied."""
     if any(answer.formula == FALSE for answer in answers):
         return
     determining = dict.fromkeys(d for a in answers for d in a.determining)
     gaps = dict.fromkeys(g for a in answers for g in a.gaps)
     formula = conjoin_hops(*(answer.formula for answer in answers))
-    yield IdentityEdge(to, via, formula, tuple(determining), tuple(gaps), new_name)
+    yield IdentityEdge(target, via, formula, tuple(determining), tuple(gaps), new_name)
 
 
-def is_requested(only: IdentityFilter, identity: IdentityId) -> bool:
-    """Tell whether edges to an identity are asked about."""
-    return only is None or identity in only
+def is_requested(targets: IdentityFilter, identity: IdentityId) -> bool:
+    """Tell whether the filter includes edges to an identity."""
+    return targets is None or identity in targets
 
 
 def has_unconditional_edge(
-    best: Mapping[IdentityNode, IdentityEdge], node: IdentityNode
+    best_edges: Mapping[IdentityNode, IdentityEdge], node: IdentityNode
 ) -> bool:
-    """Tell whether an unconditional edge to a node was found already."""
-    held = best.get(node)
+    """Tell whether an edge without conditions to a node was found already."""
+    held = best_edges.get(node)
     return held is not None and held.formula == TRUE
 
 

@@ -1,4 +1,4 @@
-"""Evaluation of single calls of a hop."""
+"""Evaluate one API call of a path step, such as `sts:AssumeRole` on a role."""
 
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
@@ -14,45 +14,45 @@ _IAM_ARN_PREFIXES = ("arn:aws:iam:", "arn:aws-cn:iam:", "arn:aws-us-gov:iam:")
 
 
 def evaluate_hop(
-    estate: CompiledAccounts,
+    accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     action: str,
     resource: str,
-    known: ContextKeys = NO_KEYS,
+    context_keys: ContextKeys = NO_KEYS,
 ) -> Evaluation:
-    """Evaluate a call of a principal as a hop of a path.
+    """Evaluate one call of a principal on a resource as part of a path step.
 
     Args:
-        estate: The compiled accounts.
+        accounts: The compiled accounts.
         principal: The caller.
         action: As the service spells it.
         resource: ARN, or `*`.
-        known: Condition keys that the call itself sets.
+        context_keys: Condition keys that the call itself sets.
     """
-    sure = evaluate_hop_for_all(estate, principal, action)
-    if sure is not None and not _has_resource_side(estate, principal, resource):
+    sure = evaluate_hop_for_all(accounts, principal, action)
+    if sure is not None and not _has_resource_side(accounts, principal, resource):
         return sure
     return evaluate_principal_request(
-        estate, principal, estate.build_hop_request(action, resource, known)
+        accounts, principal, accounts.build_hop_request(action, resource, context_keys)
     )
 
 
 def evaluate_hop_for_all(
-    estate: CompiledAccounts, principal: CompiledPrincipal, action: str
+    accounts: CompiledAccounts, principal: CompiledPrincipal, action: str
 ) -> Evaluation | None:
-    """Evaluate for all resources without a policy; None if the resource matters."""
+    """Evaluate a call on all resources at once; None if the resource matters."""
     folded = action.lower()
-    if estate.fences and supports_rcps(folded):
+    if accounts.fences and supports_rcps(folded):
         return None
     return evaluate_for_all_resources(principal, folded)
 
 
 def _has_resource_side(
-    estate: CompiledAccounts, principal: CompiledPrincipal, resource: str
+    accounts: CompiledAccounts, principal: CompiledPrincipal, resource: str
 ) -> bool:
-    """Tell whether the policy or account of a resource matters."""
+    """Tell whether a resource's own policy or account may affect the call."""
     if resource == "*" or resource.startswith(_IAM_ARN_PREFIXES):
         return False
-    place = estate.describe_resource(resource)
+    place = accounts.describe_resource(resource)
     near = place.owner in ("", principal.identity.account)
-    return not near or place.holder in estate.holders
+    return not near or place.holder in accounts.holders

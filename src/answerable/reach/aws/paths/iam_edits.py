@@ -1,4 +1,4 @@
-"""Edges by edits of IAM: credentials, trust policies, policies, memberships."""
+"""List attack-path edges by IAM edits: credentials, trust, policies, memberships."""
 
 from collections.abc import Iterator, Mapping
 
@@ -41,19 +41,19 @@ BestEdges = Mapping[IdentityNode, IdentityEdge]
 def list_administrator_edges(
     graph: AdministratorGraph,
     principal: CompiledPrincipal,
-    by: tuple[DeterminingStatement, ...],
-    only: IdentityFilter = None,
+    determining: tuple[DeterminingStatement, ...],
+    targets: IdentityFilter = None,
 ) -> Iterator[IdentityEdge]:
-    """List the edges of an administrator within its account.
+    """List the edges of an administrator to identities of its account.
 
     Args:
         graph: The graph.
         principal: The administrator.
-        by: Statements that make it one.
-        only: Identities that are asked about.
+        determining: Statements that make it one.
+        targets: Identities that are asked about.
     """
     account = principal.identity.account
-    for other in _list_account_identities(graph.estate, principal, only):
+    for other in _list_account_identities(graph.estate, principal, targets):
         if other.is_immutable_role:
             continue  # only AWS changes it
         enter = "iam:CreateAccessKey"
@@ -61,17 +61,17 @@ def list_administrator_edges(
         if other.is_role:
             enter = "iam:UpdateAssumeRolePolicy + sts:AssumeRole"
             write = "iam:PutRolePolicy"
-        yield IdentityEdge(IdentityNode(other.id), enter, TRUE, by, ())
+        yield IdentityEdge(IdentityNode(other.id), enter, TRUE, determining, ())
         if not graph.is_administrator(IdentityNode(other.id)):
             yield IdentityEdge(
-                IdentityNode(other.id, "*"), f"{write} + {enter}", TRUE, by, ()
+                IdentityNode(other.id, "*"), f"{write} + {enter}", TRUE, determining, ()
             )
             if other.boundary is not None:
                 free = f"iam:Delete{write[7:11]}PermissionsBoundary"
                 bare = IdentityNode(other.id, bare=True)
-                yield IdentityEdge(bare, f"{free} + {enter}", TRUE, by, ())
+                yield IdentityEdge(bare, f"{free} + {enter}", TRUE, determining, ())
                 via = f"{free} + {write} + {enter}"
-                yield IdentityEdge(bare._replace(extra="*"), via, TRUE, by, ())
+                yield IdentityEdge(bare._replace(extra="*"), via, TRUE, determining, ())
     partition = get_partition(principal.id)
     for make in CREATION_RULES:
         made = (
@@ -79,44 +79,51 @@ def list_administrator_edges(
             if make.on is not EditTarget.GROUP
             else None
         )
-        if made and made != principal.id and is_requested(only, made):
+        if made and made != principal.id and is_requested(targets, made):
             calls = (make.create, make.widen[0], make.enter[0])
             via = " + ".join(need.action for need in calls)
-            yield IdentityEdge(IdentityNode(made, "*"), via, TRUE, by, ())
+            yield IdentityEdge(IdentityNode(made, "*"), via, TRUE, determining, ())
 
 
 def list_edit_edges(
     graph: AdministratorGraph,
     node: IdentityNode,
     principal: CompiledPrincipal,
-    best: BestEdges,
-    only: IdentityFilter = None,
+    best_edges: BestEdges,
+    targets: IdentityFilter = None,
 ) -> Iterator[IdentityEdge]:
-    """List the edges of a principal by edits of IAM."""
+    """List the edges of a principal that edit IAM objects."""
     able = [edit for edit in EDIT_RULES if _may_allow_edit(principal, edit)]
     if not able:
         return
-    others = list(_list_account_identities(graph.estate, principal, only))
+    others = list(_list_account_identities(graph.estate, principal, targets))
     for edit in able:
         match edit.gives:
             case EditEffect.TARGET | EditEffect.TRUST:
                 for other in others:
-                    if not has_unconditional_edge(best, IdentityNode(other.id)):
-                        yield from _become_target(graph.estate, principal, edit, other)
+                    if not has_unconditional_edge(best_edges, IdentityNode(other.id)):
+                        yield from _list_credential_or_trust_edges(
+                            graph.estate, principal, edit, other
+                        )
             case EditEffect.MEMBERSHIP:
-                yield from _join_group(graph.estate, node, principal, edit)
+                yield from _list_group_membership_edges(
+                    graph.estate, node, principal, edit
+                )
             case EditEffect.SELF:
-                yield from _widen_self(graph, node, principal, edit)
+                yield from _list_own_policy_edges(graph, node, principal, edit)
             case EditEffect.FREE:
-                yield from _remove_own_boundary(graph, node, principal, edit)
+                yield from _list_own_boundary_edges(graph, node, principal, edit)
     if any(e.gives in _EFFECTS_ON_OTHERS for e in able):
-        yield from _change_others(graph, principal, able, others, best)
+        yield from _list_other_identity_edges(
+            graph, principal, able, others, best_edges
+        )
 
 
 _EFFECTS_ON_OTHERS = (EditEffect.SELF, EditEffect.MEMBERSHIP, EditEffect.FREE)
 
 
 def _may_allow_edit(principal: CompiledPrincipal, edit: IamEditRule) -> bool:
+    """Tell whether a principal may be allowed an edit on some resource."""
     action = edit.action.lower()
     if not principal.match_action(action).allows and not principal.gaps:
         return False
@@ -125,57 +132,59 @@ def _may_allow_edit(principal: CompiledPrincipal, edit: IamEditRule) -> bool:
 
 
 def _list_account_identities(
-    estate: CompiledAccounts, principal: CompiledPrincipal, only: IdentityFilter
+    accounts: CompiledAccounts, principal: CompiledPrincipal, targets: IdentityFilter
 ) -> Iterator[CompiledPrincipal]:
-    """List the other identities of the account, which IAM calls can act on."""
-    known = estate.principals
+    """List the other identities in the principal's account."""
+    known = accounts.principals
     for other in (
-        known.values() if only is None else (known[one] for one in only if one in known)
+        known.values()
+        if targets is None
+        else (known[one] for one in targets if one in known)
     ):
         near = other.identity.account == principal.identity.account
         if near and other.id != principal.id and is_iam_entity(other.identity):
             yield other
 
 
-def _become_target(
-    estate: CompiledAccounts,
+def _list_credential_or_trust_edges(
+    accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     edit: IamEditRule,
     other: CompiledPrincipal,
 ) -> Iterator[IdentityEdge]:
-    """Create a credential of a user, or make a role trust the principal."""
+    """Yield edges: make an access key for a user, or make a role trust you."""
     if edit.gives is EditEffect.TARGET and not other.is_role:
-        answer = _evaluate_edit(estate, principal, edit, other.id)
+        answer = _evaluate_edit(accounts, principal, edit, other.id)
         yield from build_edge(IdentityNode(other.id), edit.action, answer)
     if edit.gives is EditEffect.TRUST and other.is_role and not other.is_immutable_role:
-        answer = _evaluate_edit(estate, principal, edit, other.id)
+        answer = _evaluate_edit(accounts, principal, edit, other.id)
         if answer.formula != FALSE:
-            then = evaluate_after_trust_edit(estate, principal, other.id)
+            then = evaluate_after_trust_edit(accounts, principal, other.id)
             via = f"{edit.action} + sts:AssumeRole"
             yield from build_edge(IdentityNode(other.id), via, answer, then)
 
 
-def _join_group(
-    estate: CompiledAccounts,
+def _list_group_membership_edges(
+    accounts: CompiledAccounts,
     node: IdentityNode,
     principal: CompiledPrincipal,
     edit: IamEditRule,
 ) -> Iterator[IdentityEdge]:
-    """Join another group."""
+    """Yield edges: add the principal itself to another group."""
     if node.extra:
         return
-    for group in _list_edit_targets(estate, edit, principal):
-        answer = _evaluate_edit(estate, principal, edit, group)
+    for group in _list_edit_targets(accounts, edit, principal):
+        answer = _evaluate_edit(accounts, principal, edit, group)
         yield from build_edge(node._replace(extra=group), edit.action, answer)
 
 
-def _widen_self(
+def _list_own_policy_edges(
     graph: AdministratorGraph,
     node: IdentityNode,
     principal: CompiledPrincipal,
     edit: IamEditRule,
 ) -> Iterator[IdentityEdge]:
-    """Edit one of the principal's own policies."""
+    """Yield edges: grant more in one of the principal's own policies."""
     if node.extra == "*" or graph.is_administrator(node):
         return
     for target in _list_edit_targets(graph.estate, edit, principal):
@@ -183,37 +192,37 @@ def _widen_self(
         yield from build_edge(node._replace(extra="*"), edit.action, answer)
 
 
-def _remove_own_boundary(
+def _list_own_boundary_edges(
     graph: AdministratorGraph,
     node: IdentityNode,
     principal: CompiledPrincipal,
     edit: IamEditRule,
 ) -> Iterator[IdentityEdge]:
-    """Remove or widen the principal's own boundary."""
+    """Yield edges: remove or widen the principal's own permissions boundary."""
     if not graph.is_administrator(node):
         for target in _list_edit_targets(graph.estate, edit, principal):
             answer = _evaluate_edit(graph.estate, principal, edit, target)
             yield from build_edge(node._replace(bare=True), edit.action, answer)
 
 
-def _change_others(
+def _list_other_identity_edges(
     graph: AdministratorGraph,
     principal: CompiledPrincipal,
-    able: list[IamEditRule],
-    others: list[CompiledPrincipal],
-    best: BestEdges,
+    allowed_edits: list[IamEditRule],
+    identities: list[CompiledPrincipal],
+    best_edges: BestEdges,
 ) -> Iterator[IdentityEdge]:
-    """Edit policies, groups or the boundary of an identity the principal can become."""
-    for other in others:
-        step = best.get(IdentityNode(other.id))
+    """Yield edges: edit an identity that the principal can already become."""
+    for other in identities:
+        step = best_edges.get(IdentityNode(other.id))
         if step is None or graph.is_administrator(IdentityNode(other.id)):
             continue
         become = Evaluation(step.formula, step.determining, step.gaps)
-        free = _find_boundary_removal(graph.estate, principal, able, other)
+        free = _find_boundary_removal(graph.estate, principal, allowed_edits, other)
         if free:
             bare = IdentityNode(other.id, bare=True)
             yield from build_edge(bare, f"{free[0]} + {step.via}", free[1], become)
-        for edit in able:
+        for edit in allowed_edits:
             if edit.gives not in (EditEffect.SELF, EditEffect.MEMBERSHIP):
                 continue
             for target in _list_edit_targets(graph.estate, edit, other):
@@ -221,8 +230,8 @@ def _change_others(
                 to = IdentityNode(other.id, gained)
                 via = f"{edit.action} + {step.via}"
                 wider = to._replace(bare=True)
-                if has_unconditional_edge(best, to) and (
-                    not free or has_unconditional_edge(best, wider)
+                if has_unconditional_edge(best_edges, to) and (
+                    not free or has_unconditional_edge(best_edges, wider)
                 ):
                     continue
                 answer = _evaluate_edit(graph.estate, principal, edit, target)
@@ -233,17 +242,17 @@ def _change_others(
 
 
 def _find_boundary_removal(
-    estate: CompiledAccounts,
+    accounts: CompiledAccounts,
     principal: CompiledPrincipal,
-    able: list[IamEditRule],
+    allowed_edits: list[IamEditRule],
     other: CompiledPrincipal,
 ) -> tuple[str, Evaluation] | None:
-    """Find the best call that removes the boundary of an identity."""
+    """Find the best allowed call that removes an identity's boundary."""
     found: tuple[str, Evaluation] | None = None
-    for edit in able:
+    for edit in allowed_edits:
         if edit.gives is EditEffect.FREE:
-            for target in _list_edit_targets(estate, edit, other):
-                answer = _evaluate_edit(estate, principal, edit, target)
+            for target in _list_edit_targets(accounts, edit, other):
+                answer = _evaluate_edit(accounts, principal, edit, target)
                 if answer.formula == TRUE:
                     return edit.action, answer
                 if answer.formula != FALSE and found is None:
@@ -252,15 +261,16 @@ def _find_boundary_removal(
 
 
 def _evaluate_edit(
-    estate: CompiledAccounts,
+    accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     edit: IamEditRule,
     target: str,
 ) -> Evaluation:
+    """Evaluate an IAM edit on a target; another account's target is denied."""
     if _get_account(target) != principal.identity.account:
         return Evaluation(FALSE, ())
     known = ContextKeys({key: (value,) for key, value in edit.context})
-    answer = evaluate_hop(estate, principal, edit.action, target, known)
+    answer = evaluate_hop(accounts, principal, edit.action, target, known)
     if edit.action != "iam:SetDefaultPolicyVersion" or answer.formula == FALSE:
         return answer
     wider = build_atom(OTHER_POLICY_VERSION, "Exists", ())
@@ -268,7 +278,7 @@ def _evaluate_edit(
 
 
 def _list_edit_targets(
-    estate: CompiledAccounts, edit: IamEditRule, principal: CompiledPrincipal
+    accounts: CompiledAccounts, edit: IamEditRule, principal: CompiledPrincipal
 ) -> tuple[str, ...]:
     """List the targets on which an edit changes the permissions of a principal."""
     if edit.gives is EditEffect.MEMBERSHIP:
@@ -276,7 +286,7 @@ def _list_edit_targets(
             return ()
         return tuple(
             group
-            for group in estate.groups
+            for group in accounts.groups
             if _get_account(group) == principal.identity.account
             and group not in principal.groups
         )
@@ -298,5 +308,6 @@ def _list_edit_targets(
 
 
 def _get_account(arn: str) -> str:
+    """Return the account number in an ARN."""
     parts = arn.split(":", 5)
     return parts[4] if len(parts) == 6 else ""

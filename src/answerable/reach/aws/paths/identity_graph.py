@@ -1,4 +1,4 @@
-"""Graph of identities: every edge with its conditions and its proof."""
+"""Graph of identities: edges say who can become whom, with conditions and proof."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -80,17 +80,17 @@ class IdentityGraph:
     )
     _resources: dict[tuple[str, str], list[ResourceId]] | None = None
 
-    def for_accounts(self, estate: CompiledAccounts) -> "IdentityGraph":
-        """Return the graph of other compiled accounts with the same resources.
+    def for_accounts(self, accounts: CompiledAccounts) -> "IdentityGraph":
+        """Return the graph of other compiled accounts, same resources.
 
         The resource policies must be equal for the actions of escalation rules.
         """
         return IdentityGraph(
-            estate, tagged=self.tagged, _lent=self._lent, _resources=self._resources
+            accounts, tagged=self.tagged, _lent=self._lent, _resources=self._resources
         )
 
     def get_principal(self, node: IdentityNode) -> CompiledPrincipal:
-        """Return the principal of a node."""
+        """Return the compiled principal of a node."""
         found = self._principals.get(node)
         if found is None:
             found = self._build_principal(node)
@@ -100,7 +100,7 @@ class IdentityGraph:
         return found
 
     def get_start_node(self, identity: IdentityId) -> IdentityNode:
-        """Return the node of a subject, which a stated session policy limits."""
+        """Return a subject's node, limited by its session policy."""
         return IdentityNode(identity, session=self.estate.session is not None)
 
     def is_administrator(self, node: IdentityNode) -> bool:
@@ -120,20 +120,22 @@ class IdentityGraph:
             found = self._edges[node] = tuple(sorted(best.values(), key=_edge_sort_key))
         return found
 
-    def find_edge(self, node: IdentityNode, to: IdentityNode) -> IdentityEdge | None:
+    def find_edge(
+        self, node: IdentityNode, target: IdentityNode
+    ) -> IdentityEdge | None:
         """Return the best edge between two nodes; None where there is none."""
-        key = node, to
+        key = node, target
         if key not in self._single:
             best: dict[IdentityNode, IdentityEdge] = {}
-            for edge in self._list_steps(node, best, frozenset([to.identity])):
+            for edge in self._list_steps(node, best, frozenset([target.identity])):
                 _keep_best(best, edge)
-                if has_unconditional_edge(best, to):
+                if has_unconditional_edge(best, target):
                     break
-            self._single[key] = best.get(to)
+            self._single[key] = best.get(target)
         return self._single[key]
 
     def list_trust_entries(self, role: IdentityId) -> tuple[TrustEntry, ...]:
-        """List the principals outside the snapshot that may enter a role."""
+        """List principals outside the snapshot that may assume a role."""
         found = self._entries.get(role)
         if found is None:
             trust = self.estate.trusts.get(role)
@@ -155,10 +157,11 @@ class IdentityGraph:
         return self._lent[rule]
 
     def _select_shared(
-        self, rule: TakeoverRule, running: Iterable[Resource]
+        self, rule: TakeoverRule, resources: Iterable[Resource]
     ) -> Iterator[ResourceId]:
+        """Yield resources whose policies may allow the takeover action."""
         action = rule.needs[0].action.lower()
-        for resource in running:
+        for resource in resources:
             holder = self.estate.holders.get(resource.id)
             if holder and (holder.gaps or holder.select_statements(action)):
                 yield resource.id
@@ -192,6 +195,7 @@ class IdentityGraph:
         return found
 
     def _build_principal(self, node: IdentityNode) -> CompiledPrincipal:
+        """Build a node's principal with the permissions it gained."""
         if is_uncreated(node.identity):
             return compile_created_principal(self.estate, node.identity)
         plain = self.estate.principals[node.identity]
@@ -218,10 +222,10 @@ class IdentityGraph:
     def _list_steps(
         self,
         node: IdentityNode,
-        best: Mapping[IdentityNode, IdentityEdge],
-        only: IdentityFilter = None,
+        best_edges: Mapping[IdentityNode, IdentityEdge],
+        targets: IdentityFilter = None,
     ) -> Iterator[IdentityEdge]:
-        """Yield edges; nodes with an unconditional edge in `best` are skipped."""
+        """Yield edges, except to nodes with an unconditional one in `best_edges`."""
         principal = self.get_principal(node)
         if self.is_administrator(node) and not self._may_rcp_deny_roles(
             principal.identity.account
@@ -232,23 +236,25 @@ class IdentityGraph:
                     for g in select_unrestricted_allows(principal.grants)
                 )
             )
-            yield from list_administrator_edges(self, principal, by, only)
-            yield from self._list_assume_role_edges(principal, best, only, near=False)
-            only = self._list_immutable_roles(principal.identity.account, only)
-            if not only:
+            yield from list_administrator_edges(self, principal, by, targets)
+            yield from self._list_assume_role_edges(
+                principal, best_edges, targets, include_same_account=False
+            )
+            targets = self._list_immutable_roles(principal.identity.account, targets)
+            if not targets:
                 return
-        yield from self._list_assume_role_edges(principal, best, only)
-        yield from list_pass_role_edges(self, principal, best, only)
-        yield from list_takeover_edges(self, principal, best, only)
-        yield from list_edit_edges(self, node, principal, best, only)
-        yield from list_creation_edges(self, node, principal, best, only)
+        yield from self._list_assume_role_edges(principal, best_edges, targets)
+        yield from list_pass_role_edges(self, principal, best_edges, targets)
+        yield from list_takeover_edges(self, principal, best_edges, targets)
+        yield from list_edit_edges(self, node, principal, best_edges, targets)
+        yield from list_creation_edges(self, node, principal, best_edges, targets)
 
     def _list_immutable_roles(
-        self, account: str, only: IdentityFilter
+        self, account: str, targets: IdentityFilter
     ) -> frozenset[IdentityId]:
-        """List the roles of an account that cannot be edited, of those asked about."""
+        """List the requested roles of an account that cannot be edited."""
         known = self.estate.principals
-        asked = known if only is None else only
+        asked = known if targets is None else targets
         return frozenset(
             one
             for one in asked
@@ -258,7 +264,7 @@ class IdentityGraph:
         )
 
     def _may_rcp_deny_roles(self, account: str) -> bool:
-        """Tell whether an RCP may deny an administrator the roles of its account."""
+        """Tell whether an RCP may deny an account's administrator its roles."""
         fence = self.estate.fences.get(account)
         return fence is not None and bool(
             fence.gaps or fence.select_denies(ASSUME_ROLE)
@@ -267,19 +273,22 @@ class IdentityGraph:
     def _list_assume_role_edges(
         self,
         principal: CompiledPrincipal,
-        best: Mapping[IdentityNode, IdentityEdge],
-        only: IdentityFilter,
+        best_edges: Mapping[IdentityNode, IdentityEdge],
+        targets: IdentityFilter,
         *,
-        near: bool = True,
+        include_same_account: bool = True,
     ) -> Iterator[IdentityEdge]:
-        roles = self.list_assumable_roles(principal) if only is None else sorted(only)
+        """Yield the `sts:AssumeRole` edges of a principal."""
+        roles = (
+            self.list_assumable_roles(principal) if targets is None else sorted(targets)
+        )
         for role in roles:
             if role not in self.estate.trusts:
                 continue
-            if not near and self._is_same_account(principal, role):
+            if not include_same_account and self._is_same_account(principal, role):
                 continue
             if role != principal.id and not has_unconditional_edge(
-                best, IdentityNode(role)
+                best_edges, IdentityNode(role)
             ):
                 answer = evaluate_assume_role(self.estate, principal, role)
                 yield from build_edge(IdentityNode(role), "sts:AssumeRole", answer)
@@ -305,20 +314,20 @@ class IdentityGraph:
         return sorted(found)
 
     def list_external_entries(self, role: IdentityId) -> tuple[TrustEntry, ...]:
-        """List the outside principals, services left out, that may enter a role."""
-        estate = self.estate
+        """List principals outside the snapshot that may assume a role."""
+        accounts = self.estate
         return tuple(
             entry
             for entry in self.list_trust_entries(role)
             if entry.kind != "Service"
-            and not estate.is_account_collected(get_named_account(entry.principal))
-            and entry.principal not in estate.principals
+            and not accounts.is_account_collected(get_named_account(entry.principal))
+            and entry.principal not in accounts.principals
         )
 
     def list_service_entries(
         self, role: IdentityId, service: str
     ) -> Iterator[TrustEntry]:
-        """List the ways in which a service may enter a role of its own account."""
+        """List how a service may assume a role of its own account."""
         trust, accounts = self.estate.trusts[role], self.estate.accounts
         kind = get_service_principal_kind(service)
         signed = kind == "Service" and trust.account
@@ -329,16 +338,19 @@ class IdentityGraph:
                 yield entry
 
     def _is_same_account(self, principal: CompiledPrincipal, role: IdentityId) -> bool:
+        """Tell whether a role is in the principal's account."""
         return self.estate.trusts[role].account == principal.identity.account
 
 
-def _keep_best(best: dict[IdentityNode, IdentityEdge], edge: IdentityEdge) -> None:
-    """Keep the first edge to a node, or the first unconditional one."""
-    held = best.get(edge.to)
+def _keep_best(
+    best_edges: dict[IdentityNode, IdentityEdge], edge: IdentityEdge
+) -> None:
+    """Keep the first edge to each node, or the first unconditional one."""
+    held = best_edges.get(edge.to)
     if held is None or (edge.formula == TRUE and held.formula != TRUE):
-        best[edge.to] = edge
+        best_edges[edge.to] = edge
 
 
 def _edge_sort_key(edge: IdentityEdge) -> tuple[bool, bool, IdentityNode]:
-    """Return a sort key: edges that are checked most easily come first."""
+    """Return a sort key that puts the edges cheapest to verify first."""
     return is_uncreated(edge.to.identity), edge.via != "sts:AssumeRole", edge.to

@@ -1,4 +1,4 @@
-"""Edges by `iam:PassRole`: a service runs code under a passed role."""
+"""List attack-path edges by `iam:PassRole`: a service runs code under a passed role."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
@@ -51,120 +51,130 @@ class _LaunchGraph(Protocol):
 def list_pass_role_edges(
     graph: _LaunchGraph,
     principal: CompiledPrincipal,
-    best: Mapping[IdentityNode, IdentityEdge],
-    only: IdentityFilter = None,
+    best_edges: Mapping[IdentityNode, IdentityEdge],
+    targets: IdentityFilter = None,
 ) -> Iterator[IdentityEdge]:
     """List the edges of a principal by passing roles to services."""
     if not may_pass_any_role(principal):
         return
-    estate = graph.estate
+    accounts = graph.estate
     for launch in PASS_ROLE_RULES:
         roles = [
             role
-            for role in _list_trusting_roles(estate, launch.service, only)
-            if estate.trusts[role].account == principal.identity.account
+            for role in _list_trusting_roles(accounts, launch.service, targets)
+            if accounts.trusts[role].account == principal.identity.account
             and role != principal.id
-            and not has_unconditional_edge(best, IdentityNode(role))
+            and not has_unconditional_edge(best_edges, IdentityNode(role))
         ]
         if roles:
-            yield from _list_launch_edges(graph, principal, launch, roles)
+            yield from _list_pass_role_rule_edges(graph, principal, launch, roles)
 
 
 def _list_trusting_roles(
-    estate: CompiledAccounts, service: str, only: IdentityFilter
+    accounts: CompiledAccounts, service: str, targets: IdentityFilter
 ) -> Iterable[IdentityId]:
-    """List the roles asked about whose trust policy names a service."""
-    if only is None:
-        return estate.by_service.get(service, ())
+    """List the requested roles whose trust policy names a service."""
+    if targets is None:
+        return accounts.by_service.get(service, ())
     pair = (get_service_principal_kind(service), service)
     return [
         role
-        for role in sorted(only)
-        if (trust := estate.trusts.get(role))
+        for role in sorted(targets)
+        if (trust := accounts.trusts.get(role))
         and any(pair in grant.clause.principals for grant in trust.grants)
     ]
 
 
 def may_pass_any_role(principal: CompiledPrincipal) -> bool:
-    """Tell whether a principal may pass some role."""
+    """Tell whether a principal may be allowed `iam:PassRole` on some role."""
     sure = evaluate_for_all_resources(principal, PASS_ROLE.lower())
     if sure is not None:
         return sure.formula != FALSE
     return bool(principal.match_action(PASS_ROLE.lower()).allows or principal.gaps)
 
 
-def _list_launch_edges(
+def _list_pass_role_rule_edges(
     graph: _LaunchGraph,
     principal: CompiledPrincipal,
-    launch: PassRoleRule,
+    pass_role_rule: PassRoleRule,
     roles: Iterable[IdentityId],
 ) -> Iterator[IdentityEdge]:
-    answers = evaluate_launch(graph, principal, launch)
+    """Yield an edge to each role that one PassRole rule lets a service run."""
+    answers = evaluate_launch(graph, principal, pass_role_rule)
     if any(answer.formula == FALSE for answer in answers):
         return
-    calls = dict.fromkeys(need.action for need in launch.needs)
+    calls = dict.fromkeys(need.action for need in pass_role_rule.needs)
     via = " + ".join((PASS_ROLE, *calls))
     for role in roles:
-        trusts = [e.answer for e in graph.list_service_entries(role, launch.service)]
+        trusts = [
+            e.answer for e in graph.list_service_entries(role, pass_role_rule.service)
+        ]
         if trusts:
-            passing = evaluate_pass_role(graph.estate, principal, role, launch.service)
+            passing = evaluate_pass_role(
+                graph.estate, principal, role, pass_role_rule.service
+            )
             yield from build_edge(IdentityNode(role), via, passing, *answers, trusts[0])
 
 
 def evaluate_pass_role(
-    estate: CompiledAccounts,
+    accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     role: IdentityId,
     service: str,
 ) -> Evaluation:
     """Evaluate `iam:PassRole` of a role to a service."""
     known = ContextKeys({"iam:passedtoservice": (service,)})
-    return evaluate_hop(estate, principal, PASS_ROLE, role, known)
+    return evaluate_hop(accounts, principal, PASS_ROLE, role, known)
 
 
 def evaluate_launch(
-    graph: _LaunchGraph, principal: CompiledPrincipal, launch: PassRoleRule
+    graph: _LaunchGraph, principal: CompiledPrincipal, pass_role_rule: PassRoleRule
 ) -> Evaluations:
-    """Evaluate the calls of a launch other than `iam:PassRole`."""
-    answers = _evaluate_launch_calls(graph, principal, launch)
-    if not launch.awaits:
+    """Evaluate all calls of a PassRole rule except `iam:PassRole`."""
+    answers = _evaluate_rule_calls(graph, principal, pass_role_rule)
+    if not pass_role_rule.awaits:
         return answers
     return (
         *answers,
-        Evaluation(build_atom(EXTERNAL_EVENT, "Exists", (launch.awaits,)), ()),
+        Evaluation(build_atom(EXTERNAL_EVENT, "Exists", (pass_role_rule.awaits,)), ()),
     )
 
 
-def _evaluate_launch_calls(
-    graph: _LaunchGraph, principal: CompiledPrincipal, launch: PassRoleRule
+def _evaluate_rule_calls(
+    graph: _LaunchGraph, principal: CompiledPrincipal, pass_role_rule: PassRoleRule
 ) -> Evaluations:
-    estate = graph.estate
-    if not launch.changes:
-        return find_common_resources(estate, principal, launch.needs)
+    """Evaluate a rule's calls on new resources, or the best existing one."""
+    accounts = graph.estate
+    if not pass_role_rule.changes:
+        return find_common_resources(accounts, principal, pass_role_rule.needs)
     best: Evaluations = (Evaluation(FALSE, ()),)
-    there = graph.list_resources(launch.changes, principal.identity.account)
+    there = graph.list_resources(pass_role_rule.changes, principal.identity.account)
     for resource in there:
-        answers = find_common_resources(estate, principal, launch.needs, resource)
+        answers = find_common_resources(
+            accounts, principal, pass_role_rule.needs, resource
+        )
         if all(answer.formula == TRUE for answer in answers):
             return answers
         if not any(answer.formula == FALSE for answer in answers):
             best = answers
     if there:
         return best
-    return _evaluate_uncollected_launch(estate, principal, launch)
+    return _evaluate_calls_on_uncollected(accounts, principal, pass_role_rule)
 
 
-def _evaluate_uncollected_launch(
-    estate: CompiledAccounts, principal: CompiledPrincipal, launch: PassRoleRule
+def _evaluate_calls_on_uncollected(
+    accounts: CompiledAccounts,
+    principal: CompiledPrincipal,
+    pass_role_rule: PassRoleRule,
 ) -> Evaluations:
-    """Evaluate a launch that changes a resource, where none was collected."""
-    kind = RESOURCE_ARN_TEMPLATES[launch.changes]
+    """Evaluate a rule that changes a resource of a kind not collected."""
+    kind = RESOURCE_ARN_TEMPLATES[pass_role_rule.changes]
     needs = [
         RequiredPermission(
             need.action, need.resource.replace("{existing}", kind), need.context
         )
-        for need in launch.needs
+        for need in pass_role_rule.needs
     ]
-    answers = find_common_resources(estate, principal, needs)
-    there = build_atom(EXISTING_RESOURCE, "Exists", (launch.changes,))
+    answers = find_common_resources(accounts, principal, needs)
+    there = build_atom(EXISTING_RESOURCE, "Exists", (pass_role_rule.changes,))
     return (*answers, Evaluation(there, ()))

@@ -1,4 +1,4 @@
-"""Search for the identities a principal can become, with a shortest path to each."""
+"""Search the identity graph forward and backward for shortest paths."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -50,17 +50,17 @@ class ReachPath:
 
     @property
     def target(self) -> IdentityNode:
-        """Last node of the path."""
+        """Return the last node of the path."""
         return self.trail[-1]
 
     @property
     def step_count(self) -> int:
-        """Number of steps."""
+        """Return the number of steps."""
         return len(self.trail) - 1
 
     @property
     def edges(self) -> tuple[tuple[IdentityNode, IdentityEdge], ...]:
-        """Pairs (origin, edge), first step first; empty for the start."""
+        """Return pairs (origin, edge), first step first; empty for the start."""
         if self._edges is None:
             pairs = zip(self.trail, self.trail[1:], strict=False)
             self._edges = tuple(
@@ -68,32 +68,33 @@ class ReachPath:
             )
         return self._edges
 
-    def _find_edge(self, origin: IdentityNode, to: IdentityNode) -> IdentityEdge:
-        edge = self.graph.find_edge(origin, to)
-        assert edge is not None, (origin, to)  # noqa: S101 - the closure holds the edge
+    def _find_edge(self, origin: IdentityNode, target: IdentityNode) -> IdentityEdge:
+        """Return the graph's edge between two nodes of the path."""
+        edge = self.graph.find_edge(origin, target)
+        assert edge is not None, (origin, target)  # noqa: S101 - in the closure
         return edge
 
     @property
     def formula(self) -> Formula:
-        """Conjunction of the conditions of all steps."""
+        """Return the conjunction of the conditions of all steps."""
         if self.certain:
             return TRUE
         return conjoin_hops(*(edge.formula for _, edge in self.edges))
 
     @property
     def hops(self) -> tuple[PathHop, ...]:
-        """Steps in the terms of the document."""
+        """Return the steps as an answer prints them."""
         found: list[PathHop] = []
         origin: str = self.trail[0].identity
         for _, edge in self.edges:
-            to = _name_target(edge)
+            to = _get_step_target_id(edge)
             found.append(PathHop(origin, edge.via, to, edge.formula, edge.determining))
             origin = to
         return tuple(found)
 
 
-def _name_target(edge: IdentityEdge) -> str:
-    """Return the id that a step leads to; of a new identity with an allowed name."""
+def _get_step_target_id(edge: IdentityEdge) -> str:
+    """Return the id that a step leads to, with the name of a new identity."""
     made = edge.new_name and is_uncreated(edge.to.identity)
     return mark_uncreated(edge.new_name) if made else edge.to.identity
 
@@ -102,8 +103,8 @@ def iterate_paths(
     graph: IdentityGraph,
     start: IdentityNode,
     *,
-    ends: int | None = None,
-    stops: int = 0,
+    end_bits: int | None = None,
+    stop_bits: int = 0,
 ) -> Iterator[ReachPath]:
     """Yield paths to the start and every reachable node, nearest first.
 
@@ -113,20 +114,20 @@ def iterate_paths(
     Args:
         graph: The graph.
         start: The start.
-        ends: Bitset of nodes to yield besides the start; all by default.
-        stops: Bitset of nodes whose edges are not followed.
+        end_bits: Bitset of nodes to yield besides the start; all by default.
+        stop_bits: Bitset of nodes whose edges are not followed.
     """
     whole = get_closure(graph)
     first = whole.get_number(start)
-    wanted = -1 if ends is None else ends | 1 << first
+    wanted = -1 if end_bits is None else end_bits | 1 << first
     certain: _Predecessors = {}
-    for number in _search_forward(whole, first, certain, stops, sure=True):
+    for number in _search_forward(whole, first, certain, stop_bits, unconditional=True):
         if wanted >> number & 1:
             yield ReachPath(
                 graph, tuple(reversed(_follow_predecessors(whole, certain, number)))
             )
     every: _Predecessors = {}
-    for number in _search_forward(whole, first, every, stops, sure=False):
+    for number in _search_forward(whole, first, every, stop_bits, unconditional=False):
         if number not in certain and wanted >> number & 1:
             trail = tuple(reversed(_follow_predecessors(whole, every, number)))
             yield ReachPath(graph, trail, certain=False)
@@ -137,7 +138,9 @@ def list_reachable_identities(
 ) -> tuple[IdentityId, ...]:
     """List the identities that a node can become, nearest first, without its own."""
     whole = get_closure(graph)
-    numbers = _search_forward(whole, whole.get_number(start), {}, 0, sure=False)
+    numbers = _search_forward(
+        whole, whole.get_number(start), {}, 0, unconditional=False
+    )
     names = (whole.get_node(number).identity for number in numbers)
     return tuple(dict.fromkeys(name for name in names if name != start.identity))
 
@@ -146,33 +149,39 @@ _Predecessors = dict[int, int | None]
 
 
 def _search_forward(
-    whole: GraphClosure, start: int, before: _Predecessors, stops: int, *, sure: bool
+    graph_closure: GraphClosure,
+    start: int,
+    predecessors: _Predecessors,
+    stop_bits: int,
+    *,
+    unconditional: bool,
 ) -> Iterator[int]:
-    before[start] = None
+    """Yield the nodes reachable from a start, breadth first, recording origins."""
+    predecessors[start] = None
     seen = 1 << start
     waiting = deque([start])
     while waiting:
         number = waiting.popleft()
         yield number
-        if stops >> number & 1:
+        if stop_bits >> number & 1:
             continue
-        row = whole.get_steps(number)
-        new = (row.sure if sure else row.some) & ~seen
+        row = graph_closure.get_steps(number)
+        new = (row.sure if unconditional else row.some) & ~seen
         seen |= new
-        for to in whole.order_steps(number, new) if new else ():
-            before[to] = number
+        for to in graph_closure.order_steps(number, new) if new else ():
+            predecessors[to] = number
             waiting.append(to)
 
 
 def _follow_predecessors(
-    whole: GraphClosure, steps: _Predecessors, number: int
+    graph_closure: GraphClosure, predecessors: _Predecessors, number: int
 ) -> list[IdentityNode]:
-    """Follow the recorded nodes from one node to the end of the search."""
+    """Return the nodes from the search's end to one node, as recorded."""
     trail = []
     step: int | None = number
     while step is not None:
-        trail.append(whole.get_node(step))
-        step = steps[step]
+        trail.append(graph_closure.get_node(step))
+        step = predecessors[step]
     return trail
 
 
@@ -201,46 +210,48 @@ class BackwardSearch:
 
 
 def search_backward(
-    graph: IdentityGraph, starts: Iterable[IdentityNode], goals: VerdictBits
+    graph: IdentityGraph, starts: Iterable[IdentityNode], targets: VerdictBits
 ) -> BackwardSearch:
-    """Search backward from every target node.
+    """Search backward from every target node for the nodes that reach it.
 
     Args:
         graph: The graph.
         starts: Start nodes besides the actors of the graph.
-        goals: Target nodes, unconditional and conditional.
+        targets: Target nodes, unconditional and conditional.
     """
     whole = get_closure(graph)
     loose = [
         number for node in starts if (number := whole.get_number(node)) >= whole.size
     ]
     found = BackwardSearch(graph, whole)
-    _record_next_steps(whole, goals.sure, loose, found._sure, sure=True)
-    _record_next_steps(whole, goals.some, loose, found._some, sure=False)
+    _record_next_steps(whole, targets.sure, loose, found._sure, unconditional=True)
+    _record_next_steps(whole, targets.some, loose, found._some, unconditional=False)
     return found
 
 
 def _record_next_steps(
-    whole: GraphClosure,
-    goals: int,
-    loose: Iterable[int],
-    steps: _Predecessors,
+    graph_closure: GraphClosure,
+    targets: int,
+    extra_nodes: Iterable[int],
+    predecessors: _Predecessors,
     *,
-    sure: bool,
+    unconditional: bool,
 ) -> None:
-    """Record the next step of each node, by breadth-first rounds from the targets."""
-    steps.update(dict.fromkeys(list_positions(goals)))
-    closure = whole.sure if sure else whole.some
-    left = dict.fromkeys(list_positions(closure.find_sources(goals) & ~goals))
-    left.update(dict.fromkeys(number for number in loose if number not in steps))
-    front = goals
+    """Record each node's next step to a target, breadth first from targets."""
+    predecessors.update(dict.fromkeys(list_positions(targets)))
+    closure = graph_closure.sure if unconditional else graph_closure.some
+    left = dict.fromkeys(list_positions(closure.find_sources(targets) & ~targets))
+    left.update(
+        dict.fromkeys(number for number in extra_nodes if number not in predecessors)
+    )
+    front = targets
     while front and left:
         new = []
         for number in left:
-            row = whole.get_steps(number)
-            ahead = (row.sure if sure else row.some) & front
+            row = graph_closure.get_steps(number)
+            ahead = (row.sure if unconditional else row.some) & front
             if ahead:
-                steps[number] = whole.choose_step(number, ahead)
+                predecessors[number] = graph_closure.choose_step(number, ahead)
                 new.append(number)
         front = 0
         for number in new:

@@ -1,4 +1,4 @@
-"""Search for witness resources on which all calls of a rule are allowed.
+"""Search for one concrete resource on which all calls of an escalation rule succeed.
 
 The caller chooses the name of a new resource, so names from its own statements are
 tried. Required permissions on the same resource get the same name, and all regional
@@ -37,15 +37,15 @@ _DENIED: Evaluations = (Evaluation(FALSE, ()),)
 
 
 def find_common_resources(
-    estate: CompiledAccounts,
+    accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     needs: Sequence[RequiredPermission],
     existing: str = "",
 ) -> Evaluations:
-    """Find resources on which all required permissions are allowed, best results first.
+    """Find resources on which all required permissions are allowed.
 
     Args:
-        estate: The compiled accounts.
+        accounts: The compiled accounts.
         principal: The caller.
         needs: Required permissions.
         existing: ARN that replaces `{existing}`.
@@ -54,7 +54,7 @@ def find_common_resources(
         One result per permission; a single denial where no resource fits all.
     """
     chosen = [need for need in needs if "{existing}" not in need.resource]
-    sure = [evaluate_hop_for_all(estate, principal, need.action) for need in chosen]
+    sure = [evaluate_hop_for_all(accounts, principal, need.action) for need in chosen]
     if any(answer is not None and answer.formula == FALSE for answer in sure):
         return _DENIED
     if len(chosen) == len(needs) and all(answer is not None for answer in sure):
@@ -63,9 +63,9 @@ def find_common_resources(
     for need in needs:
         groups.setdefault(need.resource, []).append(need)
     best = _DENIED
-    for region in _list_regions(estate, principal, needs, existing):
+    for region in _list_regions(accounts, principal, needs, existing):
         found = _evaluate_in_region(
-            estate, principal, groups.values(), existing, region
+            accounts, principal, groups.values(), existing, region
         )
         if _rank_results(found) > _rank_results(best):
             best = found
@@ -75,36 +75,37 @@ def find_common_resources(
 
 
 def _list_regions(
-    estate: CompiledAccounts,
+    accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     needs: Iterable[RequiredPermission],
     existing: str,
 ) -> list[str]:
-    """List the regions in statements; of an existing resource its own."""
+    """List regions to try: those in statements, or that of an existing resource."""
     if existing:
         return [existing.split(":", 5)[3]]
     found = {ANY_REGION: None}
     for need in needs:
-        for parts in _list_statement_patterns(estate, principal, [need]):
+        for parts in _list_statement_patterns(accounts, principal, [need]):
             if parts[3] and parts[3] != ANY_TEXT:
-                found[decode_glob(_fill_part(parts[3]))] = None
+                found[decode_glob(_replace_part_wildcards(parts[3]))] = None
     return list(found)
 
 
 def _evaluate_in_region(
-    estate: CompiledAccounts,
+    accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     groups: Iterable[Sequence[RequiredPermission]],
     existing: str,
     region: str,
 ) -> Evaluations:
+    """Evaluate each group of permissions in one region on its best resource."""
     found: list[Evaluation] = []
     for group in groups:
         best = _DENIED
         for resource in list_candidate_resources(
-            estate, principal, group, existing, region
+            accounts, principal, group, existing, region
         ):
-            answers = evaluate_on_resource(estate, principal, group, resource)
+            answers = evaluate_on_resource(accounts, principal, group, resource)
             if _rank_results(answers) > _rank_results(best):
                 best = answers
             if _rank_results(best) == 2:
@@ -116,7 +117,7 @@ def _evaluate_in_region(
 
 
 def evaluate_on_resource(
-    estate: CompiledAccounts,
+    accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     group: Sequence[RequiredPermission],
     resource: str,
@@ -125,7 +126,7 @@ def evaluate_on_resource(
     answers = []
     for need in group:
         known = ContextKeys({key: (value,) for key, value in need.context})
-        answer = evaluate_hop(estate, principal, need.action, resource, known)
+        answer = evaluate_hop(accounts, principal, need.action, resource, known)
         if answer.formula == FALSE:
             return _DENIED
         answers.append(answer)
@@ -140,7 +141,7 @@ def _rank_results(answers: Evaluations) -> int:
 
 
 def list_candidate_resources(
-    estate: CompiledAccounts,
+    accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     group: Sequence[RequiredPermission],
     existing: str = "",
@@ -158,13 +159,13 @@ def list_candidate_resources(
         encode_glob(fill_template(template, principal, "?*", region, existing))
     )
     found = {usual: None, other: None}
-    spoken = list(_list_statement_patterns(estate, principal, group))
+    spoken = list(_list_statement_patterns(accounts, principal, group))
     for parts in spoken:
         found.update(dict.fromkeys(_fill_wildcards(parts, usual, kind)))
     for one, two in combinations(spoken, 2):
         if len(found) >= _MAX_CANDIDATES:
             break
-        found.update(dict.fromkeys(_find_common_match((one, two, kind))))
+        found.update(dict.fromkeys(_find_common_arn((one, two, kind))))
     return list(found)
 
 
@@ -175,7 +176,7 @@ def fill_template(
     region: str,
     existing: str = "",
 ) -> str:
-    """Fill the resource template of a rule."""
+    """Fill an ARN template of a rule with account, region and resource name."""
     there = existing.split(":", 5) if existing else []
     parent = there[5].split("/") if there else []
     return template.format(
@@ -189,14 +190,14 @@ def fill_template(
 
 
 def _list_statement_patterns(
-    estate: CompiledAccounts,
+    accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     needs: Sequence[RequiredPermission],
 ) -> dict[ArnParts, None]:
     """List the resource patterns of all statements on required permissions."""
     found: dict[ArnParts, None] = {}
     for need in needs:
-        for grant in estate.list_statements(principal, need.action.lower()):
+        for grant in accounts.list_statements(principal, need.action.lower()):
             for written in (*grant.clause.resources, *grant.clause.not_resources):
                 parts = split_pattern(
                     resolve_variables(written, principal.known).pattern
@@ -206,26 +207,29 @@ def _list_statement_patterns(
     return found
 
 
-def _fill_wildcards(parts: ArnParts, usual: str, kind: ArnParts) -> Iterator[str]:
-    """Fill a pattern's wildcards so that the ARN has the required type."""
-    theirs = encode_literal(usual).split(":", 5)
+def _fill_wildcards(
+    parts: ArnParts, default_arn: str, resource_type: ArnParts
+) -> Iterator[str]:
+    """Replace a pattern's wildcards so that the ARN is of the required type."""
+    theirs = encode_literal(default_arn).split(":", 5)
     chosen = [
         mine
         if ANY_TEXT not in mine and ANY_CHARACTER not in mine
-        else (plain if matches(mine, plain) else _fill_part(mine))
+        else (plain if matches(mine, plain) else _replace_part_wildcards(mine))
         for mine, plain in zip(parts, theirs, strict=True)
     ]
-    if all(map(matches, kind, chosen)):
+    if all(map(matches, resource_type, chosen)):
         yield decode_glob(":".join(chosen))
     else:
-        yield from _find_common_match((parts, kind))
+        yield from _find_common_arn((parts, resource_type))
 
 
-def _fill_part(part: str) -> str:
+def _replace_part_wildcards(part: str) -> str:
+    """Replace the wildcards of one ARN part with literal text."""
     return part.replace(ANY_TEXT, NEW_NAME).replace(ANY_CHARACTER, "a")
 
 
-def _find_common_match(patterns: Sequence[ArnParts]) -> Iterator[str]:
+def _find_common_arn(patterns: Sequence[ArnParts]) -> Iterator[str]:
     """Find an ARN that every pattern matches."""
     texts = [find_common_match(parts) for parts in zip(*patterns, strict=True)]
     if all(text is not None for text in texts):

@@ -1,1 +1,1 @@
-"""Glob and ARN patterns, and set operations on them."""
+"""Match glob and ARN patterns, and compute unions, overlaps and differences of them."""

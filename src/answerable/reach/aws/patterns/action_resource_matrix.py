@@ -1,4 +1,4 @@
-"""Matrix of actions and resource types, from the catalogue.
+"""Decide from the catalogue which actions can act on which resource types.
 
 An action granted on a resource of another type has no effect.
 """
@@ -44,7 +44,7 @@ def can_act_on_pattern(
 
     Args:
         catalogue: The catalogue.
-        action: Pattern in lower case and inner form.
+        action: Pattern in lower case and encoded form.
         resource: Pattern in parts.
     """
     if resource == ANY_ARN:
@@ -65,28 +65,32 @@ def takes_named_resource(catalogue: ActionCatalogue, action: str) -> bool:
 
 
 def _list_actions(service: ServiceEntry, name: str) -> list[ActionEntry]:
+    """List a service's actions that match a name pattern."""
     found = service.actions.get(name)
     if found:
         return [found]
     return [e for key, e in service.actions.items() if matches(name, key)]
 
 
-def _matches_type(kinds: _ResourceTypes, resource: ArnParts) -> bool:
-    for kind, parts in kinds:
+def _matches_type(resource_types: _ResourceTypes, resource: ArnParts) -> bool:
+    """Tell whether a resource's ARN matches one of some resource types."""
+    for kind, parts in resource_types:
         if matches_arn(parts, resource) and _is_plausible_type(kind, resource):
             return True
     return False
 
 
-def _overlaps_type(kinds: _ResourceTypes, resource: ArnParts) -> bool:
+def _overlaps_type(resource_types: _ResourceTypes, resource: ArnParts) -> bool:
+    """Tell whether an ARN pattern overlaps one of some resource types."""
     return any(
         overlaps_arn(parts, resource) and _is_plausible_type(kind, resource)
-        for kind, parts in kinds
+        for kind, parts in resource_types
     )
 
 
 def _is_plausible_type(kind: str, resource: ArnParts) -> bool:
     # A bucket's name has no slash, an object's ARN has one after the bucket.
+    """Tell whether an ARN can be of a type; a bucket's ARN has no slash."""
     return kind != "s3:bucket" or len(resource) != 6 or "/" not in resource[5]
 
 
@@ -138,5 +142,5 @@ def split_type_arns(arn: str) -> tuple[ArnParts, ...]:
 
 
 def matches_every_action(pattern: str) -> bool:
-    """Tell whether an action pattern in inner form matches every action."""
+    """Tell whether an encoded action pattern matches every action."""
     return pattern.strip(ANY_TEXT) in ("", ":") and ANY_TEXT in pattern

@@ -1,4 +1,4 @@
-"""Index of the action patterns of a statement, for single lookups."""
+"""Index a statement's action patterns, to look up one action quickly."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class ActionSet:
     wild: Mapping[str, tuple[str, ...]]
 
     def matches_action(self, action: str) -> bool:
-        """Tell whether some pattern matches an action in lower case."""
+        """Tell whether some pattern matches an action given in lower case."""
         if action in self.exact:
             return True
         if not self.wild:
@@ -38,13 +38,13 @@ NO_ACTIONS = ActionSet(frozenset(), {})
 
 @lru_cache(maxsize=1 << 16)
 def fold_action(action: str) -> str:
-    """Convert an action to lower case and to the encoded glob form of this package."""
+    """Convert an action to lower case and encode its wildcards."""
     return encode_glob(action.lower())
 
 
 @lru_cache(maxsize=1 << 16)
 def build_action_set(patterns: tuple[str, ...]) -> ActionSet:
-    """Build the index of action patterns in lower case and inner form."""
+    """Build the index from encoded action patterns in lower case."""
     wild: dict[str, list[str]] = {}
     for pattern in patterns:
         if not is_literal(pattern):

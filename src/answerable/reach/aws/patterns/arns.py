@@ -1,4 +1,4 @@
-"""Matching of ARNs: six parts, each a glob."""
+"""Match ARNs against ARN patterns: six parts, each compared as a glob."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -18,7 +18,7 @@ ANY_ARN: ArnParts = ("",)  # the pattern `*`, which is not an ARN
 
 @lru_cache(maxsize=1 << 16)
 def split_pattern(pattern: str) -> ArnParts:
-    """Split a pattern in inner form; `*` alone is `ANY_ARN`."""
+    """Split an encoded ARN pattern into its six parts; `*` is `ANY_ARN`."""
     if pattern.strip(ANY_TEXT) == "" and pattern:
         return ANY_ARN
     return split_arn_pattern(pattern)
@@ -26,12 +26,12 @@ def split_pattern(pattern: str) -> ArnParts:
 
 @lru_cache(maxsize=1 << 16)
 def split_arn(resource: str) -> ArnParts:
-    """Split an ARN; any other text has one part."""
+    """Split an ARN into its six parts; any other text gives one part."""
     return split_arn_uncached(resource)
 
 
 def split_arn_uncached(resource: str, split: Sequence[str] = ()) -> ArnParts:
-    """Split an ARN without caching.
+    """Split an ARN into its six parts without caching.
 
     Args:
         resource: The ARN.
@@ -44,7 +44,7 @@ def split_arn_uncached(resource: str, split: Sequence[str] = ()) -> ArnParts:
 
 
 def matches_arn(pattern: ArnParts, text: ArnParts) -> bool:
-    """Tell whether a pattern matches a resource (or covers another pattern)."""
+    """Tell whether an ARN pattern matches a resource, or covers a pattern."""
     if len(pattern) == 1:
         return True  # everything
     if len(text) != 6:
@@ -63,7 +63,7 @@ def _list_required_parts(pattern: ArnParts) -> tuple[tuple[int, str, bool], ...]
 
 
 def overlaps_arn(one: ArnParts, other: ArnParts) -> bool:
-    """Tell whether some resource matches both patterns."""
+    """Tell whether some resource matches both ARN patterns."""
     if ANY_ARN in (one, other):
         return True
     return len(one) == len(other) and all(map(overlaps, one, other))

@@ -1,4 +1,4 @@
-"""Search for a text that several patterns match at once."""
+"""Search for one example text that matches several glob patterns at once."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ StatePredecessors = dict[MatcherState, tuple[MatcherState, str] | None]
 
 @lru_cache(maxsize=1 << 12)
 def find_common_match(patterns: Sequence[str]) -> str | None:
-    """Find a short text that every pattern in inner form matches.
+    """Find a short text that every encoded pattern matches; None if none.
 
     None when there is none, or none was found within bounds.
     """
@@ -35,24 +35,25 @@ def find_common_match(patterns: Sequence[str]) -> str | None:
 
 
 def _list_moves(
-    patterns: Sequence[str], places: MatcherState
+    patterns: Sequence[str], states: MatcherState
 ) -> Iterator[tuple[MatcherState, str]]:
-    """Yield the next states: skip a star, or read a letter in every pattern."""
-    here = [p[at : at + 1] for p, at in zip(patterns, places, strict=True)]
+    """Yield the next search states: skip a `*`, or read one letter."""
+    here = [p[at : at + 1] for p, at in zip(patterns, states, strict=True)]
     for index, letter in enumerate(here):
         if letter == ANY_TEXT:
-            yield (*places[:index], places[index] + 1, *places[index + 1 :]), ""
+            yield (*states[:index], states[index] + 1, *states[index + 1 :]), ""
     for letter in dict.fromkeys((*here, _FILLER)):
         fits = all(theirs in (letter, ANY_TEXT, ANY_CHARACTER) for theirs in here)
         if letter and letter not in (ANY_TEXT, ANY_CHARACTER) and fits:
-            pairs = zip(here, places, strict=True)
+            pairs = zip(here, states, strict=True)
             yield tuple(at + (theirs != ANY_TEXT) for theirs, at in pairs), letter
 
 
-def _build_text(before: StatePredecessors, places: MatcherState) -> str:
+def _build_text(predecessors: StatePredecessors, states: MatcherState) -> str:
+    """Rebuild the found text from the recorded search states."""
     letters = []
-    step = before[places]
+    step = predecessors[states]
     while step is not None:
         letters.append(step[1])
-        step = before[step[0]]
+        step = predecessors[step[0]]
     return "".join(reversed(letters))

@@ -1,4 +1,4 @@
-"""Glob matching in linear time: `*` is any text, `?` exactly one character.
+"""Match globs in linear time: `*` is any text, `?` is exactly one character.
 
 Inside, wildcards are two private characters, so that a `*` that came from a variable's
 value or from `${*}` stays a letter. The same matcher tells whether one pattern covers
@@ -23,29 +23,29 @@ class _GlobMatcher(Protocol):
 
 
 def encode_glob(text: str) -> str:
-    """Convert a pattern as written to the inner form."""
+    """Encode a policy's pattern: wildcards become two private characters."""
     return encode_literal(text).replace("*", ANY_TEXT).replace("?", ANY_CHARACTER)
 
 
 def encode_literal(text: str) -> str:
-    """Convert a plain text to the inner form, in which `*` and `?` are letters."""
+    """Encode a plain text, in which `*` and `?` are ordinary letters."""
     return text if text.isascii() else text.translate(_LITERAL)
 
 
 def decode_glob(pattern: str) -> str:
-    """Convert the inner form to text."""
+    """Decode an encoded pattern to text with `*` and `?`."""
     return pattern.translate(_OUTWARD)
 
 
 def is_literal(pattern: str) -> bool:
-    """Tell whether a pattern in inner form has no wildcard."""
+    """Tell whether an encoded pattern has no wildcard."""
     return ANY_TEXT not in pattern and ANY_CHARACTER not in pattern
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Tell whether a pattern in inner form matches a whole text.
+    """Tell whether an encoded pattern matches a whole text.
 
-    `text` may be a pattern in inner form itself; then the answer is whether everything
+    `text` may be an encoded pattern itself; then the answer is whether everything
     that matches `text` also matches `pattern` (never wrongly true).
     """
     if ANY_TEXT not in pattern and ANY_CHARACTER not in pattern:
@@ -57,6 +57,7 @@ def matches(pattern: str, text: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _compile_glob(pattern: str) -> _GlobMatcher:
+    """Compile a pattern to RE2, or to a state-set matcher if too large."""
     import re2
 
     options = re2.Options()
@@ -78,6 +79,7 @@ class _StateSetMatcher:
         self._pattern = pattern
 
     def fullmatch(self, text: str) -> bool | None:
+        """Match a whole text; None if it does not match."""
         pattern = self._pattern
         places = self._skip_stars({0})
         for letter in text:
@@ -93,9 +95,10 @@ class _StateSetMatcher:
             places = self._skip_stars(moved)
         return True if len(pattern) in places else None
 
-    def _skip_stars(self, places: set[int]) -> set[int]:
-        found = set(places)
-        for place in places:
+    def _skip_stars(self, states: set[int]) -> set[int]:
+        """Return the states with those after each following `*` added."""
+        found = set(states)
+        for place in states:
             while place < len(self._pattern) and self._pattern[place] == ANY_TEXT:
                 place += 1
                 found.add(place)
@@ -104,12 +107,12 @@ class _StateSetMatcher:
 
 @lru_cache(maxsize=1 << 16)
 def get_literal_prefix(pattern: str) -> str:
-    """Return the literal prefix before the first wildcard."""
+    """Return the text before the first wildcard."""
     return pattern.partition(ANY_TEXT)[0].partition(ANY_CHARACTER)[0]
 
 
-def _decide_quickly(one: str, other: str) -> bool | None:
-    """Decide the overlap of two patterns in simple cases, else return None."""
+def _decide_overlap_quickly(one: str, other: str) -> bool | None:
+    """Tell in simple cases whether two patterns overlap, else return None."""
     if is_literal(one):
         return matches(other, one)
     if is_literal(other):
@@ -126,8 +129,8 @@ def _decide_quickly(one: str, other: str) -> bool | None:
 
 @lru_cache(maxsize=1 << 16)
 def overlaps(one: str, other: str) -> bool:
-    """Tell whether some text matches both patterns (true when too long to tell)."""
-    told = _decide_quickly(one, other)
+    """Tell whether some text matches both patterns (true if too long to decide)."""
+    told = _decide_overlap_quickly(one, other)
     if told is not None:
         return told
     if len(one) * len(other) > _MOST_OVERLAP_STEPS:

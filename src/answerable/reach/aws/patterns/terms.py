@@ -1,4 +1,4 @@
-"""Set algebra of patterns with exceptions.
+"""Set algebra of patterns with exceptions, such as `s3:*` except `s3:DeleteObject`.
 
 All results are safe approximations: `covers` is never wrongly true, `overlaps` never
 wrongly false.
@@ -37,7 +37,7 @@ class PatternTerm(Generic[Pattern]):
     """Pattern with exceptions: its matches without those of the excluded patterns.
 
     Attributes:
-        pattern: In inner form (actions) or in parts (resources).
+        pattern: In encoded form (actions) or in parts (resources).
         excluded: Excluded patterns, in the same form.
     """
 
@@ -65,7 +65,7 @@ def is_disjoint(
     one: PatternTerm[Pattern],
     other: PatternTerm[Pattern],
 ) -> bool:
-    """Tell whether two terms have no common match."""
+    """Tell whether no text matches both of two terms."""
     if not algebra.overlaps(one.pattern, other.pattern):
         return True
     if not one.excluded and not other.excluded:
@@ -119,31 +119,34 @@ def subtract(
 
 
 def _is_empty(algebra: PatternAlgebra[Pattern], term: PatternTerm[Pattern]) -> bool:
+    """Tell whether a term's exceptions exclude all that its pattern matches."""
     return any(algebra.covers(hole, term.pattern) for hole in term.excluded)
 
 
-def format_actions(term: PatternTerm[str], spelled: Callable[[str], str]) -> str:
-    """Format an action term, such as `s3:* except s3:DeleteObject`."""
+def format_actions(term: PatternTerm[str], spell_action: Callable[[str], str]) -> str:
+    """Format an action pattern with exceptions: `s3:* except s3:DeleteObject`."""
     return _format_with_exceptions(
-        spelled(term.pattern), [spelled(hole) for hole in term.excluded]
+        spell_action(term.pattern), [spell_action(hole) for hole in term.excluded]
     )
 
 
-def format_resources(term: PatternTerm[ArnParts], shown: str = "") -> str:
-    """Format a resource term, with `shown` in place of its pattern if given."""
+def format_resources(term: PatternTerm[ArnParts], display_text: str = "") -> str:
+    """Format a resource pattern with exceptions, as `display_text` if given."""
     return _format_with_exceptions(
-        shown or format_arn(term.pattern), [format_arn(hole) for hole in term.excluded]
+        display_text or format_arn(term.pattern),
+        [format_arn(hole) for hole in term.excluded],
     )
 
 
 @lru_cache(maxsize=1 << 14)
 def format_arn(parts: ArnParts) -> str:
-    """Format a resource pattern."""
+    """Format the six parts of an ARN pattern as text."""
     return "*" if parts == ANY_ARN else decode_glob(":".join(parts))
 
 
-def _format_with_exceptions(pattern: str, holes: list[str]) -> str:
-    return f"{pattern} except {', '.join(holes)}" if holes else pattern
+def _format_with_exceptions(pattern: str, exceptions: list[str]) -> str:
+    """Format a pattern, followed by `except` and the excluded ones."""
+    return f"{pattern} except {', '.join(exceptions)}" if exceptions else pattern
 
 
 ALL_ACTIONS: PatternTerm[str] = PatternTerm(ANY_TEXT)

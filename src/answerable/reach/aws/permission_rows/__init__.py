@@ -1,1 +1,1 @@
-"""Permissions of a principal, as rows of patterns. Start at `principal_rows`."""
+"""List a principal's effective permissions as (action, resource) pattern rows."""

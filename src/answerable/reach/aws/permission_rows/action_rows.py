@@ -1,4 +1,4 @@
-"""Permission rows of many principals for one action on a resource pattern.
+"""List the permission rows of many principals for one action on a resource pattern.
 
 The rows are those of `list_principal_rows`. Statements on other actions are dropped
 first, and resource policies are evaluated once per class of principals with equal
@@ -72,15 +72,15 @@ class _GrantedRow(NamedTuple):
 class ActionRowLister:
     """Lister of permission rows for one action on a resource pattern."""
 
-    def __init__(self, estate: CompiledAccounts, wanted: RowFilter) -> None:
+    def __init__(self, accounts: CompiledAccounts, row_filter: RowFilter) -> None:
         """Select the resource policies on the call.
 
         Args:
-            estate: The compiled accounts.
-            wanted: One action, and a resource pattern.
+            accounts: The compiled accounts.
+            row_filter: One action, and a resource pattern.
         """
-        self._estate, self._wanted = estate, wanted
-        self._action = wanted.actions.pattern
+        self._accounts, self._wanted = accounts, row_filter
+        self._action = row_filter.actions.pattern
         self._service = self._action.partition(":")[0]
         self._numbers = count()
         self._grants = ResourcePolicyCache(
@@ -98,22 +98,24 @@ class ActionRowLister:
         return any(granted.near for granted in self._grants.evaluate(principal))
 
     def list_rows(self, principal: CompiledPrincipal) -> Iterator[PermissionRow]:
-        """List the rows of a principal, paths aside."""
-        estate, wanted = self._estate, self._wanted
-        known = estate.given.merge_over(principal.known)
-        standing = collect_spans(estate, principal, known, self._action)
-        found = list(list_own_rows(estate, standing, wanted))
+        """List the rows of a principal, without those through other identities."""
+        accounts, wanted = self._accounts, self._wanted
+        known = accounts.given.merge_over(principal.known)
+        spans = collect_spans(accounts, principal, known, self._action)
+        found = list(list_own_rows(accounts, spans, wanted))
         if found:
             account = principal.identity.account
-            takings = ResourceDenials(
-                estate, principal, known, self._select_deniers(account)
+            resource_denials = ResourceDenials(
+                accounts, principal, known, self._select_deniers(account)
             )
-            found = [self._open_if_denied(takings, row) for row in found]
+            found = [
+                self._add_condition_if_denied(resource_denials, row) for row in found
+            ]
         found += list_unread_rows(principal, wanted)
         listed = dict.fromkeys(found)
         yield from listed
         is_covered = build_coverage_test([row for row in found if row.formula == TRUE])
-        for row in self._list_granted_rows(principal, standing, is_covered):
+        for row in self._list_granted_rows(principal, spans, is_covered):
             if row not in listed and not is_covered(row.actions, row.resources):
                 listed[row] = None
                 yield row
@@ -121,40 +123,40 @@ class ActionRowLister:
     def _list_granted_rows(
         self,
         principal: CompiledPrincipal,
-        standing: PrincipalSpans,
+        spans: PrincipalSpans,
         is_covered: TermPairTest,
     ) -> Iterator[PermissionRow]:
+        """Yield rows from resource policies, less limits and denies."""
         if is_covered(self._wanted.actions, self._wanted.resources):
             return
         unread = principal.list_gaps(PolicyLayer.IDENTITY)
         for granted in self._grants.evaluate(principal):
-            if not (
-                granted.near or unread or self._may_caller_allow(granted, standing)
-            ):
+            if not (granted.near or unread or self._may_caller_allow(granted, spans)):
                 continue
             row = granted.row
-            limits = standing.list_limits_on_grant(
-                near=granted.near, escaping=granted.escaping
+            limits = spans.list_limits_on_grant(
+                same_account=granted.near, bypasses_boundary=granted.escaping
             )
             if is_covered(row.actions, row.resources):
                 continue
-            gaps = standing.gaps + row.gaps
-            yield from narrow_row(self._estate, row, limits, standing.denies, gaps)
+            gaps = spans.gaps + row.gaps
+            yield from narrow_row(self._accounts, row, limits, spans.denies, gaps)
 
-    def _may_caller_allow(self, granted: _GrantedRow, standing: PrincipalSpans) -> bool:
-        """Tell whether the principal's own statements may allow part of a row."""
-        for span in standing.allows:
+    def _may_caller_allow(
+        self, granted_row: _GrantedRow, spans: PrincipalSpans
+    ) -> bool:
+        """Tell whether the principal's statements may allow part of a row."""
+        for span in spans.allows:
             clause = span.grant.clause
-            key = granted.number, clause
+            key = granted_row.number, clause
             meets = self._meets.get(key) if clause.parts else None
             if meets is None:
                 on = [span.resources]
                 if clause.parts:
-                    on = [
-                        s.resources for s in standing.allows if s.grant.clause is clause
-                    ]
+                    on = [s.resources for s in spans.allows if s.grant.clause is clause]
                 meets = any(
-                    not is_disjoint(RESOURCES, one, granted.row.resources) for one in on
+                    not is_disjoint(RESOURCES, one, granted_row.row.resources)
+                    for one in on
                 )
                 if clause.parts:
                     self._meets[key] = meets
@@ -162,20 +164,20 @@ class ActionRowLister:
                 return True
         return False
 
-    def _open_if_denied(
-        self, takings: ResourceDenials, row: PermissionRow
+    def _add_condition_if_denied(
+        self, resource_denials: ResourceDenials, row: PermissionRow
     ) -> PermissionRow:
-        """Leave a row open where resource policies may deny part of it."""
-        principal = takings.principal
+        """Mark a row undecided if resource policies may deny part of it."""
+        principal = resource_denials.principal
         key = (
             principal.identity.account,
             principal.linked,
-            takings.list_applicable_denies(self._service),
+            resource_denials.list_applicable_denies(self._service),
             row.resources,
         )
         is_open = self._opened.get(key)
         if is_open is None:
-            left = takings.apply(row._replace(formula=TRUE))
+            left = resource_denials.apply(row._replace(formula=TRUE))
             is_open = self._opened[key] = any(one.formula != TRUE for one in left)
         return leave_open(row) if is_open else row
 
@@ -184,7 +186,7 @@ class ActionRowLister:
         found = self._deniers.get(account)
         if found is None:
             kept = []
-            for grant, owners in self._estate.deniers.get(self._service, ()):
+            for grant, owners in self._accounts.deniers.get(self._service, ()):
                 if grant and not grant.clause.matches_action(self._action):
                     continue
                 some = tuple(
@@ -195,16 +197,17 @@ class ActionRowLister:
             self._deniers[account] = found
         return found
 
-    def _is_relevant_policy(self, own: ResourcePolicy, account: str) -> bool:
+    def _is_relevant_policy(self, policy: ResourcePolicy, account: str) -> bool:
+        """Tell whether a policy of the account overlaps the pattern."""
         pattern = self._wanted.resources.pattern
-        return own.account in ("", account) and any(
-            overlaps_arn(parts, pattern) for parts in own.spoken_of
+        return policy.account in ("", account) and any(
+            overlaps_arn(parts, pattern) for parts in policy.spoken_of
         )
 
     def _list_granting_policies(self) -> Iterator[CachedPolicy]:
         """List the resource policies that may grant part of the pattern."""
-        estate, wanted = self._estate, self._wanted
-        for own in estate.holders.values():
+        accounts, wanted = self._accounts, self._wanted
+        for own in accounts.holders.values():
             if own.service != self._service or not any(
                 list_requested_scope(own, wanted)
             ):
@@ -213,24 +216,24 @@ class ActionRowLister:
                 grant.clause for grant in own.select_statements(self._action)
             )
             if own.gaps or any(c.effect is PolicyEffect.ALLOW for c in clauses):
-                fence = estate.fences.get(own.account)
+                fence = accounts.fences.get(own.account)
                 over = fence.select_denies(self._action) if fence else ()
                 yield CachedPolicy(own, clauses, tuple(grant.clause for grant in over))
 
     def _evaluate_policy(
-        self, own: ResourcePolicy, principal: CompiledPrincipal
+        self, policy: ResourcePolicy, principal: CompiledPrincipal
     ) -> Iterator[_GrantedRow]:
-        """List the rows that one policy grants by name, or to everyone."""
-        estate, wanted = self._estate, self._wanted
-        near = own.account in ("", principal.identity.account)
+        """List rows that one policy grants by name, or to everyone."""
+        accounts, wanted = self._accounts, self._wanted
+        near = policy.account in ("", principal.identity.account)
         ways = list_naming_ways(
-            own, principal, estate.given.merge_over(principal.known)
+            policy, principal, accounts.given.merge_over(principal.known)
         )
-        for on in list_requested_scope(own, wanted) if ways else ():
+        for on in list_requested_scope(policy, wanted) if ways else ():
             for way in ways:
                 known = principal.collect_known_keys(on.pattern)
-                namer = build_namer(principal, way, estate.given)
-                asker = RowCaller(namer, known, near, principal.linked)
-                for row in list_rows_on_resource(estate, own, on, wanted, asker):
+                namer = build_namer(principal, way, accounts.given)
+                caller = RowCaller(namer, known, near, principal.linked)
+                for row in list_rows_on_resource(accounts, policy, on, wanted, caller):
                     number = next(self._numbers)
                     yield _GrantedRow(number, near, way == "escaping", row)

@@ -71,7 +71,7 @@ class ResourcePolicyCache(Generic[EvaluatedItem]):
         ] = {}
 
     def evaluate(self, principal: CompiledPrincipal) -> tuple[EvaluatedItem, ...]:
-        """Return all results for a principal; an equal class gets the same tuple."""
+        """Return all policies' results; equal principals share one tuple."""
         signatures = tuple(_get_signature(principal, keys) for keys in self._keys)
         naming = self._list_naming_policies(principal)
         if naming:
@@ -86,12 +86,13 @@ class ResourcePolicyCache(Generic[EvaluatedItem]):
         self,
         principal: CompiledPrincipal,
         signatures: Iterable[_PrincipalSignature],
-        naming: set[ResourcePolicy],
+        naming_policies: set[ResourcePolicy],
     ) -> Iterator[EvaluatedItem]:
+        """Yield each policy's results, evaluated once per signature."""
         groups = zip(self._keys.values(), signatures, strict=True)
         for policies, signature in groups:
             for policy in policies:
-                if policy in naming:
+                if policy in naming_policies:
                     yield from self._evaluate(policy, principal)
                     continue
                 found = self._found.get((policy, signature))
@@ -103,7 +104,7 @@ class ResourcePolicyCache(Generic[EvaluatedItem]):
     def _list_naming_policies(
         self, principal: CompiledPrincipal
     ) -> set[ResourcePolicy]:
-        """Return the policies that name a principal by itself."""
+        """Return the policies that name this very principal."""
         identity = principal.identity
         names = [identity.id, identity.unique_id or identity.id]
         if principal.is_role:
@@ -117,6 +118,7 @@ class ResourcePolicyCache(Generic[EvaluatedItem]):
 def _get_signature(
     principal: CompiledPrincipal, keys: Iterable[str]
 ) -> _PrincipalSignature:
+    """Return the attributes that decide a policy's result for a principal."""
     identity = principal.identity
     return (
         identity.account,
@@ -129,6 +131,7 @@ def _get_signature(
 
 
 def _list_principal_names(clause: CompiledStatement) -> Iterator[str]:
+    """Yield the ids and role sessions that a statement's principals name."""
     yield from clause.naming.ids
     for account, role in clause.naming.sessions:
         yield f"{account} {role}"

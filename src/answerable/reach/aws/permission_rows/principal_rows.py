@@ -1,4 +1,4 @@
-"""Permission rows of one principal: its statements, less limits and denies.
+"""List one principal's permission rows: its statements, less limits and denies.
 
 Rows are the statements' patterns, narrowed by filters, by every limiting layer and by
 denies. Resource policies may deny parts of them, and add rows.
@@ -29,42 +29,42 @@ from answerable.reach.formula import TRUE
 
 
 def list_principal_rows(
-    estate: CompiledAccounts, principal: CompiledPrincipal, wanted: RowFilter
+    accounts: CompiledAccounts, principal: CompiledPrincipal, row_filter: RowFilter
 ) -> Iterator[PermissionRow]:
-    """Yield the rows of a principal, paths aside.
+    """Yield a principal's rows, without those through other identities.
 
     Rows of its own statements come first: grants of resource policies take longer to
     find where thousands of resources have policies.
     """
-    known = estate.given.merge_over(principal.known)
-    standing = collect_spans(estate, principal, known)
-    takings = ResourceDenials(estate, principal, known, estate.deniers)
-    own = list_own_rows(estate, standing, wanted)
-    found = [left for row in own for left in takings.apply(row)]
-    found += list_unread_rows(principal, wanted)
+    known = accounts.given.merge_over(principal.known)
+    spans = collect_spans(accounts, principal, known)
+    resource_denials = ResourceDenials(accounts, principal, known, accounts.deniers)
+    own = list_own_rows(accounts, spans, row_filter)
+    found = [left for row in own for left in resource_denials.apply(row)]
+    found += list_unread_rows(principal, row_filter)
     told = dict.fromkeys(found)
     yield from told
     sure = [row for row in found if row.formula == TRUE]
     is_covered = build_coverage_test(sure)
-    for row in list_granted_rows(estate, principal, standing, wanted, is_covered):
+    for row in list_granted_rows(accounts, principal, spans, row_filter, is_covered):
         if row not in told and not is_covered(row.actions, row.resources):
             told[row] = None
             yield row
 
 
 def list_own_rows(
-    estate: CompiledAccounts, standing: PrincipalSpans, wanted: RowFilter
+    accounts: CompiledAccounts, spans: PrincipalSpans, row_filter: RowFilter
 ) -> Iterator[PermissionRow]:
-    """List the rows of a principal's own statements, less limits and denies."""
-    limits = (*standing.escapable, *standing.limits)
-    for span in standing.allows:
-        row = filter_span(span, wanted)
+    """List the rows of a principal's own policies, less limits and denies."""
+    limits = (*spans.escapable, *spans.limits)
+    for span in spans.allows:
+        row = filter_span(span, row_filter)
         if row:
-            yield from narrow_row(estate, row, limits, standing.denies, standing.gaps)
+            yield from narrow_row(accounts, row, limits, spans.denies, spans.gaps)
 
 
 def build_coverage_test(rows: Sequence[PermissionRow]) -> TermPairTest:
-    """Build a test whether some row covers all of actions on resources."""
+    """Build a function that tells whether some row covers a pattern pair."""
     on_which: dict[PatternTerm[str], list[PatternTerm[ArnParts]]] = {}
 
     def is_covered(actions: PatternTerm[str], resources: PatternTerm[ArnParts]) -> bool:
@@ -79,14 +79,14 @@ def build_coverage_test(rows: Sequence[PermissionRow]) -> TermPairTest:
 
 
 def list_unread_rows(
-    principal: CompiledPrincipal, wanted: RowFilter
+    principal: CompiledPrincipal, row_filter: RowFilter
 ) -> Iterator[PermissionRow]:
-    """List open rows for identity policies that were not read."""
+    """List undecided rows that stand for identity policies not read."""
     for gap in principal.list_gaps(PolicyLayer.IDENTITY):
         by = (name_gap(gap),)
         yield PermissionRow(
-            wanted.actions,
-            wanted.resources,
+            row_filter.actions,
+            row_filter.resources,
             "",
             gap.get_open_condition("Allows"),
             by,

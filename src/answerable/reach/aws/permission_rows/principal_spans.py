@@ -1,4 +1,4 @@
-"""Allows, limits and denies of a principal, as spans that narrow rows."""
+"""Collect a principal's allows, limits and denies as pairs of patterns (spans)."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -55,23 +55,23 @@ class PrincipalSpans:
     )
 
     def list_limits_on_grant(
-        self, *, near: bool, escaping: bool
+        self, *, same_account: bool, bypasses_boundary: bool
     ) -> tuple[LimitingSpans, ...]:
-        """List the limits on a grant of a resource policy.
+        """List the limits that apply to a resource policy's grant.
 
         Args:
-            near: Whether the resource is of the principal's own account.
-            escaping: Whether the policy names the user or session itself.
+            same_account: Whether the resource is of the principal's own account.
+            bypasses_boundary: Whether the policy names the user or session itself.
         """
-        found = self._over.get((near, escaping))
+        found = self._over.get((same_account, bypasses_boundary))
         if found is None:
             found = self.limits
-            if not (near and escaping):
+            if not (same_account and bypasses_boundary):
                 found = (*self.escapable, *found)
-            if not near:
+            if not same_account:
                 unread = [gap for gap in self.gaps if gap.layer is PolicyLayer.IDENTITY]
                 found = (build_limit(self.allows, unread), *found)
-            self._over[near, escaping] = found
+            self._over[same_account, bypasses_boundary] = found
         return found
 
     def select_for_service(self, service: str) -> "PrincipalSpans":
@@ -96,26 +96,28 @@ class PrincipalSpans:
 def _select_for_service(
     spans: Iterable[StatementSpan], service: str
 ) -> tuple[StatementSpan, ...]:
+    """Select the spans that may match actions of a service."""
     of_service = PatternTerm(f"{service}:{ANY_TEXT}")
     return tuple(s for s in spans if not is_disjoint(ACTIONS, s.actions, of_service))
 
 
 def _select_limit_for_service(limit: LimitingSpans, service: str) -> LimitingSpans:
+    """Restrict a limit's spans to those on a service."""
     return replace(limit, spans=_select_for_service(limit.spans, service))
 
 
 def collect_spans(
-    estate: CompiledAccounts,
+    accounts: CompiledAccounts,
     principal: CompiledPrincipal,
-    known: ContextKeys,
+    context_keys: ContextKeys,
     action: str = "",
 ) -> PrincipalSpans:
     """Collect the allows, limits and denies of a principal.
 
     Args:
-        estate: The compiled accounts.
+        accounts: The compiled accounts.
         principal: The principal.
-        known: Condition keys known for every call that it makes.
+        context_keys: Condition keys known for every call that it makes.
         action: Action in lower case; statements on others are left out.
     """
 
@@ -127,26 +129,26 @@ def collect_spans(
     def namer(clause: CompiledStatement) -> NamingFormulas:
         return match_principal(clause, principal)
 
-    mine = list(list_spans(taking(principal.grants), known))
+    mine = list(list_spans(taking(principal.grants), context_keys))
     every = mine
     escapable, limits = [], []
     gaps = principal.gaps
     if principal.boundary is not None:
-        spans = list(list_spans(taking(principal.boundary), known))
+        spans = list(list_spans(taking(principal.boundary), context_keys))
         escapable.append(build_limit(spans, principal.list_gaps(PolicyLayer.BOUNDARY)))
         every = every + spans
     if principal.session:
-        spans = list(list_spans(taking(principal.session.grants), known))
+        spans = list(list_spans(taking(principal.session.grants), context_keys))
         escapable.append(build_limit(spans, principal.session.gaps))
         every = every + spans
     for level in principal.levels:
-        spans = list(list_spans(taking(level.grants), known))
+        spans = list(list_spans(taking(level.grants), context_keys))
         limits.append(build_limit(spans, level.gaps))
         every = every + spans
-    if estate.endpoint:
-        spans = list(list_spans(taking(estate.endpoint.grants), known, namer))
-        limits.append(build_limit(spans, estate.endpoint.gaps))
-        gaps += estate.endpoint.gaps
+    if accounts.endpoint:
+        spans = list(list_spans(taking(accounts.endpoint.grants), context_keys, namer))
+        limits.append(build_limit(spans, accounts.endpoint.gaps))
+        gaps += accounts.endpoint.gaps
         every = every + spans
     return PrincipalSpans(
         allows=tuple(span for span in mine if not span.denies),
@@ -158,13 +160,13 @@ def collect_spans(
 
 
 def narrow_row(
-    estate: CompiledAccounts,
+    accounts: CompiledAccounts,
     row: PermissionRow,
     limits: Iterable[LimitingSpans],
     denies: Iterable[StatementSpan],
     gaps: tuple[PolicyGap, ...],
 ) -> Iterator[PermissionRow]:
-    """Narrow a row to the parts that every limit allows and no statement denies."""
+    """Yield the parts of a row that every limit allows and no statement denies."""
     left = [row]
     for limit in limits:
         left = [inside for one in left for inside in apply_limit(one, limit)]
@@ -172,7 +174,7 @@ def narrow_row(
         left = [kept for one in left for kept in apply_deny(one, deny)]
     for one in left:
         if one.formula != FALSE and can_act_on_pattern(
-            estate.catalogue, one.actions.pattern, one.resources.pattern
+            accounts.catalogue, one.actions.pattern, one.resources.pattern
         ):
             unread = (negate(gap.get_open_condition("Denies")) for gap in gaps)
             yield one._replace(formula=conjoin(one.formula, *unread), gaps=gaps)

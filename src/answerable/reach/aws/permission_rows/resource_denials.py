@@ -1,4 +1,4 @@
-"""Denies of resource policies and RCPs on the rows of a principal.
+"""Apply the denies of resource policies and RCPs to a principal's permission rows.
 
 A row of many resources does not list which of them deny: one condition says that some
 may, for the services concerned (`answerable:resource-policy`).
@@ -70,7 +70,7 @@ class ResourceDenials:
     _applying: dict[int, bool] = field(default_factory=dict)
 
     def apply(self, row: PermissionRow) -> list[PermissionRow]:
-        """Split a row into parts; a part that may be denied is left open."""
+        """Split a row; a part that may be denied gets an undecided condition."""
         on = row.resources.pattern
         if (
             self._is_other_account(on)
@@ -129,11 +129,13 @@ class ResourceDenials:
         return self._services
 
     def _get_rcps(self) -> RcpDenies | None:
+        """Return the RCP denies of the principal's account; None if none."""
         if self.principal.linked:
             return None
         return self.estate.fences.get(self.principal.identity.account)
 
     def _list_rcp_denies(self) -> tuple[PolicyStatement, ...]:
+        """List the RCP denies whose conditions may hold."""
         fence = self._get_rcps()
         denies = fence.denies if fence else ()
         return tuple(
@@ -141,10 +143,12 @@ class ResourceDenials:
         )
 
     def _has_unread_rcps(self) -> bool:
+        """Tell whether an RCP could not be read."""
         fence = self._get_rcps()
         return fence is not None and bool(fence.gaps)
 
     def _may_deny(self, service: str, row: PermissionRow) -> bool:
+        """Tell whether a service's policies or RCPs may deny part of a row."""
         on = row.resources.pattern
         if service == "kms" and overlaps_arn(KMS_KEY_PATTERN, on):
             catalogue, action = self.estate.catalogue, row.actions.pattern
@@ -169,17 +173,18 @@ class ResourceDenials:
         self,
         row: PermissionRow,
         grant: PolicyStatement | None,
-        owners: tuple[ResourcePolicy, ...],
+        policies: tuple[ResourcePolicy, ...],
     ) -> bool:
+        """Tell whether one deny statement may apply to part of a row."""
         if grant and not (
-            _takes_actions(grant.clause, row) and self._names_principal(grant)
+            _overlaps_row_actions(grant.clause, row) and self._names_principal(grant)
         ):
             return False
         near = ("", self.principal.identity.account)
         return any(
             own.account in near
             and any(overlaps_arn(p, row.resources.pattern) for p in own.spoken_of)
-            for own in owners
+            for own in policies
         )
 
     def _names_principal(self, grant: PolicyStatement) -> bool:
@@ -196,22 +201,28 @@ class ResourceDenials:
         return found
 
     def _may_conditions_hold(self, clause: CompiledStatement) -> bool:
+        """Tell whether a statement's conditions may hold."""
         return evaluate_conditions(clause, self.known) != FALSE
 
 
-def _is_access_point(on: ArnParts) -> bool:
+def _is_access_point(pattern: ArnParts) -> bool:
     """Tell whether a row names access points; the bucket policy applies too."""
-    return len(on) == 6 and on[2] == "s3" and on[5].startswith("accesspoint/")
+    return (
+        len(pattern) == 6
+        and pattern[2] == "s3"
+        and pattern[5].startswith("accesspoint/")
+    )
 
 
 def _needs_trust_policy(row: PermissionRow) -> bool:
     # Rows of `sts:AssumeRole` are listed by role, with the trust policy.
+    """Tell whether a trust policy decides a row; `sts:AssumeRole` rows excepted."""
     action = row.actions.pattern
     return action in TRUST_POLICY_ACTIONS and action != ASSUME_ROLE
 
 
 def leave_open(row: PermissionRow) -> PermissionRow:
-    """Return a row under the open condition of its resource policies."""
+    """Return a row with the undecided condition that resource policies allow it."""
     on = format_arn(row.resources.pattern)
     decides = build_atom(RESOURCE_POLICY_KEY, "Matches", (on,))
     return row._replace(formula=conjoin(row.formula, decides))
@@ -220,7 +231,7 @@ def leave_open(row: PermissionRow) -> PermissionRow:
 def _split_service(
     row: PermissionRow, term: PatternTerm[str]
 ) -> tuple[PermissionRow, list[PermissionRow]]:
-    """Split off the actions of a service, where patterns can express it exactly."""
+    """Split a row into a service's actions and the rest, if exactly possible."""
     if covers(ACTIONS, term, row.actions):
         return row, []
     part, exact = intersect(ACTIONS, row.actions, term)
@@ -230,14 +241,16 @@ def _split_service(
     return row._replace(actions=part), [row._replace(actions=left) for left in rest]
 
 
-def _takes_actions(clause: CompiledStatement, row: PermissionRow) -> bool:
+def _overlaps_row_actions(clause: CompiledStatement, row: PermissionRow) -> bool:
+    """Tell whether a statement overlaps a row's actions."""
     return any(
         not is_disjoint(ACTIONS, row.actions, t) for t in list_action_terms(clause)
     )
 
 
 def _overlaps_row(clause: CompiledStatement, row: PermissionRow) -> bool:
-    if not _takes_actions(clause, row):
+    """Tell whether a statement overlaps a row's actions and resources."""
+    if not _overlaps_row_actions(clause, row):
         return False
     if clause.not_resources or not clause.parts:
         return True

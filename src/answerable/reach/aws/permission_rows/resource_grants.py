@@ -1,4 +1,4 @@
-"""Permission rows that resource policies grant to a principal directly."""
+"""List the permission rows that resource policies grant directly to a principal."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -59,121 +59,128 @@ from answerable.reach.formula import FALSE, TRUE, Formula, build_atom, conjoin, 
 
 
 def list_granted_rows(
-    estate: CompiledAccounts,
+    accounts: CompiledAccounts,
     principal: CompiledPrincipal,
-    standing: PrincipalSpans,
-    wanted: RowFilter,
-    told: TermPairTest,
+    spans: PrincipalSpans,
+    row_filter: RowFilter,
+    is_covered: TermPairTest,
 ) -> Iterator[PermissionRow]:
     """List the rows that resource policies grant to a principal directly.
 
     Grants to its account are listed by its own statements.
 
     Args:
-        estate: The compiled accounts.
+        accounts: The compiled accounts.
         principal: The principal.
-        standing: Its own allows, limits and denies.
-        wanted: Filter of the rows.
-        told: Tells whether earlier rows cover actions on resources.
+        spans: Its own allows, limits and denies.
+        row_filter: Filter of the rows.
+        is_covered: Tells whether earlier rows cover actions on resources.
     """
-    if told(ALL_ACTIONS, ALL_RESOURCES):
+    if is_covered(ALL_ACTIONS, ALL_RESOURCES):
         return
     identity = principal.identity
     session = f"{identity.account} {identity.name}"
     keys = ("*", identity.id, identity.unique_id or identity.id, session)
     seen: dict[ResourcePolicy, None] = {}
     for key in keys:
-        seen |= dict.fromkeys(estate.granters.get(key, ()))
-    known = estate.given.merge_over(principal.known)
-    services = _list_requested_services(seen, wanted)
+        seen |= dict.fromkeys(accounts.granters.get(key, ()))
+    known = accounts.given.merge_over(principal.known)
+    services = _list_requested_services(seen, row_filter)
     for own in seen:
         if own.service not in services:
             continue
         untold = [
             on
-            for on in list_requested_scope(own, wanted)
-            if _may_grant_more(own, on, wanted, told)
+            for on in list_requested_scope(own, row_filter)
+            if _may_grant_more(own, on, row_filter, is_covered)
         ]
         found_ways = list_naming_ways(own, principal, known) if untold else []
-        inside = standing.select_for_service(own.service)
+        inside = spans.select_for_service(own.service)
         for on in untold:
             for way in found_ways:
                 scope = _GrantScope(own, on, way)
                 yield from _list_policy_rows(
-                    estate, principal, inside, scope, wanted, told
+                    accounts, principal, inside, scope, row_filter, is_covered
                 )
 
 
 def _list_requested_services(
-    policies: Iterable[ResourcePolicy], wanted: RowFilter
+    policies: Iterable[ResourcePolicy], row_filter: RowFilter
 ) -> set[str]:
-    """List the services of some policies that the filter's actions may belong to."""
+    """List the policies' services that the filter's actions belong to."""
     found = {own.service for own in policies}
     return {
         service
         for service in found
         if not is_disjoint(
-            ACTIONS, PatternTerm(f"{service}:{ANY_TEXT}"), wanted.actions
+            ACTIONS, PatternTerm(f"{service}:{ANY_TEXT}"), row_filter.actions
         )
     }
 
 
 def _may_grant_more(
-    own: ResourcePolicy,
-    on: PatternTerm[ArnParts],
-    wanted: RowFilter,
-    told: TermPairTest,
+    policy: ResourcePolicy,
+    pattern: PatternTerm[ArnParts],
+    row_filter: RowFilter,
+    is_covered: TermPairTest,
 ) -> bool:
-    """Tell whether a policy may grant more than earlier rows cover."""
-    offers = _list_offered_terms(own, on)
-    if offers is None or not wanted.matches_all:
+    """Tell whether a policy may grant more than the rows listed before."""
+    offers = _list_offered_terms(policy, pattern)
+    if offers is None or not row_filter.matches_all:
         return True
-    return not all(told(actions, resources) for actions, resources in offers)
+    return not all(is_covered(actions, resources) for actions, resources in offers)
 
 
 def _list_offered_terms(
-    own: ResourcePolicy, on: PatternTerm[ArnParts]
+    policy: ResourcePolicy, pattern: PatternTerm[ArnParts]
 ) -> StatementTerms | None:
-    """List the terms that a policy may grant; None where they depend on variables."""
-    if on.pattern not in own.offers:
-        allows = [g.clause for g in own.grants if g.clause.effect is PolicyEffect.ALLOW]
-        varies = own.gaps or not all(clause.parts for clause in allows)
+    """List pattern pairs a policy may grant; None if variables decide them."""
+    if pattern.pattern not in policy.offers:
+        allows = [
+            g.clause for g in policy.grants if g.clause.effect is PolicyEffect.ALLOW
+        ]
+        varies = policy.gaps or not all(clause.parts for clause in allows)
         found = {
-            (actions, intersect(RESOURCES, resources, on)[0]): None
+            (actions, intersect(RESOURCES, resources, pattern)[0]): None
             for clause in (() if varies else allows)
             for actions, resources in list_fixed_terms(clause)
-            if not is_disjoint(RESOURCES, resources, on)
+            if not is_disjoint(RESOURCES, resources, pattern)
         }
-        own.offers[on.pattern] = None if varies else tuple(found)
-    return own.offers[on.pattern]
+        policy.offers[pattern.pattern] = None if varies else tuple(found)
+    return policy.offers[pattern.pattern]
 
 
 def list_naming_ways(
-    own: ResourcePolicy, principal: CompiledPrincipal, known: ContextKeys
+    policy: ResourcePolicy, principal: CompiledPrincipal, context_keys: ContextKeys
 ) -> list[str]:
-    """List the ways in which a policy's allows name a principal."""
-    found = {"direct"} if own.gaps else set()
-    for grant in own.grants:
+    """List how a policy's allows name a principal: by ARN, account, everyone."""
+    found = {"direct"} if policy.gaps else set()
+    for grant in policy.grants:
         if grant.clause.effect is PolicyEffect.ALLOW:
             named = {
-                how for how, _ in match_principal(grant.clause, principal, known)
+                how for how, _ in match_principal(grant.clause, principal, context_keys)
             } - {"account"}
-            if named - found and evaluate_conditions(grant.clause, known) != FALSE:
+            if (
+                named - found
+                and evaluate_conditions(grant.clause, context_keys) != FALSE
+            ):
                 found |= named
     return sorted(found, reverse=True)
 
 
 def list_requested_scope(
-    own: ResourcePolicy, wanted: RowFilter
+    policy: ResourcePolicy, row_filter: RowFilter
 ) -> Iterator[PatternTerm[ArnParts]]:
     """List the ARN patterns of a resource policy that the filter includes."""
-    if is_disjoint(ACTIONS, PatternTerm(f"{own.service}:{ANY_TEXT}"), wanted.actions):
+    if is_disjoint(
+        ACTIONS, PatternTerm(f"{policy.service}:{ANY_TEXT}"), row_filter.actions
+    ):
         return
-    for spoken in own.spoken_of:
+    for spoken in policy.spoken_of:
         on = PatternTerm(spoken)
         if not is_disjoint(
-            RESOURCES, on, wanted.resources
-        ) and wanted.matches_flat_glob(spoken):
+            RESOURCES, on, row_filter.resources
+        ) and row_filter.matches_flat_glob(spoken):
             yield on
 
 
@@ -186,47 +193,56 @@ class _GrantScope(NamedTuple):
 
 
 def _list_policy_rows(
-    estate: CompiledAccounts,
+    accounts: CompiledAccounts,
     principal: CompiledPrincipal,
-    standing: PrincipalSpans,
+    spans: PrincipalSpans,
     scope: _GrantScope,
-    wanted: RowFilter,
-    told: TermPairTest,
+    row_filter: RowFilter,
+    is_covered: TermPairTest,
 ) -> Iterator[PermissionRow]:
+    """Yield rows that one policy grants in one way, less limits and denies."""
     own, on, way = scope
     near = own.account in ("", principal.identity.account)
-    limits = standing.list_limits_on_grant(near=near, escaping=way == "escaping")
+    limits = spans.list_limits_on_grant(
+        same_account=near, bypasses_boundary=way == "escaping"
+    )
 
     def keeps(actions: PatternTerm[str], resources: PatternTerm[ArnParts]) -> bool:
-        if told(actions, resources):
+        if is_covered(actions, resources):
             return False
         return all(limit.may_allow(actions, resources) for limit in limits)
 
-    offers = _list_offered_terms(own, on) if wanted.matches_all else None
+    offers = _list_offered_terms(own, on) if row_filter.matches_all else None
     if offers is not None and not any(keeps(*each) for each in offers):
         return
     known = principal.collect_known_keys(on.pattern)
-    asker = RowCaller(
-        build_namer(principal, way, estate.given), known, near, principal.linked, keeps
+    caller = RowCaller(
+        build_namer(principal, way, accounts.given),
+        known,
+        near,
+        principal.linked,
+        keeps,
     )
-    for row in list_rows_on_resource(estate, own, on, wanted, asker):
-        gaps = standing.gaps + row.gaps
-        yield from narrow_row(estate, row, limits, standing.denies, gaps)
+    for row in list_rows_on_resource(accounts, own, on, row_filter, caller):
+        gaps = spans.gaps + row.gaps
+        yield from narrow_row(accounts, row, limits, spans.denies, gaps)
 
 
-def build_namer(principal: CompiledPrincipal, way: str, given: ContextKeys) -> Namer:
+def build_namer(
+    principal: CompiledPrincipal, match_kind: str, query_keys: ContextKeys
+) -> Namer:
     """Build a function that matches allows naming a principal in one way, and denies.
 
     Args:
         principal: The principal.
-        way: As `list_naming_ways` lists them.
-        given: Stated condition keys.
+        match_kind: As `list_naming_ways` lists them.
+        query_keys: Stated condition keys.
     """
 
     def namer(clause: CompiledStatement) -> NamingFormulas:
-        named = match_principal(clause, principal, given)
+        named = match_principal(clause, principal, query_keys)
         denies = clause.effect is PolicyEffect.DENY
-        return [pair for pair in named if denies or pair[0] == way]
+        return [pair for pair in named if denies or pair[0] == match_kind]
 
     return namer
 
@@ -256,47 +272,47 @@ class RowCaller:
 
 
 def list_rows_on_resource(
-    estate: CompiledAccounts,
-    own: ResourcePolicy,
-    on: PatternTerm[ArnParts],
-    wanted: RowFilter,
-    asker: RowCaller,
+    accounts: CompiledAccounts,
+    policy: ResourcePolicy,
+    pattern: PatternTerm[ArnParts],
+    row_filter: RowFilter,
+    caller: RowCaller,
 ) -> Iterator[PermissionRow]:
-    """List the rows that a resource policy grants, less its own and RCP denies."""
-    place = estate.describe_resource(
-        decode_glob(":".join(on.pattern)), is_pattern=ANY_TEXT in on.pattern[-1]
+    """Yield rows one resource policy grants, less its own and RCP denies."""
+    place = accounts.describe_resource(
+        decode_glob(":".join(pattern.pattern)), is_pattern=ANY_TEXT in pattern.pattern[-1]
     )
-    known = estate.given.merge_over(place.known).merge_over(asker.known)
-    spans = list(list_spans(own.grants, known, asker.namer))
+    known = accounts.given.merge_over(place.known).merge_over(caller.known)
+    spans = list(list_spans(policy.grants, known, caller.namer))
     allows = [span for span in spans if not span.denies]
     rows = (
-        *_list_allowed_rows(allows, on, wanted),
-        *_list_unread_rows(own, on, wanted, asker),
+        *_list_allowed_rows(allows, pattern, row_filter),
+        *_list_unread_rows(policy, pattern, row_filter, caller),
     )
-    kept = [row for row in rows if asker.keeps(row.actions, row.resources)]
+    kept = [row for row in rows if caller.keeps(row.actions, row.resources)]
     if not kept:
         return
     denies = [span for span in spans if span.denies]
-    gaps = own.gaps
-    bound = own.service in RCP_SERVICES and not asker.linked
-    fence = estate.fences.get(own.account) if bound else None
+    gaps = policy.gaps
+    bound = policy.service in RCP_SERVICES and not caller.linked
+    fence = accounts.fences.get(policy.account) if bound else None
     if fence:
-        denies += list_spans(_select_for_service(fence.denies, own.service), known)
+        denies += list_spans(_select_for_service(fence.denies, policy.service), known)
         gaps += fence.gaps
-    let_in = TRUE if asker.exempt else _build_public_access_condition(estate, own)
-    if ResourceId(own.resource) in estate.doors:
+    let_in = TRUE if caller.exempt else _build_public_access_condition(accounts, policy)
+    if ResourceId(policy.resource) in accounts.doors:
         let_in = conjoin(
-            let_in, build_atom(RESOURCE_POLICY_KEY, "Matches", (own.resource,))
+            let_in, build_atom(RESOURCE_POLICY_KEY, "Matches", (policy.resource,))
         )
     for row in kept:
         opened = row._replace(formula=conjoin(row.formula, let_in))
-        yield from narrow_row(estate, opened, (), denies, gaps)
+        yield from narrow_row(accounts, opened, (), denies, gaps)
 
 
 def _select_for_service(
     grants: Iterable[PolicyStatement], service: str
 ) -> Iterator[PolicyStatement]:
-    """Drop statements on other services only."""
+    """Drop the statements that are only on other services."""
     for grant in grants:
         services = grant.clause.services
         if services is None or service in services:
@@ -304,34 +320,42 @@ def _select_for_service(
 
 
 def _list_allowed_rows(
-    allows: Iterable[StatementSpan], on: PatternTerm[ArnParts], wanted: RowFilter
+    allows: Iterable[StatementSpan],
+    pattern: PatternTerm[ArnParts],
+    row_filter: RowFilter,
 ) -> Iterator[PermissionRow]:
+    """Yield a row for each allow, restricted to a resource pattern."""
     for span in allows:
-        if is_disjoint(RESOURCES, span.resources, on):
+        if is_disjoint(RESOURCES, span.resources, pattern):
             continue
-        met, exact = intersect(RESOURCES, span.resources, on)
+        met, exact = intersect(RESOURCES, span.resources, pattern)
         formula = span.formula
         if not exact:
             label = f"{span.grant.policy}#{span.grant.sid}"
             formula = conjoin(formula, build_atom(SCOPE, "Matches", (label,)))
         shown = span.shown if met == span.resources else ""
         inside = span._replace(resources=met, shown=shown, formula=formula)
-        row = filter_span(inside, wanted)
+        row = filter_span(inside, row_filter)
         if row:
             yield row
 
 
 def _list_unread_rows(
-    own: ResourcePolicy, on: PatternTerm[ArnParts], wanted: RowFilter, asker: RowCaller
+    policy: ResourcePolicy,
+    pattern: PatternTerm[ArnParts],
+    row_filter: RowFilter,
+    caller: RowCaller,
 ) -> Iterator[PermissionRow]:
-    """Yield open rows for unread statements, which may name the caller directly."""
-    if not asker.namer(PUBLIC_FULL_ACCESS_STATEMENT):
+    """Yield undecided rows for unread statements that may grant to the caller."""
+    if not caller.namer(PUBLIC_FULL_ACCESS_STATEMENT):
         return
-    for gap in own.gaps:
-        actions = PatternTerm(f"{own.service}:{ANY_TEXT}")
-        if not is_disjoint(ACTIONS, actions, wanted.actions):
+    for gap in policy.gaps:
+        actions = PatternTerm(f"{policy.service}:{ANY_TEXT}")
+        if not is_disjoint(ACTIONS, actions, row_filter.actions):
             by = (name_gap(gap),)
-            yield PermissionRow(actions, on, "", gap.get_open_condition("Allows"), by)
+            yield PermissionRow(
+                actions, pattern, "", gap.get_open_condition("Allows"), by
+            )
 
 
 # Names everyone directly, as an unread statement might.
@@ -343,9 +367,10 @@ PUBLIC_FULL_ACCESS_STATEMENT = replace(
 
 
 def _build_public_access_condition(
-    estate: CompiledAccounts, own: ResourcePolicy
+    accounts: CompiledAccounts, policy: ResourcePolicy
 ) -> Formula:
-    if own.service != "s3":
+    """Build the condition that S3 Block Public Access does not apply."""
+    if policy.service != "s3":
         return TRUE
-    shut = find_public_access_block(estate, own)
+    shut = find_public_access_block(accounts, policy)
     return negate(shut[0]) if shut else TRUE

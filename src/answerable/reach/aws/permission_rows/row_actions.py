@@ -1,4 +1,4 @@
-"""Expansion of permission rows to single actions of the catalogue."""
+"""Expand permission rows into single actions of the action catalogue."""
 
 from collections.abc import Iterable, Iterator
 
@@ -10,7 +10,7 @@ from answerable.reach.aws.permission_rows.row_types import PermissionRow
 
 
 def list_row_services(rows: Iterable[PermissionRow]) -> frozenset[str] | None:
-    """List the services of rows; None if a row may be about any."""
+    """List the services of rows; None if a row may be on any service."""
     found = {row.actions.pattern.partition(":")[0] for row in rows}
     return frozenset(found) if all(map(is_literal, found)) else None
 
@@ -34,13 +34,13 @@ class ActionMatcher:
                 yield self._named[name]
 
     def match_term(self, term: PatternTerm[str]) -> frozenset[str]:
-        """Return the actions that a term matches, in lower case."""
+        """Return the actions that match a pattern and none of its exceptions."""
         return self.match_pattern(term.pattern).difference(
             *map(self.match_pattern, term.excluded)
         )
 
     def match_pattern(self, pattern: str) -> frozenset[str]:
-        """Return the actions that match a pattern in lower case and inner form."""
+        """Return the actions that match an encoded pattern in lower case."""
         found = self._matched.get(pattern)
         if found is None:
             service, _, _ = pattern.partition(":")

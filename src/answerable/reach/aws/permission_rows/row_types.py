@@ -1,4 +1,4 @@
-"""Permission rows: patterns of actions on patterns of resources.
+"""Dataclasses of permission rows (action and resource patterns) and their filter.
 
 A row allows every action of its pattern, on every resource of its pattern that the
 action can take. A pattern without an account means the principal's own.
@@ -52,12 +52,12 @@ class PermissionRow(NamedTuple):
     gaps: tuple[PolicyGap, ...] = ()
 
     def with_condition(
-        self, formula: Formula, by: DeterminingStatement
+        self, formula: Formula, statement: DeterminingStatement
     ) -> "PermissionRow":
         """Return the row under one more condition."""
         return self._replace(
             formula=conjoin(self.formula, formula),
-            determining=(*self.determining, by),
+            determining=(*self.determining, statement),
         )
 
 
@@ -71,7 +71,7 @@ class RowFilter:
     Attributes:
         actions: Action pattern.
         resources: Resource pattern, an ARN's.
-        flat: Resource pattern in inner form that is no ARN's, or empty.
+        flat: Resource pattern in encoded form that is no ARN's, or empty.
     """
 
     actions: PatternTerm[str] = ALL_ACTIONS
@@ -84,44 +84,50 @@ class RowFilter:
         return (self.actions, self.resources, self.flat) == ALL_ROWS
 
     def matches_flat_glob(self, resource: ArnParts) -> bool:
-        """Tell whether the flat glob could match the text of a resource pattern."""
+        """Tell whether the text glob could match a resource pattern."""
         if not self.flat:
             return True
         text = ANY_TEXT if resource == ANY_ARN else ":".join(resource)
         return overlaps(self.flat, text)
 
 
-def format_row(row: PermissionRow, spelled: Callable[[str], str]) -> tuple[str, str]:
+def format_row(
+    row: PermissionRow, spell_action: Callable[[str], str]
+) -> tuple[str, str]:
     """Format the action and resource patterns of a row."""
     return (
-        format_actions(row.actions, spelled),
+        format_actions(row.actions, spell_action),
         format_resources(row.resources, row.shown),
     )
 
 
 def build_action_speller(
-    catalogue: ActionCatalogue, written: Mapping[str, str], asked: str
+    catalogue: ActionCatalogue, written_patterns: Mapping[str, str], question: str
 ) -> Callable[[str], str]:
     """Build a function that formats an action pattern in its service's spelling.
 
     Args:
         catalogue: Spelling of whole names.
-        written: Patterns as written, by inner form in lower case.
-        asked: Action glob of the question.
+        written_patterns: Patterns as written, by encoded form in lower case.
+        question: Action glob of the question.
     """
-    filtered = encode_glob(asked.lower())
+    filtered = encode_glob(question.lower())
 
     def spelled(pattern: str) -> str:
         if pattern == filtered:
-            return asked
+            return question
         entry = catalogue.find_action(pattern)
-        return str(entry) if entry else written.get(pattern) or decode_glob(pattern)
+        return (
+            str(entry)
+            if entry
+            else written_patterns.get(pattern) or decode_glob(pattern)
+        )
 
     return spelled
 
 
 def parse_filter(action: str, resource: str) -> RowFilter:
-    """Parse the globs of a question; a resource glob need not be an ARN."""
+    """Parse the action and resource globs of a question into a row filter."""
     actions = PatternTerm(encode_glob(action.lower()))
     if resource.startswith("arn:") or resource.strip("*") == "":
         return RowFilter(

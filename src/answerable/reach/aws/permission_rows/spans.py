@@ -1,4 +1,4 @@
-"""Statements as pairs of patterns, and their intersections and differences.
+"""Convert statements to pairs of patterns (spans), then intersect and subtract them.
 
 Where two patterns overlap and neither covers the other, the row stays and gets the
 deciding statement as a condition (`answerable:scope`, `answerable:deny`).
@@ -86,7 +86,7 @@ class LimitingSpans:
     def may_allow(
         self, actions: PatternTerm[str], resources: PatternTerm[ArnParts]
     ) -> bool:
-        """Tell whether it may allow some of actions on resources."""
+        """Tell whether the limit may allow some of actions on resources."""
         if self.is_open or self.gaps:
             return True
         return any(_overlaps_span(actions, resources, span) for span in self.spans)
@@ -95,32 +95,34 @@ class LimitingSpans:
 def build_limit(
     spans: Iterable[StatementSpan], gaps: Iterable[PolicyGap]
 ) -> LimitingSpans:
-    """Build a limit from the spans of one layer, denies left out."""
+    """Build a limit from one layer's allow spans; its denies are left out."""
     allows = tuple(span for span in spans if not span.denies)
     is_open = any(s.formula == TRUE and is_full_allow(s.grant) for s in allows)
     return LimitingSpans(allows, tuple(gaps), is_open)
 
 
 def name_everyone(clause: CompiledStatement) -> NamingFormulas:
-    """Match every caller, for statements without a Principal element."""
+    """Match every caller; for statements without a `Principal` element."""
     return [("direct", TRUE)]
 
 
 def list_spans(
-    grants: Iterable[PolicyStatement], known: ContextKeys, namer: Namer = name_everyone
+    grants: Iterable[PolicyStatement],
+    context_keys: ContextKeys,
+    match_principals: Namer = name_everyone,
 ) -> Iterator[StatementSpan]:
-    """List the pairs of patterns of statements.
+    """Yield the (actions, resources) pattern pairs of statements.
 
     Args:
         grants: The statements.
-        known: Known condition keys.
-        namer: Matches the Principal element against the caller.
+        context_keys: Known condition keys.
+        match_principals: Matches the Principal element against the caller.
     """
     for grant in grants:
         clause = grant.clause
-        formula = disjoin(*(formula for _, formula in namer(clause)))
+        formula = disjoin(*(formula for _, formula in match_principals(clause)))
         if formula and clause.conditions:
-            formula = conjoin(formula, evaluate_conditions(clause, known))
+            formula = conjoin(formula, evaluate_conditions(clause, context_keys))
         if formula == FALSE:
             continue
         if clause.parts:
@@ -128,14 +130,14 @@ def list_spans(
                 yield StatementSpan(*on, "", formula, grant)
             continue
         for actions in list_action_terms(clause):
-            for resources, shown, open_ in list_resource_terms(grant, known):
+            for resources, shown, open_ in list_resource_terms(grant, context_keys):
                 yield StatementSpan(
                     actions, resources, shown, conjoin(formula, open_), grant
                 )
 
 
 def list_fixed_terms(clause: CompiledStatement) -> StatementTerms:
-    """Pair the patterns of a statement without variables; cached."""
+    """List the pattern pairs of a statement without variables; cached."""
     if clause.terms is None:
         on = [PatternTerm(parts) for parts in clause.parts]
         if clause.not_resources:
@@ -144,16 +146,16 @@ def list_fixed_terms(clause: CompiledStatement) -> StatementTerms:
     return clause.terms
 
 
-def filter_span(span: StatementSpan, wanted: RowFilter) -> PermissionRow | None:
-    """Build a row from a span, restricted to the filter."""
-    if is_disjoint(ACTIONS, span.actions, wanted.actions):
+def filter_span(span: StatementSpan, row_filter: RowFilter) -> PermissionRow | None:
+    """Build a permission row from a span, restricted to the filter."""
+    if is_disjoint(ACTIONS, span.actions, row_filter.actions):
         return None
-    if is_disjoint(RESOURCES, span.resources, wanted.resources):
+    if is_disjoint(RESOURCES, span.resources, row_filter.resources):
         return None
-    if not wanted.matches_flat_glob(span.resources.pattern):
+    if not row_filter.matches_flat_glob(span.resources.pattern):
         return None
-    actions, _ = intersect(ACTIONS, span.actions, wanted.actions)
-    resources, _ = intersect(RESOURCES, span.resources, wanted.resources)
+    actions, _ = intersect(ACTIONS, span.actions, row_filter.actions)
+    resources, _ = intersect(RESOURCES, span.resources, row_filter.resources)
     shown = span.shown if resources == span.resources else ""
     return PermissionRow(
         actions, resources, shown, span.formula, (name_statement(span.grant),)
@@ -171,7 +173,7 @@ def _overlaps_span(
 
 
 def apply_limit(row: PermissionRow, limit: LimitingSpans) -> list[PermissionRow]:
-    """Narrow a row to the parts that a limit allows."""
+    """Yield the parts of a row that a limit allows."""
     if limit.is_open:
         return [row]
     found = []
@@ -197,7 +199,7 @@ def apply_limit(row: PermissionRow, limit: LimitingSpans) -> list[PermissionRow]
 
 
 def apply_deny(row: PermissionRow, deny: StatementSpan) -> list[PermissionRow]:
-    """Subtract a deny from a row."""
+    """Yield the parts of a row that a deny leaves."""
     if deny.formula == FALSE or is_disjoint(ACTIONS, row.actions, deny.actions):
         return [row]
     if is_disjoint(RESOURCES, row.resources, deny.resources):
@@ -234,12 +236,12 @@ def list_action_terms(clause: CompiledStatement) -> list[PatternTerm[str]]:
 
 
 def list_resource_terms(
-    grant: PolicyStatement, known: ContextKeys
+    grant: PolicyStatement, context_keys: ContextKeys
 ) -> Iterator[tuple[PatternTerm[ArnParts], str, Formula]]:
-    """List the resources of a statement as terms, each with its open condition."""
+    """List a statement's resource patterns, each with its undecided condition."""
     clause = grant.clause
     if clause.not_resources:
-        holes = [resolve_variables(text, known) for text in clause.not_resources]
+        holes = [resolve_variables(text, context_keys) for text in clause.not_resources]
         sure = [h for h in holes if not h.unknown and not h.void]
         unsure = any(h.unknown for h in holes)
         scope = (
@@ -253,12 +255,13 @@ def list_resource_terms(
     if not clause.resources:
         yield PatternTerm(ANY_ARN), "", TRUE
     for text in clause.resources:
-        found = resolve_variables(text, known)
+        found = resolve_variables(text, context_keys)
         if not found.void:
             keys = (build_atom(key, "PolicyVariable", (text,)) for key in found.unknown)
             shown = text if found.unknown else ""
             yield PatternTerm(split_pattern(found.pattern)), shown, conjoin(*keys)
 
 
-def _format_statement(by: DeterminingStatement) -> str:
-    return f"{by.policy}#{by.statement}"
+def _format_statement(statement: DeterminingStatement) -> str:
+    """Format a statement's policy and id for a condition."""
+    return f"{statement.policy}#{statement.statement}"

@@ -1,1 +1,1 @@
-"""What-if analysis of policy edits: their effect, and minimal cuts."""
+"""What-if analysis of policy edits: changed permissions, and minimal cuts."""

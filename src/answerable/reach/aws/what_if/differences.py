@@ -1,4 +1,4 @@
-"""Difference of a subject's reach between two graphs: lost and gained permissions.
+"""Compare a subject's permissions before and after an edit: lost and gained ones.
 
 A permission that another statement or path still grants is not lost. Verdicts before
 and after are those of the subject over all paths.
@@ -60,7 +60,7 @@ class ReachDifference:
 
     @property
     def change(self) -> ReachChange:
-        """Direction of the change."""
+        """Return whether permissions were gained, lost or only changed."""
         if Verdict.NOT_KNOWN in (self.before.verdict, self.after.verdict):
             return ReachChange.UNDECIDED
         if self.before.rank > self.after.rank:
@@ -98,7 +98,7 @@ class ReachComparison:
     )
 
     def list_differences(self) -> Iterator[ReachDifference]:
-        """List gained and lost identities, then changed permissions.
+        """Yield changed identities, then changed permissions.
 
         If nothing else changes, rows of several calls whose conditions change are
         `not-known`: some of their calls may be decided on one side alone.
@@ -120,17 +120,21 @@ class ReachComparison:
 
     def _compare_identities(
         self,
-        was: dict[IdentityId, Verdict],
-        now: dict[IdentityId, Verdict],
-        changed: Sequence[IdentityId],
+        verdicts_before: dict[IdentityId, Verdict],
+        verdicts_after: dict[IdentityId, Verdict],
+        changed_identities: Sequence[IdentityId],
     ) -> Iterator[ReachDifference]:
+        """Yield the identities that the subject gained or lost."""
         if is_disjoint(ACTIONS, self.wanted.actions, _ASSUME):
             return
         ends: list[
             tuple[SubjectReach, IdentityNode, PermissionLevel, PermissionLevel]
         ] = []
-        for name in changed:
-            before, after = (build_level(side.get(name)) for side in (was, now))
+        for name in changed_identities:
+            before, after = (
+                build_level(side.get(name))
+                for side in (verdicts_before, verdicts_after)
+            )
             held = before.rank > after.rank
             side = self.before if held else self.after
             if not is_disjoint(
@@ -142,11 +146,20 @@ class ReachComparison:
             side.find_paths(node for at, node, _, _ in ends if at is side)
         for side, node, before, after in ends:
             way = side.find_paths([node])[node]
-            yield ReachDifference(_answer_path(side, way), before, after, node.identity)
+            yield ReachDifference(
+                _build_identity_answer(side, way), before, after, node.identity
+            )
 
-    def _compare_rows(self, changed: Sequence[IdentityId]) -> Iterator[ReachDifference]:
+    def _compare_rows(
+        self, changed_identities: Sequence[IdentityId]
+    ) -> Iterator[ReachDifference]:
+        """Yield the permission rows that differ between both sides."""
         names = set(self.scope.identities)
-        names = names & {self.before.start} if self.own_rows else {*changed, *names}
+        names = (
+            names & {self.before.start}
+            if self.own_rows
+            else {*changed_identities, *names}
+        )
         told: set[object] = set()
         rows = [self._collect_rows(side, names) for side in (self.before, self.after)]
         # An open row of one call may be decided on one side alone.
@@ -169,7 +182,7 @@ class ReachComparison:
                     yield difference
 
     def _may_depend_on_edit(self, row: PermissionRow) -> bool:
-        """Tell whether a row present on both sides may differ for a single call."""
+        """Tell whether a row on both sides may differ for one call."""
         if is_single_call(row):
             return True
         return row.formula != TRUE and any(
@@ -178,77 +191,92 @@ class ReachComparison:
         )
 
     def _may_be_partly_decided(self, row: PermissionRow) -> bool:
-        """Tell whether some calls of a row may be decided on one side alone."""
+        """Tell whether one side alone decides some calls of a row."""
         sides = (self.before, self.after)
         return not is_single_call(row) and not all(
             side.get_level(row, None).is_complete for side in sides
         )
 
     def _build_unknown(
-        self, side: SubjectReach, node: IdentityNode, row: PermissionRow
+        self, subject_reach: SubjectReach, node: IdentityNode, row: PermissionRow
     ) -> ReachDifference:
-        before = self.before.get_level(row, node if side is self.before else None)
-        way = side.find_paths([node])[node]
-        return ReachDifference(_answer_row(side, way, row), before, UNKNOWN_LEVEL)
+        """Build a difference `not-known` for a row that is not decided."""
+        before = self.before.get_level(
+            row, node if subject_reach is self.before else None
+        )
+        way = subject_reach.find_paths([node])[node]
+        return ReachDifference(
+            _build_row_answer(subject_reach, way, row), before, UNKNOWN_LEVEL
+        )
 
     def _compare_row(
-        self, side: SubjectReach, node: IdentityNode, row: PermissionRow
+        self, subject_reach: SubjectReach, node: IdentityNode, row: PermissionRow
     ) -> ReachDifference | None:
-        before = self.before.get_level(row, node if side is self.before else None)
-        after = self.after.get_level(row, node if side is self.after else None)
+        """Return the difference in the level of one row; None if equal."""
+        before = self.before.get_level(
+            row, node if subject_reach is self.before else None
+        )
+        after = self.after.get_level(row, node if subject_reach is self.after else None)
         if before == after:
             return None
         lost = before.rank > after.rank
         # A row covered by another one is reported with that one.
-        if lost != (side is self.before) and Verdict.NOT_KNOWN not in (
+        if lost != (subject_reach is self.before) and Verdict.NOT_KNOWN not in (
             before.verdict,
             after.verdict,
         ):
             return None
-        way = side.find_paths([node])[node]
-        return ReachDifference(_answer_row(side, way, row), before, after)
+        way = subject_reach.find_paths([node])[node]
+        return ReachDifference(
+            _build_row_answer(subject_reach, way, row), before, after
+        )
 
     def _collect_rows(
-        self, side: SubjectReach, names: set[IdentityId]
+        self, subject_reach: SubjectReach, names: set[IdentityId]
     ) -> dict[tuple[object, ...], tuple[IdentityNode, PermissionRow]]:
-        """Collect the rows of one side that the edit may have changed."""
+        """Collect one side's rows that the edit may have changed."""
         found: dict[tuple[object, ...], tuple[IdentityNode, PermissionRow]] = {}
-        reached_nodes = side.list_nodes([side.start] if self.own_rows else None)
-        nodes = [n for n in reached_nodes if self._is_changed(n, names)]
+        reached_nodes = subject_reach.list_nodes(
+            [subject_reach.start] if self.own_rows else None
+        )
+        nodes = [n for n in reached_nodes if self._has_node_changed(n, names)]
         self._record_compared(len(nodes))
         for node in nodes[: self.most_identities]:
-            self._add_rows(found, side, node, self.wanted)
+            self._add_callable_rows(found, subject_reach, node, self.wanted)
         patterns = [
             PatternTerm(parts)
             for parts in self.scope.resources
             if not is_disjoint(RESOURCES, PatternTerm(parts), self.wanted.resources)
         ]
-        others = [n for n in reached_nodes if not self._is_changed(n, names)]
+        others = [n for n in reached_nodes if not self._has_node_changed(n, names)]
         others = others if patterns else []
         self._record_compared(len(others))
         for node in others[: self.most_identities]:
             for pattern in patterns:
-                self._add_rows(
-                    found, side, node, RowFilter(self.wanted.actions, pattern)
+                self._add_callable_rows(
+                    found, subject_reach, node, RowFilter(self.wanted.actions, pattern)
                 )
         return found
 
-    def _is_changed(self, node: IdentityNode, names: set[IdentityId]) -> bool:
+    def _has_node_changed(self, node: IdentityNode, names: set[IdentityId]) -> bool:
+        """Tell whether a node's statements may differ after the edit."""
         return node.identity in names or node.extra in self.scope.groups
 
-    def _record_compared(self, number: int) -> None:
-        self.of += number
-        self.compared += min(number, self.most_identities)
+    def _record_compared(self, count: int) -> None:
+        """Add to the numbers of identities found and compared."""
+        self.of += count
+        self.compared += min(count, self.most_identities)
 
-    def _add_rows(
+    def _add_callable_rows(
         self,
-        found: dict[tuple[object, ...], tuple[IdentityNode, PermissionRow]],
-        side: SubjectReach,
+        rows: dict[tuple[object, ...], tuple[IdentityNode, PermissionRow]],
+        subject_reach: SubjectReach,
         node: IdentityNode,
-        wanted: RowFilter,
+        row_filter: RowFilter,
     ) -> None:
+        """Add the callable rows of one node that the filter includes."""
         for row in list_callable_rows(
-            side.graph, side.graph.get_principal(node), wanted
+            subject_reach.graph, subject_reach.graph.get_principal(node), row_filter
         ):
             fits = not is_disjoint(
                 RESOURCES, row.resources, self.wanted.resources
@@ -256,17 +284,18 @@ class ReachComparison:
             if fits:
                 sure = (
                     row.formula
-                    if side.is_reached_unconditionally(node)
+                    if subject_reach.is_reached_unconditionally(node)
                     else (row.formula, False)
                 )
                 key = (node, sure, row.actions, row.resources, row.shown)
-                found[key] = node, row
+                rows[key] = node, row
 
 
 _ASSUME: PatternTerm[str] = PatternTerm("sts:assumerole")
 
 
 def _have_same_closure(old: SubjectReach, new: SubjectReach) -> bool:
+    """Tell whether both sides reach the same nodes of equal graphs."""
     size = old.whole.size
     return (
         old.reach == new.reach
@@ -276,29 +305,32 @@ def _have_same_closure(old: SubjectReach, new: SubjectReach) -> bool:
     )
 
 
-def _answer_path(side: SubjectReach, way: ReachPath) -> ReachAnswer:
+def _build_identity_answer(subject_reach: SubjectReach, path: ReachPath) -> ReachAnswer:
     """Build the answer that a subject can become an identity."""
-    last = way.hops[-1:]
+    last = path.hops[-1:]
     return ReachAnswer(
-        subject=side.start,
-        actor=way.target.identity,
-        formula=way.formula,
+        subject=subject_reach.start,
+        actor=path.target.identity,
+        formula=path.formula,
         determining=last[0].determining if last else (),
-        admin=side.graph.is_administrator(way.target),
-        path=way.hops,
-        gaps=tuple(dict.fromkeys(gap for _, e in way.edges for gap in e.gaps)),
+        admin=subject_reach.graph.is_administrator(path.target),
+        path=path.hops,
+        gaps=tuple(dict.fromkeys(gap for _, e in path.edges for gap in e.gaps)),
     )
 
 
-def _answer_row(side: SubjectReach, way: ReachPath, row: PermissionRow) -> ReachAnswer:
-    gaps = (gap for _, edge in way.edges for gap in edge.gaps)
+def _build_row_answer(
+    subject_reach: SubjectReach, path: ReachPath, row: PermissionRow
+) -> ReachAnswer:
+    """Build the answer that a subject has a permission row through a path."""
+    gaps = (gap for _, edge in path.edges for gap in edge.gaps)
     return ReachAnswer(
-        subject=side.start,
-        actor=way.target.identity,
-        formula=conjoin_hops(way.formula, row.formula),
+        subject=subject_reach.start,
+        actor=path.target.identity,
+        formula=conjoin_hops(path.formula, row.formula),
         determining=row.determining,
-        admin=side.graph.is_administrator(way.target),
-        path=way.hops,
+        admin=subject_reach.graph.is_administrator(path.target),
+        path=path.hops,
         gaps=tuple(dict.fromkeys((*gaps, *row.gaps))),
         row=row,
     )

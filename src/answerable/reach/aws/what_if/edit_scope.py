@@ -1,4 +1,4 @@
-"""Scope of an edit: identities and resources whose statements differ."""
+"""Find the identities and resources whose statements an edit changed."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -56,6 +56,7 @@ def find_edit_scope(before: CompiledAccounts, after: CompiledAccounts) -> EditSc
 def _is_same_principal(
     old: CompiledPrincipal | None, new: CompiledPrincipal | None
 ) -> bool:
+    """Tell whether a principal's statements, limits and keys are equal."""
     if old is new:
         return True
     if old is None or new is None:
@@ -68,11 +69,12 @@ def _is_same_principal(
         and old.policies == new.policies
         and old.collected == new.collected
         and old.known == new.known  # session tags depend on the trust of the role
-        and _is_same_levels(old, new)
+        and _are_same_scp_levels(old, new)
     )
 
 
-def _is_same_levels(old: CompiledPrincipal, new: CompiledPrincipal) -> bool:
+def _are_same_scp_levels(old: CompiledPrincipal, new: CompiledPrincipal) -> bool:
+    """Tell whether the statements of all SCP levels are equal."""
     if old.levels is new.levels:
         return True
     return len(old.levels) == len(new.levels) and all(
@@ -97,6 +99,7 @@ def _are_same_statements(
 
 
 def _statement_key(grant: PolicyStatement) -> tuple[object, ...]:
+    """Return the content of a statement for comparison."""
     clause = grant.clause
     if clause.number < 0:
         return grant.policy, clause.number
@@ -117,7 +120,7 @@ def _statement_key(grant: PolicyStatement) -> tuple[object, ...]:
 def _fold_conditions(
     conditions: Sequence[ConditionClause],
 ) -> list[tuple[str, str, tuple[str, ...]]]:
-    """Fold the case of keys and operators: a full run may meet another one first.
+    """Return conditions with keys and operators in lower case.
 
     Source: IAM User Guide, "IAM JSON policy elements: Condition" (key names are not
     case-sensitive).
@@ -152,6 +155,7 @@ def _have_same_statements(
     old: RcpDenies | RoleTrust | ResourcePolicy | None,
     new: RcpDenies | RoleTrust | ResourcePolicy | None,
 ) -> bool:
+    """Tell whether two policies of a resource are equal."""
     if old is new:
         return True
     if old is None or new is None or old.gaps != new.gaps:

@@ -1,4 +1,4 @@
-"""Difference between two graphs for outside callers, and the subjects to compare."""
+"""Compare permissions of callers outside the snapshot before and after an edit."""
 
 from collections.abc import Iterable, Iterator
 
@@ -32,34 +32,39 @@ from answerable.reach.queries import (
 
 
 def list_caller_differences(
-    before: IdentityGraph, after: IdentityGraph, caller: IdentityId, wanted: RowFilter
+    before: IdentityGraph,
+    after: IdentityGraph,
+    caller: IdentityId,
+    row_filter: RowFilter,
 ) -> Iterator[ReachDifference]:
     """List the changed permissions of a caller outside the snapshot."""
     sides = [
-        list(iterate_reach(g, caller, wanted, direct=False)) for g in (before, after)
+        list(iterate_reach(g, caller, row_filter, direct=False))
+        for g in (before, after)
     ]
     for mine, others in (sides, sides[::-1]):
         for reply in mine:
-            held = _find_best_level(others, reply)
+            held = _find_best_permission_level(others, reply)
             own = PermissionLevel(get_verdict(reply.formula), PatternExtent.ALL)
             if own.rank > held.rank:
                 pair = (own, held) if mine is sides[0] else (held, own)
                 yield ReachDifference(reply, *pair)
 
 
-def _find_best_level(
-    replies: Iterable[ReachAnswer], asked: ReachAnswer
+def _find_best_permission_level(
+    answers: Iterable[ReachAnswer], question: ReachAnswer
 ) -> PermissionLevel:
+    """Return the highest permission level in answers on a row's pattern."""
     best = NO_PERMISSION_LEVEL
-    for one in replies:
-        if one.row is None or asked.row is None:
+    for one in answers:
+        if one.row is None or question.row is None:
             continue
-        if is_disjoint(ACTIONS, one.row.actions, asked.row.actions) or is_disjoint(
-            RESOURCES, one.row.resources, asked.row.resources
+        if is_disjoint(ACTIONS, one.row.actions, question.row.actions) or is_disjoint(
+            RESOURCES, one.row.resources, question.row.resources
         ):
             continue
-        whole = covers(ACTIONS, one.row.actions, asked.row.actions) and covers(
-            RESOURCES, one.row.resources, asked.row.resources
+        whole = covers(ACTIONS, one.row.actions, question.row.actions) and covers(
+            RESOURCES, one.row.resources, question.row.resources
         )
         word = get_verdict(one.formula) if whole else Verdict.ONLY_IF
         best = choose_higher_level(
@@ -100,12 +105,12 @@ def list_changed_subjects(
 def list_entry_differences(
     before: IdentityGraph, after: IdentityGraph, scope: EditScope
 ) -> Iterator[ReachDifference]:
-    """List the outside principals that gain or lose admission to a role."""
+    """List outside principals that gain or lose the right to assume a role."""
     changed = {format_arn(parts) for parts in scope.resources}
     for role in before.estate.trusts.keys() | after.estate.trusts.keys():
         if role not in changed and format_arn(ANY_ARN) not in changed:
             continue
-        sides = [_list_entering_answers(graph, role) for graph in (before, after)]
+        sides = [_list_role_trust_answers(graph, role) for graph in (before, after)]
         for who in sorted(sides[0].keys() | sides[1].keys()):
             was, now = (side.get(who) for side in sides)
             pair = [
@@ -117,9 +122,10 @@ def list_entry_differences(
                 yield ReachDifference(shown, pair[0], pair[1], role)
 
 
-def _list_entering_answers(
+def _list_role_trust_answers(
     graph: IdentityGraph, role: IdentityId
 ) -> dict[str, ReachAnswer]:
+    """Return an answer for each outside principal that may assume a role."""
     found: dict[str, ReachAnswer] = {}
     admin = (
         graph.is_administrator(graph.get_start_node(role))

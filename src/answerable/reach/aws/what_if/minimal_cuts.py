@@ -1,4 +1,4 @@
-"""Minimal cuts: smallest sets of statements whose removal ends a reach.
+"""Find minimal cuts: the fewest statements whose removal ends an access path.
 
 An open path depends on a set of statements; every cut contains one of them. The search
 branches on these, the smallest sets first (Reiter, "A theory of diagnosis from first
@@ -76,7 +76,7 @@ class CutSearch:
                 if self.tried >= self.most_tried:
                     self.exhausted = False
                     return found
-                support, graph = self._find_support(removed)
+                support, graph = self._find_supporting_statements(removed)
                 if support is None:
                     found.append((removed, graph))
                 else:
@@ -87,10 +87,10 @@ class CutSearch:
         self.exhausted = False
         return []
 
-    def _find_support(
+    def _find_supporting_statements(
         self, removed: StatementSet
     ) -> tuple[StatementSet | None, IdentityGraph]:
-        """Return the statements that an open path depends on; None without one."""
+        """Return the statements a remaining path uses; None if no path."""
         for known in self._supports:
             if known.isdisjoint(removed):
                 return known, self.whole.graph
@@ -109,51 +109,55 @@ class CutSearch:
 
 
 def list_supporting_statements(
-    estate: CompiledAccounts, reply: ReachAnswer, call: tuple[str, str]
+    accounts: CompiledAccounts, answer: ReachAnswer, call: tuple[str, str]
 ) -> Iterator[StatementId]:
-    """List the statements that allow some call of a path: a superset of its support.
+    """List the statements that may allow the calls of a path.
 
     Args:
-        estate: The compiled accounts.
-        reply: The open path.
+        accounts: The compiled accounts.
+        answer: The open path.
         call: Call at its end; empty texts where the answer has a row.
     """
     action, resource = call
-    if reply.row is not None:
-        action = reply.row.actions.pattern
-        resource = format_arn(reply.row.resources.pattern)
-    calls = [(hop.origin, _split_actions(hop.via), hop.to) for hop in reply.path]
-    calls.append((str(reply.actor), [action.lower()], resource))
+    if answer.row is not None:
+        action = answer.row.actions.pattern
+        resource = format_arn(answer.row.resources.pattern)
+    calls = [(hop.origin, _split_actions(hop.via), hop.to) for hop in answer.path]
+    calls.append((str(answer.actor), [action.lower()], resource))
     for origin, actions, to in calls:
         for each in actions:
-            yield from _list_allowing_statements(estate, origin, each, to)
-    for found in (reply.determining, *(hop.determining for hop in reply.path)):
+            yield from _list_allowing_statements(accounts, origin, each, to)
+    for found in (answer.determining, *(hop.determining for hop in answer.path)):
         yield from (StatementId(one.policy, one.statement) for one in found)
-    yield from (StatementId(str(gap.policy), gap.sid) for gap in reply.gaps)
+    yield from (StatementId(str(gap.policy), gap.sid) for gap in answer.gaps)
 
 
 def _split_actions(via: str) -> list[str]:
+    """Split the actions of a path step."""
     return [each.strip().lower() for each in via.split("+") if ":" in each]
 
 
 def _list_allowing_statements(
-    estate: CompiledAccounts, origin: str, action: str, to: str
+    accounts: CompiledAccounts, origin: str, action: str, target: str
 ) -> Iterator[StatementId]:
     """List the statements that allow a call: caller's policies and the target's own."""
-    principal = estate.principals.get(IdentityId(origin))
+    principal = accounts.principals.get(IdentityId(origin))
     grants: list[PolicyStatement] = []
     if principal is not None:
         grants += (*principal.grants, *(principal.boundary or ()))
-    for level in estate.controls.get(get_arn_account(origin), ()):
+    for level in accounts.controls.get(get_arn_account(origin), ()):
         grants += level.grants
     for grant in grants:
         if not is_literal(action) or grant.clause.matches_action(action):
             yield from _list_allow_ids(grant)
-    own = estate.trusts.get(IdentityId(to)) or estate.holders.get(get_policy_holder(to))
+    own = accounts.trusts.get(IdentityId(target)) or accounts.holders.get(
+        get_policy_holder(target)
+    )
     for grant in own.grants if own else ():
         yield from _list_allow_ids(grant)
 
 
 def _list_allow_ids(grant: PolicyStatement) -> Iterator[StatementId]:
+    """List the ids of an allow statement; none for other statements."""
     if grant.clause.effect is PolicyEffect.ALLOW:
         yield StatementId(str(grant.policy), grant.sid)

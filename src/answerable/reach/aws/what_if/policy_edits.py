@@ -1,4 +1,4 @@
-"""Edits of policies in collected facts: remove statements, remove or add policies."""
+"""Edit policies in collected facts: remove statements, remove or attach policies."""
 
 import re
 from collections.abc import Callable, Collection, Iterator
@@ -57,6 +57,7 @@ def remove_statements(
 
 
 def _remove_from_policy(policy: Policy, sids: Collection[str]) -> Policy:
+    """Return a policy without the statements of some ids."""
     return replace(
         policy,
         statements=tuple(one for one in policy.statements if one.sid not in sids),
@@ -65,7 +66,7 @@ def _remove_from_policy(policy: Policy, sids: Collection[str]) -> Policy:
 
 
 def remove_policy(facts: SightedFacts, policy: str) -> SightedFacts:
-    """Remove a policy.
+    """Return facts without a policy and its attachments.
 
     An inline, trust or resource policy stays and is empty, since it was collected.
     A managed policy, a boundary and an SCP are detached from every target.
@@ -109,6 +110,7 @@ def attach_policy(
 def _replace_policy_text(
     facts: SightedFacts, old: PolicyId, new: Policy
 ) -> SightedFacts:
+    """Replace the statements of a policy with those of another."""
     policies = tuple(
         replace(one, statements=new.statements, unread=new.unread)
         if one.id == old
@@ -152,9 +154,9 @@ def find_policy(
     return found[0]
 
 
-def _is_printed_name(asked: str, name: str) -> bool:
+def _is_printed_name(wanted_name: str, name: str) -> bool:
     """Tell whether a text is a printed name, with or without its layer."""
-    return asked == name or asked.endswith(f"policy {name}")
+    return wanted_name == name or wanted_name.endswith(f"policy {name}")
 
 
 def find_statement(
@@ -207,6 +209,7 @@ def find_statement(
 
 
 def _split_statement_name(text: str) -> Iterator[tuple[str, str]]:
+    """Yield each way to split a name into policy and statement id."""
     for mark in ("#", " statement ", " "):
         policy, found, sid = text.rpartition(mark)
         if found:
@@ -214,6 +217,7 @@ def _split_statement_name(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _list_statement_ids(policy: Policy) -> list[str]:
+    """List the statement ids of a policy, read and unread."""
     said = [one.sid for one in policy.statements]
     return list(dict.fromkeys([*said, *(one.sid for one in policy.unread)]))
 
@@ -221,7 +225,7 @@ def _list_statement_ids(policy: Policy) -> list[str]:
 def _suggest_spelling(
     text: str, known: list[str], printed: Callable[[str], str]
 ) -> str:
-    """Suggest the nearest spelling; among many, of ids with an equal prefix."""
+    """Suggest the nearest known policy or statement name."""
     names = {printed(each): each for each in known} | {each: each for each in known}
     tail = text.rpartition(":")[2]
     some = [name for name in names if name.rpartition(":")[2][:4] == tail[:4]]

@@ -1,4 +1,4 @@
-"""Reach of one subject in one graph: identities, and permission levels of rows."""
+"""Compute one subject's reach: identities it can become, permission level per row."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -48,7 +48,7 @@ class PermissionLevel:
 
     @property
     def is_complete(self) -> bool:
-        """Tell whether all of the pattern is allowed unconditionally."""
+        """Tell whether all of the pattern is allowed without conditions."""
         return self.verdict is Verdict.ALWAYS and self.covers is PatternExtent.ALL
 
 
@@ -56,9 +56,11 @@ NO_PERMISSION_LEVEL = PermissionLevel(Verdict.NEVER, PatternExtent.NONE)
 UNKNOWN_LEVEL = PermissionLevel(Verdict.NOT_KNOWN, PatternExtent.PART)
 
 
-def build_level(found: Verdict | None) -> PermissionLevel:
-    """Build the level of a verdict on one resource; None means never."""
-    return PermissionLevel(found, PatternExtent.ALL) if found else NO_PERMISSION_LEVEL
+def build_level(verdict: Verdict | None) -> PermissionLevel:
+    """Build the permission level of a verdict on one resource."""
+    return (
+        PermissionLevel(verdict, PatternExtent.ALL) if verdict else NO_PERMISSION_LEVEL
+    )
 
 
 @dataclass(eq=False, slots=True)
@@ -105,13 +107,13 @@ class SubjectReach:
                 found.setdefault(name, Verdict.ONLY_IF)
         return found
 
-    def list_nodes(self, wanted: Iterable[IdentityId] | None) -> list[IdentityNode]:
+    def list_nodes(self, identities: Iterable[IdentityId] | None) -> list[IdentityNode]:
         """List the nodes that the subject reaches, itself first.
 
         Args:
-            wanted: Only nodes of these identities; None for all.
+            identities: Only nodes of these identities; None for all.
         """
-        names = None if wanted is None else frozenset(wanted)
+        names = None if identities is None else frozenset(identities)
         numbers = (n for n in list_positions(self.reach.some) if n != self.number)
         first = () if self.absent else (self.number,)
         every = [self.whole.get_node(number) for number in (*first, *numbers)]
@@ -125,10 +127,10 @@ class SubjectReach:
         )
 
     def find_paths(
-        self, wanted: Iterable[IdentityNode]
+        self, nodes: Iterable[IdentityNode]
     ) -> dict[IdentityNode, ReachPath]:
         """Return a shortest path to each of some nodes."""
-        left = {node for node in wanted if node not in self._ways}
+        left = {node for node in nodes if node not in self._ways}
         for way in (
             iterate_paths(self.graph, self.graph.get_start_node(self.start))
             if left
@@ -146,23 +148,24 @@ class SubjectReach:
         return bool(self.reach.sure >> self.whole.get_number(node) & 1)
 
     def get_level(
-        self, row: PermissionRow, by: IdentityNode | None = None
+        self, row: PermissionRow, node: IdentityNode | None = None
     ) -> PermissionLevel:
         """Return the permission level of a row, over all paths.
 
         Args:
             row: The row.
-            by: Node that has the row itself, or None.
+            node: Node that has the row itself, or None.
         """
         key = row.actions, row.resources
         found = self._searched.get(key)
         if found is None:
             found = self._searched[key] = self._compute_level(row)
-        if by is None or (is_single_call(row) and self.number < self.whole.size):
+        if node is None or (is_single_call(row) and self.number < self.whole.size):
             return found  # exact for a single call
-        return choose_higher_level(found, self._level_from_row(by, row, row))
+        return choose_higher_level(found, self._level_from_row(node, row, row))
 
     def _compute_level(self, row: PermissionRow) -> PermissionLevel:
+        """Compute the level of a row over all reached nodes."""
         literal = _get_single_call(row)
         if self.absent:
             return NO_PERMISSION_LEVEL
@@ -180,11 +183,16 @@ class SubjectReach:
                 best = choose_higher_level(best, self._level_from_row(node, one, row))
                 if best.is_complete:
                     return best
-        return best if len(nodes) <= MAX_SEARCHED_NODES else _open_if_denied(best)
+        return (
+            best
+            if len(nodes) <= MAX_SEARCHED_NODES
+            else _replace_denial_by_not_known(best)
+        )
 
     def _list_overlapping_rows(
         self, node: IdentityNode, row: PermissionRow
     ) -> Iterator[PermissionRow]:
+        """Yield a node's rows that overlap a row."""
         wanted = RowFilter(row.actions, row.resources)
         yield from list_callable_rows(
             self.graph, self.graph.get_principal(node), wanted
@@ -193,7 +201,7 @@ class SubjectReach:
     def _level_from_row(
         self, node: IdentityNode, one: PermissionRow, row: PermissionRow
     ) -> PermissionLevel:
-        """Return the level of a row that another row gives."""
+        """Return the level that one overlapping row gives for a row."""
         whole = covers(ACTIONS, one.actions, row.actions) and covers(
             RESOURCES, one.resources, row.resources
         )
@@ -203,12 +211,12 @@ class SubjectReach:
 
 
 def is_single_call(row: PermissionRow) -> bool:
-    """Tell whether a row is about one action on one resource."""
+    """Tell whether a row is one action on one resource."""
     return _get_single_call(row) is not None
 
 
 def _get_single_call(row: PermissionRow) -> tuple[str, str] | None:
-    """Return the single call of a row, None for several."""
+    """Return a row's (action, resource) if it is a single call, else None."""
     pattern = row.resources.pattern
     if row.actions.excluded or row.resources.excluded or pattern == ANY_ARN:
         return None
@@ -227,6 +235,6 @@ def choose_higher_level(
     return max(one, other, key=lambda each: each.rank)
 
 
-def _open_if_denied(best: PermissionLevel) -> PermissionLevel:
-    """Return `not-known` for a negative result of an incomplete search."""
+def _replace_denial_by_not_known(best: PermissionLevel) -> PermissionLevel:
+    """Return `not-known` in place of a denial found by an incomplete search."""
     return UNKNOWN_LEVEL if best.verdict is Verdict.NEVER else best
