@@ -56,7 +56,7 @@ def show_event(
         values = {
             **_chain_values(row, scope),
             "records": [record_values(each.event) for each in rows],
-            "beside": flow.find_related_events(store, scope, row.event),
+            "related": flow.find_related_events(store, scope, row.event),
             "proven": _find_proof(store, row.event.event_id.hex()),
             "coverage": build_trace_coverage(scope.inventory, scope.chains, cache.now),
         }
@@ -143,7 +143,7 @@ def show_decision(
             "slot": revocation_control(cache, visitor, item["agent"])
             if item["agent"]
             else None,
-            "beside": flow.find_related_events(store, scope, event),
+            "related": flow.find_related_events(store, scope, event),
             "not_read": document.coverage["not_collected"],
             "coverage": build_trace_coverage(scope.inventory, scope.chains, cache.now),
         }
