@@ -92,7 +92,7 @@ class GatewayRecorder(ServerRecorder):
         acted: CallBehaviour | None = None,
         later: bool = False,
     ) -> RecordTicket:
-        """Record a decision before its call goes on.
+        """Record a decision before its call is forwarded.
 
         Args:
             caller: The verified caller.

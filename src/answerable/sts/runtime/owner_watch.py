@@ -1,6 +1,6 @@
 """Polls the store for agents with an attested owner, about once a second.
 
-An owner counts until its attestation expires, whatever the age of the last read.
+An owner counts until its attestation expires, even if the last read is old.
 """
 
 from collections.abc import Mapping

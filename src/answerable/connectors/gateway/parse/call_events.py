@@ -215,7 +215,7 @@ def _outcome_of_call(
     return EventOutcome.UNKNOWN if ended is None else _OUTCOMES[ended.end.outcome]
 
 
-# Sorted, as facts are. Whatever is empty is left out.
+# Sorted, as facts are. Empty values are left out.
 _FACTS = (
     "answer",
     "answer_size",
