@@ -62,7 +62,7 @@ function listen(part) {
   pause.addEventListener("click", () => {
     paused = !paused;
     pause.setAttribute("aria-pressed", String(paused));
-    pause.textContent = paused ? "go on" : "pause";
+    pause.textContent = paused ? "resume" : "pause";
     if (!paused) for (const item of waiting.splice(0)) put(item);
     tell();
   });
