@@ -37,13 +37,13 @@ def run() -> int:
     except KeyboardInterrupt:  # a second one, while the first was reported
         return 130
     finally:
-        # A command that ignores Ctrl-C to its end (`demo`) goes on to ignore it.
+        # A command that ignores Ctrl-C to its end (`demo`) keeps ignoring it.
         if handles and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _run_hook() -> int:
-    """Run a client's hook: 0 where it answered, else 2, whatever failed."""
+    """Run a client's hook: 0 if it answered, 2 after any failure."""
     for number in _ENDING:
         signal.signal(number, _block)
     try:
@@ -54,7 +54,7 @@ def _run_hook() -> int:
 
             if main() == 0:
                 return 0
-    except BaseException:  # noqa: BLE001 - whatever went wrong, the answer is no
+    except BaseException:  # noqa: BLE001 - any failure is a denial
         _block()
     _block()
     return _BLOCK

@@ -321,13 +321,13 @@ def test_no_figure_of_the_overview_becomes_0(desks: Desks, removed: str) -> None
 # Sentences of pages that are a no.
 _NO: tuple[str, ...] = (
     "cannot",
-    "Nobody who was collected can",
-    "No permission that was collected",
+    "No collected identity can",
+    "No collected permission",
 )
 _NO += (
     "Nothing changes",
     "falls away</td>",
-    "Nothing that was collected grants it",
+    "No collected source grants it",
     "never</span>",
 )
 

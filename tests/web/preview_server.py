@@ -53,10 +53,10 @@ class SingleUserAuthenticator(SessionAuthenticator):
         super().__init__(sessions, visitors)
         self._one = one
 
-    async def authenticate(self, come: IncomingRequest) -> AuthenticatedSender:
+    async def authenticate(self, incoming: IncomingRequest) -> AuthenticatedSender:
         return AuthenticatedSender(self._one)
 
-    def is_alive(self, known: AuthenticatedSender) -> bool:
+    def is_alive(self, sender: AuthenticatedSender) -> bool:
         return True
 
 

@@ -42,11 +42,11 @@ def test_all_rows_stand_in_a_table_and_in_six_columns(desk, admin) -> None:
 
 def test_a_picture_of_a_part_says_of_how_many_events(desk, admin) -> None:
     page = shown(desk, admin, "/trace")
-    assert "Drawn are the chains of the newest 50 of 216 events." in page
+    assert "The diagram shows the chains of the newest 50 of 216 events." in page
     assert "How the hops of all 216 events are known" in page
     whole = shown(desk, admin, "/trace", q="tmp-export iam:DeleteRole")
     assert "How the hops of this event are known" in whole
-    assert "Drawn are the chains of" not in whole
+    assert "The diagram shows the chains of" not in whole
 
 
 @pytest.mark.parametrize("q", ["", "identity:tmp-export"])
@@ -178,7 +178,7 @@ def test_a_question_that_cannot_be_asked_is_told_why(desk, admin, text) -> None:
     assert page.status == 400
     body = render_page(page, admin, RouteRequest(query={"q": text}))
     assert 'role="alert"' in body
-    assert "How to ask" in body
+    assert "Query syntax" in body
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
@@ -199,7 +199,7 @@ def test_an_owner_sees_what_their_own_agents_did_and_nothing_else(desk) -> None:
     for text in ("", "tmp-export", "identity:tmp-export", "outcome:success"):
         page = shown(desk, nobody, "/trace", q=text)
         assert not ids(page)
-        assert "No event fits" in page
+        assert "No event matches" in page
 
 
 def test_an_owner_of_nothing_is_proposed_nothing(desk) -> None:

@@ -185,4 +185,4 @@ def test_the_page_of_an_edit_says_of_how_many(desk, admin, monkeypatch) -> None:
     page_of = sys.modules["answerable.web.pages.reach.what_if"]
     monkeypatch.setattr(page_of, "_MAX_ROWS", 1)
     page = shown(desk, admin, "/what-if", subject=USER, **{REMOVED_FIELDS[0]: EDIT})
-    assert re.findall(r">1 of \d+ changes; nothing is changed anywhere", page)
+    assert re.findall(r">1 of \d+ changes; a simulation, no policy is changed", page)

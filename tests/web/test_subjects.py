@@ -91,7 +91,7 @@ def test_a_credential_says_how_it_ends_and_never_its_value(
 ) -> None:
     for key, item in inventory_listings.credentials(desk).by_key.items():
         said = text_of(shown(desk, viewer, "/credential", id=key))
-        assert "Time to dead" in said
+        assert "Effect of revocation" in said
         assert len(item["hint"]) <= 4
 
 
@@ -134,7 +134,9 @@ def test_who_is_one_by_an_agents_word_alone_stays_apart(
         page = answer(desk, viewer, "/person", id=one)
         assert isinstance(page, PageAnswer)
         assert (page.values["apart"], page.values["aliases"]) == ([other], [])
-        assert "neither deeds nor keys" in shown(desk, viewer, "/person", id=one)
+        assert "activity and keys of the other are not listed" in shown(
+            desk, viewer, "/person", id=one
+        )
 
 
 def test_another_alias_brings_no_deeds_along(desk: StoreCache, admin: Visitor) -> None:
@@ -147,5 +149,5 @@ def test_another_alias_brings_no_deeds_along(desk: StoreCache, admin: Visitor) -
         assert {each["hops"]["person"]["value"] for each in deeds} <= {one}
         rows[one] = len(deeds)
         drawn = shown(desk, admin, "/person", id=one)
-        assert ("Nothing that was recorded" in drawn) == (not deeds)
+        assert ("No activity is recorded" in drawn) == (not deeds)
     assert rows["person:ana@corp.example"] == 0 < rows["person:ana"]

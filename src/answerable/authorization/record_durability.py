@@ -12,7 +12,7 @@ from answerable.model.config import UpstreamServer
 from answerable.model.decision import RecordDurability, TargetKind
 
 _ASKED_BACK = frozenset({TargetKind.PERSON, TargetKind.MODEL, TargetKind.ROOTS})
-# A task that goes on or ends by it; tasks/get and tasks/result only look.
+# Methods that continue or end a task; tasks/get and tasks/result only read.
 _TASK_WRITES = frozenset({"tasks/update", "tasks/cancel"})
 
 

@@ -1,7 +1,7 @@
 """Extract typed entities (e-mail address, ARN, path ...) from a call's arguments.
 
 Arguments are hostile text, so the patterns run in RE2. The value of a sensitive
-argument is one whole entity, whatever it contains: otherwise the rest of
+argument is one entity with all of its content: otherwise the rest of
 `x@corp.example, and the other one` would be missed.
 """
 

@@ -63,7 +63,7 @@ class SinkIndex:
         """Return the learned flow of a value from its origin, firm ones first.
 
         An untrusted origin does not match a trusted edge. A name that is not sensitive
-        may come from the same field whatever the selector.
+        may come from the same field by any selector.
         """
         found = None
         loose = value.kind is EntityKind.NAME and not value.sensitive

@@ -16,7 +16,7 @@ from answerable.baseline.entity_extraction import (
 MIN_VALUE = 3  # bytes of a value that a request can explain
 MAX_VALUE = 128  # characters of one
 MAX_VALUES = 256  # values of one request
-_MAX_WORDS = 5  # words beside each other that can be one name
+_MAX_WORDS = 5  # adjacent words that can be one name
 _APOSTROPHE = "\u2019"
 _QUOTES = {
     **{mark: mark for mark in ('"', "'", "`")},
@@ -78,19 +78,19 @@ def _list_quoted_texts(text: str) -> Iterator[str]:
 
 def _list_distinctive_words(line: str) -> Iterator[str]:
     """Yield words that stand out, and names of several such words."""
-    beside: list[str] = []
+    adjacent_words: list[str] = []
     for word in line.split():
         bare = _strip_word(word)
         if not bare or not _is_distinctive(bare):
-            beside = []
+            adjacent_words = []
             continue
         if not word.startswith(bare):
-            beside = []
-        beside = [*beside[1 - _MAX_WORDS :], bare]
-        for count in range(1, len(beside) + 1):
-            yield canonical_value(" ".join(beside[-count:]))
+            adjacent_words = []
+        adjacent_words = [*adjacent_words[1 - _MAX_WORDS :], bare]
+        for count in range(1, len(adjacent_words) + 1):
+            yield canonical_value(" ".join(adjacent_words[-count:]))
         if not word.endswith(bare):
-            beside = []
+            adjacent_words = []
 
 
 def _strip_word(word: str) -> str:

@@ -33,7 +33,7 @@ def allow_demo_signing(root: Path) -> None:
     """Allow any user to sign in the demo's store, whose owners are fictional.
 
     Args:
-        root: Folder of the store; statements there bind nobody.
+        root: Folder of the store; statements there are not binding.
     """
     _demo_stores.add(root)
 

@@ -28,7 +28,7 @@ from answerable.model.errors import (
     UsageError,
 )
 
-# The session of whoever asks is over; each service has a code of its own for that.
+# Error codes for an expired session of the caller, by service.
 EXPIRED_CODES = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 
 

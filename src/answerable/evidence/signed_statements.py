@@ -178,7 +178,7 @@ def find_key_fault(
 
     The key must be valid at signing and at recording, because a thief can backdate a
     signature. A statement recorded after a revocation that reaches back to it is
-    invalid, whatever times it names.
+    invalid at any claimed time.
 
     Args:
         signed_at: UTC nanoseconds, taken from the statement.

@@ -162,7 +162,7 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
     def from_token(self, claims: SignedClaims) -> DelegationSource:
         """Open a root delegation for a workload's token or an ID-JAG."""
         if claims.token_type is TokenType.ID_TOKEN:
-            # Somebody signed in; which agent asks, it does not say.
+            # An ID token names a person who signed in, but no agent.
             raise ExchangeDenied(DenialReason.PERSON_ALONE)
         self._check_issuer_enabled(claims)
         found = self._match_rule(claims)

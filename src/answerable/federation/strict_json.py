@@ -46,7 +46,7 @@ def decode_base64url(text: str) -> bytes:
         data = binascii.a2b_base64(padded)
     except ValueError:  # binascii.Error and UnicodeEncodeError are such
         data = b""
-    # Bytes have one spelling, so whatever else was decoded is not spelled like this.
+    # Bytes have one canonical encoding; reject every other one.
     if not data or encode_base64url(data) != text:
         raise AmbiguousInput(
             TokenFault.ENCODING, "expected unpadded base64url, in its one spelling"

@@ -110,7 +110,7 @@ def decide_exchange(
         return _build_grant(verified_request, basis, trust_state.url, ids.token, now)
     except ExchangeDenied as refused:
         return refused.refusal
-    except Exception:  # noqa: BLE001 - whatever went wrong, the answer is no
+    except Exception:  # noqa: BLE001 - any failure is a denial
         return build_refusal(DenialReason.EVALUATION)
 
 

@@ -29,7 +29,7 @@ def without_credential(decision: Decision) -> Decision:
 def denied_call(call: McpCall, decision: Decision, decision_id: str) -> DeniedCall:
     """Build the denial of a call whose decision is recorded."""
     not_its_own = decision.reason is DecisionReason.NOT_ITS_OWN
-    # A call that a baseline holds back is denied, whatever the policy allows.
+    # A call that a baseline denies is denied even if the policy allows it.
     is_allowed = decision.effect is DecisionEffect.ALLOW
     effect = DecisionEffect.DENY if is_allowed else decision.effect
     return DeniedCall(

@@ -40,7 +40,7 @@ class GeneralisationLevel(StrEnum):
     DOMAIN = "domain"  # one organisation's domain
     TEMPLATE = "template"  # the same but for digits
     TYPE = "type"  # any name, at a selector that leads to trusted fields
-    ORIGIN = "origin"  # of a selector: whatever is explained in that way
+    ORIGIN = "origin"  # of a selector: any value with this explanation
 
 
 class BaselineSubject(_BaselineStruct, frozen=True):

@@ -38,7 +38,7 @@ class OriginKind(StrEnum):
     TABLE = "table"  # an owner's table lists it
     CONSTANT = "constant"  # the profile holds it
     EARLIER = "earlier"  # an earlier result holds it
-    BEFORE = "before"  # strangers' text was read before, whatever it says
+    BEFORE = "before"  # untrusted text was read before, with any content
     NONE = "none"  # no explanation: the agent's own words
 
 

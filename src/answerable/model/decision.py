@@ -99,7 +99,7 @@ class RecordDurability(HashableStrEnum):
     """Durability class of a decision's record."""
 
     BUFFERED = "buffered"  # within one group, 20 ms
-    DURABLE = "durable"  # before the call goes on
+    DURABLE = "durable"  # before the call is forwarded
 
 
 class AuthorizationRequest(msgspec.Struct, frozen=True, gc=False):

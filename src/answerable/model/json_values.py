@@ -21,7 +21,7 @@ def has_more_values(data: bytes, most: int) -> bool:
         return False
     if b"\\" in data:
         data = data.replace(rb"\\", b"").replace(rb"\"", b"")
-    # Every second piece is outside of strings; a value has at most a key beside it.
+    # Every second piece is outside of strings; a value has at most one key.
     pieces = data.split(b'"', 4 * most + 1)
     return len(pieces) > 4 * most + 1 or sum(map(_separators, pieces[::2])) >= most
 

@@ -16,7 +16,7 @@ BREAK_GLASS_LIFETIME = 240 * _MINUTE_NS
 CONFIRMATION_WINDOW = 60 * _MINUTE_NS  # the second person, after the first
 MAX_EXCEPTION_LIFETIME = 366 * 24 * 60 * _MINUTE_NS
 # Words that stand for a value in what is signed.
-ANY_ARGUMENTS = "any"  # whatever arguments
+ANY_ARGUMENTS = "any"  # any arguments
 NO_EXPIRY = "always"
 # Of a call without arguments; no arguments of a call are these bytes.
 NO_ARGUMENTS = hashlib.sha256(b"").hexdigest()

@@ -16,7 +16,7 @@ class SigningKey:
         y: Its other coordinate.
         published: Start of publication in every replica's key set.
         signs_from: Start of signing, and end of its predecessor's.
-        signs_until: Latest end of signing, whatever happens to its replica.
+        signs_until: Latest end of signing, even if its replica fails.
         killed: Time of its revocation, 0 for none.
     """
 

@@ -1,7 +1,7 @@
 """Detect addresses of cloud metadata services, in every form that leads to them.
 
 A metadata service gives the machine's credentials to any client, so its address counts
-as link-local, whatever its prefix. Many IPv6 addresses stand for an IPv4 address, and a
+as link-local under any prefix. Many IPv6 addresses stand for an IPv4 address, and a
 translator in the network sends the connection there.
 """
 

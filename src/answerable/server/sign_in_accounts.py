@@ -106,17 +106,17 @@ class SignInAccounts:
         """Write a binding atomically, unless another process was first."""
         make_folder(self._folder)
         with translate_os_errors("write", path):
-            beside = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
+            temp_path = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-            handle = os.open(beside, flags, 0o600)
+            handle = os.open(temp_path, flags, 0o600)
             try:
                 os.write(handle, msgspec.json.encode(account))
                 os.fsync(handle)
                 with contextlib.suppress(FileExistsError):  # another was first
-                    os.link(beside, path)
+                    os.link(temp_path, path)
             finally:
                 os.close(handle)
-                beside.unlink()
+                temp_path.unlink()
             sync_folder(self._folder)
 
 

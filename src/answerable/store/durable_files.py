@@ -175,12 +175,12 @@ def write_file(
         EnvironmentFailure: The disk is full or fails; the old file is unchanged.
     """
     with translate_os_errors("write", path):
-        beside = path.with_name(f".{path.name}.{get_native_id()}.new")
+        temp_path = path.with_name(f".{path.name}.{get_native_id()}.new")
         how = os.O_TRUNC
         if owner is not None:
-            beside.unlink(missing_ok=True)
+            temp_path.unlink(missing_ok=True)
             how = os.O_EXCL
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | how, FILE_MODE)
+        handle = os.open(temp_path, os.O_WRONLY | os.O_CREAT | how, FILE_MODE)
         try:
             if owner is not None:
                 os.fchown(handle, *owner)
@@ -189,11 +189,11 @@ def write_file(
                 os.fsync(handle)
         except BaseException:
             with contextlib.suppress(OSError):
-                beside.unlink()
+                temp_path.unlink()
             raise
         finally:
             os.close(handle)
-        beside.replace(path)
+        temp_path.replace(path)
         if sync:
             sync_folder(path.parent)
 

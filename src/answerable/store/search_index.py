@@ -146,7 +146,7 @@ class SearchIndex:
             engine.run("COMMIT")
         except BaseException:
             engine.run("ROLLBACK")
-            self._held = {}  # begin anew
+            self._held = {}  # start again
             raise
         if len(self._files) > before:
             engine.compact()

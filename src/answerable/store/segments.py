@@ -216,7 +216,7 @@ class _SegmentWriter:
     def write(self, records: Sequence[bytes], leaves: Sequence[bytes]) -> str:
         """Write sorted records and leaves; return the digest of the Parquet file."""
         file = self._segment_path(".parquet")
-        beside = file.with_name(f".{file.name}.new")
+        temp_path = file.with_name(f".{file.name}.new")
         make_folder(file.parent)
         self._engine.load_records("records", records)
         mark_step("segment-begin")
@@ -225,16 +225,16 @@ class _SegmentWriter:
                 mark_step("segment-parquet-write")
                 self._engine.run(
                     f"COPY (SELECT {NAMES} FROM ({decode_canonical_sql('records')})) "  # noqa: S608
-                    f"TO {quote_text(str(beside.absolute()))} ({_PARQUET})"
+                    f"TO {quote_text(str(temp_path.absolute()))} ({_PARQUET})"
                 )
-                beside.chmod(FILE_MODE)
-                sync_file(beside)
-                digest = hashlib.sha256(beside.read_bytes()).hexdigest()
-                beside.replace(file)
+                temp_path.chmod(FILE_MODE)
+                sync_file(temp_path)
+                digest = hashlib.sha256(temp_path.read_bytes()).hexdigest()
+                temp_path.replace(file)
                 sync_folder(file.parent)
             except BaseException:
                 # A full disk needs every byte back.
-                beside.unlink(missing_ok=True)
+                temp_path.unlink(missing_ok=True)
                 raise
             finally:
                 self._engine.connection.unregister("records")

@@ -1,4 +1,4 @@
-"""Scope of activity that a visitor may see."""
+"""Limit activity queries to the agents and identities that a visitor may see."""
 
 from answerable.services.lineage.row_search import SearchScope
 from answerable.web.store_cache import StoreCache
@@ -7,12 +7,12 @@ from answerable.web.visitor import Visitor, WebPermission
 ACTIVITY_PERMISSIONS = frozenset({WebPermission.INVESTIGATE, WebPermission.OWN})
 
 
-def visible_subjects(visit: Visitor) -> frozenset[str] | None:
-    """Return the agents and identities whose activity is visible; None for all."""
-    return None if WebPermission.INVESTIGATE in visit.may else visit.owns
+def visible_subjects(visitor: Visitor) -> frozenset[str] | None:
+    """Return the ids whose activity the visitor may see; None for every id."""
+    return None if WebPermission.INVESTIGATE in visitor.may else visitor.owns
 
 
-def build_scope(desk: StoreCache, visit: Visitor) -> SearchScope:
-    """Build the scope of an activity query for a visitor."""
-    standing = desk.current_view()
-    return SearchScope(standing.inventory, standing.chains, visible_subjects(visit))
+def build_scope(cache: StoreCache, visitor: Visitor) -> SearchScope:
+    """Build the search scope of activity: inventory, chains, visible subjects."""
+    view = cache.current_view()
+    return SearchScope(view.inventory, view.chains, visible_subjects(visitor))

@@ -1,4 +1,4 @@
-"""Break-glass on a page: two persons sign, each with a key in their own browser."""
+"""Build the two signing actions of a break-glass: the request and its confirmation."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
@@ -35,7 +35,7 @@ BREAK_GLASS_SPANS: Mapping[str, int] = {
 
 
 def build_break_glass(
-    desk: "StoreCache", visit: Visitor, fields: ActionFields
+    cache: "StoreCache", visitor: Visitor, fields: ActionFields
 ) -> SigningAction:
     """Build the first signature of a break-glass for one denied decision.
 
@@ -43,56 +43,60 @@ def build_break_glass(
         Forbidden: The decision is unknown or not visible, or the visitor owns nothing.
         UsageError: Two persons cannot lift it, or a field has an unknown value.
     """
-    name = fields.get("id", "")
-    item = _find_decision(desk, visit, name)
+    decision_id = fields.get("id", "")
+    item = _find_decision(cache, visitor, decision_id)
     wanted = item["amendment"]
     if wanted is None or wanted["by"] != "two persons":
         raise UsageError(
-            f"two persons cannot lift the decision {name[:16]}",
-            f"see what would allow the call: /decision?id={name}",
+            f"two persons cannot lift the decision {decision_id[:16]}",
+            f"see what would allow the call: /decision?id={decision_id}",
         )
     span = read_choice(fields, "for", "30m", BREAK_GLASS_SPANS)
     code = answer_approvals.parse_reason_code(fields.get("code", ""), "code")
     target = TargetKind(wanted["target"])
-    act = ApprovalScope(
+    scope = ApprovalScope(
         AgentId(wanted["agent"]), wanted["server"], target, wanted["name"], ""
     )
-    words = describe_act(act)
-    named = ("--reason-code", code) if code else ()
+    description = describe_act(scope)
+    code_option = ("--reason-code", code) if code else ()
     return SigningAction(
-        title=f"You let {act.agent} do this for {span}: {words}",
+        title=f"You let {scope.agent} do this for {span}: {description}",
         follows=(
             "A policy forbids the call. It is denied until another person confirms, within "
             "an hour: send them the link in the list.",
             "Any arguments are allowed; the time starts with your signature. Kills, "
             "quarantine and errors are not lifted. Every visitor can see it.",
         ),
-        subject=act.agent,
+        subject=scope.agent,
         tell=lambda store, who, now: answer_approvals.start_break_glass(
-            store, act, who, ExceptionTerm(BREAK_GLASS_SPANS[span], True, code), now=now
+            store,
+            scope,
+            who,
+            ExceptionTerm(BREAK_GLASS_SPANS[span], True, code),
+            now=now,
         ),
         command=format_command(
             "break-glass",
             "start",
             "--agent",
-            act.agent,
+            scope.agent,
             "--server",
-            act.server,
-            f"--{act.target}",
-            act.name,
+            scope.server,
+            f"--{scope.target}",
+            scope.name,
             "--for",
             span,
-            *named,
+            *code_option,
             "--key",
             "KEY",
         ),
-        back=build_url("/asks", agent=act.agent),
-        said=f"Signed: {act.agent} may {words}, once another person confirms it.",
+        back=build_url("/asks", agent=scope.agent),
+        said=f"Signed: {scope.agent} may {description}, once another person confirms it.",
     )
 
 
 def build_confirmation(
-    desk: "StoreCache", visit: Visitor, fields: ActionFields
+    cache: "StoreCache", visitor: Visitor, fields: ActionFields
 ) -> SigningAction:
     """Build the second signature of a pending break-glass.
 
@@ -101,55 +105,62 @@ def build_confirmation(
     Raises:
         Forbidden: No break-glass with this id is pending, or the visitor owns nothing.
     """
-    name = fields.get("id", "")
-    _require_owner(visit)
-    with desk.open_store() as store:
-        judged = read_policy_exceptions(store, desk.now).judged
-    found = next((each for each in judged if each.amendment.id == name), None)
+    exception_id = fields.get("id", "")
+    _require_owner(visitor)
+    with cache.open_store() as store:
+        judged = read_policy_exceptions(store, cache.now).judged
+    found = next((each for each in judged if each.amendment.id == exception_id), None)
     if found is None or found.fallen is not PolicyExceptionInvalidity.UNCONFIRMED:
         raise Forbidden
-    begun = found.amendment
-    words = describe_act(begun)
-    until = format_time(begun.until * 10**9)
+    exception = found.amendment
+    description = describe_act(exception)
+    until = format_time(exception.until * 10**9)
     return SigningAction(
-        title=f"With {' and '.join(begun.persons)} you let {begun.agent} do this: {words}",
+        title=f"With {' and '.join(exception.persons)} you let {exception.agent} do this: {description}",
         follows=(
             f"A policy forbids the call. The exception expires at {until}. A running "
             "gateway applies it within a second, for any arguments.",
             "Kills, quarantine and errors are not lifted. Every visitor can see it. "
             "Each of you can revoke it.",
         ),
-        subject=begun.agent,
+        subject=exception.agent,
         tell=lambda store, who, now: answer_approvals.confirm_break_glass(
-            store, name, who, now=now
+            store, exception_id, who, now=now
         ),
-        command=format_command("break-glass", "confirm", name, "--key", "KEY"),
-        back=build_url("/asks", agent=begun.agent),
-        said=f"Signed: {begun.agent} may {words} until {until}.",
+        command=format_command("break-glass", "confirm", exception_id, "--key", "KEY"),
+        back=build_url("/asks", agent=exception.agent),
+        said=f"Signed: {exception.agent} may {description} until {until}.",
     )
 
 
-def _require_owner(visit: Visitor) -> None:
-    if visit.person is None or WebPermission.OWN not in visit.may or not visit.owns:
+def _require_owner(visitor: Visitor) -> None:
+    """Refuse a visitor who owns no subject."""
+    if (
+        visitor.person is None
+        or WebPermission.OWN not in visitor.may
+        or not visitor.owns
+    ):
         raise Forbidden
 
 
-def _find_decision(desk: "StoreCache", visit: Visitor, name: str) -> DecisionItem:
-    """Find a decision by its full id; prefixes could be enumerated."""
-    _require_owner(visit)
-    if parse_event_id(name) is None:
+def _find_decision(
+    cache: "StoreCache", visitor: Visitor, decision_id: str
+) -> DecisionItem:
+    """Find a visible decision by its full id; prefixes could be enumerated."""
+    _require_owner(visitor)
+    if parse_event_id(decision_id) is None:
         raise Forbidden
     waiting = decision_records.read_spool(
-        desk.spools
-    )  # before the store, so that none is missed
-    with desk.open_store() as store:
+        cache.spools
+    )  # before the store, so that no decision is missed
+    with cache.open_store() as store:
         try:
             document = explain_decision.show_decision(
-                store, waiting, name, now=desk.now
+                store, waiting, decision_id, now=cache.now
             )
         except UsageError:
             raise Forbidden from None
     item = cast("DecisionItem", document.items[0])
-    if not visit.can_see_activity_of(item["agent"]):
+    if not visitor.can_see_activity_of(item["agent"]):
         raise Forbidden
     return item

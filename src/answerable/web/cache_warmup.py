@@ -1,4 +1,4 @@
-"""Cache warm-up at start, so that the first request of each kind is fast.
+"""Warm up the caches at start, so that the first request of each page is fast.
 
 It calls the page handlers for an internal visitor and discards the answers.
 """
@@ -35,51 +35,54 @@ _SAMPLE_ACTION = "s3:GetObject"
 _logger = logging.getLogger(__name__)
 
 
-def warm_up(desk: StoreCache) -> None:
-    """Build the cached data and call each kind of page once.
+def warm_up(cache: StoreCache) -> None:
+    """Build the derived data and render each kind of page once.
 
     Raises:
         AnswerableError: The store cannot be read.
     """
-    desk.current_view()
-    attention_list.compute_key_items(desk)
+    cache.current_view()
+    attention_list.compute_key_items(cache)
     template_rendering.compile_templates()
     pages = {each.path: each.handler for each in ROUTES if each.method == "GET"}
-    for path, query in _warm_requests(desk):
-        asked = RouteRequest(query, url=path)
+    for path, query in _warm_requests(cache):
+        request = RouteRequest(query, url=path)
         try:
             build_response(
-                pages[path](desk, _INTERNAL_VISITOR, asked), _INTERNAL_VISITOR, asked
+                pages[path](cache, _INTERNAL_VISITOR, request),
+                _INTERNAL_VISITOR,
+                request,
             )
         except (AnswerableError, Forbidden) as error:
             _logger.debug("%s could not be warmed up: %s", path, error)
 
 
-def _warm_requests(desk: StoreCache) -> Iterator[tuple[str, dict[str, str]]]:
+def _warm_requests(cache: StoreCache) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield path and query of one sample request for each kind of page."""
     yield from ((path, {}) for path in _WARM_PATHS)
     yield from (("/trace", {"q": query}) for query in ("", "parquet"))
-    for path, listed in (
+    for path, list_items in (
         ("/agent", inventory_listings.agents),
         ("/identity", inventory_listings.identities),
         ("/credential", inventory_listings.credentials),
         ("/person", inventory_listings.people),
     ):
-        for key in list(listed(desk).by_key)[:1]:
+        for key in list(list_items(cache).by_key)[:1]:
             yield path, {"id": key}
-    with desk.open_store() as store:
+    with cache.open_store() as store:
         events = investigation_queries.find_newest_events(
             store, InvestigationFilter(EventFilter()), 1
         )
     for event in events:
         yield "/event", {"id": event.event_id.hex()}
         yield "/proof", {"id": event.event_id.hex()}
-    subject = next(iter(inventory_listings.agents(desk).by_key), "")
-    subject = subject or next(iter(inventory_listings.identities(desk).by_key), "")
+    subject = next(iter(inventory_listings.agents(cache).by_key), "")
+    subject = subject or next(iter(inventory_listings.identities(cache).by_key), "")
     if subject:
-        asked = {
+        call = {
             "action": _SAMPLE_ACTION,
             "resource": "arn:aws:s3:::answerable-is-asked/one",
         }
         yield "/reach", {"subject": subject}
-        yield "/can", {"subject": subject, **asked}
-        yield "/who-can", asked
+        yield "/can", {"subject": subject, **call}
+        yield "/who-can", call

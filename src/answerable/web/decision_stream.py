@@ -1,4 +1,4 @@
-"""Live stream of decisions: one spool reader for all listeners, filtered per visitor.
+"""Stream new decisions as server-sent events, filtered per visitor.
 
 The spools are polled twice a second while there are listeners. Recent decisions are
 kept, so a page that lost its connection can resume. An event `gap` reports dropped
@@ -29,7 +29,7 @@ from answerable.web.visitor import Visitor, WebPermission
 
 POLL_INTERVAL = 0.5  # seconds
 BUFFER_SIZE = 2000  # decisions
-MAX_PER_POLL = 100  # of one look, for one page
+MAX_PER_POLL = 100  # decisions sent to one page per poll
 
 
 class _BufferedDecision(NamedTuple):
@@ -43,97 +43,106 @@ class DecisionStream:
     def __init__(self, spools: tuple[Path, ...]) -> None:
         self.spools = spools
         self._tails = [SpoolTail(each) for each in spools]
-        # A number means nothing to another process.
-        self._name = secrets.token_hex(4)
-        self._kept: deque[_BufferedDecision] = deque(maxlen=BUFFER_SIZE)
+        # Event numbers are valid only in the process with this id.
+        self._stream_id = secrets.token_hex(4)
+        self._buffer: deque[_BufferedDecision] = deque(maxlen=BUFFER_SIZE)
         self._number = 0
-        self._listening = 0
+        self._listener_count = 0
         self._changed = asyncio.Condition()
-        self._beginning = asyncio.Lock()
+        self._start_lock = asyncio.Lock()
         self._reading: asyncio.Task[None] | None = None
 
-    async def listen(self, wanted: Wanted, heard: str) -> AsyncIterator[StreamEvent]:
-        """Yield decisions from now on, or from the last event of a page.
+    async def listen(
+        self, decision_filter: Wanted, last_event_id: str
+    ) -> AsyncIterator[StreamEvent]:
+        """Yield matching decisions from now on, or after the last received event.
 
         Args:
-            heard: Id of the last received event; empty for none.
+            last_event_id: Id of the last received event; empty for none.
         """
-        self._listening += 1
+        self._listener_count += 1
         try:
             await self._start_reader()
-            at = self._parse_event_id(heard)
-            if at is None:
-                at = self._number
-                if heard:
-                    yield StreamEvent("gap", {}, f"{self._name}.{at}")
+            position = self._parse_event_id(last_event_id)
+            if position is None:
+                position = self._number
+                if last_event_id:
+                    yield StreamEvent("gap", {}, f"{self._stream_id}.{position}")
             while True:
-                fresh = self._buffered_since(at)
-                at = self._number
-                for happened in self._select_events(fresh, wanted):
-                    yield happened
+                fresh = self._buffered_since(position)
+                position = self._number
+                for event in self._select_events(fresh, decision_filter):
+                    yield event
                 async with self._changed:
-                    while self._number <= at:
+                    while self._number <= position:
                         await self._changed.wait()
         finally:
-            self._listening -= 1
+            self._listener_count -= 1
 
     async def _start_reader(self) -> None:
-        """Start the reader if it does not run; existing decisions are skipped."""
-        async with self._beginning:
+        """Start the spool reader if none runs; earlier decisions are skipped."""
+        async with self._start_lock:
             if self._reading is None or self._reading.done():
                 await asyncio.to_thread(self._poll_spools)
                 self._reading = asyncio.ensure_future(self._read_loop())
 
-    def _parse_event_id(self, heard: str) -> int | None:
-        name, _, number = heard.partition(".")
-        known = name == self._name and number.isascii() and number.isdecimal()
+    def _parse_event_id(self, event_id: str) -> int | None:
+        """Return the buffer position of an event id; None if it is not buffered."""
+        name, _, number = event_id.partition(".")
+        known = name == self._stream_id and number.isascii() and number.isdecimal()
         if not known or len(number) > 18:
             return None
-        at = int(number)
-        oldest = self._number - len(self._kept)
-        return at if oldest <= at <= self._number else None
+        position = int(number)
+        oldest = self._number - len(self._buffer)
+        return position if oldest <= position <= self._number else None
 
-    def _buffered_since(self, at: int) -> list[_BufferedDecision]:
-        behind = min(self._number - at, len(self._kept))
-        return list(islice(self._kept, len(self._kept) - behind, None))
+    def _buffered_since(self, position: int) -> list[_BufferedDecision]:
+        """Return the buffered decisions after a position."""
+        count = min(self._number - position, len(self._buffer))
+        return list(islice(self._buffer, len(self._buffer) - count, None))
 
     def _select_events(
-        self, fresh: list[_BufferedDecision], wanted: Wanted
+        self, decisions: list[_BufferedDecision], decision_filter: Wanted
     ) -> list[StreamEvent]:
-        own = [each for each in fresh if matches_filter(each.event, wanted)]
-        told = [
-            StreamEvent(
-                "decision", decision_row(each.event), f"{self._name}.{each.number}"
-            )
-            for each in own[-MAX_PER_POLL:]
+        """Filter decisions and encode the newest 100; a `gap` marks dropped ones."""
+        matching = [
+            each for each in decisions if matches_filter(each.event, decision_filter)
         ]
-        if len(own) > MAX_PER_POLL:
-            told.append(StreamEvent("gap", {}, ""))
-        return told
+        events = [
+            StreamEvent(
+                "decision", decision_row(each.event), f"{self._stream_id}.{each.number}"
+            )
+            for each in matching[-MAX_PER_POLL:]
+        ]
+        if len(matching) > MAX_PER_POLL:
+            events.append(StreamEvent("gap", {}, ""))
+        return events
 
     async def _read_loop(self) -> None:
-        """Poll the spools while there are listeners."""
-        while self._listening:
+        """Poll the spools twice a second while there are listeners."""
+        while self._listener_count:
             await asyncio.sleep(POLL_INTERVAL)
             if await asyncio.to_thread(self._poll_spools):
                 async with self._changed:
                     self._changed.notify_all()
 
     def _poll_spools(self) -> bool:
+        """Read new decisions of all spools; True if there are any."""
         return self._buffer_events(
             event for tail in self._tails for event in tail.read_new_decisions()
         )
 
     def _buffer_events(self, events: Iterable[AuditEvent]) -> bool:
+        """Append events to the buffer in time order; True if there are any."""
         before = self._number
         for event in sorted(events, key=lambda each: each.event_time):
             self._number += 1
-            self._kept.append(_BufferedDecision(self._number, event))
+            self._buffer.append(_BufferedDecision(self._number, event))
         return self._number > before
 
 
 def decision_row(event: AuditEvent) -> dict[str, object]:
-    """Return a decision as a table row."""
+    """Return the table columns of a decision, as JSON values."""
     found: DecisionItem = build_decision_item(FoundDecision(event, False))
     wanted = found["amendment"]
     held_back = (
@@ -162,13 +171,13 @@ _STREAMS_BY_CACHE: WeakKeyDictionary[StoreCache, DecisionStream] = WeakKeyDictio
 
 
 def stream_decisions(
-    desk: StoreCache, visit: Visitor, asked: RouteRequest
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> AsyncIterator[StreamEvent]:
-    """Stream the decisions that a visitor may see."""
-    live = _STREAMS_BY_CACHE.get(desk)
-    if live is None or live.spools != desk.spools:
-        live = _STREAMS_BY_CACHE[desk] = DecisionStream(desk.spools)
-    return live.listen(build_filter(visit, asked.query), asked.heard)
+    """Handle `/live`: stream the decisions that a visitor may see."""
+    live = _STREAMS_BY_CACHE.get(cache)
+    if live is None or live.spools != cache.spools:
+        live = _STREAMS_BY_CACHE[cache] = DecisionStream(cache.spools)
+    return live.listen(build_filter(visitor, request.query), request.heard)
 
 
 STREAMS: tuple[StreamRoute, ...] = (

@@ -1,4 +1,4 @@
-"""Verification of the whole log in a subprocess, one at a time.
+"""Verify the whole evidence log in a subprocess, one run at a time.
 
 It reads all evidence. Pages show the last result with its time and log size.
 """
@@ -83,6 +83,7 @@ class LogVerifier:
             self._thread.join()
 
     def _run_verification(self) -> None:
+        """Run the verification and keep its result or failure."""
         running = self.running or LogVerification(time.time_ns(), 0)
         try:
             checks = self._run_command()
@@ -95,6 +96,7 @@ class LogVerifier:
             self.running = None
 
     def _run_command(self) -> list[CheckItem]:
+        """Run `answerable evidence verify` at low priority and return its checks."""
         # -P: a module of that name in the working directory must not be run.
         command = [sys.executable, "-P", "-m", "answerable", "--quiet", "-o", "json"]
         command += ["--store", str(self._root.absolute()), "evidence", "verify"]

@@ -1,4 +1,4 @@
-"""Paged list with filters, sorting and search, fifty rows per page.
+"""Filter, sort, search and page a list in memory, fifty rows per page.
 
 A cursor is the sort key and id of a row, not an offset, so pages neither repeat nor
 omit rows when the list changes.
@@ -20,7 +20,7 @@ ItemT = TypeVar("ItemT")
 SortKey = tuple[float | str, str]
 _SortEntry = tuple[float | str, str, int]
 _FacetValues = tuple[tuple[str, str], ...]
-_MAX_CACHED = 16  # cached results: paging asks for the same one again
+_MAX_CACHED = 16  # cached results; paging repeats the same query
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,116 +90,126 @@ class ListPage(Generic[ItemT]):
 class PagedList(Generic[ItemT]):
     """A list of items of one kind."""
 
-    def __init__(self, shape: ListDefinition[ItemT], items: Iterable[ItemT]) -> None:
-        self.shape = shape
+    def __init__(
+        self, definition: ListDefinition[ItemT], items: Iterable[ItemT]
+    ) -> None:
+        self.shape = definition
         self.items = tuple(items)
-        self.by_key = {shape.key(item): item for item in self.items}
-        self._texts = SubstringIndex(" ".join(shape.words(item)) for item in self.items)
+        self.by_key = {definition.key(item): item for item in self.items}
+        self._texts = SubstringIndex(
+            " ".join(definition.words(item)) for item in self.items
+        )
         self._facets = {
             facet.name: [facet.of(item) for item in self.items]
-            for facet in shape.facets
+            for facet in definition.facets
         }
         self.counts: Mapping[str, Counter[str]] = {
             name: Counter(values) for name, values in self._facets.items()
         }
         self._orders: dict[str, list[_SortEntry]] = {}
-        self._joint: dict[_FacetValues, int] = {}
-        self._found: OrderedDict[tuple[str, _FacetValues, str], list[_SortEntry]] = (
+        self._facet_counts: dict[_FacetValues, int] = {}
+        self._results: OrderedDict[tuple[str, _FacetValues, str], list[_SortEntry]] = (
             OrderedDict()
         )
 
-    def count_matching(self, only: Mapping[str, str]) -> int:
-        """Count the items with all of these facet values."""
-        key = tuple(sorted(only.items()))
-        if key not in self._joint:
-            self._joint[key] = len(self._matching_indexes(key, ()))
-        return self._joint[key]
+    def count_matching(self, facet_values: Mapping[str, str]) -> int:
+        """Count the items that have all of these facet values."""
+        key = tuple(sorted(facet_values.items()))
+        if key not in self._facet_counts:
+            self._facet_counts[key] = len(self._matching_indexes(key, ()))
+        return self._facet_counts[key]
 
-    def all_rows(self, wanted: ListQuery) -> list[ItemT]:
+    def all_rows(self, query: ListQuery) -> list[ItemT]:
         """Return all matching rows, sorted."""
-        fitting = [self.items[at] for _, _, at in self._matching_entries(wanted)]
-        return fitting[::-1] if wanted.order.startswith("-") else fitting
+        matching = [self.items[at] for _, _, at in self._matching_entries(query)]
+        return matching[::-1] if query.order.startswith("-") else matching
 
-    def get_page(self, wanted: ListQuery, rows: int = PAGE_SIZE) -> ListPage[ItemT]:
-        """Return one page.
+    def get_page(self, query: ListQuery, page_size: int = PAGE_SIZE) -> ListPage[ItemT]:
+        """Return the page of matching rows before or after a cursor.
 
         Raises:
             UsageError: The sort key is unknown, or the cursor is of another list.
         """
-        entries = self._matching_entries(wanted)
-        down = wanted.order.startswith("-")
+        entries = self._matching_entries(query)
+        descending = query.order.startswith("-")
         start, end = 0, len(entries)
-        if wanted.after or wanted.before:
-            key = _decode_cursor(wanted.after or wanted.before)
+        if query.after or query.before:
+            key = _decode_cursor(query.after or query.before)
             start, end = _range_from(
-                entries, key, greater=bool(wanted.after) is not down
+                entries, key, after=bool(query.after) is not descending
             )
-        # Of what lies on that side, the rows nearest to it; without a cursor the first.
-        from_end = bool(wanted.before and not wanted.after) is not down
+        # Take the rows nearest to the cursor; without a cursor the first ones.
+        from_end = bool(query.before and not query.after) is not descending
         if from_end:
-            start = max(start, end - rows)
+            start = max(start, end - page_size)
         else:
-            end = min(end, start + rows)
-        cut = entries[start:end]
-        if down:
-            cut = cut[::-1]
+            end = min(end, start + page_size)
+        page = entries[start:end]
+        if descending:
+            page = page[::-1]
         below, above = start > 0, end < len(entries)
-        behind, front = (below, above) if down else (above, below)
+        behind, front = (below, above) if descending else (above, below)
         return ListPage(
-            [self.items[at] for _, _, at in cut],
+            [self.items[at] for _, _, at in page],
             len(entries),
-            _encode_cursor(cut[-1]) if cut and behind else "",
-            _encode_cursor(cut[0]) if cut and front else "",
+            _encode_cursor(page[-1]) if page and behind else "",
+            _encode_cursor(page[0]) if page and front else "",
         )
 
-    def _matching_entries(self, wanted: ListQuery) -> list[_SortEntry]:
-        order = wanted.order.removeprefix("-")
+    def _matching_entries(self, query: ListQuery) -> list[_SortEntry]:
+        """Return the sorted entries that match facets and words, cached."""
+        order = query.order.removeprefix("-")
         entries = self._sorted_entries(order)
-        only = tuple(sorted((n, value) for n, value in wanted.only.items() if value))
-        words = sorted(wanted.search.split(), key=len, reverse=True)
-        if not only and not words:
+        facet_values = tuple(
+            sorted((n, value) for n, value in query.only.items() if value)
+        )
+        words = sorted(query.search.split(), key=len, reverse=True)
+        if not facet_values and not words:
             return entries
-        key = (order, only, " ".join(words))
-        found = self._found.get(key)
+        key = (order, facet_values, " ".join(words))
+        found = self._results.get(key)
         if found is None:
-            fits = self._matching_indexes(only, words)
-            found = [entry for entry in entries if entry[2] in fits]
-            self._found[key] = found
-            while len(self._found) > _MAX_CACHED:
-                self._found.popitem(last=False)
+            indexes = self._matching_indexes(facet_values, words)
+            found = [entry for entry in entries if entry[2] in indexes]
+            self._results[key] = found
+            while len(self._results) > _MAX_CACHED:
+                self._results.popitem(last=False)
         return found
 
-    def _matching_indexes(self, only: _FacetValues, words: Sequence[str]) -> set[int]:
-        """Return the indexes of matching items."""
+    def _matching_indexes(
+        self, facet_values: _FacetValues, words: Sequence[str]
+    ) -> set[int]:
+        """Return the indexes of the items that match facets and words."""
         sets = (set(self._texts.find(word)) for word in words)
-        fits = set.intersection(*sets) if words else set(range(len(self.items)))
-        for name, value in only:
+        indexes = set.intersection(*sets) if words else set(range(len(self.items)))
+        for name, value in facet_values:
             values = self._facets[name]
-            fits = {at for at in fits if values[at] == value}
-        return fits
+            indexes = {at for at in indexes if values[at] == value}
+        return indexes
 
-    def _sorted_entries(self, name: str) -> list[_SortEntry]:
-        name = name or next(iter(self.shape.orders))
-        of = self.shape.orders.get(name)
-        if of is None:
+    def _sorted_entries(self, order: str) -> list[_SortEntry]:
+        """Return all entries sorted by a named order, cached."""
+        order = order or next(iter(self.shape.orders))
+        sort_value = self.shape.orders.get(order)
+        if sort_value is None:
             known = ", ".join(self.shape.orders)
             raise UsageError(
-                f"unknown order (got {name[:80]!r})", f"there are: {known}"
+                f"unknown order (got {order[:80]!r})", f"there are: {known}"
             )
-        if name not in self._orders:
+        if order not in self._orders:
             key = self.shape.key
-            self._orders[name] = sorted(
-                (of(item), key(item), at) for at, item in enumerate(self.items)
+            self._orders[order] = sorted(
+                (sort_value(item), key(item), at) for at, item in enumerate(self.items)
             )
-        return self._orders[name]
+        return self._orders[order]
 
 
 def _range_from(
-    entries: list[_SortEntry], key: SortKey, *, greater: bool
+    entries: list[_SortEntry], key: SortKey, *, after: bool
 ) -> tuple[int, int]:
-    """Return the range of entries after, or before, a row."""
+    """Return start and end of the entries after, or before, a sort key."""
     try:
-        if greater:
+        if after:
             return bisect_right(entries, (*key, len(entries))), len(entries)
         return 0, bisect_left(entries, (*key, -1))
     except TypeError:
@@ -207,11 +217,13 @@ def _range_from(
 
 
 def _encode_cursor(entry: _SortEntry) -> str:
+    """Encode sort key and id of an entry as a cursor."""
     raw = json.dumps(entry[:2], separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def _decode_cursor(cursor: str) -> SortKey:
+    """Decode a cursor to sort key and id."""
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         key, name = json.loads(raw)
@@ -223,4 +235,5 @@ def _decode_cursor(cursor: str) -> SortKey:
 
 
 def _cursor_error() -> UsageError:
+    """Return the error about a cursor that does not belong to the list."""
     return UsageError("not a place in this list", "begin with its first page")

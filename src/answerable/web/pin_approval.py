@@ -1,4 +1,4 @@
-"""Approval of pins: what a server declares about its tools, prompts and identity."""
+"""Approve pinned tool definitions of MCP servers with a signed statement."""
 
 from typing import TYPE_CHECKING
 
@@ -29,43 +29,43 @@ if TYPE_CHECKING:
 _AGAIN = "look again: /tools/diff"
 
 
-def gateway_pin_files(desk: "StoreCache") -> PinFiles:
-    """Return the pin files of the gateway."""
-    usual = desk.root / "gateway"
-    state = usual if desk.config is None else gateway_state(desk.config, desk.root)
+def gateway_pin_files(cache: "StoreCache") -> PinFiles:
+    """Return the pin files in the state folder of the gateway."""
+    usual = cache.root / "gateway"
+    state = usual if cache.config is None else gateway_state(cache.config, cache.root)
     return PinFiles(state)
 
 
-def may_approve(desk: "StoreCache", visit: Visitor, server: str) -> bool:
-    """Tell whether the visitor may approve for a server."""
+def may_approve(cache: "StoreCache", visitor: Visitor, server: str) -> bool:
+    """Tell whether the visitor may approve the definitions of a server."""
     if (
-        visit.person is None
-        or WebPermission.OWN not in visit.may
-        or desk.config is None
+        visitor.person is None
+        or WebPermission.OWN not in visitor.may
+        or cache.config is None
     ):
         return False
-    allowed = flow.list_approvers(desk.config, server)
-    with desk.open_store() as store:
+    allowed = flow.list_approvers(cache.config, server)
+    with cache.open_store() as store:
         owners = AttestedOwnerReader(store)
-        owners.read(desk.now)
+        owners.read(cache.now)
         known = {owners.canonical_person(each) for each in allowed}
-        return not known or owners.canonical_person(visit.person) in known
+        return not known or owners.canonical_person(visitor.person) in known
 
 
 def build_approval(
-    desk: "StoreCache", visit: Visitor, fields: ActionFields
+    cache: "StoreCache", visitor: Visitor, fields: ActionFields
 ) -> SigningAction:
-    """Build the approval of a server's pending definitions, or of one item.
+    """Build the signing action that approves pending definitions of a server.
 
     Raises:
         Forbidden: The visitor may not approve, or the server is unknown.
         UsageError: Nothing is pending.
     """
     server, item = fields.get("id", ""), fields.get("item", "")
-    files, config = gateway_pin_files(desk), desk.config
+    files, config = gateway_pin_files(cache), cache.config
     # The server's name is a file name, so it must be a known one.
     known = config is not None and server in files.list_servers()
-    if config is None or not known or not may_approve(desk, visit, server):
+    if config is None or not known or not may_approve(cache, visitor, server):
         raise Forbidden
     chosen = select_for_approval(files.read(server), (item,) if item else ())
     claims = flow.build_approval_claims(server, chosen)
@@ -73,8 +73,8 @@ def build_approval(
         raise UsageError(f"no definition of {server} waits for approval", _AGAIN)
     allowed = flow.list_approvers(config, server)
 
-    def tell(store: "EvidenceStore", who: StatementSigner, now: int) -> object:
-        return _record_approval(desk, store, who, (server, chosen, allowed), now)
+    def execute(store: "EvidenceStore", signer: StatementSigner, now: int) -> object:
+        return _record_approval(cache, store, signer, (server, chosen, allowed), now)
 
     count = len(claims)
     what = claims[0][0] if count == 1 else f"{count} definitions of {server}"
@@ -85,7 +85,7 @@ def build_approval(
             "are in quarantine until they are approved.",
         ),
         subject=f"server:{server}",
-        tell=tell,
+        tell=execute,
         command=format_command(
             "tools",
             "approve",
@@ -102,27 +102,27 @@ def build_approval(
 
 
 def _record_approval(
-    desk: "StoreCache",
+    cache: "StoreCache",
     store: "EvidenceStore",
-    who: StatementSigner,
-    what: tuple[str, ApprovalSelection, frozenset[PersonId]],
+    signer: StatementSigner,
+    selected: tuple[str, ApprovalSelection, frozenset[PersonId]],
     now: int,
 ) -> DefinitionApproval:
-    """Record the approval, then pin it, under the lock of the pin file."""
-    server, chosen, allowed = what
-    inventory, said = desk.current_view().inventory, list[DefinitionApproval]()
+    """Record the signed approval and pin the definitions, under the file lock."""
+    server, chosen, allowed = selected
+    inventory, approvals = cache.current_view().inventory, list[DefinitionApproval]()
 
     def approve_now(known: ServerPins) -> ServerPins | None:
         if not is_current(known, chosen):
             return None
-        word = flow.approve_definitions(
-            store, inventory, server, chosen, who, approvers=allowed, now=now
+        approval = flow.approve_definitions(
+            store, inventory, server, chosen, signer, approvers=allowed, now=now
         )
-        said.append(word)
-        return apply_approval(known, chosen, word)
+        approvals.append(approval)
+        return apply_approval(known, chosen, approval)
 
-    if gateway_pin_files(desk).change(server, approve_now) is None:
+    if gateway_pin_files(cache).change(server, approve_now) is None:
         raise UsageError(
             f"the definitions of {server} have changed since they were shown", _AGAIN
         )
-    return said[0]
+    return approvals[0]

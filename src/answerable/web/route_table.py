@@ -1,4 +1,4 @@
-"""Table of all routes of pages and `/api/v1`."""
+"""Collect all routes of pages, API and streams from their modules."""
 
 from answerable.web import decision_stream
 from answerable.web.api import operation_table as api

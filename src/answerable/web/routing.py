@@ -1,4 +1,4 @@
-"""Types between HTTP and handlers: routes, requests, answers."""
+"""Define routes, parsed requests and answers, independent of HTTP."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
@@ -163,5 +163,5 @@ class StreamRoute:
     takes: tuple[str, ...] = ()
 
 
-class Forbidden(Exception):  # noqa: N818 - what becomes of a request, no fault
+class Forbidden(Exception):  # noqa: N818 - an outcome, no fault
     """The visitor may not see or do this; answered as not found."""

@@ -1,4 +1,4 @@
-"""Signing action: a statement that a person may sign on a page."""
+"""Define the signing action: a statement that a person may sign on a page."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -41,18 +41,18 @@ class SigningAction:
 def read_choice(
     fields: ActionFields,
     name: str,
-    usual: str,
-    known: "Mapping[str, int] | list[str] | tuple[str, ...]",
+    default: str,
+    choices: "Mapping[str, int] | list[str] | tuple[str, ...]",
 ) -> str:
-    """Read one of a few words.
+    """Return a form field that must be one of some choices.
 
     Raises:
         UsageError: It is another word.
     """
-    said = fields.get(name, usual)
-    if said not in known:
+    value = fields.get(name, default)
+    if value not in choices:
         raise UsageError(
-            f"unknown word for {name} (got {said[:80]!r}, expected {', '.join(known)})",
+            f"unknown word for {name} (got {value[:80]!r}, expected {', '.join(choices)})",
             "choose one of them",
         )
-    return said
+    return value

@@ -1,4 +1,4 @@
-"""Signing actions by name, each with its text, use case and command.
+"""Build each signing action: its text, the use case that runs it, its CLI command.
 
 Permission is checked twice: for the visitor, so that other agents' data stays hidden,
 and for the key, by the use case.
@@ -33,9 +33,9 @@ from answerable.web.visitor import Visitor, WebPermission
 if TYPE_CHECKING:
     from answerable.web.store_cache import StoreCache
 
-# Fields of whatever is signed; `id` is of what the act is about.
+# Form fields of all actions; `id` names the subject of the action.
 ACTION_FIELDS = ("act", "id", "for", "arguments", "stage", "item", "code", "again")
-_ENDS_ENFORCEMENT = "ends-enforcement"  # what `again` says on the second step
+_ENDS_ENFORCEMENT = "ends-enforcement"  # value of `again` on the second step
 _HOUR = 3600 * 10**9
 EXCEPTION_SPANS: Mapping[str, int] = {
     "1h": _HOUR,
@@ -51,50 +51,51 @@ _HEX = frozenset("0123456789abcdef")
 
 
 def build_action(
-    desk: "StoreCache", visit: Visitor, fields: ActionFields
+    cache: "StoreCache", visitor: Visitor, fields: ActionFields
 ) -> SigningAction:
-    """Build the requested action.
+    """Build the action that the form field `act` names.
 
     Raises:
         Forbidden: The visitor may not sign it, or its subject does not exist.
         UsageError: A field has an unknown value.
     """
-    make = _ACTS.get(fields.get("act", ""))
-    if make is None:
+    build = _ACTS.get(fields.get("act", ""))
+    if build is None:
         raise UsageError(
             f"nothing of that name is signed (got {fields.get('act', '')[:80]!r}, "
             f"expected {', '.join(_ACTS)})",
             "begin on the page of what you mean",
         )
-    return make(desk, visit, fields)
+    return build(cache, visitor, fields)
 
 
 def find_approval_request(
-    desk: "StoreCache", visit: Visitor, name: str
+    cache: "StoreCache", visitor: Visitor, decision_id: str
 ) -> ApprovalRequest:
-    """Find an approval request by the full id of one of its decisions.
+    """Find a visible approval request by the full id of one of its decisions.
 
     Raises:
         Forbidden: It does not exist, or the visitor may not see it.
     """
-    if not _is_hex(name, _DECISION_DIGITS):  # prefixes could be enumerated
+    if not _is_hex(decision_id, _DECISION_DIGITS):  # prefixes could be enumerated
         raise Forbidden
-    with desk.open_store() as store:
+    with cache.open_store() as store:
         try:
             ask = approval_requests.find_approval_request(
-                store, decision_records.read_spool(desk.spools), name
+                store, decision_records.read_spool(cache.spools), decision_id
             )
         except UsageError:
             raise Forbidden from None
-    if not visit.can_see_activity_of(ask.wanted.agent):
+    if not visitor.can_see_activity_of(ask.wanted.agent):
         raise Forbidden
     return ask
 
 
 def _build_allow(
-    desk: "StoreCache", visit: Visitor, fields: ActionFields
+    cache: "StoreCache", visitor: Visitor, fields: ActionFields
 ) -> SigningAction:
-    ask = _find_own_request(desk, visit, fields)
+    """Build the action that allows a denied call by a signed exception."""
+    ask = _find_own_request(cache, visitor, fields)
     wanted, decision = ask.wanted, ask.named
     span = read_choice(fields, "for", "1h", EXCEPTION_SPANS)
     any_arguments = read_choice(fields, "arguments", "these", ("these", "any")) == "any"
@@ -110,18 +111,18 @@ def _build_allow(
     return SigningAction(
         title=f"You let {wanted.agent} do this: {describe_act(wanted)}",
         follows=(
-            *_describe_request(desk, ask),
+            *_describe_request(cache, ask),
             how,
             ends,
             "A running gateway applies it within a second. It does not lift a policy that "
             "forbids the call, a kill, a quarantine or an error. You can revoke it.",
         ),
         subject=wanted.agent,
-        tell=lambda store, who, now: answer_approvals.sign_exception(
+        tell=lambda store, signer, now: answer_approvals.sign_exception(
             store,
-            decision_records.read_spool(desk.spools),
+            decision_records.read_spool(cache.spools),
             decision,
-            who,
+            signer,
             term,
             now=now,
         ),
@@ -133,34 +134,35 @@ def _build_allow(
     )
 
 
-def _describe_request(desk: "StoreCache", ask: ApprovalRequest) -> tuple[str, ...]:
-    """Describe the arguments, their writers, and existing answers."""
-    with desk.open_store() as store:
+def _describe_request(cache: "StoreCache", ask: ApprovalRequest) -> tuple[str, ...]:
+    """Describe the argument sources of a call, and existing answers."""
+    with cache.open_store() as store:
         lines = describe_provenance(
-            store, decision_records.read_spool(desk.spools), ask
+            store, decision_records.read_spool(cache.spools), ask
         ).lines
         known = approval_requests.build_ask_item(
-            ask, signed.read_policy_exceptions(store, desk.now), desk.now
+            ask, signed.read_policy_exceptions(store, cache.now), cache.now
         )
     answered = (f"Answered already: {known['state']} by {', '.join(known['by'])}.",)
     return (*lines, *(answered if known["by"] else ()))
 
 
 def _build_refuse(
-    desk: "StoreCache", visit: Visitor, fields: ActionFields
+    cache: "StoreCache", visitor: Visitor, fields: ActionFields
 ) -> SigningAction:
-    ask = _find_own_request(desk, visit, fields)
+    """Build the action that refuses an approval request."""
+    ask = _find_own_request(cache, visitor, fields)
     wanted, decision = ask.wanted, ask.named
     return SigningAction(
         title=f"You do not let {wanted.agent} do this: {describe_act(wanted)}",
         follows=(
-            *_describe_request(desk, ask),
+            *_describe_request(cache, ask),
             "The ask is closed and the call stays denied. This does not revoke an "
             "amendment that is in force.",
         ),
         subject=wanted.agent,
-        tell=lambda store, who, now: answer_approvals.sign_refusal(
-            store, decision_records.read_spool(desk.spools), decision, who, now=now
+        tell=lambda store, signer, now: answer_approvals.sign_refusal(
+            store, decision_records.read_spool(cache.spools), decision, signer, now=now
         ),
         command=format_command("asks", "refuse", decision, "--key", "KEY"),
         back=build_url("/ask", id=decision),
@@ -169,22 +171,25 @@ def _build_refuse(
 
 
 def _build_revoke(
-    desk: "StoreCache", visit: Visitor, fields: ActionFields
+    cache: "StoreCache", visitor: Visitor, fields: ActionFields
 ) -> SigningAction:
-    name = fields.get("id", "")
-    if not _is_hex(name, _DIGEST):
+    """Build the action that revokes a signed exception."""
+    exception_id = fields.get("id", "")
+    if not _is_hex(exception_id, _DIGEST):
         raise Forbidden
-    with desk.open_store() as store:
-        said = signed.read_policy_exceptions(store, desk.now)
-    found = next((each for each in said.judged if each.amendment.id == name), None)
+    with cache.open_store() as store:
+        exceptions = signed.read_policy_exceptions(store, cache.now)
+    found = next(
+        (each for each in exceptions.judged if each.amendment.id == exception_id), None
+    )
     if found is None:
         raise Forbidden
-    amendment, person = found.amendment, visit.person
-    by = {said.who.same(each) for each in amendment.persons}
-    signer = person is not None and said.who.same(person) in by
+    amendment, person = found.amendment, visitor.person
+    by = {exceptions.who.same(each) for each in amendment.persons}
+    is_signer = person is not None and exceptions.who.same(person) in by
     if not (
-        visit.answers_for(amendment.agent)
-        or (signer and WebPermission.OWN in visit.may)
+        visitor.answers_for(amendment.agent)
+        or (is_signer and WebPermission.OWN in visitor.may)
     ):
         raise Forbidden
     what = describe_act(amendment)
@@ -195,10 +200,10 @@ def _build_revoke(
             "call again, sign again.",
         ),
         subject=amendment.agent,
-        tell=lambda store, who, now: answer_approvals.sign_revocation(
-            store, name, who, now=now
+        tell=lambda store, signer, now: answer_approvals.sign_revocation(
+            store, exception_id, signer, now=now
         ),
-        command=format_command("asks", "revoke", name[:16], "--key", "KEY"),
+        command=format_command("asks", "revoke", exception_id[:16], "--key", "KEY"),
         back=build_url("/asks", agent=amendment.agent),
         said=f"Revoked: {amendment.agent} may no longer {what}.",
     )
@@ -221,28 +226,31 @@ _STAGES: Mapping[BaselineStage, tuple[str, str]] = {
 
 
 def _build_baseline(
-    desk: "StoreCache", visit: Visitor, fields: ActionFields
+    cache: "StoreCache", visitor: Visitor, fields: ActionFields
 ) -> SigningAction:
-    name = fields.get("id", "")
-    if not _is_hex(name, _DIGEST):
+    """Build the action that signs a baseline in a stage."""
+    digest = fields.get("id", "")
+    if not _is_hex(digest, _DIGEST):
         raise Forbidden
-    with desk.open_store() as store:
+    with cache.open_store() as store:
         try:
-            profile = profile_learning.load_profile(store, name)[1]
+            profile = profile_learning.load_profile(store, digest)[1]
         except UsageError:
             raise Forbidden from None
     agent = profile.subject.agent
-    if not visit.answers_for(agent):
+    if not visitor.answers_for(agent):
         raise Forbidden
     stage = BaselineStage(
         read_choice(fields, "stage", "shadow", [each.value for each in BaselineStage])
     )
     span = read_choice(fields, "for", "90d", ("7d", "30d", "90d"))
     title, follows = _STAGES[stage]
-    with desk.open_store() as store:
-        loosens = manage_profiles.signing_ends_enforcement(store, name, stage, desk.now)
+    with cache.open_store() as store:
+        loosens = manage_profiles.signing_ends_enforcement(
+            store, digest, stage, cache.now
+        )
     is_second = fields.get("again") == _ENDS_ENFORCEMENT
-    again = {"act": "hold", "id": name, "stage": stage.value, "for": span}
+    again = {"act": "hold", "id": digest, "stage": stage.value, "for": span}
     ends = (f"Enforcement ends: the baseline denies {agent} no more calls.",)
     return SigningAction(
         title=title.format(agent=agent),
@@ -256,10 +264,10 @@ def _build_baseline(
             "A running gateway applies it within a second.",
         ),
         subject=agent,
-        tell=lambda store, who, now: manage_profiles.sign_profile(
+        tell=lambda store, signer, now: manage_profiles.sign_profile(
             store,
-            name,
-            who,
+            digest,
+            signer,
             stage,
             lifetime=EXCEPTION_SPANS[span],
             now=now,
@@ -268,7 +276,7 @@ def _build_baseline(
         command=format_command(
             "baseline",
             "sign",
-            name[:16],
+            digest[:16],
             "--stage",
             stage.value,
             *(("--ends-enforcement",) if loosens else ()),
@@ -283,20 +291,20 @@ def _build_baseline(
 
 
 def _build_attest(
-    desk: "StoreCache", visit: Visitor, fields: ActionFields
+    cache: "StoreCache", visitor: Visitor, fields: ActionFields
 ) -> SigningAction:
-    """Build an attestation of ownership: a renewal, or a first one.
+    """Build the action that attests ownership, for the first time or again.
 
     Taking over from another owner is only possible on the command line.
     """
-    inventory, person = desk.current_view().inventory, visit.person
+    inventory, person = cache.current_view().inventory, visitor.person
     subject = fields.get("id", "")
     known = subject in inventory.agents or subject in inventory.owners
-    if person is None or WebPermission.OWN not in visit.may or not known:
+    if person is None or WebPermission.OWN not in visitor.may or not known:
         raise Forbidden
-    with desk.open_store() as store:
+    with cache.open_store() as store:
         owners = AttestedOwnerReader(store)
-        attested = owners.read(desk.now).get(AgentId(subject))
+        attested = owners.read(cache.now).get(AgentId(subject))
         own = owners.canonical_person(person)
     shown = inventory.owners.get(subject)
     if shown is not None and shown.state is OwnerState.ATTESTED:
@@ -312,8 +320,8 @@ def _build_attest(
             "Others see you as its owner. The attestation expires after 180 days.",
         ),
         subject=subject,
-        tell=lambda store, who, now: ownership.attest_signed(
-            store, desk.current_view().inventory, subject, person, who, now=now
+        tell=lambda store, signer, now: ownership.attest_signed(
+            store, cache.current_view().inventory, subject, person, signer, now=now
         ),
         command=format_command(
             "attest",
@@ -344,13 +352,15 @@ ACTION_NAMES = tuple(_ACTS)
 
 
 def _find_own_request(
-    desk: "StoreCache", visit: Visitor, fields: ActionFields
+    cache: "StoreCache", visitor: Visitor, fields: ActionFields
 ) -> ApprovalRequest:
-    ask = find_approval_request(desk, visit, fields.get("id", ""))
-    if not visit.answers_for(ask.wanted.agent):
+    """Find an approval request of an agent that the visitor owns."""
+    ask = find_approval_request(cache, visitor, fields.get("id", ""))
+    if not visitor.answers_for(ask.wanted.agent):
         raise Forbidden
     return ask
 
 
 def _is_hex(text: str, size: int) -> bool:
+    """Tell whether a text is exactly `size` lower-case hex digits."""
     return len(text) == size and _HEX.issuperset(text)

@@ -1,4 +1,4 @@
-"""Static files of `assets/`, listed once, so that no request path is ever opened.
+"""Index the static files of `assets/` at start; requests never open a path.
 
 `built/` is made with npm; pages work without it.
 """
@@ -23,7 +23,7 @@ _MEDIA = {
     ".woff2": "font/woff2",
     ".txt": "text/plain; charset=utf-8",
 }
-_VERSION_LENGTH = 16  # letters of a digest that tell one version from another
+_VERSION_LENGTH = 16  # hex digits of the digest in a URL
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +42,12 @@ class StaticAsset:
 
     @property
     def url(self) -> str:
-        """Return its URL, which contains the version."""
+        """Return the URL of the file, with its version."""
         return f"{ASSETS_PATH}{self.name}?v={self.version}"
 
 
 def read_assets(folder: Path) -> Mapping[str, StaticAsset]:
-    """Read every servable file of a folder, by relative name."""
+    """Read every servable file of a folder into memory, by relative name."""
     found = {}
     for path in sorted(folder.rglob("*")):
         media = _MEDIA.get(path.suffix)
@@ -61,12 +61,12 @@ def read_assets(folder: Path) -> Mapping[str, StaticAsset]:
 
 @cache
 def packaged_assets() -> Mapping[str, StaticAsset]:
-    """Return the files of this package."""
+    """Return the static files of this package, read once."""
     return read_assets(_FOLDER)
 
 
 def asset_url(name: str) -> str:
-    """Return the URL of a file.
+    """Return the versioned URL of a static file.
 
     Raises:
         KeyError: There is no such file; a template is wrong.
@@ -75,6 +75,6 @@ def asset_url(name: str) -> str:
 
 
 def built_asset_url(name: str) -> str:
-    """Return the URL of a file made by npm, empty if it was not built."""
+    """Return the URL of a file built by npm; empty if it was not built."""
     found = packaged_assets().get(BUILT_FOLDER + name)
     return found.url if found else ""

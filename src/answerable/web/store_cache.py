@@ -1,4 +1,4 @@
-"""Cache over one store: connections per thread, and derived data.
+"""Cache one store: a connection per thread, and data derived from the inventory.
 
 Derived data is rebuilt when the store changes, and periodically because evidence
 expires. A slow rebuild runs in the background while the previous data is served; only
@@ -26,9 +26,9 @@ Derived = TypeVar("Derived")
 _MINUTE = 60_000_000_000
 # Data that takes at most this many CPU seconds is rebuilt inline, and is never stale.
 _INLINE_SECONDS = 0.5
-# Rebuilds take at most one part in this many of the time.
+# Rebuilds take at most 1/5 of the time.
 _REBUILD_SHARE = 5
-_CLOSE_TIMEOUT = 1.0  # seconds that an end waits for what is made beside
+_CLOSE_TIMEOUT = 1.0  # seconds that `close` waits for background threads
 _logger = logging.getLogger(__name__)
 
 
@@ -49,13 +49,13 @@ class StoreCache:
         self, root: Path, config: Config | None = None, spools: tuple[Path, ...] = ()
     ) -> None:
         self.root, self.config, self.spools = root, config, spools
-        self._skim = SearchIndex()
-        self._own = threading.local()
+        self._search_index = SearchIndex()
+        self._local = threading.local()
         self._open: list[EvidenceStore] = []
         self._lock = threading.Lock()
-        self._standing: StoreView | None = None
+        self._view: StoreView | None = None
         self._stamp = b""
-        self._looked = 0.0
+        self._checked_at = 0.0
         self._threads: list[threading.Thread] = []
         self.is_ready = False
         self.totals = TotalCache()
@@ -67,17 +67,17 @@ class StoreCache:
 
     @contextmanager
     def open_store(self) -> Iterator[EvidenceStore]:
-        """Return this thread's connection to the store."""
-        held: EvidenceStore | None = getattr(self._own, "store", None)
-        if held is None:
-            held = self._own.store = EvidenceStore.open(
-                self.root, now=self.now, create=False, index=self._skim
+        """Yield the store connection of this thread, opened on first use."""
+        store: EvidenceStore | None = getattr(self._local, "store", None)
+        if store is None:
+            store = self._local.store = EvidenceStore.open(
+                self.root, now=self.now, create=False, index=self._search_index
             )
-            self._open.append(held)
-        yield held
+            self._open.append(store)
+        yield store
 
     def close(self) -> bool:
-        """Close the store in every thread.
+        """Close the connections of all threads.
 
         Returns:
             False if a thread still reads.
@@ -89,31 +89,32 @@ class StoreCache:
                 return False
         while self._open:
             self._open.pop().close()
-        self._skim.close()
-        self._own = threading.local()
+        self._search_index.close()
+        self._local = threading.local()
         return True
 
     def version(self) -> str:
-        """Return the version of the store and its derived data."""
-        standing = self.current_view()
+        """Return a digest that changes with the store or its derived data."""
+        view = self.current_view()
         with self.open_store() as store:
-            said = store_stamp(store) + standing.version.encode()
-        return hashlib.sha256(said).hexdigest()[:24]
+            stamp = store_stamp(store) + view.version.encode()
+        return hashlib.sha256(stamp).hexdigest()[:24]
 
-    def start_loading(self, warm: Callable[["StoreCache"], None]) -> None:
-        """Start the first load in the background.
+    def start_loading(self, warm_up: Callable[["StoreCache"], None]) -> None:
+        """Start the first load in a background thread.
 
         Args:
-            warm: Builds the other cached data.
+            warm_up: Builds the other cached data.
         """
-        work = threading.Thread(target=self._load_first, args=(warm,), daemon=True)
-        self._threads.append(work)
-        work.start()
+        thread = threading.Thread(target=self._load_first, args=(warm_up,), daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
-    def _load_first(self, warm: Callable[["StoreCache"], None]) -> None:
+    def _load_first(self, warm_up: Callable[["StoreCache"], None]) -> None:
+        """Run the warm-up, then mark the cache as ready."""
         try:
             with suspend_gc():
-                warm(self)
+                warm_up(self)
         except AnswerableError as error:
             _logger.warning("the store view could not be loaded: %s", error.message)
         finally:
@@ -121,55 +122,60 @@ class StoreCache:
             self.is_ready = True  # requests report the error
 
     def current_view(self) -> StoreView:
-        """Return the current view; a slightly older one during a slow rebuild."""
-        making: StoreView | None = getattr(self._own, "making", None)
+        """Return the current view; during a slow rebuild the previous one."""
+        making: StoreView | None = getattr(self._local, "making", None)
         if making is not None:
             return making
         with self.open_store() as store:
-            state, known = store_stamp(store), self._standing
-            if known is not None and not self._needs_rebuild(known, state, self.now):
-                return known
-            if known is not None and known.took > _INLINE_SECONDS:
-                self._rebuild_in_background(known)
-                return known
+            stamp, view = store_stamp(store), self._view
+            if view is not None and not self._needs_rebuild(view, stamp, self.now):
+                return view
+            if view is not None and view.took > _INLINE_SECONDS:
+                self._rebuild_in_background(view)
+                return view
             with self._lock:
-                made = self._standing
-                if made is not None and not self._needs_rebuild(made, state, self.now):
-                    return made
-                return self._rebuild(store, state)
+                rebuilt = self._view
+                if rebuilt is not None and not self._needs_rebuild(
+                    rebuilt, stamp, self.now
+                ):
+                    return rebuilt
+                return self._rebuild(store, stamp)
 
-    def get_derived(self, name: str, make: Callable[[StoreView], Derived]) -> Derived:
+    def get_derived(self, name: str, build: Callable[[StoreView], Derived]) -> Derived:
         """Return data derived from the current view, built once per view."""
-        return self.current_view().get_derived(name, make)
+        return self.current_view().get_derived(name, build)
 
-    def _needs_rebuild(self, known: StoreView, state: bytes, now: int) -> bool:
+    def _needs_rebuild(self, view: StoreView, stamp: bytes, now: int) -> bool:
+        """Tell whether the store has changed, or the view is too old."""
         # A build of one second is repeated after five minutes or more.
-        lasts = max(_MINUTE, int(known.took * _REBUILD_SHARE * _MINUTE))
-        old = not known.at <= now < min(known.at + lasts, known.until)
-        return old or state != self._stamp
+        lasts = max(_MINUTE, int(view.took * _REBUILD_SHARE * _MINUTE))
+        old = not view.at <= now < min(view.at + lasts, view.until)
+        return old or stamp != self._stamp
 
-    def _rebuild(self, store: EvidenceStore, state: bytes) -> StoreView:
-        before = self._standing
+    def _rebuild(self, store: EvidenceStore, stamp: bytes) -> StoreView:
+        """Build the view and its derived data, and replace the current one."""
+        before = self._view
         slow = before is None or before.took > _INLINE_SECONDS
         with suspend_gc(collect_previous=before is not None) if slow else nullcontext():
-            made = build_view(store, self.now, before)
+            view = build_view(store, self.now, before)
             if before is not None:
-                self._own.making = made
+                self._local.making = view
                 try:
-                    made.rebuild_from(before)
+                    view.rebuild_from(before)
                 finally:
-                    self._own.making = None
-        self._stamp, self._standing, self._looked = state, made, time.monotonic()
-        return made
+                    self._local.making = None
+        self._stamp, self._view, self._checked_at = stamp, view, time.monotonic()
+        return view
 
-    def _rebuild_in_background(self, known: StoreView) -> None:
+    def _rebuild_in_background(self, view: StoreView) -> None:
         """Start a background rebuild, one at a time and rate-limited."""
-        if time.monotonic() - self._looked < _REBUILD_SHARE * known.took:
+        if time.monotonic() - self._checked_at < _REBUILD_SHARE * view.took:
             return
         if self._lock.acquire(blocking=False):
             self._start_rebuild()
 
     def _start_rebuild(self) -> None:
+        """Start the rebuild thread; it releases the lock."""
         try:
             work = threading.Thread(target=self._rebuild_thread, daemon=True)
             self._threads = [each for each in self._threads if each.is_alive()]
@@ -180,19 +186,21 @@ class StoreCache:
             raise
 
     def _rebuild_thread(self) -> None:
+        """Rebuild the view in this thread, then close its connection."""
         try:
             with self.open_store() as store:
                 self._rebuild(store, store_stamp(store))
         except AnswerableError as error:
             _logger.warning("the store view could not be reloaded: %s", error.message)
         finally:
-            self._looked = time.monotonic()
+            self._checked_at = time.monotonic()
             self._close_connection()
             self._lock.release()
 
     def _close_connection(self) -> None:
-        held: EvidenceStore | None = getattr(self._own, "store", None)
+        """Close the store connection of this thread."""
+        held: EvidenceStore | None = getattr(self._local, "store", None)
         if held is not None:
             self._open.remove(held)
             held.close()
-            self._own.store = None
+            self._local.store = None

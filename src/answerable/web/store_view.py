@@ -1,4 +1,4 @@
-"""View of a store at one moment, with data derived from it."""
+"""Immutable view of a store at one moment, and the data derived from it."""
 
 import hashlib
 import time
@@ -43,34 +43,34 @@ class StoreView:
     took: float
     inventory: Inventory
     chains: ChainIndex
-    _kept: dict[str, tuple[Callable[["StoreView"], object], object]] = field(
+    _derived: dict[str, tuple[Callable[["StoreView"], object], object]] = field(
         default_factory=dict, compare=False, repr=False
     )
 
     def get_derived(
-        self, name: str, make: Callable[["StoreView"], DerivedT]
+        self, name: str, build: Callable[["StoreView"], DerivedT]
     ) -> DerivedT:
-        """Return data derived from this view, built on first use."""
-        if name not in self._kept:
-            self._kept.setdefault(name, (make, make(self)))
-        return cast("DerivedT", self._kept[name][1])
+        """Return named data derived from this view, built on first use."""
+        if name not in self._derived:
+            self._derived.setdefault(name, (build, build(self)))
+        return cast("DerivedT", self._derived[name][1])
 
     def has_derived(self, name: str) -> bool:
         """Tell whether derived data is built already."""
-        return name in self._kept
+        return name in self._derived
 
-    def rebuild_from(self, before: "StoreView") -> None:
-        """Rebuild the derived data of the previous view, so that no request waits."""
-        if before.inventory is not self.inventory:
-            self.inventory.recompute_from(before.inventory)
-        if before.chains is not self.chains:
-            self.chains.reuse_lookups(before.chains)
-        for name, (make, _) in list(before._kept.items()):
-            self.get_derived(name, make)
+    def rebuild_from(self, previous: "StoreView") -> None:
+        """Build all data that the previous view had, so that no request waits."""
+        if previous.inventory is not self.inventory:
+            self.inventory.recompute_from(previous.inventory)
+        if previous.chains is not self.chains:
+            self.chains.reuse_lookups(previous.chains)
+        for name, (build, _) in list(previous._derived.items()):
+            self.get_derived(name, build)
 
 
 def store_stamp(store: EvidenceStore) -> bytes:
-    """Return a stamp that changes with every entry and record of a store."""
+    """Return a digest that changes with every log entry and journal record."""
     named = [store.log.checkpoint()]
     for name in journal_files.list_journals(store.layout):
         try:
@@ -82,21 +82,21 @@ def store_stamp(store: EvidenceStore) -> bytes:
 
 
 def build_view(
-    store: EvidenceStore, now: int, before: StoreView | None = None
+    store: EvidenceStore, now: int, previous: StoreView | None = None
 ) -> StoreView:
-    """Build the view, reusing unchanged parts.
+    """Build the view of the store; reuse unchanged parts of the previous one.
 
     Args:
         now: UTC nanoseconds.
     """
     started = time.thread_time()
     generation = lineage_facts.chains_generation(store)
-    if before is not None and before.generation == generation:
-        inventory, chains = reassess_owners(before.inventory, now), before.chains
+    if previous is not None and previous.generation == generation:
+        inventory, chains = reassess_owners(previous.inventory, now), previous.chains
     else:
         inventory = snapshots.load_inventory(store, now=now)
         chains = load_chains(store, inventory)
-    compile_snapshot(inventory, before.inventory if before is not None else None)
+    compile_snapshot(inventory, previous.inventory if previous is not None else None)
     return StoreView(
         version=hashlib.sha256(f"{generation} {now}".encode()).hexdigest()[:24],
         generation=generation,
@@ -109,7 +109,7 @@ def build_view(
 
 
 def _first_expiry(inventory: Inventory, now: int) -> int:
-    """Return the expiry of the first attestation in force."""
+    """Return the earliest expiry of a valid attestation."""
     ends = (
         get_attestation_end(e)
         for e in inventory.facts.evidence

@@ -1,4 +1,4 @@
-"""Template filters: links, ages, shortened ids."""
+"""Jinja filters of the templates: format times, counts, ids and links."""
 
 import time
 from datetime import UTC, datetime
@@ -33,23 +33,23 @@ class ShortenedId(NamedTuple):
     tail: str
 
 
-def shorten_middle(value: str, cells: int) -> ShortenedId:
-    """Split an id so that its middle can be hidden."""
+def shorten_middle(value: str, max_chars: int) -> ShortenedId:
+    """Split an id into parts so that CSS can hide its middle."""
     whole = text.sanitize(value)
     kind = next((each for each in _KINDS if whole.startswith(each)), "")
     return ShortenedId(
-        kind, *text.split_for_shortening(whole.removeprefix(kind), cells)
+        kind, *text.split_for_shortening(whole.removeprefix(kind), max_chars)
     )
 
 
 def build_url(path: str, **query: object) -> str:
-    """Build a local URL; empty parameters are left out."""
-    said = {name: each for name, each in query.items() if each not in ("", None)}
-    return f"{path}?{urlencode(said)}" if said else path
+    """Build a local URL; empty and None parameters are left out."""
+    present = {name: each for name, each in query.items() if each not in ("", None)}
+    return f"{path}?{urlencode(present)}" if present else path
 
 
 def entity_page(key: str) -> str:
-    """Return the page of an agent, person, credential, tool or identity."""
+    """Return the URL of the page of an agent, person, credential, tool or identity."""
     if key.startswith("tool:"):
         return build_url("/tools", q=key)
     page = next((page for kind, page in _PAGES if key.startswith(kind)), "/identity")
@@ -57,7 +57,7 @@ def entity_page(key: str) -> str:
 
 
 def format_time(value: object) -> str:
-    """Format a time, RFC 3339 text or UTC nanoseconds, as RFC 3339."""
+    """Format RFC 3339 text or UTC nanoseconds as RFC 3339."""
     if not isinstance(value, int) or isinstance(value, bool):
         return str(value or "")
     moment = datetime.fromtimestamp(value // _NANOSECOND, tz=UTC)
@@ -65,17 +65,17 @@ def format_time(value: object) -> str:
 
 
 def format_age(value: object) -> str:
-    """Format a time as its age."""
+    """Format a time relative to now, such as `3 h ago`."""
     return relative_time.format_ago(format_time(value), time.time_ns())
 
 
 def coverage_parts(value: CoverageRecord) -> list[str]:
-    """Describe the coverage of an answer."""
+    """Describe the sources of an answer and their age."""
     return coverage_text.coverage_parts(value)
 
 
 def coverage_gaps(value: CoverageRecord) -> str:
-    """Name the sources that are missing and could change an answer."""
+    """Name the sources that were not collected and could change an answer."""
     return coverage_text.describe_missing(value)
 
 
@@ -85,13 +85,13 @@ def format_count(value: int | None) -> str:
 
 
 def strip_kind(value: str) -> str:
-    """Remove the kind prefix of an id."""
+    """Remove the prefix `agent:`, `person:` or `tool:mcp/` of an id."""
     kind = next((each for each in _KINDS if value.startswith(each)), "")
     return value.removeprefix(kind)
 
 
 def escape_invisible(value: object) -> object:
-    """Make foreign text visually harmless, as the terminal does.
+    """Replace bidirectional and zero-width characters by escapes.
 
     Bidirectional marks and zero-width characters become escapes; the template escapes
     HTML afterwards.
@@ -102,7 +102,7 @@ def escape_invisible(value: object) -> object:
 
 
 def describe_reason(reason: str) -> str:
-    """Describe a reason code; an unknown code stays."""
+    """Return the text of a reason code; an unknown code stays."""
     return REASONS.get(reason, reason)
 
 

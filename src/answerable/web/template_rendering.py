@@ -1,4 +1,4 @@
-"""Template rendering: values are escaped, and a missing value is an error."""
+"""Render Jinja templates: values are escaped, a missing value is an error."""
 
 from functools import cache
 
@@ -14,7 +14,7 @@ PART_BLOCK = "part"
 
 @cache
 def template_environment() -> Environment:
-    """Return the template environment with `asset_url` and `built_asset_url`."""
+    """Return the Jinja environment with filters and globals, built once."""
     made = Environment(
         loader=PackageLoader("answerable.web"),
         autoescape=True,
@@ -28,23 +28,23 @@ def template_environment() -> Environment:
     made.globals.update(
         asset=asset_url, built=built_asset_url, url=template_filters.build_url
     )
-    # A part of a page is rendered without the lines above its blocks, imports too.
+    # A block is rendered without the imports above it, so `marks` is a global.
     made.globals["marks"] = made.get_template("marks.html").module
     return made
 
 
 def compile_templates() -> None:
-    """Compile every template at start."""
+    """Compile every template, so that no request waits for it."""
     made = template_environment()
     for name in made.list_templates(extensions=["html"]):
         made.get_template(name)
 
 
-def render_page(page: PageAnswer, visit: Visitor, asked: RouteRequest) -> str:
-    """Render a page, or only its block `part` for an htmx request."""
+def render_page(page: PageAnswer, visitor: Visitor, request: RouteRequest) -> str:
+    """Render a page; for an htmx request only its block `part`."""
     template = template_environment().get_template(page.template)
-    values = {**page.values, "title": page.title, "visit": visit, "asked": asked}
-    if asked.part and PART_BLOCK in template.blocks:
+    values = {**page.values, "title": page.title, "visit": visitor, "asked": request}
+    if request.part and PART_BLOCK in template.blocks:
         context = template.new_context(values)
         return "".join(template.blocks[PART_BLOCK](context))
     return template.render(values)

@@ -1,4 +1,4 @@
-"""Cache of totals, so that paging counts an answer once."""
+"""LRU cache of result totals, so that paging counts a query only once."""
 
 import threading
 from collections import OrderedDict
@@ -15,19 +15,19 @@ class TotalCache:
         self._totals: OrderedDict[Hashable, int] = OrderedDict()
 
     def get(self, key: Hashable, count: Callable[[], int]) -> int:
-        """Return a total, counted on a miss.
+        """Return the total of a key; count it if it is not cached.
 
         Args:
             key: Query, visitor scope and version of the store.
             count: Counts on a miss.
         """
         with self._lock:
-            known = self._totals.get(key)
-        if known is not None:
-            return known
-        found = count()
+            cached = self._totals.get(key)
+        if cached is not None:
+            return cached
+        total = count()
         with self._lock:
-            self._totals[key] = found
+            self._totals[key] = total
             while len(self._totals) > _MOST:
                 self._totals.popitem(last=False)
-        return found
+        return total

@@ -1,4 +1,4 @@
-"""Visitor of one request: roles, permissions and owned subjects."""
+"""Visitor of a web request: roles, permissions and owned subjects."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -56,11 +56,11 @@ class Visitor:
 
     @property
     def may(self) -> frozenset[WebPermission]:
-        """Return the permissions of the roles."""
+        """Return the permissions of the visitor's roles."""
         return permissions_of(self.roles)
 
     def can_see_activity_of(self, *subjects: str) -> bool:
-        """Tell whether the activity of any of these subjects is visible."""
+        """Tell whether the visitor may see the activity of any of these subjects."""
         if WebPermission.INVESTIGATE in self.may:
             return True
         return WebPermission.OWN in self.may and not self.owns.isdisjoint(subjects)
@@ -71,5 +71,5 @@ class Visitor:
 
 
 def permissions_of(roles: Iterable[WebRole]) -> frozenset[WebPermission]:
-    """Return the permissions of some roles."""
+    """Return the union of the permissions of some roles."""
     return frozenset().union(*(_ROLE_PERMISSIONS[role] for role in roles))

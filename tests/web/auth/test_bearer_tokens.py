@@ -163,7 +163,7 @@ def test_an_unbound_token_is_taken_where_its_issuer_is_said_to_give_such(
     bearers = stage.signed.bearers
     assert bearers is not None
     stage.signed.bearers = BearerTokenVerifier(
-        replace(bearers._pinned, bearer=False), LOGIN, API, stage.clock
+        replace(bearers._issuer, bearer=False), LOGIN, API, stage.clock
     )
     assert ask(stage, f"Bearer {token()}").status == 401
 

@@ -132,7 +132,9 @@ def test_a_visitor_is_fresh_for_five_minutes_after_they_showed_who_they_are() ->
     assert sessions.is_fresh(session)
     now[0] += FRESH_PERIOD
     assert not sessions.is_fresh(session)
-    _, session = sessions.create(ANA, frozenset({WebRole.OWNER}), "idp#1", proved=0)
+    _, session = sessions.create(
+        ANA, frozenset({WebRole.OWNER}), "idp#1", authenticated_at=0
+    )
     assert not sessions.is_fresh(session)
 
 

@@ -129,7 +129,7 @@ def test_an_address_of_another_account_is_nobodys(
     journey: SignInJourney, tmp_path: Path
 ) -> None:
     accounts = SignInAccounts(tmp_path)
-    ways = journey.stage.by_provider._ways
+    ways = journey.stage.by_provider._environment
     assert ways is not None
     bound = replace(ways, is_bound=accounts.bind_or_check)
     journey.stage.by_provider.reconfigure(bound, journey.place)

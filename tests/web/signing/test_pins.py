@@ -66,7 +66,7 @@ def test_a_change_is_shown_and_approved_by_who_answers_for_an_agent_of_it(
     assert "approved" in page
     assert "unproven" not in page
     page = shown(desk, OWNER, "/tools/diff", server="files")
-    assert "Everything of files is as it was pinned." in page
+    assert "All definitions of files are as pinned." in page
     with pytest.raises(UsageError, match="no definition of files waits"):
         drafts(desk, OWNER, act="approve", id="files")
 

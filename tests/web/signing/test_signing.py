@@ -101,7 +101,7 @@ def test_an_owner_refuses_and_takes_back(desk: StoreCache) -> None:
     for said, told in ((decision, "refused"), ("No ask of the last 7 days", "open")):
         page = shown(desk, OWNER, "/asks", state=told)
         assert said in page
-        assert "Nothing waits for an answer" not in page
+        assert "No ask that you may see waits" not in page
     signed(desk, act="allow", id=decision, arguments="any", **{"for": "always"})
     with desk.open_store() as store:
         name = _amendment(store)

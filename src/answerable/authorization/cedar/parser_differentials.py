@@ -23,7 +23,7 @@ from answerable.model.json_keys import build_key_tree
 
 MAX_DECODE_ROUNDS = 8  # times that a text may be escaped
 _WILDCARD = "Wildcard"
-# A segment of two dots, whatever separates it, also with parameters (`..;a=b`).
+# A segment of two dots after any separator, also with parameters (`..;a=b`).
 _PARENT_SEGMENT = re.compile(r"(?:^|[/\\])\.\.(?:$|[/\\;?#])")
 _OVERLONG = re.compile(r"%(?:u00|c0%|e0%80%)(2e|2f|5c|ae|af)", re.IGNORECASE)
 _SPELLED = {"2e": ".", "ae": ".", "2f": "/", "af": "/", "5c": "\\"}

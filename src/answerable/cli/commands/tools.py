@@ -150,7 +150,7 @@ def approve(
         said: list[DefinitionApproval] = []
 
         def approve_now(known: ServerPins) -> ServerPins | None:
-            """Record first, and pin what is recorded; nobody else writes meanwhile."""
+            """Record the approval, then pin it, under the lock of the pin file."""
             if not is_current(known, chosen):
                 return None
             word = tool_pins.approve_definitions(

@@ -19,7 +19,7 @@ ResourceReply = Mapping[str, object]
 AnswerDocument = dict[str, object]
 
 PAGE_LIMIT = 100_000
-# After so many calls in a row that reached nobody, a service is not asked any more.
+# After so many failed connections in a row, a service is not called any more.
 _FAILING_PAGINATION = 5
 
 

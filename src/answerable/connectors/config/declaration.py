@@ -8,7 +8,7 @@ DECLARATION = ConnectorDeclaration(
     gives="inventory",
     location="FILE",
     about="agents, owners, servers and callers that an `answerable.yaml` declares",
-    # Whoever can write this file decides what the gateway lets through.
+    # A user who can write this file decides which calls the gateway allows.
     written_by=WrittenBy.MEDIATOR,
     reads=("FILE: an `answerable.yaml`",),
     permissions=(),

@@ -91,8 +91,8 @@ def find_in_environment(
     pair = find_in_variable(key) if key is not None else ()
     for variable in given.values():
         if pair and variable.name in _KEY_PARTNERS:
-            # With a literal id the partners only complete it. Beside an id that is
-            # elsewhere, a literal secret is still a secret lying here.
+            # With a literal id the partners only complete it. If the id is stored
+            # elsewhere, a literal secret here is still a finding.
             found += [
                 partner
                 for partner in find_in_variable(variable)

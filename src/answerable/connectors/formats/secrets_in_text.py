@@ -218,7 +218,7 @@ def _find_unquoted_span(
 ) -> tuple[int, int, int]:
     """Find a value without quotes: where it begins, ends, and is hidden up to."""
     inner = _skip_auth_scheme(text, start)
-    # A plain scalar of YAML goes on to the end of the line.
+    # A plain YAML scalar extends to the end of the line.
     whole = _LINE if joined and mark[-1:].isspace() else _TOKEN
     return (
         start,

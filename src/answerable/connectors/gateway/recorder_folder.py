@@ -164,13 +164,13 @@ class RecorderFolder:
         """Save the shipping progress durably, by atomic rename."""
         self._lines.save_waiting()
         data = msgspec.json.encode(self.progress)
-        beside = self.path / f".{SHIPPED_FILE}.new"
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        temp_path = self.path / f".{SHIPPED_FILE}.new"
+        handle = os.open(temp_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(handle)
-        beside.replace(self.path / SHIPPED_FILE)
+        temp_path.replace(self.path / SHIPPED_FILE)
         with open_folder(self.path) as folder:
             os.fsync(folder)
 

@@ -92,7 +92,7 @@ class GatewayRecorder(ServerRecorder):
         behaviour: CallBehaviour | None = None,
         deferred: bool = False,
     ) -> RecordTicket:
-        """Record a decision before its call goes on.
+        """Record a decision before its call is forwarded.
 
         Args:
             caller: The verified caller.

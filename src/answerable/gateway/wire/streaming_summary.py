@@ -34,7 +34,7 @@ REQUIRED_KEYS = frozenset(
 TOKEN = re.compile(rb'["{}\[\],:]')
 # What is left of a string before its quote, or before the end of the slice.
 REST = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
-# A whole string, or a bracket, or the quote of a string that goes on in the next slice.
+# A complete string, a bracket, or the quote of a string that the next slice continues.
 DEEP = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["{}\[\]]', re.DOTALL)
 
 

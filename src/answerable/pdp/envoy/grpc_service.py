@@ -88,10 +88,10 @@ class ExtAuthzService:
             self._recorder.count_refused_request(getattr(problem, "why", "peer-gone"))
         except TimeoutError:
             self._recorder.count_refused_request("body-late")
-        except Exception as error:  # noqa: BLE001 - whatever went wrong, it is no yes
+        except Exception as error:  # noqa: BLE001 - no failure allows a call
             self._failed(error)
             self._recorder.count_refused_request("failed")
-        # Whoever called through Envoy did no wrong.
+        # The caller behind Envoy made no error.
         return deny_response(UNAVAILABLE_STATUS)
 
     def _build_connection_info(self, stream: "Stream[Any, Any]") -> ConnectionInfo:

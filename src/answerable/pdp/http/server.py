@@ -151,7 +151,7 @@ class PdpHttpServer:
             return self._reject(problem)
         except ClientDisconnect:
             return Response(status_code=400)  # the client is gone
-        except Exception as error:  # noqa: BLE001 - whatever went wrong, it is no yes
+        except Exception as error:  # noqa: BLE001 - no failure allows a call
             self._failed(error)
             says = "the request could not be evaluated"
             return self._reject(ProblemResponse(500, "failed", says))

@@ -1,6 +1,6 @@
 """Check the nesting depth of JSON, in linear time.
 
-RE2 reads each byte once, whatever the text; a caller may send four million brackets.
+RE2 reads each byte once for any text; a caller may send four million brackets.
 """
 
 from functools import cache

@@ -28,7 +28,7 @@ from answerable.server.processes.held_process import (
 from answerable.server.processes.proc_parsing import parse_start, parse_uid
 
 RUN_VARIABLE = (
-    "ANSWERABLE_RUN"  # in the environment of whatever `answerable run` starts
+    "ANSWERABLE_RUN"  # in the environment of processes that `answerable run` starts
 )
 _MAX_ANCESTORS = 256
 _MAX_RUN_FILE = 1 << 16  # bytes of a registered run

@@ -3,7 +3,7 @@
 A process belongs to a run if its parents, each held while the next is looked up, lead
 to the started process, or to the launcher: that one adopts orphans of its run
 (`PR_SET_CHILD_SUBREAPER`) and starts nothing else. Orphans without a launcher belong to
-no run. A run ends with the started process, whatever is left of its descendants; and a
+no run. A run ends with the started process, even if descendants are left; and a
 process of another user does not belong to it. Session, process group and terminal do
 not count: a process may leave the first two, and any of the same user may write to the
 third.

@@ -25,7 +25,7 @@ class RecordTicket:
             record is encoded.
         sequence: Number of the record.
         agent: Agent of the caller.
-        passes: The call goes on, and its end must be recorded.
+        passes: The call is forwarded, and its end must be recorded.
         durable: Completed once the record is on disk, or failed with `NotRecorded`;
             None for a record of the buffered class.
         at: Time of the record, UTC nanoseconds; 0 where unused.

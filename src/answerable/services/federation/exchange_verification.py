@@ -31,7 +31,7 @@ from answerable.store.token_state.replay_keys import ReplayKey, token_replay_key
 OWN_TOKEN_TYPES = frozenset({TokenType.ACCESS_TOKEN.value, TokenType.JWT.value})
 
 
-class TokenReviewNeeded(Exception):  # noqa: N818 - a step that somebody else has to take
+class TokenReviewNeeded(Exception):  # noqa: N818 - a signal, no error
     """Signal that the API server has to confirm a token first (Kubernetes TokenReview).
 
     Attributes:

@@ -79,7 +79,7 @@ def resolve_person(claims: SignedClaims, claim: str) -> PersonId:
     """Return the person id that an ID token names.
 
     Raises:
-        LoginFailed: It names nobody, or an address that is not verified.
+        LoginFailed: It names no person, or an address that is not verified.
     """
     try:
         return read_person(claims, claim)

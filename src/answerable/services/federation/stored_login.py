@@ -109,7 +109,7 @@ def load_login(folder: Path, now: int) -> StoredLogin | None:
         now: NumericDate.
 
     Returns:
-        None if nobody is signed in, or the token has expired.
+        None if no person is signed in, or the token has expired.
 
     Raises:
         EnvironmentFailure: The file belongs to another user, other users can read it,

@@ -174,7 +174,7 @@ def format_snapshot_name(at: int) -> str:
 def read_ownership_statements(store: EvidenceStore) -> tuple[OwnerEvidence, ...]:
     """Read all statements about owners: unsigned ones first, then signed ones.
 
-    An unsigned statement is a confirmation, whatever kind it claims.
+    An unsigned statement counts as a confirmation, even if it claims another kind.
     """
     from answerable.services.statements import owner_keys
 

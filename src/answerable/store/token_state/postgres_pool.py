@@ -85,7 +85,7 @@ class PostgresPool:
             connect_timeout=TIMEOUT_SECONDS,
             application_name="answerable sts",
         )
-        # A confirmed commit must be on the server's disk, whatever its default.
+        # A confirmed commit must be on the server's disk, despite its default.
         connection.execute(
             f"SET synchronous_commit = on; SET statement_timeout = '{TIMEOUT_SECONDS}s'; "
             f"SET lock_timeout = '{TIMEOUT_SECONDS}s'; SET search_path = {SCHEMA}; "

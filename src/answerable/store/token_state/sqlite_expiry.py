@@ -12,7 +12,7 @@ from answerable.store.token_state.interface import EXPIRY_MARGIN
 COMMITS_PER_SWEEP = 64  # commits of one process between two sweeps
 
 # Table, its key, rows looked at for each commit (more than a commit adds), and which of
-# the last ones stay whatever has ended.
+# the last ones stay even if they have ended.
 _EXPIRING_TABLES = (
     # By the number of the last one, other processes tell that there are more.
     ("used", "number", 8, "AND number < (SELECT max(number) FROM used)"),

@@ -48,7 +48,7 @@ class SqliteReplayCache:
     def confirm_uses(self) -> None:
         """Cache the keys of the transaction after its commit."""
         if self._new:
-            # They were put behind the last one: `number` goes on by one for each.
+            # Rows are appended after the last one: `number` grows by one for each.
             self._known += len(self._new)
             self._cache_uses(self._new.items())
         if self._ended:  # once in many commits

@@ -70,7 +70,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """CREATE INDEX delegation_by_parent ON delegation (parent)
             WHERE parent IS NOT NULL""",
     ),
-    # Whoever asks for a token knows its delegation: one tree finds both.
+    # A query for a token knows its delegation: one index finds both.
     (
         "DROP INDEX token_by_delegation",
         "ALTER TABLE token RENAME TO token_1",

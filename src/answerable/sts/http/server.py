@@ -130,7 +130,7 @@ class StsHttpServer:
         except RequestRefused as refused:
             self.turned_away(refused.why.value)
             answer = error_response(OAuthError.INVALID_REQUEST)
-        except Exception as error:  # noqa: BLE001 - whatever went wrong, nothing is given
+        except Exception as error:  # noqa: BLE001 - any failure is a refusal
             self.failed(error)
             answer = error_response(OAuthError.SERVER_ERROR)
         connection.send_answer(answer)

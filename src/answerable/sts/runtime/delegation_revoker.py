@@ -44,7 +44,7 @@ class DelegationRevoker:
                 lambda: self._control.revoke_subject(subject, now)
             )
         except AnswerableError as error:
-            # The kill refuses whatever is shown of it; only the record is behind.
+            # The kill already refuses its tokens; only the record is missing.
             self._log.error("kill.not-recorded", subject=subject, why=error.message)
             return False
         self.notify(subject, "admin", died)

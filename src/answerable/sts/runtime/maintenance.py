@@ -89,7 +89,7 @@ class Maintenance:
             await asyncio.sleep(SWEEP_INTERVAL)
             now = self._clock()
             try:
-                # Beside the exchanges, wherever those run: it waits for the disk.
+                # In a thread, because it waits for the disk while exchanges run.
                 await asyncio.to_thread(self._control.delete_expired, now, SWEEP_BATCH)
             except AnswerableError as error:
                 if error.message != self._refused:

@@ -1,6 +1,6 @@
 """Poll the store for the attested owner of each agent, about once a second.
 
-An owner counts until its attestation expires, whatever the age of the last read.
+An owner counts until its attestation expires, even if the last read is old.
 """
 
 from collections.abc import Mapping

@@ -64,9 +64,9 @@ class KeyStore:
             text = environ.get(variable, "").encode("utf-8", "surrogateescape")
             self._passphrase = _check_passphrase(text, f"the variable {variable}")
         else:
-            beside = self._path / _PASSPHRASES_PATH
+            default_file = self._path / _PASSPHRASES_PATH
             self._passphrase = _check_passphrase(
-                self._read_or_create(beside), str(beside)
+                self._read_or_create(default_file), str(default_file)
             )
         self.replica = self._read_or_create(self._path / _REPLICA_FILE)[:16].decode(
             "ascii"

@@ -49,7 +49,7 @@ class Authorizer:
         table = self._table
         try:
             return decide(table, self._standing, request)
-        except Exception:  # noqa: BLE001 - whatever went wrong, the answer is no
+        except Exception:  # noqa: BLE001 - any failure is a denial
             return table.failed
 
     def apply_exceptions(

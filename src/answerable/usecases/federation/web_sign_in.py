@@ -220,8 +220,8 @@ def admit_person(
     """Return the person of a verified token, with their roles here.
 
     Raises:
-        LoginFailed: It names nobody, or nobody with a role; or an agent that acts for
-            them presents it.
+        LoginFailed: It names no person, or a person without a role; or an agent that
+            acts for them presents it.
     """
     if claims.act.actors or claims.find_leaf("act") is not None:
         raise LoginFailed("the token belongs to an agent that acts for a person")

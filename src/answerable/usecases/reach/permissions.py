@@ -140,8 +140,8 @@ def list_who_can(
         context: Condition keys of the request.
         session_policy: File with a policy that limits the session of each subject.
         endpoint_policy: File with the policy of the VPC endpoint.
-        limit: Most callers, the gravest first; 0 for all. Those of whom it is not
-            known are listed whatever the limit.
+        limit: Maximum of callers, the most severe first; 0 for all. Callers with an
+            unknown verdict are always listed.
 
     Raises:
         UsageError: Action or resource is not known, or a file holds no policy.

@@ -1,1 +1,1 @@
-"""REST API `/api/v1`: the documents of the command line, under the same names."""
+"""REST API `/api/v1`: serve the JSON documents of the CLI under the same names."""

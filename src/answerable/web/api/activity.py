@@ -1,4 +1,4 @@
-"""Operations on activity: lineage rows, events, decisions."""
+"""REST operations that search lineage events, decisions and unmediated calls."""
 
 from dataclasses import replace
 
@@ -76,145 +76,159 @@ _ID = ApiParameter("id", "Its id.", required=True)
 
 
 def _parse_query(params: OperationParams) -> SearchQuery:
-    """Parse the search box and the fields that narrow it."""
-    asked = search_query.parse_query(params.get("q", ""))
+    """Build one search query from `q` and the field parameters."""
+    query = search_query.parse_query(params.get("q", ""))
     fields = " ".join(
         f"{name}:{search_query.format_value(params[name])}"
         for name in FIELDS
         if name in params
     )
     for name, value in search_query.parse_query(fields).said:
-        if asked.get(name) not in ("", value):
+        if query.get(name) not in ("", value):
             raise UsageError(f"{name} is asked for twice, in `q` and beside it")
-        asked = asked.with_field(name, value)
-    return asked
+        query = query.with_field(name, value)
+    return query
 
 
 def _get_trace(
-    desk: StoreCache, visit: Visitor, params: OperationParams
+    cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> DocumentPart:
-    around, standing, asked = (
-        build_scope(desk, visit),
-        desk.current_view(),
+    """Return one page of lineage rows that match the query, newest first."""
+    scope, view, query = (
+        build_scope(cache, visitor),
+        cache.current_view(),
         _parse_query(params),
     )
-    wanted = row_search.build_event_filter(around, asked, now=current_minute(desk))
-    with desk.open_store() as store:
+    event_filter = row_search.build_event_filter(
+        scope, query, now=current_minute(cache)
+    )
+    with cache.open_store() as store:
         document, after = search.search_rows(
             store,
-            around,
-            wanted,
-            now=standing.at,
+            scope,
+            event_filter,
+            now=view.at,
             cursor=params.get("after", ""),
             limit=read_limit(params),
-            person=asked.get("person"),
+            person=query.get("person"),
         )
         if after or "after" in params:
-            asked_by = {k: v for k, v in params.items() if k not in ("after", "limit")}
+            filters = {k: v for k, v in params.items() if k not in ("after", "limit")}
             key = (
-                desk.version(),
-                current_minute(desk),
-                around.only,
-                frozenset(asked_by.items()),
+                cache.version(),
+                current_minute(cache),
+                scope.only,
+                frozenset(filters.items()),
             )
-            total = desk.totals.get(key, lambda: count_events_matching(store, wanted))
+            total = cache.totals.get(
+                key, lambda: count_events_matching(store, event_filter)
+            )
             document = replace(document, total=total)
     return DocumentPart(document, after)
 
 
-def _get_score(desk: StoreCache, visit: Visitor, params: OperationParams) -> Document:
-    del visit, params
+def _get_score(
+    cache: StoreCache, visitor: Visitor, params: OperationParams
+) -> Document:
+    """Return how often each source supplies each hop, cached per store view."""
+    del visitor, params
 
     def scored() -> Document:
-        standing = desk.current_view()
-        with desk.open_store() as store:
+        view = cache.current_view()
+        with cache.open_store() as store:
             return trace.score_with_chains(
-                store, standing.inventory, standing.chains, now=standing.at
+                store, view.inventory, view.chains, now=view.at
             )
 
-    return desk.get_derived("trace-score", lambda _: scored())
+    return cache.get_derived("trace-score", lambda _: scored())
 
 
 def _list_unmediated(
-    desk: StoreCache, visit: Visitor, params: OperationParams
+    cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> Document:
-    del visit
-    standing, now = desk.current_view(), current_minute(desk)
+    """List calls in the logs that bypassed the gateway."""
+    del visitor
+    view, now = cache.current_view(), current_minute(cache)
     fields = {name: params.get(name, "") for name in _HOP_NAMES}
     since, until = (
         parse_time(params[name], now, name) if name in params else 0
         for name in ("since", "until")
     )
     question = TraceQuery(**fields, since=since, until=until, limit=read_limit(params))
-    with desk.open_store() as store:
+    with cache.open_store() as store:
         return find_unmediated.find_unmediated_in_chains(
-            store, standing.inventory, standing.chains, question, now=standing.at
+            store, view.inventory, view.chains, question, now=view.at
         )
 
 
-def _get_event(desk: StoreCache, visit: Visitor, params: OperationParams) -> Document:
-    around = build_scope(desk, visit)
+def _get_event(
+    cache: StoreCache, visitor: Visitor, params: OperationParams
+) -> Document:
+    """Return an event with its chain; not found if the visitor may not see it."""
+    scope = build_scope(cache, visitor)
     number = parse_event_id(params["id"])
-    with desk.open_store() as store:
-        rows = events.find_event_rows(store, around, number) if number else []
+    with cache.open_store() as store:
+        rows = events.find_event_rows(store, scope, number) if number else []
     if not rows:
         raise Forbidden
-    covered = build_trace_coverage(
-        around.inventory, around.chains, desk.current_view().at
+    coverage = build_trace_coverage(
+        scope.inventory, scope.chains, cache.current_view().at
     )
-    return Document("event", list(map(build_trace_item, rows)), covered)
+    return Document("event", list(map(build_trace_item, rows)), coverage)
 
 
 def _get_decision(
-    desk: StoreCache, visit: Visitor, params: OperationParams
+    cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> Document:
-    around = build_scope(desk, visit)
-    if around.only is not None and parse_event_id(params["id"]) is None:
+    """Return a decision; not found if the visitor may not see its activity."""
+    scope = build_scope(cache, visitor)
+    if scope.only is not None and parse_event_id(params["id"]) is None:
         raise Forbidden  # prefixes could be enumerated
     waiting = decision_records.read_spool(
-        desk.spools
-    )  # before the store, so that none is missed
-    with desk.open_store() as store:
+        cache.spools
+    )  # before the store, so that no decision is missed
+    with cache.open_store() as store:
         try:
             document = explain_decision.show_decision(
-                store, waiting, params["id"], now=current_minute(desk)
+                store, waiting, params["id"], now=current_minute(cache)
             )
             found = decision_records.find_decision(store, waiting, params["id"])
         except UsageError:
-            if around.only is not None:
+            if scope.only is not None:
                 raise Forbidden from None
             raise
-    for row in join_chains([each.event for each in found], around):
-        if not is_visible(row.chain, around.only):
+    for row in join_chains([each.event for each in found], scope):
+        if not is_visible(row.chain, scope.only):
             raise Forbidden
     return document
 
 
 def _list_decisions(
-    desk: StoreCache, visit: Visitor, params: OperationParams
+    cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> DocumentPart:
-    wanted = Wanted(
-        of=visible_subjects(visit),
+    """Return one page of the decisions that the visitor may see."""
+    decision_filter = Wanted(
+        of=visible_subjects(visitor),
         agent=params.get("agent", ""),
         effect=params.get("effect", ""),
         reason=params.get("reason", ""),
         before=flow.parse_position(params.get("after", "")),
     )
-    limit, now = read_limit(params), current_minute(desk)
-    with desk.open_store() as store:
+    limit, now = read_limit(params), current_minute(cache)
+    with cache.open_store() as store:
         document, after = flow.list_decisions(
-            store, desk.spools, wanted, limit=limit, now=now
+            store, cache.spools, decision_filter, limit=limit, now=now
         )
-        if wanted.agent and wanted.of is None and not document.items:
-            # A visitor who may see a part only must not learn of other agents.
-            standing = desk.current_view()
+        if decision_filter.agent and decision_filter.of is None and not document.items:
+            # A visitor with limited scope must not learn names of other agents.
+            view = cache.current_view()
             agent = name_resolution.resolve_agent(
-                standing.inventory, standing.chains, wanted.agent
+                view.inventory, view.chains, decision_filter.agent
             )
-            if agent != wanted.agent:
-                wanted = replace(wanted, agent=agent)
+            if agent != decision_filter.agent:
+                decision_filter = replace(decision_filter, agent=agent)
                 document, after = flow.list_decisions(
-                    store, desk.spools, wanted, limit=limit, now=now
+                    store, cache.spools, decision_filter, limit=limit, now=now
                 )
     return DocumentPart(document, after)
 

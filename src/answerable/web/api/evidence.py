@@ -1,4 +1,4 @@
-"""Operations on evidence: checkpoint, proofs, verification, SQL."""
+"""REST operations on evidence: checkpoint, proof, bundle, verification, SQL."""
 
 from answerable.model.documents.core import Document
 from answerable.model.documents.evidence import (
@@ -36,50 +36,58 @@ _BOUNDS = QueryLimits(rows=10_000, seconds=10.0)
 
 
 def _get_checkpoint(
-    desk: StoreCache, visit: Visitor, params: OperationParams
+    cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> Document:
-    del visit, params
-    with desk.open_store() as store:
-        return prove.show_checkpoint(store, now=current_minute(desk))
+    """Return the signed checkpoint of the transparency log."""
+    del visitor, params
+    with cache.open_store() as store:
+        return prove.show_checkpoint(store, now=current_minute(cache))
 
 
-def _visible_id(
-    desk: StoreCache, visit: Visitor, store: EvidenceStore, text: str
+def _require_visible_id(
+    cache: StoreCache, visitor: Visitor, store: EvidenceStore, id_text: str
 ) -> str:
-    """Return the id if the visitor may see all of its records, which the proof covers."""
-    number = parse_event_id(text)
+    """Return the event id if the visitor may see all of its records."""
+    event_id = parse_event_id(id_text)
     rows = (
-        events.find_event_rows(store, build_scope(desk, visit), number)
-        if number
+        events.find_event_rows(store, build_scope(cache, visitor), event_id)
+        if event_id
         else ()
     )
-    every = (
-        investigation_queries.find_events_by_id(store, number)
-        if rows and number
+    stored = (
+        investigation_queries.find_events_by_id(store, event_id)
+        if rows and event_id
         else ()
     )
-    if not rows or len(rows) != len(every):
+    if not rows or len(rows) != len(stored):
         raise Forbidden
     return rows[0].event.event_id.hex()
 
 
-def _get_proof(desk: StoreCache, visit: Visitor, params: OperationParams) -> Document:
-    with desk.open_store() as store:
-        number = _visible_id(desk, visit, store, params["id"])
-        return prove.prove_record(store, number, now=current_minute(desk))
+def _get_proof(
+    cache: StoreCache, visitor: Visitor, params: OperationParams
+) -> Document:
+    """Return the inclusion proof of a record."""
+    with cache.open_store() as store:
+        number = _require_visible_id(cache, visitor, store, params["id"])
+        return prove.prove_record(store, number, now=current_minute(cache))
 
 
-def _get_bundle(desk: StoreCache, visit: Visitor, params: OperationParams) -> Document:
-    with desk.open_store() as store:
-        number = _visible_id(desk, visit, store, params["id"])
-        return prove.build_bundle(store, [number], now=current_minute(desk))
+def _get_bundle(
+    cache: StoreCache, visitor: Visitor, params: OperationParams
+) -> Document:
+    """Return a record with its proof and checkpoint as one file content."""
+    with cache.open_store() as store:
+        number = _require_visible_id(cache, visitor, store, params["id"])
+        return prove.build_bundle(store, [number], now=current_minute(cache))
 
 
 def _get_verification(
-    desk: StoreCache, visit: Visitor, params: OperationParams
+    cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> Document:
-    del visit, params
-    last = log_verifier(desk).last
+    """Return the checks of the last full verification; none if none has run."""
+    del visitor, params
+    last = log_verifier(cache).last
     if last is None:
         return Document("verification", [], empty_coverage())
     items: list[VerificationCheckItem] = [
@@ -90,37 +98,39 @@ def _get_verification(
 
 
 def _start_verification(
-    desk: StoreCache, visit: Visitor, params: OperationParams
+    cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> Document:
-    del visit, params
-    with desk.open_store() as store:
-        started = log_verifier(desk).start(len(store.log.entries()))
+    """Start a verification of the whole log in the background."""
+    del visitor, params
+    with cache.open_store() as store:
+        started = log_verifier(cache).start(len(store.log.entries()))
     said = "every record is being checked" if started else "a check runs already"
     item: ActionResultItem = {"said": said}
     return Document("done", [item], empty_coverage())
 
 
 def _verify_bundle(
-    desk: StoreCache, visit: Visitor, params: OperationParams
+    cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> Document:
-    """Verify a sent bundle; nothing of it is stored."""
-    del visit
+    """Verify a bundle from the request body; the server does not store it."""
+    del visitor
     data = params["bundle"].encode()
-    return prove.verify_evidence(data, key=params["key"].strip(), now=desk.now)
+    return prove.verify_evidence(data, key=params["key"].strip(), now=cache.now)
 
 
-def _run_sql(desk: StoreCache, visit: Visitor, params: OperationParams) -> Document:
-    if not visit.may >= _CHECKS:
+def _run_sql(cache: StoreCache, visitor: Visitor, params: OperationParams) -> Document:
+    """Run one SELECT; the visitor needs both INVESTIGATE and ADMINISTER."""
+    if not visitor.may >= _CHECKS:
         raise Forbidden
-    standing = desk.current_view()
-    with desk.open_store() as store:
+    view = cache.current_view()
+    with cache.open_store() as store:
         return run_sql.run_query(
             store,
-            standing.inventory,
+            view.inventory,
             params["query"],
-            now=standing.at,
+            now=view.at,
             limits=_BOUNDS,
-            chains=standing.chains,
+            chains=view.chains,
         )
 
 
@@ -201,7 +211,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
         item=None,
         takes=(ApiParameter("query", "The SELECT.", required=True),),
         may=frozenset({WebPermission.ADMINISTER}),
-        held=False,  # it may ask for the time
+        held=False,  # the query may use the current time
         command="sql QUERY",
     ),
 )

@@ -1,4 +1,4 @@
-"""Operations on the inventory: lists, owners, snapshots, coverage."""
+"""REST operations that list agents, identities, credentials, tools and people."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -42,51 +42,62 @@ from answerable.web.visitor import Visitor
 
 
 def _list_handler(
-    kind: str, made: Callable[[StoreCache], PagedList[Any]], facets: tuple[str, ...]
+    kind: str,
+    build_list: Callable[[StoreCache], PagedList[Any]],
+    facets: tuple[str, ...],
 ) -> Callable[[StoreCache, Visitor, OperationParams], DocumentPart]:
-    def tell(desk: StoreCache, visit: Visitor, params: OperationParams) -> DocumentPart:
-        del visit
-        standing, listing = desk.current_view(), made(desk)
-        covered = inventory_lists.build_list_coverage(
-            kind, standing.inventory, standing.at
-        )
+    """Return the handler of an inventory list: filter, sort and page its items."""
+
+    def handle_list(
+        cache: StoreCache, visitor: Visitor, params: OperationParams
+    ) -> DocumentPart:
+        del visitor
+        view, listing = cache.current_view(), build_list(cache)
+        coverage = inventory_lists.build_list_coverage(kind, view.inventory, view.at)
         if params.get("id"):
             item = listing.by_key.get(params["id"])
-            return DocumentPart(Document(kind, [] if item is None else [item], covered))
+            return DocumentPart(
+                Document(kind, [] if item is None else [item], coverage)
+            )
         for name in facets:
             if name in params and params[name] not in listing.counts[name]:
                 inventory_lists.refuse_misspelled(
                     name, params[name], listing.counts[name]
                 )
-        wanted = ListQuery(
+        query = ListQuery(
             search=params.get("q", ""),
             only={name: params[name] for name in facets if name in params},
             order=params.get("sort", ""),
             after=params.get("after", ""),
         )
-        shown = listing.get_page(wanted, read_limit(params))
+        shown = listing.get_page(query, read_limit(params))
         total = shown.total if shown.total > len(shown.rows) else -1
         return DocumentPart(
-            Document(kind, shown.rows, covered, total=total), shown.older
+            Document(kind, shown.rows, coverage, total=total), shown.older
         )
 
-    return tell
+    return handle_list
 
 
 def _list_operation(
     kind: str,
     item: type,
-    what: str,
-    made: Callable[[StoreCache], PagedList[Any]],
-    shape: ListDefinition[Any] | None,
+    summary: str,
+    build_list: Callable[[StoreCache], PagedList[Any]],
+    definition: ListDefinition[Any] | None,
     facets: tuple[ApiParameter, ...],
 ) -> ApiOperation:
-    sorts = inventory_listings.TOOL_ORDERS if shape is None else tuple(shape.orders)
-    turned = tuple(f"-{name}" for name in sorts)
+    """Build the GET operation of one inventory list: filters and sort fields."""
+    sorts = (
+        inventory_listings.TOOL_ORDERS
+        if definition is None
+        else tuple(definition.orders)
+    )
+    descending = tuple(f"-{name}" for name in sorts)
     takes = (
         ApiParameter("q", "Words; each is somewhere in an item."),
         *facets,
-        ApiParameter("sort", "Sort field; `-` for descending.", (*sorts, *turned)),
+        ApiParameter("sort", "Sort field; `-` for descending.", (*sorts, *descending)),
         *(() if kind == "tools" else (ApiParameter("id", "This one alone."),)),
         LIMIT,
         AFTER,
@@ -94,8 +105,8 @@ def _list_operation(
     names = tuple(each.name for each in facets)
     return ApiOperation(
         f"/{kind}",
-        what,
-        _list_handler(kind, made, names),
+        summary,
+        _list_handler(kind, build_list, names),
         kind,
         item,
         takes,
@@ -112,26 +123,28 @@ _KIND = ApiParameter("kind", "Only this kind.")
 _RUNS = ("attended", "unattended")
 
 
-def _get_owner(desk: StoreCache, visit: Visitor, params: OperationParams) -> Document:
-    del visit
-    standing = desk.current_view()
-    with desk.open_store() as store:
-        return ownership.show_owner(
-            store, standing.inventory, params["id"], now=standing.at
-        )
+def _get_owner(
+    cache: StoreCache, visitor: Visitor, params: OperationParams
+) -> Document:
+    """Return the owner of a subject with the evidence for each candidate."""
+    del visitor
+    view = cache.current_view()
+    with cache.open_store() as store:
+        return ownership.show_owner(store, view.inventory, params["id"], now=view.at)
 
 
 def _get_pin_diff(
-    desk: StoreCache, visit: Visitor, params: OperationParams
+    cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> Document:
-    del visit
-    config = desk.config
-    state = gateway_state(config, desk.root) if config else desk.root / "gateway"
+    """Return how tool definitions differ from their approved pins."""
+    del visitor
+    config = cache.config
+    state = gateway_state(config, cache.root) if config else cache.root / "gateway"
     files = PinFiles(state)
     known = {name: files.read(name) for name in files.list_servers()}
     wanted = params.get("server", "")
     shown = [each for each in known if wanted in ("", each)]
-    with desk.open_store() as store:
+    with cache.open_store() as store:
         words = tool_pins.read_signed_approvals(store)
     return tool_pins.show_differences(
         known, shown, words, include_unchanged=is_set(params, "all")
@@ -139,27 +152,29 @@ def _get_pin_diff(
 
 
 def _list_snapshots(
-    desk: StoreCache, visit: Visitor, params: OperationParams
+    cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> Document:
-    del visit, params
-    standing = desk.current_view()
-    with desk.open_store() as store:
+    """List the stored inventory snapshots, newest first."""
+    del visitor, params
+    view = cache.current_view()
+    with cache.open_store() as store:
         named, logged = snapshots.list_snapshots(store), store.list_objects("snapshot")
     items: list[SnapshotItem] = [
         {"name": each.name, "at": format_time(at.at), "digest": each.digest}
         for each, at in zip(named, logged, strict=True)
     ]
-    covered = inventory_lists.build_coverage(standing.inventory, standing.at)
-    return Document("snapshots", items[::-1], covered)
+    coverage = inventory_lists.build_coverage(view.inventory, view.at)
+    return Document("snapshots", items[::-1], coverage)
 
 
 def _get_coverage(
-    desk: StoreCache, visit: Visitor, params: OperationParams
+    cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> Document:
-    del visit, params
-    standing = desk.current_view()
-    covered = inventory_lists.build_coverage(standing.inventory, standing.at)
-    return Document("coverage", covered["sources"], covered)
+    """Return the scanned sources with their age and problems."""
+    del visitor, params
+    view = cache.current_view()
+    coverage = inventory_lists.build_coverage(view.inventory, view.at)
+    return Document("coverage", coverage["sources"], coverage)
 
 
 OPERATIONS: tuple[ApiOperation, ...] = (

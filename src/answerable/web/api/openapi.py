@@ -1,4 +1,4 @@
-"""OpenAPI document `/api/v1/openapi.json`, generated from the operations."""
+"""Generate and serve the OpenAPI 3.1 document `/api/v1/openapi.json`."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -50,7 +50,7 @@ _PROBLEM_SCHEMA = {
 
 
 def build_openapi(operations: Iterable[ApiOperation]) -> dict[str, object]:
-    """Build the document."""
+    """Build the OpenAPI document from the operations and their item types."""
     operations = tuple(operations)
     types = [CoverageRecord, *dict.fromkeys(e.item for e in operations if e.item)]
     shapes, components = msgspec.json.schema_components(
@@ -58,9 +58,9 @@ def build_openapi(operations: Iterable[ApiOperation]) -> dict[str, object]:
     )
     refs = dict(zip(types, shapes, strict=True))
     paths: dict[str, dict[str, object]] = {}
-    for each in operations:
-        at = paths.setdefault(PREFIX + each.path, {})
-        at[each.method.lower()] = _describe_operation(each, refs)
+    for operation in operations:
+        path_item = paths.setdefault(PREFIX + operation.path, {})
+        path_item[operation.method.lower()] = _describe_operation(operation, refs)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -92,58 +92,67 @@ def build_openapi(operations: Iterable[ApiOperation]) -> dict[str, object]:
 
 
 def _describe_operation(
-    each: ApiOperation, refs: Mapping[type, Any]
+    operation: ApiOperation, refs: Mapping[type, Any]
 ) -> dict[str, object]:
-    said: dict[str, object] = {
-        "operationId": each.operation_id,
-        "summary": each.what,
-        "responses": _describe_responses(each, refs),
-        "x-may": sorted(each.may),
+    """Return the OpenAPI operation object: parameters or request body, responses."""
+    description: dict[str, object] = {
+        "operationId": operation.operation_id,
+        "summary": operation.what,
+        "responses": _describe_responses(operation, refs),
+        "x-may": sorted(operation.may),
     }
-    if each.command:
-        said["x-command"] = f"answerable {each.command}"
-    if each.method == "GET":
-        said["parameters"] = [_describe_parameter(one) for one in each.takes]
-    elif each.takes:
-        said["requestBody"] = {
+    if operation.command:
+        description["x-command"] = f"answerable {operation.command}"
+    if operation.method == "GET":
+        description["parameters"] = [
+            _describe_parameter(parameter) for parameter in operation.takes
+        ]
+    elif operation.takes:
+        description["requestBody"] = {
             "required": True,
             "content": {
-                "application/x-www-form-urlencoded": {"schema": _form_schema(each)}
+                "application/x-www-form-urlencoded": {"schema": _form_schema(operation)}
             },
         }
-    return said
+    return description
 
 
-def _describe_parameter(one: ApiParameter) -> dict[str, object]:
+def _describe_parameter(parameter: ApiParameter) -> dict[str, object]:
+    """Return the OpenAPI parameter object of a query parameter."""
     return {
-        "name": one.name,
+        "name": parameter.name,
         "in": "query",
-        "required": one.required,
-        "description": one.what,
-        "schema": one.schema,
+        "required": parameter.required,
+        "description": parameter.what,
+        "schema": parameter.schema,
     }
 
 
-def _form_schema(each: ApiOperation) -> dict[str, object]:
+def _form_schema(operation: ApiOperation) -> dict[str, object]:
+    """Return the JSON Schema of a form body."""
     return {
         "type": "object",
         "additionalProperties": False,
-        "required": [one.name for one in each.takes if one.required],
+        "required": [
+            parameter.name for parameter in operation.takes if parameter.required
+        ],
         "properties": {
-            one.name: {**one.schema, "description": one.what} for one in each.takes
+            parameter.name: {**parameter.schema, "description": parameter.what}
+            for parameter in operation.takes
         },
     }
 
 
 def _describe_responses(
-    each: ApiOperation, refs: Mapping[type, Any]
+    operation: ApiOperation, refs: Mapping[type, Any]
 ) -> dict[str, object]:
-    item = refs[each.item] if each.item is not None else {"type": "object"}
+    """Return the OpenAPI responses: success, 304, and a problem for each error."""
+    item = refs[operation.item] if operation.item is not None else {"type": "object"}
     document = {
         "type": "object",
         "required": ["schema", "items", "coverage"],
         "properties": {
-            "schema": {"const": f"answerable/{each.kind}/v1"},
+            "schema": {"const": f"answerable/{operation.kind}/v1"},
             "items": {"type": "array", "items": item},
             "coverage": refs[CoverageRecord],
             "total": {
@@ -153,35 +162,37 @@ def _describe_responses(
             "after": {"type": "string", "description": "Cursor of the next part."},
         },
     }
-    answered: dict[str, object] = {
-        "description": each.what,
+    success: dict[str, object] = {
+        "description": operation.what,
         "content": {"application/json": {"schema": document}},
     }
-    if each.method == "GET" and each.held:
-        answered["headers"] = {
+    if operation.method == "GET" and operation.held:
+        success["headers"] = {
             "ETag": {"schema": {"type": "string"}},
             "Link": {"schema": {"type": "string"}, "description": 'rel="next"'},
         }
-    said: dict[str, object] = {"200": answered}
-    if each.method == "GET" and each.held:
-        said["304"] = {"description": "Not modified."}
+    responses: dict[str, object] = {"200": success}
+    if operation.method == "GET" and operation.held:
+        responses["304"] = {"description": "Not modified."}
     problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    for status, what in _REFUSALS.items():
-        said[status] = {"description": what, "content": {_PROBLEM: problem}}
-    return said
+    for status, description in _REFUSALS.items():
+        responses[status] = {"description": description, "content": {_PROBLEM: problem}}
+    return responses
 
 
 def openapi_route(operations: tuple[ApiOperation, ...]) -> WebRoute:
-    """Return the route of the document."""
+    """Return the route that serves the OpenAPI document with an ETag."""
 
     @cache
-    def written() -> tuple[bytes, str]:
+    def encode_document() -> tuple[bytes, str]:
         body = msgspec.json.encode(build_openapi(operations))
         return body, hashlib.sha256(body).hexdigest()[:32]
 
-    def answer(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
-        del desk, visit
-        body, tag = written()
-        return NotModified(tag) if tag in asked.held else JsonAnswer(body, tag)
+    def handle_document(
+        cache: StoreCache, visitor: Visitor, request: RouteRequest
+    ) -> RouteAnswer:
+        del cache, visitor
+        body, etag = encode_document()
+        return NotModified(etag) if etag in request.held else JsonAnswer(body, etag)
 
-    return WebRoute(OPENAPI_PATH, answer)
+    return WebRoute(OPENAPI_PATH, handle_document)

@@ -1,4 +1,4 @@
-"""Table of all operations of `/api/v1`."""
+"""Collect the operations of `/api/v1` from its modules, with their routes."""
 
 from answerable.web.api import (
     activity,

@@ -1,4 +1,4 @@
-"""Operations of `/api/v1`: parameters, permissions, handler.
+"""Define an operation of `/api/v1`: validate parameters, run its handler, add an ETag.
 
 Routes, validation and the OpenAPI document derive from one description.
 """
@@ -34,7 +34,7 @@ ALL_ACTIVITY = frozenset({WebPermission.INVESTIGATE})
 MAX_TEXT = 2_000
 MAX_ITEMS, DEFAULT_ITEMS = 1_000, 100
 _MINUTE = 60_000_000_000
-# No control characters but line ends and tabs: as fields are read.
+# Line ends and tabs are the only control characters, as in parsed fields.
 _TEXT = r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F]*$"
 
 OperationParams = Mapping[str, str]
@@ -78,7 +78,7 @@ class ApiParameter:
 
     @property
     def schema(self) -> Mapping[str, object]:
-        """Return its JSON Schema."""
+        """Return the JSON Schema of the parameter."""
         if self.most:
             return {
                 "type": "integer",
@@ -97,10 +97,10 @@ class ApiParameter:
         }
 
     def validate(self, value: str | None) -> None:
-        """Validate a value.
+        """Check a sent value against the choices, number range and length.
 
         Raises:
-            Refused: The value is invalid; the message says what was expected.
+            RequestRejected: The value is invalid; the message says what was expected.
         """
         if value is None:
             if self.required:
@@ -126,13 +126,16 @@ class ApiParameter:
             )
 
 
-def _parameter_error(name: str, how: str, expected: str) -> RequestRejected:
-    return RequestRejected(400, "parameter", f"the parameter {name} {how}", expected)
+def _parameter_error(name: str, problem: str, expected: str) -> RequestRejected:
+    """Build the 400 error about one parameter."""
+    return RequestRejected(
+        400, "parameter", f"the parameter {name} {problem}", expected
+    )
 
 
-def flag_parameter(name: str, what: str) -> ApiParameter:
-    """Build a boolean parameter."""
-    return ApiParameter(name, what, ("true", "false"))
+def flag_parameter(name: str, description: str) -> ApiParameter:
+    """Build a parameter with the values `true` and `false`."""
+    return ApiParameter(name, description, ("true", "false"))
 
 
 LIMIT = ApiParameter(
@@ -172,13 +175,13 @@ class ApiOperation:
 
     @property
     def operation_id(self) -> str:
-        """Return its `operationId`."""
+        """Return the OpenAPI `operationId`, derived from path and method."""
         name = self.path.strip("/").replace("/", "-")
         return name if self.method == "GET" else f"do-{name}"
 
     @property
     def to_route(self) -> WebRoute:
-        """Return its route."""
+        """Return the web route that runs this operation."""
         names = tuple(each.name for each in self.takes)
         return WebRoute(
             PREFIX + self.path,
@@ -190,103 +193,114 @@ class ApiOperation:
         )
 
     def handle(
-        self, desk: StoreCache, visit: Visitor, asked: RouteRequest
+        self, cache: StoreCache, visitor: Visitor, request: RouteRequest
     ) -> RouteAnswer:
-        """Validate the parameters and answer."""
-        given = asked.query if self.method == "GET" else asked.form
-        for each in self.takes:
-            each.validate(given.get(each.name))
-        params = {name: value for name, value in given.items() if value}
-        held = self.held and self.method == "GET"
-        version = self._etag(desk, visit, params) if held else ""
-        if held and version in asked.held:
-            return NotModified(version)
-        told = _map_errors(partial(self.tell, desk, visit, params))
-        part = told if isinstance(told, DocumentPart) else DocumentPart(told)
-        onward = ""
+        """Check the parameters; answer 304 for a known ETag, else run the handler."""
+        sent = request.query if self.method == "GET" else request.form
+        for parameter in self.takes:
+            parameter.validate(sent.get(parameter.name))
+        params = {name: value for name, value in sent.items() if value}
+        has_etag = self.held and self.method == "GET"
+        etag = self._etag(cache, visitor, params) if has_etag else ""
+        if has_etag and etag in request.held:
+            return NotModified(etag)
+        answer = _map_name_errors(partial(self.tell, cache, visitor, params))
+        part = answer if isinstance(answer, DocumentPart) else DocumentPart(answer)
+        next_url = ""
         if part.after:
             more = urlencode({**params, "after": part.after})
-            onward = f"{PREFIX}{self.path}?{more}"
-        return DocumentAnswer(part.document, part.after, version=version, next=onward)
+            next_url = f"{PREFIX}{self.path}?{more}"
+        return DocumentAnswer(part.document, part.after, version=etag, next=next_url)
 
-    def _etag(self, desk: StoreCache, visit: Visitor, params: OperationParams) -> str:
-        said = [
+    def _etag(
+        self, cache: StoreCache, visitor: Visitor, params: OperationParams
+    ) -> str:
+        """Hash path, store version, visitor and parameters into an ETag."""
+        parts = [
             self.path,
-            desk.version(),
-            visit.person or "",
-            *sorted(visit.roles),
-            *sorted(visit.owns),
+            cache.version(),
+            visitor.person or "",
+            *sorted(visitor.roles),
+            *sorted(visitor.owns),
             *(f"{name}={value}" for name, value in sorted(params.items())),
         ]
         if self.passing:
-            said += [str(current_minute(desk)), *_spool_state(desk)]
-        return hashlib.sha256("\n".join(said).encode()).hexdigest()[:32]
+            parts += [str(current_minute(cache)), *_spool_state(cache)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
-def _map_errors(tell: Callable[[], Document | DocumentPart]) -> Document | DocumentPart:
+def _map_name_errors(
+    handler: Callable[[], Document | DocumentPart],
+) -> Document | DocumentPart:
     """Call a handler and map errors about unknown or ambiguous names to 422."""
     try:
-        return tell()
+        return handler()
     except AmbiguousError as error:
         raise RequestRejected(422, "ambiguous", error.message, error.hint) from None
     except UsageError as error:
         raise RequestRejected(422, "usage", error.message, error.hint) from None
 
 
-def _spool_state(desk: StoreCache) -> list[str]:
-    """Return the state of the spools, whose decisions are part of answers."""
-    said = []
-    for spool in desk.spools:
-        # Folders go meanwhile, and `walk` leaves out what is gone.
+def _spool_state(cache: StoreCache) -> list[str]:
+    """Return name, size and mtime of each spool file; answers depend on them."""
+    entries = []
+    for spool in cache.spools:
+        # `walk` skips folders that are removed while it runs.
         for folder, _, names in os.walk(spool):
             for name in names:
                 with contextlib.suppress(OSError):
-                    found = os.stat(os.path.join(folder, name))
-                    said.append(f"{name} {found.st_size} {found.st_mtime_ns}")
-    return sorted(said)
+                    status = os.stat(os.path.join(folder, name))
+                    entries.append(f"{name} {status.st_size} {status.st_mtime_ns}")
+    return sorted(entries)
 
 
-def current_minute(desk: StoreCache) -> int:
-    """Return the beginning of this minute, the time basis of all answers."""
-    return desk.now // _MINUTE * _MINUTE
+def current_minute(cache: StoreCache) -> int:
+    """Return the start of the current minute, UTC ns, so that answers can be cached."""
+    return cache.now // _MINUTE * _MINUTE
 
 
 def paginate(
     document: Document,
-    by: tuple[str, str],
+    sort_fields: tuple[str, str],
     params: OperationParams,
     *,
-    newest: bool = False,
+    newest_first: bool = False,
 ) -> DocumentPart:
-    """Return one page of a fully built document.
+    """Sort the items of a complete document and return one page of it.
 
     Args:
-        by: Sort fields, unique together.
+        sort_fields: Sort fields, unique together.
         params: With `after` and `limit`.
 
     Raises:
         UsageError: `after` is not a cursor of it.
     """
 
-    def place(item: Mapping[str, object]) -> tuple[str, str]:
-        return str(item[by[0]]), str(item[by[1]])
+    def sort_key(item: Mapping[str, object]) -> tuple[str, str]:
+        return str(item[sort_fields[0]]), str(item[sort_fields[1]])
 
-    items = sorted(document.items, key=place, reverse=newest)
+    items = sorted(document.items, key=sort_key, reverse=newest_first)
     if params.get("after"):
         last = _decode_cursor(params["after"])
-        items = [e for e in items if (place(e) < last if newest else place(e) > last)]
+        items = [
+            e
+            for e in items
+            if (sort_key(e) < last if newest_first else sort_key(e) > last)
+        ]
     limit = read_limit(params)
-    more = _encode_cursor(place(items[limit - 1])) if len(items) > limit else ""
+    more = _encode_cursor(sort_key(items[limit - 1])) if len(items) > limit else ""
     total = len(document.items) if more or params.get("after") else -1
     kept = Document(document.kind, items[:limit], document.coverage, total=total)
     return DocumentPart(kept, more)
 
 
-def _encode_cursor(place: tuple[str, str]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
+def _encode_cursor(sort_key: tuple[str, str]) -> str:
+    """Encode the sort key of an item as an opaque cursor."""
+    return base64.urlsafe_b64encode(json.dumps(sort_key).encode()).decode()
 
 
 def _decode_cursor(text: str) -> tuple[str, str]:
+    """Decode a cursor; a UsageError if it is not one of this list."""
     try:
         first, second = json.loads(base64.b64decode(text, b"-_", validate=True))
     except (ValueError, TypeError, RecursionError):
@@ -300,20 +314,20 @@ def _decode_cursor(text: str) -> tuple[str, str]:
 
 
 def read_limit(params: OperationParams) -> int:
-    """Return the requested page size."""
+    """Return the page size of the parameter `limit`, or its default."""
     return int(params.get("limit", DEFAULT_ITEMS))
 
 
 def is_set(params: OperationParams, name: str) -> bool:
-    """Tell whether a flag is set."""
+    """Tell whether a flag parameter is `true`."""
     return params.get(name) == "true"
 
 
-def require_visible(visit: Visitor, *subjects: str) -> None:
+def require_visible(visitor: Visitor, *subjects: str) -> None:
     """Check that the visitor may see the activity of a subject.
 
     Raises:
         Forbidden: The visitor may see none of the subjects.
     """
-    if not visit.can_see_activity_of(*subjects):
+    if not visitor.can_see_activity_of(*subjects):
         raise Forbidden

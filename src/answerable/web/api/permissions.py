@@ -1,4 +1,4 @@
-"""Operations on permissions: reach, can, who-can, what-if."""
+"""REST operations on permissions: reach, can, who-can, what-if, exposures."""
 
 from answerable.model.documents.core import Document, PermissionCheckItem, ReachItem
 from answerable.model.documents.what_if import (
@@ -40,20 +40,21 @@ _Context = dict[str, tuple[str, ...]]
 
 
 def _read_context(params: OperationParams) -> _Context | None:
-    """Read condition keys; a repeated key collects its values."""
+    """Parse the condition keys of `context`, KEY=VALUE on each line; None for none."""
     lines = (line.strip() for line in params.get("context", "").splitlines())
     return parse_context_keys(line for line in lines if line) or None
 
 
 def _get_reach(
-    desk: StoreCache, visit: Visitor, params: OperationParams
+    cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> DocumentPart:
-    del visit
-    standing = desk.current_view()
+    """Return one page of the permissions of a subject."""
+    del visitor
+    view = cache.current_view()
     listed = permissions.list_reach_page(
-        standing.inventory,
+        view.inventory,
         params["subject"],
-        now=standing.at,
+        now=view.at,
         action=params.get("action", "*"),
         resource=params.get("resource", "*"),
         direct=is_set(params, "direct"),
@@ -65,15 +66,16 @@ def _get_reach(
 
 
 def _get_who_can(
-    desk: StoreCache, visit: Visitor, params: OperationParams
+    cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> DocumentPart:
-    del visit
-    standing = desk.current_view()
+    """Return one page of the identities that can make a call."""
+    del visitor
+    view = cache.current_view()
     listed = permissions.list_who_can_page(
-        standing.inventory,
+        view.inventory,
         params["action"],
         params["resource"],
-        now=standing.at,
+        now=view.at,
         direct=is_set(params, "direct"),
         context=_read_context(params),
         cursor=params.get("after", ""),
@@ -82,65 +84,72 @@ def _get_who_can(
     return DocumentPart(listed.document, listed.after)
 
 
-def _get_can(desk: StoreCache, visit: Visitor, params: OperationParams) -> Document:
-    del visit
-    standing = desk.current_view()
+def _get_can(cache: StoreCache, visitor: Visitor, params: OperationParams) -> Document:
+    """Return whether a subject can make a call, with the proof."""
+    del visitor
+    view = cache.current_view()
     return permissions.check_permission(
-        standing.inventory,
+        view.inventory,
         params["subject"],
         params["action"],
         params["resource"],
-        now=standing.at,
+        now=view.at,
         direct=is_set(params, "direct"),
         context=_read_context(params),
     )
 
 
 def _read_lines(params: OperationParams, name: str) -> tuple[str, ...]:
+    """Split a text parameter into its non-empty lines."""
     lines = (line.strip() for line in params.get(name, "").splitlines())
     return tuple(line for line in lines if line)
 
 
-def _get_what_if(desk: StoreCache, visit: Visitor, params: OperationParams) -> Document:
-    del visit
-    standing = desk.current_view()
+def _get_what_if(
+    cache: StoreCache, visitor: Visitor, params: OperationParams
+) -> Document:
+    """Return the permissions that change if statements or policies are removed."""
+    del visitor
+    view = cache.current_view()
     edit = PolicyEdit(
         statements=_read_lines(params, "without"),
         policies=_read_lines(params, "without-policy"),
     )
     return what_if.compare_edit(
-        standing.inventory,
+        view.inventory,
         params.get("subject", ""),
         edit,
-        now=standing.at,
+        now=view.at,
         action=params.get("action", "*"),
         resource=params.get("resource", "*"),
         limit=read_limit(params),
     )
 
 
-def _get_cuts(desk: StoreCache, visit: Visitor, params: OperationParams) -> Document:
-    del visit
-    standing = desk.current_view()
-    with desk.open_store() as store:
+def _get_cuts(cache: StoreCache, visitor: Visitor, params: OperationParams) -> Document:
+    """Return the smallest sets of statements whose removal ends a reach."""
+    del visitor
+    view = cache.current_view()
+    with cache.open_store() as store:
         return find_cuts.find_cuts(
             store,
-            standing.inventory,
+            view.inventory,
             params["subject"],
             params["resource"],
-            now=standing.at,
+            now=view.at,
             action=params.get("action", "*"),
-            chains=standing.chains,
+            chains=view.chains,
         )
 
 
 def _get_exposures(
-    desk: StoreCache, visit: Visitor, params: OperationParams
+    cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> Document:
-    del visit
-    standing = desk.current_view()
+    """List administrators and identities that outsiders can assume."""
+    del visitor
+    view = cache.current_view()
     return list_exposures.list_exposures(
-        standing.inventory, now=standing.at, limit=read_limit(params)
+        view.inventory, now=view.at, limit=read_limit(params)
     )
 
 

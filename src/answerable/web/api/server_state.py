@@ -1,4 +1,4 @@
-"""Operations on the serving host and its configuration file, for administrators.
+"""REST operations for administrators: health checks, scan sources, trust rules, kills.
 
 They describe the server, not the client's machine.
 """
@@ -26,18 +26,21 @@ from answerable.web.visitor import Visitor, WebPermission
 _ADMINISTER = frozenset({WebPermission.ADMINISTER})
 
 
-def _run_doctor(desk: StoreCache, visit: Visitor, params: OperationParams) -> Document:
-    del visit, params
-    return doctor.run_checks(desk.root, now=desk.now)
+def _run_doctor(
+    cache: StoreCache, visitor: Visitor, params: OperationParams
+) -> Document:
+    """Run the health checks of the server."""
+    del visitor, params
+    return doctor.run_checks(cache.root, now=cache.now)
 
 
 def _list_sources(
-    desk: StoreCache, visit: Visitor, params: OperationParams
+    cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> Document:
-    """List the places of scanned sources; clients cannot name places."""
-    del visit, params
-    standing = desk.current_view()
-    scanned = build_coverage(standing.inventory, standing.at)["sources"]
+    """List the places that the scanned sources read; the client cannot name places."""
+    del visitor, params
+    view = cache.current_view()
+    scanned = build_coverage(view.inventory, view.at)["sources"]
     named = [
         each["source"]
         for each in scanned
@@ -55,27 +58,29 @@ def _list_sources(
 
 
 def _list_trust_rules(
-    desk: StoreCache, visit: Visitor, params: OperationParams
+    cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> Document:
-    del visit, params
-    if desk.config is None:
+    """List the trust rules in the configuration file, each with its faults."""
+    del visitor, params
+    if cache.config is None:
         raise UsageError(
             "no configuration is served here, so there are no rules",
             "serve it: answerable serve --config FILE",
         )
-    reading = read_config_file(desk.config.place)
-    agents = frozenset(desk.current_view().inventory.agents)
-    with desk.open_store() as store:
-        owners = AttestedOwnerReader(store).read(current_minute(desk))
+    reading = read_config_file(cache.config.place)
+    agents = frozenset(cache.current_view().inventory.agents)
+    with cache.open_store() as store:
+        owners = AttestedOwnerReader(store).read(current_minute(cache))
     answered = {agent: owner.person for agent, owner in owners.items()}
     return check_trust_rules.show_rules(reading, KnownAgents(agents, answered))
 
 
 def _list_revocations(
-    desk: StoreCache, visit: Visitor, params: OperationParams
+    cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> Document:
-    del visit, params
-    told = sorted(RevocationService(desk.root, desk.config).list_revoked().items())
+    """List the kills in force with author, time and reason."""
+    del visitor, params
+    revoked = sorted(RevocationService(cache.root, cache.config).list_revoked().items())
     items: list[RevocationItem] = [
         {
             "subject": subject,
@@ -83,7 +88,7 @@ def _list_revocations(
             "at": note.at or None,
             "reason": note.reason or None,
         }
-        for subject, note in told
+        for subject, note in revoked
     ]
     return Document("kills", items, empty_coverage())
 

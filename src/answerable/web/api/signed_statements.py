@@ -1,4 +1,4 @@
-"""Operations on approval requests, exceptions, baselines and owner keys."""
+"""REST operations that list approval requests, exceptions, baselines and owner keys."""
 
 from typing import cast
 
@@ -53,146 +53,162 @@ _NAME = ApiParameter("id", "Digest of a baseline.", required=True)
 
 
 def _read_since(params: OperationParams, now: int) -> int:
+    """Return the time of `since`, UTC ns; 30 days ago by default."""
     return (
         parse_time(params["since"], now, "since") if "since" in params else now - _MONTH
     )
 
 
 def _list_approval_requests(
-    desk: StoreCache, visit: Visitor, params: OperationParams
+    cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> DocumentPart:
-    now = current_minute(desk)
-    with desk.open_store() as store:
+    """Return one page of the approval requests that the visitor may see."""
+    now = current_minute(cache)
+    with cache.open_store() as store:
         document = list_approval_requests.list_approval_requests(
             store,
-            desk.spools,
+            cache.spools,
             now=now,
             since=_read_since(params, now),
             state=params.get("state", ""),
             agent=params.get("agent", ""),
         )
     return paginate(
-        _filter_visible(document, visit), ("last", "id"), params, newest=True
+        _filter_visible(document, visitor), ("last", "id"), params, newest_first=True
     )
 
 
-def _filter_visible(document: Document, visit: Visitor) -> Document:
-    """Drop items that the visitor may not see."""
+def _filter_visible(document: Document, visitor: Visitor) -> Document:
+    """Drop items about agents whose activity the visitor may not see."""
     items = [
-        each for each in document.items if visit.can_see_activity_of(str(each["agent"]))
+        each
+        for each in document.items
+        if visitor.can_see_activity_of(str(each["agent"]))
     ]
     return Document(document.kind, items, document.coverage)
 
 
 def _get_approval_request(
-    desk: StoreCache, visit: Visitor, params: OperationParams
+    cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> Document:
-    find_approval_request(desk, visit, params["id"])
-    with desk.open_store() as store:
+    """Return the approval request of a decision id."""
+    find_approval_request(cache, visitor, params["id"])
+    with cache.open_store() as store:
         return list_approval_requests.show_approval_request(
-            store, desk.spools, params["id"], now=current_minute(desk)
+            store, cache.spools, params["id"], now=current_minute(cache)
         )
 
 
 def _list_exceptions(
-    desk: StoreCache, visit: Visitor, params: OperationParams
+    cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> DocumentPart:
-    with desk.open_store() as store:
+    """Return one page of the signed policy exceptions, newest first."""
+    with cache.open_store() as store:
         document = list_approval_requests.list_policy_exceptions(
-            store, now=current_minute(desk)
+            store, now=current_minute(cache)
         )
-    document = _filter_visible(document, visit)
+    document = _filter_visible(document, visitor)
     agent = params.get("agent", "")
     items = [each for each in document.items if agent in ("", each["agent"])]
     kept = Document(document.kind, items, document.coverage)
-    return paginate(kept, ("signed_at", "id"), params, newest=True)
+    return paginate(kept, ("signed_at", "id"), params, newest_first=True)
 
 
 def _list_requests(
-    desk: StoreCache, visit: Visitor, params: OperationParams
+    cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> DocumentPart:
-    with desk.open_store() as store:
+    """Return one page of the requests that persons filed for agents."""
+    with cache.open_store() as store:
         document = filed_requests.list_requests(
-            store, now=current_minute(desk), agent=params.get("agent", "")
+            store, now=current_minute(cache), agent=params.get("agent", "")
         )
     return paginate(
-        _filter_visible(document, visit), ("signed_at", "id"), params, newest=True
+        _filter_visible(document, visitor),
+        ("signed_at", "id"),
+        params,
+        newest_first=True,
     )
 
 
 def _list_baselines(
-    desk: StoreCache, visit: Visitor, params: OperationParams
+    cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> DocumentPart:
-    with desk.open_store() as store:
+    """Return one page of the baselines and drafts."""
+    with cache.open_store() as store:
         document = list_baselines(
-            store, now=current_minute(desk), agent=params.get("agent", "")
+            store, now=current_minute(cache), agent=params.get("agent", "")
         )
-    return paginate(_filter_visible(document, visit), ("agent", "digest"), params)
+    return paginate(_filter_visible(document, visitor), ("agent", "digest"), params)
 
 
 def _find_visible_baseline(
-    desk: StoreCache, visit: Visitor, digest: str
+    cache: StoreCache, visitor: Visitor, digest: str
 ) -> BaselineItem:
-    """Return a baseline, if the visitor may see it."""
-    with desk.open_store() as store:
-        every = cast("list[BaselineItem]", list_baselines(store, now=desk.now).items)
+    """Find a baseline by its digest; not found if the visitor may not see it."""
+    with cache.open_store() as store:
+        every = cast("list[BaselineItem]", list_baselines(store, now=cache.now).items)
     found = next((each for each in every if each["digest"] == digest), None)
-    if found is None or not visit.can_see_activity_of(found["agent"]):
+    if found is None or not visitor.can_see_activity_of(found["agent"]):
         raise Forbidden
     return found
 
 
 def _get_baseline(
-    desk: StoreCache, visit: Visitor, params: OperationParams
+    cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> Document:
-    found = _find_visible_baseline(desk, visit, params["id"])
-    with desk.open_store() as store:
+    """Return one baseline with all of its entries."""
+    found = _find_visible_baseline(cache, visitor, params["id"])
+    with cache.open_store() as store:
         return manage_profiles.show_profile(
-            store, found["digest"], now=current_minute(desk)
+            store, found["digest"], now=current_minute(cache)
         )
 
 
 def _get_baseline_diff(
-    desk: StoreCache, visit: Visitor, params: OperationParams
+    cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> Document:
-    found = _find_visible_baseline(desk, visit, params["id"])
+    """Return the differences between a baseline and an earlier one."""
+    found = _find_visible_baseline(cache, visitor, params["id"])
     old = params.get("from", "")
     if old:
-        old = _find_visible_baseline(desk, visit, old)["digest"]
-    with desk.open_store() as store:
+        old = _find_visible_baseline(cache, visitor, old)["digest"]
+    with cache.open_store() as store:
         return manage_profiles.compare_profiles(
-            store, old, found["digest"], now=current_minute(desk)
+            store, old, found["digest"], now=current_minute(cache)
         )
 
 
 def _get_baseline_replay(
-    desk: StoreCache, visit: Visitor, params: OperationParams
+    cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> Document:
-    found = _find_visible_baseline(desk, visit, params["id"])
-    item = cached_replay(desk, AgentId(found["agent"]), found["digest"])
+    """Return the verdicts of a baseline on the calls of the last 30 days."""
+    found = _find_visible_baseline(cache, visitor, params["id"])
+    item = cached_replay(cache, AgentId(found["agent"]), found["digest"])
     return Document("baseline-replay", [item], empty_coverage())
 
 
 def _get_baseline_check(
-    desk: StoreCache, visit: Visitor, params: OperationParams
+    cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> Document:
-    identity, now = params["identity"], current_minute(desk)
-    require_visible(visit, identity)
-    with desk.open_store() as store:
+    """Return the behaviour of an identity that its earlier events do not show."""
+    identity, now = params["identity"], current_minute(cache)
+    require_visible(visitor, identity)
+    with cache.open_store() as store:
         return check_events.check_identity_events(
             store, identity, since=_read_since(params, now), now=now
         )
 
 
 def _list_owner_keys(
-    desk: StoreCache, visit: Visitor, params: OperationParams
+    cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> Document:
+    """List owner keys; only the own keys without INVESTIGATE or ADMINISTER."""
     del params
-    with desk.open_store() as store:
-        document = owner_keys.list_owner_keys(store, now=current_minute(desk))
-    if {WebPermission.INVESTIGATE, WebPermission.ADMINISTER} & visit.may:
+    with cache.open_store() as store:
+        document = owner_keys.list_owner_keys(store, now=current_minute(cache))
+    if {WebPermission.INVESTIGATE, WebPermission.ADMINISTER} & visitor.may:
         return document
-    own = [each for each in document.items if each["person"] == visit.person]
+    own = [each for each in document.items if each["person"] == visitor.person]
     return Document(document.kind, own, document.coverage)
 
 

@@ -1,4 +1,4 @@
-"""Operations that sign a statement, or revoke and revive a subject."""
+"""REST operations that sign statements, and revoke or revive a subject."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,40 +28,51 @@ from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor, WebPermission
 
 
-def _get_drafts(desk: StoreCache, visit: Visitor, params: OperationParams) -> Document:
-    act = build_action(desk, visit, params)
+def _get_drafts(
+    cache: StoreCache, visitor: Visitor, params: OperationParams
+) -> Document:
+    """Return the unsigned statement of an action for each key of the visitor."""
+    action = build_action(cache, visitor, params)
     items: list[StatementDraftItem] = [
         {
             "key": draft.key,
             "type": signed_statements.PAYLOAD_TYPE,
             "payload": draft.payload,
         }
-        for draft in build_drafts(desk, visit, act)
+        for draft in build_drafts(cache, visitor, action)
     ]
     return Document("drafts", items, empty_coverage())
 
 
 def _submit_signature(
-    desk: StoreCache, visit: Visitor, params: OperationParams
+    cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> Document:
-    act = build_action(desk, visit, params)
-    record_signature(desk, visit, act, params["envelope"].encode())
-    return _done_document(act.said)
+    """Record an action with the DSSE envelope that the visitor signed."""
+    action = build_action(cache, visitor, params)
+    record_signature(cache, visitor, action, params["envelope"].encode())
+    return _confirmation_document(action.said)
 
 
-def _done_document(said: str) -> Document:
-    item: ActionResultItem = {"said": said}
+def _confirmation_document(message: str) -> Document:
+    """Build the document that confirms an action."""
+    item: ActionResultItem = {"said": message}
     return Document("done", [item], empty_coverage())
 
 
-def _action_handler(act: Callable[[StoreCache, Visitor, RouteRequest], Any]) -> Any:
-    def tell(desk: StoreCache, visit: Visitor, params: OperationParams) -> Document:
-        answer = act(desk, visit, RouteRequest(form=params))
+def _action_handler(
+    page_handler: Callable[[StoreCache, Visitor, RouteRequest], Any],
+) -> Any:
+    """Adapt the handler of a page form to an API operation."""
+
+    def handle_action(
+        cache: StoreCache, visitor: Visitor, params: OperationParams
+    ) -> Document:
+        answer = page_handler(cache, visitor, RouteRequest(form=params))
         if not isinstance(answer, Redirect):
             raise UsageError("nothing was done")
-        return _done_document(answer.said)
+        return _confirmation_document(answer.said)
 
-    return tell
+    return handle_action
 
 
 _ACT = (

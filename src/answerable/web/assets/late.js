@@ -1,5 +1,5 @@
 // Loads what is big once it is looked at: an element names a module in `data-late`, and
-// its style sheet in `data-sheet`. Whatever fails leaves the page as the server drew it.
+// its style sheet in `data-sheet`. After any failure the page stays as the server rendered it.
 
 function sheet(address) {
   if (!address || document.querySelector(`link[href="${CSS.escape(address)}"]`)) return null;

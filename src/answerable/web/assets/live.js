@@ -1,4 +1,4 @@
-// Decisions as they are made. Whatever an agent could have named is set as text.
+// Live list of decisions. Values from an agent are set as text, never as markup.
 
 const MOST = 200; // rows that a page keeps
 const $ = (what, where = document) => where.querySelector(what);
@@ -62,7 +62,7 @@ function listen(part) {
   pause.addEventListener("click", () => {
     paused = !paused;
     pause.setAttribute("aria-pressed", String(paused));
-    pause.textContent = paused ? "go on" : "pause";
+    pause.textContent = paused ? "resume" : "pause";
     if (!paused) for (const item of waiting.splice(0)) put(item);
     tell();
   });

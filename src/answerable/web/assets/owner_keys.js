@@ -1,6 +1,5 @@
-// Keys with which a person signs. They are made here, kept by this browser for this
-// origin, and cannot be read out of it: nobody has them but this browser, the server
-// included. What is signed is what the page shows.
+// Owner keys. They are created and stored in this browser for this origin and cannot be
+// exported: not even the server has them. The page shows exactly the signed statement.
 
 const BASE = "answerable-owner-keys";
 const SHELF = "keys";

@@ -1,1 +1,1 @@
-"""Authentication of visitors: sessions, a one-time local token, bearer tokens."""
+"""Authenticate visitors: sessions, a one-time local token, bearer tokens."""

@@ -1,4 +1,4 @@
-"""Bearer tokens of people for `/api/v1`, from the login issuer with our audience.
+"""Verify bearer tokens of people for `/api/v1`, issued for our audience.
 
 A sender-constrained token needs its proof; an unbound one is accepted only if the
 issuer's section allows it. A token of an agent that acts for a person is rejected.
@@ -48,79 +48,87 @@ class BearerTokenVerifier:
 
     def __init__(
         self,
-        pinned: IssuerConfig,
+        issuer: IssuerConfig,
         login: WebLoginConfig,
         audience: str,
         clock: Callable[[], float],
         is_bound: AccountBinding = any_account,
     ) -> None:
         self._is_bound = is_bound
-        self._pinned, self._login, self._clock = pinned, login, clock
-        self._keys = IssuerKeyCache([replace(pinned, audience=audience)])
+        self._issuer, self._login, self._clock = issuer, login, clock
+        self._keys = IssuerKeyCache([replace(issuer, audience=audience)])
         self._proofs = DpopReplayCache()
 
     async def verify_bearer(
-        self, presented: TokenPresentation, token: str
+        self, presentation: TokenPresentation, token: str
     ) -> TokenPerson:
-        """Verify a token and return its person.
+        """Verify a token, fetch an unknown key once, and return its person.
 
         Raises:
-            Refused: The token is invalid, or its person has no role.
+            RequestRejected: The token is invalid, or its person has no role.
         """
         try:
-            return self._verify_once(presented, token)
+            return self._verify_with_cached_keys(presentation, token)
         except UnknownKey as unknown:
             now = self._clock()
             if not self._keys.can_fetch(unknown.issuer, now):
                 raise _invalid_token(unknown.reason) from None
             await self._keys.fetch(unknown.issuer, now)
         try:
-            return self._verify_once(presented, token)
+            return self._verify_with_cached_keys(presentation, token)
         except UnknownKey as unknown:
             if not self._keys.has_usable(unknown.issuer, self._clock()):
                 says = "the keys of the token's issuer cannot be had now"
                 raise RequestRejected(503, "no-keys", says) from None
             raise _invalid_token(unknown.reason) from None
 
-    def _verify_once(self, presented: TokenPresentation, token: str) -> TokenPerson:
+    def _verify_with_cached_keys(
+        self, presentation: TokenPresentation, token: str
+    ) -> TokenPerson:
+        """Verify a token with the cached keys and return its person."""
         now = self._clock()
         try:
             claims = verify_token(token, self._keys.issuers(now), int(now))
-            self._check_sender(presented, token, claims, now)
-            found = admit_person(claims, self._pinned, self._login, self._is_bound)
+            self._check_sender(presentation, token, claims, now)
+            found = admit_person(claims, self._issuer, self._login, self._is_bound)
         except UnknownKey:
             raise
-        except TokenRejected as refused:
-            raise _invalid_token(refused.reason) from None
-        except LoginFailed as refused:
+        except TokenRejected as error:
+            raise _invalid_token(error.reason) from None
+        except LoginFailed as error:
             raise RequestRejected(
-                403, "nobody-here", refused.message, refused.hint
+                403, "nobody-here", error.message, error.hint
             ) from None
         return TokenPerson(found.person, found.roles, f"{found.iss}#{found.sub}")
 
     def _check_sender(
-        self, presented: TokenPresentation, token: str, claims: SignedClaims, now: float
+        self,
+        presentation: TokenPresentation,
+        token: str,
+        claims: SignedClaims,
+        now: float,
     ) -> None:
-        shown = check_sender(
-            token, claims, presented, int(now), allow_bearer=self._pinned.bearer
+        """Check DPoP or mTLS binding; a DPoP proof is accepted once."""
+        sender = check_sender(
+            token, claims, presentation, int(now), allow_bearer=self._issuer.bearer
         )
-        if shown.proof is not None:
-            self._proofs.add(shown.proof, build_principal(claims), now)
+        if sender.proof is not None:
+            self._proofs.add(sender.proof, build_principal(claims), now)
 
     async def renew_keys(
         self,
-        tell: Callable[[str, str], None],
+        report_failure: Callable[[str, str], None],
         sleep: Callable[[float], Awaitable[Any]],
     ) -> None:
-        """Renew issuer keys before they expire, until cancelled."""
+        """Fetch issuer keys again before they expire, until cancelled."""
         while True:
             for issuer in self._keys.list_due(self._clock()):
                 failed = await self._keys.fetch(issuer, self._clock())
                 if failed:
-                    tell(issuer, failed)
+                    report_failure(issuer, failed)
             await sleep(30)
 
 
 def _invalid_token(reason: str) -> RequestRejected:
-    """Build the refusal of an invalid token; the reason goes to metrics only."""
+    """Build the 401 error of an invalid token; the reason goes to metrics only."""
     return RequestRejected(401, f"token-{reason}", "the token does not hold")

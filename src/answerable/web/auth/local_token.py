@@ -1,4 +1,4 @@
-"""One-time token printed at start, valid for ten minutes on this machine."""
+"""One-time sign-in token, printed at start, valid for ten minutes on this host."""
 
 import hashlib
 import hmac
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ipaddress import ip_address
 
 TOKEN_LIFETIME = 10 * 60  # seconds
-MAX_TRIES = 10  # of wrong ones, then it is of no use any more
+MAX_TRIES = 10  # wrong tries, then the token is invalid
 
 _TOKEN_SIZE = 32  # bytes
 
@@ -30,12 +30,12 @@ class LocalToken:
         self._tries = MAX_TRIES
 
     def pop_text(self) -> str:
-        """Return the token and forget its text."""
+        """Return the token text once; only its digest is kept."""
         text, self.text = self.text, ""
         return text
 
     def redeem(self, token: str) -> str:
-        """Redeem a token.
+        """Check a token; it is accepted once, after at most ten wrong tries.
 
         Returns:
             Why it is invalid; empty if it was redeemed.
@@ -52,7 +52,7 @@ class LocalToken:
 
 
 def is_local_peer(peer: str) -> bool:
-    """Tell whether the peer of a connection is on this machine."""
+    """Tell whether a peer address is a loopback address."""
     try:
         address = ip_address(peer)
     except ValueError:
@@ -62,4 +62,5 @@ def is_local_peer(peer: str) -> bool:
 
 
 def _hash_token(token: str) -> bytes:
+    """Return the SHA-256 digest of a token."""
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()

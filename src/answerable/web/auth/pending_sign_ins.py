@@ -1,4 +1,4 @@
-"""Pending sign-ins, kept in an encrypted cookie of the browser.
+"""Keep the state of a pending OIDC sign-in in an encrypted browser cookie.
 
 The server stores nothing per sign-in, so floods cannot evict another person's sign-in.
 The cookie is AES-256-GCM ciphertext (RFC 5116) under a key of this process.
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 PENDING_LIFETIME = 10 * 60  # seconds
-MAX_REDEEMED = 10_000  # cookies that were answered and are remembered as used
-MAX_PATH = 1024  # characters of where a browser goes next; else the first page
+MAX_REDEEMED = 10_000  # used cookies that are remembered
+MAX_PATH = 1024  # characters of the next path; a longer one becomes `/`
 
 _NONCE_SIZE = 12  # bytes, RFC 5116 5.1
 _PURPOSE = b"answerable sign-in under way"
@@ -50,7 +50,7 @@ class PendingSignInCookie(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def login_secrets(self) -> LoginSecrets:
-        """Return the secrets of this sign-in."""
+        """Return state, nonce and PKCE verifier of this sign-in."""
         return LoginSecrets(self.state, self.nonce, self.verifier)
 
 
@@ -64,28 +64,28 @@ class PendingSignInCookieCodec:
 
     clock: Callable[[], float]
     _cipher: "AESGCM" = field(init=False, repr=False)
-    _answered: OrderedDict[bytes, None] = field(init=False, repr=False)
+    _redeemed: OrderedDict[bytes, None] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.rotate_key()
 
-    def seal(self, begun: PendingSignIn, onward: str) -> str:
-        """Return the cookie value for a new sign-in."""
-        sealed = begun.sealed
-        path = onward if len(onward) <= MAX_PATH else "/"
+    def seal(self, sign_in: PendingSignIn, next_path: str) -> str:
+        """Encrypt a new sign-in into a cookie value."""
+        secrets = sign_in.sealed
+        path = next_path if len(next_path) <= MAX_PATH else "/"
         until = self.clock() + PENDING_LIFETIME
         pending = PendingSignInCookie(
-            sealed.state, sealed.nonce, sealed.verifier, begun.max_age, path, until
+            secrets.state, secrets.nonce, secrets.verifier, sign_in.max_age, path, until
         )
         nonce = os.urandom(_NONCE_SIZE)
         data = self._cipher.encrypt(nonce, msgspec.msgpack.encode(pending), _PURPOSE)
         return urlsafe_b64encode(nonce + data).decode().rstrip("=")
 
     def redeem(self, cookie: str) -> PendingSignInCookie | None:
-        """Decrypt a cookie, once.
+        """Decrypt a cookie, once; None if it is invalid, expired or used.
 
-        Only the newest `MAX_REDEEMED` redeemed cookies are remembered; the provider rejects
-        a reused code anyway (RFC 6749 4.1.2).
+        Only the newest `MAX_REDEEMED` redeemed cookies are remembered; the provider
+        rejects a reused code anyway (RFC 6749 4.1.2).
         """
         from cryptography.exceptions import InvalidTag
 
@@ -95,17 +95,17 @@ class PendingSignInCookieCodec:
             opened = self._cipher.decrypt(nonce, data, _PURPOSE)
         except (ValueError, InvalidTag):
             return None
-        if nonce in self._answered:
+        if nonce in self._redeemed:
             return None
-        self._answered[nonce] = None
-        if len(self._answered) > MAX_REDEEMED:
-            self._answered.popitem(last=False)
+        self._redeemed[nonce] = None
+        if len(self._redeemed) > MAX_REDEEMED:
+            self._redeemed.popitem(last=False)
         pending = msgspec.msgpack.decode(opened, type=PendingSignInCookie)
         return pending if self.clock() < pending.until else None
 
     def rotate_key(self) -> None:
-        """Invalidate all cookies, because the provider changed."""
+        """Replace the key, which invalidates all pending cookies."""
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         self._cipher = AESGCM(AESGCM.generate_key(256))
-        self._answered = OrderedDict()
+        self._redeemed = OrderedDict()

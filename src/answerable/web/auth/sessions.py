@@ -1,4 +1,4 @@
-"""Sessions, kept in memory by the digest of their cookie.
+"""Store web sessions in memory, by the digest of their cookie.
 
 A session is created only at sign-in, so a planted cookie is never one (session
 fixation). It ends after 30 minutes without a request, after eight hours, at sign-out,
@@ -50,7 +50,7 @@ class WebSession:
     )
 
     def csrf_token(self) -> str:
-        """Return a CSRF token, masked anew for each page.
+        """Return the CSRF token, with a new random mask for each page.
 
         Pages are compressed with attacker-chosen text: the length of an unmasked token
         would leak it (BREACH).
@@ -91,9 +91,9 @@ class SessionStore:
         person: PersonId | None,
         roles: frozenset[WebRole],
         by: str,
-        proved: float | None = None,
+        authenticated_at: float | None = None,
     ) -> tuple[str, WebSession]:
-        """Create a session.
+        """Create a session; evict the oldest ones above the limits.
 
         Returns:
             Cookie value and session.
@@ -101,7 +101,7 @@ class SessionStore:
         self._remove_ended()
         self._evict_oldest(person)
         cookie, now = secrets.token_urlsafe(_SECRET_SIZE), self._clock()
-        shown = now if proved is None else proved
+        proved_at = now if authenticated_at is None else authenticated_at
         session = WebSession(
             key=_hash_cookie(cookie),
             person=person,
@@ -109,13 +109,13 @@ class SessionStore:
             by=by,
             began=now,
             last=now,
-            proved=shown,
+            proved=proved_at,
         )
         self._open[session.key] = session
         return cookie, session
 
     def find(self, cookie: str) -> WebSession | None:
-        """Return the session of a cookie and extend it."""
+        """Return the live session of a cookie and reset its idle timeout."""
         session = self._open.get(_hash_cookie(cookie)) if cookie else None
         if session is None or not self.is_alive(session):
             return None
@@ -123,7 +123,7 @@ class SessionStore:
         return session
 
     def is_alive(self, session: WebSession) -> bool:
-        """Tell whether a session has not ended, without extending it."""
+        """Tell whether a session is open; remove it if a timeout has passed."""
         now = self._clock()
         over = now >= session.began + MAX_LIFETIME or now >= session.last + IDLE_TIMEOUT
         if over:
@@ -131,37 +131,41 @@ class SessionStore:
         return session.key in self._open
 
     def is_fresh(self, session: WebSession) -> bool:
-        """Tell whether the person authenticated within the last minutes."""
+        """Tell whether the person authenticated within the last five minutes."""
         return self._clock() < session.proved + FRESH_PERIOD
 
     def end(self, session: WebSession) -> None:
         """End a session."""
         self._open.pop(session.key, None)
 
-    def end_all(self, but: str = "") -> None:
-        """End all sessions, except those by `but`."""
+    def end_all(self, except_by: str = "") -> None:
+        """End all sessions, except those of the sign-in method `except_by`."""
         for session in list(self._open.values()):
-            if session.by != but:
+            if session.by != except_by:
                 self.end(session)
 
     def _remove_ended(self) -> None:
+        """Remove the sessions whose timeout has passed."""
         for session in list(self._open.values()):
             self.is_alive(session)
 
     def _evict_oldest(self, person: PersonId | None) -> None:
+        """End the least recently used sessions of a person, and of the process."""
         own = [each for each in self._open.values() if each.person == person]
-        for crowd, most in (
+        for group, limit in (
             (own, MAX_PER_PERSON),
             (list(self._open.values()), MAX_SESSIONS),
         ):
-            crowd.sort(key=lambda each: each.last)
-            for session in crowd[: max(0, len(crowd) - most + 1)]:
+            group.sort(key=lambda each: each.last)
+            for session in group[: max(0, len(group) - limit + 1)]:
                 self.end(session)
 
 
 def _hash_cookie(cookie: str) -> bytes:
+    """Return the SHA-256 digest of a cookie value."""
     return hashlib.sha256(cookie.encode("utf-8", "surrogateescape")).digest()
 
 
-def _xor(one: bytes, other: bytes) -> bytes:
-    return bytes(a ^ b for a, b in zip(one, other, strict=True))
+def _xor(first: bytes, second: bytes) -> bytes:
+    """Return the bitwise XOR of two byte strings of equal length."""
+    return bytes(a ^ b for a, b in zip(first, second, strict=True))

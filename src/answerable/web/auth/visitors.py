@@ -1,4 +1,4 @@
-"""Visitors from sessions and tokens: roles, and ownership at this moment."""
+"""Build the visitor of a session or token: roles and currently owned subjects."""
 
 from collections import defaultdict
 
@@ -19,55 +19,62 @@ class VisitorFactory:
     """Builder of visitors; runs in a worker thread, because ownership is in the store.
 
     Args:
-        desk: Where it is looked up.
+        cache: Cache over the store with the attestations.
     """
 
-    def __init__(self, desk: StoreCache) -> None:
-        self._desk = desk
+    def __init__(self, cache: StoreCache) -> None:
+        self._cache = cache
 
     def from_session(self, session: WebSession, *, fresh: bool) -> Visitor:
-        """Return the visitor of a session."""
+        """Build the visitor of a session, with a CSRF token."""
         owns = self._owned_subjects(session.person, session.roles)
         return Visitor(
             session.person, session.roles, owns, session.csrf_token(), fresh, session.by
         )
 
     def from_token(self, bearer: TokenPerson) -> Visitor:
-        """Return the visitor of a token."""
+        """Build the visitor of a bearer token."""
         owns = self._owned_subjects(bearer.person, bearer.roles)
         return Visitor(bearer.person, bearer.roles, owns, by=bearer.by)
 
     def _owned_subjects(
         self, person: PersonId | None, roles: frozenset[WebRole]
     ) -> frozenset[str]:
+        """Return the attested subjects of a person whose roles include OWN."""
         if person is None or WebPermission.OWN not in permissions_of(roles):
             return frozenset()
-        return attested_subjects(self._desk, person)
+        return attested_subjects(self._cache, person)
 
 
-def attested_subjects(desk: StoreCache, person: PersonId) -> frozenset[str]:
+def attested_subjects(cache: StoreCache, person: PersonId) -> frozenset[str]:
     """Return the subjects that a person owns by a valid attestation.
 
     In a large store the cached view may lag for new ownership; lost ownership takes
     effect at once.
     """
-    same = desk.get_derived("same person", _person_index)
-    known = desk.get_derived("attested", _index_owners).get(same(person), frozenset())
+    canonical_person = cache.get_derived("same person", _build_person_directory)
+    known = cache.get_derived("attested", _index_owners).get(
+        canonical_person(person), frozenset()
+    )
     if not known:
         return known
-    with desk.open_store() as store:
-        now = store.get_or_attach("attesting", AttestationReader).read(desk.now)
-    own = same(person)
-    return frozenset(each for each in known if each in now and same(now[each]) == own)
+    with cache.open_store() as store:
+        now = store.get_or_attach("attesting", AttestationReader).read(cache.now)
+    own = canonical_person(person)
+    return frozenset(
+        each for each in known if each in now and canonical_person(now[each]) == own
+    )
 
 
-def _person_index(standing: StoreView) -> PersonDirectory:
-    return PersonDirectory(standing.inventory.facts.persons)
+def _build_person_directory(view: StoreView) -> PersonDirectory:
+    """Build the directory that maps a person to the canonical person."""
+    return PersonDirectory(view.inventory.facts.persons)
 
 
-def _index_owners(standing: StoreView) -> dict[PersonId, frozenset[str]]:
+def _index_owners(view: StoreView) -> dict[PersonId, frozenset[str]]:
+    """Index the subjects with an attested owner by that person."""
     found: defaultdict[PersonId, set[str]] = defaultdict(set)
-    for subject, owner in standing.inventory.owners.items():
+    for subject, owner in view.inventory.owners.items():
         if owner.state is OwnerState.ATTESTED and owner.person:
             found[owner.person].add(subject)
     return {person: frozenset(subjects) for person, subjects in found.items()}

@@ -1,1 +1,1 @@
-"""HTTP layer: request checks, authentication, dispatch, responses."""
+"""HTTP layer: check, authenticate and dispatch requests, and build responses."""

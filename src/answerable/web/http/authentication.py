@@ -1,4 +1,4 @@
-"""Authentication of requests: session cookie, or bearer token."""
+"""Authenticate requests by session cookie, or by bearer token for `/api/`."""
 
 import hashlib
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class AuthenticatedSender:
 
     @property
     def key(self) -> bytes:
-        """Return a key that identifies the sender."""
+        """Return a digest that identifies the session or person, for limits."""
         if self.session is not None:
             return self.session.key
         person = self.bearer.person if self.bearer else None
@@ -39,17 +39,19 @@ class AuthenticatedSender:
 class RequestAuthenticator(Protocol):
     """Authenticator of requests."""
 
-    async def authenticate(self, come: IncomingRequest) -> AuthenticatedSender | None:
+    async def authenticate(
+        self, incoming: IncomingRequest
+    ) -> AuthenticatedSender | None:
         """Authenticate a request; None without credentials.
 
         Raises:
-            Refused: The credentials are invalid.
+            RequestRejected: The credentials are invalid.
         """
 
-    def build_visitor(self, known: AuthenticatedSender) -> Visitor:
-        """Return the current visitor; runs in a worker thread."""
+    def build_visitor(self, sender: AuthenticatedSender) -> Visitor:
+        """Return the visitor with roles and owned subjects; runs in a worker thread."""
 
-    def is_alive(self, known: AuthenticatedSender) -> bool:
+    def is_alive(self, sender: AuthenticatedSender) -> bool:
         """Tell whether the session is alive."""
 
 
@@ -64,59 +66,62 @@ class SessionAuthenticator:
         self.sessions, self._visitors = sessions, visitors
         self.bearers: BearerTokenVerifier | None = None
 
-    async def authenticate(self, come: IncomingRequest) -> AuthenticatedSender | None:
+    async def authenticate(
+        self, incoming: IncomingRequest
+    ) -> AuthenticatedSender | None:
         """Authenticate a request; None without credentials.
 
         A bearer token takes precedence over a cookie.
 
         Raises:
-            Refused: The token is invalid, or not accepted here.
+            RequestRejected: The token is invalid, or not accepted here.
         """
-        authorization = come.fields.get("authorization")
+        authorization = incoming.fields.get("authorization")
         if authorization is not None:
             return AuthenticatedSender(
-                None, await self._verify_bearer(come, authorization)
+                None, await self._verify_bearer(incoming, authorization)
             )
-        session = self.find_session(come)
+        session = self.find_session(incoming)
         return AuthenticatedSender(session) if session is not None else None
 
     async def _verify_bearer(
-        self, come: IncomingRequest, authorization: str
+        self, incoming: IncomingRequest, authorization: str
     ) -> TokenPerson:
-        if self.bearers is None or not come.path.startswith(API_PREFIX):
+        """Verify the Authorization field, with a DPoP proof if sent."""
+        if self.bearers is None or not incoming.path.startswith(API_PREFIX):
             raise RequestRejected(401, "no-tokens", "tokens are not accepted here")
         scheme, _, token = authorization.partition(" ")
-        proof = come.fields.get("dpop")
-        presented = TokenPresentation(
+        proof = incoming.fields.get("dpop")
+        presentation = TokenPresentation(
             scheme=scheme,
-            method=come.request.method,
-            url=come.link.url + come.path,
+            method=incoming.request.method,
+            url=incoming.link.url + incoming.path,
             proofs=() if proof is None else (proof,),
-            certificate=come.link.certificate,
+            certificate=incoming.link.certificate,
         )
-        return await self.bearers.verify_bearer(presented, token)
+        return await self.bearers.verify_bearer(presentation, token)
 
-    def find_session(self, come: IncomingRequest) -> WebSession | None:
-        """Return the session of a request."""
-        fields = come.request.headers.getlist("cookie")
-        return self.sessions.find(read_cookie(fields, session_cookie_name(come)))
+    def find_session(self, incoming: IncomingRequest) -> WebSession | None:
+        """Return the live session of the request cookie, None without one."""
+        fields = incoming.request.headers.getlist("cookie")
+        return self.sessions.find(read_cookie(fields, session_cookie_name(incoming)))
 
-    def build_visitor(self, known: AuthenticatedSender) -> Visitor:
-        """Return the current visitor."""
-        if known.bearer is not None:
-            return self._visitors.from_token(known.bearer)
-        if known.session is None:
+    def build_visitor(self, sender: AuthenticatedSender) -> Visitor:
+        """Return the visitor of a session or token."""
+        if sender.bearer is not None:
+            return self._visitors.from_token(sender.bearer)
+        if sender.session is None:
             return ANONYMOUS
-        fresh = self.sessions.is_fresh(known.session)
-        return self._visitors.from_session(known.session, fresh=fresh)
+        fresh = self.sessions.is_fresh(sender.session)
+        return self._visitors.from_session(sender.session, fresh=fresh)
 
-    def is_alive(self, known: AuthenticatedSender) -> bool:
-        """Tell whether the session is alive."""
-        return known.session is None or self.sessions.is_alive(known.session)
+    def is_alive(self, sender: AuthenticatedSender) -> bool:
+        """Tell whether the session is still open; a token has none to end."""
+        return sender.session is None or self.sessions.is_alive(sender.session)
 
 
-def session_cookie_name(come: IncomingRequest) -> str:
-    """Return the session cookie name for a request."""
-    server = come.request.scope.get("server")
+def session_cookie_name(incoming: IncomingRequest) -> str:
+    """Return the session cookie name of the listener that got the request."""
+    server = incoming.request.scope.get("server")
     port = server[1] if server else 0
-    return cookie_name(come.link.url, port or 0)
+    return cookie_name(incoming.link.url, port or 0)

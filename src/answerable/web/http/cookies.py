@@ -1,4 +1,4 @@
-"""Session cookies: host-bound, and read only if unambiguous.
+"""Read and format session cookies, bound to host and port; repeated ones are ignored.
 
 A service on another port of the host can set a cookie of the same name, and the browser
 sends both (RFC 6265 8.5, 8.6). Then neither is accepted.
@@ -17,7 +17,7 @@ def cookie_name(url: str, port: int) -> str:
 
 
 def pending_cookie_name(name: str) -> str:
-    """Return the cookie name of a pending sign-in."""
+    """Return the name of the cookie that keeps a pending sign-in."""
     return f"{name}-pending"
 
 
@@ -32,12 +32,12 @@ def read_cookie(fields: list[str], name: str) -> str:
     return found[0] if len(found) == 1 else ""
 
 
-def format_set_cookie(name: str, value: str, *, lives: int) -> str:
+def format_set_cookie(name: str, value: str, *, max_age: int) -> str:
     """Format `Set-Cookie`.
 
     Args:
         value: Letters, digits, `-` and `_` only.
-        lives: Seconds; 0 deletes the cookie.
+        max_age: Seconds; 0 deletes the cookie.
     """
     secure = "; Secure" if name.startswith("__Host-") else ""
-    return f"{name}={value}; Path=/; Max-Age={lives}; HttpOnly; SameSite=Lax{secure}"
+    return f"{name}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}"

@@ -1,4 +1,4 @@
-"""Request dispatcher: checks, routing, authentication, permission, handler.
+"""Dispatch HTTP requests: checks, authentication, permission, then the route handler.
 
 The order is: host and origin; route; visitor; permission; parameters. Nothing is read
 from the store before the handler.
@@ -51,84 +51,96 @@ from answerable.web.routing import (
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor
 
-OTHER_PATH = "other"  # for counting: any path that is none of ours
+OTHER_PATH = "other"  # metric label of unknown paths
 
 
 class WebDispatcher:
     """ASGI application of the web interface.
 
     Args:
-        desk: Cache over the store.
-        own: Public endpoints: (path, method) -> endpoint; a path that ends with a slash
-            covers everything below it.
-        failed: Called with unexpected errors; returns an error id.
+        cache: Cache over the store.
+        public_endpoints: Endpoints without sign-in by (path, method); a path that ends
+            with a slash covers everything below it.
+        report_error: Called with unexpected errors; returns an error id.
     """
 
     def __init__(
         self,
-        desk: StoreCache,
-        entrance: RequestAuthenticator,
+        cache: StoreCache,
+        authenticator: RequestAuthenticator,
         routes: tuple[WebRoute, ...],
         streams: tuple[StreamRoute, ...],
-        own: Mapping[tuple[str, str], Endpoint],
-        failed: Callable[[Exception], str],
+        public_endpoints: Mapping[tuple[str, str], Endpoint],
+        report_error: Callable[[Exception], str],
     ) -> None:
-        self.desk = desk
-        self._entrance, self._failed = entrance, failed
-        self._routes = {(each.path, each.method): each for each in routes}
-        self._streams = {each.path: each for each in streams}
-        self._own = dict(own)
+        self.desk = cache
+        self._authenticator, self._report_error = authenticator, report_error
+        self._routes = {(route.path, route.method): route for route in routes}
+        self._streams = {route.path: route for route in streams}
+        self._public_endpoints = dict(public_endpoints)
         self.counted, self.pool, self.open = (
             RequestMetrics(),
             WorkerPool(),
-            EventStreams(failed),
+            EventStreams(report_error),
         )
         self.app = GZipMiddleware(self._handle_request, minimum_size=1000)
 
     async def _handle_request(self, scope: Scope, receive: Receive, send: Send) -> None:
-        begun = time.perf_counter()
+        """Answer one ASGI request and count it."""
+        started = time.perf_counter()
         request = Request(scope, receive)
         response = await self._build_response(request)
         link: ConnectionInfo = scope["state"]["link"]
         for name, value in request_checks.security_fields(link.url).items():
             response.headers.setdefault(name, value)
         path = scope["path"]
-        known = self._metric_path(path)
+        metric_path = self._metric_path(path)
         self.counted.count_answer(
-            known, response.status_code, time.perf_counter() - begun
+            metric_path, response.status_code, time.perf_counter() - started
         )
         await response(scope, receive, send)
 
     def _metric_path(self, path: str) -> str:
-        """Return the path for metrics: a known one, or `OTHER_PATH`."""
-        if path in self._streams or any(path == each for each, _ in self._routes):
+        """Return the path as a metric label: a known path, or `OTHER_PATH`."""
+        if path in self._streams or any(
+            path == route_path for route_path, _ in self._routes
+        ):
             return path
         return next(
-            (own for own, _ in self._own if _matches_path(path, own)), OTHER_PATH
+            (
+                public_path
+                for public_path, _ in self._public_endpoints
+                if _matches_path(path, public_path)
+            ),
+            OTHER_PATH,
         )
 
     async def _build_response(self, request: Request) -> Response:
-        visit, path = ANONYMOUS, str(request.scope["path"])
+        """Run all checks and the handler; map each error to a response."""
+        visitor, path = ANONYMOUS, str(request.scope["path"])
         try:
-            come = self._check_request(request)
-            own = self._find_public(path, request.method)
-            if own is not None:
-                return await own(come)
-            route, none = self._find_route(come)
-            known = await self._entrance.authenticate(come)
-            if known is None:
-                return self._challenge(come, none)
-            request.scope["state"]["caller"] = known.key.hex()
-            visit = await self.pool.run(partial(self._entrance.build_visitor, known))
-            if route is None or visit.may.isdisjoint(route.may):
-                raise none
+            incoming = self._check_request(request)
+            endpoint = self._find_public(path, request.method)
+            if endpoint is not None:
+                return await endpoint(incoming)
+            route, refusal = self._find_route(incoming)
+            sender = await self._authenticator.authenticate(incoming)
+            if sender is None:
+                return self._redirect_to_sign_in(incoming, refusal)
+            request.scope["state"]["caller"] = sender.key.hex()
+            visitor = await self.pool.run(
+                partial(self._authenticator.build_visitor, sender)
+            )
+            if route is None or visitor.may.isdisjoint(route.may):
+                raise refusal
             if isinstance(route, StreamRoute):
-                return self._open_stream(route, come, known, visit)
-            return await self._run_handler(route, come, known, visit)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is answered
-            return self._error_response(error, visit, path, request)
+                return self._open_stream(route, incoming, sender, visitor)
+            return await self._run_handler(route, incoming, sender, visitor)
+        except Exception as error:  # noqa: BLE001 - every error gets a response
+            return self._error_response(error, visitor, path, request)
 
     def _check_request(self, request: Request) -> IncomingRequest:
+        """Check headers, host, origin and length of a request."""
         scope = request.scope
         served, link = scope["state"]["served"], scope["state"]["link"]
         fields = request_checks.parse_head(scope["headers"])
@@ -138,91 +150,100 @@ class WebDispatcher:
         return IncomingRequest(request, fields, served, link)
 
     def _find_public(self, path: str, method: str) -> Endpoint | None:
+        """Find the endpoint that needs no sign-in, None for other paths."""
         method = "GET" if method == "HEAD" else method
-        for (own, by), endpoint in self._own.items():
-            if by == method and _matches_path(path, own):
+        for (public_path, endpoint_method), endpoint in self._public_endpoints.items():
+            if endpoint_method == method and _matches_path(path, public_path):
                 return endpoint
         return None
 
     def _find_route(
-        self, come: IncomingRequest
+        self, incoming: IncomingRequest
     ) -> tuple[WebRoute | StreamRoute | None, RequestRejected]:
-        """Find the route, with the error if there is none."""
-        method = "POST" if come.is_post else "GET"
-        found: WebRoute | StreamRoute | None = self._routes.get((come.path, method))
-        if found is None and not come.is_post:
-            found = self._streams.get(come.path)
-        other = (come.path, "GET" if come.is_post else "POST")
+        """Find the route; also return the 404 or 405 error to raise without one."""
+        method = "POST" if incoming.is_post else "GET"
+        found: WebRoute | StreamRoute | None = self._routes.get((incoming.path, method))
+        if found is None and not incoming.is_post:
+            found = self._streams.get(incoming.path)
+        other = (incoming.path, "GET" if incoming.is_post else "POST")
         if found is None and (
             other in self._routes
-            or any(_matches_path(come.path, p) for p, _ in self._own)
+            or any(_matches_path(incoming.path, p) for p, _ in self._public_endpoints)
         ):
             says = f"nothing is served here by {method}"
             return None, RequestRejected(405, "method", says)
         return found, not_found()
 
-    def _challenge(self, come: IncomingRequest, none: RequestRejected) -> Response:
-        """Redirect an anonymous visitor to sign in; raise `none` for unknown paths."""
-        if self._metric_path(come.path) == OTHER_PATH or none.status == 405:
-            raise none
-        if come.path.startswith(API_PREFIX):
+    def _redirect_to_sign_in(
+        self, incoming: IncomingRequest, refusal: RequestRejected
+    ) -> Response:
+        """Redirect an anonymous visitor to sign-in; raise `refusal` for unknown paths."""
+        if self._metric_path(incoming.path) == OTHER_PATH or refusal.status == 405:
+            raise refusal
+        if incoming.path.startswith(API_PREFIX):
             says = "sign in first"
             hint = "send a token of a pinned issuer, or the cookie of a session"
             raise RequestRejected(401, "unknown-visitor", says, hint)
-        here = "/" if come.is_post else _request_target(come)
-        to = build_permalink("/sign-in", {"next": here} if here != "/" else {})
-        if "hx-request" in come.fields:
-            return Response(b"", 401, {"hx-redirect": to, "cache-control": "no-store"})
-        return redirect_response(to)
+        next_path = "/" if incoming.is_post else _request_target(incoming)
+        sign_in_url = build_permalink(
+            "/sign-in", {"next": next_path} if next_path != "/" else {}
+        )
+        if "hx-request" in incoming.fields:
+            return Response(
+                b"", 401, {"hx-redirect": sign_in_url, "cache-control": "no-store"}
+            )
+        return redirect_response(sign_in_url)
 
     async def _run_handler(
         self,
         route: WebRoute,
-        come: IncomingRequest,
-        known: AuthenticatedSender,
-        visit: Visitor,
+        incoming: IncomingRequest,
+        sender: AuthenticatedSender,
+        visitor: Visitor,
     ) -> Response:
-        asked = await self._parse_request(route, come, known)
-        if not come.is_post and known.session is not None and not asked.part:
-            asked, known.session.said = (
-                _with_confirmation(asked, known.session.said),
+        """Parse the request, run the handler in a worker thread, build the response."""
+        request = await self._parse_request(route, incoming, sender)
+        if not incoming.is_post and sender.session is not None and not request.part:
+            request, sender.session.said = (
+                _with_confirmation(request, sender.session.said),
                 "",
             )
 
-        def work() -> Response:
-            answer = route.handler(self.desk, visit, asked)
-            if isinstance(answer, Redirect) and known.session is not None:
-                known.session.said = answer.said
-            return build_response(answer, visit, asked)
+        def call_handler() -> Response:
+            answer = route.handler(self.desk, visitor, request)
+            if isinstance(answer, Redirect) and sender.session is not None:
+                sender.session.said = answer.said
+            return build_response(answer, visitor, request)
 
-        return await self.pool.run(work)
+        return await self.pool.run(call_handler)
 
     async def _parse_request(
-        self, route: WebRoute, come: IncomingRequest, known: AuthenticatedSender
+        self, route: WebRoute, incoming: IncomingRequest, sender: AuthenticatedSender
     ) -> RouteRequest:
-        part = come.fields.get("hx-request", "") == "true" and (
-            come.fields.get("hx-history-restore-request") != "true"
+        """Parse the query, or the form with its CSRF token."""
+        is_part = incoming.fields.get("hx-request", "") == "true" and (
+            incoming.fields.get("hx-history-restore-request") != "true"
         )
-        if not come.is_post:
-            query = parse_fields(come.query, route.takes, blanks=route.blanks)
-            held = parse_etags(come.fields.get("if-none-match", ""))
-            url = build_permalink(come.path, query)
-            return RouteRequest(query, {}, url, part, held=held)
-        if come.query:
+        if not incoming.is_post:
+            query = parse_fields(incoming.query, route.takes, keep_empty=route.blanks)
+            etags = parse_etags(incoming.fields.get("if-none-match", ""))
+            url = build_permalink(incoming.path, query)
+            return RouteRequest(query, {}, url, is_part, held=etags)
+        if incoming.query:
             raise RequestRejected(400, "query", "a form has its fields in its body")
-        form = parse_fields(await read_form_body(come), (*route.takes, CSRF_FIELD))
-        token = form.pop(CSRF_FIELD, "") or come.fields.get("x-csrf-token", "")
-        if known.session is not None and not known.session.accepts_csrf(token):
+        form = parse_fields(await read_form_body(incoming), (*route.takes, CSRF_FIELD))
+        token = form.pop(CSRF_FIELD, "") or incoming.fields.get("x-csrf-token", "")
+        if sender.session is not None and not sender.session.accepts_csrf(token):
             raise RequestRejected(
                 403,
                 "csrf",
                 "the form is not one of this session",
                 "open the page again, and send it from there",
             )
-        return RouteRequest({}, form, come.path, part)
+        return RouteRequest({}, form, incoming.path, is_part)
 
     def _allowed_methods(self, path: str) -> list[str]:
-        """List the methods of a path."""
+        """List the allowed methods of a path, for the `Allow` header."""
         gets = (path, "GET") in self._routes or path in self._streams
         gets = gets or self._find_public(path, "GET") is not None
         posts = (path, "POST") in self._routes
@@ -232,23 +253,27 @@ class WebDispatcher:
     def _open_stream(
         self,
         stream: StreamRoute,
-        come: IncomingRequest,
-        known: AuthenticatedSender,
-        visit: Visitor,
+        incoming: IncomingRequest,
+        sender: AuthenticatedSender,
+        visitor: Visitor,
     ) -> Response:
-        query = parse_fields(come.query, stream.takes)
-        heard = come.fields.get("last-event-id", "")
-        asked = RouteRequest(query, {}, build_permalink(come.path, query), heard=heard)
-        self.open.check_capacity(known.key)
-        lives = partial(self._entrance.is_alive, known)
-        events = stream.tell(self.desk, visit, asked)
+        """Open a server-sent event stream for a route."""
+        query = parse_fields(incoming.query, stream.takes)
+        last_event_id = incoming.fields.get("last-event-id", "")
+        request = RouteRequest(
+            query, {}, build_permalink(incoming.path, query), heard=last_event_id
+        )
+        self.open.check_capacity(sender.key)
+        is_alive = partial(self._authenticator.is_alive, sender)
+        events = stream.tell(self.desk, visitor, request)
         fields = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        told = self.open.stream_events(events, known.key, lives)
-        return StreamingResponse(told, 200, fields, EVENT_STREAM_TYPE)
+        chunks = self.open.stream_events(events, sender.key, is_alive)
+        return StreamingResponse(chunks, 200, fields, EVENT_STREAM_TYPE)
 
     def _error_response(
-        self, error: Exception, visit: Visitor, path: str, request: Request
+        self, error: Exception, visitor: Visitor, path: str, request: Request
     ) -> Response:
+        """Map an exception to an error page or problem document."""
         match error:
             case RequestRejected():
                 refusal = error
@@ -259,8 +284,8 @@ class WebDispatcher:
             case ClientDisconnect():
                 return Response(status_code=400)  # the client is gone
             case _:
-                number = self._failed(error)
-                hint = f"the log has it as {number}"
+                error_id = self._report_error(error)
+                hint = f"the log has it as {error_id}"
                 refusal = RequestRejected(
                     500, "failed", "this went wrong in here", hint
                 )
@@ -268,26 +293,33 @@ class WebDispatcher:
         try:
             part = request.headers.get("hx-request") == "true"
             answer = error_response(
-                refusal, visit, RouteRequest(url=path, part=part), path
+                refusal, visitor, RouteRequest(url=path, part=part), path
             )
             if refusal.status == 405:  # RFC 9110 15.5.6
                 answer.headers["allow"] = ", ".join(self._allowed_methods(path))
             return answer
-        except Exception as second:  # noqa: BLE001 - the page that tells it fails too
-            self._failed(second)
+        except Exception as render_error:  # noqa: BLE001 - the error page failed
+            self._report_error(render_error)
             return Response(
                 f"{refusal.says}\n", refusal.status, media_type="text/plain"
             )
 
 
-def _request_target(come: IncomingRequest) -> str:
-    query = come.query.decode("latin-1")
-    return f"{come.path}?{query}" if query else come.path
+def _request_target(incoming: IncomingRequest) -> str:
+    """Return path and query of a request."""
+    query = incoming.query.decode("latin-1")
+    return f"{incoming.path}?{query}" if query else incoming.path
 
 
-def _with_confirmation(asked: RouteRequest, said: str) -> RouteRequest:
-    return replace(asked, said=said)
+def _with_confirmation(request: RouteRequest, message: str) -> RouteRequest:
+    """Return the request with a confirmation to show on the page."""
+    return replace(request, said=message)
 
 
-def _matches_path(path: str, own: str) -> bool:
-    return path == own or (own.endswith("/") and own != "/" and path.startswith(own))
+def _matches_path(path: str, public_path: str) -> bool:
+    """Tell whether a path is a public path, or below one that ends with a slash."""
+    return path == public_path or (
+        public_path.endswith("/")
+        and public_path != "/"
+        and path.startswith(public_path)
+    )

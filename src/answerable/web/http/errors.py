@@ -1,4 +1,4 @@
-"""HTTP errors with messages for the client."""
+"""HTTP errors with status, reason code and message for the client."""
 
 from answerable.model.errors import (
     AnswerableError,
@@ -8,7 +8,7 @@ from answerable.model.errors import (
 )
 
 
-class RequestRejected(Exception):  # noqa: N818 - what becomes of a request, no fault
+class RequestRejected(Exception):  # noqa: N818 - an outcome, no fault
     """A rejected request.
 
     Args:
@@ -22,13 +22,13 @@ class RequestRejected(Exception):  # noqa: N818 - what becomes of a request, no 
 
 
 def not_found() -> RequestRejected:
-    """Return a 404, also for what the visitor may not see."""
+    """Return a 404 error; hidden things are reported as not found, too."""
     says = "there is nothing at this address, or nothing that you may see"
     return RequestRejected(404, "nothing-here", says)
 
 
 def from_domain_error(error: AnswerableError) -> RequestRejected:
-    """Convert an error of a use case."""
+    """Convert an error of a use case to an HTTP error with a status."""
     if isinstance(error, UsageError):
         status, why = 400, "usage"
     elif isinstance(error, VerificationError):

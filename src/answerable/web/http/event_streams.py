@@ -1,4 +1,4 @@
-"""Server-sent event streams.
+"""Send server-sent events to clients, with limits and heartbeats.
 
 An async generator per visitor yields the events. A stream ends with the session, with
 the process, and when the client disconnects.
@@ -13,11 +13,11 @@ import msgspec
 from answerable.web.http.errors import RequestRejected
 from answerable.web.routing import StreamEvent
 
-MAX_STREAMS = 64  # streams at once
-MAX_PER_SESSION = 8  # of one session
-HEARTBEAT_INTERVAL = 15.0  # seconds between two signs of life
+MAX_STREAMS = 64  # open streams of the process
+MAX_PER_SESSION = 8  # open streams of one session
+HEARTBEAT_INTERVAL = 15.0  # seconds between heartbeats
 MAX_DURATION = (
-    600.0  # seconds; a page then asks again, and what it may see is looked up
+    600.0  # seconds; the page reconnects, and its permissions are checked again
 )
 EVENT_STREAM_TYPE = "text/event-stream; charset=utf-8"
 
@@ -26,11 +26,11 @@ class EventStreams:
     """Open event streams.
 
     Args:
-        failed: Called with unexpected errors.
+        report_error: Called with unexpected errors.
     """
 
-    def __init__(self, failed: Callable[[Exception], object]) -> None:
-        self._failed = failed
+    def __init__(self, report_error: Callable[[Exception], object]) -> None:
+        self._report_error = report_error
         self._open: dict[asyncio.Task[None], bytes] = {}
         self._ending = False
 
@@ -38,61 +38,63 @@ class EventStreams:
         return len(self._open)
 
     def close(self) -> None:
-        """End every stream and accept no more."""
+        """Cancel every open stream and refuse new ones."""
         self._ending = True
         for task in self._open:
             task.cancel()
 
-    def check_capacity(self, session: bytes) -> None:
-        """Check the limits before another stream.
+    def check_capacity(self, session_key: bytes) -> None:
+        """Check the limits of 64 streams, and 8 per session, before opening one.
 
         Raises:
-            Refused: A limit is reached.
+            RequestRejected: A limit is reached.
         """
-        own = sum(each == session for each in self._open.values())
+        own = sum(key == session_key for key in self._open.values())
         if self._ending or len(self._open) >= MAX_STREAMS or own >= MAX_PER_SESSION:
             raise RequestRejected(503, "streams", "too much is listened to at once")
 
     async def stream_events(
         self,
         events: AsyncIterator[StreamEvent],
-        session: bytes,
-        lives: Callable[[], bool],
+        session_key: bytes,
+        is_alive: Callable[[], bool],
     ) -> AsyncIterator[bytes]:
         """Yield the encoded events of one stream.
 
         Args:
-            session: Key of its session.
-            lives: Tells whether the session is alive.
+            session_key: Key of its session.
+            is_alive: Tells whether the session is alive.
         """
         queue: asyncio.Queue[bytes] = asyncio.Queue(256)
         task = asyncio.ensure_future(_fill_queue(queue, events))
-        self._open[task] = session
+        self._open[task] = session_key
         try:
             yield b"retry: 2000\n\n"
             until = time.monotonic() + MAX_DURATION
-            while lives() and time.monotonic() < until:
-                piece = await _next_chunk(queue, task)
-                if piece is None:
+            while is_alive() and time.monotonic() < until:
+                chunk = await _next_chunk(queue, task)
+                if chunk is None:
                     return
-                yield piece
+                yield chunk
         finally:
             del self._open[task]
             task.cancel()
-            await self._await_end(task)
+            await self._await_cancelled(task)
 
-    async def _await_end(self, task: "asyncio.Task[None]") -> None:
+    async def _await_cancelled(self, task: "asyncio.Task[None]") -> None:
+        """Wait for a cancelled task and report its unexpected error."""
         try:
             await task
         except asyncio.CancelledError:
-            return  # by us, or by who listened
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is logged
-            self._failed(error)
+            return  # by us, or by the client
+        except Exception as error:  # noqa: BLE001 - every error is logged
+            self._report_error(error)
 
 
 async def _fill_queue(
     queue: asyncio.Queue[bytes], events: AsyncIterator[StreamEvent]
 ) -> None:
+    """Put each encoded event into a bounded queue."""
     async for each in events:
         await queue.put(encode_event(each))
 
@@ -100,7 +102,7 @@ async def _fill_queue(
 async def _next_chunk(
     queue: asyncio.Queue[bytes], task: "asyncio.Task[None]"
 ) -> bytes | None:
-    """Wait for an event, a heartbeat, or the end."""
+    """Return the next event or a heartbeat; None at the end."""
     if queue.empty():
         waiting = asyncio.ensure_future(queue.get())
         try:
@@ -117,12 +119,13 @@ async def _next_chunk(
     return queue.get_nowait()
 
 
-def encode_event(happened: StreamEvent) -> bytes:
-    """Encode one event (HTML 9.2.5)."""
-    number = f"id: {_single_line(happened.id)}\n" if happened.id else ""
-    data = msgspec.json.encode(happened.data).decode()
-    return f"{number}event: {_single_line(happened.event)}\ndata: {data}\n\n".encode()
+def encode_event(event: StreamEvent) -> bytes:
+    """Encode an event in the text/event-stream format (HTML 9.2.5)."""
+    number = f"id: {_single_line(event.id)}\n" if event.id else ""
+    data = msgspec.json.encode(event.data).decode()
+    return f"{number}event: {_single_line(event.event)}\ndata: {data}\n\n".encode()
 
 
 def _single_line(text: str) -> str:
+    """Remove line ends and control characters from a field value."""
     return "".join(letter for letter in text if letter.isprintable())

@@ -1,4 +1,4 @@
-"""Incoming request that passed the host and origin checks."""
+"""Incoming HTTP request after the host and origin checks; read its form body."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from answerable.server.wire.host_check import ServedNames
 from answerable.web.http.errors import RequestRejected
 from answerable.web.http.request_parsing import MAX_FORM
 
-CSRF_FIELD = "csrf"  # the field of a form that holds its session's token
+CSRF_FIELD = "csrf"  # form field of the CSRF token
 FORM_TYPE = "application/x-www-form-urlencoded"
 
 
@@ -37,7 +37,7 @@ class IncomingRequest:
 
     @property
     def query(self) -> bytes:
-        """Return the raw query."""
+        """Return the raw query string."""
         return bytes(self.request.scope["query_string"])
 
     @property
@@ -48,26 +48,26 @@ class IncomingRequest:
 
     @property
     def is_post(self) -> bool:
-        """Tell whether the request may change state."""
+        """Tell whether the method is POST, which may change state."""
         return self.request.method == "POST"
 
 
 Endpoint: TypeAlias = Callable[[IncomingRequest], Awaitable[Response]]
 
 
-async def read_form_body(come: IncomingRequest) -> bytes:
-    """Read the body of a form.
+async def read_form_body(incoming: IncomingRequest) -> bytes:
+    """Read a form body of at most 1 MiB.
 
     Raises:
-        Refused: It is not a form, or too large.
+        RequestRejected: It is not a form, or too large.
     """
-    kind = come.fields.get("content-type", "").partition(";")[0].strip().lower()
+    kind = incoming.fields.get("content-type", "").partition(";")[0].strip().lower()
     body = bytearray()
     if kind not in ("", FORM_TYPE):
         raise RequestRejected(415, "content-type", f"a form was expected: {FORM_TYPE}")
-    async for piece in come.request.stream():
+    async for piece in incoming.request.stream():
         body += piece
-        if body and not kind:  # nothing at all is an empty form
+        if body and not kind:  # an empty body is an empty form
             raise RequestRejected(
                 415, "content-type", f"a form was expected: {FORM_TYPE}"
             )

@@ -1,4 +1,4 @@
-"""Sign-in at an OpenID provider: redirect to the provider, and the callback."""
+"""Sign in at an OpenID provider: redirect to it and handle its callback."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -36,153 +36,163 @@ from answerable.web.http.sign_in import SignInPages
 from answerable.web.http.worker_pool import WorkerPool
 
 START, CALLBACK = "/sign-in/start", "/sign-in/callback"
-METADATA_MAX_AGE = 300  # seconds that a provider's word on itself is kept
+METADATA_MAX_AGE = 300  # seconds that provider metadata is cached
 MAX_CALLBACK = 6 << 10  # bytes
-MAX_PER_NETWORK = 12  # sign-ins of one address that wait for the provider, of 20 in all
+MAX_PER_NETWORK = 12  # concurrent sign-ins of one network, of 20 in all
 
 
 class ProviderSignIn:
     """Sign-in by an OpenID provider.
 
     Args:
-        ways: Effects for the use case.
-        place: Provider settings, None without a provider.
+        environment: Effects for the use case.
+        config: Provider settings, None without a provider.
         clock: Seconds since the epoch.
-        told: Called with issuer and reason of each try; the reason is empty on success.
+        report_attempt: Called with issuer and reason of each try; no reason on success.
     """
 
     def __init__(
         self,
-        signing_in: SignInPages,
-        ways: WebSignInEnvironment | None,
-        place: WebSignInConfig | None,
+        pages: SignInPages,
+        environment: WebSignInEnvironment | None,
+        config: WebSignInConfig | None,
         clock: Callable[[], float],
-        told: Callable[[str, str], None],
+        report_attempt: Callable[[str, str], None],
     ) -> None:
-        self._signing_in, self._clock, self._told = signing_in, clock, told
+        self._pages, self._clock, self._report_attempt = pages, clock, report_attempt
         self._pending = PendingSignInCookieCodec(clock)
-        # A provider that does not answer holds up sign-ins and nothing else.
-        self._asking = WorkerPool(threads=4, waiting=16)
-        self._under_way: Counter[str] = Counter()
-        self.reconfigure(ways, place)
+        # A pool of its own: a slow provider delays only sign-ins.
+        self._pool = WorkerPool(threads=4, max_waiting=16)
+        self._concurrent: Counter[str] = Counter()
+        self.reconfigure(environment, config)
 
     def reconfigure(
-        self, ways: WebSignInEnvironment | None, place: WebSignInConfig | None
+        self, environment: WebSignInEnvironment | None, config: WebSignInConfig | None
     ) -> None:
-        """Apply another provider."""
-        self._ways, self._place = ways, place
-        self._known: tuple[ProviderMetadata, float] | None = None
+        """Apply another provider; pending sign-ins become invalid."""
+        self._environment, self._config = environment, config
+        self._metadata: tuple[ProviderMetadata, float] | None = None
         self._pending.rotate_key()
-        self._signing_in.issuer = place.pinned.pin.name if place else ""
+        self._pages.issuer = config.pinned.pin.name if config else ""
 
     def endpoints(self) -> dict[tuple[str, str], Endpoint]:
-        """Return the endpoints by path and method."""
+        """Return the public endpoints by path and method."""
         return {
             (START, "GET"): self.handle_start,
             (CALLBACK, "GET"): self.handle_callback,
         }
 
-    async def handle_start(self, come: IncomingRequest) -> Response:
-        """Redirect the browser to the provider."""
-        fields = parse_fields(come.query, ("next", "fresh"))
-        onward = local_path(fields.get("next", "/"))
-        ways, place = self._require_provider()
+    async def handle_start(self, incoming: IncomingRequest) -> Response:
+        """Redirect the browser to the authorization endpoint of the provider."""
+        fields = parse_fields(incoming.query, ("next", "fresh"))
+        next_path = local_path(fields.get("next", "/"))
+        environment, config = self._require_provider()
         try:
-            with self._limit_network(come.link.network):
-                provider = await self._load_provider(ways, place)
+            with self._limit_network(incoming.link.network):
+                provider = await self._load_provider(environment, config)
         except AnswerableError as error:
-            return self._reject("provider", error, onward)
-        begun = begin_sign_in(ways, place, provider, require_login="fresh" in fields)
-        cookie = self._pending.seal(begun, onward)
-        said = format_set_cookie(
-            pending_cookie_name(session_cookie_name(come)),
-            cookie,
-            lives=PENDING_LIFETIME,
+            return self._reject("provider", error, next_path)
+        sign_in = begin_sign_in(
+            environment, config, provider, require_login="fresh" in fields
         )
-        to = {"location": begun.url, "set-cookie": said, "cache-control": "no-store"}
-        return Response(b"", 303, to)
+        cookie = self._pending.seal(sign_in, next_path)
+        set_cookie = format_set_cookie(
+            pending_cookie_name(session_cookie_name(incoming)),
+            cookie,
+            max_age=PENDING_LIFETIME,
+        )
+        headers = {
+            "location": sign_in.url,
+            "set-cookie": set_cookie,
+            "cache-control": "no-store",
+        }
+        return Response(b"", 303, headers)
 
-    async def handle_callback(self, come: IncomingRequest) -> Response:
-        """Verify the callback and create a session."""
-        ways, place = self._require_provider()
-        name = pending_cookie_name(session_cookie_name(come))
-        cookie = read_cookie(come.request.headers.getlist("cookie"), name)
+    async def handle_callback(self, incoming: IncomingRequest) -> Response:
+        """Verify the authorization response and create a session."""
+        environment, config = self._require_provider()
+        name = pending_cookie_name(session_cookie_name(incoming))
+        cookie = read_cookie(incoming.request.headers.getlist("cookie"), name)
         pending = self._pending.redeem(cookie)
         if pending is None:
             says = "this browser began no sign-in here, or it took too long"
             return self._reject("no-sign-in", LoginFailed(says), "/")
-        if len(come.query) > MAX_CALLBACK or not come.query.isascii():
+        if len(incoming.query) > MAX_CALLBACK or not incoming.query.isascii():
             return self._reject("answer", LoginFailed("this is no answer"), "/")
-        query = come.query.decode("ascii")
+        query = incoming.query.decode("ascii")
         try:
-            with self._limit_network(come.link.network):
-                provider = await self._load_provider(ways, place)
-                begun = PendingSignIn(
+            with self._limit_network(incoming.link.network):
+                provider = await self._load_provider(environment, config)
+                sign_in = PendingSignIn(
                     provider, pending.login_secrets, "", pending.max_age
                 )
-                work = partial(finish_sign_in, ways, place, begun, query)
-                admitted = await self._asking.run(work)
+                work = partial(finish_sign_in, environment, config, sign_in, query)
+                admitted = await self._pool.run(work)
         except LoginFailed as error:
             return self._reject("answer", error, pending.onward)
         except AnswerableError as error:
             return self._reject("provider", error, pending.onward)
-        return self._create_session(come, place, admitted, pending.onward)
+        return self._create_session(incoming, config, admitted, pending.onward)
 
     def _create_session(
         self,
-        come: IncomingRequest,
-        place: WebSignInConfig,
+        incoming: IncomingRequest,
+        config: WebSignInConfig,
         admitted: SignedInPerson,
-        onward: str,
+        next_path: str,
     ) -> Response:
-        self._told(place.pinned.pin.name, "")
-        response = self._signing_in.create_session(
-            come,
+        """Create the session of a signed-in person and delete the pending cookie."""
+        self._report_attempt(config.pinned.pin.name, "")
+        response = self._pages.create_session(
+            incoming,
             admitted.person,
             admitted.roles,
             f"{admitted.iss}#{admitted.sub}",
-            local_path(onward),
-            proved=admitted.proved,
+            local_path(next_path),
+            authenticated_at=admitted.proved,
         )
-        gone = format_set_cookie(
-            pending_cookie_name(session_cookie_name(come)), "", lives=0
+        delete_cookie = format_set_cookie(
+            pending_cookie_name(session_cookie_name(incoming)), "", max_age=0
         )
-        response.headers.append("set-cookie", gone)
+        response.headers.append("set-cookie", delete_cookie)
         return response
 
     @contextmanager
     def _limit_network(self, network: str) -> Iterator[None]:
-        """Limit concurrent sign-ins of one network.
+        """Limit concurrent sign-ins of one client network to 12.
 
         Raises:
             EnvironmentFailure: The limit is reached.
         """
-        if self._under_way[network] >= MAX_PER_NETWORK:
+        if self._concurrent[network] >= MAX_PER_NETWORK:
             raise EnvironmentFailure("too many sign-ins from one address at once")
-        self._under_way[network] += 1
+        self._concurrent[network] += 1
         try:
             yield
         finally:
-            self._under_way[network] -= 1
-            if not self._under_way[network]:
-                del self._under_way[network]
+            self._concurrent[network] -= 1
+            if not self._concurrent[network]:
+                del self._concurrent[network]
 
     def _require_provider(self) -> tuple[WebSignInEnvironment, WebSignInConfig]:
-        if self._ways is None or self._place is None:
+        """Return environment and configuration; 404 without a provider."""
+        if self._environment is None or self._config is None:
             raise not_found()
-        return self._ways, self._place
+        return self._environment, self._config
 
     async def _load_provider(
-        self, ways: WebSignInEnvironment, place: WebSignInConfig
+        self, environment: WebSignInEnvironment, config: WebSignInConfig
     ) -> ProviderMetadata:
-        if self._known is None or self._clock() >= self._known[1]:
-            provider = await self._asking.run(
-                partial(load_provider, ways, place.pinned.pin.iss)
+        """Return the provider metadata, cached for five minutes."""
+        if self._metadata is None or self._clock() >= self._metadata[1]:
+            provider = await self._pool.run(
+                partial(load_provider, environment, config.pinned.pin.iss)
             )
-            self._known = (provider, self._clock() + METADATA_MAX_AGE)
-        return self._known[0]
+            self._metadata = (provider, self._clock() + METADATA_MAX_AGE)
+        return self._metadata[0]
 
-    def _reject(self, why: str, error: AnswerableError, onward: str) -> Response:
-        place = self._place
-        self._told(place.pinned.pin.name if place else "", why)
-        return self._signing_in.render_page(onward, error.message, 403)
+    def _reject(self, reason: str, error: AnswerableError, next_path: str) -> Response:
+        """Report a failed sign-in and show the sign-in page with the error."""
+        config = self._config
+        self._report_attempt(config.pinned.pin.name if config else "", reason)
+        return self._pages.render_page(next_path, error.message, 403)

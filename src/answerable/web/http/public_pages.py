@@ -1,4 +1,4 @@
-"""Public endpoints: static files, health and metrics."""
+"""Serve the endpoints without sign-in: static files, health, readiness, metrics."""
 
 from collections.abc import Callable
 
@@ -14,48 +14,50 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _YEAR = 365 * 86_400
 
 
-async def serve_asset(come: IncomingRequest) -> Response:
-    """Serve a static file by its listed name."""
-    found = packaged_assets().get(come.path.removeprefix(ASSETS_PATH))
-    if found is None:
+async def serve_asset(incoming: IncomingRequest) -> Response:
+    """Serve a static file; a versioned URL is cached for a year."""
+    asset = packaged_assets().get(incoming.path.removeprefix(ASSETS_PATH))
+    if asset is None:
         raise not_found()
-    version = parse_fields(come.query, ("v",)).get("v", "")
-    kept = f"public, max-age={_YEAR}, immutable"
-    tag = f'W/"{found.version}"'  # weak: it may be packed on the way
+    version = parse_fields(incoming.query, ("v",)).get("v", "")
+    immutable = f"public, max-age={_YEAR}, immutable"
+    etag = f'W/"{asset.version}"'  # weak: compression may change the bytes
     fields = {
-        "cache-control": kept if version == found.version else "no-cache",
-        "etag": tag,
+        "cache-control": immutable if version == asset.version else "no-cache",
+        "etag": etag,
         "vary": "Accept-Encoding",
     }
-    if found.version in parse_etags(come.fields.get("if-none-match", "")):
+    if asset.version in parse_etags(incoming.fields.get("if-none-match", "")):
         return Response(b"", 304, fields)
-    return Response(found.body, 200, fields, found.media)
+    return Response(asset.body, 200, fields, asset.media)
 
 
 def public_endpoints(
-    ready: Callable[[], dict[str, object]], numbers: Callable[[], bytes]
+    read_readiness: Callable[[], dict[str, object]], render_metrics: Callable[[], bytes]
 ) -> dict[tuple[str, str], Endpoint]:
-    """Return the public endpoints by path and method.
+    """Return the handlers of assets, `/healthz`, `/readyz` and `/metrics`.
 
     Args:
-        ready: Returns readiness with reasons.
+        read_readiness: Returns readiness with reasons.
     """
 
     async def healthz(_: IncomingRequest) -> Response:
         return Response(b"ok\n", media_type="text/plain")
 
     async def readyz(_: IncomingRequest) -> Response:
-        said = ready()
+        readiness = read_readiness()
         return Response(
-            msgspec.json.encode(said),
-            200 if said["ready"] else 503,
+            msgspec.json.encode(readiness),
+            200 if readiness["ready"] else 503,
             {"cache-control": "no-store"},
             "application/json",
         )
 
     async def metrics(_: IncomingRequest) -> Response:
         return Response(
-            numbers(), 200, {"content-type": METRICS_TYPE, "cache-control": "no-store"}
+            render_metrics(),
+            200,
+            {"content-type": METRICS_TYPE, "cache-control": "no-store"},
         )
 
     return {

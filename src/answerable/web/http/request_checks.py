@@ -1,4 +1,4 @@
-"""Host, origin and fetch metadata checks before any other processing.
+"""Check host, origin and fetch metadata of a request before anything else.
 
 Another page can make a browser send requests, but cannot set Host, Origin or
 `Sec-Fetch-Site` (Fetch 2.1, Fetch Metadata 2.3). Without `Sec-Fetch-Site`, Origin
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from answerable.server.wire.host_check import ServedNames
 from answerable.web.http.errors import RequestRejected
 
-# Read by us: one value, or it is refused.
+# Header fields that we read; a repeated one is rejected.
 SINGLE_FIELDS = (
     "authorization",
     "content-length",
@@ -32,10 +32,10 @@ ALLOWED_METHODS = ("GET", "HEAD", "POST")
 
 
 def parse_head(raw: list[tuple[bytes, bytes]]) -> Mapping[str, str]:
-    """Return the header fields by name.
+    """Parse the header fields by lower-case name; a known field may occur once.
 
     Raises:
-        Refused: A known field is repeated, or the head is too large.
+        RequestRejected: A known field is repeated, or the head is too large.
     """
     if sum(len(name) + len(value) for name, value in raw) > MAX_HEAD:
         raise RequestRejected(431, "head", "the head of the request is too large")
@@ -49,19 +49,19 @@ def parse_head(raw: list[tuple[bytes, bytes]]) -> Mapping[str, str]:
 
 
 def check_request(
-    method: str, fields: Mapping[str, str], served: ServedNames, url: str
+    method: str, fields: Mapping[str, str], served_names: ServedNames, url: str
 ) -> None:
-    """Reject requests for another host or from another origin.
+    """Reject a request for another host, from another origin, or by another method.
 
     Args:
-        served: Hosts of the listener.
+        served_names: Hosts of the listener.
         url: Public scheme and authority.
 
     Raises:
-        Refused: A check failed.
+        RequestRejected: A check failed.
     """
     host = fields.get("host", "").lower()
-    if host not in served.hosts:
+    if host not in served_names.hosts:
         says = "no such host is served here"
         raise RequestRejected(
             421, "misdirected", says, "call it by the address it printed"
@@ -74,17 +74,19 @@ def check_request(
         return
     origin = fields.get("origin", "").lower()
     scheme = "https" if url.startswith("https:") else "http"
-    own = {f"{scheme}://{host}", *served.origins}
-    # A page of ours asks for no referrer, so its forms come with the origin `null`.
-    by_origin = origin in own or (origin in ("", "null") and site == "same-origin")
-    if site not in ("", "same-origin") or not (by_origin or origin == site == ""):
+    own_origins = {f"{scheme}://{host}", *served_names.origins}
+    # Our pages set `no-referrer`, so their forms send the origin `null`.
+    is_own_origin = origin in own_origins or (
+        origin in ("", "null") and site == "same-origin"
+    )
+    if site not in ("", "same-origin") or not (is_own_origin or origin == site == ""):
         raise RequestRejected(
             403, "other-origin", "another page sent this", "open this page itself"
         )
 
 
 def _check_cross_site_get(site: str, fields: Mapping[str, str]) -> None:
-    """Allow cross-site navigation only, no embedding or fetching."""
+    """Reject a cross-site GET, except a top-level navigation."""
     if site in ("", "same-origin", "none"):
         return
     mode, dest = fields.get("sec-fetch-mode"), fields.get("sec-fetch-dest")
@@ -93,7 +95,7 @@ def _check_cross_site_get(site: str, fields: Mapping[str, str]) -> None:
 
 
 def security_fields(url: str) -> dict[str, str]:
-    """Return the security header fields of every response."""
+    """Return the security headers of every response: CSP, HSTS and others."""
     csp = (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
         "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; "

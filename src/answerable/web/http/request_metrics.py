@@ -1,4 +1,4 @@
-"""Request metrics in the Prometheus text format."""
+"""Count requests, refusals and sign-ins for Prometheus."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ class RequestMetrics:
         self._sums: dict[str, float] = {}
 
     def count_answer(self, path: str, status: int, seconds: float) -> None:
-        """Count one answer.
+        """Count a response by path and status, with its latency.
 
         Args:
             path: Path of a known route.
@@ -41,12 +41,12 @@ class RequestMetrics:
         ] += 1
         self._sums[path] = self._sums.get(path, 0.0) + seconds
 
-    def count_refusal(self, why: str) -> None:
-        """Count one refusal."""
-        self.refusals[why] += 1
+    def count_refusal(self, reason: str) -> None:
+        """Count a rejected request by its reason code."""
+        self.refusals[reason] += 1
 
     def render_metrics(self, gauges: Mapping[str, tuple[str, float]]) -> bytes:
-        """Render all metrics.
+        """Render all metrics in the Prometheus text format.
 
         Args:
             gauges: Additional gauges: name -> (help text, value).
@@ -56,7 +56,7 @@ class RequestMetrics:
     def latency_histograms(
         self,
     ) -> Iterator[tuple[str, list[tuple[str, float]], float]]:
-        """Yield path, cumulative buckets and sum."""
+        """Yield path, cumulative bucket counts and sum of seconds."""
         for path, times in sorted(self._times.items()):
             so_far, buckets = 0, []
             for bound, count in zip(

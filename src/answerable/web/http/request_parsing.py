@@ -1,4 +1,4 @@
-"""Strict parsing of query strings and forms: unknown fields are an error.
+"""Parse query strings, forms and ETags strictly; unknown fields are an error.
 
 An empty field counts as absent, because forms send every field.
 """
@@ -16,16 +16,16 @@ _CONTROLS = frozenset(map(chr, range(32))) - frozenset("\t\r\n") | {"\x7f"}
 
 
 def parse_fields(
-    data: bytes, takes: Collection[str], *, blanks: bool = False
+    data: bytes, accepted: Collection[str], *, keep_empty: bool = False
 ) -> dict[str, str]:
     """Parse a query or a form (WHATWG URL 5.1).
 
     Args:
-        takes: Accepted names, each at most once.
-        blanks: Keep empty fields.
+        accepted: Accepted names, each at most once.
+        keep_empty: Keep empty fields.
 
     Raises:
-        Refused: A name is unknown or repeated, or a value is not text.
+        RequestRejected: A name is unknown or repeated, or a value is not text.
     """
     try:
         pairs = parse_qsl(
@@ -34,29 +34,29 @@ def parse_fields(
             max_num_fields=MAX_FIELDS,
             errors="strict",
         )
-    except ValueError:  # no UTF-8, or too many
+    except ValueError:  # not UTF-8, or too many fields
         raise RequestRejected(
             400, "no-text", "the fields are no text, or too many of it"
         ) from None
     fields: dict[str, str] = {}
     for name, value in pairs:
-        if name not in takes:
+        if name not in accepted:
             raise RequestRejected(
                 400,
                 "unknown-field",
                 "an unknown field was sent",
-                f"accepted fields: {', '.join(sorted(takes)) or 'none'}",
+                f"accepted fields: {', '.join(sorted(accepted)) or 'none'}",
             )
         if name in fields:
             raise RequestRejected(400, "repeated-field", f"{name} was sent twice")
         if not _CONTROLS.isdisjoint(value):
             raise RequestRejected(400, "no-text", f"{name} holds control characters")
         fields[name] = value
-    return {name: value for name, value in fields.items() if value or blanks}
+    return {name: value for name, value in fields.items() if value or keep_empty}
 
 
 def build_permalink(path: str, query: Mapping[str, str]) -> str:
-    """Join path and query."""
+    """Join path and query parameters to a URL."""
     return f"{path}?{urlencode(query)}" if query else path
 
 
@@ -66,9 +66,9 @@ def local_path(text: str) -> str:
     Browsers read `//host` and `/\host` as another host, and drop tabs and line ends
     first.
     """
-    plain = text.isascii() and text.isprintable() and " " not in text
-    inside = text.startswith("/") and not text.startswith(("//", "/\\"))
-    return text if plain and inside and "\\" not in text else "/"
+    is_plain = text.isascii() and text.isprintable() and " " not in text
+    is_local = text.startswith("/") and not text.startswith(("//", "/\\"))
+    return text if is_plain and is_local and "\\" not in text else "/"
 
 
 def parse_etags(field: str) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""HTTP responses for route answers: pages, documents, files, redirects, errors."""
+"""Build HTTP responses: pages, JSON documents, files, redirects, errors."""
 
 from collections.abc import Mapping
 from urllib.parse import quote
@@ -48,12 +48,12 @@ _TITLES = {
 
 
 def build_response(
-    answer: RouteAnswer, visit: Visitor, asked: RouteRequest
+    answer: RouteAnswer, visitor: Visitor, request: RouteRequest
 ) -> Response:
-    """Build the response of an answer; pages render in a worker thread."""
+    """Build the HTTP response of a route answer; renders pages."""
     match answer:
         case PageAnswer():
-            body = render_page(answer, visit, asked)
+            body = render_page(answer, visitor, request)
             fields = {**_NO_STORE, "vary": "HX-Request"}
             return Response(body, answer.status, fields, HTML_TYPE)
         case DocumentAnswer():
@@ -71,25 +71,25 @@ def build_response(
 
 
 def document_response(answer: DocumentAnswer) -> Response:
-    """Build the response of a document."""
+    """Build the JSON response of a document, with ETag and `Link` to the next page."""
     document = answer.document
-    said: dict[str, object] = {
+    body: dict[str, object] = {
         "schema": f"answerable/{document.kind}/v1",
         "items": document.items,
         "coverage": document.coverage,
     }
     if document.total >= 0:
-        said["total"] = document.total
+        body["total"] = document.total
     if answer.after:
-        said["after"] = answer.after
+        body["after"] = answer.after
     fields = _validation_fields(answer.version) if answer.version else dict(_NO_STORE)
     if answer.next:
         fields["link"] = f'<{local_path(answer.next)}>; rel="next"'
-    return Response(msgspec.json.encode(said), answer.status, fields, JSON_TYPE)
+    return Response(msgspec.json.encode(body), answer.status, fields, JSON_TYPE)
 
 
 def _validation_fields(version: str) -> dict[str, str]:
-    """Return the cache validation fields (RFC 9110 8.8.3).
+    """Return the Cache-Control and ETag headers (RFC 9110 8.8.3).
 
     The ETag is weak, because compression on the way changes the bytes.
     """
@@ -97,41 +97,48 @@ def _validation_fields(version: str) -> dict[str, str]:
 
 
 def file_response(answer: FileDownload) -> Response:
-    """Build a download response; the file name is only a suggestion (RFC 6266, 8187)."""
+    """Build a download; the file name is only a suggestion (RFC 6266, 8187)."""
     name = answer.name.replace("/", "_").replace("\\", "_").lstrip(".") or "answer"
-    plain = "".join(each if each in _TOKEN else "_" for each in name)
-    said = f'attachment; filename="{plain}"'
-    if plain != name:
-        said += f"; filename*=UTF-8''{quote(name, safe='')}"
+    ascii_name = "".join(each if each in _TOKEN else "_" for each in name)
+    disposition = f'attachment; filename="{ascii_name}"'
+    if ascii_name != name:
+        disposition += f"; filename*=UTF-8''{quote(name, safe='')}"
     return Response(
-        answer.body, 200, {**_NO_STORE, "content-disposition": said}, answer.media
+        answer.body,
+        200,
+        {**_NO_STORE, "content-disposition": disposition},
+        answer.media,
     )
 
 
-def redirect_response(to: str, fields: Mapping[str, str] | None = None) -> Response:
+def redirect_response(
+    location: str, fields: Mapping[str, str] | None = None
+) -> Response:
     """Build a redirect to a local path."""
     return Response(
-        b"", 303, {**_NO_STORE, "location": local_path(to), **(fields or {})}
+        b"", 303, {**_NO_STORE, "location": local_path(location), **(fields or {})}
     )
 
 
 def error_response(
-    refusal: RequestRejected, visit: Visitor, asked: RouteRequest, path: str
+    refusal: RequestRejected, visitor: Visitor, request: RouteRequest, path: str
 ) -> Response:
     """Build an error page, or a problem document for `/api` (RFC 9457)."""
     title = _TITLES.get(refusal.status, "This went wrong")
     if path.startswith(API_PREFIX):
-        said = {
+        problem = {
             "type": f"urn:answerable:{refusal.why}",
             "title": title,
             "status": refusal.status,
             "detail": refusal.says,
         }
         if refusal.hint:
-            said["hint"] = refusal.hint
+            problem["hint"] = refusal.hint
         fields = dict(_NO_STORE)
         if refusal.status == 401:
             fields["www-authenticate"] = "Bearer"
-        return Response(msgspec.json.encode(said), refusal.status, fields, PROBLEM_TYPE)
+        return Response(
+            msgspec.json.encode(problem), refusal.status, fields, PROBLEM_TYPE
+        )
     page = PageAnswer("refused.html", title, {"refusal": refusal}, refusal.status)
-    return build_response(page, visit, asked)
+    return build_response(page, visitor, request)

@@ -1,4 +1,4 @@
-"""Sign-in and sign-out pages, and the cookies they set."""
+"""Serve the sign-in page, sign in by one-time token, create sessions, sign out."""
 
 from collections.abc import Callable
 
@@ -34,7 +34,7 @@ _TOKEN_ERRORS = {
     "far": "the printed token is for this machine alone",
     "none": "no token was printed at start",
 }
-# Fields that a proxy adds; the client may then be anywhere.
+# Header fields that a proxy adds; the client may be on another host.
 _PROXY_FIELDS = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 
@@ -44,9 +44,9 @@ class SignInPages:
     Args:
         token: The one-time token, None without one.
         person: Its person; None for anonymous.
-        told: Called with method and reason of each try; the reason is empty on success.
-        entered: Called with each new session.
-        left: Called at each sign-out.
+        report_attempt: Called with method and reason of each try; no reason on success.
+        report_sign_in: Called with each new session.
+        report_sign_out: Called at each sign-out.
 
     Attributes:
         issuer: Name of the login issuer, empty without one.
@@ -54,22 +54,26 @@ class SignInPages:
 
     def __init__(
         self,
-        signed: SessionAuthenticator,
+        authenticator: SessionAuthenticator,
         token: LocalToken | None,
         person: PersonId | None,
-        told: Callable[[str, str], None],
-        entered: Callable[[WebSession], None] = lambda _: None,
-        left: Callable[[WebSession], None] = lambda _: None,
+        report_attempt: Callable[[str, str], None],
+        report_sign_in: Callable[[WebSession], None] = lambda _: None,
+        report_sign_out: Callable[[WebSession], None] = lambda _: None,
     ) -> None:
-        self._signed, self._token, self._told = signed, token, told
-        self._entered, self._left = entered, left
+        self._authenticator, self._token, self._report_attempt = (
+            authenticator,
+            token,
+            report_attempt,
+        )
+        self._report_sign_in, self._report_sign_out = report_sign_in, report_sign_out
         self.person = person
         self.issuer = ""
 
     @property
     def sessions(self) -> SessionStore:
         """Return the session store."""
-        return self._signed.sessions
+        return self._authenticator.sessions
 
     def endpoints(self) -> dict[tuple[str, str], Endpoint]:
         """Return the endpoints by path and method."""
@@ -79,86 +83,91 @@ class SignInPages:
             ("/sign-out", "POST"): self.handle_sign_out,
         }
 
-    async def handle_page(self, come: IncomingRequest) -> Response:
-        """Show the sign-in page."""
-        onward = local_path(parse_fields(come.query, ("next",)).get("next", "/"))
-        return self.render_page(onward)
+    async def handle_page(self, incoming: IncomingRequest) -> Response:
+        """Show the sign-in page; `next` is the page to continue at."""
+        next_path = local_path(parse_fields(incoming.query, ("next",)).get("next", "/"))
+        return self.render_page(next_path)
 
     def render_page(
-        self, onward: str, refusal: str = "", status: int = 200
+        self, next_path: str, error: str = "", status: int = 200
     ) -> Response:
         """Render the sign-in page, with an error if there is one."""
         values = {
             "local": self._token is not None,
             "issuer": self.issuer,
-            "start": build_permalink("/sign-in/start", {"next": onward}),
-            "next": onward,
-            "refusal": refusal,
+            "start": build_permalink("/sign-in/start", {"next": next_path}),
+            "next": next_path,
+            "refusal": error,
         }
         page = PageAnswer("sign_in.html", "Sign in", values, status)
         return build_response(page, ANONYMOUS, RouteRequest(url="/sign-in"))
 
-    async def handle_token(self, come: IncomingRequest) -> Response:
-        """Sign in with the one-time token."""
-        form = parse_fields(await read_form_body(come), ("token", "next"))
-        onward = local_path(form.get("next", "/"))
-        why = self._check_token(come, form.get("token", ""))
-        self._told(LOCAL_METHOD, why)
-        if why:
-            return self.render_page(onward, _TOKEN_ERRORS[why], 403)
+    async def handle_token(self, incoming: IncomingRequest) -> Response:
+        """Sign in with the one-time token; loopback clients only."""
+        form = parse_fields(await read_form_body(incoming), ("token", "next"))
+        next_path = local_path(form.get("next", "/"))
+        reason = self._check_token(incoming, form.get("token", ""))
+        self._report_attempt(LOCAL_METHOD, reason)
+        if reason:
+            return self.render_page(next_path, _TOKEN_ERRORS[reason], 403)
         roles = {WebRole.ADMIN} | ({WebRole.OWNER} if self.person else set())
         return self.create_session(
-            come, self.person, frozenset(roles), LOCAL_METHOD, onward
+            incoming, self.person, frozenset(roles), LOCAL_METHOD, next_path
         )
 
-    def _check_token(self, come: IncomingRequest, token: str) -> str:
+    def _check_token(self, incoming: IncomingRequest, token: str) -> str:
+        """Redeem the token; return the reason it is refused, empty on success."""
         if self._token is None:
             return "none"
-        host = come.fields["host"].rpartition(":")[0].strip("[]")
-        here = host == "localhost" or is_local_peer(host)
-        proxied = any(name in come.fields for name in _PROXY_FIELDS)
-        if not is_local_peer(come.peer) or not here or proxied:
+        host = incoming.fields["host"].rpartition(":")[0].strip("[]")
+        is_local_host = host == "localhost" or is_local_peer(host)
+        proxied = any(name in incoming.fields for name in _PROXY_FIELDS)
+        if not is_local_peer(incoming.peer) or not is_local_host or proxied:
             return "far"
         return self._token.redeem(token)
 
     def create_session(
         self,
-        come: IncomingRequest,
+        incoming: IncomingRequest,
         person: PersonId | None,
         roles: frozenset[WebRole],
-        by: str,
-        onward: str,
+        method: str,
+        next_path: str,
         *,
-        proved: float | None = None,
+        authenticated_at: float | None = None,
     ) -> Response:
         """Create a session and end the browser's previous one.
 
         Args:
             person: None for anonymous.
-            by: Sign-in method or issuer.
-            proved: Time of authentication; now by default.
+            method: Sign-in method or issuer.
+            authenticated_at: Time of authentication; now by default.
         """
-        before = self._signed.find_session(come)
-        if before is not None:
-            self.sessions.end(before)
-        cookie, session = self.sessions.create(person, roles, by, proved)
-        self._entered(session)
-        said = format_set_cookie(session_cookie_name(come), cookie, lives=MAX_LIFETIME)
-        return redirect_response(onward, {"set-cookie": said})
+        previous = self._authenticator.find_session(incoming)
+        if previous is not None:
+            self.sessions.end(previous)
+        cookie, session = self.sessions.create(person, roles, method, authenticated_at)
+        self._report_sign_in(session)
+        set_cookie = format_set_cookie(
+            session_cookie_name(incoming), cookie, max_age=MAX_LIFETIME
+        )
+        return redirect_response(next_path, {"set-cookie": set_cookie})
 
-    async def handle_sign_out(self, come: IncomingRequest) -> Response:
+    async def handle_sign_out(self, incoming: IncomingRequest) -> Response:
         """End the session; needs its CSRF token."""
-        form = parse_fields(await read_form_body(come), (CSRF_FIELD,))
-        session = self._signed.find_session(come)
+        form = parse_fields(await read_form_body(incoming), (CSRF_FIELD,))
+        session = self._authenticator.find_session(incoming)
         if session is not None:
             if not session.accepts_csrf(form.get(CSRF_FIELD, "")):
                 raise RequestRejected(
                     403, "csrf", "the form is not one of this session"
                 )
             self.sessions.end(session)
-            self._left(session)
-        gone = {
-            "set-cookie": format_set_cookie(session_cookie_name(come), "", lives=0),
+            self._report_sign_out(session)
+        headers = {
+            "set-cookie": format_set_cookie(
+                session_cookie_name(incoming), "", max_age=0
+            ),
             "clear-site-data": '"cache"',
         }
-        return redirect_response("/sign-in", gone)
+        return redirect_response("/sign-in", headers)

@@ -1,1 +1,1 @@
-"""HTML pages: each module has routes and prepares the values of templates."""
+"""Handle the HTML pages: each module has routes and computes template values."""

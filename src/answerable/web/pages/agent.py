@@ -1,4 +1,4 @@
-"""Agent page: owner, credentials, identities, activity."""
+"""Show the page of one agent: owner, tools, identities, reach, activity."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -16,48 +16,53 @@ from answerable.web.visitor import Visitor
 _MAX_RUNS = 8
 
 
-def show_agent(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
-    """Show one agent."""
-    key = asked.query.get("id", "")
-    item = inventory_listings.agents(desk).by_key.get(key)
+def show_agent(
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
+) -> RouteAnswer:
+    """Show one agent; a 404 page with similar names for an unknown id."""
+    key = request.query.get("id", "")
+    item = inventory_listings.agents(cache).by_key.get(key)
     if item is None:
-        return subject_sections.not_found_page(desk, "agents", key)
-    entity = desk.current_view().inventory.agents.get(AgentId(key))
-    told = visit.can_see_activity_of(key)
-    owners = inventory_listings.current_inventory(desk).owners
+        return subject_sections.not_found_page(cache, "agents", key)
+    entity = cache.current_view().inventory.agents.get(AgentId(key))
+    sees_activity = visitor.can_see_activity_of(key)
+    owners = inventory_listings.current_inventory(cache).owners
     values = {
         "item": item,
         "facts": entity.agent.facts if entity else (),
-        "owned": subject_sections.owner_section(desk, key),
-        "children": _sub_agents(desk).get(key, ()),
+        "owned": subject_sections.owner_section(cache, key),
+        "children": _group_sub_agents(cache).get(key, ()),
         "owner_of": {
             each: inventory_listings.owner_item(owners, each)
             for each in item["identities"]
         },
-        "reached": subject_sections.reach_section(desk, key),
-        "deeds": subject_sections.activity_section(desk, visit, "agent", key, key),
-        "runs": _recent_runs(desk, key) if told else (),
-        "baselines": _agent_baselines(desk, key) if told else None,
-        "slot": revocations.revocation_control(desk, visit, key),
-        "declared": inventory_listings.declared_agents(desk).get(key),
-        "coverage": inventory_listings.coverage_document(desk).coverage,
+        "reached": subject_sections.reach_section(cache, key),
+        "deeds": subject_sections.activity_section(cache, visitor, "agent", key, key),
+        "runs": _recent_runs(cache, key) if sees_activity else (),
+        "baselines": _agent_baselines(cache, key) if sees_activity else None,
+        "slot": revocations.revocation_control(cache, visitor, key),
+        "declared": inventory_listings.declared_agents(cache).get(key),
+        "coverage": inventory_listings.coverage_document(cache).coverage,
     }
     return PageAnswer("agent.html", item["name"] or key, values)
 
 
-def _sub_agents(desk: StoreCache) -> Mapping[str, Sequence[str]]:
-    def made(_: object) -> Mapping[str, Sequence[str]]:
+def _group_sub_agents(cache: StoreCache) -> Mapping[str, Sequence[str]]:
+    """Return the ids of the agents that each agent starts."""
+
+    def group_by_parent(_: object) -> Mapping[str, Sequence[str]]:
         found: dict[str, list[str]] = defaultdict(list)
-        for item in inventory_listings.agents(desk).items:
+        for item in inventory_listings.agents(cache).items:
             if item["parent"]:
                 found[item["parent"]].append(item["id"])
         return found
 
-    return desk.get_derived("children", made)
+    return cache.get_derived("children", group_by_parent)
 
 
-def _recent_runs(desk: StoreCache, key: str) -> list[dict[str, object]]:
-    with desk.open_store() as store:
+def _recent_runs(cache: StoreCache, key: str) -> list[dict[str, object]]:
+    """Return the newest eight runs of an agent."""
+    with cache.open_store() as store:
         return [
             {
                 "id": run.id,
@@ -72,21 +77,25 @@ def _recent_runs(desk: StoreCache, key: str) -> list[dict[str, object]]:
         ]
 
 
-def _agent_baselines(desk: StoreCache, key: str) -> list[dict[str, object]]:
-    def made(_: object) -> Mapping[BaselineSubject, signed_baselines.ActiveBaseline]:
-        with desk.open_store() as store:
-            return signed_baselines.read_signed_baselines(store, desk.now).standing
+def _agent_baselines(cache: StoreCache, key: str) -> list[dict[str, object]]:
+    """Return the signed baselines in force of an agent."""
+
+    def read_active(
+        _: object,
+    ) -> Mapping[BaselineSubject, signed_baselines.ActiveBaseline]:
+        with cache.open_store() as store:
+            return signed_baselines.read_signed_baselines(store, cache.now).standing
 
     return [
         {
             "server": subject.server,
             "identity": subject.identity,
-            "stage": standing.stage.value,
-            "person": standing.person,
-            "signed_at": format_time(standing.signed_at),
-            "expires": format_time(standing.expires),
+            "stage": baseline.stage.value,
+            "person": baseline.person,
+            "signed_at": format_time(baseline.signed_at),
+            "expires": format_time(baseline.expires),
         }
-        for subject, standing in desk.get_derived("baselines", made).items()
+        for subject, baseline in cache.get_derived("baselines", read_active).items()
         if subject.agent == key
     ]
 

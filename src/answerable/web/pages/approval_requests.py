@@ -1,4 +1,4 @@
-"""`/asks`: approval requests of agents, and the owners' answers."""
+"""`/asks`: list approval requests of agents and show the answers of owners."""
 
 from answerable.model.documents.approval_requests import PolicyExceptionItem
 from answerable.server.advisory import shared_uid
@@ -21,13 +21,15 @@ _FILTERS = ("state", "agent")
 _ORDER = {"open": 0}
 
 
-def list_requests(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
-    """List approval requests, open ones first, and exceptions."""
-    now, query = desk.now, asked.query
-    with desk.open_store() as store:
+def list_requests(
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
+) -> RouteAnswer:
+    """List the approval requests of seven days, open first, and signed exceptions."""
+    now, query = cache.now, request.query
+    with cache.open_store() as store:
         document = list_approval_requests.list_approval_requests(
             store,
-            desk.spools,
+            cache.spools,
             now=now,
             since=now - _SINCE,
             state=query.get("state", ""),
@@ -35,60 +37,69 @@ def list_requests(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> Rout
         )
         signed = list_approval_requests.list_policy_exceptions(store, now=now)
     items = [
-        item for item in document.items if visit.can_see_activity_of(str(item["agent"]))
+        item
+        for item in document.items
+        if visitor.can_see_activity_of(str(item["agent"]))
     ]
     items.sort(key=lambda item: _ORDER.get(str(item["state"]), 1))
-    begin = _parse_number(query.get("from", ""))
+    start = _parse_offset(query.get("from", ""))
     amendments = [
         item
         for item in signed.items
-        if visit.can_see_activity_of(str(item["agent"]))
+        if visitor.can_see_activity_of(str(item["agent"]))
         and query.get("agent", "") in ("", item["agent"])
     ]
-    kept = {name: query[name] for name in _FILTERS if name in query}
-    more = begin + ROWS < len(items)
+    filters = {name: query[name] for name in _FILTERS if name in query}
+    more = start + ROWS < len(items)
     values = {
-        "items": items[begin : begin + ROWS],
+        "items": items[start : start + ROWS],
         "total": len(items),
         "amendments": amendments[:ROWS],
         "signed": len(amendments),
         "query": {name: query.get(name, "") for name in _FILTERS},
         "states": STATES,
-        "older": build_url("/asks", **kept, **{"from": begin + ROWS}) if more else "",
-        "newer": build_url("/asks", **kept, **{"from": max(begin - ROWS, 0) or None})
-        if begin
+        "older": build_url("/asks", **filters, **{"from": start + ROWS})
+        if more
+        else "",
+        "newer": build_url("/asks", **filters, **{"from": max(start - ROWS, 0) or None})
+        if start
         else "",
         "unread": document.coverage["not_collected"],
     }
     return PageAnswer("asks.html", "Asks", values)
 
 
-def show_request(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
+def show_request(
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
+) -> RouteAnswer:
     """Show one approval request with the possible answers."""
-    ask, now = find_approval_request(desk, visit, asked.query.get("id", "")), desk.now
-    with desk.open_store() as store:
-        said = read_policy_exceptions(store, now)
+    ask, now = (
+        find_approval_request(cache, visitor, request.query.get("id", "")),
+        cache.now,
+    )
+    with cache.open_store() as store:
+        exceptions = read_policy_exceptions(store, now)
         newest = ask.newest.decision_id
-        document = show_decision(store, desk.spools, newest, now=now)
+        document = show_decision(store, cache.spools, newest, now=now)
         items = list_approval_requests.list_policy_exceptions(store, now=now).items
-        facts = describe_provenance(store, read_spool(desk.spools), ask)
+        facts = describe_provenance(store, read_spool(cache.spools), ask)
     wanted = ask.wanted
-    about: list[PolicyExceptionItem] = [
-        item  # type: ignore[misc]  # of that kind
+    matching: list[PolicyExceptionItem] = [
+        item  # type: ignore[misc]  # items of this kind
         for item in items
         if (item["agent"], item["server"], item["target"], item["name"])
         == (wanted.agent, wanted.server, wanted.target.value, wanted.name)
     ]
-    owner = said.owners.get(wanted.agent)
+    owner = exceptions.owners.get(wanted.agent)
     values = {
-        "ask": flow.build_ask_item(ask, said, now),
+        "ask": flow.build_ask_item(ask, exceptions, now),
         "named": ask.named,
         "decision": document.items[0],
-        "amendments": about,
+        "amendments": matching,
         "owner": None if owner is None else owner.person,
-        "own": visit.answers_for(wanted.agent),
+        "own": visitor.answers_for(wanted.agent),
         "advisory": shared_uid(
-            desk.current_view().inventory, wanted.agent, desk.config
+            cache.current_view().inventory, wanted.agent, cache.config
         ),
         "facts": facts.lines,
         "doubtful": facts.is_doubtful,
@@ -100,7 +111,8 @@ def show_request(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> Route
     return PageAnswer("ask.html", "Ask", values)
 
 
-def _parse_number(text: str) -> int:
+def _parse_offset(text: str) -> int:
+    """Parse a row offset; 0 if it is not a number."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else 0
 
 

@@ -1,4 +1,4 @@
-"""Attention list of the overview: findings of the inventory, gravest first."""
+"""Select the inventory findings that the overview lists, most severe first."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from answerable.web.template_filters import build_url, entity_page
 
 MAX_ENTRIES = 24
 _MAX_PER_KIND = 5
-_MAX_KEYS = 12  # keys of which reach is worked out
+_MAX_KEYS = 12  # keys whose reach is computed
 _INLINE_IDENTITIES = 2_000  # identities up to which key reach is computed inline
 _logger = logging.getLogger(__name__)
 _UNOWNED_STATES = ("none", "owner-left", "ambiguous", "team-only")
@@ -40,70 +40,76 @@ class AttentionItem:
     at: str = ""
 
 
-def inventory_items(desk: StoreCache) -> tuple[list[AttentionItem], bool]:
-    """Return the entries of the inventory, and whether some are still being computed.
+def inventory_items(cache: StoreCache) -> tuple[list[AttentionItem], bool]:
+    """Return the findings, and whether the reach of keys is still being computed.
 
     In a large inventory the reach of keys is computed in the background at first.
     """
-    looks = list(
-        desk.get_derived("first: looks", lambda _: tuple(_iterate_items(desk)))
+    items = list(
+        cache.get_derived("first: looks", lambda _: tuple(_list_inventory_items(cache)))
     )
-    few = len(desk.current_view().inventory.facts.identities) <= _INLINE_IDENTITIES
-    if not few and not desk.current_view().has_derived(_KEYS_CACHE):
-        _start_key_computation(desk)
-        return looks, True
-    return [*looks, *_key_items(desk)], False
+    is_small = (
+        len(cache.current_view().inventory.facts.identities) <= _INLINE_IDENTITIES
+    )
+    if not is_small and not cache.current_view().has_derived(_KEYS_CACHE):
+        _start_key_computation(cache)
+        return items, True
+    return [*items, *_key_items(cache)], False
 
 
 _KEYS_CACHE = "first: keys"
 _IN_PROGRESS: WeakSet[StoreCache] = WeakSet()
 
 
-def _key_items(desk: StoreCache) -> Sequence[AttentionItem]:
-    return desk.get_derived(
-        _KEYS_CACHE, lambda _: tuple(islice(_administrator_keys(desk), _MAX_PER_KIND))
+def _key_items(cache: StoreCache) -> Sequence[AttentionItem]:
+    """Return the findings about administrator keys, cached per store view."""
+    return cache.get_derived(
+        _KEYS_CACHE, lambda _: tuple(islice(_administrator_keys(cache), _MAX_PER_KIND))
     )
 
 
-def _start_key_computation(desk: StoreCache) -> None:
-    if desk not in _IN_PROGRESS:
-        Thread(target=compute_key_items, args=(desk,), daemon=True).start()
+def _start_key_computation(cache: StoreCache) -> None:
+    """Compute the reach of keys in a background thread."""
+    if cache not in _IN_PROGRESS:
+        Thread(target=compute_key_items, args=(cache,), daemon=True).start()
 
 
-def compute_key_items(desk: StoreCache) -> None:
-    """Compute the reach of keys now, at most once at a time."""
-    if desk in _IN_PROGRESS:
+def compute_key_items(cache: StoreCache) -> None:
+    """Compute the findings about keys now, unless a computation runs."""
+    if cache in _IN_PROGRESS:
         return
-    _IN_PROGRESS.add(desk)
+    _IN_PROGRESS.add(cache)
     try:
-        _key_items(desk)
+        _key_items(cache)
     except AnswerableError as error:
         _logger.warning("the reach of keys could not be computed: %s", error.message)
     finally:
-        _IN_PROGRESS.discard(desk)
+        _IN_PROGRESS.discard(cache)
 
 
-def _iterate_items(desk: StoreCache) -> Iterator[AttentionItem]:
-    yield from islice(_unowned_agents(desk), _MAX_PER_KIND)
-    yield from islice(_departed_owners(desk), _MAX_PER_KIND)
-    yield from islice(_unattended_tools(desk), _MAX_PER_KIND)
-    yield from islice(_old_credentials(desk), _MAX_PER_KIND)
-    yield from _partial_sources(desk)
+def _list_inventory_items(cache: StoreCache) -> Iterator[AttentionItem]:
+    """Yield the findings of every kind but keys, a few of each."""
+    yield from islice(_unowned_agents(cache), _MAX_PER_KIND)
+    yield from islice(_departed_owners(cache), _MAX_PER_KIND)
+    yield from islice(_unattended_tools(cache), _MAX_PER_KIND)
+    yield from islice(_old_credentials(cache), _MAX_PER_KIND)
+    yield from _incomplete_sources(cache)
 
 
-def _unowned_agents(desk: StoreCache) -> Iterator[AttentionItem]:
+def _unowned_agents(cache: StoreCache) -> Iterator[AttentionItem]:
+    """Yield agents without an owner, unattended ones first."""
     found = [
         a
-        for a in inventory_listings.agents(desk).items
+        for a in inventory_listings.agents(cache).items
         if a["owner"]["state"] in _UNOWNED_STATES
     ]
 
-    def gravity(item: AgentItem) -> tuple[bool, int]:
+    def sort_key(item: AgentItem) -> tuple[bool, int]:
         return not item["unattended"], -len(item["identities"])
 
-    for item in sorted(found, key=gravity):
+    for item in sorted(found, key=sort_key):
         state = item["owner"]["state"]
-        said = {
+        text = {
             "none": "this agent has no owner",
             "owner-left": "the owner of this agent has left",
             "ambiguous": "several people could answer for this agent",
@@ -116,66 +122,70 @@ def _unowned_agents(desk: StoreCache) -> Iterator[AttentionItem]:
             "no owner",
             "bad",
             item["id"],
-            f"{said}{runs}{acts}",
+            f"{text}{runs}{acts}",
             entity_page(item["id"]),
         )
 
 
-def _departed_owners(desk: StoreCache) -> Iterator[AttentionItem]:
-    for item in inventory_listings.people(desk).items:
+def _departed_owners(cache: StoreCache) -> Iterator[AttentionItem]:
+    """Yield people who left and still own something."""
+    for item in inventory_listings.people(cache).items:
         if not item["alive"] and item["owns"]:
-            said = f"has left, and is the owner of {len(item['owns'])}"
+            text = f"has left, and is the owner of {len(item['owns'])}"
             yield AttentionItem(
-                35, "owner left", "bad", item["id"], said, entity_page(item["id"])
+                35, "owner left", "bad", item["id"], text, entity_page(item["id"])
             )
 
 
-def _unattended_tools(desk: StoreCache) -> Iterator[AttentionItem]:
-    owners = inventory_listings.current_inventory(desk).owners
-    for tool in inventory_listings.tools(desk).items:
+def _unattended_tools(cache: StoreCache) -> Iterator[AttentionItem]:
+    """Yield unattended tools whose agent has no attested owner."""
+    owners = inventory_listings.current_inventory(cache).owners
+    for tool in inventory_listings.tools(cache).items:
         if not (tool["unattended"] and tool["enabled"]):
             continue
         state = inventory_listings.owner_item(owners, tool["agent"])["state"]
         if state != "attested":
-            said = f"{tool['id']} runs unattended; the owner of its agent is {state}"
-            to = build_url("/tools", q=tool["id"], runs="unattended")
-            yield AttentionItem(40, "unattended", "warn", tool["agent"], said, to)
+            text = f"{tool['id']} runs unattended; the owner of its agent is {state}"
+            link = build_url("/tools", q=tool["id"], runs="unattended")
+            yield AttentionItem(40, "unattended", "warn", tool["agent"], text, link)
 
 
-def _administrator_keys(desk: StoreCache) -> Iterator[AttentionItem]:
+def _administrator_keys(cache: StoreCache) -> Iterator[AttentionItem]:
     """Yield static keys whose identity has administrator permissions."""
     keys = [
         item
-        for item in inventory_listings.credentials(desk).items
+        for item in inventory_listings.credentials(cache).items
         if item["lifetime"] == "static" and item["identity"] and item["places"]
     ]
     keys.sort(key=lambda item: item["created_at"] or "9")
     for item in keys[:_MAX_KEYS]:
-        reached = subject_sections.reach_section(desk, item["identity"] or "")
-        if reached.rows and reached.rows[0]["admin"]:
-            verdict = reached.rows[0]["verdict"]
-            said = (
+        section = subject_sections.reach_section(cache, item["identity"] or "")
+        if section.rows and section.rows[0]["admin"]:
+            verdict = section.rows[0]["verdict"]
+            text = (
                 f"a static key in {item['places'][0]['place']} reaches everything "
                 f"({verdict})"
             )
             yield AttentionItem(
-                20, "static key", "bad", item["id"], said, entity_page(item["id"])
+                20, "static key", "bad", item["id"], text, entity_page(item["id"])
             )
 
 
-def _old_credentials(desk: StoreCache) -> Iterator[AttentionItem]:
-    listing = inventory_listings.credentials(desk)
+def _old_credentials(cache: StoreCache) -> Iterator[AttentionItem]:
+    """Yield one entry that counts static credentials of 90 days or older."""
+    listing = inventory_listings.credentials(cache)
     count = listing.count_matching({"lifetime": "static", "age": "old"})
     if count:
-        said = f"{count:,} static credentials are 90 days old or older"
-        to = build_url("/credentials", lifetime="static", age="old", sort="made")
-        yield AttentionItem(50, "old keys", "warn", "", said, to)
+        text = f"{count:,} static credentials are 90 days old or older"
+        link = build_url("/credentials", lifetime="static", age="old", sort="made")
+        yield AttentionItem(50, "old keys", "warn", "", text, link)
 
 
-def _partial_sources(desk: StoreCache) -> Iterator[AttentionItem]:
-    for source in inventory_listings.coverage_document(desk).coverage["sources"]:
+def _incomplete_sources(cache: StoreCache) -> Iterator[AttentionItem]:
+    """Yield the sources that a scan could not read completely."""
+    for source in inventory_listings.coverage_document(cache).coverage["sources"]:
         if source["problems"]:
-            said = (
+            text = (
                 f"{source['source']} could not be read whole: {source['problems'][0]}"
             )
-            yield AttentionItem(45, "partial", "warn", "", said, "/agents")
+            yield AttentionItem(45, "partial", "warn", "", text, "/agents")

@@ -1,4 +1,4 @@
-"""`/baselines`: signed baselines and drafts, with the effect of signing."""
+"""`/baselines`: show baselines and drafts, replay them, and learn new drafts."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -34,25 +34,25 @@ LAYERS: Mapping[str, str] = {
 _MONTH = 30 * 86_400 * 10**9
 _MAX_CALLS = 20_000  # the newest calls, for learning and replay
 _MAX_CACHED = 32  # replays
-_MAX_ROWS = 500  # entries of a layer, changes, calls held back
+_MAX_ROWS = 500  # entries of a layer, changes, denied calls
 
-_Key = tuple[str, str, bytes]  # agent, digest, the store's log
+_Key = tuple[str, str, bytes]  # agent, digest, checkpoint of the log
 _REPLAY_CACHE: WeakKeyDictionary[StoreCache, OrderedDict[_Key, BaselineReplayItem]] = (
     WeakKeyDictionary()
 )
 
 
 def show_baselines(
-    desk: StoreCache, visit: Visitor, asked: RouteRequest
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
     """List the baselines that the visitor may see."""
-    del asked
+    del request
     items = [
         each
-        for each in _all_baselines(desk)
-        if visit.can_see_activity_of(each["agent"])
+        for each in _all_baselines(cache)
+        if visitor.can_see_activity_of(each["agent"])
     ]
-    watched = () if desk.config is None else desk.config.agents
+    watched = () if cache.config is None else cache.config.agents
     held = {item["agent"] for item in items}
     values = {
         "items": items,
@@ -61,7 +61,7 @@ def show_baselines(
             for agent in watched
             if agent.baseline is not None
             and agent.id not in held
-            and visit.can_see_activity_of(agent.id)
+            and visitor.can_see_activity_of(agent.id)
         ],
         "command": format_command("baseline", "learn", "AGENT"),
     }
@@ -69,14 +69,14 @@ def show_baselines(
 
 
 def show_agent_baselines(
-    desk: StoreCache, visit: Visitor, asked: RouteRequest
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
     """Show an agent's baselines: the one in force, and the changes of the newest."""
-    agent = asked.query.get("agent", "")
-    if not agent or not visit.can_see_activity_of(agent):
+    agent = request.query.get("agent", "")
+    if not agent or not visitor.can_see_activity_of(agent):
         raise Forbidden
-    items = [each for each in _all_baselines(desk) if each["agent"] == agent]
-    digest = asked.query.get("digest", "")
+    items = [each for each in _all_baselines(cache) if each["agent"] == agent]
+    digest = request.query.get("digest", "")
     chosen = next((each for each in items if each["digest"] == digest), None)
     if chosen is None:
         if digest:
@@ -86,38 +86,40 @@ def show_agent_baselines(
         "agent": agent,
         "items": items,
         "chosen": chosen,
-        "own": visit.answers_for(agent),
-        "advisory": shared_uid(desk.current_view().inventory, agent, desk.config),
+        "own": visitor.answers_for(agent),
+        "advisory": shared_uid(cache.current_view().inventory, agent, cache.config),
         "command": format_command("baseline", "learn", agent),
     }
     if chosen is not None:
-        values |= _baseline_details(desk, chosen)
+        values |= _baseline_details(cache, chosen)
     return PageAnswer("baseline.html", "Baseline", values)
 
 
-def show_replay(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
-    """Show the judgements of a profile on the calls of the last 30 days."""
-    agent, digest = (asked.query.get(each, "") for each in ("agent", "digest"))
-    items = [each for each in _all_baselines(desk) if each["agent"] == agent]
+def show_replay(
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
+) -> RouteAnswer:
+    """Show the verdicts of a baseline on the calls of the last 30 days."""
+    agent, digest = (request.query.get(each, "") for each in ("agent", "digest"))
+    items = [each for each in _all_baselines(cache) if each["agent"] == agent]
     known = any(each["digest"] == digest for each in items)
-    if not known or not visit.can_see_activity_of(agent):
+    if not known or not visitor.can_see_activity_of(agent):
         raise Forbidden
     values = {
         "agent": agent,
         "digest": digest,
-        "replay": cached_replay(desk, AgentId(agent), digest),
+        "replay": cached_replay(cache, AgentId(agent), digest),
         "most": _MAX_CALLS,
     }
     return PageAnswer("baseline_replay.html", "Replay", values)
 
 
-def cached_replay(desk: StoreCache, agent: AgentId, digest: str) -> BaselineReplayItem:
-    """Replay a profile, once per state of the store."""
-    kept = _REPLAY_CACHE.setdefault(desk, OrderedDict())
-    with desk.open_store() as store:
+def cached_replay(cache: StoreCache, agent: AgentId, digest: str) -> BaselineReplayItem:
+    """Replay recent calls against a baseline, once per state of the store."""
+    kept = _REPLAY_CACHE.setdefault(cache, OrderedDict())
+    with cache.open_store() as store:
         key = (agent, digest, store.log.checkpoint())
         if key not in kept:
-            since, now = desk.now - _MONTH, desk.now
+            since, now = cache.now - _MONTH, cache.now
             document = replay_calls.replay_profile(
                 store, agent, digest, since=since, now=now, limit=_MAX_CALLS
             )
@@ -127,12 +129,14 @@ def cached_replay(desk: StoreCache, agent: AgentId, digest: str) -> BaselineRepl
         return kept[key]
 
 
-def learn_drafts(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
-    """Learn drafts from recorded calls; unsigned drafts enforce nothing."""
-    agent, now = asked.form.get("agent", ""), desk.now
-    if not visit.answers_for(agent):
+def learn_drafts(
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
+) -> RouteAnswer:
+    """Learn draft baselines from recorded calls; a draft enforces nothing."""
+    agent, now = request.form.get("agent", ""), cache.now
+    if not visitor.answers_for(agent):
         raise Forbidden
-    with desk.open_store() as store:
+    with cache.open_store() as store:
         since = find_window_start(store, AgentId(agent), max_calls=_MAX_CALLS)
         drafts = manage_profiles.learn_profiles(
             store, AgentId(agent), since=since, now=now
@@ -141,15 +145,16 @@ def learn_drafts(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> Route
     return Redirect(build_url("/baseline", agent=agent), said)
 
 
-def _all_baselines(desk: StoreCache) -> list[BaselineItem]:
-    with desk.open_store() as store:
-        return cast("list[BaselineItem]", list_baselines(store, now=desk.now).items)
+def _all_baselines(cache: StoreCache) -> list[BaselineItem]:
+    """Read all baselines and drafts of the store."""
+    with cache.open_store() as store:
+        return cast("list[BaselineItem]", list_baselines(store, now=cache.now).items)
 
 
-def _baseline_details(desk: StoreCache, chosen: BaselineItem) -> dict[str, object]:
-    """Return a profile with the changes that signing it makes."""
-    now, digest = desk.now, chosen["digest"]
-    with desk.open_store() as store:
+def _baseline_details(cache: StoreCache, chosen: BaselineItem) -> dict[str, object]:
+    """Return the entries of a baseline by layer, and the changes that signing makes."""
+    now, digest = cache.now, chosen["digest"]
+    with cache.open_store() as store:
         shown = cast(
             "BaselineItem",
             manage_profiles.show_profile(store, digest, now=now).items[0],

@@ -1,4 +1,4 @@
-"""`/decisions`: decisions, newest first, with a live stream."""
+"""`/decisions`: list decisions, newest first, with filters."""
 
 from collections.abc import Mapping
 
@@ -20,14 +20,14 @@ REASONS = tuple(each.value for each in DecisionReason)
 
 
 def show_decisions(
-    desk: StoreCache, visit: Visitor, asked: RouteRequest
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
     """List the newest decisions that the visitor may see."""
-    query = asked.query
-    wanted = build_filter(visit, query, parse_position(query.get("before", "")))
-    with desk.open_store() as store:
+    query = request.query
+    wanted = build_filter(visitor, query, parse_position(query.get("before", "")))
+    with cache.open_store() as store:
         document, after = list_decisions(
-            store, desk.spools, wanted, limit=PAGE_SIZE, now=desk.now
+            store, cache.spools, wanted, limit=PAGE_SIZE, now=cache.now
         )
     kept = {name: query[name] for name in DECISION_FILTERS if name in query}
     values = {
@@ -40,17 +40,17 @@ def show_decisions(
         "older": build_url("/decisions", before=after, **kept) if after else "",
         "newest": build_url("/decisions", **kept),
         "live": "" if "before" in query else build_url("/live", **kept),
-        "watched": desk.spools != (),
+        "watched": cache.spools != (),
     }
     return PageAnswer("decisions.html", "Decisions", values)
 
 
 def build_filter(
-    visit: Visitor, query: Mapping[str, str], before: tuple[int, bytes] = (0, b"")
+    visitor: Visitor, query: Mapping[str, str], before: tuple[int, bytes] = (0, b"")
 ) -> Wanted:
-    """Build the filter of decisions from the query and the visitor's scope."""
+    """Build the decision filter of the query, limited to what the visitor may see."""
     return Wanted(
-        of=None if WebPermission.INVESTIGATE in visit.may else visit.owns,
+        of=None if WebPermission.INVESTIGATE in visitor.may else visitor.owns,
         agent=query.get("agent", ""),
         effect=query.get("effect", ""),
         reason=query.get("reason", ""),

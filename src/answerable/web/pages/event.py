@@ -1,4 +1,4 @@
-"""Event page and decision page."""
+"""Show the page of one event, and the page of one decision."""
 
 from collections.abc import Mapping, Sequence
 from typing import cast
@@ -42,47 +42,49 @@ from answerable.web.visitor import Visitor
 _SELF_REPORTED_PREFIX = "self:"
 
 
-def show_event(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
-    """Show an event."""
-    around = build_scope(desk, visit)
-    number = parse_event_id(asked.query.get("id", ""))
-    with desk.open_store() as store:
-        rows = flow.find_event_rows(store, around, number) if number else []
+def show_event(
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
+) -> RouteAnswer:
+    """Show an event with its chain, records and proof."""
+    scope = build_scope(cache, visitor)
+    event_id = parse_event_id(request.query.get("id", ""))
+    with cache.open_store() as store:
+        rows = flow.find_event_rows(store, scope, event_id) if event_id else []
         if not rows:
             raise Forbidden
         row = rows[0]
         values = {
-            **_chain_values(row, around),
+            **_chain_values(row, scope),
             "records": [record_values(each.event) for each in rows],
-            "beside": flow.find_related_events(store, around, row.event),
+            "related": flow.find_related_events(store, scope, row.event),
             "proven": _find_proof(store, row.event.event_id.hex()),
-            "coverage": build_trace_coverage(around.inventory, around.chains, desk.now),
+            "coverage": build_trace_coverage(scope.inventory, scope.chains, cache.now),
         }
     return PageAnswer("event.html", f"Event {row.event.event_id.hex()[:12]}", values)
 
 
-def _chain_values(row: ChainRow, around: SearchScope) -> Mapping[str, object]:
-    """Return the chain of an event and the owners of its agents."""
+def _chain_values(row: ChainRow, scope: SearchScope) -> Mapping[str, object]:
+    """Return the chain diagram of an event and the owners of its subjects."""
     item = build_trace_item(row)
-    made = draw_chains(
+    diagram = draw_chains(
         group_by_chain([item]),
         ChainLinks(SearchQuery(), entity_page),
         [item["event_time"]],
     )
     agents = list(reversed(item["agent_path"]))
-    acted = item["hops"]["identity"]["value"]
+    identity = item["hops"]["identity"]["value"]
     return {
         "item": item,
-        "picture": made,
+        "picture": diagram,
         "owners": [
-            (each, build_owner_item(around.inventory, each))
-            for each in [*agents, *([acted] if acted else [])]
+            (each, build_owner_item(scope.inventory, each))
+            for each in [*agents, *([identity] if identity else [])]
         ],
     }
 
 
 def record_values(event: AuditEvent) -> Mapping[str, object]:
-    """Return the logged fields of an event in reading order."""
+    """Return the logged fields of an event; self-reported ones are separate."""
     known = [(k, v) for k, v in event.facts if not k.startswith(_SELF_REPORTED_PREFIX)]
     return {
         "event": event,
@@ -97,7 +99,7 @@ def record_values(event: AuditEvent) -> Mapping[str, object]:
 
 
 def _find_proof(store: EvidenceStore, event_id: str) -> InclusionProofItem | str:
-    """Return the proof of an event, or the reason why there is none yet."""
+    """Return the inclusion proof of an event, or the reason why there is none."""
     try:
         document = prove.prove_record(store, event_id, now=0)
     except UsageError:
@@ -107,41 +109,43 @@ def _find_proof(store: EvidenceStore, event_id: str) -> InclusionProofItem | str
     return cast("InclusionProofItem", document.items[0])
 
 
-def show_decision(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
-    """Show a decision with its reason and owner."""
-    around = build_scope(desk, visit)
-    text = asked.query.get("id", "")
-    if around.only is not None and parse_event_id(text) is None:
+def show_decision(
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
+) -> RouteAnswer:
+    """Show a decision with its reason, chain and possible exception."""
+    scope = build_scope(cache, visitor)
+    id_text = request.query.get("id", "")
+    if scope.only is not None and parse_event_id(id_text) is None:
         raise Forbidden  # prefixes could be enumerated
     waiting = decision_records.read_spool(
-        desk.spools
-    )  # before the store, so that none is missed
-    with desk.open_store() as store:
+        cache.spools
+    )  # before the store, so that no decision is missed
+    with cache.open_store() as store:
         try:
             document = explain_decision.show_decision(
-                store, waiting, text, now=desk.now
+                store, waiting, id_text, now=cache.now
             )
-            event = decision_records.find_decision(store, waiting, text)[0].event
+            event = decision_records.find_decision(store, waiting, id_text)[0].event
         except UsageError:
-            if around.only is not None:
+            if scope.only is not None:
                 raise Forbidden from None
             raise
-        row = next(join_chains([event], around))
-        if not is_visible(row.chain, around.only):
+        row = next(join_chains([event], scope))
+        if not is_visible(row.chain, scope.only):
             raise Forbidden
         item = cast("Sequence[DecisionItem]", document.items)[0]
         values = {
-            **_chain_values(row, around),
+            **_chain_values(row, scope),
             "decision": item,
             "others": len(document.items) - 1,
             "why": REASONS.get(item["reason"], ""),
             "breaking": tuple(BREAK_GLASS_SPANS),
-            "slot": revocation_control(desk, visit, item["agent"])
+            "slot": revocation_control(cache, visitor, item["agent"])
             if item["agent"]
             else None,
-            "beside": flow.find_related_events(store, around, event),
+            "related": flow.find_related_events(store, scope, event),
             "not_read": document.coverage["not_collected"],
-            "coverage": build_trace_coverage(around.inventory, around.chains, desk.now),
+            "coverage": build_trace_coverage(scope.inventory, scope.chains, cache.now),
         }
     return PageAnswer("decision.html", f"Decision {item['id'][:12]}", values)
 

@@ -1,4 +1,4 @@
-"""Evidence pages: checkpoint, verification, proof of one record."""
+"""Evidence pages: show and download checkpoint, proofs and bundles; verify the log."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -34,25 +34,27 @@ _TEXT = "text/plain; charset=utf-8"
 _verifications: WeakKeyDictionary[StoreCache, LogVerifier] = WeakKeyDictionary()
 
 
-def log_verifier(desk: StoreCache) -> LogVerifier:
-    """Return the log verifier of a store."""
-    return _verifications.setdefault(desk, LogVerifier(desk.root))
+def log_verifier(cache: StoreCache) -> LogVerifier:
+    """Return the background log verifier of a store."""
+    return _verifications.setdefault(cache, LogVerifier(cache.root))
 
 
-def show_evidence(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
+def show_evidence(
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
+) -> RouteAnswer:
     """Show the signed checkpoint and the last verification."""
-    del asked
-    sees = not _CHECKS.isdisjoint(visit.may)
-    with desk.open_store() as store:
-        head = _find_checkpoint(store, desk.now)
+    del request
+    sees = not _CHECKS.isdisjoint(visitor.may)
+    with cache.open_store() as store:
+        head = _find_checkpoint(store, cache.now)
         holds = summarize_log(store, _MAX_SEGMENTS) if sees else None
-    checks = log_verifier(desk) if sees else None
+    checks = log_verifier(cache) if sees else None
     values = {
         "head": head,
         "holds": holds,
         "running": checks.running if checks else None,
         "last": checks.last if checks else None,
-        "now": desk.now,
+        "now": cache.now,
         "coverage": None,
     }
     return PageAnswer("evidence.html", "Evidence", values)
@@ -68,36 +70,38 @@ def _find_checkpoint(store: EvidenceStore, now: int) -> CheckpointItem | None:
 
 
 def start_verification(
-    desk: StoreCache, visit: Visitor, asked: RouteRequest
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
     """Start a verification of the whole log."""
-    del visit, asked
-    with desk.open_store() as store:
-        head = _find_checkpoint(store, desk.now)
-    started = log_verifier(desk).start(head["size"] if head else 0)
+    del visitor, request
+    with cache.open_store() as store:
+        head = _find_checkpoint(store, cache.now)
+    started = log_verifier(cache).start(head["size"] if head else 0)
     said = "Every record is being checked." if started else "A check runs already."
     return Redirect("/evidence", said)
 
 
 def download_checkpoint(
-    desk: StoreCache, visit: Visitor, asked: RouteRequest
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
     """Return the signed checkpoint, byte for byte."""
-    del visit, asked
-    with desk.open_store() as store:
-        head = _find_checkpoint(store, desk.now)
+    del visitor, request
+    with cache.open_store() as store:
+        head = _find_checkpoint(store, cache.now)
     if head is None:
         raise Forbidden
     return FileDownload(f"checkpoint-{head['size']}.txt", _TEXT, head["note"].encode())
 
 
-def verify_bundle(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
-    """Verify a sent bundle; nothing of it is stored."""
-    del visit
-    key, wrong = asked.form.get("key", "").strip(), ""
+def verify_bundle(
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
+) -> RouteAnswer:
+    """Verify an uploaded bundle; the server does not store it."""
+    del visitor
+    key, wrong = request.form.get("key", "").strip(), ""
     try:
-        data = asked.form.get("bundle", "").encode()
-        document = flow.verify_evidence(data, key=key, now=desk.now)
+        data = request.form.get("bundle", "").encode()
+        document = flow.verify_evidence(data, key=key, now=cache.now)
         checks, holds = document.items, not document.failed
     except UsageError as error:
         checks, holds, wrong = (), False, error.message
@@ -111,23 +115,27 @@ def verify_bundle(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> Rout
     return PageAnswer("bundle.html", "Check of a bundle", values)
 
 
-def download_key(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
+def download_key(
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
+) -> RouteAnswer:
     """Return the public key of the log."""
-    del visit, asked
-    with desk.open_store() as store:
-        head = _find_checkpoint(store, desk.now)
+    del visitor, request
+    with cache.open_store() as store:
+        head = _find_checkpoint(store, cache.now)
     if head is None:
         raise Forbidden
     return FileDownload("log.pub", _TEXT, f"{head['key']}\n".encode())
 
 
-def show_proof(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
+def show_proof(
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
+) -> RouteAnswer:
     """Show a record with its inclusion proof."""
-    with desk.open_store() as store:
-        rows = _visible_records(desk, visit, store, asked)
+    with cache.open_store() as store:
+        rows = _visible_records(cache, visitor, store, request)
         number = rows[0].event.event_id.hex()
         try:
-            document = flow.prove_record(store, number, now=desk.now)
+            document = flow.prove_record(store, number, now=cache.now)
             items, waits = document.items, ""
         except UsageError as error:
             items, waits = (), error.message
@@ -143,38 +151,41 @@ def show_proof(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAn
 
 
 def download_bundle(
-    desk: StoreCache, visit: Visitor, asked: RouteRequest
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
-    """Return a proof bundle of the record."""
-    with desk.open_store() as store:
-        number = _visible_records(desk, visit, store, asked)[0].event.event_id.hex()
-        document = flow.build_bundle(store, [number], now=desk.now)
+    """Return the proof bundle of a record as a file."""
+    with cache.open_store() as store:
+        number = _visible_records(cache, visitor, store, request)[
+            0
+        ].event.event_id.hex()
+        document = flow.build_bundle(store, [number], now=cache.now)
     item = cast("EvidenceBundleItem", document.items[0])
     return FileDownload(
         _bundle_file_name(number), "application/json", item["bundle"].encode()
     )
 
 
-def _bundle_file_name(number: str) -> str:
-    return f"bundle-{number[:12]}.json"
+def _bundle_file_name(event_id: str) -> str:
+    """Return the suggested file name of a bundle."""
+    return f"bundle-{event_id[:12]}.json"
 
 
 def _visible_records(
-    desk: StoreCache, visit: Visitor, store: EvidenceStore, asked: RouteRequest
+    cache: StoreCache, visitor: Visitor, store: EvidenceStore, request: RouteRequest
 ) -> Sequence[ChainRow]:
-    """Return the records of an id, if all of them are visible: the proof covers all."""
-    number = parse_event_id(asked.query.get("id", ""))
+    """Return the records of an event id if the visitor may see all of them."""
+    event_id = parse_event_id(request.query.get("id", ""))
     rows = (
-        events.find_event_rows(store, build_scope(desk, visit), number)
-        if number
+        events.find_event_rows(store, build_scope(cache, visitor), event_id)
+        if event_id
         else ()
     )
-    every = (
-        investigation_queries.find_events_by_id(store, number)
-        if rows and number
+    stored = (
+        investigation_queries.find_events_by_id(store, event_id)
+        if rows and event_id
         else ()
     )
-    if not rows or len(rows) != len(every):
+    if not rows or len(rows) != len(stored):
         raise Forbidden
     return rows
 

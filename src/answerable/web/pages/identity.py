@@ -1,4 +1,4 @@
-"""Pages of one identity, credential or person."""
+"""Show the page of one identity, one credential or one person."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -20,43 +20,49 @@ _MAX_ROWS = 60
 _MAX_OWNED = 100
 
 
-def show_identity(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
-    """Show one identity: grants, reach, use, and who acts as it."""
-    key = asked.query.get("id", "")
-    item = inventory_listings.identities(desk).by_key.get(key) or _unscanned_identity(
-        desk, key
+def show_identity(
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
+) -> RouteAnswer:
+    """Show one identity: permissions granted, reachable and used, owner, tools."""
+    key = request.query.get("id", "")
+    item = inventory_listings.identities(cache).by_key.get(key) or _unscanned_identity(
+        cache, key
     )
     if item is None:
-        return subject_sections.not_found_page(desk, "identities", key)
-    reached = subject_sections.reach_section(desk, key)
-    told = visit.can_see_activity_of(key)
+        return subject_sections.not_found_page(cache, "identities", key)
+    section = subject_sections.reach_section(cache, key)
+    sees_activity = visitor.can_see_activity_of(key)
     accounts = {item["account"]} - {""}
-    rows = subject_sections.usage_rows(desk, key, reached, accounts, told=told)
+    rows = subject_sections.usage_rows(
+        cache, key, section, accounts, show_calls=sees_activity
+    )
     rows.sort(key=lambda row: (not row["admin"], not row["blocked"]))
-    credentials = inventory_listings.credentials(desk).by_key
+    credentials = inventory_listings.credentials(cache).by_key
     values = {
         "item": item,
-        "owned": subject_sections.owner_section(desk, key),
-        "tools": _tools_by_identity(desk).get(key, ())[:_MAX_ROWS],
-        "tools_of": len(_tools_by_identity(desk).get(key, ())),
+        "owned": subject_sections.owner_section(cache, key),
+        "tools": _tools_by_identity(cache).get(key, ())[:_MAX_ROWS],
+        "tools_of": len(_tools_by_identity(cache).get(key, ())),
         "credentials": [
             credentials[each] for each in item["credentials"] if each in credentials
         ],
-        "reached": reached,
+        "reached": section,
         "exercised": rows[:_MAX_ROWS],
         "patterns": len(rows),
         "counted": dict(count_patterns(rows)),
-        "told": told,
-        "deeds": subject_sections.activity_section(desk, visit, "identity", key, key),
-        "coverage": reached.coverage
-        or inventory_listings.coverage_document(desk).coverage,
+        "told": sees_activity,
+        "deeds": subject_sections.activity_section(
+            cache, visitor, "identity", key, key
+        ),
+        "coverage": section.coverage
+        or inventory_listings.coverage_document(cache).coverage,
     }
     return PageAnswer("identity.html", item["name"] or key, values)
 
 
-def _unscanned_identity(desk: StoreCache, key: str) -> IdentityItem | None:
-    """Build the item of an identity known only from logs."""
-    owners = inventory_listings.current_inventory(desk).owners
+def _unscanned_identity(cache: StoreCache, key: str) -> IdentityItem | None:
+    """Build the list item of an identity that only logs mention."""
+    owners = inventory_listings.current_inventory(cache).owners
     if key not in owners or key.startswith(("agent:", "cred:")):
         return None
     return {
@@ -76,85 +82,87 @@ def _unscanned_identity(desk: StoreCache, key: str) -> IdentityItem | None:
     }
 
 
-def _tools_by_identity(desk: StoreCache) -> Mapping[str, Sequence[ToolItem]]:
-    """Return the tools that act as each identity."""
+def _tools_by_identity(cache: StoreCache) -> Mapping[str, Sequence[ToolItem]]:
+    """Return the tools that act as each identity, by identity id."""
 
-    def made(_: object) -> Mapping[str, Sequence[ToolItem]]:
+    def group_tools(_: object) -> Mapping[str, Sequence[ToolItem]]:
         found: dict[str, list[ToolItem]] = defaultdict(list)
-        for tool in inventory_listings.tools(desk).items:
+        for tool in inventory_listings.tools(cache).items:
             for each in tool["identities"]:
                 found[each].append(tool)
         return found
 
-    return desk.get_derived("tools of identities", made)
+    return cache.get_derived("tools of identities", group_tools)
 
 
 def show_credential(
-    desk: StoreCache, visit: Visitor, asked: RouteRequest
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
-    """Show one credential: places, identity, and how to revoke it."""
-    key = asked.query.get("id", "")
-    item = inventory_listings.credentials(desk).by_key.get(key)
+    """Show one credential: places, identity, tools, and the effect of revoking it."""
+    key = request.query.get("id", "")
+    item = inventory_listings.credentials(cache).by_key.get(key)
     if item is None:
-        return subject_sections.not_found_page(desk, "credentials", key)
+        return subject_sections.not_found_page(cache, "credentials", key)
     proves = [item["identity"]] if item["identity"] else []
     values = {
         "item": item,
-        "owned": subject_sections.owner_section(desk, key),
+        "owned": subject_sections.owner_section(cache, key),
         "residual": revocation_effect(item["kind"]),
-        "tools": _tools_by_credential(desk).get(key, ())[:_MAX_ROWS],
-        "tools_of": len(_tools_by_credential(desk).get(key, ())),
+        "tools": _tools_by_credential(cache).get(key, ())[:_MAX_ROWS],
+        "tools_of": len(_tools_by_credential(cache).get(key, ())),
         "deeds": subject_sections.activity_section(
-            desk, visit, "credential", key, *proves
+            cache, visitor, "credential", key, *proves
         ),
-        "coverage": inventory_listings.coverage_document(desk).coverage,
+        "coverage": inventory_listings.coverage_document(cache).coverage,
     }
     return PageAnswer("credential.html", key, values)
 
 
-def _tools_by_credential(desk: StoreCache) -> Mapping[str, Sequence[ToolItem]]:
-    """Return the tools that use each credential."""
+def _tools_by_credential(cache: StoreCache) -> Mapping[str, Sequence[ToolItem]]:
+    """Return the tools that use each credential, by credential id."""
 
-    def made(_: object) -> Mapping[str, Sequence[ToolItem]]:
+    def group_tools(_: object) -> Mapping[str, Sequence[ToolItem]]:
         shown = {
             (tool["id"], tool["agent"], tool["target"]): tool
-            for tool in inventory_listings.tools(desk).items
+            for tool in inventory_listings.tools(cache).items
         }
         found: dict[str, list[ToolItem]] = defaultdict(list)
-        for key, entity in desk.current_view().inventory.agents.items():
+        for key, entity in cache.current_view().inventory.agents.items():
             for use in entity.tools:
                 tool = shown[use.tool.id, key, use.tool.target]
                 for each in use.credentials:
                     found[each].append(tool)
         return found
 
-    return desk.get_derived("tools of credentials", made)
+    return cache.get_derived("tools of credentials", group_tools)
 
 
-def show_person(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
+def show_person(
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
+) -> RouteAnswer:
     """Show one person: owned subjects and owner keys."""
-    key = asked.query.get("id", "")
-    item = inventory_listings.people(desk).by_key.get(key) or _unlisted_person(
-        desk, key
+    key = request.query.get("id", "")
+    item = inventory_listings.people(cache).by_key.get(key) or _unlisted_person(
+        cache, key
     )
     if item is None:
-        return subject_sections.not_found_page(desk, "people", key)
-    owners = inventory_listings.current_inventory(desk).owners
+        return subject_sections.not_found_page(cache, "people", key)
+    owners = inventory_listings.current_inventory(cache).owners
     kinds: dict[str, list[tuple[str, object]]] = defaultdict(list)
     for kind, subject in inventory_listings.owned_subjects(item):
         kinds[kind].append((subject, inventory_listings.owner_item(owners, subject)))
-    apart = _unmerged_persons(desk).get(key, frozenset())
+    apart = _unmerged_persons(cache).get(key, frozenset())
     names = {f"person:{alias}" for alias in item["aliases"]} - apart
-    with desk.open_store() as store:
+    with cache.open_store() as store:
         keys = [
             each
-            for each in list_owner_keys(store, now=desk.now).items
+            for each in list_owner_keys(store, now=cache.now).items
             if each["person"] in {key, *names}
         ]
     deeds = None
-    if WebPermission.INVESTIGATE in visit.may:
-        deeds = subject_sections.activity_section(desk, visit, "person", key)
-        # A search finds by any name; what stands here is this person's.
+    if WebPermission.INVESTIGATE in visitor.may:
+        deeds = subject_sections.activity_section(cache, visitor, "person", key)
+        # A search matches every alias; drop the events of unmerged persons.
         own = [r for r in deeds.rows if r["hops"]["person"]["value"] not in apart]
         deeds = replace(deeds, rows=own, left_out=len(deeds.rows) - len(own))
     values = {
@@ -165,35 +173,36 @@ def show_person(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteA
         "counts": {kind: len(found) for kind, found in kinds.items()},
         "keys": keys,
         "deeds": deeds,
-        "coverage": inventory_listings.coverage_document(desk).coverage,
+        "coverage": inventory_listings.coverage_document(cache).coverage,
     }
     return PageAnswer("person.html", item["name"] or key, values)
 
 
-def _unmerged_persons(desk: StoreCache) -> Mapping[str, frozenset[str]]:
-    """Return persons with equal self-reported names, which are not merged."""
+def _unmerged_persons(cache: StoreCache) -> Mapping[str, frozenset[str]]:
+    """Return persons that only self-reported aliases join; they are not merged."""
 
-    def made(standing: StoreView) -> Mapping[str, frozenset[str]]:
-        joined = PersonDirectory(standing.inventory.facts.persons)
+    def find_pairs(view: StoreView) -> Mapping[str, frozenset[str]]:
+        directory = PersonDirectory(view.inventory.facts.persons)
         found: dict[str, set[str]] = defaultdict(set)
-        for item in inventory_listings.people(desk).items:
+        for item in inventory_listings.people(cache).items:
             for alias in item["aliases"]:
                 other = PersonId(f"person:{alias}")
-                if joined(other) != joined(item["id"]):
+                if directory(other) != directory(item["id"]):
                     found[item["id"]].add(other)
                     found[other].add(item["id"])
         return {each: frozenset(others) for each, others in found.items()}
 
-    return desk.get_derived("people apart", made)
+    return cache.get_derived("people apart", find_pairs)
 
 
-def _unlisted_person(desk: StoreCache, key: str) -> PersonItem | None:
-    """Build the item of a person known only from evidence or a key."""
-    owners = inventory_listings.current_inventory(desk).owners
+def _unlisted_person(cache: StoreCache, key: str) -> PersonItem | None:
+    """Build the list item of a person that only owns subjects or keys."""
+    owners = inventory_listings.current_inventory(cache).owners
     owns = sorted(each for each, known in owners.items() if known.person == key)
-    with desk.open_store() as store:
+    with cache.open_store() as store:
         known = owns or any(
-            each["person"] == key for each in list_owner_keys(store, now=desk.now).items
+            each["person"] == key
+            for each in list_owner_keys(store, now=cache.now).items
         )
     if not known:
         return None

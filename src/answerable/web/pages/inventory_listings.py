@@ -1,4 +1,4 @@
-"""Definitions of the inventory lists: agents, identities, credentials, people, tools."""
+"""Define columns, filters and search texts of the inventory lists, and build them."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -30,17 +30,17 @@ _OWNER_RANKS = {state.value: rank for rank, state in enumerate(OwnerState)}
 
 
 def owner_sort_key(owner: OwnerItem) -> str:
-    """Return the sort key of an owner: state, then name."""
+    """Return the sort key of an owner: state rank, then person."""
     return f"{_OWNER_RANKS.get(owner['state'], 99):02d}{owner['person'] or ''}"
 
 
 def run_mode(item: AgentItem | ToolItem) -> str:
-    """Return whether a person approves each call."""
+    """Return `unattended`, or `attended` if a person approves each call."""
     return "unattended" if item["unattended"] else "attended"
 
 
 def credential_age(item: CredentialItem, now: datetime) -> str:
-    """Return whether a credential is too old."""
+    """Return `old` from 90 days, `younger`, or `not-collected`."""
     if not item["created_at"]:
         return "not-collected"
     made = datetime.fromisoformat(item["created_at"])
@@ -96,7 +96,7 @@ IDENTITY_LIST: ListDefinition[IdentityItem] = ListDefinition(
 
 
 def credential_list(now: datetime) -> ListDefinition[CredentialItem]:
-    """Return the definition of the credential list, with ages at a moment."""
+    """Return the list definition of credentials; ages are relative to `now`."""
     return ListDefinition(
         key=lambda item: item["id"],
         facets=(
@@ -142,15 +142,15 @@ PERSON_LIST: ListDefinition[PersonItem] = ListDefinition(
 TOOL_ORDERS = ("name", "agent", "acts-as", "runs")
 
 
-def tool_list(desk: StoreCache) -> ListDefinition[ToolItem]:
-    """Return the definition of the tool list, with the owners of agents."""
-    owned = agents(desk).by_key
+def tool_list(cache: StoreCache) -> ListDefinition[ToolItem]:
+    """Return the list definition of tools, with the owner state of their agents."""
+    owned = agents(cache).by_key
 
     def owner_state(item: ToolItem) -> str:
         return owned[item["agent"]]["owner"]["state"] if item["agent"] in owned else ""
 
     return ListDefinition(
-        # A tool stands in each agent that carries it.
+        # A tool is listed once for each agent that has it.
         key=lambda item: f"{item['id']} {item['agent']} {item['target']}",
         facets=(
             ListFacet("kind", "transport", lambda item: item["transport"]),
@@ -173,13 +173,13 @@ def tool_list(desk: StoreCache) -> ListDefinition[ToolItem]:
     )
 
 
-def current_inventory(desk: StoreCache) -> Inventory:
-    """Return the inventory with current ownership."""
-    return desk.current_view().inventory
+def current_inventory(cache: StoreCache) -> Inventory:
+    """Return the inventory of the current store view."""
+    return cache.current_view().inventory
 
 
 def owner_item(owners: Mapping[str, SubjectOwnership], subject: str) -> OwnerItem:
-    """Return the owner of a subject as a list item."""
+    """Return owner state, person and score of a subject."""
     known = owners.get(subject)
     if known is None:
         return {"state": OwnerState.NONE.value, "person": None, "score": 0.0}
@@ -187,131 +187,132 @@ def owner_item(owners: Mapping[str, SubjectOwnership], subject: str) -> OwnerIte
     return {"state": known.state.value, "person": known.person, "score": score}
 
 
-def declared_agents(desk: StoreCache) -> Mapping[str, DeclaredAgent]:
-    """Return the agents of the configuration by id."""
-    named = desk.config.agents if desk.config is not None else ()
+def declared_agents(cache: StoreCache) -> Mapping[str, DeclaredAgent]:
+    """Return the agents of the configuration file by id."""
+    named = cache.config.agents if cache.config is not None else ()
     return {agent.id: agent for agent in named}
 
 
-def agents(desk: StoreCache) -> PagedList[AgentItem]:
-    """List agents that were scanned, declared, or seen by a mediator."""
+def agents(cache: StoreCache) -> PagedList[AgentItem]:
+    """Build the list of agents: scanned, configured, or seen by a gateway."""
 
-    def made(standing: StoreView) -> PagedList[AgentItem]:
-        items = cast("list[AgentItem]", _build_document(desk, standing, "agents").items)
+    def build_list(view: StoreView) -> PagedList[AgentItem]:
+        items = cast("list[AgentItem]", _build_document(cache, view, "agents").items)
         scanned = {item["id"] for item in items}
-        named = declared_agents(desk)
+        declared = declared_agents(cache)
         acting = {
             agent
-            for joint in standing.chains
+            for joint in view.chains
             if joint.joint.believed
             for chained in joint.chains
             for agent in chained.agent_path
         }
-        owners = current_inventory(desk).owners
+        owners = current_inventory(cache).owners
         more = [
-            _unscanned_agent(key, named.get(key), owner_item(owners, key))
-            for key in sorted((acting | set(named)) - scanned)
+            _unscanned_agent(key, declared.get(key), owner_item(owners, key))
+            for key in sorted((acting | set(declared)) - scanned)
         ]
         return PagedList(AGENT_LIST, [*items, *more])
 
-    return desk.get_derived("agents", made)
+    return cache.get_derived("agents", build_list)
 
 
 def _unscanned_agent(
-    key: str, named: DeclaredAgent | None, owner: OwnerItem
+    key: str, declared: DeclaredAgent | None, owner: OwnerItem
 ) -> AgentItem:
-    """Build the item of an agent that no scan found."""
-    known = FactStatus.DECLARED if named else FactStatus.OBSERVED
-    said = "named in the configuration" if named else "seen acting by a mediator"
+    """Build the list item of an agent that no scan found."""
+    known = FactStatus.DECLARED if declared else FactStatus.OBSERVED
+    note = "named in the configuration" if declared else "seen acting by a mediator"
     return {
         "id": key,
         "kind": key.removeprefix("agent:").partition("/")[0],
-        "name": named.name if named else key.rpartition("/")[2],
-        "place": "answerable.yaml" if named else "",
+        "name": declared.name if declared else key.rpartition("/")[2],
+        "place": "answerable.yaml" if declared else "",
         "known": known.value,
-        "note": f"{said}; no scan saw its configuration",
+        "note": f"{note}; no scan saw its configuration",
         "owner": owner,
         "tools": [],
         "identities": [],
         "parent": None,
         "unattended": False,
-        "written_by": (WrittenBy.PERSON if named else WrittenBy.MEDIATOR).value,
+        "written_by": (WrittenBy.PERSON if declared else WrittenBy.MEDIATOR).value,
     }
 
 
-def identities(desk: StoreCache) -> PagedList[IdentityItem]:
-    """List identities."""
-    return desk.get_derived(
+def identities(cache: StoreCache) -> PagedList[IdentityItem]:
+    """Build the list of identities, cached per store view."""
+    return cache.get_derived(
         "identities",
-        lambda standing: PagedList(
+        lambda view: PagedList(
             IDENTITY_LIST,
             cast(
                 "list[IdentityItem]",
-                _build_document(desk, standing, "identities").items,
+                _build_document(cache, view, "identities").items,
             ),
         ),
     )
 
 
-def credentials(desk: StoreCache) -> PagedList[CredentialItem]:
-    """List credentials."""
-    return desk.get_derived(
+def credentials(cache: StoreCache) -> PagedList[CredentialItem]:
+    """Build the list of credentials, cached per store view."""
+    return cache.get_derived(
         "credentials",
-        lambda standing: PagedList(
+        lambda view: PagedList(
             credential_list(datetime.now(tz=UTC)),
             cast(
                 "list[CredentialItem]",
-                _build_document(desk, standing, "credentials").items,
+                _build_document(cache, view, "credentials").items,
             ),
         ),
     )
 
 
-def people(desk: StoreCache) -> PagedList[PersonItem]:
-    """List people and teams."""
-    return desk.get_derived(
+def people(cache: StoreCache) -> PagedList[PersonItem]:
+    """Build the list of people and teams, cached per store view."""
+    return cache.get_derived(
         "people",
-        lambda standing: PagedList(
+        lambda view: PagedList(
             PERSON_LIST,
-            cast("list[PersonItem]", _build_document(desk, standing, "people").items),
+            cast("list[PersonItem]", _build_document(cache, view, "people").items),
         ),
     )
 
 
-def tools(desk: StoreCache) -> PagedList[ToolItem]:
-    """List tools."""
-    return desk.get_derived(
+def tools(cache: StoreCache) -> PagedList[ToolItem]:
+    """Build the list of tools, cached per store view."""
+    return cache.get_derived(
         "tools",
-        lambda standing: PagedList(
-            tool_list(desk),
-            cast("list[ToolItem]", _build_document(desk, standing, "tools").items),
+        lambda view: PagedList(
+            tool_list(cache),
+            cast("list[ToolItem]", _build_document(cache, view, "tools").items),
         ),
     )
 
 
-def coverage_document(desk: StoreCache, kind: str = "") -> Document:
-    """Return a document with only the coverage of a list.
+def coverage_document(cache: StoreCache, kind: str = "") -> Document:
+    """Return the coverage of a list: its sources, without items.
 
     Args:
         kind: The list; empty for the whole inventory.
     """
-    inventory = desk.current_view().inventory
+    inventory = cache.current_view().inventory
     return Document(
-        "coverage", (), inventory_lists.build_list_coverage(kind, inventory, desk.now)
+        "coverage", (), inventory_lists.build_list_coverage(kind, inventory, cache.now)
     )
 
 
-def known_count(desk: StoreCache, kind: str, number: int) -> int | None:
-    """Return a count; None instead of 0 if a source is missing."""
-    return inventory_lists.count_or_unknown(kind, desk.current_view().inventory, number)
+def known_count(cache: StoreCache, kind: str, count: int) -> int | None:
+    """Return a count; None instead of 0 if a source was not scanned."""
+    return inventory_lists.count_or_unknown(kind, cache.current_view().inventory, count)
 
 
-def _build_document(desk: StoreCache, standing: StoreView, kind: str) -> Document:
-    return inventory_listing.BY_KIND[kind](standing.inventory, now=standing.at)
+def _build_document(cache: StoreCache, view: StoreView, kind: str) -> Document:
+    """Build the document of one kind of inventory item."""
+    return inventory_listing.BY_KIND[kind](view.inventory, now=view.at)
 
 
 def owned_subjects(person: PersonItem) -> Iterator[tuple[str, str]]:
-    """Yield what a person owns, with its kind."""
+    """Yield kind and id of each subject that a person owns."""
     for subject in person["owns"]:
         kind = {"agent:": "agent", "cred:": "credential"}
         yield (

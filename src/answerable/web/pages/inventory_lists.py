@@ -1,4 +1,4 @@
-"""Lists of agents, identities, credentials, tools and people."""
+"""List pages of agents, identities, credentials, tools and people, with CSV export."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -40,22 +40,22 @@ class _InventoryListPage:
     empty: tuple[str, str]
 
     def __call__(
-        self, desk: StoreCache, visit: Visitor, asked: RouteRequest
+        self, cache: StoreCache, visitor: Visitor, request: RouteRequest
     ) -> RouteAnswer:
-        """Answer with the page, or with an export of all matching rows."""
-        listing = self.made(desk)
-        query = asked.query
-        wanted = ListQuery(
+        """Answer with the list page, or with all matching rows as CSV or JSON."""
+        listing = self.made(cache)
+        query = request.query
+        list_query = ListQuery(
             search=query.get("q", ""),
             only={name: query.get(name, "") for name in self.facets},
             order=query.get("sort", ""),
             after=query.get("after", ""),
             before=query.get("before", ""),
         )
-        form = query.get("as", "")
-        if form in _EXPORT_TYPES:
-            return self._export_file(desk, listing, wanted, form)
-        shown = listing.get_page(wanted)
+        export_format = query.get("as", "")
+        if export_format in _EXPORT_TYPES:
+            return self._export_file(cache, listing, list_query, export_format)
+        shown = listing.get_page(list_query)
         kept = {n: v for n, v in query.items() if n not in ("after", "before", "as")}
         path = f"/{self.kind}"
         values = {
@@ -63,51 +63,58 @@ class _InventoryListPage:
             "heading": self.title,
             "rows": shown.rows,
             "total": shown.total,
-            "all": inventory_listings.known_count(desk, self.kind, len(listing.items)),
+            "all": inventory_listings.known_count(cache, self.kind, len(listing.items)),
             "older": shown.older and build_url(path, **{**kept, "after": shown.older}),
             "newer": shown.newer and build_url(path, **{**kept, "before": shown.newer}),
             "facets": [
                 (facet, sorted(listing.counts[facet.name].items()))
                 for facet in listing.shape.facets
             ],
-            "wanted": wanted,
+            "wanted": list_query,
             "sort": _sort_links(
-                path, kept, wanted.order, next(iter(listing.shape.orders))
+                path, kept, list_query.order, next(iter(listing.shape.orders))
             ),
             "files": {f: build_url(path, **{**kept, "as": f}) for f in _EXPORT_TYPES},
             "fill": self.empty,
-            "coverage": inventory_listings.coverage_document(desk, self.kind).coverage,
+            "coverage": inventory_listings.coverage_document(cache, self.kind).coverage,
         }
         return PageAnswer("list.html", self.title, values)
 
     def _export_file(
-        self, desk: StoreCache, listing: PagedList[Any], wanted: ListQuery, form: str
+        self,
+        cache: StoreCache,
+        listing: PagedList[Any],
+        list_query: ListQuery,
+        export_format: str,
     ) -> FileDownload:
+        """Return all matching rows as a CSV or JSON file."""
         document = Document(
             self.kind,
-            listing.all_rows(wanted),
-            inventory_listings.coverage_document(desk, self.kind).coverage,
+            listing.all_rows(list_query),
+            inventory_listings.coverage_document(cache, self.kind).coverage,
         )
-        if form == "csv":
+        if export_format == "csv":
             text = "".join(f"{line}\r\n" for line in to_csv(document))
         else:
             text = to_json(document)
-        return FileDownload(f"{self.kind}.{form}", _EXPORT_TYPES[form], text.encode())
+        return FileDownload(
+            f"{self.kind}.{export_format}", _EXPORT_TYPES[export_format], text.encode()
+        )
 
 
 def _sort_links(
-    path: str, kept: Mapping[str, str], now: str, first: str
+    path: str, query: Mapping[str, str], current_order: str, default_order: str
 ) -> Callable[[str], tuple[str, str]]:
     """Return a function that gives the sort link and ARIA state of a column."""
 
-    def link(name: str) -> tuple[str, str]:
-        current = (now or first).removeprefix("-") == name
-        down = now.startswith("-")
-        turned = f"-{name}" if current and not down else name
-        state = ("descending" if down else "ascending") if current else ""
-        return build_url(path, **{**kept, "sort": turned}), state
+    def build_link(name: str) -> tuple[str, str]:
+        current = (current_order or default_order).removeprefix("-") == name
+        descending = current_order.startswith("-")
+        next_order = f"-{name}" if current and not descending else name
+        state = ("descending" if descending else "ascending") if current else ""
+        return build_url(path, **{**query, "sort": next_order}), state
 
-    return link
+    return build_link
 
 
 _LIST_PAGES = (

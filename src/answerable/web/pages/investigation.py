@@ -1,4 +1,4 @@
-"""Trace pages: lineage search, hop statistics, timeline, export."""
+"""`/trace`: search lineage events, count hop statuses, export rows."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -58,23 +58,25 @@ _EXPORT_FORMATS: dict[str, tuple[str, _ExportWriter]] = {
 }
 
 
-def show_trace(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
-    """Show lineage rows with their chains, newest first."""
-    text = asked.query.get("q", "")
-    around = build_scope(desk, visit)
+def show_trace(
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
+) -> RouteAnswer:
+    """Show the events of a query with chain diagram and timeline, newest first."""
+    text = request.query.get("q", "")
+    scope = build_scope(cache, visitor)
     try:
         query = parse_query(text)
-        wanted = flow.build_event_filter(around, query, now=desk.now)
+        event_filter = flow.build_event_filter(scope, query, now=cache.now)
     except UsageError as error:
         return _query_error(text, error)
-    after = asked.query.get("after", "")
-    with desk.open_store() as store:
+    after = request.query.get("after", "")
+    with cache.open_store() as store:
         try:
             document, older = search.search_rows(
                 store,
-                around,
-                wanted,
-                now=desk.now,
+                scope,
+                event_filter,
+                now=cache.now,
                 cursor=after,
                 person=query.get("person"),
             )
@@ -82,8 +84,8 @@ def show_trace(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAn
             return _query_error(text, error)
         items = cast("Sequence[TraceItem]", document.items)
         whole = not (after or older)
-        times = search.count_over_time(store, wanted, items if whole else None)
-        like = "" if items else suggest_alternatives(store, around, query)
+        times = search.count_over_time(store, event_filter, items if whole else None)
+        like = "" if items else suggest_alternatives(store, scope, query)
     groups = group_by_chain(items)
     values = {
         "text": text,
@@ -101,26 +103,28 @@ def show_trace(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAn
         "newest": build_url("/trace", q=text) if after else "",
         "part": "" if whole else _describe_part(len(items), times.total, after),
         "like": like,
-        "spools": bool(desk.spools),
+        "spools": bool(cache.spools),
         "permalink": build_url("/trace", q=query.to_text),
         "coverage": document.coverage,
     }
     return PageAnswer("trace.html", "Investigation", values)
 
 
-def show_hops(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
-    """Show how each hop is known, over all matching events."""
-    around = build_scope(desk, visit)
-    query = parse_query(asked.query.get("q", ""))
-    wanted = flow.build_event_filter(around, query, now=desk.now)
-    with desk.open_store() as store:
-        known = count_hop_statuses(store, around.chains, wanted)
+def show_hops(
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
+) -> RouteAnswer:
+    """Show how often each hop has each status, over all matching events."""
+    scope = build_scope(cache, visitor)
+    query = parse_query(request.query.get("q", ""))
+    event_filter = flow.build_event_filter(scope, query, now=cache.now)
+    with cache.open_store() as store:
+        counts = count_hop_statuses(store, scope.chains, event_filter)
     values = {
         "text": query.to_text,
-        "hops": _hop_rows(known, query),
-        "total": known[HOPS[0]].total(),
+        "hops": _hop_rows(counts, query),
+        "total": counts[HOPS[0]].total(),
         "back": build_url("/trace", q=query.to_text),
-        "coverage": build_trace_coverage(around.inventory, around.chains, desk.now),
+        "coverage": build_trace_coverage(scope.inventory, scope.chains, cache.now),
     }
     return PageAnswer("trace-hops.html", "How hops are known", values)
 
@@ -131,53 +135,65 @@ def _describe_part(shown: int, total: int, after: str) -> str:
     return f"the {which} {shown:,} of {total:,} events"
 
 
-def export_rows(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
-    """Return the rows as a file, newest first."""
-    form = asked.query.get("form", "json")
-    if form not in _EXPORT_FORMATS:
+def export_rows(
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
+) -> RouteAnswer:
+    """Return the newest 10,000 rows as JSON, NDJSON or CSV."""
+    export_format = request.query.get("form", "json")
+    if export_format not in _EXPORT_FORMATS:
         raise UsageError(
-            f"not a form to export (got {form[:20]!r}, expected json, ndjson or csv)"
+            f"not a form to export (got {export_format[:20]!r}, expected json, ndjson or csv)"
         )
-    media, written = _EXPORT_FORMATS[form]
-    document = _export_document(desk, build_scope(desk, visit), asked)
-    lines = written(document)
+    media, write_lines = _EXPORT_FORMATS[export_format]
+    document = _export_document(cache, build_scope(cache, visitor), request)
+    lines = write_lines(document)
     body = "".join(f"{line}\n" for line in lines).encode()
-    return FileDownload(f"trace.{form}", media, body)
+    return FileDownload(f"trace.{export_format}", media, body)
 
 
 def _export_document(
-    desk: StoreCache, around: SearchScope, asked: RouteRequest
+    cache: StoreCache, scope: SearchScope, request: RouteRequest
 ) -> Document:
-    query = parse_query(asked.query.get("q", ""))
-    wanted, person = (
-        flow.build_event_filter(around, query, now=desk.now),
+    """Build the document of the exported rows."""
+    query = parse_query(request.query.get("q", ""))
+    event_filter, person = (
+        flow.build_event_filter(scope, query, now=cache.now),
         query.get("person"),
     )
-    with desk.open_store() as store:
+    with cache.open_store() as store:
         document, older = search.search_rows(
-            store, around, wanted, now=desk.now, limit=_MAX_EXPORTED, person=person
+            store,
+            scope,
+            event_filter,
+            now=cache.now,
+            limit=_MAX_EXPORTED,
+            person=person,
         )
         if older:
-            document = replace(document, total=count_events_matching(store, wanted))
+            document = replace(
+                document, total=count_events_matching(store, event_filter)
+            )
     return document
 
 
 def suggest_completions(
-    desk: StoreCache, visit: Visitor, asked: RouteRequest
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
     """Suggest completions for the last word of a query."""
-    text = asked.query.get("q", "")
-    with desk.open_store() as store:
-        proposed = complete_query(store, build_scope(desk, visit), text)
+    text = request.query.get("q", "")
+    with cache.open_store() as store:
+        proposed = complete_query(store, build_scope(cache, visitor), text)
     return PageAnswer("trace-complete.html", "Completion", {"proposed": proposed})
 
 
 def _query_error(text: str, error: UsageError) -> PageAnswer:
+    """Build the 400 page of an invalid query."""
     values = {"text": text, "problem": error, "permalink": "", "coverage": None}
     return PageAnswer("trace.html", "Investigation", values, status=400)
 
 
 def _describe_times(group: ChainGroup) -> str:
+    """Describe number and time range of the events of a chain."""
     times = [item["event_time"] for item in group.items]
     count = "1 event" if len(times) == 1 else f"{len(times):,} events"
     first, last = (_short_time(at) for at in (min(times), max(times)))
@@ -185,24 +201,27 @@ def _describe_times(group: ChainGroup) -> str:
 
 
 def _short_time(at: str) -> str:
+    """Format RFC 3339 text without `T` and `Z`."""
     return at.replace("T", " ").removesuffix("Z")
 
 
 def _count_statuses(items: Sequence[TraceItem]) -> HopStatusCounts:
-    """Count the hop statuses of a complete answer."""
+    """Count the status of each hop over the shown rows."""
     return {
         name: Counter(HopStatus(hops_by_name(item)[name]["status"]) for item in items)
         for name in HOPS
     }
 
 
-def _hop_rows(known: HopStatusCounts, query: SearchQuery) -> list[Mapping[str, object]]:
-    """Return hop statistics with a query for each status."""
+def _hop_rows(
+    counts: HopStatusCounts, query: SearchQuery
+) -> list[Mapping[str, object]]:
+    """Return the counts of each hop, each with a link to its events."""
     return [
         {
             "hop": name,
             "counts": [
-                (status.value, known[name][status], _status_link(query, name, status))
+                (status.value, counts[name][status], _status_link(query, name, status))
                 for status in HopStatus
             ],
         }
@@ -211,41 +230,49 @@ def _hop_rows(known: HopStatusCounts, query: SearchQuery) -> list[Mapping[str, o
 
 
 def _status_link(query: SearchQuery, hop: str, status: HopStatus) -> str:
+    """Return the link to the events whose hop has a status."""
     return build_url(
         "/trace", q=query.with_field("status", f"{hop}={status.value}").to_text
     )
 
 
 def _build_timeline(
-    times: EventHistogram, query: SearchQuery
+    histogram: EventHistogram, query: SearchQuery
 ) -> Mapping[str, object] | None:
-    if not times.bars:
+    """Return bar chart, tick labels and maximum; None without events."""
+    if not histogram.bars:
         return None
-    places = max(1, (times.until - times.since) // times.width)
-    spans = [_build_bar(bar, times, query) for bar in times.bars]
-    span = times.until - times.since
+    bar_count = max(1, (histogram.until - histogram.since) // histogram.width)
+    bars = [_build_bar(bar, histogram, query) for bar in histogram.bars]
+    span = histogram.until - histogram.since
     step = span / (_TICKS - 1)
-    ticks = [_tick_label(times.since + int(step * at), span) for at in range(_TICKS)]
-    total = f"{times.total:,} events over time, by how they ended"
+    ticks = [
+        _tick_label(histogram.since + int(step * at), span) for at in range(_TICKS)
+    ]
+    total = f"{histogram.total:,} events over time, by how they ended"
     return {
-        "drawn": draw_timeline(spans, places, total),
+        "drawn": draw_timeline(bars, bar_count, total),
         "ticks": ticks,
-        "most": max(sum(bar.events.values()) for bar in times.bars),
+        "most": max(sum(bar.events.values()) for bar in histogram.bars),
     }
 
 
 def _build_bar(
-    bar: HistogramBar, times: EventHistogram, query: SearchQuery
+    bar: HistogramBar, histogram: EventHistogram, query: SearchQuery
 ) -> TimelineBar:
-    since, until = format_time(bar.at), format_time(bar.at + times.width)
-    to = build_url(
+    """Build one bar with a link to its time range."""
+    since, until = format_time(bar.at), format_time(bar.at + histogram.width)
+    link = build_url(
         "/trace", q=query.with_field("since", since).with_field("until", until).to_text
     )
     when = f"{_short_time(since)} to {_short_time(until)}"
-    return TimelineBar((bar.at - times.since) // times.width, bar.events, when, to)
+    return TimelineBar(
+        (bar.at - histogram.since) // histogram.width, bar.events, when, link
+    )
 
 
 def _tick_label(at: int, span: int) -> str:
+    """Format a tick label: time, day and time, or day."""
     day, clock = format_time(at).removesuffix("Z").split("T")
     if span < _DAY // 24:
         return clock

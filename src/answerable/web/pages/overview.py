@@ -1,4 +1,4 @@
-"""Overview page: key numbers, and the attention list."""
+"""Show the overview page: key numbers and the attention list."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -35,114 +35,130 @@ _MAX_REQUESTS = 4
 _EFFECTS = ("allow", "ask", "deny", "error")
 
 
-def show_overview(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
-    """Show the key numbers with links."""
-    del asked
-    looks, working = attention_list.inventory_items(desk)
-    quarantine, pinned = _pin_numbers(desk)
+def show_overview(
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
+) -> RouteAnswer:
+    """Show the key numbers, and the most severe findings."""
+    del request
+    looks, working = attention_list.inventory_items(cache)
+    quarantine, pinned = _count_pins(cache)
     looks += quarantine
     deeds: Mapping[str, object] | None = None
-    if WebPermission.INVESTIGATE in visit.may or WebPermission.OWN in visit.may:
-        deeds, more = _activity_numbers(desk, visit)
+    if WebPermission.INVESTIGATE in visitor.may or WebPermission.OWN in visitor.may:
+        deeds, more = _count_activity(cache, visitor)
         looks += more
     looks.sort(key=lambda look: look.rank)
-    document = inventory_listings.coverage_document(desk)
+    document = inventory_listings.coverage_document(cache)
     sources = document.coverage["sources"]
     values = {
-        "agents": _agent_numbers(desk),
-        "identities": _identity_numbers(desk),
-        "credentials": _credential_numbers(desk),
-        "tools": {**_tool_numbers(desk), "pins": pinned},
+        "agents": _count_agents(cache),
+        "identities": _count_identities(cache),
+        "credentials": _count_credentials(cache),
+        "tools": {**_count_tools(cache), "pins": pinned},
         "deeds": deeds,
         "looks": looks[: attention_list.MAX_ENTRIES],
         "working": working,
         "more": max(0, len(looks) - attention_list.MAX_ENTRIES),
         "oldest": min((each["at"] for each in sources), default=""),
         "sources": len(sources),
-        "empty": not sources and not inventory_listings.agents(desk).items,
+        "empty": not sources and not inventory_listings.agents(cache).items,
         "coverage": document.coverage,
     }
     return PageAnswer("overview.html", "Overview", values)
 
 
-def _agent_numbers(desk: StoreCache) -> dict[str, object]:
-    listing = inventory_listings.agents(desk)
+def _count_agents(cache: StoreCache) -> dict[str, object]:
+    """Count agents by owner state, and unattended ones."""
+    listing = inventory_listings.agents(cache)
     states = listing.counts["owner-state"]
     return {
-        "total": inventory_listings.known_count(desk, "agents", len(listing.items)),
+        "total": inventory_listings.known_count(cache, "agents", len(listing.items)),
         "states": [(s.value, states[s.value]) for s in OwnerState if states[s.value]],
         "unattended": listing.counts["runs"]["unattended"],
     }
 
 
-def _identity_numbers(desk: StoreCache) -> dict[str, object]:
-    listing = inventory_listings.identities(desk)
+def _count_identities(cache: StoreCache) -> dict[str, object]:
+    """Count identities, those that agents reach, and those without an owner."""
+    listing = inventory_listings.identities(cache)
     reached = listing.counts["agents"]["some"]
     return {
-        "total": inventory_listings.known_count(desk, "identities", len(listing.items)),
-        "reached": inventory_listings.known_count(desk, "identities", reached),
+        "total": inventory_listings.known_count(
+            cache, "identities", len(listing.items)
+        ),
+        "reached": inventory_listings.known_count(cache, "identities", reached),
         "unowned": listing.count_matching({"agents": "some", "owner-state": "none"})
         if reached
-        else inventory_listings.known_count(desk, "identities", 0),
+        else inventory_listings.known_count(cache, "identities", 0),
     }
 
 
-def _credential_numbers(desk: StoreCache) -> dict[str, object]:
-    listing = inventory_listings.credentials(desk)
+def _count_credentials(cache: StoreCache) -> dict[str, object]:
+    """Count credentials: static, old, and in clear text."""
+    listing = inventory_listings.credentials(cache)
     static = listing.counts["lifetime"]["static"]
     old = listing.count_matching({"lifetime": "static", "age": "old"})
     undated = listing.count_matching({"lifetime": "static", "age": "not-collected"})
     return {
         "total": inventory_listings.known_count(
-            desk, "credentials", len(listing.items)
+            cache, "credentials", len(listing.items)
         ),
-        "static": inventory_listings.known_count(desk, "credentials", static),
-        "old": old if old or (static and not undated) else _count_none(desk, undated),
+        "static": inventory_listings.known_count(cache, "credentials", static),
+        "old": old
+        if old or (static and not undated)
+        else _zero_or_unknown(cache, undated),
         "undated": undated if old else 0,
         "literal": inventory_listings.known_count(
-            desk, "credentials", listing.counts["held"]["literal"]
+            cache, "credentials", listing.counts["held"]["literal"]
         ),
     }
 
 
-def _count_none(desk: StoreCache, undated: int) -> int | None:
+def _zero_or_unknown(cache: StoreCache, undated_count: int) -> int | None:
     """Return 0 old credentials, or None if an age is unknown."""
-    return None if undated else inventory_listings.known_count(desk, "credentials", 0)
+    return (
+        None
+        if undated_count
+        else inventory_listings.known_count(cache, "credentials", 0)
+    )
 
 
-def _tool_numbers(desk: StoreCache) -> dict[str, object]:
-    listing = inventory_listings.tools(desk)
+def _count_tools(cache: StoreCache) -> dict[str, object]:
+    """Count tools, and unattended ones."""
+    listing = inventory_listings.tools(cache)
     return {
-        "total": inventory_listings.known_count(desk, "tools", len(listing.items)),
+        "total": inventory_listings.known_count(cache, "tools", len(listing.items)),
         "unattended": inventory_listings.known_count(
-            desk, "tools", listing.counts["runs"]["unattended"]
+            cache, "tools", listing.counts["runs"]["unattended"]
         ),
     }
 
 
-def _pin_numbers(desk: StoreCache) -> tuple[list[AttentionItem], dict[str, object]]:
-    """Return quarantined items of the gateway's servers."""
-    state = desk.root / "gateway"
-    if desk.config is not None:
-        state = gateway_state(desk.config, desk.root)
+def _count_pins(cache: StoreCache) -> tuple[list[AttentionItem], dict[str, object]]:
+    """Return findings about quarantined tool definitions, and their counts."""
+    state = cache.root / "gateway"
+    if cache.config is not None:
+        state = gateway_state(cache.config, cache.root)
     files = PinFiles(state)
     try:
         known = {name: files.read(name) for name in files.list_servers()}
-        with desk.open_store() as store:
-            words = tool_pins.read_signed_approvals(store)
+        with cache.open_store() as store:
+            approvals = tool_pins.read_signed_approvals(store)
     except (AnswerableError, OSError):
         return [], {"unread": True}
-    if not known and desk.config is None:
+    if not known and cache.config is None:
         return [], {}
-    document = tool_pins.show_differences(known, known, words, include_unchanged=False)
+    document = tool_pins.show_differences(
+        known, known, approvals, include_unchanged=False
+    )
     items = cast("Sequence[DefinitionDiffItem]", document.items)
     held = [item for item in items if item["quarantined"]]
     unpinned = [
         server.name
-        for server in (desk.config.servers if desk.config is not None else ())
+        for server in (cache.config.servers if cache.config is not None else ())
         if server.name not in known
     ]
-    looks = [
+    attention = [
         AttentionItem(
             rank=15,
             word="quarantined",
@@ -155,39 +171,39 @@ def _pin_numbers(desk: StoreCache) -> tuple[list[AttentionItem], dict[str, objec
         )
         for item in held[:_MAX_REQUESTS]
     ]
-    return looks, {"quarantined": len(held), "unpinned": len(unpinned)}
+    return attention, {"quarantined": len(held), "unpinned": len(unpinned)}
 
 
-def _activity_numbers(
-    desk: StoreCache, visit: Visitor
+def _count_activity(
+    cache: StoreCache, visitor: Visitor
 ) -> tuple[dict[str, object], list[AttentionItem]]:
-    """Return counts of recent activity, and open approval requests, for a visitor."""
-    now, own = desk.now, visible_subjects(visit)
-    with desk.open_store() as store:
+    """Count decisions, approval requests and baselines; also return findings."""
+    now, own = cache.now, visible_subjects(visitor)
+    with cache.open_store() as store:
         counts = count_decision_effects(
-            store, desk.spools, Wanted(of=own), since=now - _DAY
+            store, cache.spools, Wanted(of=own), since=now - _DAY
         )
         denied, _ = list_decisions(
             store,
-            desk.spools,
+            cache.spools,
             Wanted(of=own, effect="deny"),
             limit=_MAX_DENIALS,
             now=now,
         )
         wanted = list_approval_requests.list_approval_requests(
-            store, desk.spools, now=now, since=now - 30 * _DAY, state="open"
+            store, cache.spools, now=now, since=now - 30 * _DAY, state="open"
         )
         found = cast("Sequence[BaselineItem]", list_baselines(store, now=now).items)
-    baselines = [item for item in found if visit.can_see_activity_of(item["agent"])]
+    baselines = [item for item in found if visitor.can_see_activity_of(item["agent"])]
     waiting = [
         item
         for item in cast("Sequence[ApprovalRequestItem]", wanted.items)
-        if visit.can_see_activity_of(item["agent"])
+        if visitor.can_see_activity_of(item["agent"])
     ]
-    looks = _denial_items(cast("Sequence[DecisionItem]", denied.items))
-    looks += [_request_item(item) for item in waiting[:_MAX_REQUESTS]]
+    items = _denial_items(cast("Sequence[DecisionItem]", denied.items))
+    items += [_request_item(item) for item in waiting[:_MAX_REQUESTS]]
     recorded = "gateway" in wanted.coverage["seen"]
-    told: dict[str, object] = {
+    numbers: dict[str, object] = {
         "effects": [(effect, counts.get(effect, 0)) for effect in _EFFECTS]
         if recorded
         else [],
@@ -196,33 +212,35 @@ def _activity_numbers(
         "asks": len(waiting) if recorded else None,
         "baselines": _count_stages(baselines),
     }
-    return told, looks
+    return numbers, items
 
 
 def _denial_items(items: Sequence[DecisionItem]) -> list[AttentionItem]:
-    """Group equal denials, with their number."""
-    looks: dict[tuple[str, str], list[AttentionItem]] = {}
+    """Return a finding for each distinct denial, with its number."""
+    groups: dict[tuple[str, str], list[AttentionItem]] = {}
     for item in items:
-        look = _denial_item(item)
-        looks.setdefault((look.subject, look.said), []).append(look)
+        entry = _denial_item(item)
+        groups.setdefault((entry.subject, entry.said), []).append(entry)
     return [
         newest
         if not more
         else replace(newest, said=f"{newest.said} {_describe_count(more, items)}")
-        for newest, *more in looks.values()
+        for newest, *more in groups.values()
     ]
 
 
 def _describe_count(
-    more: Sequence[AttentionItem], items: Sequence[DecisionItem]
+    equal: Sequence[AttentionItem], denials: Sequence[DecisionItem]
 ) -> str:
-    return f"({len(more) + 1} of the last {len(items)} refusals)"
+    """Describe how many of the last denials are equal."""
+    return f"({len(equal) + 1} of the last {len(denials)} refusals)"
 
 
 def _denial_item(item: DecisionItem) -> AttentionItem:
+    """Build the finding about one denied call."""
     went = ", and went on" if item["passed"] else ""
-    told = REASONS.get(item["reason"], item["reason"])
-    why = next((each["sentence"] for each in item["findings"]), told)
+    reason = REASONS.get(item["reason"], item["reason"])
+    why = next((each["sentence"] for each in item["findings"]), reason)
     return AttentionItem(
         rank=10,
         word="denied",
@@ -235,6 +253,7 @@ def _denial_item(item: DecisionItem) -> AttentionItem:
 
 
 def _request_item(item: ApprovalRequestItem) -> AttentionItem:
+    """Build the finding about one open approval request."""
     why = REASONS.get(item["reason"], item["reason"])
     times = "once" if item["count"] == 1 else f"{item['count']:,} times"
     return AttentionItem(
@@ -249,7 +268,7 @@ def _request_item(item: ApprovalRequestItem) -> AttentionItem:
 
 
 def _count_stages(items: Sequence[BaselineItem]) -> dict[str, int]:
-    """Count agents by the highest stage of their baselines."""
+    """Count agents by the most advanced stage of their baselines."""
     furthest: dict[str, str] = {}
     ranks = {"enforce": 2, "shadow": 1}
     for item in items:

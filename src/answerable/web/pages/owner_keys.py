@@ -1,4 +1,4 @@
-"""`/keys`: owner keys, and enrolment of a key made in the browser."""
+"""`/keys`: list, enrol and revoke the keys with which owners sign."""
 
 import binascii
 import os
@@ -27,46 +27,48 @@ from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor, WebPermission
 
 _DAY = 86_400 * 10**9
-_LOCAL_METHOD = "local"  # signed in with the token that was printed at start
+_LOCAL_METHOD = "local"  # sign-in by the one-time token
 # SubjectPublicKeyInfo of an Ed25519 key, before its 32 bytes (RFC 8410 4).
 _SPKI_PREFIX = bytes.fromhex("302a300506032b6570032100")
 
 
-def list_keys(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
+def list_keys(
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
+) -> RouteAnswer:
     """List the visitor's keys; all keys for investigators and administrators."""
-    del asked
-    with desk.open_store() as store:
-        document = owner_keys.list_owner_keys(store, now=desk.now)
+    del request
+    with cache.open_store() as store:
+        document = owner_keys.list_owner_keys(store, now=cache.now)
         here = owner_keys.store_identity(store)
-        mine = _own_key_ids(store, visit, desk.now)
-    every = bool({WebPermission.INVESTIGATE, WebPermission.ADMINISTER} & visit.may)
+        mine = _own_key_ids(store, visitor, cache.now)
+    every = bool({WebPermission.INVESTIGATE, WebPermission.ADMINISTER} & visitor.may)
     items = [item for item in document.items if every or item["id"] in mine]
     values = {
         "items": items,
         "mine": mine,
-        "enrolls": visit.person is not None and WebPermission.OWN in visit.may,
-        "administers": WebPermission.ADMINISTER in visit.may,
+        "enrolls": visitor.person is not None and WebPermission.OWN in visitor.may,
+        "administers": WebPermission.ADMINISTER in visitor.may,
         "days": enroll_remote_key.LIFE // _DAY,
         "store": here,
-        "commands": _enrolment_commands(visit),
+        "commands": _enrolment_commands(visitor),
     }
     return PageAnswer("keys.html", "Keys", values)
 
 
 def enroll_own_key(
-    desk: StoreCache, visit: Visitor, asked: RouteRequest
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
-    """Enrol the visitor's own key, made in the browser."""
-    form, person = asked.form, visit.person
-    if person is None or WebPermission.OWN not in visit.may:
+    """Enrol the visitor's own key, generated in the browser."""
+    form, person = request.form, visitor.person
+    if person is None or WebPermission.OWN not in visitor.may:
         raise Forbidden
-    _require_fresh(visit)
+    _require_fresh(visitor)
     public = _decode_base64(form.get("public", ""), "the public half of the key")
     proof = _decode_base64(form.get("proof", ""), "the signature by the key")
-    word, uid = _voucher(visit), os.getuid()
-    with desk.open_store() as store:
+    word, uid = _sign_in_authority(visitor), os.getuid()
+    with cache.open_store() as store:
         enroll_remote_key.enroll_remote_key(
-            store, public, person, proof, word, uid=uid, now=desk.now
+            store, public, person, proof, word, uid=uid, now=cache.now
         )
     return Redirect(
         "/keys", f"Enrolled: what this browser signs is signed by {person}."
@@ -74,75 +76,80 @@ def enroll_own_key(
 
 
 def enroll_for_person(
-    desk: StoreCache, visit: Visitor, asked: RouteRequest
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
     """Enrol another person's public key, as an administrator."""
-    form = asked.form
-    _require_fresh(visit)
-    person = _resolve_person(desk, form.get("person", ""))
+    form = request.form
+    _require_fresh(visitor)
+    person = _resolve_person(cache, form.get("person", ""))
     public = _parse_public_key(form.get("public", ""))
-    with desk.open_store() as store:
+    with cache.open_store() as store:
         owner_keys.enroll_key(
             store,
             public,
             person,
-            valid_from=desk.now,
-            valid_until=desk.now + KEY_LIFETIME,
+            valid_from=cache.now,
+            valid_until=cache.now + KEY_LIFETIME,
             uid=os.getuid(),
-            now=desk.now,
-            authority=_administrator_word(visit),
+            now=cache.now,
+            authority=_administrator_authority(visitor),
         )
     return Redirect("/keys", f"Enrolled: a key of {person}.")
 
 
-def revoke_key(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
+def revoke_key(
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
+) -> RouteAnswer:
     """Revoke a key: one's own, or any as an administrator."""
-    name, now = asked.form.get("key", ""), desk.now
-    with desk.open_store() as store:
-        mine = name in _own_key_ids(store, visit, now)
+    name, now = request.form.get("key", ""), cache.now
+    with cache.open_store() as store:
+        mine = name in _own_key_ids(store, visitor, now)
         known = name in owner_keys.read_owner_keys(store)
-        if not (mine or (known and WebPermission.ADMINISTER in visit.may)):
+        if not (mine or (known and WebPermission.ADMINISTER in visitor.may)):
             raise Forbidden
-        word = _voucher(visit) if mine else _administrator_word(visit)
+        word = (
+            _sign_in_authority(visitor) if mine else _administrator_authority(visitor)
+        )
         uid = os.getuid()
         owner_keys.revoke_key(store, name, since=None, uid=uid, now=now, authority=word)
     return Redirect("/keys", f"Revoked: nothing that {name} signs from now on counts.")
 
 
-def _require_fresh(visit: Visitor) -> None:
+def _require_fresh(visitor: Visitor) -> None:
     """Require a recent sign-in, in case a session was left open.
 
     Raises:
         UsageError: The sign-in is too old.
     """
-    if not visit.fresh:
+    if not visitor.fresh:
         raise UsageError(
             "a key is enrolled within minutes of signing in, and that is longer ago",
             "sign out, sign in again, and enrol it then",
         )
 
 
-def _administrator_word(visit: Visitor) -> KeyAuthority:
+def _administrator_authority(visitor: Visitor) -> KeyAuthority:
+    """Return the administrator as the authority for an enrolment."""
     return KeyAuthority(
-        f"administrator {visit.person or 'without a name'} ({visit.by})"
+        f"administrator {visitor.person or 'without a name'} ({visitor.by})"
     )
 
 
-def _voucher(visit: Visitor) -> KeyAuthority:
-    """Return who vouches for the key: the issuer of the sign-in."""
-    vouched = visit.by not in ("", _LOCAL_METHOD)
+def _sign_in_authority(visitor: Visitor) -> KeyAuthority:
+    """Return the issuer of the sign-in as the authority for an enrolment."""
+    vouched = visitor.by not in ("", _LOCAL_METHOD)
     written = WrittenBy.MEDIATOR if vouched else WrittenBy.SELF_REPORTED
-    return KeyAuthority(f"{visit.by or _LOCAL_METHOD} for {visit.person}", written)
+    return KeyAuthority(f"{visitor.by or _LOCAL_METHOD} for {visitor.person}", written)
 
 
-def _own_key_ids(store: EvidenceStore, visit: Visitor, now: int) -> frozenset[str]:
+def _own_key_ids(store: EvidenceStore, visitor: Visitor, now: int) -> frozenset[str]:
     """Return the ids of the visitor's keys, valid or not."""
-    if visit.person is None:
+    if visitor.person is None:
         return frozenset()
     owners = AttestedOwnerReader(store)
     owners.read(now)
     person, known = (
-        owners.canonical_person(visit.person),
+        owners.canonical_person(visitor.person),
         owner_keys.read_owner_keys(store),
     )
     return frozenset(
@@ -150,16 +157,21 @@ def _own_key_ids(store: EvidenceStore, visit: Visitor, now: int) -> frozenset[st
     )
 
 
-def _resolve_person(desk: StoreCache, text: str) -> PersonId:
-    return PersonDirectory(desk.current_view().inventory.facts.persons)(person_id(text))
+def _resolve_person(cache: StoreCache, text: str) -> PersonId:
+    """Return the canonical person of a name or address."""
+    return PersonDirectory(cache.current_view().inventory.facts.persons)(
+        person_id(text)
+    )
 
 
-def _decode_base64(text: str, what: str) -> bytes:
+def _decode_base64(text: str, label: str) -> bytes:
+    """Decode base64 text; a UsageError names the field."""
     try:
         return b64decode(text.encode("ascii"), validate=True)
     except (ValueError, binascii.Error):
         raise UsageError(
-            f"{what} was not sent (expected base64)", "make the key on the page of keys"
+            f"{label} was not sent (expected base64)",
+            "make the key on the page of keys",
         ) from None
 
 
@@ -180,8 +192,9 @@ def _parse_public_key(text: str) -> bytes:
     return raw
 
 
-def _enrolment_commands(visit: Visitor) -> tuple[str, ...]:
-    name = (visit.person or "person:PERSON").removeprefix("person:")
+def _enrolment_commands(visitor: Visitor) -> tuple[str, ...]:
+    """Return the CLI commands that create and enrol a key."""
+    name = (visitor.person or "person:PERSON").removeprefix("person:")
     return (
         format_command("owner-keys", "new", "--person", name),
         format_command("owner-keys", "enroll", "FILE.pub", "--person", name),

@@ -1,4 +1,4 @@
-"""`/tools/diff`: unapproved changes of tool definitions, field by field."""
+"""`/tools/diff`: show unapproved changes of tool definitions, field by field."""
 
 from answerable.usecases.authorization import tool_pins as flow
 from answerable.web.pin_approval import gateway_pin_files, may_approve
@@ -15,14 +15,16 @@ from answerable.web.visitor import Visitor
 _MAX_ITEMS = 200  # items
 
 
-def show_pin_diff(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
-    """Show definitions that changed, wait for approval, or shadow another."""
-    files, server = gateway_pin_files(desk), asked.query.get("server", "")
-    every = asked.query.get("all", "") == "yes"
+def show_pin_diff(
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
+) -> RouteAnswer:
+    """Show definitions that changed, are new, or resemble another tool."""
+    files, server = gateway_pin_files(cache), request.query.get("server", "")
+    every = request.query.get("all", "") == "yes"
     known = {name: files.read(name) for name in files.list_servers()}
     if server and server not in known:
         raise Forbidden
-    with desk.open_store() as store:
+    with cache.open_store() as store:
         words = flow.read_signed_approvals(store)
     document = flow.show_differences(
         known, [server] if server else known, words, include_unchanged=every
@@ -34,7 +36,7 @@ def show_pin_diff(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> Rout
         "servers": list(known),
         "server": server,
         "every": every,
-        "approves": {each for each in servers if may_approve(desk, visit, each)},
+        "approves": {each for each in servers if may_approve(cache, visitor, each)},
         "unseen": document.coverage["not_collected"],
     }
     return PageAnswer("pins.html", "What servers say", values)

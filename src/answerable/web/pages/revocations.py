@@ -1,4 +1,4 @@
-"""`/kill` and `/revive`: stop everything that an agent does, and undo that.
+"""`/kill` and `/revive`: revoke an agent or another subject, and lift that.
 
 An owner may revoke their own agents, because that only restricts. Only an administrator
 may revive.
@@ -51,30 +51,30 @@ class RevocationControl:
 
 
 def revocation_control(
-    desk: StoreCache, visit: Visitor, agent: str
+    cache: StoreCache, visitor: Visitor, agent: str
 ) -> RevocationControl:
-    """Return the state of the kill button; `acts.kill_slot` renders it."""
-    administers = WebPermission.ADMINISTER in visit.may
+    """Return the state of the kill button of an agent."""
+    administers = WebPermission.ADMINISTER in visitor.may
     try:
-        note = RevocationService(desk.root, desk.config).list_revoked().get(agent)
+        note = RevocationService(cache.root, cache.config).list_revoked().get(agent)
     except AnswerableError:  # an unreadable note must not block a revocation
         note = None
-    may = administers or visit.answers_for(agent)
+    may = administers or visitor.answers_for(agent)
     return RevocationControl(
         agent, note is not None, note or RevocationNote(), may, administers
     )
 
 
 def list_revocations(
-    desk: StoreCache, visit: Visitor, asked: RouteRequest
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
-    """List revocations and recent actions."""
-    del visit, asked
-    with desk.open_store() as store:
+    """List the revocations in force, and the records of recent ones."""
+    del visitor, request
+    with cache.open_store() as store:
         said, total = read_records(store, _MAX_RECORDS)
     values = {
         "killed": sorted(
-            RevocationService(desk.root, desk.config).list_revoked().items()
+            RevocationService(cache.root, cache.config).list_revoked().items()
         ),
         "total": total,
         "said": [{**msgspec.structs.asdict(s), "at": format_time(s.at)} for s in said],
@@ -82,71 +82,76 @@ def list_revocations(
     return PageAnswer("kills.html", "Kills", values)
 
 
-def revoke(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
-    """Revoke a subject: any as an administrator, one's own agent as an owner."""
-    subject = asked.form.get("subject", "")
-    if WebPermission.ADMINISTER not in visit.may and not visit.answers_for(subject):
+def revoke(cache: StoreCache, visitor: Visitor, request: RouteRequest) -> RouteAnswer:
+    """Revoke a subject: any as administrator, an own agent as owner."""
+    subject = request.form.get("subject", "")
+    if WebPermission.ADMINISTER not in visitor.may and not visitor.answers_for(subject):
         raise Forbidden
-    reason = asked.form.get("reason", "")
-    done = RevocationService(desk.root, desk.config).revoke(
-        subject, requester_name(visit), reason
+    reason = request.form.get("reason", "")
+    result = RevocationService(cache.root, cache.config).revoke(
+        subject, requester_name(visitor), reason
     )
-    # After it: a kill waits for no record, and one that is not recorded holds.
-    note = _record_action(desk, visit, subject, done, reason, revived=False)
-    return Redirect(_return_path(subject), f"{_describe_result(subject, done)}{note}")
+    # The kill comes first: it holds even if its record fails.
+    note = _record_action(cache, visitor, subject, result, reason, revived=False)
+    return Redirect(_return_path(subject), f"{_describe_result(subject, result)}{note}")
 
 
-def revive(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
-    """Revive a subject."""
-    subject = asked.form.get("subject", "")
-    done = RevocationService(desk.root, desk.config).reinstate(subject)
-    note = _record_action(desk, visit, subject, done, revived=True)
-    said = "is revived, within a second" if done.is_new else "was not killed"
+def revive(cache: StoreCache, visitor: Visitor, request: RouteRequest) -> RouteAnswer:
+    """Lift the revocation of a subject."""
+    subject = request.form.get("subject", "")
+    result = RevocationService(cache.root, cache.config).reinstate(subject)
+    note = _record_action(cache, visitor, subject, result, revived=True)
+    outcome = "is revived, within a second" if result.is_new else "was not killed"
     return Redirect(
-        _return_path(subject), f"{subject} {said}.{_describe_failures(done)}{note}"
+        _return_path(subject), f"{subject} {outcome}.{_describe_failures(result)}{note}"
     )
 
 
-def requester_name(visit: Visitor) -> str:
-    """Return the name of the requester for messages."""
-    named = (visit.person or "").removeprefix("person:")
+def requester_name(visitor: Visitor) -> str:
+    """Return the name of the visitor for messages and records."""
+    named = (visitor.person or "").removeprefix("person:")
     return named or "unnamed person on the web page"
 
 
-def _describe_result(subject: str, done: RevocationResult) -> str:
-    new = "is killed" if done.waits else "is killed, within a second"
-    said = new if done.is_new else "was killed already"
-    ended = f" Delegations ended: {len(done.ended)}." if done.ended else ""
-    waits = "".join(f" {each[:1].upper()}{each[1:]}." for each in done.waits)
-    return f"{subject} {said}.{ended}{waits}{_describe_failures(done)}"
+def _describe_result(subject: str, result: RevocationResult) -> str:
+    """Describe a revocation: new or not, delegations ended, failures."""
+    new = "is killed" if result.waits else "is killed, within a second"
+    state = new if result.is_new else "was killed already"
+    ended = f" Delegations ended: {len(result.ended)}." if result.ended else ""
+    waits = "".join(f" {each[:1].upper()}{each[1:]}." for each in result.waits)
+    return f"{subject} {state}.{ended}{waits}{_describe_failures(result)}"
 
 
-def _describe_failures(done: RevocationResult) -> str:
-    return f" But not everywhere: {'; '.join(done.refused)}." if done.refused else ""
+def _describe_failures(result: RevocationResult) -> str:
+    """Describe the services that did not apply a revocation."""
+    return (
+        f" But not everywhere: {'; '.join(result.refused)}." if result.refused else ""
+    )
 
 
 def _record_action(
-    desk: StoreCache,
-    visit: Visitor,
+    cache: StoreCache,
+    visitor: Visitor,
     subject: str,
-    done: RevocationResult,
+    result: RevocationResult,
     reason: str = "",
     *,
     revived: bool,
 ) -> str:
-    ended = None if done.ended is None else len(done.ended)
-    by, how = visit.person or "", visit.by
+    """Record a revocation in the store; return a note if that fails."""
+    ended = None if result.ended is None else len(result.ended)
+    by, how = visitor.person or "", visitor.by
     record = RevocationRecord(
         subject=subject,
         by=by,
         how=how,
         revived=revived,
-        at=desk.now,
+        at=cache.now,
         reason=reason,
         ended=ended,
     )
     try:
-        with desk.open_store() as store:
+        with cache.open_store() as store:
             put_record(store, record)
     except AnswerableError as error:
         return f" Who did it could not be recorded: {error.message}."
@@ -154,6 +159,7 @@ def _record_action(
 
 
 def _return_path(subject: str) -> str:
+    """Return the page to show after an action."""
     if subject.startswith("agent:"):
         return build_url("/agent", id=subject)
     return "/kills"

@@ -1,4 +1,4 @@
-"""`/sign`: the statement to sign, and the submitted signature."""
+"""`/sign`: show the statement to sign, and record the submitted signature."""
 
 from base64 import b64encode
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from answerable.web.signing_actions import ACTION_FIELDS, build_action
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor, WebPermission
 
-_MAX_KEYS = 4  # keys of one person that a statement is put together for
+_MAX_KEYS = 4  # keys of one person that get a statement
 _TIMES = ("until", "expires", "signed_at")
 _SPECIAL_VALUES = {
     ("arguments", ANY_ARGUMENTS): "any",
@@ -52,60 +52,62 @@ class StatementDraft:
 
 
 def show_statement(
-    desk: StoreCache, visit: Visitor, asked: RouteRequest
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
-    """Show the statement to sign; nothing is recorded."""
-    act = build_action(desk, visit, asked.query)
+    """Show the statement to sign; this records nothing."""
+    action = build_action(cache, visitor, request.query)
     values = {
-        "act": act,
-        "drafts": [] if act.second_step else build_drafts(desk, visit, act),
+        "act": action,
+        "drafts": [] if action.second_step else build_drafts(cache, visitor, action),
         "fields": {
-            name: asked.query[name] for name in ACTION_FIELDS if name in asked.query
+            name: request.query[name] for name in ACTION_FIELDS if name in request.query
         },
         "type": signed_statements.PAYLOAD_TYPE,
         "minutes": remote_signing.SIGNING_WINDOW // (60 * 10**9),
-        "advisory": shared_uid(desk.current_view().inventory, act.subject, desk.config),
+        "advisory": shared_uid(
+            cache.current_view().inventory, action.subject, cache.config
+        ),
     }
     return PageAnswer("sign.html", "Sign", values)
 
 
 def build_drafts(
-    desk: StoreCache, visit: Visitor, act: SigningAction
+    cache: StoreCache, visitor: Visitor, action: SigningAction
 ) -> list[StatementDraft]:
-    """Build the statement of an action for each key of the visitor."""
-    now = desk.now
-    with desk.open_store() as store:
+    """Build the unsigned statement of an action for each key of the visitor."""
+    now = cache.now
+    with cache.open_store() as store:
         return [
             _build_draft(
                 remote_signing.prepare_statement(
-                    lambda who: act.tell(store, who, now), key.id
+                    lambda signer: action.tell(store, signer, now), key.id
                 )
             )
-            for key in valid_keys(store, visit, now)[:_MAX_KEYS]
+            for key in valid_keys(store, visitor, now)[:_MAX_KEYS]
         ]
 
 
 def submit_signature(
-    desk: StoreCache, visit: Visitor, asked: RouteRequest
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
-    """Record a signature, if it is the visitor's over the shown statement."""
-    act = build_action(desk, visit, asked.form)
-    envelope = asked.form.get("envelope", "").encode()
-    record_signature(desk, visit, act, envelope)
-    return Redirect(act.back, act.said)
+    """Record a statement that the visitor signed in the browser."""
+    action = build_action(cache, visitor, request.form)
+    envelope = request.form.get("envelope", "").encode()
+    record_signature(cache, visitor, action, envelope)
+    return Redirect(action.back, action.said)
 
 
 def record_signature(
-    desk: StoreCache, visit: Visitor, act: SigningAction, envelope: bytes
+    cache: StoreCache, visitor: Visitor, action: SigningAction, envelope: bytes
 ) -> None:
     """Record an action with the visitor's signed statement.
 
     Raises:
         VerificationError: The statement is invalid, or another person signed it.
     """
-    now = desk.now
-    with desk.open_store() as store:
-        own = {key.id for key in valid_keys(store, visit, now)}
+    now = cache.now
+    with cache.open_store() as store:
+        own = {key.id for key in valid_keys(store, visitor, now)}
         key = signed_statements.decode_statement(envelope)[1].key
         if key not in own:
             raise VerificationError(
@@ -113,17 +115,17 @@ def record_signature(
                 "see your keys: /keys",
             )
         remote_signing.submit_statement(
-            store, lambda who: act.tell(store, who, now), envelope, now
+            store, lambda signer: action.tell(store, signer, now), envelope, now
         )
 
 
-def valid_keys(store: EvidenceStore, visit: Visitor, now: int) -> list[OwnerKey]:
-    """Return the visitor's valid keys, newest first."""
-    if visit.person is None or WebPermission.OWN not in visit.may:
+def valid_keys(store: EvidenceStore, visitor: Visitor, now: int) -> list[OwnerKey]:
+    """Return the valid keys of the visitor, newest first."""
+    if visitor.person is None or WebPermission.OWN not in visitor.may:
         return []
     owners = AttestedOwnerReader(store)
     owners.read(now)
-    person = owners.canonical_person(visit.person)
+    person = owners.canonical_person(visitor.person)
     own = [
         key
         for key in owner_keys.read_owner_keys(store).values()
@@ -133,18 +135,19 @@ def valid_keys(store: EvidenceStore, visit: Visitor, now: int) -> list[OwnerKey]
     return sorted(own, key=lambda key: key.enrolled[-1][0].index, reverse=True)
 
 
-def _build_draft(said: OwnerStatement) -> StatementDraft:
-    data = signed_statements.encode_payload(said)
+def _build_draft(statement: OwnerStatement) -> StatementDraft:
+    """Encode a statement and format its claims for display."""
+    data = signed_statements.encode_payload(statement)
     lines = [
-        ("type", said.type.value),
-        ("subject", said.subject),
-        *said.claims,
-        ("signed_at", str(said.signed_at)),
-        ("key", said.key),
-        ("store", said.store),
+        ("type", statement.type.value),
+        ("subject", statement.subject),
+        *statement.claims,
+        ("signed_at", str(statement.signed_at)),
+        ("key", statement.key),
+        ("store", statement.store),
     ]
     return StatementDraft(
-        said.key,
+        statement.key,
         b64encode(data).decode(),
         data.decode(),
         tuple(
@@ -155,6 +158,7 @@ def _build_draft(said: OwnerStatement) -> StatementDraft:
 
 
 def _format_claim(name: str, value: str) -> str:
+    """Format a claim: times as RFC 3339, special values as words."""
     if (name, value) in _SPECIAL_VALUES:
         return _SPECIAL_VALUES[name, value]
     if name in _TIMES and value.isascii() and value.isdecimal():

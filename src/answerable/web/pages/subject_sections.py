@@ -1,4 +1,4 @@
-"""Sections shared by agent, identity, credential and person pages."""
+"""Build the page sections for ownership, activity and reach of a subject."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,8 +33,8 @@ from answerable.web.visitor import Visitor, WebPermission
 
 MAX_EVENTS = 15
 MAX_ROWS = 12
-_MAX_SCANNED = 120  # rows of reach, of which the gravest are shown
-_MAX_IDENTITIES = 8  # identities whose rows are looked at
+_MAX_SCANNED = 120  # rows of reach; the most severe are shown
+_MAX_IDENTITIES = 8  # identities whose rows are computed
 _MAX_SUGGESTIONS = 5
 
 
@@ -88,10 +88,10 @@ class ReachSection:
     more: bool = False
 
 
-def owner_section(desk: StoreCache, subject: str) -> OwnerSection:
-    """Build the ownership section of a subject."""
-    now = desk.now
-    item = build_ownership_item(inventory_listings.current_inventory(desk), subject)
+def owner_section(cache: StoreCache, subject: str) -> OwnerSection:
+    """Build the ownership section: owner, candidates and evidence."""
+    now = cache.now
+    item = build_ownership_item(inventory_listings.current_inventory(cache), subject)
     return OwnerSection(
         item,
         OWNER_STATES.get(item["state"], ""),
@@ -110,9 +110,9 @@ def owner_section(desk: StoreCache, subject: str) -> OwnerSection:
 
 
 def activity_section(
-    desk: StoreCache, visit: Visitor, field: str, key: str, *subjects: str
+    cache: StoreCache, visitor: Visitor, field: str, key: str, *subjects: str
 ) -> ActivitySection:
-    """Build the activity section of a subject.
+    """Build the activity section: the newest events that the visitor may see.
 
     Args:
         field: Query field for the subject.
@@ -120,29 +120,29 @@ def activity_section(
     """
     query = SearchQuery(((field, key),))
     more = build_url("/trace", q=query.to_text)
-    if not visit.can_see_activity_of(*subjects):
+    if not visitor.can_see_activity_of(*subjects):
         return ActivitySection(told=False, rows=(), more="")
-    standing = desk.current_view()
-    only = None if WebPermission.INVESTIGATE in visit.may else visit.owns
-    scene = row_search.SearchScope(standing.inventory, standing.chains, only)
+    view = cache.current_view()
+    only = None if WebPermission.INVESTIGATE in visitor.may else visitor.owns
+    scope = row_search.SearchScope(view.inventory, view.chains, only)
     try:
-        with desk.open_store() as store:
-            asked = row_search.build_event_filter(scene, query, now=desk.now)
+        with cache.open_store() as store:
+            event_filter = row_search.build_event_filter(scope, query, now=cache.now)
             document, _ = search.search_rows(
-                store, scene, asked, now=desk.now, limit=MAX_EVENTS
+                store, scope, event_filter, now=cache.now, limit=MAX_EVENTS
             )
-    except AnswerableError:  # no trail tells of it: nothing was done
+    except AnswerableError:  # no log was ingested, so there are no events
         return ActivitySection(told=True, rows=(), more=more)
     return ActivitySection(True, cast("Sequence[TraceItem]", document.items), more)
 
 
-def reach_section(desk: StoreCache, subject: str) -> ReachSection:
-    """Build the reach section of a subject."""
+def reach_section(cache: StoreCache, subject: str) -> ReachSection:
+    """Build the reach section: the most severe permissions, and counts."""
     try:
         listed = permissions.list_reach_page(
-            desk.current_view().inventory,
+            cache.current_view().inventory,
             subject,
-            now=desk.now,
+            now=cache.now,
             max_rows=_MAX_SCANNED,
             max_identities=_MAX_IDENTITIES,
         )
@@ -153,7 +153,7 @@ def reach_section(desk: StoreCache, subject: str) -> ReachSection:
     verdicts: dict[str, int] = {}
     for each in every:
         verdicts[each["verdict"]] = verdicts.get(each["verdict"], 0) + 1
-    ranked = sorted(every, key=_gravity_key)
+    ranked = sorted(every, key=_severity_key)
     if set(verdicts) == {"not-known"}:
         why = dict.fromkeys(
             describe_unknown(u) for row in every for u in row["unknown"]
@@ -169,8 +169,8 @@ def reach_section(desk: StoreCache, subject: str) -> ReachSection:
     )
 
 
-def _gravity_key(row: ReachItem) -> tuple[bool, bool, bool, int]:
-    """Return the sort key: admin, any resource, unconditional, fewer steps."""
+def _severity_key(row: ReachItem) -> tuple[bool, bool, bool, int]:
+    """Return the severity sort key: admin, any resource, unconditional, few steps."""
     return (
         not row["admin"],
         row["resource"] != "*",
@@ -180,49 +180,48 @@ def _gravity_key(row: ReachItem) -> tuple[bool, bool, bool, int]:
 
 
 def usage_rows(
-    desk: StoreCache,
+    cache: StoreCache,
     subject: str,
-    found: ReachSection,
+    section: ReachSection,
     accounts: Collection[str],
     *,
-    told: bool,
+    show_calls: bool,
 ) -> list[PatternUsageItem]:
-    """Compare the permissions of a subject with its recorded calls.
+    """Compare granted permissions of a subject with its recorded calls.
 
     Args:
         accounts: Accounts whose logs record its calls.
-        told: Whether its calls may be shown; else only permissions are.
+        show_calls: Whether its calls may be shown; else only permissions are.
     """
-    standing = desk.current_view()
-    if not told:
+    view = cache.current_view()
+    if not show_calls:
         silent = TrailCoverage({}, load_catalogue(()), {})
         return list_permission_usage(
-            subject, found.every, (), silent, frozenset(accounts)
+            subject, section.every, (), silent, frozenset(accounts)
         )
-    with desk.open_store() as store:
-        calls = count_recorded_calls(
-            store, standing.inventory, subject, standing.chains
-        )
-    logs = desk.get_derived("trail", lambda _: _load_trail(desk))
-    named = [row["action"] for row in found.every] + [call.action for call in calls]
+    with cache.open_store() as store:
+        calls = count_recorded_calls(store, view.inventory, subject, view.chains)
+    logs = cache.get_derived("trail", lambda _: _read_log_coverage(cache))
+    named = [row["action"] for row in section.every] + [call.action for call in calls]
     services = {each.partition(":")[0] for each in named}
     plain = frozenset(each for each in services if "*" not in each and "?" not in each)
     trail = TrailCoverage(logs.logs, load_catalogue(plain), logs.days)
     return list_permission_usage(
-        subject, found.every, calls, trail, frozenset(accounts)
+        subject, section.every, calls, trail, frozenset(accounts)
     )
 
 
-def _load_trail(desk: StoreCache) -> TrailCoverage:
-    with desk.open_store() as store:
+def _read_log_coverage(cache: StoreCache) -> TrailCoverage:
+    """Read which services and days the stored logs cover."""
+    with cache.open_store() as store:
         return read_trail_coverage(store, load_catalogue(()))
 
 
-def not_found_page(desk: StoreCache, kind: str, key: str) -> PageAnswer:
-    """Build a page for an unknown id, with similar names."""
-    listing = getattr(inventory_listings, kind)(desk)
-    asked = key.casefold()
-    tail = asked.rpartition("/")[2].rpartition(":")[2]
+def not_found_page(cache: StoreCache, kind: str, key: str) -> PageAnswer:
+    """Build the 404 page of an unknown id, with similar ids."""
+    listing = getattr(inventory_listings, kind)(cache)
+    folded = key.casefold()
+    tail = folded.rpartition("/")[2].rpartition(":")[2]
     names = list(listing.by_key)
     near = [name for name in names if tail and tail in name.casefold()][
         :_MAX_SUGGESTIONS
@@ -235,6 +234,6 @@ def not_found_page(desk: StoreCache, kind: str, key: str) -> PageAnswer:
         "kind": kind,
         "key": key,
         "near": near,
-        "coverage": inventory_listings.coverage_document(desk).coverage,
+        "coverage": inventory_listings.coverage_document(cache).coverage,
     }
     return PageAnswer("missing.html", "Not found", values, status=404)

@@ -1,4 +1,4 @@
-"""Event counts over time as a document, and redirects to a time span."""
+"""Return event counts over time as JSON; redirect a chart selection to its query."""
 
 from answerable.lineage.search_query import parse_query
 from answerable.model.documents.core import Document
@@ -23,37 +23,43 @@ _SECOND = 1_000_000_000
 _MOST_DIGITS = 11
 
 
-def count_events(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
-    """Count the events of a query per span, empty spans included."""
-    around = build_scope(desk, visit)
-    wanted = flow.build_event_filter(
-        around, parse_query(asked.query.get("q", "")), now=desk.now
+def count_events(
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
+) -> RouteAnswer:
+    """Count the matching events per time span, empty spans included."""
+    scope = build_scope(cache, visitor)
+    event_filter = flow.build_event_filter(
+        scope, parse_query(request.query.get("q", "")), now=cache.now
     )
-    with desk.open_store() as store:
-        found = search.count_over_time(store, wanted)
-    counts = {bar.at: bar.events for bar in found.bars}
-    told = [name for name in OUTCOMES if any(name in each for each in counts.values())]
+    with cache.open_store() as store:
+        histogram = search.count_over_time(store, event_filter)
+    counts = {bar.at: bar.events for bar in histogram.bars}
+    outcomes = [
+        name for name in OUTCOMES if any(name in each for each in counts.values())
+    ]
     items = [
         {
             "at": at // _SECOND,
-            **{name: counts.get(at, {}).get(name, 0) for name in told},
+            **{name: counts.get(at, {}).get(name, 0) for name in outcomes},
         }
-        for at in range(found.since, found.until, found.width)
+        for at in range(histogram.since, histogram.until, histogram.width)
     ]
-    rests_on = build_coverage(around.inventory, desk.now)
-    return DocumentAnswer(Document("times", items if counts else [], rests_on))
+    coverage = build_coverage(scope.inventory, cache.now)
+    return DocumentAnswer(Document("times", items if counts else [], coverage))
 
 
 def redirect_to_span(
-    desk: StoreCache, visit: Visitor, asked: RouteRequest
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
-    """Redirect to the same query within a span, given in UTC seconds."""
-    query = parse_query(asked.query.get("q", ""))
+    """Redirect to the query limited to a time span, given in UTC seconds."""
+    query = parse_query(request.query.get("q", ""))
     for field in ("since", "until"):
-        said = asked.query.get(field, "")
-        if not (said.isascii() and said.isdigit() and len(said) <= _MOST_DIGITS):
-            raise UsageError(f"no time (got {said[:20]!r}, expected seconds)")
-        query = query.with_field(field, format_time(int(said) * _SECOND))
+        seconds = request.query.get(field, "")
+        if not (
+            seconds.isascii() and seconds.isdigit() and len(seconds) <= _MOST_DIGITS
+        ):
+            raise UsageError(f"no time (got {seconds[:20]!r}, expected seconds)")
+        query = query.with_field(field, format_time(int(seconds) * _SECOND))
     return Redirect(build_url("/trace", q=query.to_text))
 
 

@@ -1,1 +1,1 @@
-"""Process of the web interface: assembly, start, reload, shutdown."""
+"""Run the process of the web interface: settings, start, reload, shutdown."""

@@ -1,4 +1,4 @@
-"""The web application: assembled from a configuration, reloadable."""
+"""Assemble the web application from settings; reload and drain it."""
 
 import asyncio
 import secrets
@@ -45,128 +45,133 @@ class WebApp:
         reads_on: Whether a thread still reads after the close.
     """
 
-    def __init__(self, plan: WebSettings, log: OperatorLog) -> None:
+    def __init__(self, settings: WebSettings, log: OperatorLog) -> None:
         self.reload_refused = self.ship_refused = ""
         self.reads_on = False
-        self._plan, self._log = plan, log
+        self._settings, self._log = settings, log
         self._loop = loop = asyncio.get_running_loop()
-        self._desk = StoreCache(
-            plan.store, plan.config if plan.named else None, plan.spools
+        self._cache = StoreCache(
+            settings.store, settings.config if settings.named else None, settings.spools
         )
-        self._signed = SessionAuthenticator(
-            SessionStore(time.time), VisitorFactory(self._desk)
+        self._authenticator = SessionAuthenticator(
+            SessionStore(time.time), VisitorFactory(self._cache)
         )
-        self._near: list[str] = []  # addresses of listeners for this machine alone
-        near = any(map(is_local_listener, plan.listen))
-        self._token = LocalToken(time.time) if near else None
-        self._signing_in = SignInPages(
-            self._signed,
+        self._local_urls: list[str] = []  # URLs of listeners on loopback
+        has_local = any(map(is_local_listener, settings.listen))
+        self._token = LocalToken(time.time) if has_local else None
+        self._sign_in_pages = SignInPages(
+            self._authenticator,
             self._token,
-            local_person(plan),
-            self._on_sign_in_try,
+            local_person(settings),
+            self._on_sign_in_attempt,
             self._on_sign_in,
             self._on_sign_out,
         )
         self._recorder = SignInRecorder(
-            plan.state / "spool", loop, plan.config.limits, self._log_unrecorded
+            settings.state / "spool", loop, settings.config.limits, self._log_unrecorded
         )
-        self._by_provider = ProviderSignIn(
-            self._signing_in, None, None, time.time, self._on_sign_in_try
+        self._provider_sign_in = ProviderSignIn(
+            self._sign_in_pages, None, None, time.time, self._on_sign_in_attempt
         )
         self.door = WebDispatcher(
-            self._desk,
-            self._signed,
+            self._cache,
+            self._authenticator,
             ROUTES,
             STREAMS,
             {
                 **public_endpoints(self._readiness, self._render_metrics),
-                **self._signing_in.endpoints(),
-                **self._by_provider.endpoints(),
+                **self._sign_in_pages.endpoints(),
+                **self._provider_sign_in.endpoints(),
             },
             self._log_failure,
         )
-        raise_open_files(plan.config.limits, log)
+        raise_open_files(settings.config.limits, log)
         self._admission = admission = AdmissionControl(
-            plan.config.limits, plan.config.listen.proxies, log
+            settings.config.limits, settings.config.listen.proxies, log
         )
         self._listeners = listeners = Listeners(loop, admission)
         self._connections = AsgiServer(self.door.app, admission, listeners, loop)
         self.listening = self._listeners.where
 
     @classmethod
-    async def open(cls, plan: WebSettings, log: OperatorLog) -> "WebApp":
+    async def open(cls, settings: WebSettings, log: OperatorLog) -> "WebApp":
         """Assemble the application and open its listeners.
 
         Raises:
             AnswerableError: A resource is missing or unusable.
         """
-        house = cls(plan, log)
-        for listener in plan.listen:
-            await house._listen(bind_listener(listener, 1))
-        house._configure_sign_in(plan)
-        house._desk.start_loading(warm_up)
-        return house
+        app = cls(settings, log)
+        for listener in settings.listen:
+            await app._listen(bind_listener(listener, 1))
+        app._configure_sign_in(settings)
+        app._desk.start_loading(warm_up)
+        return app
 
     @property
     def is_busy(self) -> bool:
-        """Tell whether a request is being answered."""
+        """Tell whether a request is in progress."""
         return bool(self.door.pool.busy or self._connections.is_busy)
 
-    async def reload(self, plan: WebSettings) -> None:
-        """Apply another configuration; sessions by a provider end.
+    async def reload(self, settings: WebSettings) -> None:
+        """Apply a changed configuration; sessions of the provider end.
 
         Raises:
             AnswerableError: It cannot be used; the current one stays.
         """
-        use_certificates = self._listeners.prepare(plan.listen)
-        person = self._signing_in.person
-        self._configure_sign_in(plan)  # the last that may be refused
+        use_certificates = self._listeners.prepare(settings.listen)
+        person = self._sign_in_pages.person
+        self._configure_sign_in(settings)  # last step that can fail
         use_certificates()
-        self._desk.config = plan.config if plan.named else None
-        self._desk.spools = plan.spools
+        self._cache.config = settings.config if settings.named else None
+        self._cache.spools = settings.spools
         # The link keeps its person, because no second link can be issued.
-        same = self._signing_in.person == person
-        self._signed.sessions.end_all(but=LOCAL_METHOD if same else "")
-        self._plan = plan
+        same = self._sign_in_pages.person == person
+        self._authenticator.sessions.end_all(except_by=LOCAL_METHOD if same else "")
+        self._settings = settings
 
     def drain(self) -> None:
-        """Accept no more connections, end streams; requests in progress finish."""
+        """Stop accepting connections and end streams; requests in progress finish."""
         self._listeners.close()
         self.door.open.close()
         self._connections.drain()
 
     async def close(self) -> None:
-        """Close connections and flush records."""
+        """Close all connections and flush the records of sign-ins."""
         self._connections.cancel()
         self.door.pool.close()
         self._recorder.close()
-        self.reads_on = self.door.pool.busy > 0 or not self._desk.close()
+        self.reads_on = self.door.pool.busy > 0 or not self._cache.close()
 
-    def _configure_sign_in(self, plan: WebSettings) -> None:
-        """Configure sign-in and tokens.
+    def _configure_sign_in(self, settings: WebSettings) -> None:
+        """Configure provider sign-in, bearer tokens and the local person.
 
         Raises:
             AnswerableError: They cannot be used.
         """
         urls = self._listeners.urls
-        place = build_login_settings(plan, urls[0][1] if urls else "")
-        ways, bearers = build_login_effects(plan), build_token_verifier(plan)
-        self._by_provider.reconfigure(ways, place)
-        self._signed.bearers = bearers
-        self._signing_in.person = local_person(plan)
+        config = build_login_settings(settings, urls[0][1] if urls else "")
+        environment, verifier = (
+            build_login_effects(settings),
+            build_token_verifier(settings),
+        )
+        self._provider_sign_in.reconfigure(environment, config)
+        self._authenticator.bearers = verifier
+        self._sign_in_pages.person = local_person(settings)
 
     # Endpoints.
 
     def _readiness(self) -> dict[str, object]:
-        ready = self._desk.is_ready
+        """Return readiness with reasons; ready after the first load of the store."""
+        ready = self._cache.is_ready
         return {
             "ready": ready,
             "reasons": [] if ready else ["the store is being read"],
-            # Anybody may read it, so why stands in the log.
+            # The endpoint is public, so the reason is only in the log.
             "reload_refused": bool(self.reload_refused),
         }
 
     def _render_metrics(self) -> bytes:
+        """Render request metrics and gauges for Prometheus."""
         gauges = {
             "connections": (
                 "Connections that are open.",
@@ -174,7 +179,10 @@ class WebApp:
             ),
             "in_flight": ("Answers under way.", float(self.door.pool.busy)),
             "streams": ("Streams that are open.", float(len(self.door.open))),
-            "sessions": ("Sessions that are open.", float(len(self._signed.sessions))),
+            "sessions": (
+                "Sessions that are open.",
+                float(len(self._authenticator.sessions)),
+            ),
             "config_last_reload_successful": (
                 "The file in force is the one on disk.",
                 float(not self.reload_refused),
@@ -185,24 +193,28 @@ class WebApp:
     # Background tasks.
 
     async def _listen(self, bound: BoundListener) -> None:
+        """Serve a bound listener."""
         if is_local_listener(bound.listener):
-            self._near.append(bound.url)
+            self._local_urls.append(bound.url)
         await self._connections.listen(SERVER_NAME, bound)
 
     def sign_in_links(self) -> Endpoints:
-        """Return the one-time sign-in link, once."""
+        """Return the one-time sign-in link on the first call; later none."""
         if self._token is None:
             return []
-        return [(SIGN_IN_LINK, f"{self._near[0]}/sign-in#{self._token.pop_text()}")]
+        return [
+            (SIGN_IN_LINK, f"{self._local_urls[0]}/sign-in#{self._token.pop_text()}")
+        ]
 
-    def _on_sign_in_try(self, by: str, why: str) -> None:
+    def _on_sign_in_attempt(self, method: str, reason: str) -> None:
+        """Count a sign-in attempt; log and record a refused one."""
         counted = self.door.counted
-        if why:
-            counted.not_signed_in[why] += 1
-            self._log.warning("sign-in.refused", by=by, why=why)
-            self._recorder.record_refused(by, why)
+        if reason:
+            counted.not_signed_in[reason] += 1
+            self._log.warning("sign-in.refused", by=method, why=reason)
+            self._recorder.record_refused(method, reason)
         else:
-            counted.signed_in[by] += 1
+            counted.signed_in[method] += 1
 
     def _on_sign_in(self, session: WebSession) -> None:
         """Log and record a sign-in with person, roles and issuer."""
@@ -213,15 +225,17 @@ class WebApp:
         self._recorder.record_sign_in(session)
 
     def _on_sign_out(self, session: WebSession) -> None:
+        """Log and record a sign-out."""
         self._log.info("sign-out", by=session.by, person=session.person or "")
         self._recorder.record_sign_out(session)
 
-    def _log_unrecorded(self, why: str) -> None:
+    def _log_unrecorded(self, reason: str) -> None:
         """Log that a sign-in or sign-out could not be recorded."""
-        self._log.error("sign-in.not-recorded", why=why)
+        self._log.error("sign-in.not-recorded", why=reason)
 
     def _log_failure(self, error: Exception) -> str:
-        number = secrets.token_hex(6)
-        self._log.error("request.failed", number=number)
+        """Log an unexpected error and return the id shown to the client."""
+        error_id = secrets.token_hex(6)
+        self._log.error("request.failed", number=error_id)
         self._log.log_loop_error(self._loop, {"exception": error})
-        return number
+        return error_id

@@ -1,4 +1,4 @@
-"""Process of the web interface; it reads the store under any user with access."""
+"""Run the web server process until a signal ends it."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ def run_server(
     *,
     alone: bool = True,
 ) -> None:
-    """Serve a configuration until told to end.
+    """Serve a configuration until the process is told to stop.
 
     Args:
         ready: Called with the listeners once they are open.
@@ -27,20 +27,20 @@ def run_server(
         AnswerableError: The settings cannot be loaded or served.
     """
     links: Endpoints = []
-    houses: list[WebApp] = []
+    apps: list[WebApp] = []
 
-    async def made(plan: WebSettings, log: OperatorLog) -> WebApp:
-        house = await WebApp.open(plan, log)
-        houses.append(house)
-        links.extend(house.sign_in_links())
-        return house
+    async def open_app(settings: WebSettings, log: OperatorLog) -> WebApp:
+        app = await WebApp.open(settings, log)
+        apps.append(app)
+        links.extend(app.sign_in_links())
+        return app
 
-    def tell(listening: Endpoints) -> None:
-        ready([*listening, *links])  # which no log has
+    def report_ready(listening: Endpoints) -> None:
+        ready([*listening, *links])  # the link is never logged
         links.clear()
 
-    runtime.run_server("web", read, made, tell, alone=alone)
-    if any(house.reads_on for house in houses):
+    runtime.run_server("web", read, open_app, report_ready, alone=alone)
+    if any(app.reads_on for app in apps):
         # All data is on disk; a normal exit would wait for the thread.
         sys.stdout.flush()
         os._exit(0)

@@ -1,4 +1,4 @@
-"""Settings of the web interface: configuration file, state folder, store."""
+"""Load the settings of the web interface: configuration, listeners, store."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from answerable.server.state_folders import decisions_state, gateway_state
 from answerable.server.tls import without_tls_files
 from answerable.store.store import EvidenceStore
 
-STATE_FOLDER = "web"  # folder of its own in the store, where the file names none
+STATE_FOLDER = "web"  # default state folder, in the store
 DEFAULT_ADDRESS = "127.0.0.1:8470"
 
 
@@ -37,13 +37,13 @@ class WebSettings:
 
     @property
     def state(self) -> Path:
-        """Return the state folder of the process."""
+        """Return the state folder of the web process."""
         web = self.config.web
         return Path(web.state) if web and web.state else self.store / STATE_FOLDER
 
     @property
     def spools(self) -> tuple[Path, ...]:
-        """Return the folders of decisions that are not in the store yet."""
+        """Return the spool folders of decisions that are not in the store yet."""
         places = [gateway_state(self.config, self.store)]
         if self.token_service_folder is not None:
             places.append(self.token_service_folder)
@@ -67,12 +67,12 @@ class WebSettings:
 
     @property
     def is_whole(self) -> bool:
-        """Tell whether the file has no faults."""
+        """Tell whether the configuration file has no faults."""
         return not self.reading.faults
 
     @property
     def restart_only_settings(self) -> Mapping[str, object]:
-        """Return the settings that need a restart, by their names in the file."""
+        """Return the settings whose change needs a restart, by name in the file."""
         return {
             "web.listen": without_tls_files(self.listen),
             "web.state": self.state,
@@ -81,12 +81,12 @@ class WebSettings:
 
 
 def load_settings(
-    place: str, store: Path | None, usual: Path | None, listen: str = ""
+    path: str, store: Path | None, default_store: Path | None, listen: str = ""
 ) -> WebSettings:
     """Load the settings; without a file, pages are served on this machine only.
 
     Args:
-        place: The file, empty for none.
+        path: The file, empty for none.
         store: Store named on the command line, None without.
         listen: Address that overrides the file, HOST:PORT.
 
@@ -95,23 +95,27 @@ def load_settings(
         UsageError: The file is missing, the address is invalid, or there is no store.
         EnvironmentFailure: It may not be read.
     """
-    reading = read_policy_files(read_config_file(place)) if place else _empty_reading()
-    config = require_config(place, reading)
-    root = resolve_store(config, store, usual)
+    reading = (
+        read_policy_files(read_config_file(path)) if path else _empty_config_reading()
+    )
+    config = require_config(path, reading)
+    root = resolve_store(config, store, default_store)
     listeners = config.web.listen if config.web else (_build_listener(DEFAULT_ADDRESS),)
     if listen:
         listeners = (_build_listener(listen, insecure=config.listen.insecure),)
-    if not place:  # a mistyped path is an error and creates nothing
+    if not path:  # a mistyped path is an error and creates nothing
         EvidenceStore.open(root, now=0, create=False).close()
-    return WebSettings(config, bool(place), listeners, reading, root)
+    return WebSettings(config, bool(path), listeners, reading, root)
 
 
-def _empty_reading() -> ConfigReading:
+def _empty_config_reading() -> ConfigReading:
+    """Return the configuration of an empty file."""
     reading = parse_config(b"limits: {}\n", "no configuration", "/")
     return replace(reading, data=b"")
 
 
 def _build_listener(text: str, *, insecure: bool = False) -> Listener:
+    """Build the listener of HOST:PORT; refuse a public one without TLS."""
     address = parse_address(text)
     if address is None:
         raise UsageError(

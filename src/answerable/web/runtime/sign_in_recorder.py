@@ -1,4 +1,4 @@
-"""Recorder of the web interface: sign-ins, refused sign-ins, sign-outs.
+"""Record sign-ins, refused sign-ins and sign-outs in the audit journal.
 
 A failure to record does not block a sign-in, because the person may come to revoke an
 agent; it is logged instead. Refused sign-ins over a rate per minute are only counted.
@@ -15,9 +15,9 @@ from answerable.model.worker_limits import WorkerLimits
 from answerable.server.recording.server_recorder import ServerRecorder
 from answerable.web.auth.sessions import WebSession
 
-MAX_REFUSALS = 10  # refused sign-ins a minute that leave a record each
+MAX_REFUSALS = 10  # records of refused sign-ins per minute
 _IN, _OUT = "sign-in", "sign-out"
-_MAX_METHOD = 500  # characters of who vouched
+_MAX_METHOD = 500  # characters of the sign-in method
 
 
 class SignInRecorder(ServerRecorder):
@@ -25,7 +25,7 @@ class SignInRecorder(ServerRecorder):
 
     Args:
         spool: Folder of all recorders.
-        missed: Called with the reason if a record is lost.
+        report_lost: Called with the reason if a record is lost.
         clock: Returns UTC nanoseconds.
 
     Raises:
@@ -39,11 +39,11 @@ class SignInRecorder(ServerRecorder):
         spool: Path,
         loop: asyncio.AbstractEventLoop,
         limits: WorkerLimits,
-        missed: Callable[[str], None],
+        report_lost: Callable[[str], None],
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         super().__init__(spool, loop, limits, clock=clock)
-        self._missed = missed
+        self._report_lost = report_lost
 
     def record_sign_in(self, session: WebSession) -> None:
         """Record a sign-in."""
@@ -53,27 +53,32 @@ class SignInRecorder(ServerRecorder):
         """Record a sign-out."""
         self._write_record(_OUT, session.by, session)
 
-    def record_refused(self, by: str, why: str) -> None:
-        """Record a refused sign-in, or only count it above the rate."""
+    def record_refused(self, method: str, reason: str) -> None:
+        """Record a refused sign-in; above ten a minute only count it."""
         if self._gets_own_record("", MAX_REFUSALS):
-            self._write_record(_IN, by, why=why)
+            self._write_record(_IN, method, reason=reason)
         else:
-            self._count_refusal(why)
+            self._count_refusal(reason)
 
     def _write_record(
-        self, what: str, by: str, session: WebSession | None = None, why: str = ""
+        self,
+        kind: str,
+        method: str,
+        session: WebSession | None = None,
+        reason: str = "",
     ) -> None:
+        """Append a record to the journal, or report that it is lost."""
         if obstacle := self.journal.find_obstacle(""):
-            self._missed(obstacle)
+            self._report_lost(obstacle)
             return
         person: str = (session.person or "") if session is not None else ""
         roles = sorted(role.value for role in session.roles) if session else []
         record = SignInRecord(
             *self.journal.next_number(),
-            what,
-            by[:_MAX_METHOD],
+            kind,
+            method[:_MAX_METHOD],
             person,
             tuple(roles),
-            why,
+            reason,
         )
         self.journal.append(record, at_once=True)

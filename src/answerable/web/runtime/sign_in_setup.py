@@ -1,4 +1,4 @@
-"""Sign-in objects built from the configuration."""
+"""Build provider login and token verifier from the settings."""
 
 import os
 import time
@@ -23,27 +23,30 @@ from answerable.web.runtime.settings import WebSettings
 
 
 def is_local_listener(listener: Listener) -> bool:
-    """Tell whether a listener is reachable only from this machine, by a local name."""
+    """Tell whether a listener has a loopback address and only local host names."""
     names = [
         *listener.hosts,
         *([urlsplit(listener.url).netloc] if listener.url else []),
     ]
-    near = listener.address is not None and is_loopback(listener.address.host)
-    return near and all(is_loopback(_host_name(name)) for name in names)
+    is_local_address = listener.address is not None and is_loopback(
+        listener.address.host
+    )
+    return is_local_address and all(is_loopback(_host_name(name)) for name in names)
 
 
 def _host_name(authority: str) -> str:
+    """Return the host of a host:port pair."""
     return urlsplit(f"//{authority}").hostname or ""
 
 
-def local_person(plan: WebSettings) -> PersonId | None:
-    """Return the person of the one-time link."""
-    local = plan.config.web.local if plan.config.web else ""
+def local_person(settings: WebSettings) -> PersonId | None:
+    """Return the configured person of the one-time link, None without one."""
+    local = settings.config.web.local if settings.config.web else ""
     return person_id(local) if local else None
 
 
-def build_login_settings(plan: WebSettings, url: str) -> WebSignInConfig | None:
-    """Return the login settings, None without a login.
+def build_login_settings(settings: WebSettings, url: str) -> WebSignInConfig | None:
+    """Return the settings of the provider login, None without a login.
 
     Args:
         url: Public URL, if not configured.
@@ -51,11 +54,11 @@ def build_login_settings(plan: WebSettings, url: str) -> WebSignInConfig | None:
     Raises:
         EnvironmentFailure: The client secret is not in the environment.
     """
-    found = _find_login(plan)
+    found = _find_login(settings)
     if found is None:
         return None
     pinned, login = found
-    web = plan.config.web
+    web = settings.config.web
     base = (web.url if web else "") or url
     secret = os.environ.get(login.secret_env, "") if login.secret_env else ""
     if login.secret_env and not (secret and secret.isascii()):
@@ -66,40 +69,41 @@ def build_login_settings(plan: WebSettings, url: str) -> WebSignInConfig | None:
     return WebSignInConfig(pinned, login, secret, base + CALLBACK)
 
 
-def build_login_effects(plan: WebSettings) -> WebSignInEnvironment | None:
-    """Return the effects of a sign-in: provider requests and records.
+def build_login_effects(settings: WebSettings) -> WebSignInEnvironment | None:
+    """Return the provider client and account store, None without a login.
 
     Raises:
         EnvironmentFailure: The CA file cannot be read.
     """
-    found = _find_login(plan)
+    found = _find_login(settings)
     if found is None:
         return None
     ask = ProviderClient(found[0].ca)
-    bound = SignInAccounts(plan.state).bind_or_check
+    bound = SignInAccounts(settings.state).bind_or_check
     return WebSignInEnvironment(
         ask, partial(load_provider_keys, ask), generate_secrets, time.time, bound
     )
 
 
-def build_token_verifier(plan: WebSettings) -> BearerTokenVerifier | None:
+def build_token_verifier(settings: WebSettings) -> BearerTokenVerifier | None:
     """Return the verifier of API tokens, None if they are not accepted.
 
     Raises:
         UsageError: The issuer's keys cannot be used.
         EnvironmentFailure: They cannot be read.
     """
-    found, web = _find_login(plan), plan.config.web
+    found, web = _find_login(settings), settings.config.web
     if found is None or web is None or not web.audience:
         return None
     return BearerTokenVerifier(
-        *found, web.audience, time.time, SignInAccounts(plan.state).bind_or_check
+        *found, web.audience, time.time, SignInAccounts(settings.state).bind_or_check
     )
 
 
-def _find_login(plan: WebSettings) -> tuple[IssuerConfig, WebLoginConfig] | None:
-    login = plan.config.web.login if plan.config.web else None
+def _find_login(settings: WebSettings) -> tuple[IssuerConfig, WebLoginConfig] | None:
+    """Return the issuer and the login settings, None without a login."""
+    login = settings.config.web.login if settings.config.web else None
     if login is None:
         return None
-    issuers = plan.config.issuers
+    issuers = settings.config.issuers
     return next(each for each in issuers if each.pin.name == login.issuer), login

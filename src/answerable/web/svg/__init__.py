@@ -1,1 +1,1 @@
-"""SVG diagrams, usable without scripts. Pure."""
+"""Draw SVG diagrams that work without scripts. Pure."""

@@ -1,4 +1,4 @@
-"""Chain diagrams: six columns on wide screens, one hop per line on narrow ones.
+"""Draw lineage chains as SVG: six columns when wide, one hop per line when narrow.
 
 The line style shows how a hop is known: solid observed, dashed declared, dotted
 inferred. A missing hop is a hollow box that names the source that would supply it.
@@ -30,9 +30,9 @@ from answerable.web.svg.elements import (
 )
 
 WIDTH, NARROW = 1240, 360
-_LEFT = (0, 180, 400, 580, 806, 1020)  # of each column
+_LEFT = (0, 180, 400, 580, 806, 1020)  # x of each column
 _WIDE = (156, 196, 156, 202, 190, 220)
-_LETTER = 7.0  # of a fixed font of 11.5 px
+_LETTER = 7.0  # width of a letter in a fixed font of 11.5 px
 _ROW, _BOX, _PAD, _STEP = 30, 23, 7, 14
 _HEAD, _WHEN = 24, 19
 _CELLS = tuple(int((wide - 2 * _PAD) / _LETTER) for wide in _WIDE)
@@ -59,17 +59,17 @@ class ChainDiagram:
 
 
 def draw_chains(
-    groups: Sequence[ChainGroup], ways: ChainLinks, times: Sequence[str]
+    groups: Sequence[ChainGroup], links: ChainLinks, times: Sequence[str]
 ) -> ChainDiagram:
-    """Draw chains.
+    """Draw chains from person to resource, wide and narrow.
 
     Args:
         times: For each chain its number of events and time range, as text.
     """
     gaps = MissingHopNotes()
-    shown = list(place_chains(groups, ways, gaps, _CELLS))
+    shown = list(place_chains(groups, links, gaps, _CELLS))
     cells = (_NARROW_CELLS,) * len(COLUMNS)
-    tall = [next(place_chains([each.group], ways, gaps, cells)) for each in shown]
+    tall = [next(place_chains([each.group], links, gaps, cells)) for each in shown]
     return ChainDiagram(
         _draw_wide(shown, times),
         [_draw_narrow(each, when) for each, when in zip(tall, times, strict=False)],
@@ -79,7 +79,7 @@ def draw_chains(
 
 
 def describe_chain(group: ChainGroup) -> str:
-    """Describe a chain in a sentence."""
+    """Describe the hops and actions of a chain in a sentence."""
     hops = hops_by_name(group.item)
     parts = []
     for name in COLUMNS[:4]:
@@ -97,50 +97,55 @@ def describe_chain(group: ChainGroup) -> str:
     return f"{', '.join(parts)}: {'; '.join(done[:_MAX_DESCRIBED])}"
 
 
-def _draw_wide(shown: Sequence[PlacedChain], times: Sequence[str]) -> SvgMarkup:
+def _draw_wide(chains: Sequence[PlacedChain], times: Sequence[str]) -> SvgMarkup:
+    """Draw all chains in six columns."""
     parts = [
         build_element("text", {"x": left, "y": 14, "class": "head"}, escape_text(name))
         for left, name in zip(_LEFT, COLUMNS, strict=True)
     ]
     y = _HEAD
-    for place, when in zip(shown, times, strict=False):
+    for chain, when in zip(chains, times, strict=False):
         parts.append(
             build_element(
                 "text", {"x": 0, "y": y + 12, "class": "soft"}, escape_text(when)
             )
         )
-        parts += _draw_row(place, y + _WHEN)
-        y += _WHEN + place.rows * _ROW + 8
-    return _svg_element("wide", WIDTH, y, shown, parts)
+        parts += _draw_wide_chain(chain, y + _WHEN)
+        y += _WHEN + chain.rows * _ROW + 8
+    return _svg_element("wide", WIDTH, y, chains, parts)
 
 
 def _svg_element(
-    name: str,
+    css_class: str,
     width: int,
     height: int,
-    shown: Sequence[PlacedChain],
-    parts: Sequence[str],
+    chains: Sequence[PlacedChain],
+    children: Sequence[str],
 ) -> SvgMarkup:
+    """Build the `svg` element with an accessible description."""
     # A group and no image: an image may hold no links.
-    said = {
-        "class": f"drawn chains {name}",
+    attributes = {
+        "class": f"drawn chains {css_class}",
         "viewBox": f"0 0 {width} {height}",
         "width": width,
         "height": height,
         "role": "group",
-        "aria-label": f"{len(shown)} chains: {' | '.join(COLUMNS)}",
+        "aria-label": f"{len(chains)} chains: {' | '.join(COLUMNS)}",
     }
-    text = "\n".join(describe_chain(place.group) for place in shown)
+    text = "\n".join(describe_chain(place.group) for place in chains)
     return SvgMarkup(
-        build_element("svg", said, build_element("desc", {}, escape_text(text)), *parts)
+        build_element(
+            "svg", attributes, build_element("desc", {}, escape_text(text)), *children
+        )
     )
 
 
-def _draw_row(place: PlacedChain, top: int) -> list[str]:
-    columns = place.columns
+def _draw_wide_chain(chain: PlacedChain, top: int) -> list[str]:
+    """Draw the nodes and lines of one chain in six columns."""
+    columns = chain.columns
     lines: list[str] = []
     for nodes in columns[:4]:
-        lines += [_draw_nesting(one, two, top) for one, two in pairwise(nodes)]
+        lines += [_draw_nesting(upper, lower, top) for upper, lower in pairwise(nodes)]
     for before, after in pairwise(columns[:4]):
         lines.append(_draw_edge(before[-1], after[0], top))
     lines += [_draw_edge(columns[3][-1], act, top) for act in columns[4]]
@@ -152,45 +157,51 @@ def _draw_row(place: PlacedChain, top: int) -> list[str]:
 
 
 def _node_edges(node: ChainNode) -> tuple[float, float]:
+    """Return the left and right x coordinates of a node."""
     indent = min(node.depth * _STEP, _WIDE[node.column] // 2)
     left = _LEFT[node.column] + indent
     return left, _LEFT[node.column] + _WIDE[node.column]
 
 
 def _node_center(node: ChainNode, top: int) -> float:
+    """Return the y coordinate of the middle of a node."""
     return top + node.row * _ROW + _BOX / 2
 
 
-def _draw_edge(one: ChainNode, two: ChainNode, top: int) -> str:
-    x, y = _node_edges(one)[1], _node_center(one, top)
-    to_x, to_y = _node_edges(two)[0], _node_center(two, top)
-    way = f"M{x:g} {y:g}"
+def _draw_edge(source: ChainNode, target: ChainNode, top: int) -> str:
+    """Draw the line between the nodes of two columns."""
+    x, y = _node_edges(source)[1], _node_center(source, top)
+    to_x, to_y = _node_edges(target)[0], _node_center(target, top)
+    path = f"M{x:g} {y:g}"
     half = (x + to_x) / 2
-    way += (
+    path += (
         f"H{to_x:g}"
         if y == to_y
         else f"C{half:g} {y:g} {half:g} {to_y:g} {to_x:g} {to_y:g}"
     )
-    return build_element("path", {"d": way, "class": f"line {two.status}"})
+    return build_element("path", {"d": path, "class": f"line {target.status}"})
 
 
-def _draw_nesting(one: ChainNode, two: ChainNode, top: int) -> str:
-    x = _node_edges(one)[0] + _STEP / 2
-    y = top + one.row * _ROW + _BOX
-    way = f"M{x:g} {y:g}V{_node_center(two, top):g}H{_node_edges(two)[0]:g}"
-    return build_element("path", {"d": way, "class": f"line {two.status}"})
+def _draw_nesting(parent: ChainNode, child: ChainNode, top: int) -> str:
+    """Draw the line from a node to the node nested below it."""
+    x = _node_edges(parent)[0] + _STEP / 2
+    y = top + parent.row * _ROW + _BOX
+    path = f"M{x:g} {y:g}V{_node_center(child, top):g}H{_node_edges(child)[0]:g}"
+    return build_element("path", {"d": path, "class": f"line {child.status}"})
 
 
 def _draw_node(node: ChainNode, top: int) -> str:
+    """Draw a node at its place in the columns."""
     left, right = _node_edges(node)
     return _draw_box(node, left, top + node.row * _ROW, right - left)
 
 
 def _draw_box(node: ChainNode, x: float, y: float, width: float) -> str:
+    """Draw the box of a node with label, tooltip and link."""
     frame = "gap" if node.status == "missing" else "box"
     ended = f" {node.ended}" if node.ended in ("denied", "error") else ""
     place = {"x": x + 0.5, "y": y + 0.5, "width": width - 1, "height": _BOX - 1}
-    made = build_element(
+    group = build_element(
         "g",
         {"class": f"node{ended}"},
         build_tooltip(node.whole),
@@ -201,28 +212,30 @@ def _draw_box(node: ChainNode, x: float, y: float, width: float) -> str:
             escape_text(node.text),
         ),
     )
-    return build_link(node.to, made) if node.to else made
+    return build_link(node.to, group) if node.to else group
 
 
-def _draw_narrow(place: PlacedChain, when: str) -> SvgMarkup:
+def _draw_narrow(chain: PlacedChain, when: str) -> SvgMarkup:
+    """Draw one chain with one hop per line."""
     parts = [
         build_element("text", {"x": 0, "y": 12, "class": "soft"}, escape_text(when))
     ]
     y, number = _WHEN, 0
-    for column, nodes in enumerate(place.columns[:4]):
+    for column, nodes in enumerate(chain.columns[:4]):
         for at, node in enumerate(nodes):
             label = COLUMNS[column] if at == 0 else ""
-            parts += _draw_line(label, node, y, number > 0)
+            parts += _draw_narrow_hop(label, node, y, number > 0)
             y, number = y + _ROW, number + 1
-    for act, what in zip(place.columns[4], place.columns[5], strict=True):
+    for act, what in zip(chain.columns[4], chain.columns[5], strict=True):
         for label, node in (("action", act), ("resource", what)):
-            parts += _draw_line(label, node, y, True)
+            parts += _draw_narrow_hop(label, node, y, True)
             y += _ROW
         y += 4
-    return _svg_element("narrow", NARROW, y, [place], parts)
+    return _svg_element("narrow", NARROW, y, [chain], parts)
 
 
-def _draw_line(label: str, node: ChainNode, y: int, led: bool) -> list[str]:
+def _draw_narrow_hop(label: str, node: ChainNode, y: int, connected: bool) -> list[str]:
+    """Draw one line of a narrow chain: label, box and connector."""
     indent = min(node.depth, 5) * _STEP
     left = _NARROW_LEFT + indent
     stem = _NARROW_LEFT - 14
@@ -232,7 +245,7 @@ def _draw_line(label: str, node: ChainNode, y: int, led: bool) -> list[str]:
         ),
         _draw_box(node, left, y, NARROW - left),
     ]
-    if led:
-        way = f"M{stem} {y - _ROW + _BOX / 2:g}V{y + _BOX / 2:g}H{left}"
-        parts.append(build_element("path", {"d": way, "class": f"line {node.status}"}))
+    if connected:
+        path = f"M{stem} {y - _ROW + _BOX / 2:g}V{y + _BOX / 2:g}H{left}"
+        parts.append(build_element("path", {"d": path, "class": f"line {node.status}"}))
     return parts

@@ -1,4 +1,4 @@
-"""Layout of chain diagrams: nodes of a chain in six columns. No markup."""
+"""Lay out chain diagrams: place the nodes of a chain in six columns. No markup."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from answerable.presentation.chain_groups import (
 )
 from answerable.presentation.text import shorten, shorten_end
 
-# So many nodes are drawn in one picture, and so many acts of one chain.
+# Limits of nodes in one diagram and of actions in one chain.
 MAX_NODES = 200
 MAX_ACTIONS = 12
 _MISSING = "missing"
@@ -61,10 +61,10 @@ class ChainLinks:
     query: SearchQuery
     page: Callable[[str], str]
 
-    def narrow_query(self, **said: str) -> str:
-        """Link to a narrower query."""
+    def narrow_query(self, **fields: str) -> str:
+        """Return the link to the query with further fields."""
         query = self.query
-        for field, value in said.items():
+        for field, value in fields.items():
             query = query.with_field(field, value)
         return f"/trace?{urlencode({'q': query.to_text})}"
 
@@ -89,27 +89,31 @@ class PlacedChain:
 
 def place_chains(
     groups: Sequence[ChainGroup],
-    ways: ChainLinks,
+    links: ChainLinks,
     gaps: MissingHopNotes,
-    cells: Sequence[int],
+    max_chars: Sequence[int],
 ) -> Iterator[PlacedChain]:
-    """Lay out chains until the node limit.
+    """Lay out chains until 200 nodes are placed.
 
     Args:
-        cells: Characters that fit into a node, by column.
+        max_chars: Characters that fit into a node, by column.
     """
     drawn = 0
     for group in groups:
-        place = _place_chain(group, ways, gaps, cells)
-        drawn += place.node_count
+        chain = _place_chain(group, links, gaps, max_chars)
+        drawn += chain.node_count
         if drawn > MAX_NODES:
             return
-        yield place
+        yield chain
 
 
 def _place_chain(
-    group: ChainGroup, ways: ChainLinks, gaps: MissingHopNotes, cells: Sequence[int]
+    group: ChainGroup,
+    links: ChainLinks,
+    gaps: MissingHopNotes,
+    max_chars: Sequence[int],
 ) -> PlacedChain:
+    """Place the nodes of one chain in columns and rows."""
     item, hops = group.item, hops_by_name(group.item)
     who: list[list[ChainNode]] = []
     row = 0
@@ -122,18 +126,18 @@ def _place_chain(
             nodes[-1] = replace(nodes[-1], whole=whole)
         who.append(
             [
-                replace(node, row=row + at, to=node.to and ways.page(node.to))
+                replace(node, row=row + at, to=node.to and links.page(node.to))
                 for at, node in enumerate(nodes)
             ]
         )
         row += len(nodes) - 1
-    acts = _action_nodes(group, ways)
+    acts = _action_nodes(group, links)
     first = max(0, row - len(acts) + 1)
     done = [replace(act, row=first + at) for at, (act, _) in enumerate(acts)]
     what = [replace(node, row=first + at) for at, (_, node) in enumerate(acts)]
     columns = [*who, done, what]
     fitted = [
-        [_fit_label(node, cells[at]) for node in nodes]
+        [_fit_label(node, max_chars[at]) for node in nodes]
         for at, nodes in enumerate(columns)
     ]
     return PlacedChain(group, fitted, max(row + 1, len(acts)))
@@ -142,13 +146,13 @@ def _place_chain(
 def _path_nodes(
     name: str, hop: HopItem, path: Sequence[str], gaps: MissingHopNotes
 ) -> Iterator[ChainNode]:
-    """Return the nodes of a hop: one, or a path from the root down."""
+    """Yield the nodes of a hop: one, or a path from the root down."""
     column = COLUMNS.index(name)
     if is_missing(hop):
         number = gaps.note_number(name, hop)
-        told = hop["source"] or "no source is known"
-        whole = f"{name} missing: {told}"
-        yield ChainNode(column, 0, 0, f"∅ {number} {told}", whole, _MISSING)
+        source = hop["source"] or "no source is known"
+        whole = f"{name} missing: {source}"
+        yield ChainNode(column, 0, 0, f"∅ {number} {source}", whole, _MISSING)
         return
     values = list(path) if len(path) > 1 else [hop["value"]]
     texts = (
@@ -158,26 +162,28 @@ def _path_nodes(
     )
     for depth, (value, text) in enumerate(zip(values, texts, strict=True)):
         last = depth == len(values) - 1
-        whole = f"{name} {value}" + (f" ({_describe_status(hop)})" if last else "")
+        whole = f"{name} {value}" + (f" ({_describe_hop_status(hop)})" if last else "")
         yield ChainNode(column, 0, depth, text, whole, hop["status"], to=value)
 
 
-def _describe_status(hop: HopItem) -> str:
+def _describe_hop_status(hop: HopItem) -> str:
+    """Describe status and source of a hop."""
     return f"{hop['status']}, {hop['source']}" if hop["source"] else hop["status"]
 
 
 def _action_nodes(
-    group: ChainGroup, ways: ChainLinks
+    group: ChainGroup, links: ChainLinks
 ) -> list[tuple[ChainNode, ChainNode]]:
+    """Return action and resource nodes; more than 12 end in a summary."""
     acts = group.merged_acts()
     shown = acts if len(acts) <= MAX_ACTIONS else acts[: MAX_ACTIONS - 1]
-    nodes = [(_action_node(act, ways), _resource_node(act, ways)) for act in shown]
-    left = acts[len(shown) :]
-    if left:
-        events = sum(len(act.items) for act in left)
-        to = _narrower_link(group.item, ways)
-        text = f"… {len(left)} more acts"
-        whole = f"{len(left)} more acts, {events} events: ask for this chain alone"
+    nodes = [(_action_node(act, links), _resource_node(act, links)) for act in shown]
+    omitted = acts[len(shown) :]
+    if omitted:
+        events = sum(len(act.items) for act in omitted)
+        to = _same_chain_link(group.item, links)
+        text = f"… {len(omitted)} more acts"
+        whole = f"{len(omitted)} more acts, {events} events: ask for this chain alone"
         more = ChainNode(4, 0, 0, text, whole, "observed", to=to)
         nodes.append(
             (more, ChainNode(5, 0, 0, f"{events} events", whole, "observed", to=to))
@@ -185,66 +191,71 @@ def _action_nodes(
     return nodes
 
 
-def _narrower_link(item: TraceItem, ways: ChainLinks) -> str:
+def _same_chain_link(item: TraceItem, links: ChainLinks) -> str:
+    """Return the link to the events of the same agent and identity."""
     hops = hops_by_name(item)
-    said = {
+    fields = {
         name: hops[name]["value"]
         for name in ("agent", "identity")
         if not is_missing(hops[name])
     }
-    return ways.narrow_query(**said)
+    return links.narrow_query(**fields)
 
 
-def _action_node(act: ActGroup, ways: ChainLinks) -> ChainNode:
+def _action_node(act: ActGroup, links: ChainLinks) -> ChainNode:
+    """Build the node of an action with its outcome and number of events."""
     item, hop = act.item, hops_by_name(act.item)["action"]
-    ended = item["outcome"] if item["outcome"] not in _SUCCESSFUL else ""
+    outcome = item["outcome"] if item["outcome"] not in _SUCCESSFUL else ""
     text = shorten_id("action", hop["value"])
     if is_broken_glass(item):
         text = f"BREAK-GLASS {text}"
-    if ended:
-        text += f" ({ended})"
+    if outcome:
+        text += f" ({outcome})"
     if len(act.items) > 1:
         text += f" ×{len(act.items):,}"  # noqa: RUF001 - the multiplication sign is meant
-    whole = f"{hop['value']}: {item['outcome'] or 'no outcome recorded'}"
-    whole += f", {len(act.items):,} events" if len(act.items) > 1 else ""
-    to = f"/event?{urlencode({'id': item['event_id']})}"
+    tooltip = f"{hop['value']}: {item['outcome'] or 'no outcome recorded'}"
+    tooltip += f", {len(act.items):,} events" if len(act.items) > 1 else ""
+    link = f"/event?{urlencode({'id': item['event_id']})}"
     if len(act.items) > 1:
         pattern = f"{act.resource}*" if act.resources > 1 else act.resource
-        to = ways.narrow_query(action=hop["value"], resource=pattern)
+        link = links.narrow_query(action=hop["value"], resource=pattern)
     return ChainNode(
         column=4,
         row=0,
         depth=0,
         text=text,
-        whole=whole,
+        whole=tooltip,
         status=hop["status"],
-        ended=ended,
-        to=to,
+        ended=outcome,
+        to=link,
     )
 
 
-def _resource_node(act: ActGroup, ways: ChainLinks) -> ChainNode:
+def _resource_node(act: ActGroup, links: ChainLinks) -> ChainNode:
+    """Build the node of a resource, or of a group of resources."""
     hop = hops_by_name(act.item)["resource"]
     if act.resources > 1:
         text = f"{act.resources:,} under {act.resource}"
-        to = ways.narrow_query(resource=f"{act.resource}*")
-        return ChainNode(5, 0, 0, text, text, hop["status"], to=to)
+        link = links.narrow_query(resource=f"{act.resource}*")
+        return ChainNode(5, 0, 0, text, text, hop["status"], to=link)
     if is_missing(hop):
-        told = hop["source"] or "no source is known"
-        return ChainNode(5, 0, 0, "∅ not named", f"resource missing: {told}", _MISSING)
-    whole = f"{hop['value']} ({_describe_status(hop)})"
-    to = ways.narrow_query(resource=hop["value"])
+        source = hop["source"] or "no source is known"
+        return ChainNode(
+            5, 0, 0, "∅ not named", f"resource missing: {source}", _MISSING
+        )
+    whole = f"{hop['value']} ({_describe_hop_status(hop)})"
+    link = links.narrow_query(resource=hop["value"])
     return ChainNode(
-        5, 0, 0, shorten_id("resource", hop["value"]), whole, hop["status"], to=to
+        5, 0, 0, shorten_id("resource", hop["value"]), whole, hop["status"], to=link
     )
 
 
-def _fit_label(node: ChainNode, cells: int) -> ChainNode:
-    """Shorten a label: an email at its end, other ids in the middle."""
-    room = cells - 2 * node.depth
+def _fit_label(node: ChainNode, max_chars: int) -> ChainNode:
+    """Shorten a label to its width: an email at the end, other ids in the middle."""
+    limit = max_chars - 2 * node.depth
     head, _, rest = node.text.partition(" under ")
     if rest and node.column == 5:
-        room -= len(head) + 7
-        return replace(node, text=f"{head} under {shorten(rest, max(4, room), '…')}")
+        limit -= len(head) + 7
+        return replace(node, text=f"{head} under {shorten(rest, max(4, limit), '…')}")
     cut = shorten_end if node.column in (0, 4) or node.status == _MISSING else shorten
-    return replace(node, text=cut(node.text, max(4, room), "…"))
+    return replace(node, text=cut(node.text, max(4, limit), "…"))

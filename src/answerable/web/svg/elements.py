@@ -1,4 +1,4 @@
-"""SVG elements; every value is escaped here."""
+"""Build SVG elements; every attribute and text is escaped here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,28 +18,29 @@ class SvgMarkup:
         return self.text
 
 
-@lru_cache(maxsize=8192)  # the same ids stand in picture after picture
+@lru_cache(maxsize=8192)  # the same ids are in many diagrams
 def escape_text(text: str) -> str:
-    """Escape foreign text for SVG."""
+    """Escape untrusted text for SVG."""
     return escape(sanitize(text))
 
 
-def build_element(name: str, said: Mapping[str, object], *inside: str) -> str:
-    """Build an element.
+def build_element(name: str, attributes: Mapping[str, object], *children: str) -> str:
+    """Build an element with attributes and children.
 
     Args:
-        said: Attributes; `_` stands for `-`, and None values are left out.
-        inside: Markup from `build_element` or `escape_text`.
+        attributes: Attributes; `_` stands for `-`, and None values are left out.
+        children: Markup from `build_element` or `escape_text`.
     """
-    attributes = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape_text(_format_value(value))}"'
-        for key, value in said.items()
+    written = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape_text(_format_attribute(value))}"'
+        for key, value in attributes.items()
         if value is not None
     )
-    return f"<{name}{attributes}>{''.join(inside)}</{name}>"
+    return f"<{name}{written}>{''.join(children)}</{name}>"
 
 
-def _format_value(value: object) -> str:
+def _format_attribute(value: object) -> str:
+    """Format an attribute value; a float has one decimal at most."""
     if isinstance(value, float):
         return f"{value:.1f}".rstrip("0").rstrip(".")
     return str(value)
@@ -50,18 +51,20 @@ def build_tooltip(text: str) -> str:
     return build_element("title", {}, escape_text(text))
 
 
-def build_link(to: str, *inside: str, label: str = "", by_key: bool = True) -> str:
+def build_link(
+    path: str, *children: str, label: str = "", focusable: bool = True
+) -> str:
     """Build a link to a local page.
 
     Args:
-        inside: Markup from `build_element` or `escape_text`.
+        children: Markup from `build_element` or `escape_text`.
         label: Accessible name, if nothing inside is text.
-        by_key: Whether it is in the tab order.
+        focusable: Whether it is in the tab order.
     """
-    ours = to.startswith("/") and to[1:2] != "/"
-    said = {
-        "href": to if ours else "/",
+    ours = path.startswith("/") and path[1:2] != "/"
+    attributes = {
+        "href": path if ours else "/",
         "aria_label": label or None,
-        "tabindex": None if by_key else -1,
+        "tabindex": None if focusable else -1,
     }
-    return build_element("a", said, *inside)
+    return build_element("a", attributes, *children)

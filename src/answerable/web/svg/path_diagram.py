@@ -1,4 +1,4 @@
-"""Path diagrams: identities and steps from left to right, a column per step.
+"""Draw permission paths as SVG, from left to right, one column per step.
 
 A step without conditions is a solid line; a conditional step is dashed.
 """
@@ -65,98 +65,112 @@ class _NodePosition:
 
     @property
     def center_y(self) -> float:
+        """Return the y coordinate of the middle."""
         return self.y + _BOX / 2
 
 
 def draw_paths(
-    spots: Sequence[DiagramNode], steps: Sequence[DiagramEdge], told: str
+    nodes: Sequence[DiagramNode], edges: Sequence[DiagramEdge], description: str
 ) -> SvgMarkup:
-    """Draw paths.
+    """Draw the nodes and edges of permission paths.
 
     Args:
-        spots: Nodes in their vertical order.
+        nodes: Nodes in their vertical order.
     """
-    places = _place_nodes(spots)
-    columns = max((spot.column for spot in spots), default=0) + 1
-    rows = max(Counter(spot.column for spot in spots).values(), default=0)
+    places = _place_nodes(nodes)
+    columns = max((node.column for node in nodes), default=0) + 1
+    rows = max(Counter(node.column for node in nodes).values(), default=0)
     width = columns * _WIDE + (columns - 1) * _GAP + 2 * _MARGIN
     height = rows * _ROW + 2 * _MARGIN
-    said = {
+    attributes = {
         "class": "drawn paths",
         "viewBox": f"0 0 {width} {height}",
         "width": width,
         "height": height,
         # A group and no image: an image may hold no links.
         "role": "group",
-        "aria-label": f"{len(spots)} nodes, {len(steps)} steps",
+        "aria-label": f"{len(nodes)} nodes, {len(edges)} steps",
     }
-    parts = [_draw_edge(step, places) for step in steps]
-    parts += [_draw_node(spot, places[spot.key]) for spot in spots]
+    parts = [_draw_edge(edge, places) for edge in edges]
+    parts += [_draw_node(node, places[node.key]) for node in nodes]
     return SvgMarkup(
-        build_element("svg", said, build_element("desc", {}, escape_text(told)), *parts)
+        build_element(
+            "svg",
+            attributes,
+            build_element("desc", {}, escape_text(description)),
+            *parts,
+        )
     )
 
 
-def _place_nodes(spots: Sequence[DiagramNode]) -> Mapping[str, _NodePosition]:
-    standing: dict[int, int] = defaultdict(int)
-    tallest = max(Counter(spot.column for spot in spots).values(), default=0)
-    counts = Counter(spot.column for spot in spots)
-    found = {}
-    for spot in spots:
-        above = (tallest - counts[spot.column]) * _ROW / 2
-        x = _MARGIN + spot.column * (_WIDE + _GAP)
-        y = _MARGIN + above + standing[spot.column] * _ROW + (_ROW - _BOX) / 2
-        found[spot.key] = _NodePosition(x, y)
-        standing[spot.column] += 1
-    return found
+def _place_nodes(nodes: Sequence[DiagramNode]) -> Mapping[str, _NodePosition]:
+    """Return the position of each node; columns are centred."""
+    filled: dict[int, int] = defaultdict(int)
+    tallest = max(Counter(node.column for node in nodes).values(), default=0)
+    counts = Counter(node.column for node in nodes)
+    positions = {}
+    for node in nodes:
+        above = (tallest - counts[node.column]) * _ROW / 2
+        x = _MARGIN + node.column * (_WIDE + _GAP)
+        y = _MARGIN + above + filled[node.column] * _ROW + (_ROW - _BOX) / 2
+        positions[node.key] = _NodePosition(x, y)
+        filled[node.column] += 1
+    return positions
 
 
-def _draw_edge(step: DiagramEdge, places: Mapping[str, _NodePosition]) -> str:
-    one, two = places[step.origin], places[step.target]
-    x, to = one.x + _WIDE, two.x
+def _draw_edge(edge: DiagramEdge, positions: Mapping[str, _NodePosition]) -> str:
+    """Draw an edge with arrowhead and label."""
+    origin, target = positions[edge.origin], positions[edge.target]
+    x, to = origin.x + _WIDE, target.x
     half = x + _GAP / 3
-    way = f"M{x:g} {one.center_y:g}"
-    way += (
+    path = f"M{x:g} {origin.center_y:g}"
+    path += (
         f"H{to:g}"
-        if one.center_y == two.center_y
-        else f"C{half:g} {one.center_y:g} {half:g} {two.center_y:g} "
-        f"{x + _GAP * 2 / 3:g} {two.center_y:g}H{to:g}"
+        if origin.center_y == target.center_y
+        else f"C{half:g} {origin.center_y:g} {half:g} {target.center_y:g} "
+        f"{x + _GAP * 2 / 3:g} {target.center_y:g}H{to:g}"
     )
-    kind = "only-if" if step.open else "always"
+    kind = "only-if" if edge.open else "always"
     marks = [
-        build_element("path", {"d": way, "class": f"line {kind}"}),
+        build_element("path", {"d": path, "class": f"line {kind}"}),
         build_element(
             "path",
             {
-                "d": f"M{to - 6:g} {two.center_y - 3.5:g}L{to:g} {two.center_y:g}"
-                f"L{to - 6:g} {two.center_y + 3.5:g}Z",
+                "d": f"M{to - 6:g} {target.center_y - 3.5:g}L{to:g} {target.center_y:g}"
+                f"L{to - 6:g} {target.center_y + 3.5:g}Z",
                 "class": "tip",
             },
         ),
     ]
-    via = f"{step.via} (only-if)" if step.open else step.via
-    text = {"x": to - 9, "y": two.center_y - 5, "text_anchor": "end", "class": "soft"}
+    via = f"{edge.via} (only-if)" if edge.open else edge.via
+    text = {
+        "x": to - 9,
+        "y": target.center_y - 5,
+        "text_anchor": "end",
+        "class": "soft",
+    }
     marks.append(
         build_element("text", text, escape_text(shorten(via, _VIA_CELLS, "…")))
     )
     return build_element("g", {"class": "step"}, build_tooltip(via), *marks)
 
 
-def _draw_node(spot: DiagramNode, place: _NodePosition) -> str:
+def _draw_node(node: DiagramNode, position: _NodePosition) -> str:
+    """Draw the box of a node with label, tooltip and link."""
     box = {
-        "x": place.x + 0.5,
-        "y": place.y + 0.5,
+        "x": position.x + 0.5,
+        "y": position.y + 0.5,
         "width": _WIDE - 1,
         "height": _BOX - 1,
-        "rx": 0 if spot.kind in ("resource", "group") else 4,
-        "class": f"box {spot.kind}",
+        "rx": 0 if node.kind in ("resource", "group") else 4,
+        "class": f"box {node.kind}",
     }
-    text = {"x": place.x + _PAD, "y": place.y + 16, "class": "id"}
-    made = build_element(
+    text = {"x": position.x + _PAD, "y": position.y + 16, "class": "id"}
+    group = build_element(
         "g",
         {"class": "node"},
-        build_tooltip(spot.whole),
+        build_tooltip(node.whole),
         build_element("rect", box),
-        build_element("text", text, escape_text(shorten(spot.text, _CELLS, "…"))),
+        build_element("text", text, escape_text(shorten(node.text, _CELLS, "…"))),
     )
-    return build_link(spot.to, made) if spot.to else made
+    return build_link(node.to, group) if node.to else group

@@ -1,4 +1,4 @@
-"""Bar chart of events over time, stacked by outcome."""
+"""Draw the bar chart of events over time, stacked by outcome."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from answerable.web.svg.elements import (
 
 WIDTH, HEIGHT = 1200, 60
 _TOP = 2
-# From the floor up; what was refused stands on top, where it shows.
+# Bottom to top; denied calls are on top, where they are visible.
 OUTCOMES = ("success", "unknown", "error", "denied")
 
 
@@ -31,41 +31,44 @@ class TimelineBar:
     to: str
 
 
-def draw_timeline(spans: Sequence[TimelineBar], places: int, total: str) -> SvgMarkup:
-    """Draw the bars over the full width.
+def draw_timeline(bars: Sequence[TimelineBar], bar_count: int, label: str) -> SvgMarkup:
+    """Draw the bars over the full width of the chart.
 
     Args:
-        spans: Bars that are not empty.
-        places: Number of bars, empty ones included.
+        bars: Bars with events.
+        bar_count: Number of bars, empty ones included.
     """
-    most = max((sum(span.events.values()) for span in spans), default=0)
-    wide = WIDTH / max(places, 1)
+    most = max((sum(bar.events.values()) for bar in bars), default=0)
+    wide = WIDTH / max(bar_count, 1)
     axis = {"d": f"M0 {HEIGHT - 0.5}H{WIDTH}", "class": "axis"}
-    said = {
+    attributes = {
         "class": "drawn timeline",
         "viewBox": f"0 0 {WIDTH} {HEIGHT}",
         "preserveAspectRatio": "none",
         "role": "group",
-        "aria-label": total,
+        "aria-label": label,
     }
-    bars = [_draw_bar(span, wide, most) for span in spans]
-    return SvgMarkup(build_element("svg", said, build_element("path", axis), *bars))
+    drawn = [_draw_bar(bar, wide, most) for bar in bars]
+    return SvgMarkup(
+        build_element("svg", attributes, build_element("path", axis), *drawn)
+    )
 
 
-def _draw_bar(span: TimelineBar, wide: float, most: int) -> str:
-    x, y = span.at * wide, HEIGHT - 1.0
+def _draw_bar(bar: TimelineBar, width: float, max_events: int) -> str:
+    """Draw one bar with a part per outcome, as a link to its events."""
+    x, y = bar.at * width, HEIGHT - 1.0
     parts = []
     for outcome in OUTCOMES:
-        events = span.events.get(outcome, 0)
+        events = bar.events.get(outcome, 0)
         if not events:
             continue
-        high = max((HEIGHT - 1 - _TOP) * events / most, 1.5)
+        high = max((HEIGHT - 1 - _TOP) * events / max_events, 1.5)
         y -= high
-        box = {"x": x + 0.5, "y": y, "width": max(wide - 1, 1), "height": high}
+        box = {"x": x + 0.5, "y": y, "width": max(width - 1, 1), "height": high}
         parts.append(build_element("rect", {**box, "class": f"bar {outcome}"}))
-    counts = ", ".join(
-        f"{span.events[o]:,} {o}" for o in OUTCOMES if span.events.get(o)
+    counts = ", ".join(f"{bar.events[o]:,} {o}" for o in OUTCOMES if bar.events.get(o))
+    label = f"{bar.when}: {counts}"
+    # Sixty bars are not tab stops before the rows: a query can do the same.
+    return build_link(
+        bar.to, build_tooltip(label), *parts, label=label, focusable=False
     )
-    told = f"{span.when}: {counts}"
-    # Sixty bars are no stops on the way to the rows; `since:` and `until:` say the same.
-    return build_link(span.to, build_tooltip(told), *parts, label=told, by_key=False)

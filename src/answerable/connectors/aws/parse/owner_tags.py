@@ -36,7 +36,7 @@ _TEAM_WORDS = _word_set(
     "infrastructure devops devsecops sre ops operations security secops "
     "engineering data oncall admins support noc helpdesk it"
 )
-# Values that name a machine or nobody.
+# Values that name a machine or no person.
 _PLACEHOLDER_OWNERS = _word_set(
     "terraform pulumi cloudformation cdk ansible jenkins github gitlab argocd "
     "crossplane serverless automation automated system ci cicd root admin aws amazon "

@@ -39,7 +39,7 @@ from answerable.model.ids import Arn
 from answerable.model.sighting import ReadProblem, SightedFacts
 
 EXPECTED_KIND = "answers about AWS resources"
-CALLER = "Account"  # of sts get-caller-identity, beside `Arn`
+CALLER = "Account"  # field of sts get-caller-identity, next to `Arn`
 REGION = "Region"  # where the lists were asked for; no answer says it
 # Fields of files that belong to other sources; some have names of ours, too.
 _OTHER_DOCUMENT_FIELDS = (

@@ -218,7 +218,7 @@ def _outcome_of_call(
     return EventOutcome.UNKNOWN if call_end is None else _OUTCOMES[call_end.end.outcome]
 
 
-# Sorted, as facts are. Whatever is empty is left out.
+# Sorted, as facts are. Empty values are left out.
 _FACTS = (
     "answer",
     "answer_size",

@@ -119,7 +119,7 @@ class RecorderLines:
         """Tell whether a record is new, and report sequence or chain faults."""
         progress, number = self._progress, record.sequence
         if number < progress.next:
-            # Written anew after an error of the disk: the last of them leads on.
+            # Written again after a disk error: the last copy continues the chain.
             leads_on = number == progress.next - 1
             if leads_on and progress.chain and progress.chain != chain.hex():
                 self._report_broken_record(number)

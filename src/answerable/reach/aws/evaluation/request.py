@@ -112,7 +112,7 @@ class ResourcePolicyResult:
         determining: Statements that apply.
         gaps: Statements that were not read.
         denying: Statements that deny unconditionally.
-        required: Whether the policy must allow, whatever identity policies allow.
+        required: Whether the policy must allow, even if identity policies do.
         layer: Layer of the policy.
         also: Further condition that must hold.
     """

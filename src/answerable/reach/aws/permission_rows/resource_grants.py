@@ -280,7 +280,8 @@ def list_rows_on_resource(
 ) -> Iterator[PermissionRow]:
     """Yield rows one resource policy grants, less its own and RCP denies."""
     place = accounts.describe_resource(
-        decode_glob(":".join(pattern.pattern)), is_pattern=ANY_TEXT in pattern.pattern[-1]
+        decode_glob(":".join(pattern.pattern)),
+        is_pattern=ANY_TEXT in pattern.pattern[-1],
     )
     known = accounts.given.merge_over(place.known).merge_over(caller.known)
     spans = list(list_spans(policy.grants, known, caller.namer))

@@ -1,4 +1,4 @@
-"""Permission pages: reach, can, who-can, what-if; lists first, diagrams second."""
+"""Permission pages: reach, can, who-can and what-if; tables first, then diagrams."""
 
 from answerable.web.pages.reach.completion import complete_field
 from answerable.web.pages.reach.question import QUESTION_FIELDS, REMOVED_FIELDS

@@ -1,4 +1,4 @@
-"""Table rows of permission answers."""
+"""Build the table rows of reach, can and who-can answers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -28,35 +28,38 @@ TemplateRow = Mapping[str, Any]
 
 
 def brief_conditions(alternatives: Sequence[ConditionSetItem]) -> list[list[str]]:
-    """Format alternatives, each a list of conditions that must all hold."""
+    """Format condition sets; the conditions of one set must all hold."""
     return [
-        [describe_condition(one, brief=True) for one in alternative["all_of"]]
+        [
+            describe_condition(condition, brief=True)
+            for condition in alternative["all_of"]
+        ]
         for alternative in alternatives
     ]
 
 
 def full_conditions(alternatives: Sequence[ConditionSetItem]) -> list[list[str]]:
-    """Format alternatives, with the writer of each key."""
+    """Format condition sets, with the party that sets each condition key."""
     return [
-        [describe_condition(one) for one in alternative["all_of"]]
+        [describe_condition(condition) for condition in alternative["all_of"]]
         for alternative in alternatives
     ]
 
 
-def statement_rows(found: Sequence[DeterminingStatementItem]) -> list[TemplateRow]:
-    """Return statements with layer, effect and text."""
+def statement_rows(statements: Sequence[DeterminingStatementItem]) -> list[TemplateRow]:
+    """Return layer, description and text of policy statements."""
     return [
         {
             "layer": layer_name(item["layer"]),
             "said": describe_policy(item),
             "text": item.get("text", ""),
         }
-        for item in found
+        for item in statements
     ]
 
 
 def step_rows(path: Sequence[PathItem]) -> list[TemplateRow]:
-    """Return the steps of a path."""
+    """Return the steps of a path with their conditions and statements."""
     return [
         {
             "from": step["from"],
@@ -73,26 +76,28 @@ def step_rows(path: Sequence[PathItem]) -> list[TemplateRow]:
 
 
 def path_rows(items: Sequence[ReachItem], question: ReachQuestion) -> list[TemplateRow]:
-    """Group rows by path and merge equal ones."""
+    """Group permissions by path and merge rows that differ only in the action."""
     return [_path_row(blocks, question) for blocks in group_by_path(items)]
 
 
 def _path_row(
     blocks: Sequence[PermissionBlock], question: ReachQuestion
 ) -> TemplateRow:
+    """Build the row group of one path."""
     first = blocks[0].item
     path = first["path"]
     return {
         "identity": path[-1]["to"] if path else first["subject"],
         "admin": first["admin"],
         "steps": step_rows(path),
-        "rows": [_block_row(block, question) for block in blocks],
+        "rows": [_permission_row(block, question) for block in blocks],
     }
 
 
-def _block_row(block: PermissionBlock, question: ReachQuestion) -> TemplateRow:
+def _permission_row(block: PermissionBlock, question: ReachQuestion) -> TemplateRow:
+    """Build one row: verdict, actions, resource, conditions, link to the proof."""
     item, actions = block.item, block.actions
-    # A pattern is no call, so there is no one proof of it.
+    # A pattern is not one call, so it has no single proof.
     why = ""
     if len(actions) == 1 and not _PATTERN & set(actions[0]):
         why = question.link_to(
@@ -113,6 +118,7 @@ def _block_row(block: PermissionBlock, question: ReachQuestion) -> TemplateRow:
 
 
 def _call_parameters(subject: str, action: str, item: ReachItem) -> dict[str, str]:
+    """Return the query parameters of one call."""
     # `arn:... except arn:...` is a description, not a resource to query.
     resource = item["resource"]
     return {
@@ -123,11 +129,12 @@ def _call_parameters(subject: str, action: str, item: ReachItem) -> dict[str, st
 
 
 def _unguarded_reason(item: ReachItem | PermissionCheckItem) -> str:
+    """Return why a grant is called unguarded; empty if it is not."""
     return item.get("unguarded_because", "") if item.get("unguarded") else ""
 
 
 def unknown_reasons(item: ReachItem | PermissionCheckItem) -> list[str]:
-    """Return why a verdict is not known, and the source that would tell."""
+    """Return why a verdict is unknown, and the source that would decide it."""
     return [
         describe_unknown(each)
         if each["id"] == item["subject"]
@@ -167,7 +174,7 @@ def _condition_rows(item: PermissionCheckItem) -> list[list[str]]:
 
 
 def part_rows(item: PermissionCheckItem | ReachItem) -> list[TemplateRow]:
-    """Return the parts of a pattern that differ from the whole answer."""
+    """Return the parts of a resource pattern with a verdict of their own."""
     return [
         {
             "verdict": part["verdict"],
@@ -179,11 +186,12 @@ def part_rows(item: PermissionCheckItem | ReachItem) -> list[TemplateRow]:
 
 
 def _brief_condition_rows(item: ReachItem) -> list[list[str]]:
+    """Return the conditions of a row; none if its parts have their own."""
     return [] if select_parts(item) else brief_conditions(item["conditions"])
 
 
 def proof_values(item: PermissionCheckItem) -> TemplateRow:
-    """Return the proof of one answer."""
+    """Return the template values of the proof: conditions, path, statements."""
     return {
         "conditions": _condition_rows(item),
         "extent": describe_extent(item),

@@ -1,4 +1,4 @@
-"""Completion of the fields of a permission question."""
+"""Complete the subject, action and resource fields of a permission question."""
 
 from answerable.usecases.reach.suggest_names import (
     suggest_actions,
@@ -12,17 +12,17 @@ from answerable.web.visitor import Visitor
 
 
 def complete_field(
-    desk: StoreCache, visit: Visitor, asked: RouteRequest
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
-    """Suggest values for the named field."""
-    question = parse_question(asked.query)
-    match asked.query.get("field", ""):
+    """Suggest values for the field that is being typed."""
+    question = parse_question(request.query)
+    match request.query.get("field", ""):
         case "subject":
-            found = suggest_subjects(desk.current_view().inventory, question.subject)
+            found = suggest_subjects(cache.current_view().inventory, question.subject)
         case "action":
             found = suggest_actions(question.action)
         case "resource":
-            found = suggest_resources(desk.current_view().inventory, question.resource)
+            found = suggest_resources(cache.current_view().inventory, question.resource)
         case _:
             found = []
     return PageAnswer("reach/complete.html", "Completion", {"proposed": found})

@@ -1,4 +1,4 @@
-"""Path graph of a permission answer, grouped to a limited number of nodes."""
+"""Build the path graph of a permission answer, at most 200 nodes."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,21 +32,21 @@ class PathGraph:
     left: int = 0
 
     def add_path(
-        self, spots: Sequence[DiagramNode], steps: Sequence[DiagramEdge]
+        self, nodes: Sequence[DiagramNode], edges: Sequence[DiagramEdge]
     ) -> None:
         """Add one path, completely or not at all."""
-        new = [spot for spot in spots if spot.key not in self.spots]
+        new = [spot for spot in nodes if spot.key not in self.spots]
         if len(self.spots) + len(new) > MAX_NODES:
             self.left += 1
             return
-        for spot in spots:
+        for spot in nodes:
             self.spots.setdefault(spot.key, spot)
-        for step in steps:
+        for step in edges:
             self.steps.setdefault((step.origin, step.target), step)
 
     @property
     def labelled_nodes(self) -> tuple[DiagramNode, ...]:
-        """Return the nodes, with accounts if there are several."""
+        """Return the nodes; labels name the account if there are several."""
         spots = tuple(self.spots.values())
         accounts = {_account_of(spot.key) for spot in spots} - {""}
         if len(accounts) < 2:
@@ -60,7 +60,7 @@ class PathGraph:
 
     @property
     def drawn(self) -> SvgMarkup:
-        """Return the diagram."""
+        """Draw the graph as SVG."""
         steps = tuple(self.steps.values())
         told = "; ".join(
             f"{self.spots[step.origin].whole} - {step.via}"
@@ -71,7 +71,7 @@ class PathGraph:
 
     @property
     def items(self) -> Iterator[Mapping[str, object]]:
-        """Yield nodes, then edges, as document items."""
+        """Yield nodes, then edges, as JSON items."""
         for spot in self.labelled_nodes:
             label = spot.text if len(spot.text) <= 64 else f"{spot.text[:63]}…"
             yield {
@@ -91,83 +91,92 @@ class PathGraph:
 
 
 def graph_of_reach(items: Sequence[ReachItem], question: ReachQuestion) -> PathGraph:
-    """Build the graph of a reach answer."""
-    picture = PathGraph()
+    """Build the graph of a reach answer, from the subject to resources."""
+    graph = PathGraph()
     for blocks in group_by_path(items):
         first = blocks[0].item
-        spots, steps = _path_nodes(first, 0)
-        end = spots[-1]
-        for spot, step in _end_nodes(end, blocks, question):
-            picture.add_path([*spots, spot], [*steps, step])
-    return picture
+        nodes, edges = _path_nodes(first, 0)
+        end = nodes[-1]
+        for node, edge in _end_nodes(end, blocks, question):
+            graph.add_path([*nodes, node], [*edges, edge])
+    return graph
 
 
 def graph_of_who_can(items: Sequence[ReachItem], question: ReachQuestion) -> PathGraph:
-    """Build the graph of a who-can answer; the call is on the right."""
-    picture = PathGraph()
+    """Build the graph of a who-can answer; all paths end in the call."""
+    graph = PathGraph()
     longest = max((len(item["path"]) for item in items), default=0)
     for item in items:
-        _add_call_path(picture, item, longest - len(item["path"]), question)
-    return picture
+        _add_call_path(graph, item, longest - len(item["path"]), question)
+    return graph
 
 
 def graph_of_can(item: PermissionCheckItem, question: ReachQuestion) -> PathGraph:
-    """Build the graph of one path."""
-    picture = PathGraph()
-    _add_call_path(picture, item, 0, question)
-    return picture
+    """Build the graph of a can answer: one path to the call."""
+    graph = PathGraph()
+    _add_call_path(graph, item, 0, question)
+    return graph
 
 
 def _add_call_path(
-    picture: PathGraph,
+    graph: PathGraph,
     item: ReachItem | PermissionCheckItem,
-    first: int,
+    first_column: int,
     question: ReachQuestion,
 ) -> None:
-    spots, steps = _path_nodes(item, first)
-    end = spots[-1]
+    """Add the path from a subject to the call."""
+    nodes, edges = _path_nodes(item, first_column)
+    end = nodes[-1]
     resource = item["resource"]
-    to = question.link_to(
+    link = question.link_to(
         "/who-can", action=item["action"], resource=resource, subject=""
     )
     call = DiagramNode(
-        _CALL_NODE, _resource_label(resource), resource, end.column + 1, "resource", to
+        _CALL_NODE,
+        _resource_label(resource),
+        resource,
+        end.column + 1,
+        "resource",
+        link,
     )
     # Conditions of the steps are not conditions of the call.
-    is_open = item["verdict"] != "always" and not any(step.open for step in steps)
-    picture.add_path(
-        [*spots, call],
-        [*steps, DiagramEdge(end.key, _CALL_NODE, item["action"], is_open)],
+    is_open = item["verdict"] != "always" and not any(step.open for step in edges)
+    graph.add_path(
+        [*nodes, call],
+        [*edges, DiagramEdge(end.key, _CALL_NODE, item["action"], is_open)],
     )
 
 
 def _path_nodes(
-    item: ReachItem | PermissionCheckItem, first: int
+    item: ReachItem | PermissionCheckItem, first_column: int
 ) -> tuple[list[DiagramNode], list[DiagramEdge]]:
+    """Return nodes and edges from a subject along its path."""
     subject = item["subject"]
-    spots = [_identity_node(subject, first, "subject")]
-    steps: list[DiagramEdge] = []
-    for number, step in enumerate(item["path"], first + 1):
-        spots.append(_identity_node(step["to"], number, "identity"))
-        origin = spots[-2].key
-        steps.append(
+    nodes = [_identity_node(subject, first_column, "subject")]
+    edges: list[DiagramEdge] = []
+    for number, step in enumerate(item["path"], first_column + 1):
+        nodes.append(_identity_node(step["to"], number, "identity"))
+        origin = nodes[-2].key
+        edges.append(
             DiagramEdge(origin, step["to"], step["via"], bool(step["conditions"]))
         )
-    return spots, steps
+    return nodes, edges
 
 
 def _identity_node(key: str, column: int, kind: str) -> DiagramNode:
+    """Build the node of an identity with a link to its page."""
     return DiagramNode(key, _short_label(key), key, column, kind, entity_page(key))
 
 
 def _account_of(key: str) -> str:
+    """Return the AWS account of an IAM ARN; empty for other ids."""
     parts = key.split(":", 5)
     is_identity = len(parts) == 6 and parts[0] == "arn" and parts[2] == "iam"
     return parts[4] if is_identity and " " not in key else ""
 
 
 def _short_label(key: str) -> str:
-    """Return the most telling part of an id."""
+    """Return the resource part of an IAM ARN, or the id without its kind."""
     parts = key.split(":", 5)
     if len(parts) == 6 and parts[0] == "arn" and parts[2] in ("iam", "sts"):
         return parts[5]
@@ -175,13 +184,14 @@ def _short_label(key: str) -> str:
 
 
 def _resource_label(resource: str) -> str:
-    """Return a resource without the common ARN prefix."""
+    """Return a resource without the prefix `arn:aws:`."""
     return resource.removeprefix("arn:aws:")
 
 
 def _end_nodes(
     end: DiagramNode, blocks: Sequence[PermissionBlock], question: ReachQuestion
 ) -> Iterator[tuple[DiagramNode, DiagramEdge]]:
+    """Yield an end node per permission; more than six are grouped by service."""
     if len(blocks) <= _MAX_ROWS_PER_PATH:
         for block in blocks:
             yield _row_node(end, block)
@@ -189,38 +199,40 @@ def _end_nodes(
     services: dict[str, list[PermissionBlock]] = defaultdict(list)
     for block in blocks:
         services[_service_of(block.actions[0])].append(block)
-    for service, of in sorted(services.items()):
-        actions = sum(len(block.actions) for block in of)
-        places = len({block.item["resource"] for block in of})
+    for service, group in sorted(services.items()):
+        actions = sum(len(block.actions) for block in group)
+        places = len({block.item["resource"] for block in group})
         rows = f"{actions} actions on {places} resources"
         text = f"{service}: {rows}"
         pattern = "*" if service == "*" else f"{service}:*"
-        to = question.link_to("/reach", action=pattern)
-        spot = DiagramNode(
-            f"{end.key} {service}", text, text, end.column + 1, "group", to
+        link = question.link_to("/reach", action=pattern)
+        node = DiagramNode(
+            f"{end.key} {service}", text, text, end.column + 1, "group", link
         )
-        open_ = all(block.item["verdict"] != "always" for block in of)
-        yield spot, DiagramEdge(end.key, spot.key, service, open_)
+        is_conditional = all(block.item["verdict"] != "always" for block in group)
+        yield node, DiagramEdge(end.key, node.key, service, is_conditional)
 
 
 def _service_of(action: str) -> str:
+    """Return the service prefix of an action, `*` without one."""
     return action.partition(":")[0] if ":" in action else "*"
 
 
 def _row_node(
     end: DiagramNode, block: PermissionBlock
 ) -> tuple[DiagramNode, DiagramEdge]:
+    """Build the end node and edge of one permission."""
     resource = block.item["resource"]
     via = block.actions[0]
     if len(block.actions) > 1:
         via += f" +{len(block.actions) - 1}"
     whole = f"{', '.join(block.actions)} on {resource}"
-    spot = DiagramNode(
+    node = DiagramNode(
         f"{end.key} {whole}",
         _resource_label(resource),
         whole,
         end.column + 1,
         "resource",
     )
-    open_ = block.item["verdict"] != "always"
-    return spot, DiagramEdge(end.key, spot.key, via, open_)
+    is_conditional = block.item["verdict"] != "always"
+    return node, DiagramEdge(end.key, node.key, via, is_conditional)

@@ -1,4 +1,4 @@
-"""Question of a permission page, with links and the command line equivalent."""
+"""Parse a permission question; build its links and its CLI command."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from answerable.presentation.command_hints import format_command
 from answerable.services.reach.request_context import parse_context_keys
 from answerable.web.template_filters import build_url
 
-# Statements that are taken away: a box of the form each.
+# Checkboxes of the form, one for each removed statement.
 REMOVED_FIELDS = tuple(f"without{number}" for number in range(24))
 QUESTION_FIELDS = ("subject", "action", "resource", "direct", "context", "after")
 _DIRECT = "yes"
@@ -33,7 +33,7 @@ class ReachQuestion:
 
     @property
     def condition_keys(self) -> Mapping[str, tuple[str, ...]]:
-        """Return the condition keys.
+        """Parse the condition keys of the request.
 
         Raises:
             UsageError: A line is malformed.
@@ -43,7 +43,7 @@ class ReachQuestion:
 
     @property
     def parameters(self) -> dict[str, str]:
-        """Return its parameters."""
+        """Return the question as URL query parameters."""
         return {
             "subject": self.subject,
             "action": self.action,
@@ -53,11 +53,11 @@ class ReachQuestion:
         }
 
     def link_to(self, path: str, **other: str) -> str:
-        """Return a link to the same question with some parameters changed."""
+        """Return a URL for the question with some parameters changed."""
         return build_url(path, **{**self.parameters, **other})
 
     def build_command(self, *words: str) -> str:
-        """Return the command line equivalent.
+        """Return the equivalent CLI command.
 
         Args:
             words: The command, and its arguments.
@@ -70,7 +70,7 @@ class ReachQuestion:
 
 
 def parse_question(query: Mapping[str, str]) -> ReachQuestion:
-    """Parse a question."""
+    """Parse a question from URL query parameters."""
     return ReachQuestion(
         subject=query.get("subject", "").strip(),
         action=query.get("action", "").strip(),

@@ -1,4 +1,4 @@
-"""Pages for reach, who-can and can, and the graph of each as a document."""
+"""Answer the reach, who-can and can pages, and serve their path graphs as JSON."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
@@ -28,47 +28,54 @@ _MAX_ROWS, _MAX_PATHS, _MAX_PAIRS, _MAX_EXAMPLES = 150, 12, 50, 12
 _AnswerBuilder = Callable[[StoreCache, ReachQuestion], Mapping[str, object]]
 
 
-def show_reach(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
-    """Show what a subject can reach, grouped by path."""
-    return _build_page(desk, asked, "/reach", "What can it reach?", _reach_values)
+def show_reach(
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
+) -> RouteAnswer:
+    """Show the permissions of a subject, grouped by path."""
+    return _build_page(cache, request, "/reach", "What can it reach?", _reach_values)
 
 
-def show_who_can(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
-    """Show who can make a call."""
-    return _build_page(desk, asked, "/who-can", "Who can do it?", _who_can_values)
+def show_who_can(
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
+) -> RouteAnswer:
+    """Show the identities that can make a call."""
+    return _build_page(cache, request, "/who-can", "Who can do it?", _who_can_values)
 
 
-def show_can(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
+def show_can(cache: StoreCache, visitor: Visitor, request: RouteRequest) -> RouteAnswer:
     """Show whether a subject can make a call, with the proof."""
-    return _build_page(desk, asked, "/can", "Can it, and why?", _can_values)
+    return _build_page(cache, request, "/can", "Can it, and why?", _can_values)
 
 
-def get_graph(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
-    """Return the graph of an answer, at most 200 nodes."""
-    question = parse_question(asked.query)
-    match asked.query.get("of", ""):
+def get_graph(
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
+) -> RouteAnswer:
+    """Return the path graph of an answer as JSON, at most 200 nodes."""
+    question = parse_question(request.query)
+    match request.query.get("of", ""):
         case "reach":
-            listed, drawn = _compute_reach(desk, question)
+            listed, graph = _compute_reach(cache, question)
             document = listed.document
         case "who-can":
-            document, drawn = _compute_who_can(desk, question)[:2]
+            document, graph = _compute_who_can(cache, question)[:2]
         case "can":
-            document, drawn = _compute_can(desk, question)[:2]
+            document, graph = _compute_can(cache, question)[:2]
         case other:
             raise UsageError(
                 f"no graph of that (got {other[:20]!r}, expected reach, who-can or can)"
             )
-    return DocumentAnswer(Document("graph", list(drawn.items), document.coverage))
+    return DocumentAnswer(Document("graph", list(graph.items), document.coverage))
 
 
 def _build_page(
-    desk: StoreCache,
-    asked: RouteRequest,
+    cache: StoreCache,
+    request: RouteRequest,
     path: str,
     title: str,
-    answered: _AnswerBuilder,
+    build_answer: _AnswerBuilder,
 ) -> PageAnswer:
-    question = parse_question(asked.query)
+    """Build a question page: form, answer, error or examples."""
+    question = parse_question(request.query)
     values: dict[str, object] = {
         "path": path,
         "heading": title,
@@ -90,10 +97,10 @@ def _build_page(
     status = 200
     try:
         if _is_complete(path, question):
-            values["answer"] = answer = answered(desk, question)
+            values["answer"] = answer = build_answer(cache, question)
             values["coverage"] = answer["coverage"]
         else:
-            values["examples"] = _example_links(desk, path)
+            values["examples"] = _example_links(cache, path)
     except UsageError as problem:
         status = 400
         values["problem"] = problem
@@ -105,6 +112,7 @@ def _build_page(
 
 
 def _is_complete(path: str, question: ReachQuestion) -> bool:
+    """Tell whether the question has all fields that the page needs."""
     call = bool(question.action and question.resource)
     return {
         "/reach": bool(question.subject),
@@ -113,11 +121,11 @@ def _is_complete(path: str, question: ReachQuestion) -> bool:
     }[path]
 
 
-def _example_links(desk: StoreCache, path: str) -> list[tuple[str, str]]:
-    """Return example agents with identities."""
+def _example_links(cache: StoreCache, path: str) -> list[tuple[str, str]]:
+    """Return links to the reach of a few agents with identities."""
     if path != "/reach":
         return []
-    agents = desk.current_view().inventory.agents
+    agents = cache.current_view().inventory.agents
     acting = [key for key, agent in agents.items() if agent.identities]
     return [
         (key, ReachQuestion(key).link_to("/reach")) for key in acting[:_MAX_EXAMPLES]
@@ -125,12 +133,13 @@ def _example_links(desk: StoreCache, path: str) -> list[tuple[str, str]]:
 
 
 def _compute_reach(
-    desk: StoreCache, question: ReachQuestion
+    cache: StoreCache, question: ReachQuestion
 ) -> tuple[PermissionPage, path_graph.PathGraph]:
+    """Compute one page of the reach answer and its graph."""
     listed = flow.list_reach_page(
-        desk.current_view().inventory,
+        cache.current_view().inventory,
         question.subject,
-        now=desk.now,
+        now=cache.now,
         action=question.action or "*",
         resource=question.resource or "*",
         direct=question.direct,
@@ -140,19 +149,20 @@ def _compute_reach(
         max_identities=_MAX_PATHS,
     )
     items = cast("Sequence[ReachItem]", listed.document.items)
-    drawn = path_graph.graph_of_reach(items, question)
-    return listed, drawn
+    graph = path_graph.graph_of_reach(items, question)
+    return listed, graph
 
 
-def _reach_values(desk: StoreCache, question: ReachQuestion) -> Mapping[str, object]:
-    listed, drawn = _compute_reach(desk, question)
+def _reach_values(cache: StoreCache, question: ReachQuestion) -> Mapping[str, object]:
+    """Return the template values of the reach page."""
+    listed, graph = _compute_reach(cache, question)
     document, after = listed.document, listed.after
     items = cast("Sequence[ReachItem]", document.items)
     words = ["reach", items[0]["subject"] if items else question.subject]
     for option, value in (("action", question.action), ("resource", question.resource)):
         words += [f"--{option}", value] if value else []
     return {
-        **_common_values(document, drawn, question, "reach"),
+        **_common_values(document, graph, question, "reach"),
         "ways": answer_rows.path_rows(items, question),
         "ticks": removable_statements(items),
         "count": len(items),
@@ -165,28 +175,30 @@ def _reach_values(desk: StoreCache, question: ReachQuestion) -> Mapping[str, obj
 
 
 def _compute_who_can(
-    desk: StoreCache, question: ReachQuestion
+    cache: StoreCache, question: ReachQuestion
 ) -> tuple[Document, path_graph.PathGraph, str, int]:
+    """Compute one page of the who-can answer, graph, cursor and progress."""
     listed = flow.list_who_can_page(
-        desk.current_view().inventory,
+        cache.current_view().inventory,
         question.action,
         question.resource,
-        now=desk.now,
+        now=cache.now,
         direct=question.direct,
         context=question.condition_keys,
         cursor=question.after,
         max_rows=_MAX_PAIRS,
     )
     items = cast("Sequence[ReachItem]", listed.document.items)
-    drawn = path_graph.graph_of_who_can(items, question)
-    return listed.document, drawn, listed.after, listed.gone
+    graph = path_graph.graph_of_who_can(items, question)
+    return listed.document, graph, listed.after, listed.gone
 
 
-def _who_can_values(desk: StoreCache, question: ReachQuestion) -> Mapping[str, object]:
-    document, drawn, after, gone = _compute_who_can(desk, question)
+def _who_can_values(cache: StoreCache, question: ReachQuestion) -> Mapping[str, object]:
+    """Return the template values of the who-can page."""
+    document, graph, after, gone = _compute_who_can(cache, question)
     items = cast("Sequence[ReachItem]", document.items)
     return {
-        **_common_values(document, drawn, question, "who-can"),
+        **_common_values(document, graph, question, "who-can"),
         "pairs": list(answer_rows.subject_rows(items, question)),
         "able": _count_able(items),
         "looked": _describe_scope(document.coverage),
@@ -206,20 +218,21 @@ def _describe_scope(coverage: CoverageRecord) -> str:
 
 
 def _count_able(items: Sequence[ReachItem]) -> int | None:
-    """Count identities that can; None if only unknown ones exist."""
+    """Count identities that can make the call; None if all verdicts are unknown."""
     able = sum(item["verdict"] in ("always", "only-if") for item in items)
     return able if able or not items else None
 
 
 def _compute_can(
-    desk: StoreCache, question: ReachQuestion
+    cache: StoreCache, question: ReachQuestion
 ) -> tuple[Document, path_graph.PathGraph, PermissionCheckItem]:
+    """Compute the can answer and its graph."""
     document = flow.check_permission(
-        desk.current_view().inventory,
+        cache.current_view().inventory,
         question.subject,
         question.action,
         question.resource,
-        now=desk.now,
+        now=cache.now,
         direct=question.direct,
         context=question.condition_keys,
     )
@@ -227,11 +240,12 @@ def _compute_can(
     return document, path_graph.graph_of_can(item, question), item
 
 
-def _can_values(desk: StoreCache, question: ReachQuestion) -> Mapping[str, object]:
-    document, drawn, item = _compute_can(desk, question)
+def _can_values(cache: StoreCache, question: ReachQuestion) -> Mapping[str, object]:
+    """Return the template values of the can page."""
+    document, graph, item = _compute_can(cache, question)
     call = (item["action"], item["resource"])
     return {
-        **_common_values(document, drawn, question, "can"),
+        **_common_values(document, graph, question, "can"),
         "item": item,
         "assuming": describe_assumptions(item["verdict"], item.get("assuming", [])),
         "unknown": answer_rows.unknown_reasons(item),
@@ -243,16 +257,20 @@ def _can_values(desk: StoreCache, question: ReachQuestion) -> Mapping[str, objec
 
 
 def _common_values(
-    document: Document, drawn: path_graph.PathGraph, question: ReachQuestion, of: str
+    document: Document,
+    graph: path_graph.PathGraph,
+    question: ReachQuestion,
+    graph_name: str,
 ) -> dict[str, object]:
+    """Return the template values that all answers share."""
     coverage: CoverageRecord = document.coverage
     return {
-        "of": of,
+        "of": graph_name,
         "coverage": coverage,
         "assumes": bool(coverage["not_collected"]),
         "cut": "paths" in coverage["not_collected"],
-        "picture": drawn.drawn if drawn.steps else None,
-        "nodes": len(drawn.spots),
-        "left": drawn.left,
-        "graph": question.link_to("/reach/graph", of=of, after=question.after),
+        "picture": graph.drawn if graph.steps else None,
+        "nodes": len(graph.spots),
+        "left": graph.left,
+        "graph": question.link_to("/reach/graph", of=graph_name, after=question.after),
     }

@@ -1,4 +1,4 @@
-"""What-if page: the effect of removing the selected statements."""
+"""Show the what-if page: permissions that change if statements are removed."""
 
 from collections.abc import Mapping, Sequence
 from typing import cast
@@ -27,23 +27,29 @@ _CHANGE_LABELS = {
     "falls-away": "falls away",
     "not-known": "not known",
 }
-# Statements that stand in no policy: what an identity gains on the way.
+# Statements that are in no policy, such as the rights of the root user.
 _SYNTHETIC = ("#chosen", "#after-edit", "#root", "#policies")
 
 
-def show_what_if(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
-    """Show the permissions lost or gained without the selected statements."""
-    del visit
+def show_what_if(
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
+) -> RouteAnswer:
+    """Show the permissions that are lost or gained without the selected statements."""
+    del visitor
     question = ReachQuestion(
-        subject=asked.query.get("subject", ""),
-        action=asked.query.get("action", ""),
-        resource=asked.query.get("resource", ""),
+        subject=request.query.get("subject", ""),
+        action=request.query.get("action", ""),
+        resource=request.query.get("resource", ""),
     )
-    removed = [asked.query[name] for name in REMOVED_FIELDS if asked.query.get(name)]
+    removed = [
+        request.query[name] for name in REMOVED_FIELDS if request.query.get(name)
+    ]
     values: dict[str, object] = {
         "question": question,
         "removed": [
-            (name, asked.query[name]) for name in REMOVED_FIELDS if name in asked.query
+            (name, request.query[name])
+            for name in REMOVED_FIELDS
+            if name in request.query
         ],
         "answer": None,
         "problem": None,
@@ -52,19 +58,19 @@ def show_what_if(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> Route
         "everybody": build_url(
             "/what-if",
             **{
-                name: asked.query[name]
+                name: request.query[name]
                 for name in REMOVED_FIELDS
-                if asked.query.get(name)
+                if request.query.get(name)
             },
         ),
     }
     status = 200
     try:
         document = flow.compare_edit(
-            desk.current_view().inventory,
+            cache.current_view().inventory,
             question.subject,
             PolicyEdit(statements=removed),
-            now=desk.now,
+            now=cache.now,
             action=question.action or "*",
             resource=question.resource or "*",
             limit=_MAX_ROWS,
@@ -83,11 +89,13 @@ def show_what_if(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> Route
 
 
 def _build_command(subject: str, removed: Sequence[str]) -> str:
+    """Return the equivalent CLI command."""
     words = [word for each in removed for word in ("--without", each)]
     return format_command("what-if", subject or "--all", *words)
 
 
 def _change_row(item: AccessChangeItem) -> Mapping[str, object]:
+    """Build the row of one permission change."""
     return {
         **item,
         "said": _CHANGE_LABELS.get(item["change"], item["change"]),
@@ -99,17 +107,17 @@ def _change_row(item: AccessChangeItem) -> Mapping[str, object]:
 
 
 def removable_statements(items: Sequence[ReachItem]) -> list[tuple[str, str, str]]:
-    """List the statements behind some rows: field, id and label."""
+    """List the policy statements behind rows: form field, id and label."""
     found: dict[str, str] = {}
     for item in items:
-        behind = [*item["determining"]]
+        statements = [*item["determining"]]
         for step in item["path"]:
-            behind += step["determining"]
-        for one in behind:
-            real = one["statement"] and one["effect"] in ("allow", "deny")
-            if real and not one["policy"].endswith(_SYNTHETIC):
-                name = StatementId(one["policy"], one["statement"])
-                found.setdefault(str(name), describe_statement(one))
+            statements += step["determining"]
+        for statement in statements:
+            real = statement["statement"] and statement["effect"] in ("allow", "deny")
+            if real and not statement["policy"].endswith(_SYNTHETIC):
+                name = StatementId(statement["policy"], statement["statement"])
+                found.setdefault(str(name), describe_statement(statement))
     return [
         (field, name, said)
         for field, (name, said) in zip(REMOVED_FIELDS, found.items(), strict=False)
