@@ -104,7 +104,7 @@ class WebApp:
         for listener in settings.listen:
             await app._listen(bind_listener(listener, 1))
         app._configure_sign_in(settings)
-        app._desk.start_loading(warm_up)
+        app._cache.start_loading(warm_up)
         return app
 
     @property
