@@ -91,7 +91,8 @@ def build_break_glass(
             "KEY",
         ),
         back=build_url("/asks", agent=scope.agent),
-        said=f"Signed: {scope.agent} may {description}, once another person confirms it.",
+        said=f"Signed: {scope.agent} may {description}, "
+        "once another person confirms it.",
     )
 
 
@@ -116,7 +117,8 @@ def build_confirmation(
     description = describe_act(exception)
     until = format_time(exception.until * 10**9)
     return SigningAction(
-        title=f"With {' and '.join(exception.persons)} you let {exception.agent} do this: {description}",
+        title=f"With {' and '.join(exception.persons)} you let {exception.agent} "
+        f"do this: {description}",
         follows=(
             f"A policy forbids the call. The exception expires at {until}. A running "
             "gateway applies it within a second, for any arguments.",

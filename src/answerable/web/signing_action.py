@@ -52,7 +52,8 @@ def read_choice(
     value = fields.get(name, default)
     if value not in choices:
         raise UsageError(
-            f"unknown word for {name} (got {value[:80]!r}, expected {', '.join(choices)})",
+            f"unknown word for {name} (got {value[:80]!r}, "
+            f"expected {', '.join(choices)})",
             "choose one of them",
         )
     return value

@@ -177,7 +177,7 @@ class WebDispatcher:
     def _redirect_to_sign_in(
         self, incoming: IncomingRequest, refusal: RequestRejected
     ) -> Response:
-        """Redirect an anonymous visitor to sign-in; raise `refusal` for unknown paths."""
+        """Redirect an anonymous visitor to sign-in; raise `refusal` for other paths."""
         if self._metric_path(incoming.path) == OTHER_PATH or refusal.status == 405:
             raise refusal
         if incoming.path.startswith(API_PREFIX):

@@ -142,7 +142,8 @@ def export_rows(
     export_format = request.query.get("form", "json")
     if export_format not in _EXPORT_FORMATS:
         raise UsageError(
-            f"not a form to export (got {export_format[:20]!r}, expected json, ndjson or csv)"
+            f"not a form to export (got {export_format[:20]!r}, "
+            "expected json, ndjson or csv)"
         )
     media, write_lines = _EXPORT_FORMATS[export_format]
     document = _export_document(cache, build_scope(cache, visitor), request)

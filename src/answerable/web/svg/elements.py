@@ -32,7 +32,8 @@ def build_element(name: str, attributes: Mapping[str, object], *children: str) -
         children: Markup from `build_element` or `escape_text`.
     """
     written = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape_text(_format_attribute(value))}"'
+        f" {key.rstrip('_').replace('_', '-')}="
+        f'"{escape_text(_format_attribute(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
