@@ -23,7 +23,7 @@ from answerable.model.policy import PolicyEffect, PolicyLayer
 from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.reach.aws.compiled.statement_interning import StatementInterner
 from answerable.reach.aws.compiled.statements import CompiledStatement
-from answerable.reach.aws.patterns.globs import is_literal, matches
+from answerable.reach.aws.patterns.glob_matching import is_literal, matches_glob
 from bench.figures import BenchFigure, BenchRemark, Line, at_least, at_most
 
 REFERENCE_FOLDER = Path("shared") / "data" / "iam" / "managed-policy-actions"
@@ -116,7 +116,7 @@ class ActionExpansion:
     def _matching_actions(self, pattern: str) -> frozenset[str]:
         service = pattern.partition(":")[0]
         near = self.by_service.get(service, []) if is_literal(service) else self.names
-        return frozenset(name for name in near if matches(pattern, name))
+        return frozenset(name for name in near if matches_glob(pattern, name))
 
 
 def load_reference(place: Path) -> ReferenceExpansions:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 import msgspec
 
 from answerable.baseline.judgement import judge_call
-from answerable.baseline.learning import build_profile, cold_profile
+from answerable.baseline.learning import build_empty_profile, build_profile
 from answerable.baseline.profile_index import ProfileIndex
+from answerable.baseline.recent_result_window import Window
 from answerable.baseline.request_values import extract_values
-from answerable.baseline.run_fold import fold_into_state
-from answerable.baseline.window import Window
+from answerable.baseline.training_run_merge import merge_runs_into_state
 from answerable.model.baseline import (
     BaselineProfile,
     BaselineSubject,
@@ -138,9 +138,11 @@ class BaselineGuard:
         whose = baseline_subject(lesson.suite)
         terms = self.way.learning_terms()
         lived = [self.record_run(number, run) for number, run in enumerate(lesson.runs)]
-        profile = cold_profile(whose)
+        profile = build_empty_profile(whose)
         if lived:
-            profile = build_profile(fold_into_state({}, lived), whose, terms, self.now)
+            profile = build_profile(
+                merge_runs_into_state({}, lived), whose, terms, self.now
+            )
         return msgspec.structs.replace(profile, stance=self.way.stance)
 
     def record_run(self, number: int, run: HonestRun) -> Lived:
@@ -190,7 +192,7 @@ class _BaselineWatch:
             asked = RequestedValues(
                 frozenset(extract_values(claimed)), WrittenBy.SELF_REPORTED
             )
-        self.window.begin(self.run, self.at, asked)
+        self.window.begin_run(self.run, self.at, asked)
 
     def observe_call(self, call: ScriptedCall) -> CallObservation:
         self.at += _RUN_INTERVAL
@@ -198,12 +200,14 @@ class _BaselineWatch:
         evidence = hashlib.sha256(name.encode()).hexdigest()
         tool = f"{self.guard.suite}/{call.tool}"
         arguments = dict(call.arguments)
-        self._call = self.window.observe(self.run, evidence, self.at, tool, arguments)
+        self._call = self.window.observe_call(
+            self.run, evidence, self.at, tool, arguments
+        )
         return self._call
 
     def judge(self, call: ScriptedCall) -> GuardAnswer:
         seen = self.observe_call(call)
-        progress = self.window.progress(self.run, self.at)
+        progress = self.window.sum_recent_calls(self.run, self.at)
         self.last = judge_call(self.guard.held, seen, progress)
         if self.guard.way.reads_open and not seen.is_write:
             return (

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from answerable.connectors.config.parse.config_file import parse_config
 from answerable.gateway.wire.event_stream import SseEvent, SseParser
-from answerable.gateway.wire.fast_path import (
+from answerable.gateway.wire.fast_message_parser import (
     ExpectedCall,
     parse_plain_answer,
     parse_plain_call,
@@ -138,9 +138,9 @@ def check_answer_slicing(data: bytes) -> None:
 def _skim_slices(slices: Sequence[bytes]) -> ServerMessage | None:
     skim = StreamingSummary()
     for each in slices:
-        if not skim.is_whole:
+        if not skim.is_complete:
             skim.feed(each)
-    return skim.parse_summary() if skim.is_whole and not skim.asks else None
+    return skim.parse_summary() if skim.is_complete and not skim.asks else None
 
 
 def check_list_filter(data: bytes) -> None:

@@ -4,8 +4,11 @@ import pytest
 from hypothesis import given, settings
 
 from answerable.authorization import decision as fast
-from answerable.authorization.decision import EMPTY_STATE, RuntimeState
-from answerable.authorization.decision_table import build_fallback_table, compile_table
+from answerable.authorization.decision import EMPTY_STATE, PolicyOverrides
+from answerable.authorization.decision_table import (
+    build_missing_policy_table,
+    compile_table,
+)
 from answerable.authorization.revocations import NO_REVOCATIONS, Revocations
 from answerable.model.config import AllowRule, Config
 from answerable.model.decision import (
@@ -34,7 +37,7 @@ MANY = settings(max_examples=60, deadline=None)
 def decide(
     config: Config, kills: Revocations, request: AuthorizationRequest
 ) -> Decision:
-    return fast.decide(compile_table(config), RuntimeState(kills), request)
+    return fast.decide(compile_table(config), PolicyOverrides(kills), request)
 
 
 @MANY
@@ -120,7 +123,7 @@ def test_a_decision_names_the_policy_it_was_made_by(
 def test_without_a_policy_a_client_can_find_a_server_and_no_more(
     target: TargetKind,
 ) -> None:
-    table = build_fallback_table(["files"])
+    table = build_missing_policy_table(["files"])
     decision = fast.decide(table, EMPTY_STATE, request(target=target))
     finds = target in (TargetKind.DISCOVERY, TargetKind.SESSION, TargetKind.PING)
     assert decision.passes is finds
@@ -131,7 +134,7 @@ def test_without_a_policy_a_client_can_find_a_server_and_no_more(
 
 
 def test_without_a_policy_there_is_still_no_other_server() -> None:
-    decision = fast.decide(build_fallback_table([]), EMPTY_STATE, request())
+    decision = fast.decide(build_missing_policy_table([]), EMPTY_STATE, request())
     assert decision.reason is DecisionReason.UNKNOWN_SERVER
 
 

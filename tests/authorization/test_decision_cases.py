@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from answerable.authorization.decision import RuntimeState, decide
+from answerable.authorization.decision import PolicyOverrides, decide
 from answerable.authorization.decision_table import compile_table
 from answerable.connectors.config.parse.config_file import parse_config
 from answerable.model.decision import AuthorizationRequest, RecordDurability, TargetKind
@@ -55,7 +55,7 @@ def test_the_case_is_decided_as_it_says(case: dict[str, Any]) -> None:
         principal="corp a",
     )
     kills = frozenset(case.get("kills", ()))
-    decision = decide(compile_table(reading.config), RuntimeState(kills), request)
+    decision = decide(compile_table(reading.config), PolicyOverrides(kills), request)
     assert decision == spec.decide(reading.config, kills, request)
     assert decision.effect == case["effect"]
     assert decision.passes is case["passes"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.authorization.decision import RuntimeState, decide
+from answerable.authorization.decision import PolicyOverrides, decide
 from answerable.authorization.decision_table import compile_table
 from answerable.authorization.exception_validity import drop_expired, index_exceptions
 from answerable.authorization.policy_exceptions import (
@@ -73,8 +73,8 @@ def test_an_amendment_changes_the_decision_on_its_act_alone(
         *(getattr(request, name) for name in request.__struct_fields__[:-1]), arguments
     )
     table = compile_table(config)
-    before = decide(table, RuntimeState(kills), request)
-    held = RuntimeState(kills, amendments=index_exceptions(signed))
+    before = decide(table, PolicyOverrides(kills), request)
+    held = PolicyOverrides(kills, exceptions=index_exceptions(signed))
     after = decide(table, held, request)
     lifting = [
         each

@@ -5,9 +5,9 @@ from dataclasses import replace
 from answerable.baseline.judgement import judge_call
 from answerable.baseline.learning import build_profile
 from answerable.baseline.profile_index import ProfileIndex
+from answerable.baseline.recent_result_window import Window
 from answerable.baseline.request_values import extract_values
-from answerable.baseline.run_fold import fold_into_state
-from answerable.baseline.window import Window
+from answerable.baseline.training_run_merge import merge_runs_into_state
 from answerable.model.baseline import (
     AcceptedDeviation,
     BaselineProfile,
@@ -71,11 +71,11 @@ def played(
 ) -> AgentRun:
     """Play a script to its end, with nothing held back."""
     window = window or Window(FACTS, tables)
-    window.begin(name, at, wish(asked) if asked else None)
+    window.begin_run(name, at, wish(asked) if asked else None)
     calls = []
     for number, (tool, arguments, result) in enumerate(steps):
         when = at + number * SECOND
-        call = window.observe(name, f"{name}.{number:02}", when, tool, arguments)
+        call = window.observe_call(name, f"{name}.{number:02}", when, tool, arguments)
         calls.append(window.add_result(name, call, arguments, result))
     return AgentRun(
         name, SUBJECT.agent, SUBJECT.identity, person, at, WrittenBy.MEDIATOR,
@@ -97,7 +97,7 @@ def learned(
         for number, script in enumerate(scripts)
         for day in range(times)
     ]
-    return build_profile(fold_into_state({}, runs), SUBJECT, terms, NOW, accepted)
+    return build_profile(merge_runs_into_state({}, runs), SUBJECT, terms, NOW, accepted)
 
 
 def last(
@@ -110,13 +110,13 @@ def last(
 ) -> tuple[BaselineAssessment, CallObservation]:
     """Play a script, and judge the last call of it."""
     window = window or Window(FACTS, tables)
-    window.begin("live", NOW, wish(asked, written_by) if asked else None)
+    window.begin_run("live", NOW, wish(asked, written_by) if asked else None)
     for number, (tool, arguments, result) in enumerate(steps[:-1]):
-        call = window.observe("live", f"l.{number}", NOW + number, tool, arguments)
+        call = window.observe_call("live", f"l.{number}", NOW + number, tool, arguments)
         window.add_result("live", call, arguments, result)
     tool, arguments, _ = steps[-1]
-    call = window.observe("live", "l.last", NOW + len(steps), tool, arguments)
-    progress = window.progress("live", NOW + len(steps))
+    call = window.observe_call("live", "l.last", NOW + len(steps), tool, arguments)
+    progress = window.sum_recent_calls("live", NOW + len(steps))
     return judge_call(ProfileIndex.build(profile), call, progress), call
 
 

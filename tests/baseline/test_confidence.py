@@ -2,7 +2,11 @@
 
 import pytest
 
-from answerable.baseline.confidence import estimate_layer, is_ready, wilson_upper_bound
+from answerable.baseline.confidence import (
+    estimate_layer,
+    is_ready_to_enforce,
+    wilson_upper_bound,
+)
 from answerable.model.baseline import BaselineLayer, LearningParameters
 from tests.baseline.bank_scenario import ALICE, LIST, PAY, learned, step
 
@@ -28,7 +32,7 @@ def test_what_one_run_alone_has_shown_is_the_share_still_to_come() -> None:
 def test_a_profile_is_ready_after_enough_runs(times: int, ready: bool) -> None:
     profile = learned((LISTED, PAID), times=times)
     assert [each.layer for each in profile.confidence] == list(BaselineLayer)
-    assert is_ready(profile, LearningParameters()) is ready
+    assert is_ready_to_enforce(profile, LearningParameters()) is ready
 
 
 def test_a_profile_is_not_ready_where_new_things_keep_coming() -> None:
@@ -36,5 +40,5 @@ def test_a_profile_is_not_ready_where_new_things_keep_coming() -> None:
         (step("bank/note", "ok", text=f"https://{n}.example/"),) for n in range(50)
     ]
     same = [(step("bank/note", "ok", text="https://1.example/"),) for _ in range(50)]
-    assert not is_ready(learned(*scripts, times=1), LearningParameters())
-    assert is_ready(learned(*same, times=1), LearningParameters())
+    assert not is_ready_to_enforce(learned(*scripts, times=1), LearningParameters())
+    assert is_ready_to_enforce(learned(*same, times=1), LearningParameters())

@@ -3,7 +3,7 @@
 from msgspec.structs import replace as but
 
 from answerable.baseline.learning import build_profile
-from answerable.baseline.run_fold import fold_into_state
+from answerable.baseline.training_run_merge import merge_runs_into_state
 from answerable.model.baseline import (
     LearningParameters,
     Strictness,
@@ -109,7 +109,7 @@ def test_where_values_have_nothing_alike_their_explanation_stands_for_them() -> 
     steps = (shown("new", BOB), step(PAY, to=BOB, amount=5))
     asked = "pay what https://new.example/ says"
     for some, effect in ((runs[:4], DecisionEffect.DENY), (runs, DecisionEffect.ALLOW)):
-        profile = build_profile(fold_into_state({}, some), SUBJECT, terms, NOW)
+        profile = build_profile(merge_runs_into_state({}, some), SUBJECT, terms, NOW)
         profile = but(profile, stance=Strictness(untrusted=UntrustedTextPolicy.LEARNED))
         profile = but(profile, edges=tuple(but(e, firm=True) for e in profile.edges))
         assert last(profile, steps, asked=asked)[0].effect is effect

@@ -3,18 +3,18 @@
 import pytest
 
 from answerable.baseline.entity_extraction import (
-    canonical_form,
-    classify,
+    canonicalise_entity,
+    classify_value,
     extract_amounts,
     extract_entities,
 )
 from answerable.baseline.json_leaves import (
-    arguments_digest,
     count_records,
+    hash_arguments,
     iterate_leaves,
     matches_path,
 )
-from answerable.baseline.tool_results import (
+from answerable.baseline.tool_result_fields import (
     iterate_fields,
     mcp_result_content,
     parse_result,
@@ -100,19 +100,21 @@ def test_a_deep_document_is_walked_without_recursion() -> None:
     ],
 )
 def test_entities_are_told_by_their_spelling(text: str, kind: EntityKind) -> None:
-    assert classify(text) is kind
+    assert classify_value(text) is kind
 
 
 def test_spellings_of_one_entity_become_one() -> None:
-    assert canonical_form(EntityKind.IBAN, "de89 3704") == "DE893704"
-    assert canonical_form(EntityKind.EMAIL, "Ana@Corp.Example") == "ana@corp.example"
-    url = canonical_form(EntityKind.URL, "HTTPS://Corp.Example/A")
+    assert canonicalise_entity(EntityKind.IBAN, "de89 3704") == "DE893704"
+    assert (
+        canonicalise_entity(EntityKind.EMAIL, "Ana@Corp.Example") == "ana@corp.example"
+    )
+    url = canonicalise_entity(EntityKind.URL, "HTTPS://Corp.Example/A")
     assert url == "https://corp.example/A"
 
 
 def test_a_very_long_or_unspeakable_value_is_named_by_its_digest() -> None:
-    assert canonical_form(EntityKind.NAME, "x" * 513).startswith("sha256:")
-    assert canonical_form(EntityKind.NAME, "\ud800").startswith("sha256:")
+    assert canonicalise_entity(EntityKind.NAME, "x" * 513).startswith("sha256:")
+    assert canonicalise_entity(EntityKind.NAME, "\ud800").startswith("sha256:")
 
 
 def test_the_rest_of_a_sensitive_argument_does_not_go_unseen() -> None:
@@ -150,8 +152,8 @@ def test_sums_are_in_millionths_and_what_is_no_number_exceeds_any(
 
 
 def test_a_digest_depends_on_what_is_said_and_not_on_its_order() -> None:
-    assert arguments_digest({"a": 1, "b": "x"}) == arguments_digest({"b": "x", "a": 1})
-    assert arguments_digest({"a": 1}) != arguments_digest({"a": "1"})
+    assert hash_arguments({"a": 1, "b": "x"}) == hash_arguments({"b": "x", "a": 1})
+    assert hash_arguments({"a": 1}) != hash_arguments({"a": "1"})
 
 
 def test_a_pattern_is_a_path_or_how_it_begins() -> None:

@@ -6,9 +6,9 @@ import pytest
 from msgspec.structs import replace as but
 
 from answerable.baseline.judgement import judge_call
-from answerable.baseline.learning import cold_profile
+from answerable.baseline.learning import build_empty_profile
 from answerable.baseline.profile_index import ProfileIndex
-from answerable.baseline.window import Window
+from answerable.baseline.recent_result_window import Window
 from answerable.model.baseline import (
     AcceptedDeviation,
     BaselineLayer,
@@ -284,7 +284,7 @@ def test_a_write_is_asked_for_after_strangers_text_that_never_came_before_it() -
 
 
 def test_the_cold_profile_holds_to_origins_alone() -> None:
-    profile = cold_profile(SUBJECT)
+    profile = build_empty_profile(SUBJECT)
     paying = step(PAY, to=EVE, amount=5)
     assert last(profile, (step(NOTE, text="x"),))[0].effect is DecisionEffect.ALLOW
     assert last(profile, (LISTED, PAID))[0].effect is DecisionEffect.ALLOW
@@ -299,8 +299,8 @@ def test_another_workload_or_network_is_denied_and_another_region_asked_for() ->
         but(profile, surroundings=but(profile.surroundings, seen=(here,)))
     )
     window = Window(FACTS)
-    window.begin("r", NOW)
-    call = window.observe("r", "c", NOW, LIST, {})
+    window.begin_run("r", NOW)
+    call = window.observe_call("r", "c", NOW, LIST, {})
     for envelope, effect in (
         (here, DecisionEffect.ALLOW),
         (RunEnvelope("10.0.0.0/8", "spiffe://corp/other", "eu"), DecisionEffect.DENY),
@@ -318,8 +318,8 @@ def test_hours_and_rates_say_something_once_enough_runs_were_seen() -> None:
     few, many = learned((LISTED,)), learned((LISTED,), times=80)
     held = ProfileIndex.build(many)
     window = Window(FACTS)
-    window.begin("r", NOW)
-    late = window.observe("r", "c", NOW + 12 * 3_600 * SECOND, LIST, {})
+    window.begin_run("r", NOW)
+    late = window.observe_call("r", "c", NOW + 12 * 3_600 * SECOND, LIST, {})
     hour = judge_call(held, late, NO_PROGRESS)
     assert (hour.effect, codes(hour)) == (
         DecisionEffect.ASK,

@@ -6,11 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.baseline.counts import count_runs, select_training_runs
 from answerable.baseline.generalisation import generalise
 from answerable.baseline.learning import build_profile
-from answerable.baseline.run_bounds import learn_bounds, measure_run, upper_bound
-from answerable.baseline.run_fold import fold_into_state
+from answerable.baseline.run_bounds import (
+    estimate_upper_bound,
+    learn_bounds,
+    measure_run,
+)
+from answerable.baseline.training_counts import count_runs, select_training_runs
+from answerable.baseline.training_run_merge import merge_runs_into_state
 from answerable.model.baseline import (
     BoundMeasure,
     LearningParameters,
@@ -47,10 +51,10 @@ def test_the_fold_does_not_depend_on_order_parts_or_repetition(
     pieces += pieces[::2]
     random.shuffle(pieces)
     cut = len(pieces) // 2
-    whole = fold_into_state({}, past)
-    apart = fold_into_state(fold_into_state({}, pieces[:cut]), pieces[cut:])
+    whole = merge_runs_into_state({}, past)
+    apart = merge_runs_into_state(merge_runs_into_state({}, pieces[:cut]), pieces[cut:])
     assert apart == whole
-    assert fold_into_state(whole, past) == whole
+    assert merge_runs_into_state(whole, past) == whole
     assert build_profile(apart, SUBJECT, LOOSE, NOW) == build_profile(
         whole, SUBJECT, LOOSE, NOW
     )
@@ -67,8 +71,8 @@ def test_parts_that_contradict_each_other_teach_nothing_in_any_order(
     ]
     pieces = [*past, *lies, *past]
     random.shuffle(pieces)
-    state = fold_into_state({}, pieces)
-    assert state == fold_into_state({}, [*past, *lies])
+    state = merge_runs_into_state({}, pieces)
+    assert state == merge_runs_into_state({}, [*past, *lies])
     contradicted = {run.id for run in lies if run.calls}
     assert {name for name, each in state.items() if each.conflict} == contradicted
     taught = {run.id for run in select_training_runs(state, SUBJECT, LOOSE, NOW)}
@@ -83,9 +87,9 @@ def test_what_is_self_reported_teaches_nothing(past: tuple[AgentRun, ...]) -> No
         for run in past
     ]
     same = [replace(run, written_by=WrittenBy.SELF_REPORTED) for run in past]
-    assert fold_into_state(
-        fold_into_state({}, past), [*said, *same]
-    ) == fold_into_state({}, past)
+    assert merge_runs_into_state(
+        merge_runs_into_state({}, past), [*said, *same]
+    ) == merge_runs_into_state({}, past)
 
 
 @pytest.mark.parametrize(
@@ -104,23 +108,27 @@ def test_a_run_teaches_that_is_the_subjects_recent_and_undisputed(
 ) -> None:
     run = replace(history(3)[0], denied=False, asked=False)
     assert (
-        len(select_training_runs(fold_into_state({}, [run]), SUBJECT, LOOSE, NOW)) == 1
+        len(select_training_runs(merge_runs_into_state({}, [run]), SUBJECT, LOOSE, NOW))
+        == 1
     )
     other = replace(run, **wrong)
-    assert select_training_runs(fold_into_state({}, [other]), SUBJECT, LOOSE, NOW) == []
+    assert (
+        select_training_runs(merge_runs_into_state({}, [other]), SUBJECT, LOOSE, NOW)
+        == []
+    )
 
 
 @given(histories)
 @_PARTS
 def test_counts_are_those_of_the_definition(past: tuple[AgentRun, ...]) -> None:
-    runs = select_training_runs(fold_into_state({}, past), SUBJECT, LOOSE, NOW)
+    runs = select_training_runs(merge_runs_into_state({}, past), SUBJECT, LOOSE, NOW)
     assert count_runs(runs, SUBJECT) == spec.count_runs(runs, SUBJECT)
 
 
 @given(histories)
 @_PARTS
 def test_bounds_are_those_of_the_definition(past: tuple[AgentRun, ...]) -> None:
-    runs = select_training_runs(fold_into_state({}, past), SUBJECT, LOOSE, NOW)
+    runs = select_training_runs(merge_runs_into_state({}, past), SUBJECT, LOOSE, NOW)
     for bound in learn_bounds(runs, SUBJECT, LOOSE):
         totals = [
             spec.measure_total(runs, run, LOOSE, bound.tool, bound.measure, bound.path)
@@ -128,7 +136,7 @@ def test_bounds_are_those_of_the_definition(past: tuple[AgentRun, ...]) -> None:
             if (bound.tool, bound.measure, bound.path) in measure_run(run, SUBJECT)
         ]
         assert (bound.most, bound.samples) == (
-            upper_bound(bound.measure, totals),
+            estimate_upper_bound(bound.measure, totals),
             len(totals),
         )
 
@@ -165,7 +173,7 @@ def test_entities_climb_as_by_definition(
 def test_a_bound_is_near_what_was_seen_and_an_outlier_does_not_set_it(
     measure: BoundMeasure, samples: list[int]
 ) -> None:
-    bound = upper_bound(measure, samples)
+    bound = estimate_upper_bound(measure, samples)
     if len(samples) >= 100:
         assert bound <= max(samples)
         assert sum(each > bound for each in samples) <= len(samples) // 100
@@ -173,4 +181,4 @@ def test_a_bound_is_near_what_was_seen_and_an_outlier_does_not_set_it(
         assert bound == max(samples)
     else:
         assert max(samples) <= bound <= 1.25 * max(samples)
-    assert upper_bound(measure, [*[1] * 200, 1000]) == 2
+    assert estimate_upper_bound(measure, [*[1] * 200, 1000]) == 2

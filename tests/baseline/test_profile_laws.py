@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from msgspec.structs import replace
 
 from answerable.baseline.judgement import STRICTNESS, judge_call
-from answerable.baseline.learning import build_profile, cold_profile
+from answerable.baseline.learning import build_empty_profile, build_profile
 from answerable.baseline.profile_diff import ChangeConsequence, diff_profiles
 from answerable.baseline.profile_document import (
     decode_profile,
@@ -17,8 +17,8 @@ from answerable.baseline.profile_document import (
     encode_profile,
 )
 from answerable.baseline.profile_index import ProfileIndex
-from answerable.baseline.run_fold import fold_into_state
 from answerable.baseline.tool_renames import rename_call, rename_tools, resolve_renames
+from answerable.baseline.training_run_merge import merge_runs_into_state
 from answerable.model.baseline import (
     AcceptedDeviation,
     BaselineProfile,
@@ -63,9 +63,9 @@ def profile(random: Random, history: tuple[AgentRun, ...]) -> BaselineProfile:
         untrusted=UntrustedTextPolicy.LEARNED,
     )
     runs = [strategies.like(random, run) for run in history if random.random() < 0.8]
-    found = build_profile(fold_into_state({}, runs), SUBJECT, terms, NOW)
+    found = build_profile(merge_runs_into_state({}, runs), SUBJECT, terms, NOW)
     if random.random() < 0.1:
-        found = cold_profile(SUBJECT)
+        found = build_empty_profile(SUBJECT)
     stance = Strictness(
         random.choice(tuple(UnexplainedEntityPolicy)),
         random.choice(tuple(UntrustedTextPolicy)),

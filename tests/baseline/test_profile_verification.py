@@ -17,17 +17,17 @@ from answerable.baseline.profile_verification import (
     verify_profile,
 )
 from answerable.evidence import dsse, signed_statements
-from answerable.evidence.note import derive_verifier_key
+from answerable.evidence.signed_note import derive_verifier_key
 from answerable.model.baseline import BaselineProfile
 from answerable.model.errors import VerificationError
 from answerable.model.ids import PersonId
-from answerable.model.owner_key import (
+from answerable.model.owner_signing_key import (
     KeyEnrolment,
     OwnerStatement,
     StatementType,
     VerifiedStatement,
+    get_unlogged_position,
     owner_key_id,
-    pending_position,
 )
 from answerable.model.provenance import WrittenBy
 from tests.baseline.bank_scenario import ALICE, DAY, LIST, NOW, SUBJECT, learned, step
@@ -40,7 +40,7 @@ STORE = "store"
 KEYS = signed_statements.index_keys(
     [
         (
-            pending_position(NOW),
+            get_unlogged_position(NOW),
             KeyEnrolment(
                 PUBLIC, ANA, 0, NOW + 9 * MAX_SIGNATURE_LIFETIME, WrittenBy.PLATFORM, 0
             ),
@@ -70,7 +70,7 @@ def signed(
         SEED,
     )
     return signed_statements.verify_statement(
-        dsse.encode_envelope(envelope), KEYS, pending_position(signed_at), STORE
+        dsse.encode_envelope(envelope), KEYS, get_unlogged_position(signed_at), STORE
     )
 
 
@@ -217,7 +217,7 @@ def test_an_envelope_signed_by_no_enrolled_key_never_gets_here() -> None:
     )
     with pytest.raises(VerificationError):
         signed_statements.verify_statement(
-            dsse.encode_envelope(forged), KEYS, pending_position(NOW), STORE
+            dsse.encode_envelope(forged), KEYS, get_unlogged_position(NOW), STORE
         )
 
 

@@ -5,15 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerable.baseline.judgement import STRICTNESS, judge_call
-from answerable.baseline.learning import cold_profile
+from answerable.baseline.learning import build_empty_profile
 from answerable.baseline.profile_index import ProfileIndex
+from answerable.baseline.recent_result_window import Window
 from answerable.baseline.request_values import (
     MAX_VALUE,
     MAX_VALUES,
     MIN_VALUE,
     extract_values,
 )
-from answerable.baseline.window import Window
 from answerable.model.behaviour import OriginKind, RequestedValues
 from answerable.model.decision import DecisionEffect
 from answerable.model.provenance import WrittenBy
@@ -103,12 +103,12 @@ def test_what_explains_names_the_request_that_was_signed() -> None:
 
 
 def test_a_request_comes_and_goes_while_a_run_goes_on() -> None:
-    window, held = Window(FACTS), ProfileIndex.build(cold_profile(SUBJECT))
-    window.begin("r", NOW)
+    window, held = Window(FACTS), ProfileIndex.build(build_empty_profile(SUBJECT))
+    window.begin_run("r", NOW)
 
     def pays(to: str) -> DecisionEffect:
-        call = window.observe("r", "c", NOW + SECOND, PAY, {"to": to})
-        return judge_call(held, call, window.progress("r", NOW + SECOND)).effect
+        call = window.observe_call("r", "c", NOW + SECOND, PAY, {"to": to})
+        return judge_call(held, call, window.sum_recent_calls("r", NOW + SECOND)).effect
 
     assert pays(EVE) is DecisionEffect.DENY
     window.set_requests("r", (wish(f"pay {EVE}"), wish(f"pay {BOB}")))
@@ -138,12 +138,14 @@ def test_a_request_only_widens_and_only_for_the_values_that_it_names(
     found = []
     for asked in ((), (RequestedValues(frozenset(values), writer),)):
         window = Window(FACTS)
-        window.begin("r", NOW)
+        window.begin_run("r", NOW)
         window.set_requests("r", asked)
-        call = window.observe("r", "c", NOW + SECOND, tool, {"to": to})
+        call = window.observe_call("r", "c", NOW + SECOND, tool, {"to": to})
         found.append(
             judge_call(
-                ProfileIndex.build(profile), call, window.progress("r", NOW + SECOND)
+                ProfileIndex.build(profile),
+                call,
+                window.sum_recent_calls("r", NOW + SECOND),
             )
         )
     blind, asked_for = found

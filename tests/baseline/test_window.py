@@ -2,8 +2,8 @@
 
 import pytest
 
+from answerable.baseline.recent_result_window import Window
 from answerable.baseline.result_buffer import ResultBuffer, ResultField
-from answerable.baseline.window import Window
 from answerable.model.behaviour import CallObservation, OriginKind, ReferenceTable
 from answerable.model.provenance import WrittenBy
 from tests.baseline.bank_scenario import (
@@ -25,15 +25,15 @@ from tests.baseline.bank_scenario import (
 
 def window_of(*steps: tuple, asked: str = "", tables: tuple = ()) -> Window:
     window = Window(FACTS, tables)
-    window.begin("r", NOW, wish(asked) if asked else None)
+    window.begin_run("r", NOW, wish(asked) if asked else None)
     for number, (tool, arguments, result) in enumerate(steps):
-        call = window.observe("r", f"c{number}", NOW + number, tool, arguments)
+        call = window.observe_call("r", f"c{number}", NOW + number, tool, arguments)
         window.add_result("r", call, arguments, result)
     return window
 
 
 def paying(window: Window, to: str, run: str = "r") -> CallObservation:
-    return window.observe(run, "last", NOW + SECOND, PAY, {"to": to, "amount": 5})
+    return window.observe_call(run, "last", NOW + SECOND, PAY, {"to": to, "amount": 5})
 
 
 def origins(window: Window, to: str) -> list[tuple]:
@@ -71,7 +71,7 @@ def test_a_request_of_a_person_explains_and_one_of_the_host_does_not() -> None:
         (WrittenBy.SELF_REPORTED, []),
     ):
         window = Window(FACTS)
-        window.begin("r", NOW, wish(f"Pay 5 to {ALICE}, please", writer))
+        window.begin_run("r", NOW, wish(f"Pay 5 to {ALICE}, please", writer))
         assert [o.kind for o in paying(window, ALICE).values[0].origins] == kinds
 
 
@@ -85,7 +85,7 @@ def test_a_table_explains_what_it_lists_at_the_arguments_it_is_about() -> None:
     window = window_of(tables=(table,))
     assert origins(window, ALICE) == [(OriginKind.TABLE, "payees", "", True, True)]
     assert origins(window, BOB) == []
-    noted = window.observe("r", "n", NOW, NOTE, {"to": ALICE})
+    noted = window.observe_call("r", "n", NOW, NOTE, {"to": ALICE})
     assert noted.values[0].origins == ()
 
 
@@ -150,49 +150,49 @@ def test_a_flood_of_places_does_not_hide_that_the_run_stored_the_value() -> None
 @pytest.mark.parametrize("flood", [1, 40])
 def test_what_a_run_stored_is_not_forgotten_for_what_comes_after(flood: int) -> None:
     window = Window(FACTS, limit=1 << 14)
-    window.begin("r", NOW)
+    window.begin_run("r", NOW)
     stored = (NOTE, {"text": EVE}, "ok")
     floods = [(NOTE if flood > 1 else BILLS, {"text": "x " * 500}, "y " * 4000)] * flood
     for tool, arguments, result in (stored, *floods, (LIST, {}, [{"to": EVE}])):
-        call = window.observe("r", "c", NOW, tool, arguments)
+        call = window.observe_call("r", "c", NOW, tool, arguments)
         window.add_result("r", call, arguments, result)
     assert [found[-1] for found in origins(window, EVE)] == [False]
 
 
 def test_a_write_too_long_to_be_kept_takes_trust_from_what_comes_after() -> None:
     window = Window(FACTS, limit=1 << 12)
-    window.begin("r", NOW)
+    window.begin_run("r", NOW)
     long = {"text": "x " * 4000 + EVE}
     for tool, arguments, result in ((NOTE, long, ""), (LIST, {}, [{"to": EVE}])):
-        call = window.observe("r", "c", NOW, tool, arguments)
+        call = window.observe_call("r", "c", NOW, tool, arguments)
         window.add_result("r", call, arguments, result)
     assert [found[-1] for found in origins(window, EVE)] == [False]
 
 
 def test_a_run_begun_shortly_after_sees_what_the_one_before_was_given() -> None:
     window = window_of((BILLS, {}, f"pay {EVE}"))
-    window.begin("s", NOW + 60 * SECOND)
+    window.begin_run("s", NOW + 60 * SECOND)
     (value,) = paying(window, EVE, "s").values
     assert [o.trusted for o in value.origins] == [False]
-    assert window.progress("s", NOW + 61 * SECOND).untrusted
-    window.begin("t", NOW + DAY)
+    assert window.sum_recent_calls("s", NOW + 61 * SECOND).untrusted
+    window.begin_run("t", NOW + DAY)
     assert paying(window, EVE, "t").values[0].origins == ()
-    assert not window.progress("t", NOW + DAY).untrusted
+    assert not window.sum_recent_calls("t", NOW + DAY).untrusted
 
 
 def test_a_request_explains_in_its_own_run_alone() -> None:
     window = window_of(asked=f"pay {ALICE}")
-    window.begin("s", NOW + SECOND)
+    window.begin_run("s", NOW + SECOND)
     assert paying(window, ALICE, "s").values[0].origins == ()
 
 
 def test_what_is_no_longer_kept_explains_nothing() -> None:
     window = Window(FACTS, limit=4096)
-    window.begin("r", NOW)
+    window.begin_run("r", NOW)
     for number, text in enumerate(
         (f"pay {ALICE}", "x " * 1000, "y " * 1000, "z " * 1000, f"pay {BOB}")
     ):
-        call = window.observe("r", f"c{number}", NOW, BILLS, {})
+        call = window.observe_call("r", f"c{number}", NOW, BILLS, {})
         window.add_result("r", call, {}, text)
     assert not origins(window, ALICE)
     assert origins(window, BOB)
@@ -222,4 +222,4 @@ def test_half_a_surrogate_pair_is_judged_and_not_raised() -> None:
 def test_more_entities_than_are_looked_at_are_said_to_be() -> None:
     window = window_of()
     many = {"to": [f"x{number}@corp.example" for number in range(65)]}
-    assert window.observe("r", "c", NOW, NOTE, many).crowded
+    assert window.observe_call("r", "c", NOW, NOTE, many).crowded

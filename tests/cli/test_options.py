@@ -11,7 +11,7 @@ from answerable.cli.settings import Settings, find_store
 from answerable.connectors.user_path import expand_user_path
 from answerable.model.errors import UsageError
 from answerable.presentation.time_input import parse_time
-from answerable.services.reach.request_context import parse_context_keys
+from answerable.services.reach.stated_request_context import parse_context_keys
 from answerable.store.store import EvidenceStore
 
 HOUR = 3_600_000_000_000

@@ -1,11 +1,13 @@
 """A replay on a screen: the sum first, then whose calls turn."""
 
 from answerable.cli.render.documents import render_document
-from answerable.cli.render.marks import UNICODE
 from answerable.cli.render.screen import Screen
+from answerable.cli.render.status_marks import UNICODE
 from answerable.model.decision import DecisionEffect, DecisionReason
 from answerable.model.policy_replay import ChangedDecisions, PolicyReplayResult
-from answerable.usecases.authorization.replay_report import build_replay_document
+from answerable.usecases.authorization.policy_replay_document import (
+    build_replay_document,
+)
 
 TURNED = ChangedDecisions(
     "agent:declared/ana", "files", DecisionEffect.ALLOW, DecisionEffect.DENY, True, False,

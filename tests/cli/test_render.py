@@ -9,11 +9,14 @@ from hypothesis import strategies as st
 
 from answerable.cli.render.colour import colour_line
 from answerable.cli.render.documents import render_document
-from answerable.cli.render.marks import ASCII, UNICODE, choose_marks
 from answerable.cli.render.screen import Screen, detect_screen
+from answerable.cli.render.status_marks import ASCII, UNICODE, choose_marks
 from answerable.cli.render.table import TableColumn, render_table
 from answerable.model.documents.core import Document
-from answerable.presentation.conditions import describe_condition, describe_statement
+from answerable.presentation.policy_condition_text import (
+    describe_condition,
+    describe_statement,
+)
 from answerable.presentation.relative_time import format_ago, format_span
 from answerable.presentation.text import cell_width, sanitize, shorten, wrap_text
 

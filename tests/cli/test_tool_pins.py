@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from answerable.authorization.pins.definitions import build_definition
+from answerable.authorization.pins.canonical_definitions import build_definition
 from answerable.authorization.pins.lookalikes import NameIndex
-from answerable.authorization.pins.observation import (
+from answerable.authorization.pins.pin_comparison import (
     ObservedList,
     apply_approval,
     observe_identity,
@@ -19,8 +19,8 @@ from answerable.authorization.pins.observation import (
     select_for_approval,
 )
 from answerable.cli.main import main
-from answerable.model.owner_key import StatementType
-from answerable.model.pin import DefinitionKind, PinningMode, ServerPins
+from answerable.model.definition_pin import DefinitionKind, PinningMode, ServerPins
+from answerable.model.owner_signing_key import StatementType
 from answerable.server.pins.pin_files import PinFiles
 from answerable.services.statements import owner_keys
 from answerable.store.store import EvidenceStore

@@ -12,11 +12,11 @@ from urllib.request import urlopen
 
 import pytest
 
-from answerable.cli.demo.environment import can_attest
+from answerable.cli.demo.environment import can_attest_processes
 
 pytestmark = [
     pytest.mark.world,
-    pytest.mark.skipif(not can_attest(), reason="needs Linux 6.5"),
+    pytest.mark.skipif(not can_attest_processes(), reason="needs Linux 6.5"),
 ]
 DEMO = (sys.executable, "-m", "answerable", "demo")
 SECONDS = 400

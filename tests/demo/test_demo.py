@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from answerable.cli.demo import folders, inventory_chapters, run_demo
-from answerable.cli.demo.narration import Main
+from answerable.cli.demo import demo_workspace, inventory_chapters, run_demo
+from answerable.cli.demo.chapter_runner import Main
 from answerable.cli.main import main
 from answerable.cli.sample import account, audit_log, home, write_sample
 from answerable.cli.sample.keys import make_fake_secret
@@ -20,7 +20,7 @@ Told = Callable[[], str]
 
 
 def run(main: Main, keep: Path | None = None, *, works: bool = True) -> int:
-    with folders.demo_folder(keep):
+    with demo_workspace.demo_folder(keep):
         return run_demo.run_demo(main, keep, with_agent=works)
 
 

@@ -179,7 +179,7 @@ def test_where_the_kernel_says_too_little_it_is_told_and_nothing_is_started(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(agent_chapters, "can_attest", lambda: False)
+    monkeypatch.setattr(agent_chapters, "can_attest_processes", lambda: False)
     assert agent_chapters.run_agent_chapters(lambda argv: pytest.fail(str(argv)), 8)
     assert "Linux 6.5" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from answerable.cli.demo.environment import can_attest
+from answerable.cli.demo.environment import can_attest_processes
 
 SECONDS = 2.0
 # What a busy machine adds to each of these; alone it is a tenth.
 SLACK = 3.0
 PROGRAM = [sys.executable, "-m", "answerable"]
-on_linux = pytest.mark.skipif(not can_attest(), reason="needs Linux 6.5")
+on_linux = pytest.mark.skipif(not can_attest_processes(), reason="needs Linux 6.5")
 
 
 def alive(place: Path) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.reach import subjects
+from answerable.reach import subject_identities
 from tests.estate.sample_stores import DATA, ROLE, Stores
 from tests.estate.seven import Ask
 
@@ -93,9 +93,11 @@ class _Known:
 def test_these_tests_find_an_unknown_subject_that_is_forgotten(
     flow: str, apart: Path, opening: str, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = subjects.find_subject_identities
+    right = subject_identities.find_subject_identities
     monkeypatch.setattr(
-        subjects, "find_subject_identities", lambda *args: _Known(right(*args))
+        subject_identities,
+        "find_subject_identities",
+        lambda *args: _Known(right(*args)),
     )
     test = {
         "what-if": lambda: test_an_edit_for_a_subject_that_no_scan_saw_is_not_known(

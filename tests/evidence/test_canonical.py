@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.evidence import canonical
+from answerable.evidence import canonical_event
 from answerable.model.errors import VerificationError
 from answerable.model.event import AuditEvent, EventOutcome
 from answerable.model.ids import EventId
@@ -80,12 +80,12 @@ def event_of(fields: dict[str, Any]) -> AuditEvent:
 
 @given(event=EVENTS)
 def test_the_encoding_is_what_the_slow_encoder_writes(event: AuditEvent) -> None:
-    assert canonical.encode_event(event) == reference_encoding.encode(event)
+    assert canonical_event.encode_event(event) == reference_encoding.encode(event)
 
 
 @given(EVENTS)
 def test_decoding_gives_the_event_back(event: AuditEvent) -> None:
-    assert canonical.decode_event(canonical.encode_event(event)) == event
+    assert canonical_event.decode_event(canonical_event.encode_event(event)) == event
 
 
 @given(EVENTS, st.data())
@@ -94,21 +94,23 @@ def test_a_changed_field_changes_the_bytes(event: AuditEvent, data: Any) -> None
     other = data.draw(EVENTS)
     changed = dataclasses.replace(event, **{name: getattr(other, name)})
     same = getattr(event, name) == getattr(other, name)
-    assert (canonical.encode_event(changed) == canonical.encode_event(event)) is same
+    assert (
+        canonical_event.encode_event(changed) == canonical_event.encode_event(event)
+    ) is same
 
 
 @given(EVENTS, st.integers(0, 10_000), st.integers(1, 255))
 def test_other_bytes_are_another_event_or_none(
     event: AuditEvent, place: int, change: int
 ) -> None:
-    data = bytearray(canonical.encode_event(event))
+    data = bytearray(canonical_event.encode_event(event))
     data[place % len(data)] ^= change
     try:
-        decoded = canonical.decode_event(bytes(data))
+        decoded = canonical_event.decode_event(bytes(data))
     except VerificationError:
         return
     assert decoded != event
-    assert canonical.encode_event(decoded) == data
+    assert canonical_event.encode_event(decoded) == data
 
 
 def test_a_default_made_at_run_time_is_left_out_too() -> None:
@@ -117,20 +119,20 @@ def test_a_default_made_at_run_time_is_left_out_too() -> None:
     made = dataclasses.replace(
         event, native_id=empty, resources=tuple(list("a")[:0]), sequence=int("0")
     )
-    assert canonical.encode_event(made) == canonical.encode_event(event)
+    assert canonical_event.encode_event(made) == canonical_event.encode_event(event)
 
 
 def test_every_field_of_an_event_has_its_place_in_the_encoding() -> None:
     names = sorted(field.name for field in dataclasses.fields(AuditEvent))
-    assert list(canonical.FIELDS) == names
-    assert list(canonical._EventWire.__struct_fields__) == names
+    assert list(canonical_event.FIELDS) == names
+    assert list(canonical_event._EventWire.__struct_fields__) == names
 
 
 @pytest.mark.parametrize("vector", vectors(), ids=lambda v: v["name"])
 def test_the_test_vectors_are_frozen(vector: dict[str, Any]) -> None:
     event = event_of(vector["fields"])
-    assert canonical.encode_event(event).decode() == vector["canonical"]
-    assert canonical.decode_event(vector["canonical"].encode()) == event
+    assert canonical_event.encode_event(event).decode() == vector["canonical"]
+    assert canonical_event.decode_event(vector["canonical"].encode()) == event
 
 
 @pytest.mark.parametrize("vector", vectors(), ids=lambda v: v["name"])
@@ -153,7 +155,7 @@ def test_the_leaf_hashes_of_the_vectors_are_frozen(vector: dict[str, Any]) -> No
 )
 def test_what_is_no_event_is_refused(data: bytes) -> None:
     with pytest.raises(VerificationError):
-        canonical.decode_event(data)
+        canonical_event.decode_event(data)
 
 
 def test_spaces_unsorted_keys_and_written_defaults_are_refused() -> None:
@@ -167,16 +169,16 @@ def test_spaces_unsorted_keys_and_written_defaults_are_refused() -> None:
     ):
         assert other != text
         with pytest.raises(VerificationError):
-            canonical.decode_event(other.encode())
+            canonical_event.decode_event(other.encode())
 
 
 def test_an_integer_beyond_64_bits_is_refused() -> None:
     event = event_of(vectors()[0]["fields"])
     with pytest.raises(ValueError, match="64 bits"):
-        canonical.encode_event(dataclasses.replace(event, event_time=2**63))
+        canonical_event.encode_event(dataclasses.replace(event, event_time=2**63))
 
 
 def test_a_lone_surrogate_is_refused() -> None:
     event = event_of(vectors()[0]["fields"])
     with pytest.raises(ValueError, match="surrogates"):
-        canonical.encode_event(dataclasses.replace(event, action="\ud800"))
+        canonical_event.encode_event(dataclasses.replace(event, action="\ud800"))

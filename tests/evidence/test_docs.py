@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from answerable.evidence.canonical import decode_event
+from answerable.evidence.canonical_event import decode_event
 from answerable.evidence.log_entries import SegmentManifest
 from answerable.evidence.merkle import leaf_hash
 

@@ -17,10 +17,10 @@ from answerable.evidence.dsse import (
     decode_envelope,
     encode_envelope,
     find_signers,
-    pae,
+    pre_authentication_encoding,
     sign_envelope,
 )
-from answerable.evidence.note import derive_verifier_key
+from answerable.evidence.signed_note import derive_verifier_key
 from answerable.model.errors import VerificationError
 
 # DSSE protocol.md, "Test Vectors" (v1.0.0).
@@ -48,7 +48,7 @@ KEYS = {name: derive_verifier_key(name, seed).raw for name, seed in SEEDS.items(
 
 
 def test_the_example_of_the_protocol_is_encoded_as_it_says() -> None:
-    assert pae(TYPE, BODY) == PAE
+    assert pre_authentication_encoding(TYPE, BODY) == PAE
 
 
 def test_the_envelope_of_the_protocol_is_read_and_its_signature_holds() -> None:
@@ -59,12 +59,12 @@ def test_the_envelope_of_the_protocol_is_read_and_its_signature_holds() -> None:
     half = len(only.sig) // 2
     r, s = (int.from_bytes(part, "big") for part in (only.sig[:half], only.sig[half:]))
     key = ec.EllipticCurvePublicNumbers(X, Y, ec.SECP256R1()).public_key()
-    said = pae(envelope.payload_type, envelope.payload)
+    said = pre_authentication_encoding(envelope.payload_type, envelope.payload)
     key.verify(encode_dss_signature(r, s), said, ec.ECDSA(hashes.SHA256()))
 
 
 def test_lengths_are_counted_in_bytes() -> None:
-    assert pae("application/vnd.exämple", b"") == (
+    assert pre_authentication_encoding("application/vnd.exämple", b"") == (
         b"DSSEv1 24 application/vnd.ex\xc3\xa4mple 0 "
     )
 
@@ -78,7 +78,9 @@ def test_no_two_payloads_are_signed_as_the_same_bytes(
 
     one, other = bare(one), bare(other)
     if (one, body) != (other, more):
-        assert pae(one, body) != pae(other, more)
+        assert pre_authentication_encoding(one, body) != pre_authentication_encoding(
+            other, more
+        )
 
 
 @given(st.binary(max_size=60), st.sampled_from(("one", "two")))

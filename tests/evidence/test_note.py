@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerable.evidence.checkpoint import Checkpoint, parse_checkpoint
-from answerable.evidence.note import (
+from answerable.evidence.signed_note import (
     VerifierKey,
     derive_verifier_key,
     sign_note,

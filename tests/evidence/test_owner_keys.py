@@ -4,11 +4,7 @@ from answerable.evidence import signed_statements
 from answerable.evidence.signed_statements import (
     index_keys,
 )
-from answerable.model.owner_key import (
-    KeyEnrolment,
-    LogPosition,
-    owner_key_id,
-)
+from answerable.model.owner_signing_key import KeyEnrolment, LogPosition, owner_key_id
 from answerable.model.provenance import WrittenBy
 from tests.evidence.test_signed_statements import ANA, BEN, IDS, NOW, PUBLIC, enrolled
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerable.evidence import dsse, owner_attestations, signed_statements
-from answerable.evidence.note import derive_verifier_key
+from answerable.evidence.signed_note import derive_verifier_key
 from answerable.evidence.signed_statements import (
     InvalidStatement,
     OwnerKeys,
@@ -17,7 +17,7 @@ from answerable.evidence.signed_statements import (
     index_keys,
 )
 from answerable.model.ids import PersonId
-from answerable.model.owner_key import (
+from answerable.model.owner_signing_key import (
     ATTESTATION_LIFETIME,
     KeyEnrolment,
     KeyRevocation,
@@ -25,8 +25,8 @@ from answerable.model.owner_key import (
     OwnerKeyId,
     OwnerStatement,
     StatementInvalidity,
+    get_unlogged_position,
     owner_key_id,
-    pending_position,
 )
 from answerable.model.person import OwnerEvidence
 from answerable.model.provenance import WrittenBy
@@ -178,7 +178,7 @@ def test_an_envelope_for_one_subject_says_nothing_of_another() -> None:
     said = replace(attestation(), subject="agent:declared/other")
     moved["payload"] = json.loads(signed(said))["payload"]
     assert void(json.dumps(moved).encode()) is StatementInvalidity.SIGNATURE
-    kept = owner_attestations.read_ownership_evidence(
+    kept = owner_attestations.build_ownership_evidence(
         data, KEYS, LogPosition(9, NOW), STORE
     )
     assert kept is not None
@@ -192,7 +192,7 @@ def test_a_payload_with_any_byte_changed_never_counts(data: st.DataObject) -> No
     other = data.draw(st.integers(0, 255).filter(lambda b: b != envelope.payload[at]))
     payload = envelope.payload[:at] + bytes((other,)) + envelope.payload[at + 1 :]
     changed = dsse.encode_envelope(replace(envelope, payload=payload))
-    found = owner_attestations.read_ownership_evidence(
+    found = owner_attestations.build_ownership_evidence(
         changed, KEYS, LogPosition(9, NOW), STORE
     )
     assert found is None or found.void
@@ -312,7 +312,7 @@ def test_a_revocation_reaches_from_its_time_on(
 )
 def test_a_key_counts_in_its_interval(at: int, why: StatementInvalidity | None) -> None:
     time = NOW + at * DAY
-    assert find_key_fault(KEYS[IDS[ANA]], time, pending_position(time)) is why
+    assert find_key_fault(KEYS[IDS[ANA]], time, get_unlogged_position(time)) is why
 
 
 def test_a_key_has_to_count_when_its_statement_is_recorded_too() -> None:
@@ -329,7 +329,7 @@ def test_a_key_that_is_enrolled_again_has_both_intervals() -> None:
     keys = index_keys([enrolled(end=1), enrolled(begin=2, end=4, at=3)], [])
     counts = [
         find_key_fault(
-            keys[IDS[ANA]], NOW + day * DAY, pending_position(NOW + day * DAY)
+            keys[IDS[ANA]], NOW + day * DAY, get_unlogged_position(NOW + day * DAY)
         )
         is None
         for day in range(6)
@@ -378,7 +378,7 @@ def test_one_more_revocation_never_makes_anything_count(
 
 
 def test_evidence_of_a_void_one_is_believed_by_nobody() -> None:
-    found = owner_attestations.read_ownership_evidence(
+    found = owner_attestations.build_ownership_evidence(
         signed(attestation(), BEN), KEYS, LogPosition(9, NOW), STORE
     )
     assert isinstance(found, OwnerEvidence)

@@ -44,7 +44,7 @@ def test_what_was_synced_is_there_after_the_loss_whole(
             if synced:
                 os.fdatasync(handle)
             os.close(handle)
-            durable_files.mark_step("step")
+            durable_files.mark_crash_point("step")
         seen.add((target / "file").read_bytes())
         (root / "file").write_bytes(b"a" * 4000)
     if synced:
@@ -61,7 +61,7 @@ def test_a_rename_counts_once_its_folder_is_synced(tmp_path: Path) -> None:
         chance = random.Random(seed)  # noqa: S311 - no secret
         with suppress(PowerLost), losing_power(root, target, 1, chance):
             durable_files.write_file(root / "file", b"new")
-            durable_files.mark_step("step")
+            durable_files.mark_crash_point("step")
         assert (target / "file").read_bytes() == b"new"
 
 

@@ -17,16 +17,21 @@ from answerable.federation.delegations import (
     issue_ticket,
 )
 from answerable.federation.denials import ExchangeDenied
-from answerable.federation.token_exchange import (
+from answerable.federation.token_exchange_decision import (
     FreshIds,
     TokenGrantDecision,
     decide_exchange,
 )
 from answerable.federation.trust_state import TrustState
-from answerable.model.claims import Confirmation
 from answerable.model.delegation import Delegation
-from answerable.reach.aws.patterns.arns import split_pattern
-from answerable.reach.aws.patterns.terms import ACTIONS, RESOURCES, PatternTerm, covers
+from answerable.model.token_claims import Confirmation
+from answerable.reach.aws.patterns.arn_matching import split_pattern
+from answerable.reach.aws.patterns.pattern_set_algebra import (
+    ACTIONS,
+    RESOURCES,
+    PatternTerm,
+    covers,
+)
 from tests.federation.random_requests import Pick, some_rule, subset
 from tests.federation.sample_rules import (
     AGENTS,

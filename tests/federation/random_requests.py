@@ -23,12 +23,8 @@ from answerable.federation.delegations import (
 )
 from answerable.federation.denials import ExchangeDenied
 from answerable.federation.trust_state import TrustState
-from answerable.model.attestation import Attestation
-from answerable.model.claims import (
-    SignedClaims,
-    TokenType,
-)
-from answerable.model.exchange import GrantType
+from answerable.model.token_claims import SignedClaims, TokenType
+from answerable.model.token_request import GrantType
 from answerable.model.trust_rule import (
     GrantedTokenKind,
     IssuedSubject,
@@ -39,6 +35,7 @@ from answerable.model.trust_rule import (
     TokenGrant,
     TrustRule,
 )
+from answerable.model.workload_attestation import Attestation
 from tests.federation.sample_rules import (
     AGENTS,
     ANA,

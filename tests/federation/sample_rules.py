@@ -14,26 +14,25 @@ from answerable.federation.delegation_source import (
 from answerable.federation.delegations import (
     DelegationChain,
     DelegationRequest,
-    open_part,
-    open_root,
+    open_child_delegation,
+    open_root_delegation,
 )
 from answerable.federation.token_claims import TokenTerms, build_claims
-from answerable.federation.token_exchange import FreshIds
+from answerable.federation.token_exchange_decision import FreshIds
 from answerable.federation.trust_rules.rule_digest import rule_digest
 from answerable.federation.trust_rules.rule_index import RuleIndex
 from answerable.federation.trust_state import TrustState
-from answerable.model.attestation import Attestation, Attestor, ProcessIdentity
-from answerable.model.claims import (
+from answerable.model.config import IssuerConfig
+from answerable.model.ids import AgentId, PersonId
+from answerable.model.provenance import WrittenBy
+from answerable.model.token_claims import (
     ActChain,
     Confirmation,
     SignedClaims,
     TokenType,
     TrustedIssuer,
 )
-from answerable.model.config import IssuerConfig
-from answerable.model.exchange import GrantType, TokenRequest
-from answerable.model.ids import AgentId, PersonId
-from answerable.model.provenance import WrittenBy
+from answerable.model.token_request import GrantType, TokenRequest
 from answerable.model.trust_rule import (
     GrantedTokenKind,
     IssuedSubject,
@@ -43,6 +42,7 @@ from answerable.model.trust_rule import (
     TokenGrant,
     TrustRule,
 )
+from answerable.model.workload_attestation import Attestation, Attestor, ProcessIdentity
 
 NOW = 1_800_000_000
 URL = "https://sts.example"
@@ -196,7 +196,7 @@ def chain_of(
     owners: dict[AgentId, PersonId] = OWNERS,
 ) -> DelegationChain:
     """A chain as it would be on record, the newest first."""
-    link = open_root(
+    link = open_root_delegation(
         rule,
         "1" * 32,
         sub=sub or rule.agent,
@@ -211,7 +211,9 @@ def chain_of(
         portion = DelegationRequest(agent, "", None, None, 600)
         owner = owners.get(agent, ANA)
         id, run = str(number) * 32, f"ticket:{number}"
-        link = open_part(link, portion, id, owner=owner, run=run, cnf=cnf, now=NOW - 30)
+        link = open_child_delegation(
+            link, portion, id, owner=owner, run=run, cnf=cnf, now=NOW - 30
+        )
         chain = (link, *chain)
     return chain
 

@@ -12,15 +12,15 @@ import pytest
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
-from answerable.federation.errors import TokenFault, TokenRejected
 from answerable.federation.jwk_set import IssuerKeySet, parse_key_set
 from answerable.federation.strict_json import encode_base64url
+from answerable.federation.token_errors import TokenFault, TokenRejected
 from answerable.federation.token_verification import (
     IssuerIndex,
     IssuerWithKeys,
     verify_token,
 )
-from answerable.model.claims import SignedClaims, TokenType, TrustedIssuer
+from answerable.model.token_claims import SignedClaims, TokenType, TrustedIssuer
 
 Key = ECKey | RSAKey | OKPKey
 

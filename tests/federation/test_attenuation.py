@@ -39,7 +39,7 @@ def _all_scopes(patch: pytest.MonkeyPatch) -> None:
 
 
 def _whole_life(patch: pytest.MonkeyPatch) -> None:
-    part = delegations.open_part
+    part = delegations.open_child_delegation
 
     def longer(
         parent: object, portion: object, *rest: object, **more: object
@@ -47,7 +47,7 @@ def _whole_life(patch: pytest.MonkeyPatch) -> None:
         link = part(parent, portion, *rest, **more)  # type: ignore[arg-type]
         return replace(link, expires=link.expires + 1)
 
-    patch.setattr(delegation_source, "open_part", longer)
+    patch.setattr(delegation_source, "open_child_delegation", longer)
 
 
 def _no_depth(patch: pytest.MonkeyPatch) -> None:

@@ -3,10 +3,10 @@
 import pytest
 
 from answerable.federation.actor_claim import MAX_ACTORS
-from answerable.federation.errors import TokenFault, TokenRejected
+from answerable.federation.token_errors import TokenFault, TokenRejected
 from answerable.federation.token_profiles import TOKEN_PROFILES
-from answerable.model.claims import Actor, Confirmation, TokenType
 from answerable.model.provenance import WrittenBy
+from answerable.model.token_claims import Actor, Confirmation, TokenType
 from tests.federation.sample_tokens import (
     ALL,
     AUD,

@@ -12,10 +12,10 @@ from answerable.federation.delegations import (
     issue_ticket,
 )
 from answerable.federation.denials import DenialReason, ExchangeDenied
-from answerable.federation.token_exchange import decide_exchange
-from answerable.model.claims import ActChain, Actor, TokenType
-from answerable.model.exchange import OAuthError, TokenRequestRefusal
+from answerable.federation.token_exchange_decision import decide_exchange
 from answerable.model.provenance import WrittenBy
+from answerable.model.token_claims import ActChain, Actor, TokenType
+from answerable.model.token_request import OAuthError, TokenRequestRefusal
 from answerable.model.trust_rule import PeerSubject, RequiredBinding, TokenGrant
 from tests.federation.sample_requests import (
     BOT,

@@ -10,9 +10,9 @@ from answerable.federation.delegation_source import OwnToken
 from answerable.federation.delegations import ATTESTED_LIFETIME
 from answerable.federation.denials import DenialReason
 from answerable.federation.token_claims import MAX_TOKEN
-from answerable.federation.token_exchange import FreshIds, decide_exchange
-from answerable.model.claims import Confirmation, TokenType
-from answerable.model.exchange import GrantType, OAuthError, TokenRequestRefusal
+from answerable.federation.token_exchange_decision import FreshIds, decide_exchange
+from answerable.model.token_claims import Confirmation, TokenType
+from answerable.model.token_request import GrantType, OAuthError, TokenRequestRefusal
 from answerable.model.trust_rule import (
     GrantedTokenKind,
     IssuedSubject,

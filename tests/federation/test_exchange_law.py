@@ -7,11 +7,18 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from answerable.federation import delegation_source, delegations, token_exchange
+from answerable.federation import (
+    delegation_source,
+    delegations,
+    token_exchange_decision,
+)
 from answerable.federation.denials import DenialReason
-from answerable.federation.token_exchange import TokenGrantDecision, decide_exchange
+from answerable.federation.token_exchange_decision import (
+    TokenGrantDecision,
+    decide_exchange,
+)
 from answerable.federation.trust_rules import matching, rule_index
-from answerable.model.exchange import TokenRequestRefusal
+from answerable.model.token_request import TokenRequestRefusal
 from tests.federation.random_requests import ExchangeCase, cases, some_case
 from tests.federation.sample_rules import AGENTS, IDS, NOW
 from tests.reference.federation.token_exchange import expected_claims as meant
@@ -86,7 +93,7 @@ def test_a_kill_or_a_lost_owner_only_ever_makes_stricter(counted: list[str]) -> 
 
 
 def _no_owner(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(token_exchange, "check_chain_in_force", lambda *_: None)
+    patch.setattr(token_exchange_decision, "check_chain_in_force", lambda *_: None)
 
 
 def _no_cycle(patch: pytest.MonkeyPatch) -> None:
@@ -94,11 +101,11 @@ def _no_cycle(patch: pytest.MonkeyPatch) -> None:
 
 
 def _no_chain(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(delegation_source, "check_chain", lambda *_: None)
+    patch.setattr(delegation_source, "check_delegation_chain", lambda *_: None)
 
 
 def _loose_equality(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(matching, "equals", lambda one, other: one == other)
+    patch.setattr(matching, "equal_value_and_type", lambda one, other: one == other)
 
 
 def _greedy_star(patch: pytest.MonkeyPatch) -> None:
@@ -108,11 +115,15 @@ def _greedy_star(patch: pytest.MonkeyPatch) -> None:
 
 
 def _wider_scopes(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(token_exchange, "scopes_at", lambda *_: ("r", "w", "x"))
+    patch.setattr(
+        token_exchange_decision, "scopes_for_audience", lambda *_: ("r", "w", "x")
+    )
 
 
 def _any_key(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(token_exchange, "_token_binding", lambda shown, holder, bind: holder)
+    patch.setattr(
+        token_exchange_decision, "_token_binding", lambda shown, holder, bind: holder
+    )
 
 
 def _wider_part(patch: pytest.MonkeyPatch) -> None:
@@ -122,7 +133,7 @@ def _wider_part(patch: pytest.MonkeyPatch) -> None:
 
 
 def _longer_life(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(token_exchange, "ttl_at", lambda *_: 600)
+    patch.setattr(token_exchange_decision, "max_ttl_for_audience", lambda *_: 600)
 
 
 # Of the cases in which each is found soon.

@@ -8,16 +8,20 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from answerable.federation.dpop import verify_proof
-from answerable.federation.errors import FederationError, KeySetRejected, TokenRejected
 from answerable.federation.jwk_set import IssuerKeySet, parse_key_set
 from answerable.federation.strict_json import (
     FRACTION,
     AmbiguousInput,
     decode_base64url,
-    decode_object,
+    decode_json_object,
     encode_base64url,
 )
-from answerable.model.claims import TokenType
+from answerable.federation.token_errors import (
+    FederationError,
+    KeySetRejected,
+    TokenRejected,
+)
+from answerable.model.token_claims import TokenType
 from tests.federation.sample_tokens import (
     AUD,
     EC,
@@ -206,7 +210,7 @@ def test_an_object_is_read_as_the_standard_library_reads_it(
 ) -> None:
     octets = json.dumps(value).encode()
     try:
-        found = decode_object(octets)
+        found = decode_json_object(octets)
     except AmbiguousInput:
         return
     assert found == json.loads(octets, parse_float=lambda _: FRACTION)

@@ -5,9 +5,12 @@ from dataclasses import replace
 import pytest
 
 from answerable.federation.denials import DenialReason
-from answerable.federation.token_exchange import TokenGrantDecision, decide_exchange
-from answerable.model.claims import Confirmation
-from answerable.model.exchange import TokenRequestRefusal
+from answerable.federation.token_exchange_decision import (
+    TokenGrantDecision,
+    decide_exchange,
+)
+from answerable.model.token_claims import Confirmation
+from answerable.model.token_request import TokenRequestRefusal
 from answerable.model.trust_rule import RequiredBinding, TokenGrant
 from tests.federation.sample_rules import (
     AUDIENCES,

@@ -14,15 +14,18 @@ from urllib.parse import urlencode
 import pytest
 
 from answerable.federation.delegation_source import OwnToken, VerifiedRequest
-from answerable.federation.token_exchange import TokenGrantDecision, decide_exchange
+from answerable.federation.token_exchange_decision import (
+    TokenGrantDecision,
+    decide_exchange,
+)
 from answerable.federation.token_request import parse_token_request
 from answerable.federation.trust_rules import matching, rule_index
 from answerable.federation.trust_state import TrustState
-from answerable.model.attestation import Attestation, ProcessIdentity
-from answerable.model.claims import ActChain, Actor, SignedClaims, TokenType
-from answerable.model.exchange import GrantType, TokenRequest
 from answerable.model.provenance import WrittenBy
+from answerable.model.token_claims import ActChain, Actor, SignedClaims, TokenType
+from answerable.model.token_request import GrantType, TokenRequest
 from answerable.model.trust_rule import IssuedSubject
+from answerable.model.workload_attestation import Attestation, ProcessIdentity
 from tests.architecture.test_decision_inputs import FREE_TEXT
 from tests.federation.random_requests import some_case
 from tests.federation.sample_rules import (

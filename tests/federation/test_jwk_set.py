@@ -6,10 +6,6 @@ import pytest
 from joserfc.jwk import OKPKey, RSAKey
 
 from answerable.federation.algorithms import KEY_TYPES
-from answerable.federation.errors import (
-    KeySetRejected,
-    TokenFault,
-)
 from answerable.federation.jwk import VerificationKey, parse_public_jwk
 from answerable.federation.jwk_set import MAX_BYTES, MAX_KEYS, parse_key_set
 from answerable.federation.strict_json import (
@@ -17,6 +13,7 @@ from answerable.federation.strict_json import (
     decode_base64url,
     encode_base64url,
 )
+from answerable.federation.token_errors import KeySetRejected, TokenFault
 from answerable.federation.weak_keys import _SMALL_ORDER, is_roca, is_small_order
 from tests.federation.sample_tokens import (
     EC,

@@ -8,15 +8,15 @@ from typing import NoReturn
 
 import pytest
 
-from answerable.federation import errors
+from answerable.federation import token_errors
 from answerable.federation.algorithms import KEY_TYPES
-from answerable.federation.errors import TokenFault, TokenMalformed, TokenRejected
 from answerable.federation.jws_parsing import MAX_TOKEN
 from answerable.federation.strict_json import (
     MAX_DEPTH,
     decode_base64url,
     encode_base64url,
 )
+from answerable.federation.token_errors import TokenFault, TokenMalformed, TokenRejected
 from answerable.federation.token_verification import IssuerIndex, IssuerWithKeys
 from tests.federation.sample_tokens import (
     AUD,
@@ -256,7 +256,7 @@ def test_depth_is_counted_outside_of_texts() -> None:
 def test_whole_characters_in_escapes_are_fine() -> None:
     body = json.dumps(claims(x="\U0001f600"), ensure_ascii=True).encode()
     assert (
-        verify_sample(sign(json.dumps(header()).encode(), body)).find_leaf("x")
+        verify_sample(sign(json.dumps(header()).encode(), body)).find_claim("x")
         == "\U0001f600"
     )
 
@@ -265,7 +265,7 @@ def test_whole_characters_in_escapes_are_fine() -> None:
 
 ERRORS = [
     value
-    for value in vars(errors).values()
+    for value in vars(token_errors).values()
     if isinstance(value, type) and issubclass(value, TokenRejected)
 ]
 

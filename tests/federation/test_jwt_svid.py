@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerable.federation.claim_parsing import CLOCK_SKEW
-from answerable.federation.errors import TokenExpired, TokenFault, UnknownKey
 from answerable.federation.spiffe_id import is_trust_domain, parse_trust_domain
+from answerable.federation.token_errors import TokenExpired, TokenFault, UnknownKey
 from answerable.federation.token_verification import (
     IssuerIndex,
     IssuerWithKeys,
     validate_issuer,
 )
-from answerable.model.claims import SignedClaims, TokenType
 from answerable.model.errors import UsageError
+from answerable.model.token_claims import SignedClaims, TokenType
 from tests.federation.sample_tokens import (
     AUD,
     EC,

@@ -4,11 +4,7 @@ import json
 
 import pytest
 
-from answerable.federation.errors import (
-    TokenFault,
-    TokenRejected,
-    UnknownKey,
-)
+from answerable.federation.token_errors import TokenFault, TokenRejected, UnknownKey
 from answerable.federation.token_verification import IssuerIndex, IssuerWithKeys
 from tests.federation.sample_tokens import (
     AUD,

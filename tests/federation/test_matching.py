@@ -16,7 +16,7 @@ from answerable.federation.trust_rules.matching import (
     MatchSubject,
     MismatchKind,
     UnmatchedRule,
-    explain_rules,
+    explain_mismatches,
 )
 from answerable.federation.trust_rules.overlap import rules_overlap
 from answerable.federation.trust_rules.rule_index import AmbiguousMatch, RuleIndex
@@ -24,7 +24,7 @@ from answerable.federation.trust_rules.validation import (
     ValidationContext,
     validate_rules,
 )
-from answerable.model.claims import TokenType
+from answerable.model.token_claims import TokenType
 from answerable.model.trust_rule import (
     IssuedSubject,
     LaunchedSubject,
@@ -52,7 +52,7 @@ CASES = yaml.load(
 
 
 def match(rule: TrustRule, workload: MatchSubject) -> MatchedRule | UnmatchedRule:
-    (found,) = explain_rules((rule,), workload)
+    (found,) = explain_mismatches((rule,), workload)
     return found
 
 
@@ -191,7 +191,7 @@ def _takes(
     leaf = tuple(value) if isinstance(value, list) else value
     equal = [v for s in (one, other) for p, v in s.match if p == path]
     like = [g for s in (one, other) for p, g in s.match_glob if p == path]
-    return all(overlaps.equals(leaf, v) for v in equal) and all(
+    return all(overlaps.equal_value_and_type(leaf, v) for v in equal) and all(
         isinstance(leaf, str) and matches(g, leaf) for g in like
     )
 
@@ -307,7 +307,7 @@ def test_an_explanation_says_what_failed_first_and_no_value() -> None:
         rule("whose", IssuedSubject("corp", ((("n",), True),))),
         rule("local", PeerSubject(1)),
     )
-    told = explain_rules(rules, signed({"n": True, "ref": "s3cret"}))
+    told = explain_mismatches(rules, signed({"n": True, "ref": "s3cret"}))
     assert [str(getattr(each, "at", "")) for each in told] == [
         "n",
         "gone",

@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 from answerable.federation.trust_rules.faults import RuleFaultCode
-from answerable.federation.trust_rules.rule_digest import canonical_form, rule_digest
+from answerable.federation.trust_rules.rule_digest import (
+    canonical_rule_json,
+    rule_digest,
+)
 from answerable.federation.trust_rules.validation import (
     ValidationContext,
     validate_rules,
@@ -267,7 +270,7 @@ def test_a_digest_names_what_a_rule_means() -> None:
     ]
     assert len({each.digest for each in (one, *others)}) == len(others) + 1
     # RFC 8785 3.2: sorted members, no white space.
-    written = canonical_form(one)
+    written = canonical_rule_json(one)
     assert b'"agent":"agent:declared/a","delegate_to"' in written
     parsed = json.loads(written)
     again = json.dumps(parsed, sort_keys=True, separators=(",", ":")).encode()

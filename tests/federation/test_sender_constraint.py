@@ -9,11 +9,11 @@ import pytest
 from answerable.federation.algorithms import KEY_TYPES
 from answerable.federation.claim_parsing import CLOCK_SKEW
 from answerable.federation.dpop import PROOF_WINDOW, verify_proof
-from answerable.federation.errors import NonceRequired, ProofRejected, TokenFault
 from answerable.federation.jwk import parse_public_jwk
-from answerable.federation.sender_constraint import check_sender
+from answerable.federation.sender_constraint import check_sender_constraint
 from answerable.federation.strict_json import encode_base64url
-from answerable.model.claims import (
+from answerable.federation.token_errors import NonceRequired, ProofRejected, TokenFault
+from answerable.model.token_claims import (
     DpopProof,
     SenderBinding,
     SenderConstrained,
@@ -85,7 +85,7 @@ def shown(*proofs: str, scheme: str = "DPoP", **changes: Any) -> TokenPresentati
 
 def check(token: str, presented: TokenPresentation, **asked: Any) -> SenderConstrained:
     now = asked.pop("now", NOW)
-    return check_sender(token, verify_sample(token), presented, now, **asked)
+    return check_sender_constraint(token, verify_sample(token), presented, now, **asked)
 
 
 def refused(
@@ -171,7 +171,7 @@ def test_a_token_bound_in_both_ways_needs_both() -> None:
 
 def test_the_claims_are_those_of_the_token_shown() -> None:
     with pytest.raises(ProofRejected) as caught:
-        check_sender(BOUND, verify_sample(BOTH), shown(proof()), NOW)
+        check_sender_constraint(BOUND, verify_sample(BOTH), shown(proof()), NOW)
     assert caught.value.reason is TokenFault.PROOF_TOKEN
 
 

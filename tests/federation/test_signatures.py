@@ -8,10 +8,10 @@ from joserfc.errors import JoseError
 
 from answerable.federation import dpop, signatures
 from answerable.federation.algorithms import KEY_TYPES
-from answerable.federation.errors import ProofRejected, TokenFault
 from answerable.federation.jwk import VerificationKey, parse_public_jwk
 from answerable.federation.jws_parsing import parse_jws
 from answerable.federation.strict_json import encode_base64url
+from answerable.federation.token_errors import ProofRejected, TokenFault
 from tests.federation.sample_tokens import EC, KEYS, NOW, Key, public, sign
 
 ALGS = sorted(KEY_TYPES)

@@ -12,8 +12,8 @@ from answerable.federation.denials import DenialReason
 from answerable.federation.form_parsing import MAX_BODY, MAX_PARAMETERS
 from answerable.federation.strict_json import encode_base64url
 from answerable.federation.token_request import ASSERTION_TYPE, parse_token_request
-from answerable.model.claims import TokenType
-from answerable.model.exchange import (
+from answerable.model.token_claims import TokenType
+from answerable.model.token_request import (
     PEER_TYPE_URI,
     TICKET_TYPE_URI,
     GrantType,

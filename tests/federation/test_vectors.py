@@ -9,15 +9,15 @@ import pytest
 
 from answerable.federation.actor_claim import parse_actors
 from answerable.federation.dpop import verify_proof
-from answerable.federation.errors import ProofRejected, TokenRejected
 from answerable.federation.jwk import VerificationKey, parse_public_jwk
 from answerable.federation.jwk_set import parse_key_set
 from answerable.federation.jws_parsing import parse_jws
-from answerable.federation.sender_constraint import check_certificate
+from answerable.federation.sender_constraint import check_certificate_binding
 from answerable.federation.strict_json import decode_base64url
+from answerable.federation.token_errors import ProofRejected, TokenRejected
 from answerable.federation.token_verification import IssuerIndex, IssuerWithKeys
-from answerable.model.claims import Actor
 from answerable.model.provenance import WrittenBy
+from answerable.model.token_claims import Actor
 from tests.federation.sample_tokens import (
     RSA,
     document,
@@ -103,10 +103,10 @@ def test_a_proof_of_the_standard_holds_in_its_minute(vector: dict[str, Any]) -> 
 @each("certificates")
 def test_a_certificate_of_the_standard_is_the_one_bound(vector: dict[str, Any]) -> None:
     der = base64.b64decode(vector["der"])
-    check_certificate(vector["x5t_s256"], der)
+    check_certificate_binding(vector["x5t_s256"], der)
     for other in (b"", der + b"\0", der[:-1]):
         with pytest.raises(ProofRejected):
-            check_certificate(vector["x5t_s256"], other)
+            check_certificate_binding(vector["x5t_s256"], other)
 
 
 @each("act")

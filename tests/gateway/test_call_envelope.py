@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from answerable.gateway.call_envelope import build_envelope
+from answerable.gateway.baseline_envelope import build_envelope
 from answerable.model.behaviour import RunEnvelope
 from answerable.model.caller import AuthenticationMethod, VerifiedCaller
 from answerable.model.ids import AgentId

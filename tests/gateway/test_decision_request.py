@@ -41,7 +41,7 @@ class Seen(Authorizer):
         self.requests.append(request)
         return replace(super().authorize(request), passes=True)
 
-    lists = authorize
+    is_listed = authorize
 
 
 class Shows:

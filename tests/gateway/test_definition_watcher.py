@@ -6,7 +6,7 @@ from typing import Any
 
 from answerable.gateway.definition_watcher import _DefinitionFetch
 from answerable.gateway.upstream_credentials.leak_filter import NO_SECRETS
-from answerable.model.pin import DefinitionKind
+from answerable.model.definition_pin import DefinitionKind
 
 TOOL = {"name": "read", "inputSchema": {"type": "object"}}
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from answerable.gateway.wire.fast_path import (
+from answerable.gateway.wire.fast_message_parser import (
     ExpectedCall,
     parse_plain_answer,
     parse_plain_call,

@@ -13,13 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.gateway.upstream_credentials.encodings import WINDOW, list_encodings
 from answerable.gateway.upstream_credentials.leak_filter import (
     NO_SECRETS,
     LeakFilter,
     SecretPatterns,
 )
-from answerable.gateway.wire.http_heads import judge_upstream_head
+from answerable.gateway.upstream_credentials.secret_encodings import (
+    WINDOW,
+    list_encodings,
+)
+from answerable.gateway.wire.http_heads import check_upstream_head
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
 from tests.gateway.request_builders import sliced
 
@@ -201,10 +204,10 @@ def test_it_is_found_in_a_head() -> None:
     secret = secrets.token_urlsafe(24)
     watch = LeakFilter(NO_SECRETS.with_secret(secret))
     kind = {"content-type": "application/json"}
-    watch.check_head(judge_upstream_head(200, kind | {"x-not-relayed": secret}))
+    watch.check_head(check_upstream_head(200, kind | {"x-not-relayed": secret}))
     for name in ("mcp-echo", "mcp-session-id", "cache-control"):
         with pytest.raises(RequestRefused):
-            watch.check_head(judge_upstream_head(200, kind | {name: f"a {secret} b"}))
+            watch.check_head(check_upstream_head(200, kind | {name: f"a {secret} b"}))
 
 
 @pytest.mark.parametrize("part", ["e", "ey", "abcd", "", "=="])

@@ -129,7 +129,7 @@ def failing(mode: EnforcementMode) -> Decision:
 
 
 def without_policy(mode: EnforcementMode) -> Decision:
-    return asked(Authorizer(decision_table.build_fallback_table(("files",))))
+    return asked(Authorizer(decision_table.build_missing_policy_table(("files",))))
 
 
 def of_policies(text: str, **facts: Any) -> Callable[[EnforcementMode], Decision]:

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.gateway.upstream_credentials.refresh import (
+from answerable.gateway.upstream_credentials.refresh_backoff import (
     MAX_PAUSE,
     MAX_TRACKED,
     MIN_PAUSE,

@@ -11,12 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from answerable.gateway.upstream_credentials import cache, secret_sources
-from answerable.gateway.upstream_credentials.cache import StaticCredentialCache
+from answerable.gateway.upstream_credentials import (
+    secret_sources,
+    static_credential_cache,
+)
 from answerable.gateway.upstream_credentials.secret_sources import (
     CredentialUnavailable,
     ProcessGroups,
     read_secret,
+)
+from answerable.gateway.upstream_credentials.static_credential_cache import (
+    StaticCredentialCache,
 )
 from answerable.model.config import UpstreamServer
 from answerable.model.upstream_credential import UpstreamCredential
@@ -106,7 +111,7 @@ def staged(
 
 @pytest.fixture(autouse=True)
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "CHECK_INTERVAL", 0.02)
+    monkeypatch.setattr(static_credential_cache, "CHECK_INTERVAL", 0.02)
 
 
 def bearer(secret: str) -> str:
@@ -148,7 +153,7 @@ def test_a_file_that_is_no_good_any_more_is_shown_for_a_moment_and_then_not(
         (refused,) = stage.told
         assert refused[:2] == ("credential.refused", "files")
         assert stage.held.failed_count == 1
-        stage.now += cache.WITHDRAW_AFTER - 0.1
+        stage.now += static_credential_cache.WITHDRAW_AFTER - 0.1
         assert stage.shown() == bearer(SECRET)
         stage.now += 0.1
         assert stage.shown() == ""
@@ -373,7 +378,7 @@ def test_a_disk_that_does_not_answer_holds_up_nobody_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hung = threading.Event()
-    looked = cache.file_stamp
+    looked = static_credential_cache.file_stamp
 
     def stamp(source: UpstreamCredential) -> secret_sources.FileStamp:
         if source.file.endswith("hung"):
@@ -396,5 +401,5 @@ def test_a_disk_that_does_not_answer_holds_up_nobody_else(
         fresh.cancel()
         hung.set()
 
-    monkeypatch.setattr(cache, "file_stamp", stamp)
+    monkeypatch.setattr(static_credential_cache, "file_stamp", stamp)
     asyncio.run(run())

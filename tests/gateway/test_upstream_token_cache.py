@@ -11,12 +11,12 @@ from urllib.parse import parse_qs
 import pytest
 
 from answerable.connectors.config.parse.config_file import parse_config
-from answerable.gateway.upstream_credentials.provider import CredentialProvider
-from answerable.gateway.upstream_credentials.token_cache import (
+from answerable.gateway.upstream_credentials.exchanged_token_cache import (
     EXPIRY_MARGIN,
     RETRY_DELAY,
     UpstreamTokenCache,
 )
+from answerable.gateway.upstream_credentials.provider import CredentialProvider
 from answerable.model.caller import VerifiedCaller
 from tests.federation.sample_tokens import EC, sign
 from tests.gateway.recording.recorder_fixture import CALLER

@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 
 from answerable.model.sighting import Sync
-from answerable.services.inventory.snapshots import complete_snapshot
+from answerable.services.inventory.snapshots import store_snapshot
 from answerable.services.inventory.stored_sync import store_sync
 from answerable.store.store import EvidenceStore
 
 
 def save(store: EvidenceStore, syncs: Sequence[Sync], now: int) -> str:
     """Store syncs and the snapshot that they complete; the snapshot's name."""
-    return complete_snapshot(
-        store, [store_sync(store, sync, now) for sync in syncs], now
-    )
+    return store_snapshot(store, [store_sync(store, sync, now) for sync in syncs], now)

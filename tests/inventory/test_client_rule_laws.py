@@ -8,21 +8,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.connectors.formats.agent_clients import ClientConfigFile, FileRole
-from answerable.connectors.formats.agent_config import ConfigDocument, sight_client
+from answerable.connectors.formats.agent_config import (
+    ConfigDocument,
+    build_client_facts,
+)
 from answerable.connectors.formats.built_in_tools import CLIENT_TOOLS
 from answerable.connectors.formats.client_tools import ClientTools
 from answerable.connectors.formats.document_parser import DocumentFormat, parse_document
 from answerable.connectors.formats.sighting_context import SightingContext
-from answerable.inventory import join
+from answerable.inventory import join_syncs
 from answerable.model.credential import CredentialClass
 from answerable.model.inventory import Inventory
 from answerable.model.provenance import WrittenBy
 from answerable.model.tool import SHELL
-from answerable.reach import subjects
+from answerable.reach import subject_identities
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.formula import conjoin_hops, get_verdict
 from answerable.services.reach.query_context import build_query_context
-from answerable.services.reach.request_context import StatedContext
+from answerable.services.reach.stated_request_context import StatedContext
 from tests.inventory.fact_builders import (
     HOME,
     NOW,
@@ -61,10 +64,10 @@ def inventory_of(
     frame = SightingContext(
         "home:h", HOME, WrittenBy.SELF_REPORTED, NOW, lambda text: text[:24]
     )
-    found = sight_client(client, ("ana",), files, frame, lambda *_: None)
+    found = build_client_facts(client, ("ana",), files, frame, lambda *_: None)
     ambient = credential(PROFILE, cls=CredentialClass.AMBIENT, kind="aws-profile")
     allowed, attached = policy(ROLE.id, statement("*", "*"))
-    return join(
+    return join_syncs(
         [
             sync(
                 "home:h",
@@ -89,7 +92,7 @@ def verdicts(
     graph: IdentityGraph, inventory: Inventory, client: str, sub_agent: str = ""
 ) -> set[str]:
     """Say how surely an agent acts as each of its identities."""
-    found = subjects.find_subject_identities(
+    found = subject_identities.find_subject_identities(
         graph, inventory, f"agent:{client}/ana{sub_agent}"
     )
     assert {start.identity for start in found.starts} == {ROLE.id}

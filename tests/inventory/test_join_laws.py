@@ -3,9 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.inventory import join
-from answerable.inventory.merge import merge_facts, select_newest_syncs
-from answerable.inventory.people import is_pipeline
+from answerable.inventory import join_syncs
+from answerable.inventory.people import is_machine_user
+from answerable.inventory.sync_merge import merge_facts, select_newest_syncs
 from answerable.model.credential import CredentialClass
 from answerable.model.person import OwnerEvidenceKind
 from answerable.model.policy import PolicyLayer
@@ -152,7 +152,7 @@ def test_the_order_of_syncs_never_matters(
     both: tuple[list[tuple[str, Sync]], list[tuple[str, Sync]]],
 ) -> None:
     found, mixed = both
-    assert join(mixed, now=NOW) == join(found, now=NOW)
+    assert join_syncs(mixed, now=NOW) == join_syncs(found, now=NOW)
 
 
 @settings(max_examples=60)
@@ -160,7 +160,7 @@ def test_the_order_of_syncs_never_matters(
 def test_the_same_syncs_twice_are_the_same_inventory(
     found: list[tuple[str, Sync]],
 ) -> None:
-    assert join([*found, *found], now=NOW) == join(found, now=NOW)
+    assert join_syncs([*found, *found], now=NOW) == join_syncs(found, now=NOW)
 
 
 @settings(max_examples=60)
@@ -176,21 +176,21 @@ def test_merging_what_was_merged_changes_nothing(found: list[tuple[str, Sync]]) 
 def test_every_subject_has_an_owner_state_and_a_score_in_bounds(
     found: list[tuple[str, Sync]],
 ) -> None:
-    inventory = join(found, now=NOW)
+    inventory = join_syncs(found, now=NOW)
     subjects = {i.id for i in inventory.facts.identities}
     subjects |= set(inventory.agents) | set(inventory.credentials)
     assert subjects <= set(inventory.owners)
     for owner in inventory.owners.values():
         assert 0.0 <= owner.margin <= owner.score <= 1.0 or not owner.candidates
         assert all(0.0 <= c.score <= 1.0 for c in owner.candidates)
-        named = {c.person for c in owner.candidates if not is_pipeline(c.person)}
+        named = {c.person for c in owner.candidates if not is_machine_user(c.person)}
         assert named <= set(inventory.persons)
 
 
 @settings(max_examples=60)
 @given(many)
 def test_no_sighting_of_a_credential_is_lost(found: list[tuple[str, Sync]]) -> None:
-    inventory = join(found, now=NOW)
+    inventory = join_syncs(found, now=NOW)
     newest = select_newest_syncs(found)
     for sync in newest:
         for sighting in sync.facts.credentials:

@@ -1,6 +1,6 @@
 import pytest
 
-from answerable.inventory.people import PersonDirectory, is_pipeline, is_team
+from answerable.inventory.people import PersonDirectory, is_machine_user, is_team
 from answerable.model.provenance import WrittenBy
 from tests.inventory.fact_builders import evidence, human, person
 
@@ -20,12 +20,12 @@ from tests.inventory.fact_builders import evidence, human, person
     ],
 )
 def test_a_machine_is_no_person(handle: str) -> None:
-    assert is_pipeline(f"person:{handle}")
+    assert is_machine_user(f"person:{handle}")
 
 
 @pytest.mark.parametrize("handle", ["ana", "ana@corp.example", "bot.tom@corp.example"])
 def test_a_person_is_no_machine(handle: str) -> None:
-    assert not is_pipeline(f"person:{handle}")
+    assert not is_machine_user(f"person:{handle}")
 
 
 def test_a_team_of_a_forge_is_known_by_its_slash() -> None:

@@ -9,11 +9,15 @@ member, claim or header has to be put in either.
 from dataclasses import dataclass
 from enum import Enum
 
-from answerable.gateway.wire.fast_path import ExpectedCall, _ToolCall, _ToolCallParams
+from answerable.gateway.wire.fast_message_parser import (
+    ExpectedCall,
+    _ToolCall,
+    _ToolCallParams,
+)
 from answerable.gateway.wire.mcp_request_head import McpRequestHead
 from answerable.model.caller import VerifiedCaller
-from answerable.model.claims import DpopProof, SignedClaims
 from answerable.model.decision import AuthorizationRequest
+from answerable.model.token_claims import DpopProof, SignedClaims
 from answerable.server.connection_info import ConnectionInfo, UnixPeer
 from answerable.server.mcp.call import McpCall, WatchedItem
 from answerable.server.mcp.messages import JsonRpcMessage

@@ -27,11 +27,13 @@ from answerable.gateway.session_ids import SessionIdBinder
 from answerable.gateway.stdio.client import StdioClient as Pipe
 from answerable.gateway.stdio.pending_message import PendingMessage
 from answerable.gateway.upstream import ResponseSink, UpstreamRequest
-from answerable.gateway.upstream_credentials import token_cache
+from answerable.gateway.upstream_credentials import exchanged_token_cache
 from answerable.gateway.upstream_credentials.credential import PresentedCredential
+from answerable.gateway.upstream_credentials.exchanged_token_cache import (
+    UpstreamTokenCache,
+)
 from answerable.gateway.upstream_credentials.leak_filter import NO_SECRETS
 from answerable.gateway.upstream_credentials.provider import CredentialProvider
-from answerable.gateway.upstream_credentials.token_cache import UpstreamTokenCache
 from answerable.model.caller import VerifiedCaller
 from answerable.model.config import Config
 from answerable.model.decision import AuthorizationRequest, Decision
@@ -66,10 +68,10 @@ class Watching(Authorizer):
         self.asked.append(request)
         return super().authorize(request)
 
-    def lists(self, request: AuthorizationRequest) -> Decision:
+    def is_listed(self, request: AuthorizationRequest) -> Decision:
         """Decide on an item of a list, and keep the question."""
         self.asked.append(request)
-        return super().lists(request)
+        return super().is_listed(request)
 
 
 class Given(UpstreamTokenCache):
@@ -79,8 +81,8 @@ class Given(UpstreamTokenCache):
         self, caller: VerifiedCaller, server: str, token: str
     ) -> PresentedCredential | None:
         said = f"for.{caller.agent}.{caller.run}.{server}".encode().hex()
-        answer = token_cache._TokenAnswer(said, "Bearer", 3600)
-        return token_cache._build_credential(
+        answer = exchanged_token_cache._TokenAnswer(said, "Bearer", 3600)
+        return exchanged_token_cache._build_credential(
             answer, self.identity(caller), NOW, NO_SECRETS
         )
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from answerable.model.provenance import WrittenBy
-from answerable.services.lineage.stitched_chains import load_chains
+from answerable.services.lineage.chain_cache import load_chains
 from answerable.store.store import EvidenceStore
 from tests.lineage.conftest import ACCOUNT, NOW, ask, keep, made
 

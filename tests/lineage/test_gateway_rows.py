@@ -11,7 +11,7 @@ from answerable.services.lineage.recorded_calls import count_recorded_calls
 from answerable.services.lineage.trace_rows import TraceQuery
 from answerable.store.store import EvidenceStore
 from answerable.usecases.lineage.run_sql import run_query
-from answerable.usecases.lineage.trace import score_coverage, trace_events
+from answerable.usecases.lineage.trace import count_hop_coverage, trace_events
 from tests.inventory.fact_builders import NOW as SEEN
 from tests.inventory.fact_builders import agent, evidence
 from tests.inventory.stored_scans import save
@@ -87,7 +87,7 @@ def test_a_gateways_calls_are_no_calls_of_a_platform(store: EvidenceStore) -> No
 
 def test_the_score_counts_what_a_gateway_can_tell(store: EvidenceStore) -> None:
     keep(store, [call(n) for n in range(3)])
-    found = {item["hop"]: item for item in score_coverage(store, now=NOW).items}
+    found = {item["hop"]: item for item in count_hop_coverage(store, now=NOW).items}
     assert found["agent"]["observed"] == found["tool"]["observed"] == 3
     assert found["agent"]["can"] == "for every caller that it verified"
     assert found["identity"]["can"] == "no"

@@ -56,7 +56,7 @@ records = st.builds(
 @settings(max_examples=200)
 @given(acts, st.lists(calls, max_size=6), records)
 def test_the_judge_equals_the_slow_version(act, some, known) -> None:
-    assert MediationJudge(some, known).judge(act) is verdict_of(act, some, known)
+    assert MediationJudge(some, known).judge_event(act) is verdict_of(act, some, known)
 
 
 @settings(max_examples=150)
@@ -74,7 +74,7 @@ def test_one_more_call_never_makes_use_unmediated_that_was_not(
     """A late record improves the answer: unmediated use can only become less."""
     unmediated = {MediationVerdict.NO_CALL, MediationVerdict.OTHER_TOOL}
     before, after = (
-        MediationJudge(each, known).judge(act) in unmediated
+        MediationJudge(each, known).judge_event(act) in unmediated
         for each in (some, [*some, late])
     )
     assert before or not after
@@ -84,7 +84,9 @@ def test_one_more_call_never_makes_use_unmediated_that_was_not(
 @given(acts, st.lists(calls, max_size=4), records, intervals)
 def test_a_gap_in_the_records_never_makes_an_accusation(act, some, known, gap) -> None:
     torn = GatewayRecords(known.covered, known.spans, (*known.gaps, gap))
-    before, after = (MediationJudge(some, each).judge(act) for each in (known, torn))
+    before, after = (
+        MediationJudge(some, each).judge_event(act) for each in (known, torn)
+    )
     assert after in (before, MediationVerdict.RECORDS_MISSING)
 
 
@@ -94,7 +96,7 @@ def judged(
     known = GatewayRecords(
         frozenset({ROOT}), ((AT - MAX_UNENDED, AT + 3 * MAX_UNENDED),)
     )
-    return MediationJudge(some, known).judge(PlatformEvent(agents, tool, at))
+    return MediationJudge(some, known).judge_event(PlatformEvent(agents, tool, at))
 
 
 def call(
@@ -155,7 +157,7 @@ def test_a_call_lasts_as_long_as_the_gateway_saw() -> None:
     found = made("completed")
     assert found is not None
     # Milliseconds are rounded down.
-    assert found.end == found.perhaps == AT + 1_501 * 10**6
+    assert found.end == found.latest_end == AT + 1_501 * 10**6
 
 
 @pytest.mark.parametrize(
@@ -171,7 +173,7 @@ def test_a_call_lasts_as_long_as_the_gateway_saw() -> None:
 def test_the_end_is_unknown_where_the_server_may_go_on(ended, milliseconds, task):
     found = made(ended, milliseconds, task)
     assert found is not None
-    assert found.perhaps == found.end + MAX_UNENDED
+    assert found.latest_end == found.end + MAX_UNENDED
 
 
 @pytest.mark.parametrize("ended", ["", "withheld"])

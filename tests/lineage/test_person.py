@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from answerable.cli.main import main
 from answerable.cli.sample.write_sample import write_sample
-from answerable.lineage.stitch import stitch_chains
+from answerable.lineage.chain_stitching import stitch_chains
 from answerable.model.documents.trace import TraceItem
 from answerable.model.ids import is_role
 from answerable.services.lineage.trace_rows import TraceQuery

@@ -2,8 +2,8 @@
 
 import pytest
 
-from answerable.lineage.stitch import stitch_chains
-from answerable.lineage.stitch_inputs import SourcedChainKey
+from answerable.lineage.chain_stitching import stitch_chains
+from answerable.lineage.chain_stitching_types import SourcedChainKey
 from answerable.model.lineage import (
     ChainKey,
     CredentialIssuance,

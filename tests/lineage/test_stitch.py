@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.lineage.stitch import find_chain_at, stitch_chains
-from answerable.lineage.stitch_inputs import (
+from answerable.lineage.chain_stitching import find_chain_at, stitch_chains
+from answerable.lineage.chain_stitching_types import (
     ALL_TIME,
     MAX_CHAIN_LENGTH,
     SignIn,

@@ -15,16 +15,16 @@ from answerable.model.person import OwnerEvidence
 from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import SightedFacts, Sync
 from answerable.services.inventory import snapshots
-from answerable.services.inventory.trail_ownership import collect_trail_facts
-from answerable.services.lineage import row_search
-from answerable.services.lineage.stitched_chains import load_chains
+from answerable.services.inventory.audit_log_owners import collect_audit_log_facts
+from answerable.services.lineage import lineage_search
+from answerable.services.lineage.chain_cache import load_chains
 from answerable.services.lineage.trace_rows import TraceQuery
 from answerable.store import lineage_facts
 from answerable.store.store import EvidenceStore
 from answerable.usecases.inventory import ownership
-from answerable.usecases.lineage import search
+from answerable.usecases.lineage import search_events
 from answerable.usecases.lineage.run_sql import run_query
-from answerable.usecases.lineage.trace import score_coverage, trace_events
+from answerable.usecases.lineage.trace import count_hop_coverage, trace_events
 from tests.inventory.fact_builders import human
 from tests.inventory.stored_scans import save
 from tests.lineage.conftest import ACCOUNT, NOW, ask, keep, made
@@ -189,9 +189,13 @@ def test_rows_that_only_an_alias_of_doubt_finds_say_so(
         assert (doubt in rest) is (is_doubted and asked == "of-no-row")
     inventory, chains = snapshots.load_inventory(day, now=NOW), load_chains(day)
     for only, said in ((None, named), (frozenset(), [])):
-        scene = row_search.SearchScope(inventory, chains, only)
-        asked = row_search.build_event_filter(scene, parse_query("person:ana"), now=NOW)
-        document, _ = search.search_rows(day, scene, asked, now=NOW, person="ana")
+        scene = lineage_search.SearchScope(inventory, chains, only)
+        asked = lineage_search.build_event_filter(
+            scene, parse_query("person:ana"), now=NOW
+        )
+        document, _ = search_events.search_rows(
+            day, scene, asked, now=NOW, person="ana"
+        )
         found = document.coverage["not_collected"]
         assert [each for each in found if "word" in each] == said
     # Nor does what somebody calls themselves take another's own name from them.
@@ -234,7 +238,7 @@ def test_a_question_that_no_event_fits_says_what_was_searched(
 
 
 def test_the_score_counts_every_event_once_per_hop(day: EvidenceStore) -> None:
-    items = cast("list[dict[str, Any]]", list(score_coverage(day, now=NOW).items))
+    items = cast("list[dict[str, Any]]", list(count_hop_coverage(day, now=NOW).items))
     assert [item["hop"] for item in items] == ["person", "agent", "tool", "identity"]
     for item in items:
         statuses = ("observed", "declared", "inferred", "missing")
@@ -247,7 +251,7 @@ def test_the_score_counts_every_event_once_per_hop(day: EvidenceStore) -> None:
 
 
 def evidence_of(store: EvidenceStore, subject: str) -> tuple[OwnerEvidence, ...]:
-    found = collect_trail_facts(store).evidence
+    found = collect_audit_log_facts(store).evidence
     return tuple(each for each in found if each.subject == subject)
 
 
@@ -272,7 +276,9 @@ def test_who_made_a_key_through_a_role_is_found_through_its_issuance(
 def test_keys_are_linked_to_whom_they_act_as_or_were_made_for(
     day: EvidenceStore,
 ) -> None:
-    links = {link.credential: link.identity for link in collect_trail_facts(day).links}
+    links = {
+        link.credential: link.identity for link in collect_audit_log_facts(day).links
+    }
     assert links["cred:aws/AKIAIOSFODNN7EXAMPLE"] == USER
     assert links["cred:aws/AKIAIOSFODNN7EXAMPL9"].endswith(":user/worker")
 

@@ -5,11 +5,11 @@ import pytest
 from answerable.lineage.search_query import parse_query
 from answerable.model.errors import AmbiguousError
 from answerable.services.inventory import snapshots
-from answerable.services.lineage import row_search
-from answerable.services.lineage.stitched_chains import load_chains
+from answerable.services.lineage import lineage_search
+from answerable.services.lineage.chain_cache import load_chains
 from answerable.services.lineage.trace_rows import TraceQuery
 from answerable.store.store import EvidenceStore
-from answerable.usecases.lineage import search
+from answerable.usecases.lineage import search_events
 from answerable.usecases.lineage.complete_query import suggest_alternatives
 from answerable.usecases.lineage.trace import trace_events
 from tests.lineage.conftest import ACCOUNT, NOW, keep, made
@@ -21,13 +21,13 @@ def typed(store: EvidenceStore, text: str) -> list[str]:
     """Ids of the events of a resource, on the command line; as many in the box."""
     question = TraceQuery(resource=text)
     items = trace_events(store, question, now=NOW).items
-    scene = row_search.SearchScope(
+    scene = lineage_search.SearchScope(
         snapshots.load_inventory(store, now=NOW), load_chains(store)
     )
-    asked = row_search.build_event_filter(
+    asked = lineage_search.build_event_filter(
         scene, parse_query(f'resource:"{text}"'), now=NOW
     )
-    document, _ = search.search_rows(store, scene, asked, now=NOW)
+    document, _ = search_events.search_rows(store, scene, asked, now=NOW)
     ids = [str(item["event_id"]) for item in items]
     assert [str(item["event_id"]) for item in document.items] == ids[::-1]
     return ids
@@ -63,12 +63,12 @@ def test_an_event_is_found_by_its_id(day: EvidenceStore) -> None:
     spelled = f"{event[:8]}-{event[8:12]}-{event[12:16]}-{event[16:20]}-{event[20:]}"
     assert typed(day, event) == typed(day, spelled) == [event]
     assert typed(day, event[::-1]) == []
-    scene = row_search.SearchScope(
+    scene = lineage_search.SearchScope(
         snapshots.load_inventory(day, now=NOW), load_chains(day)
     )
     for text in (event, f"{event} outcome:success"):
-        asked = row_search.build_event_filter(scene, parse_query(text), now=NOW)
-        document, _ = search.search_rows(day, scene, asked, now=NOW)
+        asked = lineage_search.build_event_filter(scene, parse_query(text), now=NOW)
+        document, _ = search_events.search_rows(day, scene, asked, now=NOW)
         assert [item["event_id"] for item in document.items] == [event]
 
 
@@ -89,9 +89,9 @@ def test_where_no_event_fits_what_exists_is_offered(day: EvidenceStore) -> None:
     assert "resource arn:aws:s3:::reports" in document.searched
     inventory, chains = snapshots.load_inventory(day, now=NOW), load_chains(day)
     asked = parse_query("resource:s3://reports/2025/q3.csv")
-    scene = row_search.SearchScope(inventory, chains)
+    scene = lineage_search.SearchScope(inventory, chains)
     assert "resource arn:aws:s3:::reports" in suggest_alternatives(day, scene, asked)
-    hidden = row_search.SearchScope(inventory, chains, frozenset())
+    hidden = lineage_search.SearchScope(inventory, chains, frozenset())
     assert suggest_alternatives(day, hidden, asked) == ""
 
 
@@ -117,12 +117,12 @@ def test_each_name_of_an_empty_answer_is_looked_up(
     expected = named.format(text=text, user=user)
     assert said.startswith("events searched: 18 of cloudtrail")
     assert (f"there is {expected}" in said) if named else ("there is" not in said)
-    scene = row_search.SearchScope(
+    scene = lineage_search.SearchScope(
         snapshots.load_inventory(day, now=NOW), load_chains(day)
     )
     query = parse_query(f'{field}:"{text}" action:s3:DeleteBucket')
     assert suggest_alternatives(day, scene, query) == said.partition("; ")[2]
-    hidden = row_search.SearchScope(scene.inventory, scene.chains, frozenset())
+    hidden = lineage_search.SearchScope(scene.inventory, scene.chains, frozenset())
     assert suggest_alternatives(day, hidden, query) == ""
 
 

@@ -14,7 +14,7 @@ from answerable.model.sighting import Sync
 from answerable.services.lineage.trace_rows import TraceQuery
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ingest_logs import ingest_logs
-from answerable.usecases.lineage.find_unmediated import find_unmediated
+from answerable.usecases.lineage.find_gateway_bypasses import find_bypassing_events
 from tests.connectors.gateway import spool_files
 from tests.inventory.fact_builders import agent, arn, credential, link, tool
 from tests.inventory.stored_scans import save
@@ -84,7 +84,7 @@ FRAME = (call(0, 2), call(80_000, 4))
 
 
 def asked(store: EvidenceStore, **question: object) -> Document:
-    return find_unmediated(store, TraceQuery(**question), now=NOW)  # type: ignore[arg-type]  # words
+    return find_bypassing_events(store, TraceQuery(**question), now=NOW)  # type: ignore[arg-type]  # words
 
 
 def found(store: EvidenceStore, **question: object) -> tuple[list[str], dict[str, int]]:

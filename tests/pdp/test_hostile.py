@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from answerable.model.errors import AnswerableError
 from answerable.pdp.wire.batch_request import parse_batch, parse_page, parse_semantic
 from answerable.pdp.wire.evaluation_request import parse_body, parse_evaluation
-from answerable.pdp.wire.problems import MalformedRequest, ProblemResponse
+from answerable.pdp.wire.problem_documents import MalformedRequest, ProblemResponse
 from answerable.pdp.wire.tool_mapping import MappingRejected, parse_mapping
 from tests.pdp.decision_point_harness import ALLOWED, EVALUATIONS, DecisionPointHarness
 from tests.pdp.test_mapped_calls import BOTH, ONE

@@ -7,14 +7,18 @@ from typing import Any
 
 import pytest
 
-from answerable.authorization.pins.definitions import build_definition
-from answerable.authorization.pins.observation import (
+from answerable.authorization.pins.canonical_definitions import build_definition
+from answerable.authorization.pins.pin_comparison import (
     ObservedList,
     apply_approval,
     observe_list,
     select_for_approval,
 )
-from answerable.model.pin import DefinitionApproval, DefinitionKind, PinningMode
+from answerable.model.definition_pin import (
+    DefinitionApproval,
+    DefinitionKind,
+    PinningMode,
+)
 from answerable.pdp.wire.tool_mapping import (
     MAX_DEPTH,
     MAX_ENTRIES,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from answerable.authorization.pins.definitions import build_definition
-from answerable.authorization.pins.observation import (
+from answerable.authorization.pins.canonical_definitions import build_definition
+from answerable.authorization.pins.pin_comparison import (
     ObservedList,
     apply_approval,
     observe_list,
@@ -18,8 +18,8 @@ from answerable.connectors.gateway.parse.recorder_lines import (
     RecorderLines,
 )
 from answerable.model.caller import AuthenticationMethod
-from answerable.model.pin import DefinitionApproval, PinningMode
-from answerable.model.pin import DefinitionKind as Item
+from answerable.model.definition_pin import DefinitionApproval, PinningMode
+from answerable.model.definition_pin import DefinitionKind as Item
 from answerable.model.spool_record import (
     CallEndRecord,
     RecorderOpened,

@@ -3,7 +3,7 @@
 import pytest
 
 from answerable.reach.aws.evaluation import conditions, context_keys
-from answerable.reach.aws.patterns import globs
+from answerable.reach.aws.patterns import glob_matching
 from answerable.reach.formula import TRUE
 
 Stated = tuple[str, ...] | None
@@ -12,7 +12,7 @@ _missing = conditions._evaluate_missing_key
 
 
 def variable_unescaped(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(context_keys, "encode_literal", globs.encode_glob)
+    patch.setattr(context_keys, "encode_literal", glob_matching.encode_glob)
 
 
 def default_ignored(patch: pytest.MonkeyPatch) -> None:

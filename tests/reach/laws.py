@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from answerable.model.ids import IdentityId
 from answerable.model.sighting import SightedFacts
-from answerable.reach import queries
+from answerable.reach import subject_queries
 from answerable.reach.aws.compiled import external_callers
 from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
@@ -20,12 +20,12 @@ from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.service_facts import NO_PERMISSION_ACTIONS
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.patterns.arns import matches_arn, split_arn
-from answerable.reach.aws.patterns.globs import matches
+from answerable.reach.aws.patterns.arn_matching import matches_arn, split_arn
+from answerable.reach.aws.patterns.glob_matching import matches_glob
 from answerable.reach.aws.permission_rows.row_types import (
     PermissionRow,
     RowFilter,
-    parse_filter,
+    parse_row_filter,
 )
 from answerable.reach.formula import TOO_MANY, ConditionAtom, Formula, get_verdict
 from answerable.reach.who_can import list_who_can
@@ -172,7 +172,7 @@ def calls_agree(facts: SightedFacts, stated: Keys, calls: Calls) -> None:
     world = World(facts, catalogue(), stated)
     for identity in facts.identities:
         for call in calls:
-            answer = queries.evaluate_action(
+            answer = subject_queries.evaluate_action(
                 estate, estate.principals[identity.id], *call
             )
             says_the_same(
@@ -187,14 +187,14 @@ def case_agrees(case: ReachCase) -> Iterator[tuple[str, int]]:
     for identity in case.facts.identities:
         principal = asking(estate, identity.id)
         for call in case.calls:
-            answer = queries.evaluate_action(estate, principal, *call)
+            answer = subject_queries.evaluate_action(estate, principal, *call)
             judge = partial(spec.is_allowed, world, Subject(identity), *call)
             yield says_the_same(answer.formula, judge)
     for text in case.outsiders:
         for call in filter(_of_a_thing, case.calls):
             caller = external_callers.parse_caller(text, estate.accounts)
             assert caller is not None
-            answer = queries.evaluate_external(estate, caller, *call)
+            answer = subject_queries.evaluate_external(estate, caller, *call)
             judge = partial(spec.is_allowed_for_caller, world, outsider(text), *call)
             yield says_the_same(answer.formula, judge)
 
@@ -232,10 +232,10 @@ def paths_agree(facts: SightedFacts, call: tuple[str, str]) -> None:
     found = {
         reply.subject: get_verdict(reply.formula)
         for reply in list_who_can(graph, *call, direct=False)
-        if IdentityId(reply.subject) in graph.estate.principals
+        if IdentityId(reply.subject) in graph.accounts.principals
     }
-    for who in graph.estate.principals:
-        reply = queries.answer_can(graph, who, *call, direct=False)
+    for who in graph.accounts.principals:
+        reply = subject_queries.answer_can(graph, who, *call, direct=False)
         assert get_verdict(reply.formula) == spec_paths.evaluate_can(
             world, who, *call, places
         )
@@ -251,9 +251,11 @@ def rows_agree(estate: CompiledAccounts, calls: Calls) -> None:
     graph = IdentityGraph(estate)
     for identity in estate.principals:
         principal = asking(estate, identity)
-        rows = list(queries.list_callable_rows(graph, principal, RowFilter()))
+        rows = list(subject_queries.list_callable_rows(graph, principal, RowFilter()))
         for action, resource in calls:
-            answer = queries.evaluate_action(estate, principal, action, resource)
+            answer = subject_queries.evaluate_action(
+                estate, principal, action, resource
+            )
             mine = [row for row in rows if takes(row, action.lower(), resource)]
             words = {get_verdict(row.formula) for row in mine}
             if get_verdict(answer.formula) != "never" and _listed(
@@ -264,7 +266,7 @@ def rows_agree(estate: CompiledAccounts, calls: Calls) -> None:
                 get_verdict(r.formula) == "always" for r in mine if _judges(r, action)
             ):
                 impossible = not estate.can_act_on(action, resource)
-                impossible |= queries.is_owner_only(
+                impossible |= subject_queries.is_owner_only(
                     estate, principal.identity.account, action, resource
                 )
                 impossible |= _is_aside(estate, principal, action, resource)
@@ -294,7 +296,7 @@ def _is_aside(
 ) -> bool:
     """Tell what patterns leave aside: others' resources, doors nobody collected."""
     call = estate.build_request(action, resource)
-    unknown = call.door is not None and not call.door.behind
+    unknown = call.access_point is not None and not call.access_point.behind
     return unknown or call.owner not in ("", principal.identity.account)
 
 
@@ -302,8 +304,8 @@ def takes(row: PermissionRow, action: str, resource: str) -> bool:
     """Tell whether a row speaks of a call."""
     parts = split_arn(resource)
     return (
-        matches(row.actions.pattern, action)
-        and not any(matches(hole, action) for hole in row.actions.excluded)
+        matches_glob(row.actions.pattern, action)
+        and not any(matches_glob(hole, action) for hole in row.actions.excluded)
         and matches_arn(row.resources.pattern, parts)
         and not any(matches_arn(hole, parts) for hole in row.resources.excluded)
     )
@@ -315,11 +317,13 @@ def filters_agree(estate: CompiledAccounts, calls: Calls) -> None:
     for identity in estate.principals:
         principal = asking(estate, identity)
         for action, resource in calls:
-            answer = queries.evaluate_action(estate, principal, action, resource)
+            answer = subject_queries.evaluate_action(
+                estate, principal, action, resource
+            )
             listed = _listed(action, answer.formula)
             if resource != "*" and listed and get_verdict(answer.formula) != "never":
-                wanted = parse_filter(action, resource)
-                rows = queries.list_callable_rows(graph, principal, wanted)
+                wanted = parse_row_filter(action, resource)
+                rows = subject_queries.list_callable_rows(graph, principal, wanted)
                 assert any(takes(row, action.lower(), resource) for row in rows)
 
 
@@ -334,9 +338,13 @@ def patterns_agree(case: ReachCase) -> None:
         for action, resource in case.calls:
             aside = _is_aside(estate, principal, action, resource)
             for pattern in () if aside else _wider(resource):
-                whole = queries.evaluate_action(estate, principal, action, pattern)
+                whole = subject_queries.evaluate_action(
+                    estate, principal, action, pattern
+                )
                 if get_verdict(whole.formula) == "always":
-                    one = queries.evaluate_action(estate, principal, action, resource)
+                    one = subject_queries.evaluate_action(
+                        estate, principal, action, resource
+                    )
                     possible = estate.can_act_on(action, resource)
                     assert get_verdict(one.formula) == "always" or not possible
 

@@ -64,7 +64,7 @@ def asked(
     """Ask about ana."""
     graph = IdentityGraph(estate_of(build, session=session, endpoint=endpoint))
     principal = graph.get_principal(graph.get_start_node(IdentityId(ANA)))
-    return evaluate_action(graph.estate, principal, action, resource)
+    return evaluate_action(graph.accounts, principal, action, resource)
 
 
 def told(answer: Evaluation) -> list[tuple[str, str, str]]:

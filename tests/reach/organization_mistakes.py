@@ -9,22 +9,22 @@ from answerable.model.policy import PolicyLayer
 from answerable.reach.aws.compiled import (
     account_compiler,
     accounts,
-    compile_parts,
-    organization_policies,
+    limiting_policies,
+    policy_compiler,
     service_facts,
 )
-from answerable.reach.aws.compiled.organization_policies import LimitingLayer
+from answerable.reach.aws.compiled.limiting_policies import LimitingLayer
 from answerable.reach.aws.evaluation import evaluate_external, policy_layers
 
-_levels_of = organization_policies.compile_scp_levels
-_paths_over = compile_parts.list_organization_paths
+_levels_of = limiting_policies.compile_scp_levels
+_paths_over = policy_compiler.list_organization_paths
 
 
 def _levels(patch: pytest.MonkeyPatch, keep: slice) -> None:
     def levels_of(path: Iterable[str], *rest: object) -> tuple[LimitingLayer, ...]:
         return _levels_of(path, *rest)[keep]  # type: ignore[arg-type] - passed through
 
-    patch.setattr(compile_parts, "compile_scp_levels", levels_of)
+    patch.setattr(policy_compiler, "compile_scp_levels", levels_of)
 
 
 def scp_skipped(patch: pytest.MonkeyPatch) -> None:
@@ -46,7 +46,7 @@ def scp_levels_united(patch: pytest.MonkeyPatch) -> None:
         gaps = tuple(gap for level in levels for gap in level.gaps)
         return (LimitingLayer(PolicyLayer.SCP, "all", grants, gaps),) if levels else ()
 
-    patch.setattr(compile_parts, "compile_scp_levels", levels_of)
+    patch.setattr(policy_compiler, "compile_scp_levels", levels_of)
 
 
 def scp_level_missing_as_full(patch: pytest.MonkeyPatch) -> None:
@@ -54,7 +54,7 @@ def scp_level_missing_as_full(patch: pytest.MonkeyPatch) -> None:
         levels = _levels_of(path, *rest)  # type: ignore[arg-type] - passed through
         return tuple(one for one in levels if one.grants or len(one.gaps) != 1)
 
-    patch.setattr(compile_parts, "compile_scp_levels", levels_of)
+    patch.setattr(policy_compiler, "compile_scp_levels", levels_of)
 
 
 def management_bound(patch: pytest.MonkeyPatch) -> None:
@@ -64,12 +64,12 @@ def management_bound(patch: pytest.MonkeyPatch) -> None:
         members = {k: replace(a, management=False) for k, a in accounts.items()}  # type: ignore[type-var] - accounts
         return _paths_over(members, *rest)  # type: ignore[arg-type] - passed through
 
-    for module in (compile_parts, account_compiler):
+    for module in (policy_compiler, account_compiler):
         patch.setattr(module, "list_organization_paths", paths_over)
 
 
 def linked_roles_bound(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(compile_parts, "is_service_linked", lambda identity: False)
+    patch.setattr(policy_compiler, "is_service_linked", lambda identity: False)
 
 
 def rcp_skipped(patch: pytest.MonkeyPatch) -> None:

@@ -6,16 +6,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from answerable.model.sighting import SightedFacts
-from answerable.reach import queries
-from answerable.reach.aws.bulk import step_tables
+from answerable.reach import subject_queries
+from answerable.reach.aws.bulk import closure_tables
 from answerable.reach.aws.bulk.closure import get_closure
 from answerable.reach.aws.candidate_callers import list_candidate_callers
 from answerable.reach.aws.compiled import account_tables
 from answerable.reach.aws.condition_keys.self_tagging import list_tag_statements
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.permission_rows.row_types import parse_filter
-from answerable.reach.queries import ReachAnswer
+from answerable.reach.aws.permission_rows.row_types import parse_row_filter
+from answerable.reach.subject_queries import ReachAnswer
 from answerable.reach.who_can import list_who_can
 from tests.reach.strategies import estates
 from tests.reach.test_bulk_evaluation import compiled
@@ -26,12 +26,12 @@ slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too
 
 
 def restored(cold: IdentityGraph, given: ContextKeys = NO_KEYS) -> IdentityGraph:
-    tables = Tables(account_tables.encode_accounts(cold.estate))
+    tables = Tables(account_tables.encode_accounts(cold.accounts))
     warm = IdentityGraph(
-        account_tables.restore_accounts(tables, cold.estate.catalogue, given)
+        account_tables.restore_accounts(tables, cold.accounts.catalogue, given)
     )
-    steps = Tables(step_tables.encode_steps(get_closure(cold)))
-    warm.restore = lambda graph: step_tables.restore_closure(graph, steps)
+    steps = Tables(closure_tables.encode_steps(get_closure(cold)))
+    warm.restore = lambda graph: closure_tables.restore_closure(graph, steps)
     return warm
 
 
@@ -43,19 +43,20 @@ def plain(reply: ReachAnswer) -> object:
 
 def answers(graph: IdentityGraph) -> list[object]:
     """Ask everybody everything: can, who-can, reach."""
-    everything = parse_filter("*", "*")
+    everything = parse_row_filter("*", "*")
     found: list[object] = []
-    for one in graph.estate.principals:
+    for one in graph.accounts.principals:
         found += [
-            plain(queries.answer_can(graph, one, *c, direct=False)) for c in CALLS
+            plain(subject_queries.answer_can(graph, one, *c, direct=False))
+            for c in CALLS
         ]
-        rows = queries.iterate_reach(graph, one, everything, direct=False)
+        rows = subject_queries.iterate_reach(graph, one, everything, direct=False)
         found.append([plain(reply) for reply in rows])
     for call in CALLS:
         for direct in (False, True):
             replies = list_who_can(graph, *call, direct=direct)
             found.append([plain(reply) for reply in replies])
-        found.append(list(list_candidate_callers(graph.estate, *call)))
+        found.append(list(list_candidate_callers(graph.accounts, *call)))
     return found
 
 
@@ -64,15 +65,15 @@ def answers(graph: IdentityGraph) -> list[object]:
 def test_a_restored_estate_answers_as_the_compiled_one(facts: SightedFacts) -> None:
     cold = IdentityGraph(compiled(facts))
     warm = restored(cold)
-    mine, theirs = warm.estate, cold.estate
+    mine, theirs = warm.accounts, cold.accounts
     assert [c.source_text for c in mine.clauses] == [
         c.source_text for c in theirs.clauses
     ]
     assert list(mine.principals) == list(theirs.principals)
     assert list(mine.trusts) == list(theirs.trusts)
-    assert (mine.collected_accounts, mine.doors) == (
+    assert (mine.collected_accounts, mine.access_points) == (
         theirs.collected_accounts,
-        theirs.doors,
+        theirs.access_points,
     )
     assert list(mine.externally_trusted_roles) == list(theirs.externally_trusted_roles)
     assert list_tag_statements(warm) is not None
@@ -85,7 +86,7 @@ def test_every_part_of_a_restored_estate_is_that_of_the_compiled_one(
     facts: SightedFacts,
 ) -> None:
     cold = compiled(facts)
-    warm = restored(IdentityGraph(cold)).estate
+    warm = restored(IdentityGraph(cold)).accounts
     for name, one in cold.principals.items():
         other = warm.principals[name]
         for part in ("identity", "gaps", "known", "groups", "policies", "collected"):
@@ -99,7 +100,7 @@ def test_every_part_of_a_restored_estate_is_that_of_the_compiled_one(
         other_trust = warm.trusts[role]
         for part in ("account", "gaps", "collected", "plain", "seen"):
             assert getattr(other_trust, part) == getattr(trust, part)
-        assert (other_trust.fence is None) == (trust.fence is None)
+        assert (other_trust.rcps is None) == (trust.rcps is None)
     for part in ("accounts", "resources", "public_access", "written"):
         assert dict(getattr(warm, part)) == dict(getattr(cold, part))
     for part in ("by_service", "by_named", "by_provider"):

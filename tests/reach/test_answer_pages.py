@@ -8,7 +8,7 @@ from answerable.connectors.iam_catalogue.fetch import load_catalogue
 from answerable.model.documents.core import ReachItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
-from answerable.reach import queries
+from answerable.reach import subject_queries
 from answerable.reach.answer_pages import (
     PageCursor,
     list_callers_page,
@@ -18,15 +18,15 @@ from answerable.reach.answer_pages import (
 from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.permission_rows.row_types import parse_filter
+from answerable.reach.aws.permission_rows.row_types import parse_row_filter
 from answerable.reach.caller_ranking import NO_AGENT_RANKING
-from answerable.reach.queries import ReachAnswer
+from answerable.reach.subject_queries import ReachAnswer
 from answerable.reach.who_can import build_caller_query, list_who_can
 from answerable.usecases.reach import permissions as flow
 from bench.organization.generator import generate_organization
 from tests.reach.test_reach_commands import NOW, RED, pipeline, rows
 
-EVERYTHING = parse_filter("*", "*")
+EVERYTHING = parse_row_filter("*", "*")
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,9 @@ def test_parts_put_together_hold_what_the_list_holds(
 ) -> None:
     graph = IdentityGraph(estate)
     for subject in sorted(estate.principals)[::23]:
-        whole = list(queries.iterate_reach(graph, subject, EVERYTHING, direct=direct))
+        whole = list(
+            subject_queries.iterate_reach(graph, subject, EVERYTHING, direct=direct)
+        )
         if len(whole) > 400:
             continue
         parts = by_parts(graph, subject, most_rows, most_ways, direct)
@@ -87,7 +89,7 @@ def test_parts_put_together_hold_what_the_list_holds(
 def spoken(graph: IdentityGraph, reply: ReachAnswer) -> tuple[object, ...]:
     row = reply.row
     assert row is not None
-    account = graph.estate.principals[reply.actor].identity.account
+    account = graph.accounts.principals[reply.actor].identity.account
     return account, row.actions, row.resources, row.shown
 
 
@@ -128,7 +130,7 @@ def test_what_resources_grant_is_not_looked_for_before_it_is_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        "answerable.reach.aws.permission_rows.principal_rows.list_granted_rows",
+        "answerable.reach.aws.permission_rows.principal_rows.list_resource_policy_rows",
         pytest.fail,
     )
     got = flow.list_reach_page(pipeline().inventory(), "ci", now=NOW, max_rows=1)
@@ -150,7 +152,7 @@ def test_each_asked_by_itself_gives_whom_the_list_gives(
         asking = build_caller_query(
             graph, action, resource, NO_AGENT_RANKING, direct=True
         )
-        count = len(graph.estate.principals)
+        count = len(graph.accounts.principals)
         got = list_callers_page(
             asking, count, after=place, max_rows=3, max_identities=5
         )

@@ -3,12 +3,12 @@
 import pytest
 
 from answerable.model.ids import IdentityId
-from answerable.reach import queries, unknown_subjects, who_can
+from answerable.reach import subject_queries, unknown_subjects, who_can
 from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.compiled.statements import UNCOLLECTED
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.formula import Verdict, get_verdict
-from answerable.reach.queries import ReachAnswer
+from answerable.reach.subject_queries import ReachAnswer
 from answerable.reach.unknown_subjects import rests_on_uncollected_allow
 from tests.reach.account_builder import (
     AccountBuilder,
@@ -81,7 +81,7 @@ def test_can_and_who_can_say_the_same() -> None:
     for condition in (None, MFA):
         build = estate(condition)
         graph = IdentityGraph(compile_accounts(build.facts(), catalogue()))
-        said = queries.answer_can(graph, IdentityId(ANA), *READ, direct=False)
+        said = subject_queries.answer_can(graph, IdentityId(ANA), *READ, direct=False)
         reply = listed(build)
         assert (said.formula, said.path) == (reply.formula, reply.path)
 
@@ -112,7 +112,9 @@ def test_one_from_outside_enters_a_role_that_has_a_better_path() -> None:
 
 
 def _no_answer_is_better(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(who_can, "answer_can", lambda *args, **more: queries.empty_answer())
+    patch.setattr(
+        who_can, "answer_can", lambda *args, **more: subject_queries.empty_answer()
+    )
 
 
 def _a_missing_deny_counts_as_a_missing_allow(patch: pytest.MonkeyPatch) -> None:

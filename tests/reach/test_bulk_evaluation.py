@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.bulk import (
     adjacency,
-    caller_side,
-    evaluate,
+    bulk_evaluation,
+    caller_policies,
     statement_effects,
-    targets,
+    target_evaluation,
     transitive_closure,
 )
 from answerable.reach.aws.bulk.bitset import (
@@ -21,17 +21,21 @@ from answerable.reach.aws.bulk.bitset import (
     build_bitset,
     list_positions,
 )
-from answerable.reach.aws.bulk.caller_side import VerdictBits
+from answerable.reach.aws.bulk.caller_policies import VerdictBits
 from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
 from answerable.reach.aws.bulk.statement_index import StatementIndex
 from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.evaluation.single_request import evaluate_action
-from answerable.reach.aws.paths.edges import IdentityNode
+from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.patterns.arns import matches_arn, split_arn, split_pattern
-from answerable.reach.aws.patterns.globs import encode_glob
+from answerable.reach.aws.patterns.arn_matching import (
+    matches_arn,
+    split_arn,
+    split_pattern,
+)
+from answerable.reach.aws.patterns.glob_matching import encode_glob
 from answerable.reach.formula import TRUE, Verdict, get_verdict
 from tests.reach.account_builder import (
     A,
@@ -65,7 +69,7 @@ def rows_agree(estate: CompiledAccounts) -> None:
     graph = IdentityGraph(estate)
     whole = get_closure(graph)
     for number, node in enumerate(whole.compiled_graph.nodes[: whole.size]):
-        row = whole.get_steps(number)
+        row = whole.get_next_nodes(number)
         some = {whole.get_node(n) for n in list_positions(row.some)}
         sure = {whole.get_node(n) for n in list_positions(row.sure)}
         exact = {edge.to: edge.formula for edge in graph.list_edges(node)}
@@ -278,18 +282,18 @@ def test_a_pattern_matches_in_bits_what_it_matches_alone(
 
 
 def _denies_forgotten(patch: pytest.MonkeyPatch) -> None:
-    right = caller_side.subtract_denies
+    right = caller_policies.subtract_denies
 
     def wrong(
         allowed: BitsetBounds, denied: BitsetBounds, odd: int, **how: bool
     ) -> VerdictBits:
         return right(allowed, BitsetBounds(0, 0), odd, **how)
 
-    patch.setattr(evaluate, "subtract_denies", wrong)
+    patch.setattr(bulk_evaluation, "subtract_denies", wrong)
 
 
 def _doubts_dropped(patch: pytest.MonkeyPatch) -> None:
-    for room in (evaluate, targets):
+    for room in (bulk_evaluation, target_evaluation):
         patch.setattr(room, "resolve_doubts", lambda verdicts, exact: verdicts)
 
 
@@ -313,9 +317,7 @@ def _every_condition_holds(patch: pytest.MonkeyPatch) -> None:
 
 
 def _gains_forgotten(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(
-        StatementIndex, "expand_to_nodes", lambda self, identities: identities
-    )
+    patch.setattr(StatementIndex, "include_copies", lambda self, identities: identities)
 
 
 def _told_the_same_is_read_the_same(patch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from answerable.reach.aws import candidate_callers
 from answerable.reach.aws.candidate_callers import list_candidate_callers
-from answerable.reach.aws.compiled.holder_index import (
+from answerable.reach.aws.compiled.statement_holder_index import (
     StatementHolderIndex,
     merge_sorted,
 )

@@ -7,7 +7,7 @@ from typing import Any, TypedDict, cast
 import pytest
 
 from answerable.model.documents.core import PermissionCheckItem
-from answerable.reach import queries
+from answerable.reach import subject_queries
 from answerable.reach.aws.compiled import external_callers
 from answerable.reach.aws.evaluation.request import Evaluation
 from answerable.reach.formula import get_verdict
@@ -152,10 +152,10 @@ def asked(row: EvaluationRow) -> Evaluation:
     estate, caller = estate_of(case), caller_of(row)
     call = case.calls[0]
     if caller in estate.principals:
-        return queries.evaluate_action(estate, asking(estate, caller), *call)  # type: ignore[arg-type] - an identity's id
+        return subject_queries.evaluate_action(estate, asking(estate, caller), *call)  # type: ignore[arg-type] - an identity's id
     outsider = external_callers.parse_caller(caller, estate.accounts)
     assert outsider is not None
-    return queries.evaluate_external(estate, outsider, *call)
+    return subject_queries.evaluate_external(estate, outsider, *call)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["name"])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from answerable.model.documents.core import Document
 from answerable.model.sighting import SightedFacts
-from answerable.reach import queries
+from answerable.reach import subject_queries
 from answerable.reach.aws.bulk.closure import get_closure
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
@@ -17,9 +17,9 @@ from answerable.reach.aws.what_if import minimal_cuts as cut_module
 from answerable.reach.aws.what_if.minimal_cuts import CutSearch
 from answerable.reach.aws.what_if.policy_edits import StatementId, remove_statements
 from answerable.reach.formula import FALSE
-from answerable.reach.queries import ReachAnswer
+from answerable.reach.subject_queries import ReachAnswer
 from answerable.store.store import EvidenceStore
-from answerable.usecases.reach import find_cuts as flow
+from answerable.usecases.reach import find_minimal_cuts as flow
 from tests.reach.account_builder import A, AccountBuilder, role, statement, user
 from tests.reach.mutation import apply_mutation
 from tests.reach.test_bulk_evaluation import compiled
@@ -74,7 +74,7 @@ def accounts(draw: st.DrawFn) -> SightedFacts:
 
 
 def open_way(graph: IdentityGraph) -> ReachAnswer | None:
-    reply = queries.answer_can(graph, user("ana"), *CALL, direct=False)  # type: ignore[arg-type]
+    reply = subject_queries.answer_can(graph, user("ana"), *CALL, direct=False)  # type: ignore[arg-type]
     return reply if reply.formula != FALSE else None
 
 

@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from answerable.model.sighting import SightedFacts
-from answerable.reach import queries
+from answerable.reach import subject_queries
 from answerable.reach.formula import get_verdict
 from tests.reach import laws
 from tests.reach.mutation import is_caught
@@ -74,7 +74,7 @@ def test_rows_say_what_single_calls_say_of_every_policy_kind(case: ReachCase) ->
 
 def test_the_law_of_rows_finds_that_a_trust_is_left_aside() -> None:
     def plant(patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(queries, "_names_uncollected_role", lambda *_: True)
+        patch.setattr(subject_queries, "_names_uncollected_role", lambda *_: True)
 
     def law(case: ReachCase) -> None:
         laws.rows_agree(laws.estate_of(case), list(case.calls))
@@ -106,8 +106,12 @@ def test_what_holds_for_a_pattern_holds_for_each_resource_in_it(
 ) -> None:
     estate = laws.compiled(facts, {})
     for principal in estate.principals.values():
-        whole = queries.evaluate_action(estate, principal, "s3:GetObject", pair[0])
-        one = queries.evaluate_action(estate, principal, "s3:GetObject", pair[1])
+        whole = subject_queries.evaluate_action(
+            estate, principal, "s3:GetObject", pair[0]
+        )
+        one = subject_queries.evaluate_action(
+            estate, principal, "s3:GetObject", pair[1]
+        )
         if get_verdict(whole.formula) == "always":
             assert get_verdict(one.formula) == "always"
 

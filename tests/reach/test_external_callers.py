@@ -2,17 +2,17 @@
 
 from answerable.model.ids import IdentityId
 from answerable.model.policy import Policy
-from answerable.reach import queries
+from answerable.reach import subject_queries
 from answerable.reach.aws.compiled.external_callers import parse_caller
 from answerable.reach.aws.evaluation.single_request import evaluate_external
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.permission_rows.row_types import (
     RowFilter,
-    build_action_speller,
+    build_action_formatter,
     format_row,
 )
 from answerable.reach.formula import get_verdict
-from answerable.reach.queries import ReachAnswer
+from answerable.reach.subject_queries import ReachAnswer
 from answerable.reach.who_can import list_who_can
 from tests.reach.account_builder import (
     A,
@@ -96,15 +96,21 @@ def test_who_can_lists_whom_the_resource_s_own_policy_lets_in() -> None:
 def test_a_caller_from_outside_acts_through_the_roles_it_may_enter() -> None:
     graph = IdentityGraph(estate_of(entered()))
     outsider = IdentityId(user("eve", B))
-    reply = queries.answer_can(graph, outsider, "s3:GetObject", OBJECT, direct=False)
+    reply = subject_queries.answer_can(
+        graph, outsider, "s3:GetObject", OBJECT, direct=False
+    )
     assert get_verdict(reply.formula) == "always"
     assert [(hop.origin, hop.via, hop.to) for hop in reply.path] == [
         (outsider, "sts:AssumeRole", role("reader"))
     ]
-    alone = queries.answer_can(graph, outsider, "s3:GetObject", OBJECT, direct=True)
+    alone = subject_queries.answer_can(
+        graph, outsider, "s3:GetObject", OBJECT, direct=True
+    )
     assert get_verdict(alone.formula) == "only-if"  # the bucket's policy is not known
     other = IdentityId(user("eve", "999988887777"))
-    reply = queries.answer_can(graph, other, "s3:PutObject", OBJECT, direct=False)
+    reply = subject_queries.answer_can(
+        graph, other, "s3:PutObject", OBJECT, direct=False
+    )
     assert get_verdict(reply.formula) == "only-if"
     assert not reply.path
 
@@ -137,10 +143,12 @@ def test_the_rows_of_a_caller_from_outside_are_those_it_was_granted() -> None:
     yes = statement("b", action="s3:List*", resource=BUCKET, principal={"AWS": B})
     build.policy(BUCKET, "resource", yes)
     graph = IdentityGraph(estate_of(build))
-    spelled = build_action_speller(graph.estate.catalogue, graph.estate.written, "*")
+    spelled = build_action_formatter(
+        graph.accounts.catalogue, graph.accounts.written, "*"
+    )
     found = [
         (*format_row(reply.row, spelled), bool(reply.path))
-        for reply in queries.iterate_reach(
+        for reply in subject_queries.iterate_reach(
             graph, IdentityId(user("eve", B)), RowFilter(), direct=False
         )
         if reply.row
@@ -159,10 +167,12 @@ def rows(
 ) -> list[tuple[str, str, str]]:
     graph = IdentityGraph(estate_of(build, session=session, endpoint=endpoint))
     principal = graph.get_principal(graph.get_start_node(IdentityId(ANA)))
-    spelled = build_action_speller(graph.estate.catalogue, graph.estate.written, "*")
+    spelled = build_action_formatter(
+        graph.accounts.catalogue, graph.accounts.written, "*"
+    )
     return [
         (*format_row(row, spelled), get_verdict(row.formula).value)
-        for row in queries.list_callable_rows(graph, principal, RowFilter())
+        for row in subject_queries.list_callable_rows(graph, principal, RowFilter())
     ]
 
 
@@ -251,9 +261,9 @@ def test_a_session_policy_limits_the_subject_and_no_role_it_assumes() -> None:
     assume = stated_policy("s", statement("sts", action="sts:*", resource="*"))
     graph = IdentityGraph(estate_of(build, session=assume))
     who = IdentityId(ANA)
-    alone = queries.answer_can(graph, who, "s3:GetObject", OBJECT, direct=True)
+    alone = subject_queries.answer_can(graph, who, "s3:GetObject", OBJECT, direct=True)
     assert get_verdict(alone.formula) == "never"
-    reply = queries.answer_can(graph, who, "s3:GetObject", OBJECT, direct=False)
+    reply = subject_queries.answer_can(graph, who, "s3:GetObject", OBJECT, direct=False)
     assert get_verdict(reply.formula) == "always"
     assert reply.actor == role("reader")
 
@@ -266,7 +276,9 @@ def test_an_endpoint_policy_limits_the_call_asked_about_and_no_hop() -> None:
     gets = statement("s3", action="s3:Get*", resource="*", principal=ANYONE)
     graph = IdentityGraph(estate_of(build, endpoint=stated_policy("e", gets)))
     who = IdentityId(ANA)
-    reply = queries.answer_can(graph, who, "s3:GetObject", OBJECT, direct=False)
+    reply = subject_queries.answer_can(graph, who, "s3:GetObject", OBJECT, direct=False)
     assert get_verdict(reply.formula) == "always"
-    reply = queries.answer_can(graph, who, "s3:ListBucket", BUCKET, direct=False)
+    reply = subject_queries.answer_can(
+        graph, who, "s3:ListBucket", BUCKET, direct=False
+    )
     assert get_verdict(reply.formula) == "never"

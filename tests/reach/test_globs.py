@@ -11,15 +11,19 @@ from answerable.reach.aws.evaluation.context_keys import (
     ContextKeys,
     resolve_variables,
 )
-from answerable.reach.aws.patterns import globs, terms
-from answerable.reach.aws.patterns.arns import matches_arn, split_arn, split_pattern
-from answerable.reach.aws.patterns.globs import (
+from answerable.reach.aws.patterns import glob_matching, pattern_set_algebra
+from answerable.reach.aws.patterns.arn_matching import (
+    matches_arn,
+    split_arn,
+    split_pattern,
+)
+from answerable.reach.aws.patterns.glob_matching import (
     encode_glob,
     encode_literal,
-    matches,
-    overlaps,
+    matches_glob,
+    overlaps_glob,
 )
-from answerable.reach.aws.patterns.terms import ACTIONS, PatternTerm
+from answerable.reach.aws.patterns.pattern_set_algebra import ACTIONS, PatternTerm
 from tests.reference.reach.conditions import glob
 
 patterns = st.text("ab*?", max_size=6)
@@ -28,14 +32,14 @@ texts = st.text("ab", max_size=6)
 
 @given(patterns, texts)
 def test_a_glob_matches_what_the_readable_one_matches(pattern: str, text: str) -> None:
-    assert matches(encode_glob(pattern), text) == glob(pattern, text)
+    assert matches_glob(encode_glob(pattern), text) == glob(pattern, text)
 
 
 @given(patterns, texts)
 def test_a_pattern_too_large_for_an_automaton_matches_the_same(
     pattern: str, text: str
 ) -> None:
-    found = globs._StateSetMatcher(encode_glob(pattern)).fullmatch(text)
+    found = glob_matching._StateSetMatcher(encode_glob(pattern)).fullmatch(text)
     assert (found is not None) == glob(pattern, text)
 
 
@@ -43,14 +47,14 @@ def test_a_pattern_too_large_for_an_automaton_matches_the_same(
 def test_what_covers_a_pattern_matches_what_it_matches(
     outer: str, inner: str, text: str
 ) -> None:
-    if matches(encode_glob(outer), encode_glob(inner)) and glob(inner, text):
+    if matches_glob(encode_glob(outer), encode_glob(inner)) and glob(inner, text):
         assert glob(outer, text)
 
 
 @given(patterns, patterns, texts)
 def test_patterns_that_share_a_text_overlap(one: str, other: str, text: str) -> None:
     if glob(one, text) and glob(other, text):
-        assert overlaps(encode_glob(one), encode_glob(other))
+        assert overlaps_glob(encode_glob(one), encode_glob(other))
 
 
 some_terms = st.builds(
@@ -61,8 +65,8 @@ some_terms = st.builds(
 
 
 def takes(term: PatternTerm[str], text: str) -> bool:
-    return matches(term.pattern, text) and not any(
-        matches(hole, text) for hole in term.excluded
+    return matches_glob(term.pattern, text) and not any(
+        matches_glob(hole, text) for hole in term.excluded
     )
 
 
@@ -71,17 +75,17 @@ def test_terms_err_one_way_only(
     one: PatternTerm[str], other: PatternTerm[str], text: str
 ) -> None:
     in_one, in_other = takes(one, text), takes(other, text)
-    if terms.covers(ACTIONS, one, other) and in_other:
+    if pattern_set_algebra.covers(ACTIONS, one, other) and in_other:
         assert in_one
-    if terms.is_disjoint(ACTIONS, one, other):
+    if pattern_set_algebra.is_disjoint(ACTIONS, one, other):
         assert not (in_one and in_other)
-    met, exact = terms.intersect(ACTIONS, one, other)
+    met, exact = pattern_set_algebra.intersect(ACTIONS, one, other)
     if in_one and in_other:
         assert takes(met, text)
     if exact and takes(met, text):
         assert in_one
         assert in_other
-    left = terms.subtract(ACTIONS, one, other)
+    left = pattern_set_algebra.subtract(ACTIONS, one, other)
     if left is not None:
         assert any(takes(term, text) for term in left) == (in_one and not in_other)
 
@@ -119,5 +123,5 @@ def test_a_default_stands_where_a_key_is_known_to_be_absent() -> None:
 def test_a_hostile_pattern_takes_no_time() -> None:
     pattern = encode_glob("*a" * 900 + "?" + "*b" * 900)
     start = time.perf_counter()
-    assert not matches(pattern, "a" * 2000)
+    assert not matches_glob(pattern, "a" * 2000)
     assert time.perf_counter() - start < 5

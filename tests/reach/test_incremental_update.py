@@ -15,7 +15,7 @@ from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
 from answerable.reach.aws.bulk.holder_table import HolderTable
 from answerable.reach.aws.bulk.transitive_closure import compute_closure
 from answerable.reach.aws.evaluation.single_request import evaluate_action
-from answerable.reach.aws.paths.edges import IdentityNode
+from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.formula import get_verdict
 from tests.reach.account_builder import A, AccountBuilder, role, statement, user
@@ -171,7 +171,7 @@ def updates_agree(states: list[SightedFacts]) -> None:
 
 def stepped(whole: GraphClosure, node: IdentityNode) -> list[set[IdentityNode]]:
     """Name whom a node becomes: for sure, perhaps, by assuming a role."""
-    number = whole.get_number(node)
+    number = whole.get_node_number(node)
     assert number < whole.size
     rows = whole.table.taken[number], whole.table.assumed[number]
     return [
@@ -183,7 +183,7 @@ def stepped(whole: GraphClosure, node: IdentityNode) -> list[set[IdentityNode]]:
 
 def said(whole: GraphClosure, nodes: list[IdentityNode]) -> list[object]:
     """Say of nodes which calls they can make, by themselves and through others."""
-    numbers = [whole.get_number(node) for node in nodes]
+    numbers = [whole.get_node_number(node) for node in nodes]
     return [
         [bits >> number & 1 for number in numbers for bits in (held.sure, held.some)]
         for call in CALLS
@@ -194,7 +194,7 @@ def said(whole: GraphClosure, nodes: list[IdentityNode]) -> list[object]:
 
 def singly(whole: GraphClosure) -> list[object]:
     """Ask for each identity by itself: what decides, and how."""
-    estate = whole.graph.estate
+    estate = whole.graph.accounts
     return [
         (get_verdict(answer.formula), answer.determining)
         for one in estate.principals.values()

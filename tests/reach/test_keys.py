@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from answerable.reach.aws.condition_keys.classification import (
+from answerable.reach.aws.condition_keys.key_classification import (
     AssertedBy,
     KeyKind,
     classify_key,
-    list_keys,
+    list_classified_keys,
 )
 
 # Catalogue keys of which nobody says who writes them; may shrink, never grow.
@@ -69,7 +69,11 @@ def test_the_keys_of_managed_policies_are_classed(root: Path) -> None:
 
 def test_the_tables_hold_no_key_that_the_catalogue_does_not() -> None:
     keys = {re.sub(r"\$\{\w+\}|<\w+>", "*", k).lower() for k in catalogue_keys()}
-    listed = [name.lower() for name, _ in list_keys() if not name.startswith("aws:")]
+    listed = [
+        name.lower()
+        for name, _ in list_classified_keys()
+        if not name.startswith("aws:")
+    ]
     assert len(listed) == len(set(listed))
     for name in listed:
         head, star, _ = name.partition("*")
@@ -140,7 +144,7 @@ def test_a_key_is_written_by(key: str, asserted_by: str, says: str) -> None:
 
 
 def test_case_makes_no_difference() -> None:
-    for name, entry in list_keys():
+    for name, entry in list_classified_keys():
         if "*" not in name:
             assert classify_key(name.upper()) == classify_key(name.lower()) == entry
 

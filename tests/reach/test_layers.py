@@ -2,8 +2,8 @@
 
 from answerable.model.coverage import CoverageScope
 from answerable.model.ids import IdentityId
-from answerable.reach import queries
-from answerable.reach.aws.coverage import list_not_collected
+from answerable.reach import subject_queries
+from answerable.reach.aws.answer_coverage import list_not_collected
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.collected_data import CollectedData
 from answerable.reach.formula import get_verdict
@@ -172,9 +172,9 @@ def words(
 ) -> set[str]:
     graph = IdentityGraph(estate_of(build))
     who = IdentityId(subject)
-    reply = queries.answer_can(graph, who, action, resource, direct=direct)
+    reply = subject_queries.answer_can(graph, who, action, resource, direct=direct)
     found = list_not_collected(
-        graph.estate, CollectedData(collected), action, resource, reply, direct=direct
+        graph.accounts, CollectedData(collected), action, resource, reply, direct=direct
     )
     return set(found)
 
@@ -274,6 +274,6 @@ def test_anybody_has_no_policies_of_their_own_that_could_be_missing() -> None:
         if reply.subject == "*"
     ]
     found = list_not_collected(
-        graph.estate, CollectedData(), "s3:GetObject", OBJECT, reply
+        graph.accounts, CollectedData(), "s3:GetObject", OBJECT, reply
     )
     assert "identity-policies" in found

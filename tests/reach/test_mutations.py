@@ -18,8 +18,8 @@ from answerable.reach.aws.evaluation import (
 )
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
 from answerable.reach.aws.evaluation.request import AwsRequest, ResourcePolicyResult
-from answerable.reach.aws.evaluation.trust import RoleTrust
-from answerable.reach.aws.patterns import action_sets, globs
+from answerable.reach.aws.evaluation.trust_policies import RoleTrust
+from answerable.reach.aws.patterns import action_pattern_index, glob_matching
 from answerable.reach.formula import FALSE, TRUE, Formula, negate
 from tests.reach import laws
 from tests.reach.account_builder import role, user
@@ -41,7 +41,7 @@ from tests.reach.strategies_mix import EVEN, Mix
 from tests.reach.strategies_organisation import ROLES
 
 _bounded = policy_layers.evaluate_boundary
-_combined = policy_layers.combine_sides
+_combined = policy_layers.combine_identity_and_resource_policies
 _side_of = resource_policies.evaluate_policy_for_principal
 _side_for = evaluate_principal.evaluate_resource_policy
 _names = principal_matching.match_principal
@@ -76,7 +76,7 @@ def _boundary_binds_a_named_user(patch: pytest.MonkeyPatch) -> None:
         bound = replace(side, escaping=FALSE, direct=side.escaping) if side else None
         return _combined(allowed, limit, bound)
 
-    patch.setattr(policy_layers, "combine_sides", combined)
+    patch.setattr(policy_layers, "combine_identity_and_resource_policies", combined)
 
 
 def _role_escapes_its_boundary(patch: pytest.MonkeyPatch) -> None:
@@ -164,7 +164,7 @@ def _cross_account_union(patch: pytest.MonkeyPatch) -> None:
         near = replace(side, same_account=True) if side else None
         return _combined(allowed, limit, near)
 
-    patch.setattr(policy_layers, "combine_sides", combined)
+    patch.setattr(policy_layers, "combine_identity_and_resource_policies", combined)
     patch.setattr(evaluate_principal, "evaluate_identity_policies", lambda *_: TRUE)
 
 
@@ -182,28 +182,34 @@ def _not_resource_inverted(patch: pytest.MonkeyPatch) -> None:
 
 def _question_mark_optional(patch: pytest.MonkeyPatch) -> None:
     def compiled(pattern: str) -> object:
-        parts = {globs.ANY_TEXT: ".*", globs.ANY_CHARACTER: ".?"}
+        parts = {glob_matching.ANY_TEXT: ".*", glob_matching.ANY_CHARACTER: ".?"}
         return re2.compile("".join(parts.get(c) or re2.escape(c) for c in pattern))
 
-    patch.setattr(globs, "_compile_glob", compiled)
+    patch.setattr(glob_matching, "_compile_glob", compiled)
 
 
 def _wildcards_cross_parts(patch: pytest.MonkeyPatch) -> None:
     def matches_parts(pattern: tuple[str, ...], text: tuple[str, ...]) -> bool:
-        return len(pattern) == 1 or globs.matches(":".join(pattern), ":".join(text))
+        return len(pattern) == 1 or glob_matching.matches_glob(
+            ":".join(pattern), ":".join(text)
+        )
 
     def segments(pattern: str) -> tuple[str, ...]:
         return tuple(pattern.split(":"))
 
     patch.setattr(statements, "matches_arn", matches_parts)
-    patch.setattr("answerable.reach.aws.patterns.arns.split_arn_pattern", segments)
+    patch.setattr(
+        "answerable.reach.aws.patterns.arn_matching.split_arn_pattern", segments
+    )
     patch.setattr(statements._match_any, "__defaults__", None)
     patch.setattr(statements.match_resource, "__defaults__", (matches_parts,))
 
 
 def _actions_keep_case(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        action_sets.ActionSet, "matches_action", lambda s, a: a.title() in s.exact
+        action_pattern_index.ActionSet,
+        "matches_action",
+        lambda s, a: a.title() in s.exact,
     )
 
 

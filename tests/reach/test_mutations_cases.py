@@ -25,7 +25,7 @@ from answerable.reach.aws.escalation_rules.registry import (
 )
 from answerable.reach.aws.evaluation import conditions, date_conditions
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
-from answerable.reach.aws.paths import created_identities, search, witness_resources
+from answerable.reach.aws.paths import identity_creation, path_search, witness_resources
 from answerable.reach.formula import TRUE, build_atom, get_verdict
 from tests.reach import test_cases as table
 from tests.reach.mutation import apply_mutation
@@ -54,7 +54,8 @@ def without_launch(*calls: str) -> Plant:
     kept = [
         rule
         for rule in PASS_ROLE_RULES
-        if [need.action for need in rule.needs] != [*calls] or rule.changes
+        if [need.action for need in rule.needs] != [*calls]
+        or rule.changed_resource_kind
     ]
     return swap(PASS_ROLE_RULES, tuple(kept))
 
@@ -137,7 +138,7 @@ def clusters_are_there(patch: pytest.MonkeyPatch) -> None:
     everywhere(
         patch,
         PASS_ROLE_RULES,
-        tuple(replace(rule, awaits="") for rule in PASS_ROLE_RULES),
+        tuple(replace(rule, precondition="") for rule in PASS_ROLE_RULES),
     )
 
 
@@ -181,7 +182,7 @@ def a_stated_time_is_ignored(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_new_name_is_any(patch: pytest.MonkeyPatch) -> None:
-    everywhere(patch, search._get_step_target_id, lambda edge: edge.to.identity)
+    everywhere(patch, path_search._get_step_target_id, lambda edge: edge.to.identity)
 
 
 def a_new_name_is_the_usual_one(patch: pytest.MonkeyPatch) -> None:
@@ -190,7 +191,7 @@ def a_new_name_is_the_usual_one(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_taken_name_is_new(patch: pytest.MonkeyPatch) -> None:
-    right = created_identities.find_best_name
+    right = identity_creation.find_best_name
 
     def at_one_name(estate: CompiledAccounts, *more: object) -> object:
         return right(replace(estate, principals={}), *more)  # type: ignore[arg-type]
@@ -221,7 +222,7 @@ def every_provider_is_one(patch: pytest.MonkeyPatch) -> None:
 
 def nothing_is_asserted(patch: pytest.MonkeyPatch) -> None:
     rules = (
-        replace(rule, awaits="") if rule.kind == "iam:saml-provider" else rule
+        replace(rule, precondition="") if rule.kind == "iam:saml-provider" else rule
         for rule in TAKEOVER_RULES
     )
     everywhere(patch, TAKEOVER_RULES, tuple(rules))

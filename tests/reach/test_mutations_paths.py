@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.bulk import caller_side
+from answerable.reach.aws.bulk import caller_policies
 from answerable.reach.aws.bulk.bitset import BitsetBounds
-from answerable.reach.aws.bulk.caller_side import VerdictBits
+from answerable.reach.aws.bulk.caller_policies import VerdictBits
 from answerable.reach.aws.bulk.existing_resources import (
     ExistingResources,
     MatchedResources,
@@ -27,11 +27,11 @@ from answerable.reach.aws.escalation_rules.registry import (
     RequiredPermission,
 )
 from answerable.reach.aws.evaluation.request import Evaluation
-from answerable.reach.aws.evaluation.trust import TrustEntry
+from answerable.reach.aws.evaluation.trust_policies import TrustEntry
 from answerable.reach.aws.paths import (
-    created_identities,
-    edges,
     iam_edits,
+    identity_creation,
+    identity_edges,
     witness_resources,
 )
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
@@ -40,9 +40,9 @@ from tests.reach.laws import paths_agree
 from tests.reach.mutation import Plant, apply_mutation, is_found
 from tests.reach.strategies_paths import paths
 
-_together = witness_resources.find_common_resources
-_at_one_name = created_identities.find_best_name
-_answers_on = witness_resources.evaluate_on_resource
+_together = witness_resources.find_witness_resources
+_at_one_name = identity_creation.find_best_name
+_answers_on = witness_resources.evaluate_permissions_on_resource
 
 
 def _everywhere(patch: pytest.MonkeyPatch, right: object, wrong: object) -> None:
@@ -89,8 +89,8 @@ def _service_trust_not_asked(patch: pytest.MonkeyPatch) -> None:
 
 
 def _conditions_of_hops_dropped(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(edges, "conjoin_hops", lambda *formulas: TRUE)
-    _everywhere(patch, caller_side.subtract_denies, _whatever_may_be_is)
+    patch.setattr(identity_edges, "conjoin_hops", lambda *formulas: TRUE)
+    _everywhere(patch, caller_policies.subtract_denies, _whatever_may_be_is)
 
 
 def _whatever_may_be_is(
@@ -109,7 +109,7 @@ def _running_code_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 
 def _what_must_be_so_besides_forgotten(patch: pytest.MonkeyPatch) -> None:
-    sure = tuple(replace(rule, awaits="") for rule in TAKEOVER_RULES)
+    sure = tuple(replace(rule, precondition="") for rule in TAKEOVER_RULES)
     _everywhere(patch, TAKEOVER_RULES, sure)
 
 
@@ -157,12 +157,12 @@ def _each_call_under_a_name_of_its_own(patch: pytest.MonkeyPatch) -> None:
         held: CompiledAccounts,
         who: CompiledPrincipal,
         needs: Sequence[RequiredPermission],
-    ) -> created_identities.NewResourceName | None:
+    ) -> identity_creation.NewResourceName | None:
         calls = [need for need in needs if need.action != "sts:AssumeRole"]
         found = together(held, who, calls)
         if any(answer.formula == FALSE for answer in found):
             return None
-        return created_identities.NewResourceName("arn:aws:iam::1:role/any", found)
+        return identity_creation.NewResourceName("arn:aws:iam::1:role/any", found)
 
     _everywhere(patch, _together, together)
     _everywhere(patch, _at_one_name, at_one_name)
@@ -173,7 +173,7 @@ def _making_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 
 def _whoever_is_made_does_nothing(patch: pytest.MonkeyPatch) -> None:
-    plain = created_identities.compile_created_principal
+    plain = identity_creation.compile_uncreated_principal
 
     def nobody(held: CompiledAccounts, identity: IdentityId) -> CompiledPrincipal:
         return replace(plain(held, identity), grants=(), _by_action={})
@@ -183,7 +183,9 @@ def _whoever_is_made_does_nothing(patch: pytest.MonkeyPatch) -> None:
 
 def _a_policy_is_put_for_nothing(patch: pytest.MonkeyPatch) -> None:
     """Making needs no right to give a policy."""
-    free = tuple(replace(make, widen=(make.create,)) for make in CREATION_RULES)
+    free = tuple(
+        replace(make, grant_alternatives=(make.create,)) for make in CREATION_RULES
+    )
     _everywhere(patch, CREATION_RULES, free)
 
 
@@ -204,7 +206,7 @@ def _a_boundary_that_must_be_stated_is_not(patch: pytest.MonkeyPatch) -> None:
 
 
 def _no_boundary_is_taken_off(patch: pytest.MonkeyPatch) -> None:
-    left = tuple(edit for edit in EDIT_RULES if edit.gives is not EditEffect.FREE)
+    left = tuple(edit for edit in EDIT_RULES if edit.effect is not EditEffect.FREE)
     _everywhere(patch, EDIT_RULES, left)
 
 

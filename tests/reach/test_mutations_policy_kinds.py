@@ -8,13 +8,13 @@ from answerable.model.policy import PolicyLayer
 from answerable.reach.aws.compiled import (
     account_compiler,
     accounts,
-    compile_parts,
     external_callers,
+    policy_compiler,
     principal_matching,
     s3_public_access,
 )
 from answerable.reach.aws.compiled.external_callers import ExternalCaller
-from answerable.reach.aws.compiled.organization_policies import LimitingLayer
+from answerable.reach.aws.compiled.limiting_policies import LimitingLayer
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.evaluation import (
@@ -47,12 +47,12 @@ from tests.reach.strategies_cases import cases
 from tests.reach.strategies_mix import EVEN, Mix
 from tests.reach.strategies_organisation import USERS
 
-_stated = compile_parts.compile_stated_policy
+_stated = policy_compiler.compile_stated_policy
 _side_of = resource_policies.evaluate_policy_for_principal
 _said = resource_policies.evaluate_policy
 _is_required = resource_policies.requires_resource_policy
-_missing_side = evaluate_principal.assume_uncollected_policy
-_under = CompiledPrincipal.in_session
+_missing_side = evaluate_principal.build_uncollected_policy_result
+_under = CompiledPrincipal.with_session_policy
 
 
 def _sides_changed(patch: pytest.MonkeyPatch, **change: Formula) -> None:
@@ -105,7 +105,7 @@ def _uncollected_as_open_door(patch: pytest.MonkeyPatch) -> None:
 
 
 def _session_ignored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(CompiledPrincipal, "in_session", lambda self, session: self)
+    patch.setattr(CompiledPrincipal, "with_session_policy", lambda self, session: self)
 
 
 def _session_denies_ignored(patch: pytest.MonkeyPatch) -> None:
@@ -115,7 +115,7 @@ def _session_denies_ignored(patch: pytest.MonkeyPatch) -> None:
             self, LimitingLayer(session.layer, session.target, allows, session.gaps)
         )
 
-    patch.setattr(CompiledPrincipal, "in_session", under)
+    patch.setattr(CompiledPrincipal, "with_session_policy", under)
 
 
 def _federated_user_escapes(patch: pytest.MonkeyPatch) -> None:
@@ -174,7 +174,7 @@ def _unknown_bucket_as_open(patch: pytest.MonkeyPatch) -> None:
 
 
 def _network_ignored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(evaluate_principal, "build_network_condition", lambda *_: TRUE)
+    patch.setattr(evaluate_principal, "build_vpc_origin_condition", lambda *_: TRUE)
 
 
 def _door_keys_forgotten(patch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 from hypothesis import HealthCheck, Phase, given, settings
 
-from answerable.reach import queries
+from answerable.reach import subject_queries
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.formula import get_verdict
 from tests.reach.laws import estate_of, world_of
@@ -19,7 +19,7 @@ def paths_of_case_agree(case: ReachCase) -> None:
     places = spec_paths.list_all_steps(world)
     for call in [c for c in case.calls if c[1] == "*" or "*" not in c[1]][:3]:
         for who in estate.principals:
-            reply = queries.answer_can(graph, who, *call, direct=False)
+            reply = subject_queries.answer_can(graph, who, *call, direct=False)
             expected = spec_paths.evaluate_can(world, who, *call, places)
             assert get_verdict(reply.formula) == expected
 

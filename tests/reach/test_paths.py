@@ -5,13 +5,13 @@ from itertools import pairwise
 import pytest
 
 from answerable.model.ids import IdentityId
-from answerable.reach import queries
+from answerable.reach import subject_queries
 from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.patterns.common_match import find_common_match
-from answerable.reach.aws.patterns.globs import encode_glob
+from answerable.reach.aws.patterns.common_match_search import find_common_match
+from answerable.reach.aws.patterns.glob_matching import encode_glob
 from answerable.reach.formula import FALSE, TRUE, Verdict, get_verdict
-from answerable.reach.queries import ReachAnswer
+from answerable.reach.subject_queries import ReachAnswer
 from answerable.reach.who_can import list_who_can
 from tests.reach.account_builder import (
     A,
@@ -34,7 +34,9 @@ def graph_of(build: AccountBuilder) -> IdentityGraph:
 
 
 def can(build: AccountBuilder, subject: str = ANA) -> ReachAnswer:
-    return queries.answer_can(graph_of(build), IdentityId(subject), *READ, direct=False)
+    return subject_queries.answer_can(
+        graph_of(build), IdentityId(subject), *READ, direct=False
+    )
 
 
 def chain(length: int, *, back: bool = False, open_: bool = False) -> AccountBuilder:
@@ -73,7 +75,7 @@ def test_a_chain_that_goes_round_in_circles_ends() -> None:
     assert len(can(build).path) == 50
     graph = graph_of(build)
     told = list(list_who_can(graph, *READ, direct=False))
-    assert {reply.subject for reply in told} == set(graph.estate.principals)
+    assert {reply.subject for reply in told} == set(graph.accounts.principals)
     assert max(len(reply.path) for reply in told) == 50
 
 
@@ -174,7 +176,7 @@ def test_what_is_made_in_one_account_is_nobody_in_another() -> None:
     build.policy(far, "trust", trust)
     graph = graph_of(build)
     resource = f"arn:aws:iam::{B}:role/far"
-    reply = queries.answer_can(
+    reply = subject_queries.answer_can(
         graph, IdentityId(ANA), "iam:DeleteRole", resource, direct=False
     )
     assert reply.formula == FALSE

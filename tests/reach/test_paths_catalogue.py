@@ -14,7 +14,7 @@ import pytest
 from answerable.connectors.formats.arn_kind import resource_kind_of_arn
 from answerable.model.ids import Arn, IdentityId
 from answerable.model.policy import Statement
-from answerable.reach import queries
+from answerable.reach import subject_queries
 from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.escalation_rules.registry import (
     PASS_ROLE_RULES,
@@ -185,7 +185,7 @@ def found(
         for i, a in enumerate(actions)
     ]
     graph = stage(start, held, kinds)
-    reply = queries.answer_can(graph, IdentityId(start), *goal, direct=False)
+    reply = subject_queries.answer_can(graph, IdentityId(start), *goal, direct=False)
     return reply.formula
 
 
@@ -349,12 +349,12 @@ def test_a_chain_of_the_laboratory_is_followed_to_its_end(name: str) -> None:
     start, last = IdentityId(chain[0][0]), chain[-1]
     far = last[0].split(":")[4] == FAR
     goal = ANYTHING if far and last[1] == ADMIN else READ
-    reply = queries.answer_can(linked(chain), start, *goal, direct=False)
+    reply = subject_queries.answer_can(linked(chain), start, *goal, direct=False)
     assert get_verdict(reply.formula) is not Verdict.NEVER
     assert reply.actor == last[0]
     assert len(reply.path) == len(chain) - 1
     cut: Chain = [(arn, held if arn == last[0] else [], []) for arn, held, _ in chain]
-    reply = queries.answer_can(linked(cut), start, *goal, direct=False)
+    reply = subject_queries.answer_can(linked(cut), start, *goal, direct=False)
     assert get_verdict(reply.formula) is not Verdict.ALWAYS
 
 
@@ -386,11 +386,11 @@ def test_a_scenario_of_the_laboratory_is_found_with_what_it_requires(
 
 def test_the_kinds_of_the_rules_are_those_of_the_facts() -> None:
     named = {
-        launch.changes: RESOURCE_ARN_TEMPLATES[launch.changes].format(
-            partition="aws", region="us-east-1", account=A, name="n"
-        )
+        launch.changed_resource_kind: RESOURCE_ARN_TEMPLATES[
+            launch.changed_resource_kind
+        ].format(partition="aws", region="us-east-1", account=A, name="n")
         for launch in PASS_ROLE_RULES
-        if launch.changes
+        if launch.changed_resource_kind
     }
     for kind, rest in THERE.items():
         named[kind] = f"arn:aws:{kind.partition(':')[0]}:us-east-1:{A}:{rest}"

@@ -9,17 +9,21 @@ from hypothesis import HealthCheck, given, settings
 
 from answerable.model.documents.core import PermissionCheckItem, ReachItem
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.pattern_answers import (
+from answerable.reach.aws.patterns.arn_matching import (
+    matches_arn,
+    split_arn,
+    split_pattern,
+)
+from answerable.reach.aws.patterns.glob_matching import encode_glob
+from answerable.reach.aws.permission_rows import principal_spans
+from answerable.reach.aws.permission_rows.action_rows import ActionRowLister
+from answerable.reach.aws.resource_pattern_answers import (
     answer_can_on_pattern,
     is_pattern_question,
 )
-from answerable.reach.aws.pattern_parts import RESOURCE_KEY
-from answerable.reach.aws.patterns.arns import matches_arn, split_arn, split_pattern
-from answerable.reach.aws.patterns.globs import encode_glob
-from answerable.reach.aws.permission_rows import principal_spans
-from answerable.reach.aws.permission_rows.action_rows import ActionRowLister
+from answerable.reach.aws.resource_pattern_union import RESOURCE_KEY
 from answerable.reach.formula import FALSE, TRUE
-from answerable.reach.queries import PatternExtent, ReachAnswer
+from answerable.reach.subject_queries import PatternExtent, ReachAnswer
 from answerable.reach.who_can import list_who_can
 from answerable.usecases.reach import permissions as flow
 from tests.reach import laws

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from answerable.model.ids import IdentityId
-from answerable.reach import queries
+from answerable.reach import subject_queries
 from answerable.reach.aws.compiled import resources
 from answerable.reach.aws.evaluation import pattern_requests
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
@@ -51,8 +51,8 @@ def denying_at_the_bucket(build: AccountBuilder) -> AccountBuilder:
 def row_verdict(build: AccountBuilder) -> str:
     """What rows say of the object behind the access point."""
     graph = IdentityGraph(estate_of(build))
-    principal = graph.estate.principals[IdentityId(ANA)]
-    rows = queries.list_callable_rows(graph, principal, RowFilter())
+    principal = graph.accounts.principals[IdentityId(ANA)]
+    rows = subject_queries.list_callable_rows(graph, principal, RowFilter())
     (row,) = [row for row in rows if laws.takes(row, "s3:getobject", THROUGH)]
     return get_verdict(row.formula)
 

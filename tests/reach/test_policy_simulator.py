@@ -87,7 +87,7 @@ def test_a_refusal_is_an_answer_of_its_own_kind(
     found = simulator.simulate(ANA, "s3:GetObject", RED)
     assert isinstance(found, SimulationDeclined)
     assert found.kind is kind
-    assert "secret words" not in found.why
+    assert "secret words" not in found.reason
 
 
 def test_an_answer_without_a_result_and_a_marker_that_repeats_end(

@@ -10,12 +10,14 @@ from answerable.model.coverage import CoverageScope
 from answerable.model.documents.core import PermissionCheckItem
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import SourceCoverage
-from answerable.reach import queries
+from answerable.reach import subject_queries
 from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.compiled.protected_objects import OWNER_ACCOUNT_ACTIONS
 from answerable.reach.aws.compiled.trust_index import get_service_principal_kind
 from answerable.reach.aws.condition_keys import tag_explanations
-from answerable.reach.aws.escalation_rules.managed_services import MANAGED_SERVICES
+from answerable.reach.aws.escalation_rules.pass_role_managed_service_rules import (
+    MANAGED_SERVICES,
+)
 from answerable.reach.aws.escalation_rules.registry import (
     RESOURCE_ARN_TEMPLATES,
     PassRoleRule,
@@ -58,7 +60,9 @@ def held(actions: list[str]) -> list[object]:
 @pytest.mark.parametrize(
     "rule",
     MANAGED_SERVICES,
-    ids=lambda rule: "+".join(need.action for need in rule.needs) + rule.awaits[:9],
+    ids=lambda rule: (
+        "+".join(need.action for need in rule.needs) + rule.precondition[:9]
+    ),
 )
 def test_a_rule_is_followed_and_lost_with_any_call_it_needs(rule: PassRoleRule) -> None:
     calls = ["iam:PassRole", *dict.fromkeys(need.action for need in rule.needs)]
@@ -68,18 +72,20 @@ def test_a_rule_is_followed_and_lost_with_any_call_it_needs(rule: PassRoleRule) 
     def answer(actions: list[str]) -> tuple[int, int]:
         build = trusting(rule.service)
         build.policy(ANA, "identity", *held(actions))  # type: ignore[arg-type]
-        if rule.changes:
-            arn = RESOURCE_ARN_TEMPLATES[rule.changes].format(
+        if rule.changed_resource_kind:
+            arn = RESOURCE_ARN_TEMPLATES[rule.changed_resource_kind].format(
                 partition="aws", region="us-east-1", account=A, name="n"
             )
-            build.resource(arn, rule.changes, A)
+            build.resource(arn, rule.changed_resource_kind, A)
         graph = IdentityGraph(compile_accounts(build.facts(), known))
-        found = queries.answer_can(graph, IdentityId(ANA), *READ, direct=False).formula
+        found = subject_queries.answer_can(
+            graph, IdentityId(ANA), *READ, direct=False
+        ).formula
         rank = 0 if found == FALSE else 2 if found == TRUE else 1
         return rank, -min((len(one) for one in found), default=0)
 
     whole = answer(calls)
-    assert whole[0] == (1 if rule.awaits else 2)
+    assert whole[0] == (1 if rule.precondition else 2)
     for gone in calls:
         assert answer([call for call in calls if call != gone]) < whole, gone
 
@@ -187,8 +193,8 @@ def test_nobody_edits_a_role_of_identity_center() -> None:
     build.policy(SSO, "identity", statement("r", action="s3:*", resource="*"))
     graph = IdentityGraph(compile_accounts(build.facts(), catalogue()))
     ana = IdentityId(ANA)
-    assert queries.answer_can(graph, ana, *READ, direct=False).formula == FALSE
-    put = queries.answer_can(graph, ana, "iam:PutRolePolicy", SSO, direct=False)
+    assert subject_queries.answer_can(graph, ana, *READ, direct=False).formula == FALSE
+    put = subject_queries.answer_can(graph, ana, "iam:PutRolePolicy", SSO, direct=False)
     assert put.formula == FALSE
     assert put.determining[0].effect == "impossible"
 

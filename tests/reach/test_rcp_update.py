@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from answerable.model.policy import Policy, PolicyLayer, Statement
 from answerable.model.sighting import SightedFacts
-from answerable.reach.aws.bulk import incremental_update, recompile
+from answerable.reach.aws.bulk import incremental_update, policy_recompilation
 from tests.reach.account_builder import A, AccountBuilder, B, role, statement, user
 from tests.reach.mutation import Plant, apply_mutation, is_found
 from tests.reach.test_bulk_evaluation import compiled
@@ -151,19 +151,23 @@ def _services_stay(patch: pytest.MonkeyPatch) -> None:
 
 
 def _what_was_empty_stays(patch: pytest.MonkeyPatch) -> None:
-    right = recompile.Recompilation._replace_statements_at
+    right = policy_recompilation.Recompilation._replace_statements_at
 
     def wrong(
-        self: recompile.Recompilation, grants: tuple[object, ...], *at: object
+        self: policy_recompilation.Recompilation,
+        grants: tuple[object, ...],
+        *at: object,
     ) -> object:
         return right(self, grants, *at) if grants else ()  # type: ignore[arg-type]
 
-    patch.setattr(recompile.Recompilation, "_replace_statements_at", wrong)
+    patch.setattr(policy_recompilation.Recompilation, "_replace_statements_at", wrong)
 
 
 def _trusts_stay_behind_old_fences(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        recompile, "_apply_rcps_to_trusts", lambda estate, fences: dict(estate.trusts)
+        policy_recompilation,
+        "_apply_rcps_to_trusts",
+        lambda estate, fences: dict(estate.trusts),
     )
 
 

@@ -17,8 +17,12 @@ from answerable.reach.aws.escalation_rules.registry import (
     RequiredPermission,
     list_rule_actions,
 )
-from answerable.reach.aws.patterns.arns import matches_arn, split_arn, split_pattern
-from answerable.reach.aws.patterns.globs import encode_glob
+from answerable.reach.aws.patterns.arn_matching import (
+    matches_arn,
+    split_arn,
+    split_pattern,
+)
+from answerable.reach.aws.patterns.glob_matching import encode_glob
 from answerable.usecases.reach import permissions as flow
 from bench import action_expansion
 from tests.reach.account_builder import inventory_of
@@ -87,13 +91,13 @@ def test_every_action_of_a_rule_is_in_the_catalogue(whole: ActionCatalogue) -> N
 def needs() -> Iterator[tuple[RequiredPermission, str]]:
     """Yield what each rule needs, with the kind of resource that is there already."""
     for launch in PASS_ROLE_RULES:
-        for need in (*launch.needs, *launch.also):
-            yield need, launch.changes
+        for need in (*launch.needs, *launch.new_role_permissions):
+            yield need, launch.changed_resource_kind
     for running in TAKEOVER_RULES:
         for need in running.needs:
             yield need, running.kind
     for make in CREATION_RULES:
-        for need in (make.create, *make.widen, *make.enter):
+        for need in (make.create, *make.grant_alternatives, *make.become_alternatives):
             yield need, ""
 
 

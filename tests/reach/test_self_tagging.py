@@ -10,14 +10,14 @@ from answerable.connectors.iam_catalogue.fetch import load_catalogue
 from answerable.model.documents.core import PermissionCheckItem
 from answerable.model.ids import IdentityId
 from answerable.model.policy import Statement
-from answerable.reach import queries
+from answerable.reach import subject_queries
 from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.condition_keys.self_tagging import answer_with_self_set_tags
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.formula import TRUE, get_verdict
-from answerable.reach.queries import ReachAnswer
+from answerable.reach.subject_queries import ReachAnswer
 from answerable.usecases.reach import permissions as flow
 from tests.reach.account_builder import A, AccountBuilder, role, statement, user
 from tests.reach.test_tag_setters import SERVICES, Condition, allow, tag_is
@@ -37,7 +37,7 @@ def asked(
         build.facts(), load_catalogue(SERVICES), tags_collected=True
     )
     graph, subject = IdentityGraph(estate), IdentityId(ANA)
-    plain = queries.answer_can(graph, subject, action, resource, direct=False)
+    plain = subject_queries.answer_can(graph, subject, action, resource, direct=False)
     again = answer_with_self_set_tags(graph, subject, action, resource, direct=False)
     return get_verdict(plain.formula).value, again
 
@@ -133,7 +133,10 @@ def estate_of(
 
 def surely(estate: CompiledAccounts, action: str) -> bool:
     principal = estate.principals[IdentityId(ANA)]
-    return queries.evaluate_action(estate, principal, action, INSTANCE).formula == TRUE
+    return (
+        subject_queries.evaluate_action(estate, principal, action, INSTANCE).formula
+        == TRUE
+    )
 
 
 @settings(max_examples=100)

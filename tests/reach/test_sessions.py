@@ -7,11 +7,11 @@ import pytest
 from answerable.model.documents.core import PermissionCheckItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
-from answerable.reach import queries
+from answerable.reach import subject_queries
 from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.unknown_subjects import rests_on_uncollected_allow
-from answerable.services.reach.request_context import parse_context_keys
+from answerable.services.reach.stated_request_context import parse_context_keys
 from answerable.usecases.reach import permissions as flow
 from tests.reach.account_builder import (
     A,
@@ -86,9 +86,9 @@ def test_a_policy_that_was_not_collected_hides_no_better_path() -> None:
     build.policy(FAR, "trust", trusted)
     build.policy(FAR, "identity", statement("r", action="s3:*", resource="*"))
     graph = IdentityGraph(compile_accounts(build.facts(), catalogue()))
-    direct = queries.answer_can(graph, IdentityId(ANA), *GET, direct=True)
+    direct = subject_queries.answer_can(graph, IdentityId(ANA), *GET, direct=True)
     assert rests_on_uncollected_allow(direct.formula)
-    found = queries.answer_can(graph, IdentityId(ANA), *GET, direct=False)
+    found = subject_queries.answer_can(graph, IdentityId(ANA), *GET, direct=False)
     assert [hop.to for hop in found.path] == [FAR]
     assert {a.key for one in found.formula for a in one} == {
         "aws:MultiFactorAuthPresent"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from answerable.model.inventory import DerivedTables
 from answerable.model.sighting import SightedFacts
-from answerable.reach.aws.bulk import step_tables
+from answerable.reach.aws.bulk import closure_tables
 from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from tests.reach.strategies import estates
@@ -41,7 +41,9 @@ class Tables(DerivedTables):
 def restored(facts: SightedFacts) -> tuple[GraphClosure, GraphClosure]:
     cold = get_closure(IdentityGraph(compiled(facts)))
     graph = IdentityGraph(compiled(facts))
-    warm = step_tables.restore_closure(graph, Tables(step_tables.encode_steps(cold)))
+    warm = closure_tables.restore_closure(
+        graph, Tables(closure_tables.encode_steps(cold))
+    )
     graph.all = warm
     return cold, warm
 
@@ -57,7 +59,7 @@ def test_restored_steps_answer_as_found_ones(facts: SightedFacts) -> None:
     cold, warm = restored(facts)
     nodes = cold.compiled_graph.nodes[: cold.size]
     assert list(warm.actors.nodes) == nodes
-    assert [warm.get_number(node) for node in nodes] == list(range(cold.size))
+    assert [warm.get_node_number(node) for node in nodes] == list(range(cold.size))
     assert (warm.size, warm.plain) == (cold.size, cold.plain)
     for mine, found in ((warm.sure, cold.sure), (warm.some, cold.some)):
         assert tuple(mine.beyond) == found.beyond

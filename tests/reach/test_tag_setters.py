@@ -10,7 +10,7 @@ from answerable.model.documents.core import ConditionItem, ReachItem
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.model.policy import Statement
-from answerable.reach import answer_documents, queries
+from answerable.reach import answer_items, subject_queries
 from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.condition_keys.tag_explanations import (
     MAX_LISTED_SETTERS,
@@ -55,10 +55,10 @@ def explained(
     graph = IdentityGraph(
         compile_accounts(build.facts(), load_catalogue(SERVICES), stated_keys=given)
     )
-    reply = queries.answer_can(
+    reply = subject_queries.answer_can(
         graph, IdentityId(subject), action, resource, direct=False
     )
-    item = answer_documents.build_pair_item(reply, action, resource)
+    item = answer_items.build_permission_item(reply, action, resource)
     return TagExplainer(graph).explain(reply, item)
 
 

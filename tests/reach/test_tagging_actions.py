@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from answerable.connectors.iam_catalogue.fetch import load_catalogue
 from answerable.model.documents.core import ConditionItem
-from answerable.reach import queries
+from answerable.reach import subject_queries
 from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.compiled.service_facts import NO_PERMISSION_ACTIONS
 from answerable.reach.aws.condition_keys.tag_setters import (
@@ -124,7 +124,7 @@ def test_a_principal_that_is_passed_over_may_not(case: ReachCase) -> None:
             found = evaluate_prepared(estate, principal, call)
             free = call.request.action in NO_PERMISSION_ACTIONS  # no tagging call is
             account = principal.identity.account
-            if not free and not queries.is_owner_only(
+            if not free and not subject_queries.is_owner_only(
                 estate, account, action, resource
             ):
                 assert found == evaluate_formula(estate, principal, call.request), (

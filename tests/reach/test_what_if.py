@@ -10,8 +10,8 @@ from answerable.model.documents.core import CoverageRecord, Document
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.policy import PolicyLayer
 from answerable.model.sighting import SightedFacts
-from answerable.presentation.conditions import short_policy_name
-from answerable.reach import queries
+from answerable.presentation.policy_condition_text import shorten_policy_name
+from answerable.reach import subject_queries
 from answerable.reach.aws.bulk.closure import get_closure
 from answerable.reach.aws.compiled.statements import UNCOLLECTED, UNREAD
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
@@ -20,7 +20,7 @@ from answerable.reach.aws.what_if.policy_edits import StatementId, find_statemen
 from answerable.reach.formula import Formula, get_verdict
 from answerable.services.reach.policy_edits import PolicyEdit
 from answerable.services.reach.query_context import build_query_context
-from answerable.services.reach.request_context import StatedContext
+from answerable.services.reach.stated_request_context import StatedContext
 from answerable.usecases.reach import what_if as flow
 from answerable.usecases.reach.what_if import (
     EditedGraph,
@@ -53,7 +53,9 @@ def warm_and_cold(states: list[SightedFacts]) -> tuple[EditedGraph, EditedGraph]
     graph = IdentityGraph(compiled(after))
     get_closure(graph)
     cold = EditedGraph(
-        asked, replace(asked, graph=graph), find_edit_scope(asked.estate, graph.estate)
+        asked,
+        replace(asked, graph=graph),
+        find_edit_scope(asked.compiled_accounts, graph.accounts),
     )
     return warm, cold
 
@@ -91,12 +93,14 @@ def test_what_falls_away_cannot_be_done_and_what_ends_is_listed(
     for each in states[0].identities:
         found = compare_graphs(warm, each.id, action="*", resource="*", limit=0)
         items = found.items
-        trusts = warm.asked.estate.trusts
+        trusts = warm.asked.compiled_accounts.trusts
         # A list of permissions names the roles that were collected and no other.
         calls = [c for c in CALLS if c[0] != "sts:AssumeRole" or c[1] in trusts]
         for call in calls:
             formulas = [
-                queries.answer_can(asked.graph, each.id, *call, direct=False).formula
+                subject_queries.answer_can(
+                    asked.graph, each.id, *call, direct=False
+                ).formula
                 for asked in (warm.asked, warm.after)
             ]
             was, now = map(get_verdict, formulas)
@@ -323,17 +327,17 @@ def test_a_policy_that_is_removed_ends_what_it_alone_gave() -> None:
     ],
 )
 def test_a_statement_is_named_as_answers_print_it(text: str) -> None:
-    found = find_statement(shared().facts(), text, short_policy_name)
+    found = find_statement(shared().facts(), text, shorten_policy_name)
     assert found == StatementId(f"{user('ana')}#inline/a", "read")
 
 
 def test_a_misspelled_statement_gets_the_nearest() -> None:
     facts = shared().facts()
     with pytest.raises(UsageError) as caught:
-        find_statement(facts, f"{user('ana')}#inline/a#raed", short_policy_name)
+        find_statement(facts, f"{user('ana')}#inline/a#raed", shorten_policy_name)
     assert caught.value.hint == f"did you mean {user('ana')}#inline/a#read?"
     with pytest.raises(UsageError) as caught:
-        find_statement(facts, f"{user('anna')}#inline/a#read", short_policy_name)
+        find_statement(facts, f"{user('anna')}#inline/a#read", shorten_policy_name)
     assert caught.value.hint == f"did you mean {user('ana')}#inline/a#read?"
 
 
@@ -344,5 +348,5 @@ def test_a_printed_name_of_two_accounts_is_ambiguous() -> None:
     build.policy(user("ana", B), "identity", other, policy=f"{user('ana', B)}#inline/a")
     with pytest.raises(AmbiguousError):
         find_statement(
-            build.facts(), "a of user/ana (statement read)", short_policy_name
+            build.facts(), "a of user/ana (statement read)", shorten_policy_name
         )

@@ -33,7 +33,7 @@ def enter(
     control: AdmissionControl, connection: Connection, caller: str = ""
 ) -> ConnectionSlot | None:
     slot = control.admit(connection, counted_address(connection))
-    if slot is not None and caller and not control.identify(slot, caller):
+    if slot is not None and caller and not control.count_for_caller(slot, caller):
         return None
     return slot
 
@@ -47,7 +47,7 @@ def test_a_newcomer_takes_the_place_of_the_oldest_newcomer_of_its_address() -> N
     assert [each.closed for each in flood] == [True] * 14 + [False] * 6
     assert not other.closed
     assert control.evicted == {"new": 14}
-    assert control.is_pressed
+    assert control.was_recently_full
 
 
 def test_newcomers_of_many_addresses_take_no_place_of_callers() -> None:
@@ -102,7 +102,7 @@ def test_a_connection_counts_for_its_last_caller() -> None:
     control = AdmissionControl(LIMITS)
     shared = enter(control, Connection(), "ana")
     assert shared is not None
-    assert control.identify(shared, "ben")
+    assert control.count_for_caller(shared, "ben")
     for _ in range(3):
         assert enter(control, Connection(is_busy=True), "ana")
     shared.release()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from answerable.server.networks import classify_network
+from answerable.server.client_network import network_of_address
 
 
 @pytest.mark.parametrize(
@@ -27,4 +27,4 @@ from answerable.server.networks import classify_network
 def test_an_address_is_of_a_network_and_anything_else_of_none(
     host: str, network: str
 ) -> None:
-    assert classify_network(host) == network
+    assert network_of_address(host) == network

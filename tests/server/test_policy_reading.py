@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from answerable.authorization.pins.definitions import build_definition
+from answerable.authorization.pins.canonical_definitions import build_definition
 from answerable.connectors.config.fetch import read_config_file
 from answerable.connectors.config.parse.config_faults import format_faults
-from answerable.model.pin import (
+from answerable.model.definition_pin import (
     DefinitionApproval,
     DefinitionKind,
     DefinitionPin,
@@ -16,7 +16,7 @@ from answerable.model.pin import (
 )
 from answerable.server import policy_check_pool
 from answerable.server.pins.pin_files import PinFiles
-from answerable.server.policy_reading import find_approval_faults, read_with_policies
+from answerable.server.policy_loading import find_approval_faults, read_with_policies
 
 WORD = DefinitionApproval("person:ana", "s" * 64, 9)
 _CONFIG = """\

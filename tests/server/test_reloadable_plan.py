@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from answerable.connectors.config.parse.config_file import parse_config
-from answerable.server.reloadable_plan import needs_restart, resolve_store
+from answerable.server.reloadable_settings import needs_restart, resolve_store
 from answerable.store.store import EvidenceStore
 from answerable.web.runtime.settings import load_settings
 

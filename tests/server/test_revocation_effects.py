@@ -3,7 +3,7 @@
 import pytest
 
 from answerable.connectors.config.parse.config_file import parse_config
-from answerable.inventory import join
+from answerable.inventory import join_syncs
 from answerable.model.config import Config
 from answerable.model.credential import CredentialClass
 from answerable.model.documents.revocation import RevocationEffectItem
@@ -52,7 +52,7 @@ def inventory() -> Inventory:
         credentials=(credential(KEY, cls=CredentialClass.LITERAL),),
         collected=("agent-configs",),
     )
-    return join([found], now=NOW, name="n")
+    return join_syncs([found], now=NOW, name="n")
 
 
 def items(

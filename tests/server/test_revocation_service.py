@@ -12,7 +12,7 @@ import pytest
 from answerable.model.errors import EnvironmentFailure
 from answerable.server import admin_client
 from answerable.server import revocation_list as kills_module
-from answerable.server.recording.segments import SegmentWriter
+from answerable.server.recording.spool_segments import SegmentWriter
 from answerable.server.revocation_list import RevocationFile, RevocationNote
 from answerable.server.revocation_service import GATEWAY, SERVICE
 from tests.server.configured_servers import (

@@ -12,7 +12,7 @@ from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 from answerable.store import deduplication
 from answerable.store import store as store_module
-from answerable.store.event_columns import NAMES, to_event
+from answerable.store.event_columns import NAMES, decode_event_row
 from answerable.store.store import AppendResult, EvidenceStore
 
 Make = Callable[..., AuditEvent]
@@ -23,7 +23,7 @@ def stored(store: EvidenceStore) -> list[AuditEvent]:
     rows = store.run_query(
         f"SELECT {NAMES} FROM events ORDER BY event_time, raw_sha256"  # noqa: S608 - our own names
     )
-    return [to_event(row) for row in rows]
+    return [decode_event_row(row) for row in rows]
 
 
 def bare(event: AuditEvent) -> AuditEvent:

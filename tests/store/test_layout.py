@@ -146,7 +146,7 @@ def test_a_cache_may_be_deleted_at_any_time(place: Path) -> None:
 
 def test_importing_the_store_loads_neither_the_engine_nor_cryptography() -> None:
     code = (
-        "import sys, answerable.store.store, answerable.usecases.evidence.prove; "
+        "import sys, answerable.store.store, answerable.usecases.evidence.verify_and_prove; "
         "sys.exit(bool({'duckdb', 'cryptography', 'arro3'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -13,7 +13,7 @@ from answerable.model.event import AuditEvent
 from answerable.model.inventory import Inventory
 from answerable.model.sighting import SightedFacts
 from answerable.store.store import EvidenceStore
-from answerable.usecases.evidence import prove
+from answerable.usecases.evidence import verify_and_prove
 from answerable.usecases.lineage.run_sql import run_query
 
 Make = Callable[..., AuditEvent]
@@ -37,7 +37,7 @@ def first(document: Any) -> Any:
 def test_a_proof_leads_from_the_record_to_the_signed_root(
     filled: EvidenceStore, make: Make, now: int
 ) -> None:
-    item = first(prove.prove_record(filled, make(3).event_id.hex(), now=now))
+    item = first(verify_and_prove.prove_record(filled, make(3).event_id.hex(), now=now))
     assert item["event_id"] == make(3).event_id.hex()
     path = [bytes.fromhex(step) for step in item["path"]]
     leaf = leaf_hash(item["event"].encode())
@@ -56,7 +56,7 @@ def _hex_of(note: str) -> str:
 def test_a_conflict_is_proven_with_both_its_records(
     filled: EvidenceStore, make: Make, now: int
 ) -> None:
-    items = prove.prove_record(filled, make(5).event_id.hex(), now=now).items
+    items = verify_and_prove.prove_record(filled, make(5).event_id.hex(), now=now).items
     actions = {json.loads(str(item["event"]))["action"] for item in items}
     assert actions == {"s3:GetObject", "iam:PassRole"}
 
@@ -66,13 +66,17 @@ def test_an_id_that_is_none_or_unknown_is_refused(
     filled: EvidenceStore, now: int, text: str
 ) -> None:
     with pytest.raises(UsageError, match="event"):
-        prove.prove_record(filled, text, now=now)
+        verify_and_prove.prove_record(filled, text, now=now)
 
 
 def bundle_of(
     store: EvidenceStore, events: list[AuditEvent], now: int
 ) -> tuple[bytes, str]:
-    item = first(prove.build_bundle(store, [e.event_id.hex() for e in events], now=now))
+    item = first(
+        verify_and_prove.build_bundle(
+            store, [e.event_id.hex() for e in events], now=now
+        )
+    )
     return item["bundle"].encode(), item["key"]
 
 
@@ -80,7 +84,7 @@ def test_an_outsider_verifies_a_bundle_with_the_public_key_alone(
     filled: EvidenceStore, make: Make, now: int
 ) -> None:
     data, key = bundle_of(filled, [make(3), make(31), make(3)], now)
-    document = prove.verify_evidence(data, key=key, now=now)
+    document = verify_and_prove.verify_evidence(data, key=key, now=now)
     assert not document.failed
     assert "2 events" in str(document.items[1]["detail"])
     assert len(json.loads(data)["segments"]) == 2
@@ -94,7 +98,9 @@ def test_every_changed_letter_of_a_bundle_is_found(
         changed = bytearray(data)
         changed[place] ^= 1 << place % 7
         try:
-            document = prove.verify_evidence(bytes(changed), key=key, now=now)
+            document = verify_and_prove.verify_evidence(
+                bytes(changed), key=key, now=now
+            )
         except UsageError:
             continue
         assert document.failed, f"letter {place} was changed unseen"
@@ -105,7 +111,9 @@ def test_a_bundle_with_no_event_proves_nothing(
 ) -> None:
     data, key = bundle_of(filled, [make(3)], now)
     emptied = {**json.loads(data), "events": []}
-    assert prove.verify_evidence(json.dumps(emptied).encode(), key=key, now=now).failed
+    assert verify_and_prove.verify_evidence(
+        json.dumps(emptied).encode(), key=key, now=now
+    ).failed
 
 
 def test_a_bundle_needs_the_key_and_the_right_one(
@@ -113,10 +121,10 @@ def test_a_bundle_needs_the_key_and_the_right_one(
 ) -> None:
     data, _ = bundle_of(filled, [make(3)], now)
     with pytest.raises(UsageError, match="public key"):
-        prove.verify_evidence(data, now=now)
+        verify_and_prove.verify_evidence(data, now=now)
     with EvidenceStore.open(tmp_path / "other", now=now) as other:
         other.put_object("sync", b"{}", now)
-        assert prove.verify_evidence(
+        assert verify_and_prove.verify_evidence(
             data, key=str(other.keys.public_key), now=now
         ).failed
 
@@ -125,13 +133,13 @@ def test_what_is_no_bundle_is_refused(filled: EvidenceStore, now: int) -> None:
     key = str(filled.keys.public_key)
     for data in (b"", b"{}", b"[" * 3000, b'{"schema":"answerable/bundle/v2"}'):
         with pytest.raises(UsageError, match="bundle"):
-            prove.verify_evidence(data, key=key, now=now)
+            verify_and_prove.verify_evidence(data, key=key, now=now)
 
 
 def test_a_store_is_verified_with_a_line_for_each_check(
     filled: EvidenceStore, now: int
 ) -> None:
-    document = prove.verify_evidence(filled, now=now)
+    document = verify_and_prove.verify_evidence(filled, now=now)
     assert document.kind == "verify"
     assert not document.failed
     assert [item["check"] for item in document.items] == [
@@ -147,9 +155,9 @@ def test_a_store_is_verified_with_a_line_for_each_check(
 def test_a_checkpoint_is_exported_byte_for_byte(
     filled: EvidenceStore, now: int
 ) -> None:
-    item = first(prove.show_checkpoint(filled, now=now))
+    item = first(verify_and_prove.show_checkpoint(filled, now=now))
     assert item["note"].encode() == filled.log.checkpoint()
-    document = prove.verify_evidence(
+    document = verify_and_prove.verify_evidence(
         filled, checkpoint=item["note"].encode(), key=item["key"], now=now
     )
     assert not document.failed
@@ -160,7 +168,7 @@ def test_a_store_without_a_log_has_no_checkpoint(
     store: EvidenceStore, now: int
 ) -> None:
     with pytest.raises(UsageError, match="nothing is in the log"):
-        prove.show_checkpoint(store, now=now)
+        verify_and_prove.show_checkpoint(store, now=now)
 
 
 def test_sql_gives_an_item_for_each_row(filled: EvidenceStore, now: int) -> None:
@@ -203,7 +211,7 @@ def test_every_documented_view_is_there(
 
 def said_of(data: bytes, key: str, now: int) -> str:
     """Give the details of the checks of a bundle that do not hold."""
-    document = prove.verify_evidence(data, key=key, now=now)
+    document = verify_and_prove.verify_evidence(data, key=key, now=now)
     assert document.failed
     return "; ".join(str(i["detail"]) for i in document.items if not i["ok"])
 
@@ -243,7 +251,9 @@ def test_a_bundle_with_a_member_twice_is_refused(
 ) -> None:
     data, key = bundle_of(filled, [make(3)], now)
     with pytest.raises(UsageError, match="not a bundle"):
-        prove.verify_evidence(data.replace(member, twice, 1), key=key, now=now)
+        verify_and_prove.verify_evidence(
+            data.replace(member, twice, 1), key=key, now=now
+        )
 
 
 @pytest.mark.parametrize("more", [b"x", b"{}", b"\0", b"\n//"])
@@ -252,4 +262,4 @@ def test_bytes_behind_a_bundle_are_refused(
 ) -> None:
     data, key = bundle_of(filled, [make(3)], now)
     with pytest.raises(UsageError, match="not a bundle"):
-        prove.verify_evidence(data + more, key=key, now=now)
+        verify_and_prove.verify_evidence(data + more, key=key, now=now)

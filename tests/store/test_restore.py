@@ -12,7 +12,7 @@ from answerable.model.event import AuditEvent
 from answerable.store import fsck
 from answerable.store.fsck import VerificationCheck
 from answerable.store.store import EvidenceStore
-from answerable.usecases.evidence import prove as flow
+from answerable.usecases.evidence import verify_and_prove as flow
 from answerable.usecases.evidence.record_restore import record_store_restore
 
 Make = Callable[..., AuditEvent]

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from answerable.evidence.canonical import encode_event
+from answerable.evidence.canonical_event import encode_event
 from answerable.evidence.checkpoint import parse_checkpoint
 from answerable.evidence.log_entries import JournalSealed, SegmentManifest, encode_entry
 from answerable.evidence.merkle import leaf_hash, merkle_root
 from answerable.model.event import AuditEvent
-from answerable.store import segments
+from answerable.store import segment_writer
 from answerable.store.duckdb_engine import quote_text
-from answerable.store.event_columns import COLUMNS, NAMES, to_event
+from answerable.store.event_columns import COLUMNS, NAMES, decode_event_row
 from answerable.store.store import EvidenceStore
 
 Make = Callable[..., AuditEvent]
@@ -35,7 +35,7 @@ def rows_of(store: EvidenceStore, manifest: SegmentManifest) -> list[AuditEvent]
     found = store.run_query(
         f"SELECT {NAMES} FROM read_parquet({quote_text(str(path))})"  # noqa: S608 - our own names
     )
-    return [to_event(row) for row in found]
+    return [decode_event_row(row) for row in found]
 
 
 def test_a_manifest_commits_to_rows_leaves_and_file(
@@ -71,7 +71,7 @@ def test_rows_are_sorted_by_identity_and_time(
 def test_a_segment_has_one_day_and_at_most_so_many_rows(
     store: EvidenceStore, make: Make, now: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segments, "MAX_SEGMENT_ROWS", 10)
+    monkeypatch.setattr(segment_writer, "MAX_SEGMENT_ROWS", 10)
     old = [make(n, event_time=-DAY + n, native=f"old-{n}") for n in range(12)]
     new = [make(number) for number in range(25)]
     store.append([*new[:7], *old, *new[7:]], now)
@@ -181,7 +181,7 @@ def test_whatever_a_text_holds_it_is_sealed_unchanged(
         store.append(events, now)
         for _ in range(2):
             rows = store.run_query(f"SELECT {NAMES} FROM events ORDER BY event_time")  # noqa: S608 - our own names
-            found = [to_event(row) for row in rows]
+            found = [decode_event_row(row) for row in rows]
             plain = [dataclasses.replace(e, ingest_time=0, salt=b"") for e in found]
             assert plain == events
             store.seal(now)

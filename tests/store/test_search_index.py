@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from answerable.model.event import AuditEvent, EventOutcome
-from answerable.store import chain_queries, decision_queries, investigation_queries
-from answerable.store.chain_queries import EventFilter
+from answerable.store import decision_queries, event_queries, investigation_queries
 from answerable.store.decision_queries import DecisionFilter
+from answerable.store.event_queries import EventFilter
 from answerable.store.investigation_queries import EventAlternative, InvestigationFilter
 from answerable.store.search_index import SearchIndex
 from answerable.store.store import EvidenceStore
@@ -54,7 +54,9 @@ _WANTED = {
     "on a resource": InvestigationFilter(
         EventFilter(resources=["arn:aws:s3:::warehouse/?"])
     ),
-    "of a log": InvestigationFilter(EventFilter(), equal=[("source", "gateway")]),
+    "of a log": InvestigationFilter(
+        EventFilter(), equal_columns=[("source", "gateway")]
+    ),
     "on what was listed": InvestigationFilter(EventFilter(resources=[_ROLE])),
 }
 
@@ -86,10 +88,10 @@ def _answers(store: EvidenceStore) -> dict[str, object]:
     )
     told["begin"] = decision_queries.find_decisions_by_prefix(store, "0000")
     told["recorded"] = (
-        chain_queries.read_account_log_spans(store),
-        chain_queries.read_logged_days(store),
+        event_queries.read_account_log_spans(store),
+        event_queries.read_logged_days(store),
     )
-    told["sources"] = chain_queries.count_sources(store)
+    told["sources"] = event_queries.count_sources(store)
     return told
 
 
@@ -154,7 +156,7 @@ def test_two_threads_look_at_one_and_keep_their_tables_apart(
     ):
         _fill(one, make, now)
         assert _few(one) == _few(other)
-        wanted = replace(_WANTED["all"], parts=[EventAlternative(keys=[])])
+        wanted = replace(_WANTED["all"], alternatives=[EventAlternative(keys=[])])
         assert investigation_queries.find_newest_events(one, wanted, 9) == []
         assert (
             len(investigation_queries.find_newest_events(other, _WANTED["all"], 50))

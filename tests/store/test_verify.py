@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from answerable.evidence.log_entries import SegmentManifest
-from answerable.evidence.note import VerifierKey, derive_verifier_key
+from answerable.evidence.signed_note import VerifierKey, derive_verifier_key
 from answerable.model.connector import ignore_progress
 from answerable.model.errors import VerificationError
 from answerable.model.event import AuditEvent

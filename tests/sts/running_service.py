@@ -17,7 +17,7 @@ from typing import Any
 
 from joserfc.jwk import ECKey
 
-from answerable.evidence.note import derive_verifier_key
+from answerable.evidence.signed_note import derive_verifier_key
 from answerable.federation.jwk_set import parse_key_set
 from answerable.federation.strict_json import encode_base64url
 from answerable.federation.token_verification import (
@@ -25,11 +25,11 @@ from answerable.federation.token_verification import (
     IssuerWithKeys,
     verify_token,
 )
-from answerable.model.claims import SignedClaims, TokenType, TrustedIssuer
 from answerable.model.ids import AgentId, person_id
 from answerable.model.inventory import SightedFacts
-from answerable.model.owner_key import owner_key_id
+from answerable.model.owner_signing_key import owner_key_id
 from answerable.model.sighting import Sync
+from answerable.model.token_claims import SignedClaims, TokenType, TrustedIssuer
 from answerable.services.inventory import snapshots
 from answerable.services.statements import owner_keys
 from answerable.services.statements.owner_keys import LocalSigner

@@ -6,13 +6,13 @@ from typing import Any, cast
 
 import pytest
 
-from answerable.federation.errors import UnknownKey
-from answerable.federation.token_exchange import TokenGrantDecision
-from answerable.model.claims import Confirmation
-from answerable.model.exchange import GrantType, TokenRequest
+from answerable.federation.token_errors import UnknownKey
+from answerable.federation.token_exchange_decision import TokenGrantDecision
 from answerable.model.spool_record import ExchangeRecord
+from answerable.model.token_claims import Confirmation
+from answerable.model.token_request import GrantType, TokenRequest
 from answerable.server.recording.record_ticket import NotRecorded
-from answerable.services.federation.exchange_records import PresentedRequest
+from answerable.services.federation.exchange_audit_records import PresentedRequest
 from answerable.sts.runtime.group_commit import MAX_GROUP, GroupCommit
 from answerable.usecases.federation.token_exchange import ExchangeOutcome
 from tests.store.token_state.sample_rows import NOW

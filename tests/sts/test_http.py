@@ -14,7 +14,7 @@ from answerable.model.config import TlsTerminator
 from answerable.model.worker_limits import WorkerLimits
 from answerable.server.wire.host_check import ServedNames
 from answerable.sts.http.connection import StsConnection
-from answerable.sts.http.path_aliases import canonical_path
+from answerable.sts.http.path_aliases import resolve_path_alias
 from answerable.sts.http.request import StsRequest
 from answerable.sts.http.responses import StsResponse, json_response
 from answerable.sts.http.server import RouteTable, StsHttpServer
@@ -125,7 +125,7 @@ def test_requests_of_one_connection_are_answered_in_their_order() -> None:
 def test_the_address_that_azure_clients_write_is_the_token_endpoint(
     path: str, usual: str
 ) -> None:
-    assert canonical_path(path) == (usual or path)
+    assert resolve_path_alias(path) == (usual or path)
 
 
 def test_a_path_below_the_services_own_is_the_same_endpoint() -> None:

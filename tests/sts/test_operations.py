@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from answerable.model.event import AuditEvent, EventOutcome
-from answerable.model.exchange import TICKET_TYPE_URI
 from answerable.model.ids import event_id
 from answerable.model.provenance import WrittenBy
+from answerable.model.token_request import TICKET_TYPE_URI
 from answerable.services.lineage.trace_rows import TraceQuery
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ship_spool import ship_spool
@@ -274,7 +274,7 @@ def test_a_calls_token_leads_to_everybody_behind_it_after_its_end(
         for above, below, agent in zip(clients, clients[1:], (SUB, LEAF), strict=False):
             given = above.delegate(wire, token, agent=agent, jkt=below.jkt)
             token = below.get(wire, str(given.json["ticket"]), TICKET_TYPE_URI)
-        run = str(taken(fresh, wire, token).find_leaf("answerable", "dlg"))
+        run = str(taken(fresh, wire, token).find_claim("answerable", "dlg"))
         with fresh.local() as operator:
             assert operator.form("/revoke", {"token": token}).status == 200
     fresh.stop()

@@ -26,7 +26,7 @@ def test_it_is_not_ready_while_the_disk_does_not_answer(
         try:
             assert house.not_ready_reasons() == []
             with monkeypatch.context() as hung:
-                hung.setattr(RecordJournal, "is_behind", True)
+                hung.setattr(RecordJournal, "is_disk_stalled", True)
                 (why,) = house.not_ready_reasons()
             assert why == "it cannot record: the disk does not answer"
             house.drain()

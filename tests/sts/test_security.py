@@ -14,7 +14,7 @@ import pytest
 from joserfc.jwk import ECKey
 
 from answerable.federation.strict_json import encode_base64url
-from answerable.model.exchange import TICKET_TYPE_URI
+from answerable.model.token_request import TICKET_TYPE_URI
 from tests.federation.sample_tokens import public, sign
 from tests.sts.attack_helpers import FORM, refused
 from tests.sts.raw_http_client import RawHttpClient, spelled

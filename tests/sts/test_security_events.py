@@ -12,7 +12,7 @@ import pytest
 
 from answerable.federation.jwk_set import parse_key_set
 from answerable.federation.jws_parsing import parse_jws
-from answerable.model.exchange import TICKET_TYPE_URI
+from answerable.model.token_request import TICKET_TYPE_URI
 from tests.authority import Authority, Issued
 from tests.sts.running_service import (
     ANA,
@@ -92,7 +92,7 @@ def test_receivers_are_told_of_every_delegation_that_ended(
         given = parent.delegate(wire, token, agent=SUB, jkt=child.jkt)
         below = child.get(wire, str(given.json["ticket"]), TICKET_TYPE_URI)
         sessions = {
-            str(taken(world, wire, each).find_leaf("answerable", "dlg"))
+            str(taken(world, wire, each).find_claim("answerable", "dlg"))
             for each in (token, below)
         }
         fields = {"DPoP": parent.proof("/revoke")}

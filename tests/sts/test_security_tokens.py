@@ -13,8 +13,8 @@ import time
 from joserfc.jwk import ECKey
 
 from answerable.federation.strict_json import encode_base64url
-from answerable.model.claims import TokenType
-from answerable.model.exchange import PEER_TYPE_URI, TICKET_TYPE_URI
+from answerable.model.token_claims import TokenType
+from answerable.model.token_request import PEER_TYPE_URI, TICKET_TYPE_URI
 from tests.federation.sample_tokens import public, sign
 from tests.sts.attack_helpers import payload, refused
 from tests.sts.raw_http_client import RawHttpClient
@@ -193,7 +193,7 @@ def test_10_nobody_but_us_makes_a_chain(
         token = client.get(wire, ci_token(world, act=act))
         claims = taken(world, wire, token)
         assert claims.act.actors == ()
-        assert claims.find_leaf("answerable", "depth") == 1
+        assert claims.find_claim("answerable", "depth") == 1
         tried += 1
     for act in ("x", [], {}, {"sub": 1}, {"sub": "a", "act": {"sub": "a"}}):
         refused(client.exchange(wire, ci_token(world, act=act)))

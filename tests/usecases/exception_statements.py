@@ -10,7 +10,7 @@ from answerable.model.decision import (
     TargetKind,
 )
 from answerable.model.ids import PersonId
-from answerable.model.owner_key import OwnerStatement, StatementType
+from answerable.model.owner_signing_key import OwnerStatement, StatementType
 from answerable.model.policy_exception import (
     PolicyExceptionInvalidity,
     SignatureContext,
@@ -22,8 +22,8 @@ from answerable.services.statements.policy_exceptions import (
     read_policy_exceptions,
 )
 from answerable.store.store import EvidenceStore
-from answerable.usecases.authorization import answer_approvals
-from answerable.usecases.authorization.answer_approvals import ExceptionTerm
+from answerable.usecases.authorization import answer_approval_requests
+from answerable.usecases.authorization.answer_approval_requests import ExceptionTerm
 from tests.inventory.fact_builders import NOW
 from tests.usecases.owned_store import (
     AGENT,
@@ -37,7 +37,9 @@ HOURLY = ExceptionTerm(HOUR)
 
 
 def act(wanted: ApprovalScope = WANTED, **more: str) -> dict[str, str]:
-    claims = exceptions.call_claims(wanted, decision="d" * 32, any_arguments=False)
+    claims = exceptions.encode_call_claims(
+        wanted, decision="d" * 32, any_arguments=False
+    )
     return {"until": str(NOW + HOUR), **claims, **more}
 
 
@@ -51,8 +53,10 @@ def said(
     at: int = NOW,
     here: str = "",
 ) -> OwnerStatement:
-    signing = SignatureContext(person, here or owner_keys.store_identity(store), at)
-    return exceptions.build_statement(kind, agent, claims or act(), signing, key.id)
+    signing = SignatureContext(person, here or owner_keys.get_store_id(store), at)
+    return exceptions.build_exception_statement(
+        kind, agent, claims or act(), signing, key.id
+    )
 
 
 def signed(statement: OwnerStatement, key: LocalSigner = A) -> bytes:
@@ -73,12 +77,14 @@ def stands(store: EvidenceStore, now: int = NOW + 1) -> bool:
 def fallen(
     store: EvidenceStore, now: int = NOW + 1
 ) -> PolicyExceptionInvalidity | None:
-    (judged,) = read_policy_exceptions(store, now).judged
-    return judged.fallen
+    (judged,) = read_policy_exceptions(store, now).statuses
+    return judged.invalidity
 
 
 def broken(store: EvidenceStore, first: LocalSigner = A, life: int = HOUR) -> str:
     wanted = replace(WANTED, arguments="")
-    term = ExceptionTerm(life, any_arguments=True, code="INC-7")
-    document = answer_approvals.start_break_glass(store, wanted, first, term, now=NOW)
+    term = ExceptionTerm(life, any_arguments=True, reason_code="INC-7")
+    document = answer_approval_requests.start_break_glass(
+        store, wanted, first, term, now=NOW
+    )
     return str(document.items[0]["id"])

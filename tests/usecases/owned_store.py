@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from answerable.evidence.note import derive_verifier_key
+from answerable.evidence.signed_note import derive_verifier_key
 from answerable.model.documents.owners import OwnershipItem
 from answerable.model.ids import AgentId, PersonId, person_id
 from answerable.model.sighting import SightedFacts, Sync

@@ -9,12 +9,12 @@ import pytest
 
 from answerable.model.decision import DecisionReason
 from answerable.model.errors import UsageError, VerificationError
-from answerable.presentation.inventory_lists import format_time
+from answerable.presentation.answer_coverage import format_time
 from answerable.services.authorization.decision_records import SpooledDecisions
 from answerable.services.statements.policy_exceptions import AMENDMENT
 from answerable.store.store import EvidenceStore
-from answerable.usecases.authorization import answer_approvals
-from answerable.usecases.authorization.answer_approvals import ExceptionTerm
+from answerable.usecases.authorization import answer_approval_requests
+from answerable.usecases.authorization.answer_approval_requests import ExceptionTerm
 from answerable.usecases.authorization.list_approval_requests import (
     list_approval_requests,
 )
@@ -109,11 +109,11 @@ def test_only_what_an_owner_may_lift_is_an_ask(
     )
     assert list_approval_requests(owned, None, now=T0 + HOUR, since=0).items == []
     with pytest.raises(UsageError, match="may lift alone"):
-        answer_approvals.sign_exception(
+        answer_approval_requests.sign_exception(
             owned, SpooledDecisions(), ids[0], A, HOURLY, now=T0
         )
     with pytest.raises(UsageError, match="no decision"):
-        answer_approvals.sign_exception(
+        answer_approval_requests.sign_exception(
             owned, SpooledDecisions(), "f" * 32, A, HOURLY, now=T0
         )
 
@@ -122,10 +122,10 @@ def test_only_the_attested_owner_answers(owned: EvidenceStore, tmp_path: Path) -
     (decision,) = ask_of(owned, tmp_path, (DecisionReason.NO_RULE, 2))
     for key in (B, signer("c")):
         for answer in (
-            lambda k: answer_approvals.sign_exception(
+            lambda k: answer_approval_requests.sign_exception(
                 owned, SpooledDecisions(), decision, k, HOURLY, now=NOW
             ),
-            lambda k: answer_approvals.sign_refusal(
+            lambda k: answer_approval_requests.sign_refusal(
                 owned, SpooledDecisions(), decision, k, now=NOW
             ),
         ):
@@ -142,14 +142,16 @@ def test_an_answer_is_shown_with_the_ask(owned: EvidenceStore, tmp_path: Path) -
         (ask,) = list_approval_requests(owned, None, now=now, since=0).items
         return ask["state"], ask["by"]
 
-    (told,) = answer_approvals.sign_refusal(
+    (told,) = answer_approval_requests.sign_refusal(
         owned, SpooledDecisions(), decision, A, now=now
     ).items
     assert (told["state"], told["by"]) == ("refused", [ANA]) == state()
-    (told,) = answer_approvals.sign_exception(
+    (told,) = answer_approval_requests.sign_exception(
         owned, SpooledDecisions(), decision, A, HOURLY, now=now
     ).items
     assert (told["state"], told["by"]) == ("allowed", [ANA]) == state()
-    answer_approvals.sign_refusal(owned, SpooledDecisions(), decision, A, now=now)
+    answer_approval_requests.sign_refusal(
+        owned, SpooledDecisions(), decision, A, now=now
+    )
     # A no takes nothing back: that is what `revoke` is for.
     assert state()[0] == "allowed"

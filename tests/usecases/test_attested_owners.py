@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from answerable.evidence import dsse, owner_attestations, signed_statements
 from answerable.model.errors import VerificationError
 from answerable.model.ids import AgentId, PersonId
-from answerable.model.owner_key import StatementInvalidity
+from answerable.model.owner_signing_key import StatementInvalidity
 from answerable.model.person import OwnerEvidenceKind, OwnerState
 from answerable.model.provenance import WrittenBy
 from answerable.services.inventory import snapshots
@@ -141,7 +141,7 @@ def forged(store: EvidenceStore, *, subject: str = AGENTS[0], at: int = NOW) -> 
         subject,
         ANA,
         key=A.id,
-        store=owner_keys.store_identity(store),
+        store=owner_keys.get_store_id(store),
         previous="",
         now=at,
     )

@@ -4,7 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.model.documents.core import CoverageRecord
-from answerable.presentation.coverage_text import coverage_parts, list_coverage
+from answerable.presentation.coverage_text import (
+    build_coverage_line_parts,
+    list_coverage,
+)
 
 NAMES = ["aws", "aws-org", "aws-keys", "aws-resources", "home", "repo", "config"]
 KINDS = ["scp", "rcp", "resource-policies", "identity-policies", "access-keys"]
@@ -25,7 +28,7 @@ def covered(missing: list[str], *sources: str) -> CoverageRecord:
 
 def test_credentials_whose_principal_is_unknown_are_counted() -> None:
     missing = [f"cred:fp/{n:024x}: principal not collected" for n in range(40)]
-    (home, rest) = coverage_parts(covered(missing, "home:~"))
+    (home, rest) = build_coverage_line_parts(covered(missing, "home:~"))
     assert (home, rest) == ("home 2 h old", "40 principals not collected")
     assert (
         sum("cred:fp/" in line for line in list_coverage(covered(missing, "home:~")))
@@ -34,15 +37,17 @@ def test_credentials_whose_principal_is_unknown_are_counted() -> None:
 
 
 def test_a_platform_that_no_source_was_scanned_of_is_said_so() -> None:
-    line = coverage_parts(covered(["identity-policies", "scp", "boundaries"], "home:~"))
+    line = build_coverage_line_parts(
+        covered(["identity-policies", "scp", "boundaries"], "home:~")
+    )
     assert line == ["home 2 h old", "aws not scanned"]
-    line = coverage_parts(covered(["scp"], "aws:x", "home:~"))
+    line = build_coverage_line_parts(covered(["scp"], "aws:x", "home:~"))
     assert line == ["aws 2 h old (SCPs not collected)", "home 2 h old"]
 
 
 def test_what_is_missing_of_many_accounts_is_counted() -> None:
     missing = [f"scp (account {n})" for n in range(300)]
-    assert coverage_parts(covered(missing, "aws:x")) == [
+    assert build_coverage_line_parts(covered(missing, "aws:x")) == [
         "aws 2 h old (SCPs of 300 places not collected)"
     ]
 
@@ -62,7 +67,7 @@ def test_what_is_missing_of_many_accounts_is_counted() -> None:
 )
 def test_the_line_is_short_and_the_list_leaves_nothing_out(missing, names) -> None:
     coverage = covered(missing, *(f"{name}:x" for name in names))
-    line = " · ".join(coverage_parts(coverage))
+    line = " · ".join(build_coverage_line_parts(coverage))
     assert len(line) <= 400
     assert "\n" not in line
     assert "not collected not collected" not in line

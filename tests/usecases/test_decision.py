@@ -259,7 +259,7 @@ def test_a_spool_that_is_being_shipped_is_waited_for_but_not_for_ever(
     with living(spool):
         monkeypatch.setattr(decided_flow, "_SPOOL_WAIT_SECONDS", 0.1)
         waiting = decided_flow.read_spool(spool)
-        assert waiting.unread == f"the spool is being shipped or read: {spool}"
+        assert waiting.read_error == f"the spool is being shipped or read: {spool}"
         with pytest.raises(UsageError, match="is being shipped or read"):
             show_decision(store, waiting, HELD, now=NOW)
     with living(spool) as shipping:

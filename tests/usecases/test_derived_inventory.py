@@ -5,13 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from answerable.inventory.resolve import ENTITY_KINDS, build_name_table, resolve
+from answerable.inventory.name_resolution import (
+    ENTITY_KINDS,
+    build_name_table,
+    resolve_entity,
+)
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.inventory import Inventory
 from answerable.model.sighting import SightedFacts, Sync
 from answerable.services.inventory import snapshots
 from answerable.store import derived_inventory
-from answerable.store.lineage_facts import chains_generation
+from answerable.store.lineage_facts import compute_chains_generation
 from answerable.store.store import EvidenceStore
 from tests.inventory.fact_builders import (
     DAY,
@@ -89,7 +93,7 @@ def test_a_name_is_resolved_alike_from_both(store: EvidenceStore, text: str) -> 
 
     def told(inventory: Inventory) -> object:
         try:
-            return resolve(inventory, text, ENTITY_KINDS)
+            return resolve_entity(inventory, text, ENTITY_KINDS)
         except (AmbiguousError, UsageError) as error:
             return type(error), str(error), getattr(error, "hint", None)
 
@@ -129,7 +133,7 @@ def test_a_file_that_is_damaged_or_of_another_version_is_derived_again(
         "DERIVATION_VERSION",
         derived_inventory.DERIVATION_VERSION + 1,
     )
-    generation = chains_generation(store)
+    generation = compute_chains_generation(store)
     assert derived_inventory.load_inventory(store, generation, 0) is None
     assert_same(joined, snapshots.load_inventory(store))
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from answerable.evidence import user_requests as room
+from answerable.evidence import signed_user_requests as room
 from answerable.evidence.signed_statements import InvalidStatement
 from answerable.model.errors import UsageError, VerificationError
-from answerable.model.owner_key import pending_position
+from answerable.model.owner_signing_key import get_unlogged_position
 from answerable.model.person_request import ANY_RUN, MAX_REQUEST_LIFETIME
 from answerable.model.policy_exception import SignatureContext
 from answerable.services.statements import owner_keys
@@ -48,7 +48,7 @@ def store(made: Path) -> Iterator[EvidenceStore]:
 
 
 def stands(store: EvidenceStore, now: int) -> list[tuple[str, bool]]:
-    held = FiledRequestReader(store).read(now).standing
+    held = FiledRequestReader(store).read(now).active
     return [(each.persons[0], each.is_owners) for each in held]
 
 
@@ -161,10 +161,10 @@ def test_a_request_of_a_revoked_key_stands_no_more_and_says_so(
     with EvidenceStore.open(create_owned_store(tmp_path / "store"), now=NOW) as store:
         filed_requests.file_request(store, WISH, A, now=NOW)
         watched = FiledRequestReader(store)
-        assert len(watched.read(NOW).standing) == 1
+        assert len(watched.read(NOW).active) == 1
         owner_keys.revoke_key(store, A.id, since=NOW, uid=1, now=NOW + 1)
         held = watched.read(NOW + 1)
-        assert (held.standing, len(held.unheld)) == ((), 1)
+        assert (held.active, len(held.rejected)) == ((), 1)
         (item,) = filed_requests.list_requests(store, now=NOW + 1).items
         assert (item["state"], item["person"]) == ("key-revoked", None)
         assert item["values"] == []
@@ -172,7 +172,7 @@ def test_a_request_of_a_revoked_key_stands_no_more_and_says_so(
 
 def test_statements_that_are_no_requests_are_void(store: EvidenceStore) -> None:
     (filed,) = filed_requests.file_request(store, WISH, A, now=NOW).items
-    keys, here = owner_keys.read_owner_keys(store), owner_keys.store_identity(store)
+    keys, here = owner_keys.read_owner_keys(store), owner_keys.get_store_id(store)
     said = room.UserRequest(AGENT, ANY_RUN, "0" * 64, 1, NOW + HOUR, ("x",))
     for changed, person in (
         ({"until": NOW}, ANA),
@@ -182,11 +182,17 @@ def test_statements_that_are_no_requests_are_void(store: EvidenceStore) -> None:
         ({}, BEN),
     ):
         filed_ = replace(said, **changed)
-        statement = room.build_statement(
+        statement = room.build_request_statement(
             filed_, SignatureContext(person, here, NOW), A.id
         )
         with pytest.raises(InvalidStatement):
-            room.verify_request(A.sign(statement), keys, pending_position(NOW), here)
-    statement = room.build_statement(said, SignatureContext(ANA, here, NOW), A.id)
-    assert room.verify_request(A.sign(statement), keys, pending_position(NOW), here)
+            room.verify_request(
+                A.sign(statement), keys, get_unlogged_position(NOW), here
+            )
+    statement = room.build_request_statement(
+        said, SignatureContext(ANA, here, NOW), A.id
+    )
+    assert room.verify_request(
+        A.sign(statement), keys, get_unlogged_position(NOW), here
+    )
     assert filed["state"] == "standing"

@@ -4,7 +4,7 @@ import os
 import weakref
 from pathlib import Path
 
-from answerable.services.gc_control import suspend_gc
+from answerable.services.garbage_collection import pause_garbage_collection
 
 
 class FileCycle:
@@ -23,7 +23,7 @@ def test_files_of_what_was_replaced_are_closed(tmp_path: Path) -> None:
     place.write_bytes(b"x")
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(40):
-        with suspend_gc():
+        with pause_garbage_collection():
             FileCycle(place)
     assert len(os.listdir("/proc/self/fd")) < before + 12
 
@@ -31,7 +31,7 @@ def test_files_of_what_was_replaced_are_closed(tmp_path: Path) -> None:
 def test_what_a_server_replaces_is_collected_at_once(tmp_path: Path) -> None:
     place = tmp_path / "kept"
     place.write_bytes(b"x")
-    with suspend_gc():
+    with pause_garbage_collection():
         first = weakref.ref(FileCycle(place))
-    with suspend_gc(collect_previous=True):
+    with pause_garbage_collection(collect_previous=True):
         assert first() is None

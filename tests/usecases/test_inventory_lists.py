@@ -1,13 +1,13 @@
 import pytest
 
-from answerable.inventory import join
+from answerable.inventory import join_syncs
 from answerable.model.credential import CredentialClass
 from answerable.model.errors import UsageError
 from answerable.model.ids import CredentialId
 from answerable.model.inventory import Inventory
 from answerable.model.person import OwnerEvidenceKind
 from answerable.model.sighting import ReadProblem, ReadProblemKind, SightedFacts, Sync
-from answerable.presentation import inventory_lists
+from answerable.presentation import answer_coverage
 from answerable.usecases.inventory import inventory_listing
 from tests.inventory.fact_builders import (
     DAY,
@@ -32,7 +32,7 @@ CLAUDE = "agent:claude-code/home/ana"
 @pytest.fixture
 def inventory() -> Inventory:
     record = credential(KEY, cls=CredentialClass.RECORD, place="iam:ListAccessKeys")
-    return join(
+    return join_syncs(
         [
             sync(
                 "home:h",
@@ -162,7 +162,7 @@ def test_what_a_filter_leaves_out_is_counted_and_not_denied(
     assert (teams.items, teams.searched) == ([], "none of 1 fits")
     assert (
         inventory_listing.list_agents(
-            join([], now=NOW), now=NOW, owner_state="none"
+            join_syncs([], now=NOW), now=NOW, owner_state="none"
         ).searched
         == ""
     )
@@ -176,7 +176,7 @@ def test_an_owner_in_a_list_has_the_age_of_now(inventory: Inventory) -> None:
 def test_coverage_tells_age_problems_and_what_was_not_collected(
     inventory: Inventory,
 ) -> None:
-    coverage = inventory_lists.build_coverage(inventory, NOW, ("scp", "rcp", "scp"))
+    coverage = answer_coverage.build_coverage(inventory, NOW, ("scp", "rcp", "scp"))
     assert coverage["partial"] is False
     assert [(s["source"], s["age_s"]) for s in coverage["sources"]] == [
         ("aws-keys:k", 0),
@@ -186,14 +186,16 @@ def test_coverage_tells_age_problems_and_what_was_not_collected(
     assert coverage["seen"] == ["access-keys", "agent-configs"]
     assert coverage["not_collected"] == ["rcp", "scp"]
     bad = ReadProblem(ReadProblemKind.PERMISSION, "iam:ListUsers", "denied")
-    partial = join([("aws:a", Sync("aws:a", "aws", NOW, problems=(bad,)))], now=NOW)
-    assert inventory_lists.build_coverage(partial, NOW)["partial"] is True
+    partial = join_syncs(
+        [("aws:a", Sync("aws:a", "aws", NOW, problems=(bad,)))], now=NOW
+    )
+    assert answer_coverage.build_coverage(partial, NOW)["partial"] is True
 
 
 def test_an_empty_inventory_lists_nothing_and_says_what_would_fill_it() -> None:
-    empty = join([("x", Sync("x", "x", NOW, SightedFacts()))], now=NOW)
+    empty = join_syncs([("x", Sync("x", "x", NOW, SightedFacts()))], now=NOW)
     assert inventory_listing.list_agents(empty, now=NOW).items == []
     assert (
-        inventory_listing.list_agents(join([], now=NOW), now=NOW).next
+        inventory_listing.list_agents(join_syncs([], now=NOW), now=NOW).next
         == "answerable scan"
     )

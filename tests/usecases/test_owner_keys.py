@@ -2,7 +2,7 @@
 
 import pytest
 
-from answerable.evidence.note import derive_verifier_key
+from answerable.evidence.signed_note import derive_verifier_key
 from answerable.model.errors import UsageError
 from answerable.model.ids import PersonId, person_id
 from answerable.services.statements import owner_keys

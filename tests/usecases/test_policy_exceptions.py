@@ -16,7 +16,7 @@ from answerable.model.decision import (
     TargetKind,
 )
 from answerable.model.errors import VerificationError
-from answerable.model.owner_key import StatementType
+from answerable.model.owner_signing_key import StatementType
 from answerable.model.policy_exception import (
     ANY_ARGUMENTS,
     NO_ARGUMENTS,
@@ -28,7 +28,10 @@ from answerable.services.statements.policy_exceptions import (
     read_policy_exceptions,
 )
 from answerable.store.store import EvidenceStore
-from answerable.usecases.authorization import answer_approvals, list_approval_requests
+from answerable.usecases.authorization import (
+    answer_approval_requests,
+    list_approval_requests,
+)
 from tests.connectors.gateway.spool_files import DENY
 from tests.inventory.fact_builders import DAY, NOW
 from tests.usecases.exception_statements import (
@@ -138,12 +141,12 @@ def test_what_was_not_signed_so_does_not_stand(owned: EvidenceStore, how: str) -
     put(owned, make(owned))
     found = read_policy_exceptions(owned, NOW + 1)
     assert found.active == ()
-    told = [each.why for each in found.unheld]
+    told = [each.why for each in found.rejected]
     if told:
         listed = list_approval_requests.list_policy_exceptions(owned, now=NOW + 1)
         assert (listed.items, listed.searched.startswith("1 signed; ")) == ([], True)
         assert why in listed.searched
-    told += [str(each.fallen) for each in found.judged]
+    told += [str(each.invalidity) for each in found.statuses]
     assert [why in each for each in told] == [True], told
 
 
@@ -156,7 +159,7 @@ def test_an_envelope_that_was_changed_after_it_was_signed_is_told(
     put(owned, dsse.encode_envelope(replace(envelope, payload=wider)))
     found = read_policy_exceptions(owned, NOW + 1)
     assert found.active == ()
-    (unheld,) = found.unheld
+    (unheld,) = found.rejected
     assert "has not signed" in unheld.why
 
 
@@ -172,18 +175,22 @@ def test_what_was_taken_back_stays_so_however_often_it_is_recorded(
     owned: EvidenceStore,
 ) -> None:
     put(owned, signed(said(owned)))
-    (judged,) = read_policy_exceptions(owned, NOW + 1).judged
-    answer_approvals.sign_revocation(owned, judged.amendment.id[:12], A, now=NOW + 1)
+    (judged,) = read_policy_exceptions(owned, NOW + 1).statuses
+    answer_approval_requests.sign_revocation(
+        owned, judged.exception.id[:12], A, now=NOW + 1
+    )
     put(owned, signed(said(owned)), NOW + 2)
     assert fallen(owned, NOW + 3) is PolicyExceptionInvalidity.REVOKED
 
 
 def test_nobody_else_takes_an_amendment_back(owned: EvidenceStore) -> None:
     put(owned, signed(said(owned)))
-    (judged,) = read_policy_exceptions(owned, NOW + 1).judged
+    (judged,) = read_policy_exceptions(owned, NOW + 1).statuses
     with pytest.raises(VerificationError, match="neither signed"):
-        answer_approvals.sign_revocation(owned, judged.amendment.id, B, now=NOW + 1)
-    forged = {"amendment": judged.amendment.id}
+        answer_approval_requests.sign_revocation(
+            owned, judged.exception.id, B, now=NOW + 1
+        )
+    forged = {"amendment": judged.exception.id}
     kind = StatementType.AMENDMENT_REVOKED
     put(owned, signed(said(owned, forged, kind, person=BEN, key=B), B))
     assert stands(owned)
@@ -215,7 +222,7 @@ def test_an_owner_lifts_what_is_an_owners_and_two_persons_a_little_more(
     before = index_exceptions(read_policy_exceptions(owned, NOW + 1).active)
     lifted = apply_exceptions(before, REQUEST, decision)
     assert (lifted.effect is DecisionEffect.ALLOW) == (reason in by_owner)
-    answer_approvals.confirm_break_glass(owned, broken(owned), B, now=NOW + 1)
+    answer_approval_requests.confirm_break_glass(owned, broken(owned), B, now=NOW + 1)
     after = index_exceptions(read_policy_exceptions(owned, NOW + 2).active)
     lifted = apply_exceptions(after, REQUEST, decision)
     by_two = by_owner | {DecisionReason.FORBIDDEN, DecisionReason.PARENT}

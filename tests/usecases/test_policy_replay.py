@@ -14,10 +14,10 @@ def test_it_goes_some_calls_at_a_time_and_tells_what_it_had_no_time_for() -> Non
     authority = Authorizer(compile_table(ALLOWS))
     trial = authority.with_policy(compile_table(DENIES))
     replay = PolicyReplay(authority.authorize, trial.authorize, ASKED, dropped_count=1)
-    assert replay.replay_some(1)
+    assert replay.replay_next(1)
     first = replay.outcome()
     assert (first.calls, first.left_out, first.held_back) == (1, 3, 1)
-    assert not replay.replay_some(9)
+    assert not replay.replay_next(9)
     whole = replay.outcome()
     assert (whole.calls, whole.left_out, whole.held_back) == (3, 1, 2)
     assert authority.authorize(request()).passes
@@ -29,5 +29,5 @@ def test_a_kill_that_stands_is_no_doing_of_a_policy() -> None:
     trial = authority.with_policy(compile_table(DENIES))
     assert trial.authorize(request()).reason is DecisionReason.KILLED
     replay = PolicyReplay(authority.authorize, trial.authorize, ASKED, dropped_count=0)
-    replay.replay_some(9)
+    replay.replay_next(9)
     assert replay.outcome().held_back == 0

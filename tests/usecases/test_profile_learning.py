@@ -31,6 +31,8 @@ def test_what_was_not_asked_for_is_told_apart_from_what_was_not_watched(
             BaselineSubject("", AGENT, "files"),
             BaselineSubject(ROLE, AGENT, "s3"),
         ]
-        monkeypatch.setattr(profile_learning, "list_subjects", lambda found: known)
+        monkeypatch.setattr(
+            profile_learning, "list_profile_subjects", lambda found: known
+        )
         assert "is at that server as that identity" in said(store).message
         assert said(store).hint == f"there are calls at files, s3 as {ROLE}"

@@ -1,6 +1,6 @@
 """The assumptions of a verdict in one line that stays short."""
 
-from answerable.presentation.proof_text import describe_assumptions
+from answerable.presentation.permission_proof_text import describe_assumptions
 
 EVERY = (
     *("scp", "rcp", "boundary", "resource-policies", "session-policy"),

@@ -13,7 +13,7 @@ from answerable.evidence import dsse, signed_statements
 from answerable.model.decision import DecisionReason
 from answerable.model.documents.core import Document
 from answerable.model.errors import UsageError, VerificationError
-from answerable.model.owner_key import MAX_CLOCK_SKEW, OwnerStatement
+from answerable.model.owner_signing_key import MAX_CLOCK_SKEW, OwnerStatement
 from answerable.model.provenance import WrittenBy
 from answerable.services.authorization.decision_records import SpooledDecisions
 from answerable.services.inventory import snapshots
@@ -25,8 +25,8 @@ from answerable.services.statements.owner_keys import (
 )
 from answerable.services.statements.policy_exceptions import AMENDMENT
 from answerable.store.store import EvidenceStore
-from answerable.usecases.authorization import answer_approvals
-from answerable.usecases.authorization.answer_approvals import ExceptionTerm
+from answerable.usecases.authorization import answer_approval_requests
+from answerable.usecases.authorization.answer_approval_requests import ExceptionTerm
 from answerable.usecases.authorization.list_approval_requests import (
     list_approval_requests,
 )
@@ -87,7 +87,7 @@ HOURLY = ExceptionTerm(HOUR)
 
 
 def allowing(store: EvidenceStore, decision: str, now: int) -> Act:
-    return lambda who: answer_approvals.sign_exception(
+    return lambda who: answer_approval_requests.sign_exception(
         store, SpooledDecisions(), decision, who, HOURLY, now=now
     )
 

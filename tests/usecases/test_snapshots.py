@@ -101,7 +101,7 @@ def test_every_noun_survives_the_store(store: EvidenceStore) -> None:
         ),
     )
     digest = store.put_object("sync", msgspec.json.encode(sync), NOW)
-    assert snapshots.read_object(store, digest, Sync) == sync
+    assert snapshots.read_stored_object(store, digest, Sync) == sync
 
 
 @pytest.mark.parametrize("kind", ["sync", "snapshot"])

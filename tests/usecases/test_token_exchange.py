@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from answerable.federation.errors import UnknownKey
 from answerable.federation.jwk_set import IssuerKeySet
+from answerable.federation.token_errors import UnknownKey
 from answerable.federation.token_verification import IssuerIndex, IssuerWithKeys
 from answerable.federation.trust_rules.rule_index import RuleIndex
-from answerable.model.claims import TokenType
-from answerable.model.exchange import GrantType, OAuthError, TokenRequest
-from answerable.services.federation.exchange_records import PresentedRequest
-from answerable.services.federation.own_tokens import OwnTokenVerifier
+from answerable.model.token_claims import TokenType
+from answerable.model.token_request import GrantType, OAuthError, TokenRequest
+from answerable.services.federation.exchange_audit_records import PresentedRequest
+from answerable.services.federation.issued_token_verification import OwnTokenVerifier
 from answerable.store.token_state.interface import (
     COMMITTED,
     CommitOutcome,
@@ -103,7 +103,9 @@ def test_what_is_prepared_is_on_no_record_until_it_is_committed(
 ) -> None:
     made = stage.prepared()
     assert stage.control.find_delegation(made.minting.delegation.id) is None
-    outcome = stage.exchanges.finish(made, stage.control.commit(made.exchange, NOW))
+    outcome = stage.exchanges.finish_exchange(
+        made, stage.control.commit(made.exchange, NOW)
+    )
     assert outcome.token == made.token
     assert stage.control.find_delegation(made.minting.delegation.id) is not None
     assert outcome.record.jti == made.exchange.token.jti  # type: ignore[union-attr]
@@ -216,7 +218,7 @@ def _spelled(told: ExchangeOutcome | Exception) -> str:
 def test_what_was_not_committed_gives_nothing(
     stage: ExchangeStub, committed: CommitResult | None, error: OAuthError, reason: str
 ) -> None:
-    outcome = stage.exchanges.finish(stage.prepared(), committed)
+    outcome = stage.exchanges.finish_exchange(stage.prepared(), committed)
     refused(outcome, error, reason)
 
 
@@ -234,7 +236,11 @@ def test_a_kill_between_decision_and_answer_lets_nothing_out(
 ) -> None:
     made = stage.prepared()
     stage.kills = frozenset({named(made)})
-    refused(stage.exchanges.finish(made, COMMITTED), OAuthError.INVALID_GRANT, "killed")
+    refused(
+        stage.exchanges.finish_exchange(made, COMMITTED),
+        OAuthError.INVALID_GRANT,
+        "killed",
+    )
 
 
 def refused(outcome: ExchangeOutcome, error: OAuthError, reason: str) -> None:

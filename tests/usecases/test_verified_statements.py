@@ -8,7 +8,7 @@ import pytest
 from answerable.evidence import dsse, signed_statements
 from answerable.evidence.signed_statements import InvalidStatement
 from answerable.model.errors import VerificationError
-from answerable.model.owner_key import OwnerStatement, StatementType
+from answerable.model.owner_signing_key import OwnerStatement, StatementType
 from answerable.services.statements import (
     owner_keys,
     policy_exceptions,
@@ -40,7 +40,7 @@ def envelope(
     store: EvidenceStore, subject: str, key: LocalSigner = A, *, also: bool = False
 ) -> bytes:
     """Sign something, in an envelope that nobody's second signature changes."""
-    here = owner_keys.store_identity(store)
+    here = owner_keys.get_store_id(store)
     said = OwnerStatement(StatementType.REQUEST, subject, (), NOW, key.id, here)
     payload = signed_statements.encode_payload(said)
     first = dsse.sign_envelope(

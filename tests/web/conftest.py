@@ -85,7 +85,7 @@ def answer(
 ) -> RouteAnswer:
     """Ask a route as the door does, without HTTP."""
     route = next(r for r in ROUTES if (r.path, r.method) == (path, method))
-    assert set(said) <= set(route.takes)
+    assert set(said) <= set(route.parameters)
     asked = RouteRequest(query=said) if method == "GET" else RouteRequest(form=said)
     return route.handler(desk, visit, asked)
 

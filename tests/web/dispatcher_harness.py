@@ -13,12 +13,12 @@ from answerable.server.connection_info import ConnectionInfo
 from answerable.server.wire.host_check import ServedNames
 from answerable.web.auth.local_token import LocalToken
 from answerable.web.auth.sessions import SessionStore, WebSession
-from answerable.web.auth.visitors import VisitorFactory
+from answerable.web.auth.visitor_factory import VisitorFactory
 from answerable.web.http.authentication import SessionAuthenticator
 from answerable.web.http.cookies import cookie_name
 from answerable.web.http.dispatcher import WebDispatcher
 from answerable.web.http.provider_sign_in import ProviderSignIn
-from answerable.web.http.public_pages import public_endpoints
+from answerable.web.http.public_endpoints import public_endpoints
 from answerable.web.http.sign_in import SignInPages
 from answerable.web.route_table import ROUTES, STREAMS
 from answerable.web.routing import StreamRoute, WebRoute

@@ -27,11 +27,11 @@ from answerable.server.listeners import Listeners
 from answerable.server.listening_sockets import bind_listener
 from answerable.server.wire.host_check import ServedNames
 from answerable.web.auth.sessions import SessionStore, WebSession
-from answerable.web.auth.visitors import VisitorFactory
+from answerable.web.auth.visitor_factory import VisitorFactory
 from answerable.web.http.authentication import AuthenticatedSender, SessionAuthenticator
 from answerable.web.http.dispatcher import WebDispatcher
 from answerable.web.http.incoming_request import IncomingRequest
-from answerable.web.http.public_pages import public_endpoints
+from answerable.web.http.public_endpoints import public_endpoints
 from answerable.web.route_table import ROUTES, STREAMS
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import WebRole

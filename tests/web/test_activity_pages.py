@@ -12,8 +12,8 @@ from answerable.model.event import AuditEvent, EventOutcome
 from answerable.model.ids import event_id
 from answerable.model.provenance import WrittenBy
 from answerable.store.store import EvidenceStore
-from answerable.usecases.evidence.prove import verify_evidence
 from answerable.usecases.evidence.ship_spool import ship_spool
+from answerable.usecases.evidence.verify_and_prove import verify_evidence
 from answerable.web.routing import FileDownload, Forbidden, Redirect
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor, WebRole
@@ -239,12 +239,14 @@ def test_an_owner_sees_the_head_and_not_what_the_log_holds(desk, owner) -> None:
 
 
 def test_every_record_is_checked_in_a_process_of_its_own(desk, admin) -> None:
-    from answerable.web.pages.evidence import log_verifier
+    from answerable.web.pages.evidence import get_log_verifier
 
-    checks = log_verifier(desk)
+    checks = get_log_verifier(desk)
     moved = answer(desk, admin, "/evidence/verify", "POST")
     assert isinstance(moved, Redirect)
-    assert answer(desk, admin, "/evidence/verify", "POST").said.endswith("already.")
+    assert answer(desk, admin, "/evidence/verify", "POST").confirmation.endswith(
+        "already."
+    )
     assert 'http-equiv="refresh"' in shown(desk, admin, "/evidence")
     checks.wait()
     assert checks.last is not None
@@ -261,10 +263,10 @@ def test_a_changed_record_is_named(tmp_path: Path, admin) -> None:
     (leaves,) = (tmp_path / "store").rglob("*.leaves")
     leaves.write_bytes(bytes(64))
     made = StoreCache(tmp_path / "store")
-    from answerable.web.pages.evidence import log_verifier
+    from answerable.web.pages.evidence import get_log_verifier
 
     answer(made, admin, "/evidence/verify", "POST")
-    log_verifier(made).wait()
+    get_log_verifier(made).wait()
     page = shown(made, admin, "/evidence")
     assert "does not hold" in page
     assert "segments" in page

@@ -11,7 +11,7 @@ from answerable.web.routing import (
     RouteRequest,
 )
 from answerable.web.store_cache import StoreCache
-from answerable.web.store_view import store_stamp
+from answerable.web.store_view import compute_store_stamp
 from answerable.web.template_rendering import render_page
 from answerable.web.visitor import WebRole
 from tests.web.api.conftest import operation
@@ -48,9 +48,9 @@ def test_a_bundle_that_holds_is_said_to_and_nothing_is_kept(
     desk: StoreCache, sent: tuple[str, str]
 ) -> None:
     with desk.open_store() as store:
-        before = store_stamp(store)
+        before = compute_store_stamp(store)
         page, document = page_of(desk, *sent), told(desk, *sent).document
-        assert store_stamp(store) == before
+        assert compute_store_stamp(store) == before
     assert page.values["holds"] is True
     assert list(document.items) == list(page.values["checks"])  # type: ignore[call-overload]
     assert (document.kind, document.failed) == ("verify", False)

@@ -11,7 +11,7 @@ from answerable.lineage.search_query import SearchQuery, parse_query
 from answerable.presentation.chain_groups import COLUMNS, group_by_chain
 from answerable.web.svg.chain_diagram import draw_chains
 from answerable.web.svg.chain_layout import MAX_NODES, ChainLinks
-from answerable.web.svg.elements import build_element, build_link, escape_text
+from answerable.web.svg.svg_elements import build_element, build_link, escape_text
 from answerable.web.svg.timeline import TimelineBar, draw_timeline
 from answerable.web.template_filters import entity_page
 

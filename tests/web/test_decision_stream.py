@@ -160,10 +160,10 @@ def test_a_page_goes_on_where_it_was(recorder: SpoolWriter, desk: StoreCache) ->
         recorder.deny()
         first = await waiting
         rest = [recorder.deny(MINE, f"tool-{n}") for n in range(3)]
-        again = stream_decisions(desk, OWNER, RouteRequest(heard=first.id))
+        again = stream_decisions(desk, OWNER, RouteRequest(last_event_id=first.id))
         assert await heard(again, 3) == [("decision", each) for each in rest]
         for place in ("another.1", f"{first.id}9", "x", first.id + "x", "." * 99):
-            later = stream_decisions(desk, OWNER, RouteRequest(heard=place))
+            later = stream_decisions(desk, OWNER, RouteRequest(last_event_id=place))
             assert await heard(later) == [("gap", "")]
             assert (await begun(later)).done() is False
 

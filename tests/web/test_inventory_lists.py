@@ -56,9 +56,9 @@ def test_agents_are_found_by_owner_state(desk: StoreCache, viewer: Visitor) -> N
 def test_each_list_is_ordered_by_each_of_its_columns(
     desk: StoreCache, viewer: Visitor, kind: str
 ) -> None:
-    from answerable.web.pages import inventory_listings
+    from answerable.web.pages import inventory_list_definitions
 
-    for order in getattr(inventory_listings, kind)(desk).shape.orders:
+    for order in getattr(inventory_list_definitions, kind)(desk).shape.orders:
         up = answer(desk, viewer, f"/{kind}", **{"sort": order, "as": "json"})
         down = answer(desk, viewer, f"/{kind}", **{"sort": f"-{order}", "as": "json"})
         assert isinstance(up, FileDownload)

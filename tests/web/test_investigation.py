@@ -9,9 +9,9 @@ import pytest
 
 from answerable.lineage.search_query import parse_query
 from answerable.model.errors import UsageError
-from answerable.services.lineage import row_search as flow
-from answerable.services.lineage.row_search import SearchScope
-from answerable.usecases.lineage import search
+from answerable.services.lineage import lineage_search as flow
+from answerable.services.lineage.lineage_search import SearchScope
+from answerable.usecases.lineage import search_events
 from answerable.web.pages import investigation
 from answerable.web.routing import FileDownload, RouteRequest
 from answerable.web.template_rendering import render_page
@@ -107,14 +107,16 @@ def test_a_query_gives_what_trace_gives(desk, text, count) -> None:
     query = parse_query(text)
     with desk.open_store() as store:
         wanted = flow.build_event_filter(scene, query, now=desk.now)
-        document, _ = search.search_rows(
+        document, _ = search_events.search_rows(
             store, scene, wanted, now=desk.now, limit=1_000
         )
-        total = search.count_over_time(store, wanted).total
+        total = search_events.count_over_time(store, wanted).total
     assert len(document.items) == total
     every = flow.build_event_filter(scene, parse_query(""), now=desk.now)
     with desk.open_store() as store:
-        rows, _ = search.search_rows(store, scene, every, now=desk.now, limit=1_000)
+        rows, _ = search_events.search_rows(
+            store, scene, every, now=desk.now, limit=1_000
+        )
     slow = [each["event_id"] for each in rows.items if fits(each, query)]
     assert [each["event_id"] for each in document.items] == slow
     if count is not None:
@@ -241,4 +243,4 @@ def test_no_other_form_is_exported(desk, admin) -> None:
 
 def test_every_route_is_for_those_who_may_see_deeds() -> None:
     for route in investigation.ROUTES:
-        assert not route.may & visitor(WebRole.VIEWER).may
+        assert not route.permissions & visitor(WebRole.VIEWER).may

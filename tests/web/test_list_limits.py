@@ -83,7 +83,7 @@ def test_each_route_says_how_its_lists_are_cut() -> None:
 def test_what_comes_in_pages_takes_a_place_to_go_on_from() -> None:
     for route in ROUTES:
         if HOW.get(route.path) in (PAGES, CURSOR) and route.method == "GET":
-            assert {"after", "before", "from"} & set(route.takes), route.path
+            assert {"after", "before", "from"} & set(route.parameters), route.path
 
 
 ASKED = {
@@ -165,7 +165,7 @@ EDIT = f"{USER}#inline/inline#3"
 def test_exposures_changes_and_cuts_at_a_limit_say_of_how_many(
     desk, admin, monkeypatch
 ) -> None:
-    monkeypatch.setattr("answerable.usecases.reach.find_cuts.MOST_LISTED", 1)
+    monkeypatch.setattr("answerable.usecases.reach.find_minimal_cuts.MOST_LISTED", 1)
     cut = {"subject": USER, **ASKED["/who-can"]}
     for path, what, fields in (
         ("/reach/all", "risky identities", {"limit": "1"}),

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from answerable.store.store import EvidenceStore
-from answerable.web.pages import inventory_listings
+from answerable.web.pages import inventory_list_definitions
 from answerable.web.route_table import ROUTES
 from answerable.web.routing import PageAnswer
 from answerable.web.store_cache import StoreCache
@@ -43,7 +43,9 @@ def test_each_figure_is_that_of_the_list_it_leads_to(
 def test_every_link_leads_to_a_route_that_takes_it(
     desk: StoreCache, admin: Visitor
 ) -> None:
-    takes = {route.path: set(route.takes) for route in ROUTES if route.method == "GET"}
+    takes = {
+        route.path: set(route.parameters) for route in ROUTES if route.method == "GET"
+    }
     for to in links(shown(desk, admin, "/")):
         parts = urlsplit(to)
         if parts.path.startswith("/assets/"):
@@ -67,7 +69,7 @@ def test_what_needs_a_person_stands_in_front(desk: StoreCache, viewer: Visitor) 
     said = shown(desk, viewer, "/")
     unowned = [
         key
-        for key, item in inventory_listings.agents(desk).by_key.items()
+        for key, item in inventory_list_definitions.agents(desk).by_key.items()
         if item["owner"]["state"] == "none"
     ]
     assert unowned

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from answerable.model.documents.core import Document, PermissionCheckItem, ReachItem
-from answerable.services.reach.permission_pages import PermissionPage
+from answerable.services.reach.permission_list_cursor import PermissionPage
 from answerable.usecases.reach import permissions as flow
 from answerable.web.http.errors import RequestRejected
 from answerable.web.pages.reach import answer_rows, path_graph
@@ -72,8 +72,10 @@ def test_of_very_many_identities_each_is_answered_by_itself_and_that_is_said(
     desk: StoreCache, viewer: Visitor, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     monkeypatch.setattr("answerable.services.reach.query_context.MOST_FOLLOWED", 3)
-    monkeypatch.setattr("answerable.reach.queries.get_closure", pytest.fail)
-    monkeypatch.setattr("answerable.reach.aws.paths.search.get_closure", pytest.fail)
+    monkeypatch.setattr("answerable.reach.subject_queries.get_closure", pytest.fail)
+    monkeypatch.setattr(
+        "answerable.reach.aws.paths.path_search.get_closure", pytest.fail
+    )
     said = {} if path == "/reach" else dict(CALL)
     said |= {} if path == "/who-can" else {"subject": REPORTER}
     html = shown(desk, viewer, path, **said)
@@ -90,8 +92,8 @@ def test_of_very_many_identities_an_edit_is_refused_in_one_line(
     monkeypatch.setattr("answerable.services.reach.query_context.MOST_FOLLOWED", 3)
     for name in (
         "answerable.usecases.reach.what_if.get_closure",
-        "answerable.usecases.reach.find_cuts.get_closure",
-        "answerable.services.reach.broken_calls.get_closure",
+        "answerable.usecases.reach.find_minimal_cuts.get_closure",
+        "answerable.services.reach.calls_broken_by_edit.get_closure",
         "answerable.reach.exposure.get_closure",
     ):
         monkeypatch.setattr(name, pytest.fail)
@@ -332,19 +334,19 @@ def replace_item(item: ReachItem, **other: object) -> ReachItem:
 
 
 def test_a_picture_never_has_more_than_two_hundred_nodes() -> None:
-    drawn = path_graph.graph_of_reach(many(300, 2), ReachQuestion("agent:a/b"))
-    assert len(drawn.spots) <= path_graph.MAX_NODES
-    assert drawn.left > 0
-    keys = set(drawn.spots)
-    assert all({s.origin, s.target} <= keys for s in drawn.steps.values())
+    drawn = path_graph.build_reach_graph(many(300, 2), ReachQuestion("agent:a/b"))
+    assert len(drawn.nodes) <= path_graph.MAX_NODES
+    assert drawn.omitted_paths > 0
+    keys = set(drawn.nodes)
+    assert all({s.origin, s.target} <= keys for s in drawn.edges.values())
 
 
 def test_many_rows_at_the_end_of_a_path_are_told_by_service() -> None:
-    drawn = path_graph.graph_of_reach(many(1, 40), ReachQuestion("agent:a/b"))
-    (group,) = (spot for spot in drawn.spots.values() if spot.kind == "group")
+    drawn = path_graph.build_reach_graph(many(1, 40), ReachQuestion("agent:a/b"))
+    (group,) = (spot for spot in drawn.nodes.values() if spot.kind == "group")
     assert group.text == "s3: 40 actions on 40 resources"
-    assert group.to == "/reach?subject=agent%3Aa%2Fb&action=s3%3A%2A"
-    assert "(111122220000)" not in drawn.drawn.text  # one account is no news
+    assert group.link == "/reach?subject=agent%3Aa%2Fb&action=s3%3A%2A"
+    assert "(111122220000)" not in drawn.svg_markup.text  # one account is no news
 
 
 def test_rows_that_differ_in_their_action_alone_are_one() -> None:

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from answerable.web.pages import inventory_listings
+from answerable.web.pages import inventory_list_definitions
 from answerable.web.routing import PageAnswer
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor, WebRole
@@ -30,7 +30,7 @@ def text_of(page: str) -> str:
 def test_everything_that_is_listed_has_a_page(
     desk: StoreCache, admin: Visitor, path: str, kind: str
 ) -> None:
-    for key in getattr(inventory_listings, kind)(desk).by_key:
+    for key in getattr(inventory_list_definitions, kind)(desk).by_key:
         page = shown(desk, admin, path, id=key)
         assert markup_faults(page) == []
         assert html.escape(key) in page
@@ -89,7 +89,7 @@ def test_an_identity_shows_what_is_granted_reachable_used_and_blocked(
 def test_a_credential_says_how_it_ends_and_never_its_value(
     desk: StoreCache, viewer: Visitor
 ) -> None:
-    for key, item in inventory_listings.credentials(desk).by_key.items():
+    for key, item in inventory_list_definitions.credentials(desk).by_key.items():
         said = text_of(shown(desk, viewer, "/credential", id=key))
         assert "Effect of revocation" in said
         assert len(item["hint"]) <= 4
@@ -98,7 +98,7 @@ def test_a_credential_says_how_it_ends_and_never_its_value(
 def test_an_agent_that_no_scan_saw_has_a_page_all_the_same(
     desk: StoreCache, viewer: Visitor
 ) -> None:
-    listing = inventory_listings.agents(desk)
+    listing = inventory_list_definitions.agents(desk)
     assert {item["known"] for item in listing.items} <= {
         "observed",
         "declared",
@@ -107,9 +107,9 @@ def test_an_agent_that_no_scan_saw_has_a_page_all_the_same(
     # Names of the trail alone: the identity was deleted before any scan.
     gone = [
         key
-        for key in inventory_listings.current_inventory(desk).owners
+        for key in inventory_list_definitions.current_inventory(desk).owners
         if key.startswith("arn:")
-        and key not in inventory_listings.identities(desk).by_key
+        and key not in inventory_list_definitions.identities(desk).by_key
     ]
     for key in gone:
         assert "not scanned" in shown(desk, viewer, "/identity", id=key)

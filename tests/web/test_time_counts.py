@@ -47,7 +47,7 @@ def test_a_span_goes_on_to_the_narrower_question(
         desk, admin, "/trace/span", q=q, since="1795000000", until="1795003600"
     )
     assert isinstance(answered, Redirect)
-    parts = urlsplit(answered.to)
+    parts = urlsplit(answered.location)
     (asked,) = parse_qs(parts.query)["q"]
     assert parts.path == "/trace"
     query = parse_query(asked)

@@ -3,8 +3,8 @@
 import pytest
 
 from answerable.web.api import activity
+from answerable.web.result_total_cache import TotalCache
 from answerable.web.routing import DocumentAnswer
-from answerable.web.total_cache import TotalCache
 from answerable.web.visitor import WebRole
 from tests.web.conftest import ANA, answer, visitor
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from answerable.authorization.cedar.slices import PolicyResponse
+from answerable.authorization.cedar.policy_slices import PolicyResponse
 from answerable.authorization.decision_table import (
     CONNECTION_TARGETS,
     AgentProfile,
     DecisionTable,
-    fixed_decision,
+    build_mode_independent_decision,
 )
 from answerable.authorization.policy_exceptions import (
     NO_EXCEPTIONS,
@@ -23,7 +23,7 @@ from answerable.authorization.quarantine import (
     find_quarantined,
     find_undeclared_arguments,
 )
-from answerable.authorization.record_durability import CallClasses
+from answerable.authorization.record_durability import DurabilityRules
 from answerable.authorization.revocations import (
     NO_REVOCATIONS,
     Revocations,
@@ -41,7 +41,7 @@ from answerable.model.decision import (
 
 
 @dataclass(frozen=True, slots=True)
-class RuntimeState:
+class PolicyOverrides:
     """State that overrides the policy and changes without a reload.
 
     Attributes:
@@ -50,12 +50,12 @@ class RuntimeState:
         amendments: Policy exceptions in force.
     """
 
-    kills: Revocations = NO_REVOCATIONS
+    revocations: Revocations = NO_REVOCATIONS
     quarantine: Quarantine = field(default_factory=lambda: NO_QUARANTINE)
-    amendments: ExceptionIndex = field(default_factory=lambda: NO_EXCEPTIONS)
+    exceptions: ExceptionIndex = field(default_factory=lambda: NO_EXCEPTIONS)
 
 
-EMPTY_STATE = RuntimeState()
+EMPTY_STATE = PolicyOverrides()
 
 _REASONS: Mapping[DecisionEffect, DecisionReason] = {
     DecisionEffect.ERROR: DecisionReason.EVALUATION,
@@ -66,7 +66,7 @@ _REASONS: Mapping[DecisionEffect, DecisionReason] = {
 
 def decide(
     table: DecisionTable,
-    state: RuntimeState,
+    state: PolicyOverrides,
     request: AuthorizationRequest,
     *,
     for_listing: bool = False,
@@ -79,10 +79,10 @@ def decide(
             conditions on arguments and pending approvals pass.
     """
     profile = _find_profile(table, request)
-    if state.kills:
-        subject = find_revocation(state.kills, request)
+    if state.revocations:
+        subject = find_revocation(state.revocations, request)
         if subject:
-            return fixed_decision(
+            return build_mode_independent_decision(
                 table.policy, DecisionEffect.DENY, DecisionReason.KILLED, profile.mode, (subject,),
                 DecisionLayer.KILL,
             )  # fmt: skip
@@ -111,7 +111,7 @@ def decide(
 
 def _decide_for_agent(
     table: DecisionTable,
-    state: RuntimeState,
+    state: PolicyOverrides,
     request: AuthorizationRequest,
     *,
     for_listing: bool,
@@ -119,14 +119,14 @@ def _decide_for_agent(
     """Decide for one agent by policy, then apply its exceptions."""
     profile = _find_profile(table, request)
     decision = _apply_policy(table, profile, request, for_listing=for_listing)
-    if state.amendments and decision.effect is not DecisionEffect.ALLOW:
+    if state.exceptions and decision.effect is not DecisionEffect.ALLOW:
         return _apply_exceptions(table, state, request, decision)
     return decision
 
 
 def _check_delegation_chain(
     table: DecisionTable,
-    state: RuntimeState,
+    state: PolicyOverrides,
     request: AuthorizationRequest,
     decision: Decision,
     *,
@@ -182,7 +182,7 @@ def _apply_policy(
 
 
 def _decide_by_allow_rules(
-    profile: AgentProfile, call_classes: CallClasses, request: AuthorizationRequest
+    profile: AgentProfile, call_classes: DurabilityRules, request: AuthorizationRequest
 ) -> Decision:
     """Decide by the allow rules of the configuration file alone."""
     grants = profile.grants.get(request.server)
@@ -194,13 +194,13 @@ def _decide_by_allow_rules(
             return spelled
         answer = grants.find_decision(request.target, request.name)
     return answer.for_durability(
-        call_classes.durability(request.target, request.action, request.name)
+        call_classes.choose_durability(request.target, request.action, request.name)
     )
 
 
 def _combine_with_cedar(
     table: DecisionTable,
-    call_classes: CallClasses,
+    call_classes: DurabilityRules,
     request: AuthorizationRequest,
     decision: Decision,
     response: PolicyResponse,
@@ -253,12 +253,12 @@ def _apply_mode(
 
 
 def _record_durability(
-    call_classes: CallClasses, request: AuthorizationRequest, decision: Decision
+    call_classes: DurabilityRules, request: AuthorizationRequest, decision: Decision
 ) -> RecordDurability:
     """Return whether the record must be on disk before the call proceeds."""
     if not decision.passes:
         return RecordDurability.BUFFERED
-    return call_classes.durability(request.target, request.action, request.name)
+    return call_classes.choose_durability(request.target, request.action, request.name)
 
 
 def _deny_quarantined(
@@ -294,18 +294,18 @@ def _reject_undeclared_arguments(
 
 def _apply_exceptions(
     table: DecisionTable,
-    state: RuntimeState,
+    state: PolicyOverrides,
     request: AuthorizationRequest,
     decision: Decision,
 ) -> Decision:
     """Allow a denied request that a signed policy exception covers."""
-    lifted = apply_exceptions(state.amendments, request, decision)
+    lifted = apply_exceptions(state.exceptions, request, decision)
     if lifted is decision:
         return decision
     classes = table.servers[request.server]
     name = request.name
     return lifted.with_durability(
-        classes.durability(request.target, request.action, name)
+        classes.choose_durability(request.target, request.action, name)
     )
 
 

@@ -10,9 +10,9 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from answerable.authorization.cedar.slices import SliceCache
+from answerable.authorization.cedar.policy_slices import SliceCache
 from answerable.authorization.name_patterns import is_prefix, matches
-from answerable.authorization.record_durability import CallClasses
+from answerable.authorization.record_durability import DurabilityRules
 from answerable.model.cedar_policy import NO_CEDAR_POLICIES, CedarPolicySet
 from answerable.model.config import AllowRule, Config, DeclaredAgent
 from answerable.model.decision import (
@@ -111,7 +111,7 @@ class DecisionTable:
     """
 
     policy: str
-    servers: Mapping[str, CallClasses]
+    servers: Mapping[str, DurabilityRules]
     agents: Mapping[AgentId, AgentProfile]
     undeclared: AgentProfile
     unknown: AgentProfile
@@ -132,7 +132,7 @@ def compile_table(
     """
     policy = policy_digest(config, rules)
     servers = {
-        server.name: CallClasses.from_server(server) for server in config.servers
+        server.name: DurabilityRules.from_server(server) for server in config.servers
     }
     return DecisionTable(
         policy=policy,
@@ -142,10 +142,12 @@ def compile_table(
         },
         undeclared=_undeclared_profile(config, policy, DecisionReason.NO_RULE),
         unknown=_undeclared_profile(config, policy, DecisionReason.UNKNOWN_AGENT),
-        no_server=fixed_decision(
+        no_server=build_mode_independent_decision(
             policy, DecisionEffect.DENY, DecisionReason.UNKNOWN_SERVER
         ),
-        failed=fixed_decision(policy, DecisionEffect.ERROR, DecisionReason.EVALUATION),
+        failed=build_mode_independent_decision(
+            policy, DecisionEffect.ERROR, DecisionReason.EVALUATION
+        ),
         slices=SliceCache(rules, previous.slices if previous else None),
     )
 
@@ -157,7 +159,7 @@ def policy_digest(config: Config, rules: CedarPolicySet) -> str:
     return hashlib.sha256(f"{config.digest} {rules.digest}".encode()).hexdigest()
 
 
-def build_fallback_table(servers: Iterable[str]) -> DecisionTable:
+def build_missing_policy_table(servers: Iterable[str]) -> DecisionTable:
     """Build the table of a gateway that could not load a policy.
 
     Clients can connect; everything else is an error.
@@ -182,18 +184,20 @@ def build_fallback_table(servers: Iterable[str]) -> DecisionTable:
     )
     return DecisionTable(
         policy="",
-        servers=dict.fromkeys(names, CallClasses(frozenset(), (), frozenset(), ())),
+        servers=dict.fromkeys(names, DurabilityRules(frozenset(), (), frozenset(), ())),
         agents={},
         undeclared=anybody,
         unknown=anybody,
-        no_server=fixed_decision(
+        no_server=build_mode_independent_decision(
             "", DecisionEffect.DENY, DecisionReason.UNKNOWN_SERVER
         ),
-        failed=fixed_decision("", DecisionEffect.ERROR, DecisionReason.EVALUATION),
+        failed=build_mode_independent_decision(
+            "", DecisionEffect.ERROR, DecisionReason.EVALUATION
+        ),
     )
 
 
-def fixed_decision(
+def build_mode_independent_decision(
     policy: str,
     effect: DecisionEffect,
     reason: DecisionReason,
@@ -226,7 +230,7 @@ def _undeclared_profile(
 
 
 def _build_profile(
-    agent: DeclaredAgent, servers: Mapping[str, CallClasses], policy: str
+    agent: DeclaredAgent, servers: Mapping[str, DurabilityRules], policy: str
 ) -> AgentProfile:
     """Compile the mode and allow rules of one agent."""
     refused = _build_decision_pair(
@@ -245,7 +249,7 @@ def _build_profile(
 def _build_grants(
     mode: EnforcementMode,
     rules: list[AllowRule],
-    call_classes: CallClasses,
+    call_classes: DurabilityRules,
     policy: str,
     denial: DecisionPair,
 ) -> ServerGrants:
@@ -256,7 +260,7 @@ def _build_grants(
     )
     for rule in rules:
         answer = _build_allow_pair(policy, mode, (rule.id,))
-        for target, names in rule_names(rule):
+        for target, names in name_patterns_by_target(rule):
             patterns.setdefault(target, []).extend((name, answer) for name in names)
         for each in rule.inputs:
             whole.setdefault(each.target, answer)
@@ -268,7 +272,7 @@ def _build_grants(
                     answer for pattern, answer in pairs if matches(pattern, name)
                 )
                 exact[target, name] = answer.for_durability(
-                    call_classes.durability(target, "", name)
+                    call_classes.choose_durability(target, "", name)
                 )
     prefixes = {
         target: tuple(pair for pair in pairs if is_prefix(pair[0]))
@@ -277,7 +281,9 @@ def _build_grants(
     return ServerGrants(exact, prefixes, whole, denial)
 
 
-def rule_names(rule: AllowRule) -> tuple[tuple[TargetKind, tuple[str, ...]], ...]:
+def name_patterns_by_target(
+    rule: AllowRule,
+) -> tuple[tuple[TargetKind, tuple[str, ...]], ...]:
     """Return the name patterns of an allow rule, by kind of target."""
     return (
         (TargetKind.TOOL, rule.tools),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from answerable.authorization.policy_exceptions import ExceptionIndex, ExceptionKey
 from answerable.model.decision import TargetKind
 from answerable.model.ids import AgentId, PersonId
-from answerable.model.owner_key import (
+from answerable.model.owner_signing_key import (
     OwnerStatement,
     StatementType,
     VerifiedStatement,
@@ -57,9 +57,9 @@ class ExceptionStatus:
         fallen: Why it is invalid; None if valid.
     """
 
-    amendment: PolicyException
-    said: VerifiedStatement
-    fallen: PolicyExceptionInvalidity | None
+    exception: PolicyException
+    statement: VerifiedStatement
+    invalidity: PolicyExceptionInvalidity | None
 
 
 def evaluate_exceptions(

@@ -17,7 +17,7 @@ _TASK_WRITES = frozenset({"tasks/update", "tasks/cancel"})
 
 
 @dataclass(frozen=True, slots=True)
-class CallClasses:
+class DurabilityRules:
     """Reads and sensitive resources that one server's configuration declares.
 
     Attributes:
@@ -33,13 +33,13 @@ class CallClasses:
     sensitive_prefixes: tuple[str, ...]
 
     @classmethod
-    def from_server(cls, server: UpstreamServer) -> "CallClasses":
+    def from_server(cls, server: UpstreamServer) -> "DurabilityRules":
         """Compile the `reads` and `sensitive` patterns of a server's configuration."""
         reads, read_prefixes = _split_patterns(server.reads)
         sensitive, sensitive_prefixes = _split_patterns(server.sensitive)
         return cls(reads, read_prefixes, sensitive, sensitive_prefixes)
 
-    def durability(
+    def choose_durability(
         self, target: TargetKind, action: str, name: str
     ) -> RecordDurability:
         """Return the durability class of a call that proceeds."""

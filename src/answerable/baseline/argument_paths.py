@@ -4,12 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from answerable.model.behaviour import ReferenceTable, ToolFacts
-from answerable.model.json_keys import KeyPath
+from answerable.model.json_key_lookalikes import KeyPath
 
 _DATA = "{}"
 
 
-def key_paths(paths: Iterable[str]) -> tuple[KeyPath, ...]:
+def convert_to_member_paths(paths: Iterable[str]) -> tuple[KeyPath, ...]:
     """Convert leaf paths (`cc.x`, `to[]`, `may.{}`) to tuples of member names.
 
     Args:
@@ -20,7 +20,7 @@ def key_paths(paths: Iterable[str]) -> tuple[KeyPath, ...]:
     )
 
 
-def read_paths(
+def list_used_argument_paths(
     facts: Mapping[str, ToolFacts], tables: Iterable[ReferenceTable]
 ) -> dict[str, tuple[KeyPath, ...]]:
     """Return by tool the argument paths that tool facts and owner tables use."""
@@ -31,7 +31,7 @@ def read_paths(
     for table in tables:
         for tool, path in table.sinks:
             paths[tool].append(path)
-    return {tool: key_paths(each) for tool, each in paths.items()}
+    return {tool: convert_to_member_paths(each) for tool, each in paths.items()}
 
 
 def _to_member_path(path: str) -> KeyPath:

@@ -7,8 +7,8 @@ behaviour; a Wilson interval bounds its error.
 from collections.abc import Iterable
 from math import sqrt
 
-from answerable.baseline.counts import KeyCount, LayerCounts
 from answerable.baseline.run_bounds import ReadSets
+from answerable.baseline.training_counts import KeyCount, LayerCounts
 from answerable.model.baseline import (
     BaselineLayer,
     BaselineProfile,
@@ -80,7 +80,9 @@ def _list_run_counts(seen: Iterable[KeyCount]) -> list[int]:
     return [each.runs for each in seen]
 
 
-def is_ready(profile: BaselineProfile, parameters: LearningParameters) -> bool:
+def is_ready_to_enforce(
+    profile: BaselineProfile, parameters: LearningParameters
+) -> bool:
     """Tell whether a profile has enough training runs to leave shadow mode.
 
     Start hours do not count, because they are advisory.

@@ -72,7 +72,7 @@ def describe_pattern(pattern: EntityPattern) -> str:
     return f"{pattern.kind.value} {pattern.level.value} {pattern.text}".rstrip()
 
 
-def flow_finding(
+def explain_unexpected_value(
     argument_rules: SinkIndex,
     call: CallObservation,
     value: ArgumentValue,
@@ -123,7 +123,7 @@ def _find_nearest_example(
     return rules[0].tally.example if rules else ""
 
 
-def new_tool_finding(
+def explain_new_tool(
     profile_index: ProfileIndex, call: CallObservation
 ) -> BaselineDeviation:
     """Explain that a tool is new, or that its definition changed."""
@@ -143,7 +143,7 @@ def new_tool_finding(
     )  # fmt: skip
 
 
-def crowded_finding(call: CallObservation) -> BaselineDeviation:
+def explain_too_many_entities(call: CallObservation) -> BaselineDeviation:
     """Explain that a call names more entities than are examined."""
     return BaselineDeviation(
         layer=BaselineLayer.FLOW, code=DeviationCode.CROWDED, effect=DecisionEffect.DENY, tool=call.tool, path="", expected=(),
@@ -152,7 +152,7 @@ def crowded_finding(call: CallObservation) -> BaselineDeviation:
     )  # fmt: skip
 
 
-def context_finding(
+def explain_untrusted_context(
     profile_index: ProfileIndex, call: CallObservation, source: str
 ) -> BaselineDeviation:
     """Explain that this untrusted text never came before such a call."""
@@ -169,7 +169,7 @@ def context_finding(
     )  # fmt: skip
 
 
-def missing_reads_finding(
+def explain_missing_reads(
     call: CallObservation, read_sets: Iterable[frozenset[str]], progress: RunProgress
 ) -> BaselineDeviation:
     """Explain that the reads usual before a write are missing."""
@@ -183,7 +183,7 @@ def missing_reads_finding(
     )  # fmt: skip
 
 
-def over_bound_finding(
+def explain_exceeded_bound(
     profile_index: ProfileIndex, call: CallObservation, bound: BoundEntry, amount: int
 ) -> BaselineDeviation:
     """Explain that a run exceeds a learned bound on a count or amount."""
@@ -198,7 +198,7 @@ def over_bound_finding(
     )  # fmt: skip
 
 
-def new_source_finding(
+def explain_new_call_source(
     call: CallObservation,
     code: DeviationCode,
     effect: DecisionEffect,
@@ -216,7 +216,7 @@ def new_source_finding(
     )  # fmt: skip
 
 
-def advisory_finding(
+def explain_unusual_time(
     call: CallObservation, code: DeviationCode, observed: str, usual: int
 ) -> BaselineDeviation:
     """Explain that a call comes at an unusual hour or rate."""

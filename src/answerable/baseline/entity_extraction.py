@@ -60,7 +60,7 @@ class ArgumentEntity:
     whole: bool
 
 
-def canonical_form(kind: EntityKind, text: str) -> str:
+def canonicalise_entity(kind: EntityKind, text: str) -> str:
     """Return the canonical form of an entity; a digest replaces a very long one."""
     if kind in (EntityKind.EMAIL, EntityKind.HOST):
         text = text.lower()
@@ -96,7 +96,7 @@ def _is_path(text: str) -> bool:
     return _PATH.fullmatch(text.encode("utf-8", "replace").decode()) is not None
 
 
-def classify(text: str) -> EntityKind:
+def classify_value(text: str) -> EntityKind:
     """Return the entity kind of a whole value; a path or a name by default."""
     for kind, _, start, end in find_entities(text):
         if start == 0 and end == len(text):
@@ -119,7 +119,9 @@ def extract_entities(arguments: JsonValue, facts: ToolFacts) -> list[ArgumentEnt
         sensitive = matches_path(facts.sensitive, path)
         for kind, said, whole in _list_value_entities(text, kinds.get(path), sensitive):
             found[
-                ArgumentEntity(path, kind, canonical_form(kind, said), sensitive, whole)
+                ArgumentEntity(
+                    path, kind, canonicalise_entity(kind, said), sensitive, whole
+                )
             ] = None
         if len(found) > MAX_ENTITIES:
             break

@@ -3,8 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from answerable.baseline.counts import EdgeKey, KeyCount, LayerCounts, merge_counts
-from answerable.baseline.generalisation import exact_pattern, generalise
+from answerable.baseline.generalisation import build_exact_pattern, generalise
+from answerable.baseline.training_counts import (
+    EdgeKey,
+    KeyCount,
+    LayerCounts,
+    merge_counts,
+)
 from answerable.model.baseline import (
     EntityEntry,
     EntityPattern,
@@ -98,7 +103,7 @@ def _choose_entity_patterns(
 ) -> dict[str, EntityPattern]:
     """Return the pattern of each entity; the exact one if not generalised."""
     if not generalises:
-        return {text: exact_pattern(kind, text) for text in counts_by_text}
+        return {text: build_exact_pattern(kind, text) for text in counts_by_text}
     days = {text: seen.days for text, seen in counts_by_text.items()}
     return generalise(days, kind, parameters)
 

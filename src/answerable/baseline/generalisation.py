@@ -55,12 +55,12 @@ _PREFIX_LENGTH = 4  # by which names begin alike
 DaysByEntity = Mapping[str, frozenset[int]]  # by entity: the days on which it was seen
 
 
-def exact_pattern(kind: EntityKind, text: str) -> EntityPattern:
+def build_exact_pattern(kind: EntityKind, text: str) -> EntityPattern:
     """Return the pattern that matches one entity only."""
     return EntityPattern(kind, GeneralisationLevel.EXACT, text)
 
 
-def parent_pattern(pattern: EntityPattern) -> EntityPattern | None:
+def get_parent_pattern(pattern: EntityPattern) -> EntityPattern | None:
     """Return the next more general pattern; None if there is none."""
     kind, text = pattern.kind, pattern.text
     if kind is EntityKind.EMAIL:
@@ -108,7 +108,7 @@ def _get_parent_prefix(kind: EntityKind, text: str) -> str:
     return head + body[: cut + 1] if cut > 0 and body[:cut].strip("./~\\") else ""
 
 
-def digit_template(pattern: EntityPattern) -> EntityPattern | None:
+def build_digit_pattern(pattern: EntityPattern) -> EntityPattern | None:
     """Return the pattern with digits as wildcards; None if there are none."""
     if pattern.kind not in _TEMPLATED or pattern.level is not GeneralisationLevel.EXACT:
         return None
@@ -122,7 +122,7 @@ def digit_template(pattern: EntityPattern) -> EntityPattern | None:
     return EntityPattern(pattern.kind, GeneralisationLevel.TEMPLATE, text)
 
 
-def name_prefix(pattern: EntityPattern) -> EntityPattern | None:
+def build_name_prefix_pattern(pattern: EntityPattern) -> EntityPattern | None:
     """Return the pattern of names with the same first letters; None if no word."""
     if (
         pattern.kind is not EntityKind.NAME
@@ -150,7 +150,7 @@ def pattern_covers(pattern: EntityPattern, kind: EntityKind, text: str) -> bool:
         # A name is nothing that another reader could walk up.
         plain = kind is EntityKind.NAME or _PLAIN.fullmatch(rest) is not None
         return text.startswith(pattern.text) and plain
-    return digit_template(exact_pattern(kind, text)) == pattern
+    return build_digit_pattern(build_exact_pattern(kind, text)) == pattern
 
 
 def generalise(
@@ -162,7 +162,7 @@ def generalise(
         seen: Entities of one kind at one place, with their days.
         parameters: Thresholds of children and days.
     """
-    nodes = {exact_pattern(kind, text): frozenset((text,)) for text in seen}
+    nodes = {build_exact_pattern(kind, text): frozenset((text,)) for text in seen}
     waiting: dict[EntityPattern, set[EntityPattern]] = defaultdict(set)
     for node in nodes:
         _add_to_parent(waiting, node)
@@ -173,8 +173,8 @@ def generalise(
         if _may_generalise(children, nodes, seen, parameters):
             nodes[above] = frozenset().union(*(nodes.pop(each) for each in children))
             _add_to_parent(waiting, above)
-    _merge_by_shape(nodes, seen, parameters, digit_template)
-    _merge_by_shape(nodes, seen, parameters, name_prefix)
+    _merge_by_shape(nodes, seen, parameters, build_digit_pattern)
+    _merge_by_shape(nodes, seen, parameters, build_name_prefix_pattern)
     return {text: node for node, texts in nodes.items() for text in texts}
 
 
@@ -182,7 +182,7 @@ def _add_to_parent(
     children_by_parent: dict[EntityPattern, set[EntityPattern]], pattern: EntityPattern
 ) -> None:
     """Add a pattern to the children that wait for its parent."""
-    above = parent_pattern(pattern)
+    above = get_parent_pattern(pattern)
     if above is not None:
         children_by_parent[above].add(pattern)
 

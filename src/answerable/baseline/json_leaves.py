@@ -71,7 +71,7 @@ def count_records(value: JsonValue) -> int:
     return longest
 
 
-def arguments_digest(value: JsonValue) -> str:
+def hash_arguments(value: JsonValue) -> str:
     """Return the SHA-256 of arguments as JSON with sorted members, hex."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -7,7 +7,7 @@ call.
 
 from collections.abc import Iterator
 
-from answerable.baseline import findings
+from answerable.baseline import deviation_explanations
 from answerable.baseline.profile_index import ProfileIndex
 from answerable.baseline.run_bounds import hour_of_week
 from answerable.baseline.value_judgement import judge_value
@@ -74,15 +74,15 @@ def _find_deviations(
 ) -> Iterator[BaselineDeviation]:
     """Yield each deviation of a call from the profile, layer by layer."""
     if call.crowded:
-        yield findings.crowded_finding(call)
+        yield deviation_explanations.explain_too_many_entities(call)
     is_new = _is_new_tool(profile_index, call)
     if is_new and profile_index.profile.stance.new is not DecisionEffect.ALLOW:
-        yield findings.new_tool_finding(profile_index, call)
+        yield deviation_explanations.explain_new_tool(profile_index, call)
     for value in call.values:
         finding = judge_value(profile_index, call, value, is_new)
         if finding is not None and finding.effect is not DecisionEffect.ALLOW:
             yield finding
-    if profile_index.is_cold:
+    if profile_index.is_empty:
         return
     if not is_new:
         yield from _check_context(profile_index, call)
@@ -93,7 +93,7 @@ def _find_deviations(
 
 def _is_new_tool(profile_index: ProfileIndex, call: CallObservation) -> bool:
     """Tell whether no run called this tool with its current definition."""
-    if profile_index.is_cold:
+    if profile_index.is_empty:
         return False
     known = profile_index.tools.get(call.tool, ())
     return all(each.definition != call.definition for each in known)
@@ -120,7 +120,9 @@ def _check_context(
     for source in call.after:
         edges = flows.get((OriginKind.BEFORE, source, ""), ())
         if source not in invited and not edges:
-            yield findings.context_finding(profile_index, call, source)
+            yield deviation_explanations.explain_untrusted_context(
+                profile_index, call, source
+            )
 
 
 def _check_order(
@@ -131,7 +133,7 @@ def _check_order(
     if not (call.is_write and progress.untrusted and sets):
         return
     if not any(reads <= progress.reads for reads in sets):
-        yield findings.missing_reads_finding(call, sets, progress)
+        yield deviation_explanations.explain_missing_reads(call, sets, progress)
 
 
 def _check_bounds(
@@ -141,7 +143,9 @@ def _check_bounds(
     for bound in profile_index.bounds.get(call.tool, ()):
         amount = _measure_amount(bound, call, progress)
         if amount > bound.most:
-            yield findings.over_bound_finding(profile_index, call, bound, amount)
+            yield deviation_explanations.explain_exceeded_bound(
+                profile_index, call, bound, amount
+            )
 
 
 def _measure_amount(
@@ -189,7 +193,9 @@ def _check_surroundings(
     ):
         # Where runs were learned without it, nothing can be said of it.
         if usual and "" not in usual and here not in usual:
-            yield findings.new_source_finding(call, code, effect, usual, here)
+            yield deviation_explanations.explain_new_call_source(
+                call, code, effect, usual, here
+            )
     if profile_index.profile.runs >= MIN_RUNS_FOR_ADVICE:
         yield from _check_time(profile_index, call, progress)
 
@@ -202,13 +208,13 @@ def _check_time(
     hour = hour_of_week(call.at)
     near = (hour - 1, hour, hour + 1)
     if hours and not any(each % _WEEK in hours for each in near):
-        yield findings.advisory_finding(
+        yield deviation_explanations.explain_unusual_time(
             call, DeviationCode.UNUSUAL_HOUR, str(hour), len(hours)
         )
     rates = dict(profile_index.profile.surroundings.rates)
     rate = progress.lately + 1
     if rates and rate.bit_length() > max(rates):
         most = 2 ** max(rates) - 1
-        yield findings.advisory_finding(
+        yield deviation_explanations.explain_unusual_time(
             call, DeviationCode.UNUSUAL_RATE, str(rate), most
         )

@@ -5,13 +5,7 @@ from dataclasses import dataclass
 import msgspec
 
 from answerable.baseline.confidence import estimate_confidence
-from answerable.baseline.counts import (
-    DAY,
-    LayerCounts,
-    count_runs,
-    select_training_runs,
-)
-from answerable.baseline.generalised_flows import (
+from answerable.baseline.flow_generalisation import (
     FirmnessThreshold,
     generalise_edges,
     generalise_entities,
@@ -23,7 +17,13 @@ from answerable.baseline.run_bounds import (
     learn_orders,
     learn_surroundings,
 )
-from answerable.baseline.run_fold import TrainingState
+from answerable.baseline.training_counts import (
+    DAY,
+    LayerCounts,
+    count_runs,
+    select_training_runs,
+)
+from answerable.baseline.training_run_merge import TrainingState
 from answerable.model.baseline import (
     AcceptedDeviation,
     BaselineProfile,
@@ -56,13 +56,13 @@ class TrainingCounts:
     runs: int
     days: int
     persons: int
-    tallies: LayerCounts
-    sets: ReadSets
+    layer_counts: LayerCounts
+    read_sets: ReadSets
     bounds: tuple[BoundEntry, ...]
     surroundings: EnvelopeEntry
 
 
-def cold_profile(subject: BaselineSubject) -> BaselineProfile:
+def build_empty_profile(subject: BaselineSubject) -> BaselineProfile:
     """Return a profile without learned behaviour; it enforces only origins."""
     return BaselineProfile(subject)
 
@@ -81,12 +81,16 @@ def build_profile(
         accepted: Acceptances signed by the owner.
     """
     runs = select_training_runs(state, subject, parameters, now, accepted)
-    return assemble_profile(
-        count_training(runs, subject, parameters), subject, parameters, now, accepted
+    return build_profile_from_counts(
+        count_training_runs(runs, subject, parameters),
+        subject,
+        parameters,
+        now,
+        accepted,
     )
 
 
-def count_training(
+def count_training_runs(
     runs: list[AgentRun], subject: BaselineSubject, parameters: LearningParameters
 ) -> TrainingCounts:
     """Count the training runs of one subject in memory."""
@@ -94,14 +98,14 @@ def count_training(
         runs=len(runs),
         days=len({run.started // DAY for run in runs}),
         persons=len({run.person for run in runs if run.person}),
-        tallies=count_runs(runs, subject),
-        sets=count_read_sets(runs, subject),
+        layer_counts=count_runs(runs, subject),
+        read_sets=count_read_sets(runs, subject),
         bounds=learn_bounds(runs, subject, parameters),
         surroundings=learn_surroundings(runs),
     )
 
 
-def assemble_profile(
+def build_profile_from_counts(
     counts: TrainingCounts,
     subject: BaselineSubject,
     parameters: LearningParameters,
@@ -115,14 +119,14 @@ def assemble_profile(
         runs=counts.runs,
         learned_at=now // _SECOND,
         until=(now + _PROFILE_LIFETIME) // _SECOND,
-        capabilities=_build_capabilities(counts.tallies),
-        entities=generalise_entities(counts.tallies, parameters, firmness),
-        edges=generalise_edges(counts.tallies, parameters, firmness),
-        orders=learn_orders(counts.sets),
+        capabilities=_build_capabilities(counts.layer_counts),
+        entities=generalise_entities(counts.layer_counts, parameters, firmness),
+        edges=generalise_edges(counts.layer_counts, parameters, firmness),
+        orders=learn_orders(counts.read_sets),
         bounds=counts.bounds,
         surroundings=counts.surroundings,
         confidence=estimate_confidence(
-            counts.tallies, counts.sets, counts.surroundings
+            counts.layer_counts, counts.read_sets, counts.surroundings
         ),
         stance=Strictness(untrusted=parameters.untrusted),
         accepted=tuple(sorted(accepted, key=_accepted_sort_key)),
@@ -142,6 +146,6 @@ def _build_capabilities(layer_counts: LayerCounts) -> tuple[CapabilityEntry, ...
     )
 
 
-def training_rows(runs: list[AgentRun]) -> list[bytes]:
+def list_training_set_leaves(runs: list[AgentRun]) -> list[bytes]:
     """Return the Merkle leaves of a profile's training set, one for each run."""
     return [_encode(run) for run in runs]

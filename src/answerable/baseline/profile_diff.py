@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from answerable.baseline.findings import describe_edge, describe_pattern
+from answerable.baseline.deviation_explanations import describe_edge, describe_pattern
 from answerable.baseline.generalisation import pattern_covers
 from answerable.baseline.judgement import MIN_RUNS_FOR_ADVICE
 from answerable.baseline.tool_renames import rename_tools

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from answerable.baseline.argument_paths import key_paths
+from answerable.baseline.argument_paths import convert_to_member_paths
+from answerable.baseline.flow_generalisation import parse_token
 from answerable.baseline.generalisation import pattern_covers
-from answerable.baseline.generalised_flows import parse_token
 from answerable.model.baseline import (
     BaselineProfile,
     BoundEntry,
@@ -22,7 +22,7 @@ from answerable.model.behaviour import (
     OriginKind,
     ValueOrigin,
 )
-from answerable.model.json_keys import KeyPath
+from answerable.model.json_key_lookalikes import KeyPath
 
 FlowKey = tuple[OriginKind, str, str]
 
@@ -160,11 +160,11 @@ class ProfileIndex:
             },
             bounds={tool: tuple(each) for tool, each in bounds.items()},
             accepted={key: frozenset(each) for key, each in accepted.items()},
-            names={tool: key_paths(each) for tool, each in paths.items()},
+            names={tool: convert_to_member_paths(each) for tool, each in paths.items()},
         )
 
     @property
-    def is_cold(self) -> bool:
+    def is_empty(self) -> bool:
         """Tell whether nothing was learned: only value origins are enforced."""
         return self.profile.runs == 0
 

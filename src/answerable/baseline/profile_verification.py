@@ -19,7 +19,11 @@ from answerable.model.baseline import (
     BaselineSubject,
 )
 from answerable.model.errors import VerificationError
-from answerable.model.owner_key import OwnerStatement, StatementType, VerifiedStatement
+from answerable.model.owner_signing_key import (
+    OwnerStatement,
+    StatementType,
+    VerifiedStatement,
+)
 
 PROFILE_CLAIMS = ("expires", "learner", "parent", "profile", "root", "stage")
 MAX_SIGNATURE_LIFETIME = 90 * 86_400 * 10**9  # of a signature, at most
@@ -64,7 +68,7 @@ class ExpectedProfile:
 
     subject: BaselineSubject
     owner: str
-    line: tuple[str, ...]
+    accepted_digests: tuple[str, ...]
     now: int
 
 
@@ -174,10 +178,10 @@ def _check_lineage(
         profile.root,
     ):
         raise _build_rejection(ProfileFault.TAMPERED, "it differs from what was signed")
-    head = expected.line[-1] if expected.line else ""
+    head = expected.accepted_digests[-1] if expected.accepted_digests else ""
     if name == head:
         return
-    if name in expected.line:
+    if name in expected.accepted_digests:
         raise _build_rejection(ProfileFault.REPLAYED, "a newer one replaced it")
     if profile.parent != head:
         raise _build_rejection(

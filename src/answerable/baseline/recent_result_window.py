@@ -16,9 +16,9 @@ from answerable.baseline.entity_extraction import (
     extract_entities,
 )
 from answerable.baseline.json_leaves import (
-    arguments_digest,
     count_records,
     encode_text,
+    hash_arguments,
     iterate_leaves,
     matches_path,
 )
@@ -28,7 +28,11 @@ from answerable.baseline.result_buffer import (
     ResultField,
     fold_case,
 )
-from answerable.baseline.tool_results import MAX_FIELDS, iterate_fields, parse_result
+from answerable.baseline.tool_result_fields import (
+    MAX_FIELDS,
+    iterate_fields,
+    parse_result,
+)
 from answerable.baseline.value_origins import (
     find_request_origins,
     find_result_origins,
@@ -60,7 +64,7 @@ class _WindowRun:
 
     started: int
     last: int  # when it last did something
-    asked: tuple[RequestedValues, ...] = ()
+    requested_values: tuple[RequestedValues, ...] = ()
     named: tuple[tuple[str, frozenset[bytes]], ...] = ()  # by requests, with their ids
     reads: set[str] = field(default_factory=set)
     counts: Counter[str] = field(default_factory=Counter)
@@ -68,8 +72,8 @@ class _WindowRun:
     sizes: Counter[str] = field(default_factory=Counter)
     records: Counter[str] = field(default_factory=Counter)
     untrusted: bool = False
-    strangers: set[str] = field(default_factory=set)
-    lately: deque[int] = field(default_factory=deque)
+    untrusted_sources: set[str] = field(default_factory=set)
+    recent_call_times: deque[int] = field(default_factory=deque)
 
 
 class Window:
@@ -97,7 +101,7 @@ class Window:
         self._runs: dict[str, _WindowRun] = {}
         self._turn = 0
 
-    def begin(
+    def begin_run(
         self, run: str, now: int, requested_values: RequestedValues | None = None
     ) -> None:
         """Begin a run, and forget runs that were idle for too long.
@@ -126,8 +130,8 @@ class Window:
             requested_values: Requests; self-reported ones explain nothing.
         """
         here = self._runs[run]
-        if here.asked != requested_values:
-            here.asked = requested_values
+        if here.requested_values != requested_values:
+            here.requested_values = requested_values
             here.named = tuple(
                 (each.id, frozenset(map(fold_case, each.values)))
                 for each in requested_values
@@ -138,7 +142,7 @@ class Window:
         """Tell whether a run was begun and is still remembered."""
         return run in self._runs
 
-    def observe(
+    def observe_call(
         self,
         run: str,
         call: str,
@@ -165,7 +169,7 @@ class Window:
             is_write=facts.is_write,
             values=self._explain_values(self._runs[run], tool, entities[:MAX_ENTITIES]),
             numbers=extract_amounts(arguments, facts),
-            digest=arguments_digest(arguments),
+            digest=hash_arguments(arguments),
             crowded=len(entities) > MAX_ENTITIES,
             after=self._list_untrusted_sources(run),
         )
@@ -178,7 +182,11 @@ class Window:
     def _list_untrusted_sources(self, run: str) -> tuple[str, ...]:
         """Return the tools whose untrusted results a run has read."""
         return tuple(
-            sorted(set().union(*(r.strangers for r in self._list_runs_in_span(run))))
+            sorted(
+                set().union(
+                    *(r.untrusted_sources for r in self._list_runs_in_span(run))
+                )
+            )
         )
 
     def _explain_values(
@@ -213,12 +221,12 @@ class Window:
             )
         return tuple(values)
 
-    def progress(self, run: str, at: int) -> RunProgress:
+    def sum_recent_calls(self, run: str, at: int) -> RunProgress:
         """Sum the calls of a run and of those begun shortly before it."""
         here = self._runs[run]
         counted = self._list_runs_in_span(run)
-        while here.lately and here.lately[0] <= at - _MINUTE:
-            here.lately.popleft()
+        while here.recent_call_times and here.recent_call_times[0] <= at - _MINUTE:
+            here.recent_call_times.popleft()
         return RunProgress(
             reads=frozenset().union(*(each.reads for each in counted)),
             counts=_sum_counters(each.counts for each in counted),
@@ -226,7 +234,7 @@ class Window:
             sizes=_sum_counters(each.sizes for each in counted),
             records=_sum_counters(each.records for each in counted),
             untrusted=any(each.untrusted for each in counted),
-            lately=len(here.lately),
+            lately=len(here.recent_call_times),
         )
 
     def add_result(
@@ -238,7 +246,7 @@ class Window:
             The observation with the size of its result.
         """
         facts = self._facts.get(call.tool, DEFAULT_TOOL_FACTS)
-        selector = call_selector(call)
+        selector = build_call_selector(call)
         here = self._runs[run]
         self._turn += 1
         if call.is_write:
@@ -288,7 +296,7 @@ class Window:
             )
             self._stored.add(of, text)
 
-    def add_oversized(
+    def add_call_with_oversized_result(
         self, run: str, call: CallObservation, arguments: JsonValue, size: int
     ) -> CallObservation:
         """Count a call whose result was too large to store.
@@ -305,7 +313,7 @@ class Window:
         _count_call(self._runs[run], done)
         return done
 
-    def add_recorded(self, run: str, call: CallObservation) -> None:
+    def add_recorded_call(self, run: str, call: CallObservation) -> None:
         """Count a call from a record, without its result."""
         _count_call(self._runs[run], call)
 
@@ -321,12 +329,12 @@ def _count_call(run: _WindowRun, call: CallObservation) -> None:
         run.sums[call.tool, path] += amount
     run.untrusted = run.untrusted or call.untrusted
     if call.untrusted and not call.is_write:
-        run.strangers.add(call.tool)
-    run.lately.append(call.at)
+        run.untrusted_sources.add(call.tool)
+    run.recent_call_times.append(call.at)
     run.last = call.at
 
 
-def call_selector(call: CallObservation) -> tuple[tuple[str, str], ...]:
+def build_call_selector(call: CallObservation) -> tuple[tuple[str, str], ...]:
     """Return a call's arguments with their origins, as selector tokens."""
     tokens = {
         (value.path, _format_selector_token(value))

@@ -8,8 +8,8 @@ stored.
 from collections.abc import Iterator
 
 from answerable.baseline.entity_extraction import (
-    canonical_form,
-    classify,
+    canonicalise_entity,
+    classify_value,
     find_entities,
 )
 
@@ -45,7 +45,7 @@ def extract_values(text: str) -> tuple[str, ...]:
 
 def canonical_value(value: str) -> str:
     """Return the canonical form of a value that a person names explicitly."""
-    return canonical_form(classify(value), value)
+    return canonicalise_entity(classify_value(value), value)
 
 
 def _iterate_values(text: str) -> Iterator[str]:
@@ -53,7 +53,7 @@ def _iterate_values(text: str) -> Iterator[str]:
     text = text.encode("utf-8", "replace").decode()
     rest, place = [], 0
     for kind, said, start, end in find_entities(text):
-        yield canonical_form(kind, said)
+        yield canonicalise_entity(kind, said)
         rest.append(text[place:start])
         place = end
     for said in _list_quoted_texts(text):

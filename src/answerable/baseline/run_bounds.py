@@ -4,7 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from answerable.baseline.counts import is_of_server
+from answerable.baseline.training_counts import belongs_to_server
 from answerable.model.baseline import (
     BaselineSubject,
     BoundEntry,
@@ -40,7 +40,7 @@ def count_read_sets(runs: Iterable[AgentRun], subject: BaselineSubject) -> ReadS
         for call in sort_calls(run):
             if not call.is_write:
                 reads.add(call.tool)
-            elif is_of_server(subject, call.tool) and call.tool not in written:
+            elif belongs_to_server(subject, call.tool) and call.tool not in written:
                 written.add(call.tool)
                 found[call.tool][frozenset(reads)] += 1
     return found
@@ -48,7 +48,7 @@ def count_read_sets(runs: Iterable[AgentRun], subject: BaselineSubject) -> ReadS
 
 def learn_orders(read_sets: ReadSets) -> tuple[ReadOrderEntry, ...]:
     """Keep each write's minimal read sets; none if there are too many."""
-    kept = {tool: minimal_sets(sets) for tool, sets in sorted(read_sets.items())}
+    kept = {tool: select_minimal_sets(sets) for tool, sets in sorted(read_sets.items())}
     return tuple(
         ReadOrderEntry(tool, tuple(sorted(tuple(sorted(each)) for each in sets)))
         for tool, sets in kept.items()
@@ -56,7 +56,7 @@ def learn_orders(read_sets: ReadSets) -> tuple[ReadOrderEntry, ...]:
     )
 
 
-def minimal_sets(sets: Iterable[frozenset[str]]) -> list[frozenset[str]]:
+def select_minimal_sets(sets: Iterable[frozenset[str]]) -> list[frozenset[str]]:
     """Keep the sets that contain no other set."""
     kept: list[frozenset[str]] = []
     for each in sorted(sets, key=lambda one: (len(one), sorted(one))):
@@ -84,7 +84,7 @@ def learn_bounds(
         for key in alone[here]:
             samples[key].append(total[key])
     return tuple(
-        BoundEntry(*key, upper_bound(key[1], values), len(values))
+        BoundEntry(*key, estimate_upper_bound(key[1], values), len(values))
         for key, values in sorted(samples.items())
     )
 
@@ -93,7 +93,7 @@ def measure_run(run: AgentRun, subject: BaselineSubject) -> RunMeasures:
     """Return one run's calls and sums of writes, and records and bytes of reads."""
     found: Counter[tuple[str, BoundMeasure, str]] = Counter()
     for call in run.calls:
-        if not is_of_server(subject, call.tool):
+        if not belongs_to_server(subject, call.tool):
             continue
         if call.is_write:
             found[call.tool, BoundMeasure.COUNT, ""] += 1
@@ -105,7 +105,7 @@ def measure_run(run: AgentRun, subject: BaselineSubject) -> RunMeasures:
     return dict(found)
 
 
-def upper_bound(measure: BoundMeasure, values: Sequence[int]) -> int:
+def estimate_upper_bound(measure: BoundMeasure, values: Sequence[int]) -> int:
     """Return a bound on samples: the largest, or the 99th percentile plus 25 %.
 
     With few runs, measures other than counts also get a quarter more: the next honest
@@ -136,7 +136,7 @@ def learn_surroundings(runs: Iterable[AgentRun]) -> EnvelopeEntry:
         if run.envelope != UNKNOWN_ENVELOPE:
             seen.add(run.envelope)
         hours[hour_of_week(run.started)] += 1
-        rates[busiest_minute([call.at for call in sort_calls(run)])] += 1
+        rates[count_calls_in_busiest_minute([call.at for call in sort_calls(run)])] += 1
     return EnvelopeEntry(
         tuple(sorted(seen, key=lambda e: (e.network, e.workload, e.region))),
         tuple(sorted(hours.items())),
@@ -159,7 +159,7 @@ def hour_of_week(at: int) -> int:
     return (at // _HOUR + _EPOCH) % _WEEK
 
 
-def busiest_minute(times: Sequence[int]) -> int:
+def count_calls_in_busiest_minute(times: Sequence[int]) -> int:
     """Return the number of calls in the busiest minute; times ascend."""
     best = first = 0
     for last, at in enumerate(times):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
-from answerable.baseline.run_fold import RunContribution, TrainingState
+from answerable.baseline.training_run_merge import RunContribution, TrainingState
 from answerable.model.baseline import (
     AcceptedDeviation,
     BaselineSubject,
@@ -183,7 +183,7 @@ def select_origins(value: ArgumentValue) -> list[ValueOrigin]:
     ]
 
 
-def edge_keys(call: CallObservation, value: ArgumentValue) -> set[EdgeKey]:
+def list_flow_edges(call: CallObservation, value: ArgumentValue) -> set[EdgeKey]:
     """Return the flow edges (origin to argument) that one argument value shows."""
     origins = select_origins(value)
     if not origins:
@@ -216,7 +216,7 @@ def edge_keys(call: CallObservation, value: ArgumentValue) -> set[EdgeKey]:
     }
 
 
-def context_keys(call: CallObservation) -> set[EdgeKey]:
+def list_untrusted_source_edges(call: CallObservation) -> set[EdgeKey]:
     """Return an edge (untrusted source read before, tool) for each such source."""
     return {
         EdgeKey(
@@ -234,7 +234,7 @@ def context_keys(call: CallObservation) -> set[EdgeKey]:
     }
 
 
-def is_of_server(subject: BaselineSubject, tool: str) -> bool:
+def belongs_to_server(subject: BaselineSubject, tool: str) -> bool:
     """Tell whether a tool belongs to the subject's server."""
     return tool.partition("/")[0] == subject.server
 
@@ -279,16 +279,16 @@ def count_runs(runs: Iterable[AgentRun], subject: BaselineSubject) -> LayerCount
     edges: dict[EdgeKey, _KeyCounter] = defaultdict(_KeyCounter)
     for run in runs:
         for call in run.calls:
-            if not is_of_server(subject, call.tool):
+            if not belongs_to_server(subject, call.tool):
                 continue
             capability = CapabilityKey(call.tool, call.definition, call.is_write)
             tools[capability].add(run, call)
-            for key in context_keys(call):
+            for key in list_untrusted_source_edges(call):
                 edges[key].add(run, call)
             for value in call.values:
                 if is_entity(call, value):
                     entities[_entity_key(call, value)].add(run, call)
-                for key in edge_keys(call, value):
+                for key in list_flow_edges(call, value):
                     edges[key].add(run, call)
     return LayerCounts(
         _freeze_counts(tools), _freeze_counts(entities), _freeze_counts(edges)

@@ -26,7 +26,7 @@ class RunContribution:
 TrainingState = Mapping[str, RunContribution]
 
 
-def fold_into_state(
+def merge_runs_into_state(
     state: TrainingState, runs: Iterable[AgentRun]
 ) -> dict[str, RunContribution]:
     """Merge runs into the training state; self-reported runs are ignored."""

@@ -14,7 +14,7 @@
 
 from collections.abc import Iterator
 
-from answerable.baseline import findings
+from answerable.baseline import deviation_explanations
 from answerable.baseline.profile_index import ProfileIndex, SinkIndex
 from answerable.model.baseline import (
     ReferenceTablePolicy,
@@ -57,7 +57,7 @@ def judge_value(
     stance = profile_index.profile.stance
     if value.sensitive:
         ways = list(_list_sensitive_outcomes(profile_index, sink, value))
-    elif profile_index.is_cold or _is_free_text(call, sink, value):
+    elif profile_index.is_empty or _is_free_text(call, sink, value):
         return None
     else:
         ways = list(_list_plain_outcomes(stance, sink, value))
@@ -77,7 +77,9 @@ def judge_value(
     )
     if effect is DecisionEffect.ALLOW or said:
         return None
-    return findings.flow_finding(sink, call, value, code, effect, origin)
+    return deviation_explanations.explain_unexpected_value(
+        sink, call, value, code, effect, origin
+    )
 
 
 _ALLOWED: _Outcome = (DeviationCode.NEW_FLOW, DecisionEffect.ALLOW, None)
@@ -94,7 +96,7 @@ def _list_sensitive_outcomes(
     for origin in value.origins:
         edge = argument_rules.find_edge(value, origin)
         if origin.trusted:
-            if profile_index.is_cold:
+            if profile_index.is_empty:
                 yield _ALLOWED
             elif edge is None:
                 # Never seen is no better than seldom seen.

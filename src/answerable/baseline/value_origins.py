@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from answerable.baseline.entity_extraction import (
     ArgumentEntity,
-    canonical_form,
-    classify,
+    canonicalise_entity,
+    classify_value,
 )
 from answerable.baseline.request_values import MIN_VALUE
 from answerable.baseline.result_buffer import FieldHit, fold_case
@@ -26,7 +26,8 @@ def index_tables(tables: tuple[ReferenceTable, ...]) -> TablesBySink:
         if not table.written_by.is_believed:
             continue
         values = frozenset(
-            fold_case(canonical_form(classify(value), value)) for value in table.values
+            fold_case(canonicalise_entity(classify_value(value), value))
+            for value in table.values
         )
         for sink in table.sinks:
             found[sink] = (*found.get(sink, ()), (table.name, values))

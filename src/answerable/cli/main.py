@@ -12,9 +12,9 @@ from dataclasses import replace
 import click
 
 from answerable.cli.app import app
+from answerable.cli.broken_streams import discard_output
 from answerable.cli.errors import FINE, CommandError, describe_error, format_traceback
 from answerable.cli.settings import Settings
-from answerable.cli.streams import discard_output
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.presentation.command_hints import add_store_to_text
 from answerable.presentation.text import sanitize

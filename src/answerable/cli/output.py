@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import click
 
+from answerable.cli.broken_streams import discard_output
 from answerable.cli.errors import FAILED, FINE, PARTIAL, most_severe
 from answerable.cli.render.colour import colour_line
 from answerable.cli.render.coverage import list_incomplete_sources
 from answerable.cli.render.screen import Screen, detect_screen
 from answerable.cli.settings import Settings
-from answerable.cli.streams import discard_output
 from answerable.model.documents.core import Document
 from answerable.presentation.command_hints import add_store_option, add_store_to_text
 from answerable.presentation.serialization import to_csv, to_json, to_ndjson

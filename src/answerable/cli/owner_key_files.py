@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from answerable.cli.settings import find_home
-from answerable.connectors.named_file import open_named_file
+from answerable.connectors.regular_file import open_named_file
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.ids import PersonId
 

@@ -61,7 +61,7 @@ def find_store(settings: Settings) -> tuple[Path, str]:
     return find_home() / ".local" / "share" / "answerable", ""
 
 
-def find_config_stores(settings: Settings) -> tuple[Path | None, Path | None]:
+def find_named_and_default_store(settings: Settings) -> tuple[Path | None, Path | None]:
     """Find the named and the default store of a command with a configuration.
 
     Returns:

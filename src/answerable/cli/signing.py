@@ -73,9 +73,9 @@ def describe_shared_user(inventory: "Inventory", subject: str) -> str:
     Returns:
         A line to show, empty if they are not known to share a user.
     """
-    from answerable.server.advisory import shared_uid
+    from answerable.server.shared_user_check import uid_shared_with_agent
 
-    uid = shared_uid(inventory, subject)
+    uid = uid_shared_with_agent(inventory, subject)
     if uid is None:
         return ""
     return (
@@ -84,7 +84,7 @@ def describe_shared_user(inventory: "Inventory", subject: str) -> str:
     )
 
 
-def key_options(command: Function) -> Function:
+def add_key_options(command: Function) -> Function:
     """Add the options `--key` and `--passphrase-file` to a command (decorator)."""
     command = click.option(
         "--passphrase-file",

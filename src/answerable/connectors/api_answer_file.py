@@ -3,7 +3,7 @@
 Shared by connectors that read such files; it does not interpret the content.
 """
 
-from answerable.connectors.named_file import read_named_file
+from answerable.connectors.regular_file import read_named_file
 from answerable.connectors.user_path import expand_user_path
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.sighting import Probe

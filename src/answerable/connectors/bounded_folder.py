@@ -41,7 +41,7 @@ class BoundedFolder:
     problems: list[ReadProblem] = field(default_factory=list)
     entries: int = 0
     full: bool = False
-    left_out: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
     _linked: set[str] = field(default_factory=set)
     _env_files: dict[str, EnvFile | None] = field(default_factory=dict)
 
@@ -68,7 +68,7 @@ class BoundedFolder:
             raise EnvironmentFailure(f"{printable_path(root)}: no permission")
         return cls(root)
 
-    def displayed_path(self, path: str) -> str:
+    def printable_absolute_path(self, path: str) -> str:
         """Return the printable absolute path of a path inside."""
         return printable_path(self.root / path)
 
@@ -144,7 +144,7 @@ class BoundedFolder:
             return False
         real, base = os.path.realpath(self.root / path), os.path.realpath(self.root)
         if os.path.commonpath((real, base)) != base or base.startswith(real):
-            self.left_out.append(path)
+            self.skipped.append(path)
             return False
         if real in self._linked:
             return False
@@ -244,7 +244,7 @@ class BoundedFolder:
                 return (
                     None
                     if data is None
-                    else ReferencedFile(self.displayed_path(path), data)
+                    else ReferencedFile(self.printable_absolute_path(path), data)
                 )
         return None
 
@@ -254,11 +254,13 @@ class BoundedFolder:
         if data is None:
             return None
         try:
-            text = decode_text(data, self.displayed_path(path))
+            text = decode_text(data, self.printable_absolute_path(path))
         except ParseError as error:
-            self.problems.append(invalid_file_problem(self.displayed_path(path), error))
+            self.problems.append(
+                invalid_file_problem(self.printable_absolute_path(path), error)
+            )
             return None
-        return EnvFile(self.displayed_path(path), parse_dotenv(text))
+        return EnvFile(self.printable_absolute_path(path), parse_dotenv(text))
 
     def _resolve_inside(self, path: str) -> str | None:
         """Resolve links; None and a problem for a path outside the folder."""
@@ -272,7 +274,7 @@ class BoundedFolder:
 
     def _add_problem(self, kind: ReadProblemKind, path: str, message: str) -> None:
         """Add a problem of a path inside."""
-        problem = ReadProblem(kind, self.displayed_path(path), message)
+        problem = ReadProblem(kind, self.printable_absolute_path(path), message)
         if problem not in self.problems[-50:]:
             self.problems.append(problem)
 

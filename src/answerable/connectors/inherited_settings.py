@@ -142,7 +142,7 @@ def read_user_settings(
         for path in (
             p for each in paths_on_all_systems(entry.path) for p in folder.expand(each)
         ):
-            place = folder.displayed_path(path)
+            place = folder.printable_absolute_path(path)
             probes.append(Probe(place, f"{entry.client} settings of the user", True))
             data = folder.read(path)
             if data is not None:

@@ -12,7 +12,7 @@ import base64
 import hashlib
 from dataclasses import dataclass, replace
 
-from answerable.evidence.note import (
+from answerable.evidence.signed_note import (
     VerifierKey,
     decode_base64,
     parse_unverified_note,

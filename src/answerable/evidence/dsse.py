@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from answerable.evidence.note import VerifierKey, sign_bytes, verify_bytes
+from answerable.evidence.signed_note import VerifierKey, sign_bytes, verify_bytes
 from answerable.model.errors import VerificationError
 
 MAX_ENVELOPE_SIZE = 4 << 20  # bytes of an envelope
@@ -48,7 +48,7 @@ class DsseEnvelope:
     signatures: tuple[DsseSignature, ...]
 
 
-def pae(payload_type: str, payload: bytes) -> bytes:
+def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
     """Return the pre-authentication encoding (protocol.md, "Signature Definition").
 
     `DSSEv1 LEN(type) type LEN(body) body`, each length in bytes and in decimal.
@@ -61,7 +61,7 @@ def sign_envelope(
     payload_type: str, payload: bytes, keyid: str, seed: bytes
 ) -> DsseEnvelope:
     """Sign a payload with an Ed25519 seed (32 bytes)."""
-    sig = sign_bytes(seed, pae(payload_type, payload))
+    sig = sign_bytes(seed, pre_authentication_encoding(payload_type, payload))
     return DsseEnvelope(payload_type, payload, (DsseSignature(sig, keyid),))
 
 
@@ -73,7 +73,7 @@ def find_signers(envelope: DsseEnvelope, keys: Mapping[str, bytes]) -> frozenset
     Args:
         keys: Trusted public keys (32 bytes) by key id.
     """
-    said = pae(envelope.payload_type, envelope.payload)
+    said = pre_authentication_encoding(envelope.payload_type, envelope.payload)
     found = set()
     for each in envelope.signatures:
         tried = (each.keyid,) if each.keyid else tuple(keys)

@@ -8,7 +8,7 @@ from answerable.evidence import signed_statements
 from answerable.evidence.signed_statements import InvalidStatement, OwnerKeys
 from answerable.model.errors import IdError
 from answerable.model.ids import PersonId, person_id
-from answerable.model.owner_key import (
+from answerable.model.owner_signing_key import (
     ATTESTATION_LIFETIME,
     LogPosition,
     OwnerKeyId,
@@ -49,7 +49,7 @@ def build_attestation(
     return OwnerStatement(kind, subject, tuple(sorted(claims.items())), now, key, store)
 
 
-def read_expiry(statement: OwnerStatement) -> int:
+def get_attestation_expiry(statement: OwnerStatement) -> int:
     """Return when an attestation expires, UTC nanoseconds; 0 if not stated."""
     text = statement.get_claim("expires")
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
@@ -75,7 +75,11 @@ def verify_attestation(
             f"the key {key.id} is {key.person}'s (expected one of the person attested)",
             said,
         )
-    if not said.signed_at < read_expiry(said) <= said.signed_at + ATTESTATION_LIFETIME:
+    if (
+        not said.signed_at
+        < get_attestation_expiry(said)
+        <= said.signed_at + ATTESTATION_LIFETIME
+    ):
         raise InvalidStatement(
             StatementInvalidity.EXPIRY, "the attestation does not end in time", said
         )
@@ -87,7 +91,7 @@ def _get_statement_shape(statement: OwnerStatement) -> tuple[str, tuple[str, ...
     return statement.type.value, tuple(name for name, _ in statement.claims)
 
 
-def read_ownership_evidence(
+def build_ownership_evidence(
     data: bytes, keys: OwnerKeys, position: LogPosition, store: str
 ) -> OwnerEvidence | None:
     """Convert a recorded attestation into evidence of ownership.
@@ -138,7 +142,7 @@ def _build_evidence(
         standing=False,
         seen=provenance,
         key=statement.key,
-        until=0 if invalidity else read_expiry(statement),
+        until=0 if invalidity else get_attestation_expiry(statement),
         void=invalidity,
         digest=digest,
     )

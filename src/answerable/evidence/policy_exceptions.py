@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from answerable.evidence import signed_statements
 from answerable.evidence.signed_statements import InvalidStatement, OwnerKeys
 from answerable.model.approval_request import APPROVABLE_TARGETS, ApprovalScope
-from answerable.model.owner_key import (
+from answerable.model.owner_signing_key import (
     LogPosition,
     OwnerKeyId,
     OwnerStatement,
@@ -41,7 +41,7 @@ _MAX_LIFETIMES = {
 }
 
 
-def build_statement(
+def build_exception_statement(
     kind: StatementType,
     agent: str,
     claims: Mapping[str, str],
@@ -54,7 +54,7 @@ def build_statement(
     return OwnerStatement(kind, agent, listed, context.now, key, context.store)
 
 
-def call_claims(
+def encode_call_claims(
     scope: ApprovalScope, *, decision: str, any_arguments: bool
 ) -> dict[str, str]:
     """Encode the allowed call as claims of a statement.

@@ -13,7 +13,7 @@ import msgspec
 
 from answerable.evidence import dsse
 from answerable.model.errors import VerificationError
-from answerable.model.owner_key import (
+from answerable.model.owner_signing_key import (
     MAX_CLOCK_SKEW,
     MAX_RECORDING_DELAY,
     PUBLIC_KEY_BYTES,

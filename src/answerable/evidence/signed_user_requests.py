@@ -11,7 +11,7 @@ import msgspec
 from answerable.evidence import signed_statements
 from answerable.evidence.signed_statements import InvalidStatement, OwnerKeys
 from answerable.model.ids import AgentId
-from answerable.model.owner_key import (
+from answerable.model.owner_signing_key import (
     LogPosition,
     OwnerKeyId,
     OwnerStatement,
@@ -47,7 +47,7 @@ class UserRequest:
     values: tuple[str, ...]
 
 
-def build_statement(
+def build_request_statement(
     request: UserRequest, context: SignatureContext, key: OwnerKeyId
 ) -> OwnerStatement:
     """Build the signed statement of a person's request to an agent."""
@@ -98,7 +98,7 @@ def verify_request(
             StatementInvalidity.EXPIRY, "the request does not end in time", said
         )
     try:
-        read_values(said)
+        get_requested_values(said)
     except msgspec.DecodeError:
         raise InvalidStatement(
             StatementInvalidity.UNREADABLE,
@@ -108,7 +108,7 @@ def verify_request(
     return found
 
 
-def read_values(statement: OwnerStatement) -> tuple[str, ...]:
+def get_requested_values(statement: OwnerStatement) -> tuple[str, ...]:
     """Return the values that the text of a request names.
 
     Raises:
@@ -117,7 +117,7 @@ def read_values(statement: OwnerStatement) -> tuple[str, ...]:
     return _decode(statement.get_claim("values"))
 
 
-def read_expiry(statement: OwnerStatement) -> int:
+def get_request_expiry(statement: OwnerStatement) -> int:
     """Return when a verified request expires, UTC nanoseconds."""
     return _parse_decimal(statement.get_claim("until"))
 

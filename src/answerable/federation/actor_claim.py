@@ -5,11 +5,11 @@ actor's rights come from the delegation record. A foreign chain is marked as its
 issuer's claim.
 """
 
-from answerable.federation.errors import TokenFault, TokenRejected
 from answerable.federation.jws_parsing import is_identifier
 from answerable.federation.strict_json import JsonObject
-from answerable.model.claims import ActChain, Actor
+from answerable.federation.token_errors import TokenFault, TokenRejected
 from answerable.model.provenance import WrittenBy
+from answerable.model.token_claims import ActChain, Actor
 
 MAX_ACTORS = 4
 

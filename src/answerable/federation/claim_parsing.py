@@ -3,11 +3,11 @@
 A number must be a JSON integer: no text, fraction or boolean.
 """
 
-from answerable.federation.errors import TokenExpired, TokenFault, TokenRejected
 from answerable.federation.jws_parsing import is_identifier
 from answerable.federation.strict_json import JsonObject
+from answerable.federation.token_errors import TokenExpired, TokenFault, TokenRejected
 from answerable.federation.token_profiles import TokenProfile
-from answerable.model.claims import ClaimPath, ClaimScalar, Confirmation
+from answerable.model.token_claims import ClaimPath, ClaimScalar, Confirmation
 
 CLOCK_SKEW = 30  # seconds that two clocks may differ by
 _MAX_TIME = 253402300799  # the end of the year 9999

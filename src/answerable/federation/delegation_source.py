@@ -20,11 +20,11 @@ from answerable.federation.delegations import (
     ATTESTED_LIFETIME,
     DelegationChain,
     DelegationRequest,
-    check_chain,
     check_delegation_allowed,
-    open_for_person,
-    open_part,
-    open_root,
+    check_delegation_chain,
+    open_child_delegation,
+    open_delegation_for_person,
+    open_root_delegation,
     request_of_ticket,
 )
 from answerable.federation.denials import DenialReason, ExchangeDenied
@@ -32,12 +32,12 @@ from answerable.federation.person_claim import PersonRejected, read_person
 from answerable.federation.trust_rules.matching import MatchedRule, Workload
 from answerable.federation.trust_rules.rule_index import AmbiguousMatch
 from answerable.federation.trust_state import TrustState, check_chain_in_force
-from answerable.model.attestation import Attestation
-from answerable.model.claims import Confirmation, SignedClaims, TokenType
 from answerable.model.delegation import Delegation, DelegationTicket
-from answerable.model.exchange import GrantType, TokenRequest
 from answerable.model.ids import AgentId, PersonId
+from answerable.model.token_claims import Confirmation, SignedClaims, TokenType
+from answerable.model.token_request import GrantType, TokenRequest
 from answerable.model.trust_rule import LaunchedSubject, RequiredBinding, TrustRule
+from answerable.model.workload_attestation import Attestation
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +203,9 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
         self._check_key_proof(actor.chain[0].cnf)
         person = self._find_person(claims, rule)
         until = min(claims.exp, actor.chain[0].expires)
-        link = open_for_person(actor.chain[0], self.id, person, self.now, until)
+        link = open_delegation_for_person(
+            actor.chain[0], self.id, person, self.now, until
+        )
         return DelegationSource((link, *actor.chain), rule, opens=True)
 
     def from_own_token(self, own_token: OwnToken) -> DelegationSource:
@@ -244,7 +246,7 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
     def from_ticket(self, ticket_grant: TicketGrant) -> DelegationSource:
         """Open the child delegation that a ticket grants to its agent and key."""
         ticket, chain = ticket_grant.ticket, ticket_grant.chain
-        check_chain(chain, self.now)
+        check_delegation_chain(chain, self.now)
         if ticket.parent != chain[0].id:
             raise ExchangeDenied(DenialReason.NOT_THE_RECORD, "ticket")
         if self.now >= ticket.expires:
@@ -269,7 +271,7 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
     ) -> DelegationSource:
         """Open a child of the chain's first delegation, if its rule allows it."""
         check_delegation_allowed(chain[0], request.agent, rule)
-        link = open_part(
+        link = open_child_delegation(
             chain[0],
             request,
             self.id,
@@ -286,7 +288,7 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
         """Open a root delegation for a workload that matched a rule."""
         rule = matched.rule
         mtls = any(grant.bind is RequiredBinding.MTLS for grant in rule.grants)
-        link = open_root(
+        link = open_root_delegation(
             rule,
             self.id,
             sub=sub,
@@ -311,15 +313,15 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
     def _check_against_record(self, own_token: OwnToken) -> TrustRule:
         """Check our own token against its delegation record; return the rule."""
         claims, chain = own_token.claims, own_token.chain
-        check_chain(chain, self.now)
+        check_delegation_chain(chain, self.now)
         link = chain[0]
         issuer = self.standing.issuers.get(claims.issuer)
         same = (
             claims.iss == self.standing.url
             and (issuer is None or issuer.pin.ours)
             and claims.token_type is TokenType.ACCESS_TOKEN
-            and claims.find_leaf("answerable", "dlg") == link.id
-            and claims.find_leaf("answerable", "agent") == link.agent
+            and claims.find_claim("answerable", "dlg") == link.id
+            and claims.find_claim("answerable", "agent") == link.agent
             and claims.sub == link.sub
             and claims.cnf == link.cnf
         )

@@ -7,9 +7,9 @@ intersected. `act` and every bound of a token come from these records only.
 from dataclasses import dataclass
 
 from answerable.federation.denials import DenialReason, ExchangeDenied
-from answerable.model.claims import Confirmation
 from answerable.model.delegation import Delegation, DelegationTicket
 from answerable.model.ids import AgentId, PersonId
+from answerable.model.token_claims import Confirmation
 from answerable.model.trust_rule import MAX_DELEGATION_DEPTH, TrustRule
 
 # An attestation is not renewed by an issuer, so it expires.
@@ -38,7 +38,7 @@ class DelegationRequest:
     ttl: int
 
 
-def open_root(
+def open_root_delegation(
     rule: TrustRule,
     id: str,
     *,
@@ -80,7 +80,7 @@ def open_root(
     )
 
 
-def open_for_person(
+def open_delegation_for_person(
     parent: Delegation, id: str, person: PersonId, now: int, until: int
 ) -> Delegation:
     """Build the child delegation in which an agent acts for a person.
@@ -134,7 +134,7 @@ def check_delegation_allowed(
         raise ExchangeDenied(DenialReason.PAIR, agent)
 
 
-def open_part(
+def open_child_delegation(
     parent: Delegation,
     request: DelegationRequest,
     id: str,
@@ -227,7 +227,7 @@ def request_of_ticket(ticket: DelegationTicket) -> DelegationRequest:
     )
 
 
-def check_chain(chain: DelegationChain, now: int) -> None:
+def check_delegation_chain(chain: DelegationChain, now: int) -> None:
     """Check that delegations form one chain to a root and none has expired.
 
     Raises:
@@ -266,12 +266,12 @@ def _intersect(
     return tuple(dict.fromkeys(audiences)), tuple(dict.fromkeys(scopes))
 
 
-def scopes_at(delegation: Delegation, audience: str) -> tuple[str, ...]:
+def scopes_for_audience(delegation: Delegation, audience: str) -> tuple[str, ...]:
     """Return the scopes that a delegation grants at one audience."""
     return tuple(scope for at, scope in delegation.scopes if at == audience)
 
 
-def ttl_at(delegation: Delegation, audience: str) -> int:
+def max_ttl_for_audience(delegation: Delegation, audience: str) -> int:
     """Return the longest token lifetime at one audience, 0 if it is not granted."""
     lives = (life for at, life in delegation.ttls if at == audience)
     return min(lives, default=0)  # several only where an audience has several kinds

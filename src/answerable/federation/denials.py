@@ -5,7 +5,7 @@ The wire gets only RFC 6749 codes, so that a requester cannot probe claims and b
 
 from enum import StrEnum
 
-from answerable.model.exchange import OAuthError, TokenRequestRefusal
+from answerable.model.token_request import OAuthError, TokenRequestRefusal
 
 
 class DenialReason(StrEnum):

@@ -11,13 +11,6 @@ from functools import lru_cache
 
 from answerable.federation.algorithms import KEY_TYPES, compatible_algorithms
 from answerable.federation.claim_parsing import CLOCK_SKEW
-from answerable.federation.errors import (
-    NonceRequired,
-    ProofRejected,
-    TokenFault,
-    TokenMalformed,
-    TokenRejected,
-)
 from answerable.federation.jwk import VerificationKey, parse_public_jwk
 from answerable.federation.jws_parsing import (
     JoseHeader,
@@ -30,8 +23,15 @@ from answerable.federation.strict_json import (
     JsonObject,
     encode_base64url,
 )
+from answerable.federation.token_errors import (
+    NonceRequired,
+    ProofRejected,
+    TokenFault,
+    TokenMalformed,
+    TokenRejected,
+)
 from answerable.federation.uri_normalisation import normalise_uri
-from answerable.model.claims import DpopProof
+from answerable.model.token_claims import DpopProof
 
 PROOF_WINDOW = 60  # seconds that a proof is taken for
 # Algorithms in our metadata (RFC 9449 5.1).

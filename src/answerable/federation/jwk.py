@@ -5,7 +5,6 @@ import json
 from dataclasses import dataclass
 
 from answerable.federation.algorithms import COORDINATE_SIZES
-from answerable.federation.errors import TokenFault
 from answerable.federation.signatures import SignatureVerifier, build_verifier
 from answerable.federation.strict_json import (
     AmbiguousInput,
@@ -13,6 +12,7 @@ from answerable.federation.strict_json import (
     decode_base64url,
     encode_base64url,
 )
+from answerable.federation.token_errors import TokenFault
 from answerable.federation.weak_keys import is_roca, is_small_order
 
 MIN_MODULUS = 2048  # bits; SP 800-131A 3

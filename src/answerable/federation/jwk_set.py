@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from answerable.federation.algorithms import compatible_algorithms
-from answerable.federation.errors import KeySetRejected, TokenFault
 from answerable.federation.jwk import PublicJwk, VerificationKey, parse_public_jwk
 from answerable.federation.jws_parsing import is_identifier
-from answerable.federation.strict_json import AmbiguousInput, JsonObject, decode_object
+from answerable.federation.strict_json import (
+    AmbiguousInput,
+    JsonObject,
+    decode_json_object,
+)
+from answerable.federation.token_errors import KeySetRejected, TokenFault
 
 MAX_BYTES = 256 * 1024
 MAX_KEYS = 100
@@ -68,7 +72,7 @@ def _parse_document(document: bytes) -> list[JsonObject]:
     if len(document) > MAX_BYTES:
         raise KeySetRejected(TokenFault.SIZE, f"expected at most {MAX_BYTES} bytes")
     try:
-        listed = decode_object(document).get("keys")
+        listed = decode_json_object(document).get("keys")
     except AmbiguousInput as unread:
         raise KeySetRejected(unread.reason, unread.message) from None
     if not isinstance(listed, list):

@@ -12,13 +12,13 @@ from typing import TypeGuard
 import msgspec
 
 from answerable.federation.algorithms import KEY_TYPES
-from answerable.federation.errors import TokenFault, TokenMalformed, TokenRejected
 from answerable.federation.strict_json import (
     AmbiguousInput,
     JsonObject,
     decode_base64url,
-    decode_object,
+    decode_json_object,
 )
+from answerable.federation.token_errors import TokenFault, TokenMalformed, TokenRejected
 
 MAX_TOKEN = 16 * 1024  # characters
 MAX_NAME = 1024  # characters of one id inside a token
@@ -75,7 +75,7 @@ def parse_jws(unverified_token: str) -> UnverifiedToken:
     try:
         first = segments[0]
         head = (_cached_header if len(first) <= _MAX_CACHED else _parse_header)(first)
-        payload = decode_object(decode_base64url(segments[1]))
+        payload = decode_json_object(decode_base64url(segments[1]))
         signature = decode_base64url(segments[2])
     except AmbiguousInput as unread:
         raise TokenMalformed(unread.reason, unread.message) from None
@@ -96,7 +96,7 @@ def _parse_header(segment: str) -> JoseHeader:
         Unread: It is not a JSON object.
         TokenRejected: A member is invalid, or names an extension.
     """
-    header = decode_object(decode_base64url(segment))
+    header = decode_json_object(decode_base64url(segment))
     alg = header.get("alg")
     if not isinstance(alg, str) or alg not in KEY_TYPES:
         raise TokenRejected(TokenFault.ALG, "expected a signature algorithm we accept")

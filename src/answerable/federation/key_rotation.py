@@ -134,7 +134,7 @@ def plan_rotation(keys: Iterable[SigningKey], replica: str, now: float) -> Rotat
     return RotationStep(prepare, changed, () if early or not active else remove, early)
 
 
-def next_change(keys: Iterable[SigningKey], now: float) -> float:
+def next_state_change(keys: Iterable[SigningKey], now: float) -> float:
     """Return the time at which the next key changes its state."""
     known = tuple(keys)
     turns = [now + KEY_LIFETIME]

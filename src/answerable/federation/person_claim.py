@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from answerable.federation.jws_parsing import is_identifier
-from answerable.model.claims import SignedClaims
 from answerable.model.errors import AnswerableError, IdError
 from answerable.model.ids import PersonId, person_id
+from answerable.model.token_claims import SignedClaims
 
 EMAIL_CLAIM = "email"
 EMAIL_VERIFIED_CLAIM = "email_verified"
@@ -21,7 +21,7 @@ EMAIL_VERIFIED_CLAIM = "email_verified"
 AccountBinding: TypeAlias = Callable[[SignedClaims, PersonId], bool]
 
 
-def any_account(claims: SignedClaims, person: PersonId) -> bool:
+def accept_any_account(claims: SignedClaims, person: PersonId) -> bool:
     """Accept every account for a person: the check without account binding."""
     return True
 
@@ -47,9 +47,9 @@ def read_person(claims: SignedClaims, claim: str) -> PersonId:
     Raises:
         PersonRejected: The claim is missing or malformed, or its email is unverified.
     """
-    named = claims.find_leaf(claim)
+    named = claims.find_claim(claim)
     if (
-        claim == EMAIL_CLAIM and claims.find_leaf(EMAIL_VERIFIED_CLAIM) is not True
+        claim == EMAIL_CLAIM and claims.find_claim(EMAIL_VERIFIED_CLAIM) is not True
     ):  # 1 == True to Python
         raise PersonRejected(
             EMAIL_VERIFIED_CLAIM,

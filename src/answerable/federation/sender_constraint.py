@@ -9,9 +9,9 @@ import hmac
 from collections.abc import Callable
 
 from answerable.federation.dpop import verify_proof
-from answerable.federation.errors import ProofRejected, TokenFault
 from answerable.federation.strict_json import encode_base64url
-from answerable.model.claims import (
+from answerable.federation.token_errors import ProofRejected, TokenFault
+from answerable.model.token_claims import (
     Confirmation,
     DpopProof,
     SenderBinding,
@@ -21,7 +21,7 @@ from answerable.model.claims import (
 )
 
 
-def check_sender(
+def check_sender_constraint(
     unverified_token: str,
     claims: SignedClaims,
     presented: TokenPresentation,
@@ -59,7 +59,7 @@ def check_sender(
             TokenFault.BEARER, "expected a token that is bound to a key"
         )
     if cnf.x5t_s256:
-        check_certificate(cnf.x5t_s256, presented.certificate)
+        check_certificate_binding(cnf.x5t_s256, presented.certificate)
     proof: DpopProof | None = None
     if cnf.jkt:
         proof = verify_proof(
@@ -74,7 +74,7 @@ def check_sender(
     return SenderConstrained(_binding_kind(cnf), proof)
 
 
-def check_certificate(x5t_s256: str, certificate: bytes) -> None:
+def check_certificate_binding(x5t_s256: str, certificate: bytes) -> None:
     """Check a certificate against `x5t#S256` (RFC 8705 3.1).
 
     Args:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from answerable.federation.algorithms import COORDINATE_SIZES
-from answerable.federation.errors import TokenFault
 from answerable.federation.strict_json import AmbiguousInput, decode_base64url
+from answerable.federation.token_errors import TokenFault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import NoReturn
 
-from answerable.federation.errors import TokenFault
+from answerable.federation.token_errors import TokenFault
 
 JsonObject = Mapping[str, object]
 
@@ -60,7 +60,7 @@ def encode_base64url(data: bytes) -> str:
     return spelled.rstrip(b"=").decode("ascii")
 
 
-def decode_object(data: bytes) -> JsonObject:
+def decode_json_object(data: bytes) -> JsonObject:
     """Decode a JSON object.
 
     Non-integers become `FRACTION`. Lone surrogates, duplicate members at any depth,

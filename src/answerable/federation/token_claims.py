@@ -9,8 +9,8 @@ from collections.abc import Mapping
 import msgspec
 
 from answerable.federation.denials import DenialReason, ExchangeDenied
-from answerable.model.claims import Confirmation
 from answerable.model.delegation import Delegation
+from answerable.model.token_claims import Confirmation
 from answerable.model.trust_rule import GrantedTokenKind
 
 ClaimSet = Mapping[str, object]
@@ -74,7 +74,7 @@ def build_claims(
     return claims
 
 
-def attestor_of_run(run: str) -> str:
+def attestor_from_run_id(run: str) -> str:
     """Return the attestor in a run id; `issuer` if a token started the run."""
     return _ATTESTED.get(run.partition(":")[0], "issuer")
 
@@ -100,7 +100,7 @@ def _private_claims(delegation: Delegation) -> dict[str, object]:
         "rule_hash": delegation.rule_digest,
         "dlg": delegation.id,
         "depth": delegation.depth,
-        "attest": attestor_of_run(delegation.run),
+        "attest": attestor_from_run_id(delegation.run),
     }
 
 

@@ -16,7 +16,7 @@ from answerable.federation.delegation_source import (
     VerifiedRequest,
     find_delegation_source,
 )
-from answerable.federation.delegations import scopes_at, ttl_at
+from answerable.federation.delegations import max_ttl_for_audience, scopes_for_audience
 from answerable.federation.denials import DenialReason, ExchangeDenied, build_refusal
 from answerable.federation.token_claims import (
     ACCESS_TOKEN_TYP,
@@ -26,9 +26,9 @@ from answerable.federation.token_claims import (
     build_claims,
 )
 from answerable.federation.trust_state import TrustState, check_chain_in_force
-from answerable.model.claims import Confirmation, TokenType
 from answerable.model.delegation import Delegation
-from answerable.model.exchange import TokenRequest, TokenRequestRefusal
+from answerable.model.token_claims import Confirmation, TokenType
+from answerable.model.token_request import TokenRequest, TokenRequestRefusal
 from answerable.model.trust_rule import (
     GrantedTokenKind,
     RequiredBinding,
@@ -132,7 +132,7 @@ def _build_grant(
     )
     cnf = _token_binding(verified_request.shown, holder, grant.bind)
     scopes = _granted_scopes(verified_request.request, grant, delegation)
-    life = min(grant.ttl, ttl_at(delegation, grant.audience))
+    life = min(grant.ttl, max_ttl_for_audience(delegation, grant.audience))
     expires = min(now + life, delegation.expires)
     if expires <= now:
         raise ExchangeDenied(DenialReason.EXPIRED)
@@ -221,7 +221,7 @@ def _granted_scopes(
     request: TokenRequest, grant: TokenGrant, delegation: Delegation
 ) -> tuple[str, ...]:
     """Return the requested scopes, or all; deny a scope that is not granted."""
-    held = scopes_at(delegation, grant.audience)
+    held = scopes_for_audience(delegation, grant.audience)
     granted = tuple(scope for scope in grant.scopes if scope in held)
     if not set(request.scopes) <= set(granted):
         raise ExchangeDenied(DenialReason.SCOPE_BEYOND)

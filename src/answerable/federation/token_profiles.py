@@ -6,7 +6,7 @@ token has no say. Claims that only another type carries are forbidden (RFC 8725 
 
 from dataclasses import dataclass, field
 
-from answerable.model.claims import TokenType
+from answerable.model.token_claims import TokenType
 
 _REQUIRED_CLAIMS = frozenset({"iss", "sub", "aud", "exp", "iat"})
 

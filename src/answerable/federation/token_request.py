@@ -13,10 +13,10 @@ from answerable.federation.jws_parsing import MAX_NAME, MAX_TOKEN
 from answerable.federation.strict_json import (
     AmbiguousInput,
     decode_base64url,
-    decode_object,
+    decode_json_object,
 )
-from answerable.model.claims import TokenType
-from answerable.model.exchange import (
+from answerable.model.token_claims import TokenType
+from answerable.model.token_request import (
     PEER_TYPE_URI,
     TICKET_TYPE_URI,
     GrantType,
@@ -145,7 +145,7 @@ def _read_assertion_type(unverified_assertion: str) -> TokenType:
     if len(header) > MAX_HEADER:
         return TokenType.JWT
     try:
-        typ = decode_object(decode_base64url(header)).get("typ")
+        typ = decode_json_object(decode_base64url(header)).get("typ")
     except AmbiguousInput:
         return TokenType.JWT
     named = typ.lower().removeprefix("application/") if isinstance(typ, str) else ""

@@ -22,14 +22,14 @@ from answerable.federation.claim_parsing import (
     parse_text,
     parse_times,
 )
-from answerable.federation.errors import TokenFault, TokenRejected, UnknownKey
 from answerable.federation.jwk import VerificationKey
 from answerable.federation.jwk_set import IssuerKeySet
 from answerable.federation.jws_parsing import UnverifiedToken, is_identifier, parse_jws
 from answerable.federation.spiffe_id import is_trust_domain, parse_trust_domain
+from answerable.federation.token_errors import TokenFault, TokenRejected, UnknownKey
 from answerable.federation.token_profiles import TOKEN_PROFILES, TokenProfile
-from answerable.model.claims import SignedClaims, TokenType, TrustedIssuer
 from answerable.model.errors import UsageError
+from answerable.model.token_claims import SignedClaims, TokenType, TrustedIssuer
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
@@ -129,10 +129,10 @@ def verify_token(
         TokenExpired: It has expired.
         TokenRejected: Any other check failed.
     """
-    return verify_parsed(parse_jws(unverified_token), issuers, now, token_type)
+    return verify_parsed_token(parse_jws(unverified_token), issuers, now, token_type)
 
 
-def verify_parsed(
+def verify_parsed_token(
     parsed_token: UnverifiedToken, issuers: IssuerIndex, now: int, token_type: TokenType
 ) -> SignedClaims:
     """Verify a parsed token and return its claims; see `verify_token`.

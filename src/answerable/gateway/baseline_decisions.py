@@ -31,7 +31,7 @@ def combine_decisions(
     )
 
 
-def ambiguous_argument(
+def deny_ambiguous_argument(
     decision: Decision, profile_digests: tuple[str, ...]
 ) -> Decision:
     """Return an error if an enforced profile reads an argument that is ambiguous.
@@ -52,7 +52,9 @@ def ambiguous_argument(
     )
 
 
-def evaluation_failed(decision: Decision, profile_digests: tuple[str, ...]) -> Decision:
+def deny_failed_evaluation(
+    decision: Decision, profile_digests: tuple[str, ...]
+) -> Decision:
     """Deny a call that an enforced profile could not evaluate.
 
     Args:

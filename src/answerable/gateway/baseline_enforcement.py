@@ -13,20 +13,20 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from answerable.baseline.argument_paths import read_paths
+from answerable.baseline.argument_paths import list_used_argument_paths
 from answerable.baseline.judgement import STRICTNESS, judge_call
-from answerable.baseline.learning import cold_profile
+from answerable.baseline.learning import build_empty_profile
 from answerable.baseline.profile_document import decode_profile
 from answerable.baseline.profile_index import ProfileIndex
-from answerable.baseline.tool_results import mcp_result_content
-from answerable.baseline.window import Window
-from answerable.gateway.activity_redaction import drop_values, redact_secrets
+from answerable.baseline.recent_result_window import Window
+from answerable.baseline.tool_result_fields import mcp_result_content
 from answerable.gateway.baseline_decisions import (
-    ambiguous_argument,
     combine_decisions,
-    evaluation_failed,
+    deny_ambiguous_argument,
+    deny_failed_evaluation,
 )
-from answerable.gateway.call_envelope import build_envelope
+from answerable.gateway.baseline_envelope import build_envelope
+from answerable.gateway.call_redaction import drop_values, redact_secrets
 from answerable.gateway.person_requests import PersonRequestIndex
 from answerable.model.baseline import BaselineStage, BaselineSubject
 from answerable.model.baseline_assessment import NO_DEVIATION, BaselineAssessment
@@ -35,9 +35,9 @@ from answerable.model.caller import VerifiedCaller
 from answerable.model.config import Config
 from answerable.model.decision import Decision, TargetKind
 from answerable.model.ids import AgentId
-from answerable.model.json_keys import build_key_tree
-from answerable.model.json_values import MAX_ARGUMENT_VALUES, has_more_values
-from answerable.model.learning import ColdStartMode, LearningConfig
+from answerable.model.json_key_lookalikes import build_key_tree
+from answerable.model.json_value_count import MAX_ARGUMENT_VALUES, exceeds_value_count
+from answerable.model.learning_config import ColdStartMode, LearningConfig
 from answerable.model.spool_record import CallBehaviour
 from answerable.server.baseline_watch import ValidBaseline
 from answerable.server.mcp.call import McpCall
@@ -57,7 +57,7 @@ class EnforcedProfile:
             recorded.
     """
 
-    held: ProfileIndex
+    profile_index: ProfileIndex
     digest: str
     enforced: bool
 
@@ -172,7 +172,7 @@ class BaselineEnforcer:
             judging = (learning, chain, build_envelope(caller, network))
             return self._judge_call(caller, call, identity, decision, judging)
         except Exception:  # noqa: BLE001 - whatever went wrong, the answer is no
-            return evaluation_failed(decision, _enforced_digests(chain)), None
+            return deny_failed_evaluation(decision, _enforced_digests(chain)), None
 
     def _judge_call(
         self,
@@ -186,7 +186,7 @@ class BaselineEnforcer:
         learning, chain, envelope = context
         arguments: JsonValue = {}
         if call.arguments:
-            if has_more_values(bytes(call.arguments), MAX_ARGUMENT_VALUES):
+            if exceeds_value_count(bytes(call.arguments), MAX_ARGUMENT_VALUES):
                 raise ValueError("too many values to compare with a baseline")
             arguments = msgspec.json.decode(call.arguments)
         window, now, run = (
@@ -195,14 +195,15 @@ class BaselineEnforcer:
             caller.run,
         )
         if not window.has_run(run):
-            window.begin(run, now)
+            window.begin_run(run, now)
         window.set_requests(run, self._requests.find_for_caller(caller, now))
         tool = f"{call.server}/{call.name}"
         definition = self._defined(call.server, call.name)
-        seen = window.observe(run, "", now, tool, arguments, definition)
-        progress = window.progress(run, now)
+        seen = window.observe_call(run, "", now, tool, arguments, definition)
+        progress = window.sum_recent_calls(run, now)
         found = [
-            (each, judge_call(each.held, seen, progress, envelope)) for each in chain
+            (each, judge_call(each.profile_index, seen, progress, envelope))
+            for each in chain
         ]
         standard, judgement = max(
             found, key=_strictness_key, default=(None, NO_DEVIATION)
@@ -212,7 +213,7 @@ class BaselineEnforcer:
         if isinstance(arguments, dict) and self._has_confusable_argument(
             tool, chain, arguments
         ):
-            return ambiguous_argument(decision, _enforced_digests(chain)), watched
+            return deny_ambiguous_argument(decision, _enforced_digests(chain)), watched
         return combine_decisions(decision, acted, judgement), watched
 
     def _has_confusable_argument(
@@ -223,7 +224,7 @@ class BaselineEnforcer:
     ) -> bool:
         """Tell whether an argument name resembles one that a profile reads."""
         read = [self._names.get(tool, ())]
-        read += [each.held.names.get(tool, ()) for each in chain]
+        read += [each.profile_index.names.get(tool, ()) for each in chain]
         tree = build_key_tree(tuple(path for each in read for path in each))
         return bool(tree.find_lookalike(arguments))
 
@@ -259,7 +260,7 @@ class BaselineEnforcer:
     ) -> None:
         """Note that a result was too large to observe, with its size."""
         call = replace(observed.call, id=decision_id)
-        observed.came = observed.window.add_oversized(
+        observed.came = observed.window.add_call_with_oversized_result(
             observed.run, call, observed.arguments, size
         )
 
@@ -276,7 +277,7 @@ class BaselineEnforcer:
             for tool, facts in server.tools
         }
         self._tables = config.tables
-        self._names = read_paths(self._facts, self._tables)
+        self._names = list_used_argument_paths(self._facts, self._tables)
         self._cold = {
             id: _cold_start_profile(id, learning.cold)
             for id, learning in self._watched.items()
@@ -335,7 +336,7 @@ def _cold_start_profile(agent: AgentId, mode: ColdStartMode) -> EnforcedProfile 
     """Build the profile for an agent without a learned one; None if it is off."""
     if mode is ColdStartMode.OFF:
         return None
-    held = ProfileIndex.build(cold_profile(BaselineSubject("", agent, "")))
+    held = ProfileIndex.build(build_empty_profile(BaselineSubject("", agent, "")))
     return EnforcedProfile(held, "", mode is ColdStartMode.ENFORCE)
 
 

@@ -14,7 +14,7 @@ from answerable.model.decision import (
 from answerable.server.mcp.call import McpCall
 
 
-def without_credential(decision: Decision) -> Decision:
+def deny_missing_credential(decision: Decision) -> Decision:
     """Turn a decision into an error: the server's credential is missing."""
     return replace(
         decision,
@@ -26,7 +26,9 @@ def without_credential(decision: Decision) -> Decision:
     )
 
 
-def denied_call(call: McpCall, decision: Decision, decision_id: str) -> DeniedCall:
+def build_denied_call(
+    call: McpCall, decision: Decision, decision_id: str
+) -> DeniedCall:
     """Build the denial of a call whose decision is recorded."""
     not_its_own = decision.reason is DecisionReason.NOT_ITS_OWN
     # A call that a baseline denies is denied even if the policy allows it.
@@ -40,7 +42,7 @@ def denied_call(call: McpCall, decision: Decision, decision_id: str) -> DeniedCa
     )
 
 
-def after_records(
+def delay_until_recorded(
     data: bytes, in_flight: InFlightCall, fallback: MessageOutcome
 ) -> MessageOutcome:
     """Delay a message until the records that it caused are on disk."""

@@ -11,9 +11,9 @@ import msgspec
 
 from answerable.gateway.baseline_enforcement import BaselineEnforcer
 from answerable.gateway.call_outcomes import (
-    after_records,
-    denied_call,
-    without_credential,
+    build_denied_call,
+    delay_until_recorded,
+    deny_missing_credential,
 )
 from answerable.gateway.decision_request import (
     RequestedAction,
@@ -31,7 +31,7 @@ from answerable.gateway.replay_buffer import ReplayBuffer
 from answerable.gateway.upstream import Upstream
 from answerable.gateway.upstream_credentials.credential import PresentedCredential
 from answerable.gateway.upstream_credentials.provider import CredentialProvider
-from answerable.gateway.wire.fast_path import parse_plain_answer
+from answerable.gateway.wire.fast_message_parser import parse_plain_answer
 from answerable.gateway.wire.list_filter import (
     BUFFERED_METHODS,
     UNKNOWN,
@@ -49,8 +49,8 @@ from answerable.model.decision import (
     DecisionReason,
     TargetKind,
 )
+from answerable.model.definition_pin import DefinitionKind as Item
 from answerable.model.ids import AgentId
-from answerable.model.pin import DefinitionKind as Item
 from answerable.model.spool_record import CallBehaviour, CallOutcome, CallResult
 from answerable.server.mcp.call import McpCall
 from answerable.server.mcp.messages import MessageKind
@@ -118,7 +118,7 @@ class CallPipeline:
             if decision.reason is DecisionReason.BEHAVIOUR:
                 decision = self.authority.apply_exceptions(request, decision)
         if credential is None and decision.passes and self.uses_credential(call.server):
-            decision = without_credential(decision)
+            decision = deny_missing_credential(decision)
         acted = None if seen is None else seen.acted
         begun = self._record_decision(
             caller, call, decision, body, credential, acted, deferred=True
@@ -145,7 +145,7 @@ class CallPipeline:
         """Tell whether a call would be allowed, without recording the decision."""
         return self._decide_again(caller, call).passes
 
-    def fail_unrecorded(self, in_flight: InFlightCall) -> DeniedCall:
+    def deny_unrecorded(self, in_flight: InFlightCall) -> DeniedCall:
         """Deny a call whose decision record could not be written to disk."""
         self._mark_ended(in_flight)
         return DeniedCall(DecisionEffect.ERROR.value, in_flight.ticket.id)
@@ -182,7 +182,7 @@ class CallPipeline:
             data = self._filter_answer(in_flight, data)
         if in_flight.waits:
             unrecorded = DeniedCall(DecisionEffect.ERROR.value, in_flight.ticket.id)
-            return after_records(
+            return delay_until_recorded(
                 data, in_flight, MessageOutcome(unrecorded.error_body(answer.id))
             )
         return MessageOutcome(data)
@@ -289,7 +289,7 @@ class CallPipeline:
             return DeniedCall(DecisionEffect.ERROR.value, "")
         if decision.passes:
             return ticket
-        return denied_call(call, decision, ticket.id)
+        return build_denied_call(call, decision, ticket.id)
 
     def _decide_call(
         self, caller: VerifiedCaller, call: McpCall, request: AuthorizationRequest
@@ -368,7 +368,7 @@ class CallPipeline:
         if in_flight.waits:
             unrecorded = DeniedCall(DecisionEffect.ERROR.value, in_flight.ticket.id)
             back = unrecorded.error_body(answer.id)
-            return after_records(data, in_flight, MessageOutcome(None, back))
+            return delay_until_recorded(data, in_flight, MessageOutcome(None, back))
         return MessageOutcome(data)
 
     def _filter_answer(self, in_flight: InFlightCall, data: bytes) -> bytes:
@@ -396,5 +396,5 @@ class CallPipeline:
         action = RequestedAction(listing.action, listing.target, name)
         identity = self._upstream_identity(caller, call)
         request = build_decision_request(caller, call, identity, action)
-        decision = self.authority.lists(request)
+        decision = self.authority.is_listed(request)
         return self._ownership.decide(caller, item, decision).passes

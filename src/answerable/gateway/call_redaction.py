@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import msgspec
 
-from answerable.connectors.formats.secret_shapes import contains_credential
+from answerable.connectors.formats.secret_formats import contains_credential
 from answerable.model.behaviour import ArgumentValue
 from answerable.model.spool_record import CallBehaviour
 from answerable.server.mcp.call import sha256_hex

@@ -13,13 +13,17 @@ import msgspec
 from answerable.gateway.in_flight_call import InFlightCall
 from answerable.gateway.upstream import Upstream, UpstreamRequest
 from answerable.gateway.upstream_credentials.leak_filter import NO_SECRETS, LeakFilter
-from answerable.gateway.wire.definitions import KINDS, DefinedItems, find_definitions
 from answerable.gateway.wire.event_stream import SseEvent, SseParser
 from answerable.gateway.wire.http_heads import UpstreamHead
 from answerable.gateway.wire.list_filter import MAX_LIST, UNKNOWN
+from answerable.gateway.wire.listed_definitions import (
+    KINDS,
+    DefinedItems,
+    find_definitions,
+)
 from answerable.gateway.wire.server_messages import parse_server_message
 from answerable.model.decision import EnforcementMode, TargetKind
-from answerable.model.pin import DefinitionKind as Item
+from answerable.model.definition_pin import DefinitionKind as Item
 from answerable.server.mcp.call import McpCall
 from answerable.server.mcp.messages import MessageKind
 from answerable.server.mcp.request_metadata import (

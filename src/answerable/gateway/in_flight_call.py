@@ -10,7 +10,7 @@ from answerable.gateway.handle_registry import HandleKey
 from answerable.gateway.wire.server_messages import ServerMessage
 from answerable.model.caller import VerifiedCaller
 from answerable.model.decision import Decision
-from answerable.model.pin import DefinitionKind as Item
+from answerable.model.definition_pin import DefinitionKind as Item
 from answerable.server.mcp.call import McpCall
 from answerable.server.mcp.denial_error import build_denial
 from answerable.server.recording.record_ticket import RecordTicket

@@ -9,7 +9,7 @@ from answerable.model.credential import (
     MODEL_KEYS,
     Credential,
     CredentialClass,
-    platform_of_credential,
+    get_credential_platform,
 )
 from answerable.model.ids import (
     AgentId,
@@ -93,7 +93,7 @@ class _ReadableKeys:
         for sighting in sightings:
             entity = credentials.get(sighting.id)
             proves = entity is not None and entity.identity is not None
-            telling = proves or platform_of_credential(sighting.kind) == "aws"
+            telling = proves or get_credential_platform(sighting.kind) == "aws"
             if sighting.cls is CredentialClass.LITERAL and telling:
                 for key in {sighting.scope, sighting.seen.source} - {""}:
                     found[key][sighting.id] = None
@@ -120,7 +120,7 @@ def _find_host_account(tool: Tool, agent: Agent, scopes: Iterable[str]) -> str:
     return max(around, key=len, default=agent.scope)
 
 
-def drop_suggested_agents(agents: Sequence[Agent]) -> tuple[Agent, ...]:
+def drop_inferred_agents(agents: Sequence[Agent]) -> tuple[Agent, ...]:
     """Drop an agent guessed from a role trust policy if it is listed.
 
     The inferred agent is named after its role; the listed one runs as that role.
@@ -191,7 +191,7 @@ def _select_mounted(
     If its entry states a credential for a platform, that one alone counts.
     """
     stated = {
-        platform_of_credential(sighting.kind)
+        get_credential_platform(sighting.kind)
         for key in tool.credentials
         if (entity := credentials.get(key)) is not None
         for sighting in entity.sightings
@@ -201,7 +201,7 @@ def _select_mounted(
         for key in ambient
         if (entity := credentials.get(key)) is not None
         for sighting in entity.sightings[:1]
-        if platform_of_credential(sighting.kind) not in stated - {""}
+        if get_credential_platform(sighting.kind) not in stated - {""}
         and any(_is_mounted(each.place, tool.mounts) for each in entity.sightings)
     )
 

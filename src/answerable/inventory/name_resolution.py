@@ -23,7 +23,7 @@ _MAX_COMPARED = 2_000
 _AFFIX_LENGTH = 3
 
 
-def resolve(
+def resolve_entity(
     inventory: Inventory, text: str, kinds: Sequence[EntityKind] = ENTITY_KINDS
 ) -> str:
     """Find the single entity that a text names; several or none are an error.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from answerable.inventory.canonical_ids import parse_principal_key
-from answerable.inventory.people import get_handle, is_pipeline, is_team
+from answerable.inventory.people import get_handle, is_machine_user, is_team
 from answerable.model.ids import (
     AgentId,
     CredentialId,
@@ -127,7 +127,7 @@ def _match_user_names(facts: SightedFacts) -> Iterable[OwnerEvidence]:
     ]
     named += [e.person for e in facts.evidence if e.seen.written_by.is_believed]
     for person in sorted(set(named), reverse=True):
-        if not is_pipeline(person) and not is_team(person):
+        if not is_machine_user(person) and not is_team(person):
             known[get_handle(person).partition("@")[0].lower()] = person
     for identity in facts.identities:
         key = parse_principal_key(identity.id)

@@ -10,9 +10,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from answerable.inventory.people import PersonDirectory, is_pipeline, is_team
+from answerable.inventory.people import PersonDirectory, is_machine_user, is_team
 from answerable.model.ids import PersonId
-from answerable.model.owner_key import ATTESTATION_LIFETIME
+from answerable.model.owner_signing_key import ATTESTATION_LIFETIME
 from answerable.model.person import (
     OwnerCandidate,
     OwnerEvidence,
@@ -204,7 +204,7 @@ def _score_candidate(
 ) -> OwnerCandidate:
     """Return the score of one person's evidence, with each weight."""
     alive = assume_present or not _has_left(person, people)
-    machine = is_pipeline(person)
+    machine = is_machine_user(person)
     ordered = list(evidence)
     if len(ordered) > 1:  # the sort key costs more than the score
         ordered.sort(key=lambda e: (-WEIGHTS[e.kind].weight, -e.seen.at, repr(e)))
@@ -232,7 +232,7 @@ def _find_newest_statement(
     """Find the newest valid attestation, else the newest confirmation."""
     said: list[tuple[bool, int, PersonId]] = []
     for person, found in by_person.items():
-        for item in () if is_pipeline(person) else found:
+        for item in () if is_machine_user(person) else found:
             if item.kind is OwnerEvidenceKind.CONFIRMATION:
                 said.append((False, item.seen.at, person))
             elif is_valid_attestation(item, now):

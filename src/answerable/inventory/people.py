@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from answerable.model.ids import PersonId, fold_name
+from answerable.model.ids import PersonId, normalise_name
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, Person
 
 # Names under which pipelines sign; a pipeline never counts as an owner.
@@ -67,7 +67,7 @@ def get_handle(person: str) -> str:
 
 
 @lru_cache(maxsize=65_536)
-def is_pipeline(person: str) -> bool:
+def is_machine_user(person: str) -> bool:
     """Tell whether a handle belongs to a machine user, never an owner."""
     bare = get_handle(person).lower()
     local = bare.partition("@")[0]
@@ -102,7 +102,7 @@ class PersonDirectory:
         named = {person.id for person in persons}
         said: dict[PersonId, list[OwnerEvidence]] = defaultdict(list)
         for item in evidence:
-            if item.person not in named and not is_pipeline(item.person):
+            if item.person not in named and not is_machine_user(item.person):
                 said[item.person].append(item)
         known = [
             *persons,
@@ -134,7 +134,7 @@ class PersonDirectory:
 
     def __call__(self, person: str) -> PersonId:
         """Return the merged id of a person; an unknown handle comes back unchanged."""
-        return self.handles.get(fold_name(get_handle(person)), PersonId(person))
+        return self.handles.get(normalise_name(get_handle(person)), PersonId(person))
 
     def get(self, person: str) -> Person | None:
         """Return the merged person of an id."""
@@ -159,11 +159,11 @@ def group_listed_persons(
     stating: dict[str, set[PersonId]] = defaultdict(set)
     for key, person in persons.items():
         for alias in person.aliases:
-            stating[fold_name(alias)].add(key)
+            stating[normalise_name(alias)].add(key)
     found: dict[PersonId, list[PersonId]] = {}
     apart: list[tuple[PersonId, PersonId]] = []
     for key, person in persons.items():
-        others = stating[fold_name(get_handle(key))] - {key}
+        others = stating[normalise_name(get_handle(key))] - {key}
         believed = person.seen.written_by.is_believed or key in named
         if len(others) == 1 and not believed and not person.aliases:
             apart.append((key, next(iter(others))))
@@ -201,12 +201,12 @@ def _group_handles(persons: Iterable[Person]) -> dict[str, PersonId]:
 
     ids: dict[str, PersonId] = {}
     for person in persons:
-        own = fold_name(get_handle(person.id))
+        own = normalise_name(get_handle(person.id))
         ids[own] = person.id
         find(own)
         if person.seen.written_by.is_believed:
             for alias in person.aliases:
-                parent[find(fold_name(alias))] = find(own)
+                parent[find(normalise_name(alias))] = find(own)
     heads: dict[str, PersonId] = {}
     for own in sorted(ids, key=_handle_sort_key):
         heads.setdefault(find(own), ids[own])
@@ -226,13 +226,13 @@ def _merge_persons(person_id: PersonId, persons: Sequence[Person]) -> Person:
     )
     # A single team tag must not turn a person into a team.
     telling = [p for p in persons if p.seen.written_by.is_believed] or persons
-    names = {fold_name(get_handle(p.id)) for p in persons}
-    names |= {fold_name(alias) for p in persons for alias in p.aliases}
+    names = {normalise_name(get_handle(p.id)) for p in persons}
+    names |= {normalise_name(alias) for p in persons for alias in p.aliases}
     return replace(
         persons[0],
         id=person_id,
         name=next((p.name for p in persons if p.name), ""),
-        aliases=tuple(sorted(names - {fold_name(get_handle(person_id))})),
+        aliases=tuple(sorted(names - {normalise_name(get_handle(person_id))})),
         team=all(p.team for p in telling) or is_team(person_id),
         alive=all(p.alive for p in telling),
     )

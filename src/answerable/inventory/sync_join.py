@@ -5,21 +5,21 @@ from dataclasses import replace
 
 from answerable.inventory import agents as agents_of
 from answerable.inventory import credentials as credentials_of
-from answerable.inventory.home_clients import merge_home_clients
+from answerable.inventory.home_agent_merge import merge_home_clients
 from answerable.inventory.lazy_ownership import (
     TAG_EVIDENCE_KINDS,
     LazyOwnership,
     SubjectEvidence,
 )
-from answerable.inventory.merge import merge_facts, select_newest_syncs
-from answerable.inventory.ownership_flow import (
+from answerable.inventory.ownership_propagation import (
     EvidenceBySubject,
     collect_evidence,
     select_direct_evidence,
 )
 from answerable.inventory.people import PersonDirectory
 from answerable.inventory.referenced_identities import add_referenced_identities
-from answerable.inventory.sso_assignments import list_assignment_evidence
+from answerable.inventory.sso_owner_evidence import list_assignment_evidence
+from answerable.inventory.sync_merge import merge_facts, select_newest_syncs
 from answerable.inventory.tag_authorship import TagAuthorship
 from answerable.model.ids import AgentId, CredentialId
 from answerable.model.inventory import Inventory, SourceCoverage
@@ -27,7 +27,7 @@ from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
 from answerable.model.sighting import Sync
 
 
-def join(
+def join_syncs(
     syncs: Sequence[tuple[str, Sync]],
     *,
     now: int,
@@ -52,7 +52,7 @@ def join(
     seen |= set(list_assignment_evidence(facts))
     said = tuple(sorted(seen | set(attestations), key=repr))
     facts = replace(facts, evidence=said)
-    facts = replace(facts, agents=agents_of.drop_suggested_agents(facts.agents))
+    facts = replace(facts, agents=agents_of.drop_inferred_agents(facts.agents))
     credentials = credentials_of.join_credentials(facts.credentials, facts.links)
     agents = agents_of.join_agents(facts, credentials)
     facts = replace(

@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
-from answerable.lineage.stitch_inputs import ChainTimeline, SourcedChainKey
-from answerable.lineage.text_index import SubstringIndex
+from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
+from answerable.lineage.substring_index import SubstringIndex
 from answerable.model.lineage import LineageChain
 
 
@@ -17,15 +17,15 @@ class ChainIndex(tuple[ChainTimeline, ...]):
         """Wrap chains in an index; an index is returned as it is."""
         return chains if isinstance(chains, cls) else cls(chains)
 
-    def reuse_lookups(self, previous: "ChainIndex") -> None:
+    def build_same_lookups(self, previous: "ChainIndex") -> None:
         """Build again the lookup tables that the previous index used."""
         for name in list(vars(previous)):
             getattr(self, name)
 
     @cached_property
-    def chains_by_joint(self) -> Mapping[SourcedChainKey, tuple[LineageChain, ...]]:
+    def chains_by_key(self) -> Mapping[SourcedChainKey, tuple[LineageChain, ...]]:
         """Return the chains of each chain key."""
-        return {each.joint: each.chains for each in self}
+        return {each.chain_key: each.chains for each in self}
 
     @cached_property
     def agents(self) -> "ShortNameIndex":
@@ -62,7 +62,7 @@ class ChainIndex(tuple[ChainTimeline, ...]):
         for each in self:
             for chain in each.chains:
                 for key in _list_chain_ids(chain):
-                    found[key][each.joint] = each
+                    found[key][each.chain_key] = each
         return {key: tuple(joints.values()) for key, joints in found.items()}
 
     def find_candidates(self, words: Iterable[str]) -> tuple[ChainTimeline, ...]:
@@ -93,7 +93,7 @@ class ChainIndex(tuple[ChainTimeline, ...]):
     @cached_property
     def sources(self) -> frozenset[str]:
         """Return the log sources of all chains."""
-        return frozenset(each.joint.source for each in self)
+        return frozenset(each.chain_key.source for each in self)
 
 
 def list_searchable_texts(chain: LineageChain) -> Iterator[str]:

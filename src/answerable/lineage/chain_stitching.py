@@ -5,6 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from answerable.lineage.chain_stitching_types import (
+    ALL_TIME,
+    ChainTimeline,
+    SignIn,
+    SourcedChainKey,
+)
 from answerable.lineage.hops import (
     UsesBySubject,
     build_declared_hops,
@@ -15,12 +21,10 @@ from answerable.lineage.hops import (
     build_person_hop,
     build_web_page_hops,
 )
-from answerable.lineage.issuance_path import IssuancePath, index_issuances, trace_back
-from answerable.lineage.stitch_inputs import (
-    ALL_TIME,
-    ChainTimeline,
-    SignIn,
-    SourcedChainKey,
+from answerable.lineage.issuance_path import (
+    IssuancePath,
+    index_issuances,
+    trace_to_origin,
 )
 from answerable.model.lineage import CredentialIssuance, DeclaredUse, LineageChain
 
@@ -53,7 +57,7 @@ def stitch_chains(
     persons = _index_sign_ins(sign_ins)
     return tuple(
         _stitch_chain_key(
-            joint, trace_back(joint, issued), by_subject, persons, parents
+            joint, trace_to_origin(joint, issued), by_subject, persons, parents
         )
         for joint in chain_keys
     )
@@ -85,7 +89,9 @@ def _stitch_chain_key(
     """Derive one key's chains: a new one wherever a declared use changes."""
     subjects = {s.credential for s in path.steps} | {s.identity for s in path.steps}
     uses = [use for subject in subjects for use in declared.get(subject, ())]
-    agents = {_get_mediated_agent(chain_key)} | {told.chain[-1] for told in path.told}
+    agents = {_get_mediated_agent(chain_key)} | {
+        told.chain[-1] for told in path.agent_issuances
+    }
     agents |= {agent for use in uses for agent in use.agents}
     uses += [use for a in agents - subjects for use in declared.get(a, ())]
     edges = {ALL_TIME[0], ALL_TIME[1]}

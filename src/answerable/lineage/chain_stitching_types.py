@@ -50,7 +50,7 @@ class SignIn:
 class ChainTimeline:
     """Chains of one chain key over time, in order and without gaps."""
 
-    joint: SourcedChainKey
+    chain_key: SourcedChainKey
     chains: tuple[LineageChain, ...]
 
 

@@ -6,16 +6,16 @@ Session names, user agents and source identities are never read: the caller writ
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from answerable.lineage.issuance_path import IssuancePath, PathStep
-from answerable.lineage.stitch_inputs import (
+from answerable.lineage.chain_stitching_types import (
     SignIn,
     SourcedChainKey,
     is_long_lived,
     is_platform_service,
 )
-from answerable.model.event_sources import WEB
+from answerable.lineage.issuance_path import IssuancePath, PathStep
 from answerable.model.ids import is_role
 from answerable.model.lineage import CredentialIssuance, DeclaredUse, Hop, HopStatus
+from answerable.model.log_sources import WEB
 
 _FEDERATED_PREFIXES = ("oidc:", "saml:")  # they sign in elsewhere, never at the console
 _TOKEN_PREFIX = "cred:token/"  # noqa: S105 - the beginning of an id
@@ -43,7 +43,7 @@ def build_person_hop(
     """
     for step in path.steps:
         if step.person:
-            return Hop(step.person, HopStatus.OBSERVED, step.told_by)
+            return Hop(step.person, HopStatus.OBSERVED, step.evidence_source)
     owned = path.owner_issuance
     if owned is not None:
         how = f"attested owner of {owned.chain[-1]}: {_describe_record(owned)}"
@@ -54,7 +54,7 @@ def build_person_hop(
         or _find_agent_owner(agent, uses)
         or _find_key_owner(path, uses)
         or _find_signed_in(_list_subjects(path.steps), sign_ins)
-        or _find_key_creator(path.maker, path.made_by, sign_ins)
+        or _find_key_creator(path.key_creation, path.key_creator, sign_ins)
         or Hop("", HopStatus.MISSING, _explain_missing_person(path, agent))
     )
 
@@ -178,7 +178,11 @@ def _explain_missing_origin(path: IssuancePath, agent: str) -> str:
         return "the record names no identity"
     if not is_role(origin.identity):
         owner = f"an owner of {agent or origin.identity}"
-    if origin.credential and not is_long_lived(origin.credential) and not path.maker:
+    if (
+        origin.credential
+        and not is_long_lived(origin.credential)
+        and not path.key_creation
+    ):
         return f"the STS record that issued {origin.credential}, or {owner}"
     if origin.identity.startswith(_FEDERATED_PREFIXES):
         return owner
@@ -191,13 +195,13 @@ def build_identity_hop(path: IssuancePath, tool: str, source: str = "") -> Hop:
     """Build the identity hop from the platform's record."""
     acting = path.steps[0]
     if acting.identity:
-        return Hop(acting.identity, HopStatus.OBSERVED, acting.told_by)
+        return Hop(acting.identity, HopStatus.OBSERVED, acting.evidence_source)
     if tool:
         gap = f"the log of the platform that {tool} acts on"
         return Hop("", HopStatus.MISSING, gap)
     if source == WEB:
         return Hop("", HopStatus.MISSING, "a person came to the page as themselves")
-    return Hop("", HopStatus.MISSING, f"no believed record of {acting.told_by}")
+    return Hop("", HopStatus.MISSING, f"no believed record of {acting.evidence_source}")
 
 
 def build_mediated_hops(
@@ -210,10 +214,12 @@ def build_mediated_hops(
     tool = Hop(key.tool, HopStatus.OBSERVED, source)
     if not key.tool:
         tool = Hop("", HopStatus.MISSING, f"the {source} record names no tool")
-    told = next((each for each in path.told if each.chain[-1] == key.agent), None)
+    told = next(
+        (each for each in path.agent_issuances if each.chain[-1] == key.agent), None
+    )
     line = told.chain if told is not None else _list_ancestors(key.agent, parents)
     how = source
-    if len(line) == 1 and not path.told and _get_unrecorded_token(path):
+    if len(line) == 1 and not path.agent_issuances and _get_unrecorded_token(path):
         gap = f"the record that issued {_get_unrecorded_token(path)} (sts)"
         how = f"{how}; for whom it acts would tell {gap}"
     return AgentHops(Hop(key.agent, HopStatus.OBSERVED, how), line, tool)
@@ -231,9 +237,9 @@ def build_web_page_hops(chain_key: SourcedChainKey) -> AgentHops | None:
 
 def build_issued_hops(path: IssuancePath) -> AgentHops | None:
     """Build the agent hop from the token service's issuance record, if there is one."""
-    if not path.told:
+    if not path.agent_issuances:
         return None
-    told = path.told[0]
+    told = path.agent_issuances[0]
     agent = Hop(told.chain[-1], HopStatus.OBSERVED, _describe_record(told))
     return AgentHops(
         agent, told.chain, _build_missing_tool_hop("no mediator saw the call")
@@ -257,13 +263,13 @@ def build_declared_hops(
     left, status = _drop_subagents(deciding.agents, parents), _get_status(deciding)
     if is_role(deciding.subject):
         started = SessionStart.find(path, deciding.subject)
-        left = {agent for agent in left if started.is_possible(agent, uses)}
+        left = {agent for agent in left if started.may_be_agent(agent, uses)}
         if not left:
-            missing = Hop("", HopStatus.MISSING, started.gap)
+            missing = Hop("", HopStatus.MISSING, started.missing_agent_reason)
             return AgentHops(
                 missing, (), _build_missing_tool_hop("the agent is not known")
             )
-        if not all(started.is_named(agent, uses) for agent in left):
+        if not all(started.is_agent_named(agent, uses) for agent in left):
             status = HopStatus.INFERRED
     narrowed = False
     for use in standing[1:]:
@@ -294,13 +300,13 @@ class SessionStart:
         return cls(role, path.steps[at + 1 :])
 
     @property
-    def gap(self) -> str:
+    def missing_agent_reason(self) -> str:
         """Text for a session that no configured agent started."""
         origin = self.by[-1]
         by = origin.identity or origin.credential or origin.person
         return f"the session of {self.role} was started by {by}, of no agent known here"
 
-    def is_named(self, agent: str, uses: UsesBySubject) -> bool:
+    def is_agent_named(self, agent: str, uses: UsesBySubject) -> bool:
         """Tell whether a record or configuration names the agent as the caller."""
         owner = uses[agent].person if agent in uses else ""
         return any(
@@ -314,9 +320,9 @@ class SessionStart:
             for step in self.by
         )
 
-    def is_possible(self, agent: str, uses: UsesBySubject) -> bool:
+    def may_be_agent(self, agent: str, uses: UsesBySubject) -> bool:
         """Tell whether no record names a caller other than the agent."""
-        if not self.by or self.is_named(agent, uses):
+        if not self.by or self.is_agent_named(agent, uses):
             return True
         unnamed = agent.startswith(_WORKFLOW_PREFIX) and not _get_agent_repository(
             agent

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from answerable.lineage.stitch_inputs import (
+from answerable.lineage.chain_stitching_types import (
     MAX_CHAIN_LENGTH,
     SourcedChainKey,
     is_long_lived,
@@ -25,7 +25,7 @@ class PathStep:
     identity: str
     credential: str
     person: str
-    told_by: str
+    evidence_source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,10 @@ class IssuancePath:
 
     steps: tuple[PathStep, ...]
     issued: CredentialIssuance | None
-    maker: CredentialIssuance | None
+    key_creation: CredentialIssuance | None
     cut: bool
-    told: tuple[CredentialIssuance, ...] = ()
-    made_by: str = ""
+    agent_issuances: tuple[CredentialIssuance, ...] = ()
+    key_creator: str = ""
 
     def identities(self) -> tuple[str, ...]:
         """Return the identities, origin first, without repetitions."""
@@ -59,12 +59,14 @@ class IssuancePath:
     @property
     def owner_issuance(self) -> CredentialIssuance | None:
         """Return the nearest issuance that names an attested owner."""
-        return next((each for each in self.told if each.owner), None)
+        return next((each for each in self.agent_issuances if each.owner), None)
 
     @property
     def delegation(self) -> str:
         """Return the id of the nearest delegation, empty if unknown."""
-        return next((each.parent.run for each in self.told if each.parent.run), "")
+        return next(
+            (each.parent.run for each in self.agent_issuances if each.parent.run), ""
+        )
 
     def credentials(self) -> tuple[str, ...]:
         """Return the credentials, origin first."""
@@ -144,7 +146,7 @@ def _issuance_sort_key(issuance: CredentialIssuance) -> tuple[object, ...]:
     return (unowned, issuance.at, issuance.event, issuance.chain, issuance.owner)
 
 
-def trace_back(chain_key: SourcedChainKey, issued: IssuanceIndex) -> IssuancePath:
+def trace_to_origin(chain_key: SourcedChainKey, issued: IssuanceIndex) -> IssuancePath:
     """Trace a chain key back to the origin of its credential.
 
     Args:
@@ -168,7 +170,9 @@ def trace_back(chain_key: SourcedChainKey, issued: IssuanceIndex) -> IssuancePat
             parent.credential and parent.credential in seen
         ):
             told = _list_agent_issuances(key, walked, issued)
-            return IssuancePath(tuple(steps), first, None, cut=True, told=told)
+            return IssuancePath(
+                tuple(steps), first, None, cut=True, agent_issuances=told
+            )
         steps.append(_build_step(parent, f"{current.source} event {current.event}"))
         seen.add(parent.credential)
         current = (
@@ -177,7 +181,9 @@ def trace_back(chain_key: SourcedChainKey, issued: IssuanceIndex) -> IssuancePat
     named = tuple(steps) if key.agent else _name_acting_identity(steps, first)
     made_by = _find_session_person(current, issued) if current else ""
     told = _list_agent_issuances(key, walked, issued)
-    return IssuancePath(named, first, current, cut=False, told=told, made_by=made_by)
+    return IssuancePath(
+        named, first, current, cut=False, agent_issuances=told, key_creator=made_by
+    )
 
 
 def _find_session_person(creation: CredentialIssuance, issued: IssuanceIndex) -> str:

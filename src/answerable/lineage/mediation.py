@@ -57,7 +57,7 @@ class GatewayCall:
     tool: str
     start: int
     end: int
-    perhaps: int
+    latest_end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +205,8 @@ class MediationJudge:
         self._surely, self._perhaps = _OpenCalls(), _OpenCalls()
         for call in calls:
             self._surely.add(call, call.end)
-            if call.perhaps > call.end:
-                self._perhaps.add(call, call.perhaps)
+            if call.latest_end > call.end:
+                self._perhaps.add(call, call.latest_end)
         self._recorded, self._missing = IntervalSet(), IntervalSet()
         for start, end in records.spans:
             self._recorded.add(start, end)
@@ -215,7 +215,7 @@ class MediationJudge:
         for each in (self._surely, self._perhaps, self._recorded, self._missing):
             each.sort()
 
-    def judge(self, event: PlatformEvent) -> MediationVerdict:
+    def judge_event(self, event: PlatformEvent) -> MediationVerdict:
         """Return whether a gateway call may have caused an event."""
         if not event.agents:
             return MediationVerdict.AGENT_MISSING
@@ -261,7 +261,7 @@ def _has_event(
     by_path: dict[AgentServer, list[int]],
 ) -> bool:
     """Tell whether some event lies in the time of a call."""
-    first, last = call.start - CLOCK_SKEW, call.perhaps + CLOCK_SKEW
+    first, last = call.start - CLOCK_SKEW, call.latest_end + CLOCK_SKEW
     servers = ("", get_server(call.tool))
     lists: list[Sequence[int]] = [
         by_leaf.get((agent, server), ()) for agent in call.agents for server in servers

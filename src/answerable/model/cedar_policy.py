@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from answerable.model.decision import DecisionEffect, DecisionLayer
-from answerable.model.json_keys import KeyPath
+from answerable.model.json_key_lookalikes import KeyPath
 
 
 @dataclass(frozen=True, slots=True)

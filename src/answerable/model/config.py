@@ -9,12 +9,12 @@ from enum import StrEnum
 
 from answerable.model.approval_request import ApprovalRequestConfig
 from answerable.model.behaviour import ReferenceTable, ToolFacts
-from answerable.model.claims import TrustedIssuer
 from answerable.model.decision import EnforcementMode, TargetKind
-from answerable.model.decision_point import DecisionPointConfig
+from answerable.model.decision_point_config import DecisionPointConfig
+from answerable.model.definition_pin import PinningMode
 from answerable.model.ids import AgentId
-from answerable.model.learning import LearningConfig
-from answerable.model.pin import PinningMode
+from answerable.model.learning_config import LearningConfig
+from answerable.model.token_claims import TrustedIssuer
 from answerable.model.trust_rule import TrustRule
 from answerable.model.upstream_credential import UpstreamCredential
 from answerable.model.web_config import WebConfig

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from answerable.model.claims import Confirmation
 from answerable.model.ids import AgentId
+from answerable.model.token_claims import Confirmation
 
 
 @dataclass(frozen=True, slots=True)

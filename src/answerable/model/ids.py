@@ -46,10 +46,10 @@ def person_id(text: str) -> PersonId:
     Raises:
         IdError: The text is empty or holds control characters.
     """
-    return PersonId(_parse_name("person:", fold_name(text.strip()), "person"))
+    return PersonId(_parse_name("person:", normalise_name(text.strip()), "person"))
 
 
-def fold_name(text: str) -> str:
+def normalise_name(text: str) -> str:
     """Fold a handle or address, so that its spellings become equal.
 
     NFKC, then case folding (Unicode Standard 3.13, D146): the only comparison of names.

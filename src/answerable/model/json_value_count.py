@@ -10,22 +10,25 @@ MAX_ARGUMENT_VALUES = (
 )
 
 
-def has_more_values(data: bytes, most: int) -> bool:
+def exceeds_value_count(data: bytes, most: int) -> bool:
     """Tell whether JSON has more than `most` values, in linear time.
 
     Args:
         data: JSON; of other text the answer says nothing.
         most: How many values it may have, members and items counted at every depth.
     """
-    if len(data) <= most or _separators(data) < most:
+    if len(data) <= most or _count_value_separators(data) < most:
         return False
     if b"\\" in data:
         data = data.replace(rb"\\", b"").replace(rb"\"", b"")
     # Every second piece is outside of strings; a value has at most one key.
     pieces = data.split(b'"', 4 * most + 1)
-    return len(pieces) > 4 * most + 1 or sum(map(_separators, pieces[::2])) >= most
+    return (
+        len(pieces) > 4 * most + 1
+        or sum(map(_count_value_separators, pieces[::2])) >= most
+    )
 
 
-def _separators(data: bytes) -> int:
+def _count_value_separators(data: bytes) -> int:
     """Count the characters that precede a value: commas and opening brackets."""
     return data.count(b",") + data.count(b"[") + data.count(b"{")

@@ -53,7 +53,7 @@ class LogPosition:
     at: int
 
 
-def pending_position(now: int) -> LogPosition:
+def get_unlogged_position(now: int) -> LogPosition:
     """Return a log position for an object that is not in the log yet."""
     return LogPosition((1 << 63) - 1, now)
 

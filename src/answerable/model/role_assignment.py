@@ -44,7 +44,7 @@ _ROLE_NAME = re.compile(r"AWSReservedSSO_(.+)_[0-9a-f]{16}")
 _ROLE_PATH = ":role/aws-reserved/sso.amazonaws.com/"
 
 
-def match_assigned_roles(
+def match_permission_set_roles(
     identities: Iterable[Identity], assignments: Iterable[RoleAssignment]
 ) -> Iterator[tuple[RoleAssignment, IdentityId | None]]:
     """Match each SSO assignment to its `AWSReservedSSO_*` role.

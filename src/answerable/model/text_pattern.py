@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 
-def matches_parts(text: str, parts: Sequence[str], minimum: int = 0) -> bool:
+def matches_wildcard_parts(text: str, parts: Sequence[str], minimum: int = 0) -> bool:
     """Match a whole text against the literal parts between wildcards.
 
     Args:

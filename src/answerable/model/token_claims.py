@@ -148,7 +148,7 @@ class SignedClaims:
     token_sha256: bytes
     payload_sha256: bytes
 
-    def find_leaf(self, *path: str) -> ClaimScalar | tuple[ClaimScalar, ...] | None:
+    def find_claim(self, *path: str) -> ClaimScalar | tuple[ClaimScalar, ...] | None:
         """Return the claim at a path; None if the token does not have it."""
         return next((value for at, value in self.leaves if at == path), None)
 

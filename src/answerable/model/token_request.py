@@ -7,7 +7,7 @@ reason; other parameters are ignored.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from answerable.model.claims import TokenType
+from answerable.model.token_claims import TokenType
 
 
 class GrantType(StrEnum):

@@ -7,8 +7,8 @@ reasons. `federate` matches rules against claims and attestations.
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from answerable.model.claims import ClaimPath, ClaimScalar
 from answerable.model.ids import AgentId
+from answerable.model.token_claims import ClaimPath, ClaimScalar
 
 MAX_DELEGATION_DEPTH = 4  # maximum actors of a chain
 DEFAULT_TTL = 600  # default token lifetime, seconds

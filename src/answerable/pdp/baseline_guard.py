@@ -20,7 +20,7 @@ from answerable.model.decision import (
     TargetKind,
 )
 from answerable.model.ids import AgentId
-from answerable.model.learning import ColdStartMode
+from answerable.model.learning_config import ColdStartMode
 from answerable.server.baseline_watch import ValidBaseline
 
 UNSEEN_RULE = "unseen-here"

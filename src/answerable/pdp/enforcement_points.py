@@ -10,9 +10,9 @@ from typing import Any
 
 from answerable.model.config import Config, DeclaredAgent, IssuerConfig
 from answerable.model.decision import EnforcementMode
-from answerable.model.decision_point import DecisionPointConfig
+from answerable.model.decision_point_config import DecisionPointConfig
 from answerable.model.ids import AgentId
-from answerable.pdp.wire.problems import ProblemResponse
+from answerable.pdp.wire.problem_documents import ProblemResponse
 from answerable.server.authentication.authenticator import CallerAuthenticator
 from answerable.server.authentication.errors import IssuerKeysNeeded, Unauthenticated
 from answerable.server.connection_info import ConnectionInfo
@@ -92,7 +92,7 @@ class EnforcementPointAuthenticator:
         self, on_failure: Callable[[str, str], None]
     ) -> Coroutine[Any, Any, None]:
         """Renew issuer keys before they expire, until cancelled."""
-        return self._callers.keep_fresh(on_failure)
+        return self._callers.renew_keys_forever(on_failure)
 
     async def _authenticate_again(
         self, head: HttpRequestHead, connection: ConnectionInfo

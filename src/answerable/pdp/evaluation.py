@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from answerable.authorization.decision_table import fixed_decision
+from answerable.authorization.decision_table import build_mode_independent_decision
 from answerable.model.approval_request import ApprovalScope
 from answerable.model.caller import VerifiedCaller
 from answerable.model.decision import (
@@ -26,17 +26,17 @@ from answerable.model.spool_record import CallSummary
 from answerable.pdp import mcp_vocabulary
 from answerable.pdp.baseline_guard import BaselineGuard
 from answerable.pdp.enforcement_points import EnforcementPoint
-from answerable.pdp.mapped_calls import MappedCalls
-from answerable.pdp.mcp_vocabulary import McpQuestion
+from answerable.pdp.mcp_vocabulary import McpCallQuery
 from answerable.pdp.recording.evaluation_recorder import EvaluationRecorder
 from answerable.pdp.subject_resolution import SubjectResolver
+from answerable.pdp.tool_mapping_resolver import ToolMappingResolver
 from answerable.pdp.wire.batch_request import BatchSemantic, parse_batch, parse_semantic
 from answerable.pdp.wire.evaluation_request import (
     EvaluationRequest,
     JsonMembers,
     parse_evaluation,
 )
-from answerable.pdp.wire.problems import MissingKey
+from answerable.pdp.wire.problem_documents import MissingKey
 from answerable.server.recording.record_ticket import NotRecorded
 from answerable.usecases.authorization.authorize import Authorizer
 
@@ -92,7 +92,7 @@ class EvaluationService:
         authority: Authorizer,
         subjects: SubjectResolver,
         recorder: EvaluationRecorder,
-        mapped: MappedCalls,
+        mapped: ToolMappingResolver,
         behaviour: BaselineGuard,
         told: Callable[[str, ApprovalScope, Decision], None],
     ) -> None:
@@ -169,7 +169,7 @@ class EvaluationService:
         self._told(id, wanted, decision)
         return EvaluationAnswer(decision.passes, decision.effect.value, id)
 
-    def would_pass(self, caller: VerifiedCaller, query: McpQuestion) -> bool:
+    def would_allow(self, caller: VerifiedCaller, query: McpCallQuery) -> bool:
         """Tell whether a call would be allowed with unknown arguments.
 
         Nothing is recorded.
@@ -190,14 +190,14 @@ class EvaluationService:
             await self.decide_and_record(evaluation, enforcement_point)
         ).to_decision()
 
-    def read_question(
+    def to_call_query(
         self, evaluation: EvaluationRequest, enforcement_point: EnforcementPoint
-    ) -> McpQuestion | None:
+    ) -> McpCallQuery | None:
         """Convert to an MCP call query; None if the caller may not ask it."""
         servers = enforcement_point.servers
         usual = servers[0] if len(servers) == 1 else ""
         action, resource = evaluation.action, evaluation.resource
-        asked = mcp_vocabulary.parse_question(
+        asked = mcp_vocabulary.parse_call_query(
             action, resource, usual, self.subjects.audiences
         )
         if asked is None or (servers and asked.server not in servers):
@@ -206,9 +206,9 @@ class EvaluationService:
 
     def _to_call_queries(
         self, evaluation: EvaluationRequest, enforcement_point: EnforcementPoint
-    ) -> list[McpQuestion | None]:
+    ) -> list[McpCallQuery | None]:
         """Convert to MCP call queries, by approved tool mappings if necessary."""
-        asked = self.read_question(evaluation, enforcement_point)
+        asked = self.to_call_query(evaluation, enforcement_point)
         if asked is not None:
             return [asked]
         return [*self._mapped.find_calls(evaluation, enforcement_point.servers)] or [
@@ -218,9 +218,9 @@ class EvaluationService:
     def _decide_strictest(
         self,
         caller: VerifiedCaller,
-        query: Sequence[McpQuestion | None],
+        query: Sequence[McpCallQuery | None],
         arguments: bytes | None,
-    ) -> tuple[McpQuestion | None, Decision]:
+    ) -> tuple[McpCallQuery | None, Decision]:
         """Decide all possible meanings and return one that is denied, if any."""
         decided = [
             (each, self._decide_query(caller, each, arguments)) for each in query
@@ -229,11 +229,14 @@ class EvaluationService:
         return next(held_back, decided[0])
 
     def _decide_query(
-        self, caller: VerifiedCaller, query: McpQuestion | None, arguments: bytes | None
+        self,
+        caller: VerifiedCaller,
+        query: McpCallQuery | None,
+        arguments: bytes | None,
     ) -> Decision:
         """Decide one MCP call query; None, an unknown one, is denied."""
         if query is None:
-            return fixed_decision(
+            return build_mode_independent_decision(
                 self.authority.policy_digest,
                 DecisionEffect.DENY,
                 DecisionReason.NO_RULE,
@@ -254,7 +257,7 @@ class EvaluationService:
 
 
 def build_request(
-    caller: VerifiedCaller, query: McpQuestion, arguments: bytes | None
+    caller: VerifiedCaller, query: McpCallQuery, arguments: bytes | None
 ) -> AuthorizationRequest:
     """Build the policy request; None arguments are unknown."""
     return AuthorizationRequest(
@@ -274,7 +277,7 @@ def build_request(
 
 def _build_call_summary(
     evaluation: EvaluationRequest,
-    query: McpQuestion | None,
+    query: McpCallQuery | None,
     enforcement_point: EnforcementPoint,
 ) -> CallSummary:
     """Describe an evaluation for its decision record."""

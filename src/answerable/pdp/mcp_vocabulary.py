@@ -35,7 +35,7 @@ _UNDECIDABLE = frozenset({TargetKind.TASK, TargetKind.REQUEST})
 
 
 @dataclass(frozen=True, slots=True)
-class McpQuestion:
+class McpCallQuery:
     """An MCP call to decide.
 
     Attributes:
@@ -49,12 +49,12 @@ class McpQuestion:
     name: str = ""
 
 
-def parse_question(
+def parse_call_query(
     action: EvaluationAction,
     resource: EvaluationResource,
     default_server: str,
     audiences: Collection[str] = (),
-) -> McpQuestion | None:
+) -> McpCallQuery | None:
     """Return the MCP call that a question is about; None in another vocabulary.
 
     Args:
@@ -72,12 +72,12 @@ def parse_question(
         )
         server = named.removeprefix("server:mcp/")
         is_said = resource.server in ("", server)
-        return McpQuestion(server, action.name, target) if is_said else None
+        return McpCallQuery(server, action.name, target) if is_said else None
     server, name = _split_resource_id(resource)
     if resource.server and server not in ("", resource.server):
         return None
     server = server or resource.server or default_server
-    return McpQuestion(server, action.name, target, name) if server else None
+    return McpCallQuery(server, action.name, target, name) if server else None
 
 
 def find_target(action: str, type: str) -> TargetKind | None:
@@ -108,7 +108,7 @@ def actions_for_type(type: str) -> list[str]:
     return sorted(name for name in names if find_target(name, type) is not None)
 
 
-def format_resource_id(query: McpQuestion) -> str:
+def format_resource_id(query: McpCallQuery) -> str:
     """Return the full resource id of a call."""
     if query.target is TargetKind.RESOURCE:
         return query.name

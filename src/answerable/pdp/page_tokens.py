@@ -19,7 +19,7 @@ from answerable.pdp.wire.batch_request import (
     MAX_PAGE_SIZE,
     PageRequest,
 )
-from answerable.pdp.wire.problems import MalformedRequest
+from answerable.pdp.wire.problem_documents import MalformedRequest
 from answerable.server.shared_secret import derive_key
 
 MAC_SIZE = 16  # bytes

@@ -8,7 +8,7 @@ Searches are not recorded, because nothing is decided.
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from answerable.authorization.decision_table import rule_names
+from answerable.authorization.decision_table import name_patterns_by_target
 from answerable.authorization.name_patterns import is_prefix
 from answerable.model.config import Config
 from answerable.model.decision import TargetKind
@@ -17,7 +17,7 @@ from answerable.pdp.evaluation import EvaluationService
 from answerable.pdp.mcp_vocabulary import (
     SERVER_TYPE,
     TARGETS_BY_TYPE,
-    McpQuestion,
+    McpCallQuery,
     actions_for_type,
     format_resource_id,
 )
@@ -114,11 +114,11 @@ class SearchService:
         self, evaluation: EvaluationRequest, enforcement_point: EnforcementPoint
     ) -> bool:
         """Tell whether an evaluation would be allowed, without recording it."""
-        asked = self._evaluating.read_question(evaluation, enforcement_point)
+        asked = self._evaluating.to_call_query(evaluation, enforcement_point)
         if asked is None:
             return False
         caller = await self._evaluating.subjects.resolve(evaluation, enforcement_point)
-        return self._evaluating.would_pass(caller, asked)
+        return self._evaluating.would_allow(caller, asked)
 
     def _candidate_subjects(
         self, type: str
@@ -151,7 +151,7 @@ class SearchService:
                 one = EvaluationRequest(
                     evaluation.subject, evaluation.action, resource, evaluation.agent
                 )
-                asked = self._evaluating.read_question(one, enforcement_point)
+                asked = self._evaluating.to_call_query(one, enforcement_point)
                 if asked is not None and await self._is_allowed(one, enforcement_point):
                     yield (
                         format_resource_id(asked) + f" {server}",
@@ -184,7 +184,7 @@ class SearchService:
         for agent in self.config.agents:
             for rule in agent.allow:
                 if rule.server == server:
-                    for target, names in rule_names(rule):
+                    for target, names in name_patterns_by_target(rule):
                         yield from ((target, name) for name in names)
         for each in self.config.servers:
             if each.name == server:
@@ -192,7 +192,7 @@ class SearchService:
                 yield from ((TargetKind.RESOURCE, name) for name in each.sensitive)
 
 
-def _to_entity(type: str, query: McpQuestion) -> dict[str, Any]:
+def _to_entity(type: str, query: McpCallQuery) -> dict[str, Any]:
     """Build the AuthZEN entity of a resource."""
     entity: dict[str, Any] = {"type": type, "id": format_resource_id(query)}
     if type == "resource":

@@ -12,8 +12,8 @@ context must be the resolved one, and grants nothing by itself.
 
 from collections.abc import Callable
 
-from answerable.federation.errors import TokenRejected
 from answerable.federation.spiffe_id import is_trust_domain
+from answerable.federation.token_errors import TokenRejected
 from answerable.model.caller import AuthenticationMethod, VerifiedCaller
 from answerable.model.config import Config, TokenCallerRule
 from answerable.model.errors import IdError

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from answerable.model.decision import TargetKind
-from answerable.pdp.mcp_vocabulary import McpQuestion, find_target
+from answerable.pdp.mcp_vocabulary import McpCallQuery, find_target
 from answerable.pdp.wire.evaluation_request import EvaluationRequest
 from answerable.pdp.wire.tool_mapping import (
     JsonPath,
@@ -33,7 +33,7 @@ ApprovedMappings = Callable[[], Mapping[tuple[str, str], str]]
 _MISSING = object()
 
 
-class MappedCalls:
+class ToolMappingResolver:
     """Resolver of questions by approved mappings.
 
     Args:
@@ -50,7 +50,7 @@ class MappedCalls:
 
     def find_calls(
         self, evaluation: EvaluationRequest, servers: Sequence[str]
-    ) -> list[McpQuestion]:
+    ) -> list[McpCallQuery]:
         """Return the MCP calls that an evaluation means; empty without a mapping.
 
         Args:
@@ -62,7 +62,7 @@ class MappedCalls:
                 continue
             entries = self._cached_entries(server, tool, text)
             if any(_matches_entry(each, evaluation, tool) for each in entries):
-                found.append(McpQuestion(server, CALL_METHOD, TargetKind.TOOL, tool))
+                found.append(McpCallQuery(server, CALL_METHOD, TargetKind.TOOL, tool))
         return found
 
     def _cached_entries(

@@ -124,7 +124,7 @@ def shorten_path(name: str, path: Sequence[str]) -> list[str]:
     ]
 
 
-def is_broken_glass(item: TraceItem) -> bool:
+def is_break_glass_call(item: TraceItem) -> bool:
     """Return whether a break-glass exception allowed the call."""
     return item["facts"].get("reason") == "break-glass"
 
@@ -135,6 +135,6 @@ class MissingHopNotes:
 
     numbers: dict[tuple[str, str], int] = field(default_factory=dict)
 
-    def note_number(self, name: str, hop: HopItem) -> int:
+    def get_note_number(self, name: str, hop: HopItem) -> int:
         """Return the number of the note for a missing hop."""
         return self.numbers.setdefault((name, hop["source"]), len(self.numbers) + 1)

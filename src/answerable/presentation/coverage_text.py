@@ -48,7 +48,7 @@ _MOST = 3  # kinds that are named per source
 _MAX_FREE_TEXT = 60  # characters of a text that is no kind of the table
 
 
-def coverage_parts(coverage: CoverageRecord) -> list[str]:
+def build_coverage_line_parts(coverage: CoverageRecord) -> list[str]:
     """Return the parts of the coverage line: sources with age and missing data.
 
     Lists are cut to fit the line and counted; `list_coverage` has all entries.
@@ -107,7 +107,7 @@ def _describe_logs(coverage: CoverageRecord, ages: Collection[str]) -> list[str]
 
 def _list_unscanned(entries: Sequence[str]) -> list[str]:
     """List platforms with missing data and no scanned source."""
-    sources = (_WORDS.get(coverage_kind(word), ("", ""))[1] for word in entries)
+    sources = (_WORDS.get(get_coverage_kind(word), ("", ""))[1] for word in entries)
     families = (source.partition("-")[0] for source in sources)
     return [f for f in dict.fromkeys(families) if f and f not in _INGESTED]
 
@@ -116,7 +116,7 @@ def _summarize_entries(entries: Sequence[str], limit: int) -> str:
     """Name the kinds of missing data, and count the others and their places."""
     kinds: dict[str, list[str]] = {}
     for word in entries:
-        bare = coverage_kind(word)
+        bare = get_coverage_kind(word)
         key = bare if bare in _WORDS else _get_summary_kind(word)
         kinds.setdefault(key, []).append(word)
     named = [_format_kind(key, each) for key, each in kinds.items()]
@@ -174,7 +174,7 @@ def _oldest_ages(coverage: CoverageRecord) -> dict[str, int]:
 
 def _select_source(entry: str, names: Collection[str]) -> str:
     """Select the scanned source under which to list an entry; empty for none."""
-    source = _WORDS.get(coverage_kind(entry), ("", ""))[1]
+    source = _WORDS.get(get_coverage_kind(entry), ("", ""))[1]
     family = source.partition("-")[0]
     return next((name for name in (source, family) if name and name in names), "")
 
@@ -184,14 +184,14 @@ def _describe_entries(entries: list[str]) -> str:
     return ", ".join(_describe_entry(word) for word in entries)
 
 
-def coverage_kind(entry: str) -> str:
+def get_coverage_kind(entry: str) -> str:
     """Return the kind of a missing-data entry: `scp (account 1)` gives `scp`."""
     return entry.partition(" (")[0]
 
 
 def _describe_entry(entry: str) -> str:
     """Describe an entry of missing data, with its account."""
-    bare = coverage_kind(entry)
+    bare = get_coverage_kind(entry)
     if bare not in _WORDS:
         return sanitize(entry)
     place = entry.removeprefix(bare).strip(" ()")

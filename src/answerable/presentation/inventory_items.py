@@ -249,7 +249,7 @@ def _build_tool_credentials(
     items: list[ToolCredentialItem] = []
     for key in sorted(use.credentials, key=telling):
         entity = inventory.credentials.get(key)
-        sighting = select_sighting(entity, use) if entity is not None else None
+        sighting = select_credential_place(entity, use) if entity is not None else None
         if sighting is not None:
             items.append(
                 {
@@ -264,7 +264,9 @@ def _build_tool_credentials(
     return items
 
 
-def select_sighting(entity: CredentialEntity, use: ToolUse) -> Credential | None:
+def select_credential_place(
+    entity: CredentialEntity, use: ToolUse
+) -> Credential | None:
     """Select the place from which a tool reads a credential.
 
     The one in the tool's own file comes first, then login files of its home, then other

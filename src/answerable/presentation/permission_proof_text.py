@@ -3,7 +3,10 @@
 from collections.abc import Collection, Iterator, Sequence
 
 from answerable.model.documents.core import DeterminingStatementItem, PolicyLayerItem
-from answerable.presentation.conditions import layer_name, short_policy_name
+from answerable.presentation.policy_condition_text import (
+    format_layer_name,
+    shorten_policy_name,
+)
 from answerable.presentation.text import sanitize
 
 # Policies that limit a call, in order of mention; and those that could grant one.
@@ -62,7 +65,7 @@ def describe_policy(item: DeterminingStatementItem) -> str:
     """Describe the effect of a policy: `inline/P of user/x, statement 0: allows`."""
     number = f", statement {sanitize(item['statement'])}" if item["statement"] else ""
     does = _DOES.get(item["effect"], sanitize(item["effect"]))
-    return f"{short_policy_name(item['policy'])}{number}: {does}".lstrip(" ,:")
+    return f"{shorten_policy_name(item['policy'])}{number}: {does}".lstrip(" ,:")
 
 
 def group_undecided_layers(
@@ -70,6 +73,6 @@ def group_undecided_layers(
 ) -> Iterator[tuple[str, list[str]]]:
     """Group the policy layers that neither allow nor deny by their reason."""
     for state, said in _STATES:
-        named = [layer_name(e["layer"]) for e in layers if e["state"] == state]
+        named = [format_layer_name(e["layer"]) for e in layers if e["state"] == state]
         if named:
             yield said, named

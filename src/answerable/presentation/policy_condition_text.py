@@ -164,7 +164,7 @@ def _describe_operator(item: ConditionItem) -> str:
     return f"{key} {says[item['negated']]}"
 
 
-def layer_name(layer: str, *, short: bool = False) -> str:
+def format_layer_name(layer: str, *, short: bool = False) -> str:
     """Name a policy layer; `short` for a narrow column."""
     plain = sanitize(layer).replace("-", " ")
     return _SHORT.get(layer, plain) if short else _LAYERS.get(layer, plain)
@@ -172,9 +172,9 @@ def layer_name(layer: str, *, short: bool = False) -> str:
 
 def describe_statement(statement: DeterminingStatementItem) -> str:
     """Describe a deciding statement: `identity policy p allows it (statement 0)`."""
-    layer = layer_name(statement["layer"])
+    layer = format_layer_name(statement["layer"])
     effect = _EFFECTS.get(statement["effect"], sanitize(statement["effect"]))
-    named = short_policy_name(statement["policy"])
+    named = shorten_policy_name(statement["policy"])
     text = " ".join(word for word in (layer, named, effect) if word)
     return (
         f"{text} (statement {sanitize(statement['statement'])})"
@@ -183,7 +183,7 @@ def describe_statement(statement: DeterminingStatementItem) -> str:
     )
 
 
-def short_policy_name(policy: str) -> str:
+def shorten_policy_name(policy: str) -> str:
     """Shorten a policy name: `inline/P of user/x`, or the end of an ARN."""
     holder, mark, inside = policy.rpartition("#")
     if not mark:

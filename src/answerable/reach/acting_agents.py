@@ -16,7 +16,7 @@ def list_agents_through(inventory: Inventory, identity: str) -> list[str]:
     ).get(identity, [])
 
 
-def grade_by_agents(inventory: Inventory) -> CallerRanking:
+def rank_by_agents(inventory: Inventory) -> CallerRanking:
     """Rank identities by the agents that act through them."""
     return inventory.get_or_compute("gravity of identities", _build_caller_ranking)
 

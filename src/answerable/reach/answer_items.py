@@ -13,16 +13,16 @@ from answerable.model.documents.core import (
     PermissionCheckItem,
     ReachItem,
 )
-from answerable.reach.aws.condition_keys.classification import (
+from answerable.reach.aws.condition_keys.key_classification import (
     GITHUB_ISSUER,
     classify_key,
 )
 from answerable.reach.aws.evaluation.request import DeterminingStatement
-from answerable.reach.aws.paths.search import PathHop
-from answerable.reach.aws.pattern_parts import format_part
+from answerable.reach.aws.paths.path_search import PathHop
 from answerable.reach.aws.permission_rows.row_types import format_row
+from answerable.reach.aws.resource_pattern_union import format_part
 from answerable.reach.formula import ConditionAtom, Formula, get_verdict
-from answerable.reach.queries import ReachAnswer
+from answerable.reach.subject_queries import ReachAnswer
 
 
 def build_can_item(
@@ -31,11 +31,11 @@ def build_can_item(
     """Build the JSON item for an answer of `can`, with coverage."""
     return cast(
         "PermissionCheckItem",
-        {**build_pair_item(answer, action, resource), "coverage": coverage},
+        {**build_permission_item(answer, action, resource), "coverage": coverage},
     )
 
 
-def build_part_items(answer: ReachAnswer) -> list[AllowedPartItem]:
+def build_allowed_part_items(answer: ReachAnswer) -> list[AllowedPartItem]:
     """Build a JSON item for each allowed part of a resource pattern."""
     return [
         {
@@ -59,10 +59,10 @@ def build_reach_item(
         format_action: Formats an action pattern in its service's spelling.
     """
     action, resource = format_row(answer.row, format_action) if answer.row else ("", "")
-    return build_pair_item(answer, action, resource)
+    return build_permission_item(answer, action, resource)
 
 
-def build_pair_item(answer: ReachAnswer, action: str, resource: str) -> ReachItem:
+def build_permission_item(answer: ReachAnswer, action: str, resource: str) -> ReachItem:
     """Build the JSON item for an answer about one action and resource."""
     item: ReachItem = {
         "subject": answer.subject,
@@ -76,7 +76,7 @@ def build_pair_item(answer: ReachAnswer, action: str, resource: str) -> ReachIte
     }
     if answer.covers is not None:
         item["covers"] = answer.covers.value
-        item["parts"] = build_part_items(answer)
+        item["parts"] = build_allowed_part_items(answer)
     return item
 
 

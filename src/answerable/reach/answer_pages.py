@@ -13,14 +13,14 @@ from answerable.reach.aws.bulk.bitset import list_positions
 from answerable.reach.aws.bulk.closure import get_closure
 from answerable.reach.aws.candidate_callers import list_candidate_callers
 from answerable.reach.aws.compiled.external_callers import parse_caller
-from answerable.reach.aws.external_queries import list_entry_roles
+from answerable.reach.aws.external_caller_queries import list_roles_trusting_caller
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.paths.search import ReachPath, iterate_paths
-from answerable.reach.aws.pattern_answers import is_pattern_question
+from answerable.reach.aws.paths.path_search import ReachPath, iterate_paths
 from answerable.reach.aws.permission_rows.row_types import PermissionRow, RowFilter
+from answerable.reach.aws.resource_pattern_answers import is_pattern_question
 from answerable.reach.caller_ranking import IDENTITY_GRADES, CallerRanking
 from answerable.reach.formula import FALSE
-from answerable.reach.queries import (
+from answerable.reach.subject_queries import (
     ReachAnswer,
     build_row_answer,
     iterate_reach,
@@ -76,7 +76,7 @@ def list_reach_page(
 
     A row of an earlier page may come again, with another path.
     """
-    if subject not in graph.estate.principals:
+    if subject not in graph.accounts.principals:
         # An outside caller has few rows, in one list.
         found = iterate_reach(graph, subject, row_filter, direct=direct)
         rows = tuple(islice(found, after.row, after.row + max_rows + 1))
@@ -101,17 +101,17 @@ def count_identities(graph: IdentityGraph, subject: IdentityId, *, direct: bool)
 
     For an outside caller the roles that it may enter are counted, without their reach.
     """
-    if subject not in graph.estate.principals:
-        caller = parse_caller(subject, graph.estate.accounts)
+    if subject not in graph.accounts.principals:
+        caller = parse_caller(subject, graph.accounts.accounts)
         return 1 + (
             0
             if direct or caller is None
-            else len(list(list_entry_roles(graph, caller)))
+            else len(list(list_roles_trusting_caller(graph, caller)))
         )
     if direct:
         return 1
     whole = get_closure(graph)
-    number = whole.get_number(graph.get_start_node(subject))
+    number = whole.get_node_number(graph.get_start_node(subject))
     found = whole.get_reachable(number) | 1 << number
     return len({whole.get_node(n).identity for n in list_positions(found)})
 
@@ -212,7 +212,7 @@ def _iterate_callers(
     direct: bool,
 ) -> tuple[int, Iterator[ReachAnswer | None]]:
     """Return the number of candidate callers, and an iterator of their answers."""
-    if is_pattern_question(graph.estate, action, resource):
+    if is_pattern_question(graph.accounts, action, resource):
         every = list(
             list_who_can(graph, action, resource, direct=direct, ranking=ranking)
         )
@@ -222,7 +222,9 @@ def _iterate_callers(
         return len(makers), (make() for make in makers)
     asking = build_caller_query(graph, action, resource, ranking, direct=True)
     leading, last = asking.list_outsiders()
-    identities = sum(1 for _ in list_candidate_callers(graph.estate, action, resource))
+    identities = sum(
+        1 for _ in list_candidate_callers(graph.accounts, action, resource)
+    )
 
     def ask_all() -> Iterator[ReachAnswer | None]:
         yield from leading

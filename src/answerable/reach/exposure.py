@@ -10,13 +10,17 @@ from enum import StrEnum
 
 from answerable.model.ids import IdentityId
 from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
-from answerable.reach.aws.bulk.caller_side import VerdictBits
+from answerable.reach.aws.bulk.caller_policies import VerdictBits
 from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
-from answerable.reach.aws.evaluation.trust import TrustEntry
+from answerable.reach.aws.evaluation.trust_policies import TrustEntry
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.paths.search import BackwardSearch, PathHop, search_backward
+from answerable.reach.aws.paths.path_search import (
+    BackwardSearch,
+    PathHop,
+    search_backward,
+)
 from answerable.reach.formula import FALSE, TRUE, Verdict
-from answerable.reach.queries import entry_to_hop
+from answerable.reach.subject_queries import build_entry_hop
 
 _ANYONE = "*"
 
@@ -99,7 +103,7 @@ class AccountExposure:
         self.admins = VerdictBits(
             whole.sure.find_sources(own), whole.some.find_sources(own)
         )
-        for role in graph.estate.externally_trusted_roles:
+        for role in graph.accounts.externally_trusted_roles:
             found = tuple(
                 each
                 for each in graph.list_external_entries(role)
@@ -111,8 +115,8 @@ class AccountExposure:
     def list_exposures(self) -> Iterator[IdentityExposure]:
         """List the exposure of every identity."""
         whole = self.whole
-        for name in self.graph.estate.principals:
-            number = whole.get_number(self.graph.get_start_node(name))
+        for name in self.graph.accounts.principals:
+            number = whole.get_node_number(self.graph.get_start_node(name))
             own = self._get_identity_nodes(number)
             entries = self._entries.get(name, ())
             yield IdentityExposure(
@@ -128,7 +132,7 @@ class AccountExposure:
 
     def _get_identity_nodes(self, number: int) -> int:
         """Return the graph nodes of one identity, as a bitset."""
-        return self.whole.actors.index.expand_to_nodes(1 << number)
+        return self.whole.actors.index.include_copies(1 << number)
 
     def list_reachable_identities(self, exposure: IdentityExposure) -> list[IdentityId]:
         """List the identities that an exposed one can become."""
@@ -145,7 +149,7 @@ class AccountExposure:
             way = self._towards.find_path(self.graph.get_start_node(exposure.identity))
             return way.hops if way is not None else ()
         for each in self._entries.get(exposure.identity, ()):
-            hop = entry_to_hop(each, exposure.identity)
+            hop = build_entry_hop(each, exposure.identity)
             return (replace(hop, origin=each.principal),)
         return ()
 

@@ -9,26 +9,30 @@ from answerable.reach.aws.compiled.external_callers import parse_caller
 from answerable.reach.aws.compiled.service_facts import TRUST_POLICY_ACTIONS
 from answerable.reach.aws.evaluation.request import AwsRequest
 from answerable.reach.aws.evaluation.single_request import evaluate_external
-from answerable.reach.aws.evaluation.trust import TrustEntry
-from answerable.reach.aws.external_queries import list_callers
+from answerable.reach.aws.evaluation.trust_policies import TrustEntry
+from answerable.reach.aws.external_caller_queries import list_external_callers
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.pattern_answers import PatternQuery
-from answerable.reach.aws.patterns.arns import split_arn
-from answerable.reach.aws.patterns.terms import RESOURCES, PatternTerm, is_disjoint
+from answerable.reach.aws.patterns.arn_matching import split_arn
+from answerable.reach.aws.patterns.pattern_set_algebra import (
+    RESOURCES,
+    PatternTerm,
+    is_disjoint,
+)
 from answerable.reach.aws.permission_rows.row_types import PermissionRow
+from answerable.reach.aws.resource_pattern_answers import PatternQuery
 from answerable.reach.caller_ranking import SERVICE, grade_external_caller
 from answerable.reach.formula import FALSE, TRUE, conjoin_hops
-from answerable.reach.queries import (
+from answerable.reach.subject_queries import (
     ReachAnswer,
     answer_caller,
+    build_entry_hop,
     empty_answer,
-    entry_to_hop,
 )
 
 GradedAnswers = Iterable[tuple[int, ReachAnswer]]
 
 
-def answer_sort_key(answer: ReachAnswer) -> tuple[bool, bool, str]:
+def get_answer_sort_key(answer: ReachAnswer) -> tuple[bool, bool, str]:
     """Return a sort key: unconditional answers first, then direct, then subject."""
     return answer.formula != TRUE, bool(answer.path), answer.subject
 
@@ -37,7 +41,7 @@ def sort_outsiders(
     answers: GradedAnswers,
 ) -> tuple[list[ReachAnswer], list[ReachAnswer]]:
     """Sort outside callers, the most severe first; return services apart."""
-    ordered = sorted(answers, key=lambda pair: (pair[0], *answer_sort_key(pair[1])))
+    ordered = sorted(answers, key=lambda pair: (pair[0], *get_answer_sort_key(pair[1])))
     leading = [reply for grade, reply in ordered if grade != SERVICE]
     return leading, [reply for grade, reply in ordered if grade == SERVICE]
 
@@ -46,8 +50,8 @@ def list_policy_callers(
     graph: IdentityGraph, action: str, resource: str
 ) -> Iterator[tuple[int, ReachAnswer]]:
     """List outside callers that the resource policy allows."""
-    accounts = graph.estate
-    callers = list_callers(accounts, accounts.build_request(action, resource))
+    accounts = graph.accounts
+    callers = list_external_callers(accounts, accounts.build_request(action, resource))
     found = (
         answer_caller(c, evaluate_external(accounts, c, action, resource))
         for c in callers
@@ -68,11 +72,11 @@ def _grade_answers(
 
 def list_pattern_callers(query: PatternQuery) -> Iterator[tuple[int, ReachAnswer]]:
     """List outside callers that some resource of a pattern allows."""
-    accounts = query.graph.estate
+    accounts = query.graph.accounts
     call = accounts.build_request(query.action, query.resource)
     if call.action in TRUST_POLICY_ACTIONS:
         return _grade_answers(accounts, _list_trusted_callers(query, call))
-    callers = list_callers(accounts, call)
+    callers = list_external_callers(accounts, call)
     found = (query.answer(IdentityId(c.id), direct=True) for c in callers)
     return _grade_answers(accounts, found)
 
@@ -81,13 +85,15 @@ def _list_trusted_callers(
     query: PatternQuery, request: AwsRequest
 ) -> Iterator[ReachAnswer]:
     """List outside callers that some role of a pattern trusts."""
-    accounts, action = query.graph.estate, query.action
+    accounts, action = query.graph.accounts, query.action
     parts: dict[str, list[ReachAnswer]] = {}
     for role in accounts.trusts:
         on = PatternTerm(split_arn(role))
         if is_disjoint(RESOURCES, on, PatternTerm(request.parts)):
             continue
-        for caller in list_callers(accounts, accounts.build_request(action, role)):
+        for caller in list_external_callers(
+            accounts, accounts.build_request(action, role)
+        ):
             reply = answer_caller(
                 caller, evaluate_external(accounts, caller, action, role)
             )
@@ -98,10 +104,10 @@ def _list_trusted_callers(
                 parts.setdefault(caller.id, []).append(replace(reply, row=row))
     for subject, found in parts.items():
         nothing = replace(empty_answer(), subject=subject, actor=IdentityId(subject))
-        yield query.union.combine([nothing], found)
+        yield query.union.combine_answers([nothing], found)
 
 
-def grade_entry(entry: TrustEntry) -> int:
+def grade_entering_caller(entry: TrustEntry) -> int:
     """Return the severity grade of an outside caller that enters a role."""
     service = entry.kind == "Service"
     return grade_external_caller(entry.principal, service=service)
@@ -111,7 +117,7 @@ def prepend_entry(
     answer: ReachAnswer, entry: TrustEntry, role: IdentityId
 ) -> ReachAnswer:
     """Prepend an outside caller's entry to the answer of the role it enters."""
-    hop = entry_to_hop(entry, role)
+    hop = build_entry_hop(entry, role)
     path = (hop, *answer.path) if answer.formula != FALSE else ()
     return replace(
         answer,

@@ -16,7 +16,7 @@ from answerable.model.role_assignment import (
     PERMISSION_SET,
     SSO_GROUP,
     RoleAssignment,
-    match_assigned_roles,
+    match_permission_set_roles,
 )
 from answerable.reach.unknown_subjects import AWS, UnknownSubject
 
@@ -52,7 +52,9 @@ def list_person_identities(inventory: Inventory, person: PersonId) -> IdentityUs
     missing: dict[UnknownSubject, None] = {}
     facts = inventory.facts
     roles: dict[IdentityId, None] = {}
-    for assignment, role in match_assigned_roles(facts.identities, facts.assignments):
+    for assignment, role in match_permission_set_roles(
+        facts.identities, facts.assignments
+    ):
         if role is not None:
             roles[role] = None
         elif assignment.person == person:
@@ -89,7 +91,9 @@ def list_assigned_roles(
     found: dict[IdentityUse, None] = {}
     missing: dict[UnknownSubject, None] = {}
     facts = inventory.facts
-    for assignment, role in match_assigned_roles(facts.identities, facts.assignments):
+    for assignment, role in match_permission_set_roles(
+        facts.identities, facts.assignments
+    ):
         mine = assignment.permission_set == identity.id
         if identity.kind == SSO_GROUP:
             mine = bool(assignment.group) and assignment.group == identity.name

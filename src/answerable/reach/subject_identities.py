@@ -9,7 +9,7 @@ from answerable.model.sighting import SightedFacts
 from answerable.model.tool import Tool
 from answerable.reach.aws.compiled.external_callers import parse_caller
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.paths.search import PathHop
+from answerable.reach.aws.paths.path_search import PathHop
 from answerable.reach.formula import (
     FALSE,
     TRUE,
@@ -24,7 +24,7 @@ from answerable.reach.person_identities import (
     list_assigned_roles,
     list_person_identities,
 )
-from answerable.reach.queries import ReachAnswer, entry_to_hop
+from answerable.reach.subject_queries import ReachAnswer, build_entry_hop
 from answerable.reach.unknown_subjects import (
     UnknownSubject,
     explain_unknown_agent,
@@ -113,7 +113,7 @@ def _resolve_identity(
     graph: IdentityGraph, inventory: Inventory, subject_identity: SubjectIdentity
 ) -> SubjectIdentities:
     """Resolve an identity, with the reason if its policies are not known."""
-    accounts, identity = graph.estate, subject_identity.identity
+    accounts, identity = graph.accounts, subject_identity.identity
     caller = parse_caller(identity, accounts.accounts)
     if identity not in accounts.principals and caller:
         identity = IdentityId(caller.id)
@@ -138,7 +138,7 @@ def _resolve_credential(
     """Resolve a credential to the identity that it authenticates."""
     if entity.identity is None:
         return SubjectIdentities(
-            apart=(explain_unknown_credential(graph.estate, entity),)
+            apart=(explain_unknown_credential(graph.accounts, entity),)
         )
     hop = PathHop(
         entity.id, entity.how, entity.identity, _build_status_condition(entity), ()
@@ -210,7 +210,7 @@ def _list_unresolved_credentials(
     found = (inventory.credentials.get(credential) for credential in used)
     for each in found:
         if each and each.identity is None and each.how:
-            yield explain_unknown_credential(graph.estate, each)
+            yield explain_unknown_credential(graph.accounts, each)
 
 
 def _list_agent_hops(
@@ -243,11 +243,11 @@ def _list_workflow_entries(
     graph: IdentityGraph, entity: AgentEntity, identity: IdentityId
 ) -> list[PathHop]:
     """List the hops by which a workflow's token enters a role that it runs as."""
-    trusted = identity in graph.estate.trusts and identity in entity.agent.runs_as
+    trusted = identity in graph.accounts.trusts and identity in entity.agent.runs_as
     if not trusted or not entity.agent.kind.startswith("github"):
         return []
     return [
-        entry_to_hop(entry, identity)
+        build_entry_hop(entry, identity)
         for entry in graph.list_external_entries(identity)
         if entry.kind == "Federated"
     ]

@@ -6,7 +6,7 @@ from enum import StrEnum
 from itertools import chain
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.bulk.caller_side import VerdictBits
+from answerable.reach.aws.bulk.caller_policies import VerdictBits
 from answerable.reach.aws.bulk.closure import get_closure
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.external_callers import ExternalCaller, parse_caller
@@ -18,20 +18,23 @@ from answerable.reach.aws.evaluation.single_request import (
     evaluate_external,
     is_owner_only,
 )
-from answerable.reach.aws.evaluation.trust import ASSUME_ROLE, TrustEntry
-from answerable.reach.aws.external_queries import list_caller_rows, list_entry_roles
-from answerable.reach.aws.paths.edges import IdentityNode
+from answerable.reach.aws.evaluation.trust_policies import ASSUME_ROLE, TrustEntry
+from answerable.reach.aws.external_caller_queries import (
+    list_caller_rows,
+    list_roles_trusting_caller,
+)
+from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.paths.search import (
+from answerable.reach.aws.paths.path_search import (
     PathHop,
     ReachPath,
     iterate_paths,
     list_reachable_identities,
     search_backward,
 )
-from answerable.reach.aws.patterns.arns import split_arn
-from answerable.reach.aws.patterns.globs import decode_glob, is_literal
-from answerable.reach.aws.patterns.terms import (
+from answerable.reach.aws.patterns.arn_matching import split_arn
+from answerable.reach.aws.patterns.glob_matching import decode_glob, is_literal
+from answerable.reach.aws.patterns.pattern_set_algebra import (
     ACTIONS,
     RESOURCES,
     PatternTerm,
@@ -101,7 +104,7 @@ def answer_can(
     an outside caller. `targets` are the actors that may make the call by themselves, if
     computed before.
     """
-    if subject not in graph.estate.principals:
+    if subject not in graph.accounts.principals:
         return _answer_can_external(graph, subject, action, resource, direct=direct)
     node = graph.get_start_node(subject)
     best = _answer_path(graph, subject, ReachPath(graph, (node,)), action, resource)
@@ -109,13 +112,13 @@ def answer_can(
         return best
     whole = get_closure(graph)
     targets = targets or whole.find_direct_callers(action, resource)
-    number = whole.get_number(node)
+    number = whole.get_node_number(node)
     if whole.evaluate_reach(number, targets) is Verdict.NEVER:
         tried = list_reachable_identities(graph, node) if best.formula == FALSE else ()
         return replace(best, tried=tried)
     left = _MAX_CONDITIONAL_PATHS
     for way in iterate_paths(graph, node):
-        bit = 1 << whole.get_number(way.target)
+        bit = 1 << whole.get_node_number(way.target)
         certain = way.certain and bool(targets.sure & bit)
         if not certain and (
             rank_answer(best) >= CONDITIONAL or not (left and targets.some & bit)
@@ -167,8 +170,12 @@ def _list_tried_identities(
     graph: IdentityGraph, subject: str
 ) -> tuple[IdentityId, ...]:
     """List the identities that an outside caller can become through trust policies."""
-    caller = parse_caller(subject, graph.estate.accounts)
-    roles = [role for role, _ in list_entry_roles(graph, caller)] if caller else []
+    caller = parse_caller(subject, graph.accounts.accounts)
+    roles = (
+        [role for role, _ in list_roles_trusting_caller(graph, caller)]
+        if caller
+        else []
+    )
     beyond = (
         list_reachable_identities(graph, graph.get_start_node(role)) for role in roles
     )
@@ -179,14 +186,14 @@ def _iterate_external_answers(
     graph: IdentityGraph, subject: str, action: str, resource: str, *, direct: bool
 ) -> Iterator[ReachAnswer]:
     """Yield answers for an outside caller: by itself, then through roles."""
-    accounts = graph.estate
+    accounts = graph.accounts
     caller = parse_caller(subject, accounts.accounts)
     if caller is None:
         return
     yield answer_caller(caller, evaluate_external(accounts, caller, action, resource))
     if direct:
         return
-    entries = list(list_entry_roles(graph, caller))
+    entries = list(list_roles_trusting_caller(graph, caller))
     if not entries:
         return
     found = search_backward(
@@ -195,7 +202,7 @@ def _iterate_external_answers(
     for role, entry in entries:
         way = found.find_path(IdentityNode(role))
         if way is not None:
-            hops = (replace(entry_to_hop(entry, role), origin=subject),)
+            hops = (replace(build_entry_hop(entry, role), origin=subject),)
             answer = evaluate_action(
                 accounts, graph.get_principal(way.target), action, resource
             )
@@ -219,7 +226,7 @@ def _answer_path(
     graph: IdentityGraph, subject: str, path: ReachPath, action: str, resource: str
 ) -> ReachAnswer:
     answer = evaluate_action(
-        graph.estate, graph.get_principal(path.target), action, resource
+        graph.accounts, graph.get_principal(path.target), action, resource
     )
     return build_answer(graph, subject, path, answer)
 
@@ -259,7 +266,7 @@ def iterate_reach(
     are left out: its rows cover them. Equal rows in two accounts are both listed: a
     pattern without an account means the own account, whose trail records the calls.
     """
-    if subject not in graph.estate.principals:
+    if subject not in graph.accounts.principals:
         yield from _iterate_external_reach(graph, subject, row_filter, direct=direct)
         return
     node = graph.get_start_node(subject)
@@ -313,14 +320,14 @@ def _iterate_external_reach(
     graph: IdentityGraph, subject: str, row_filter: RowFilter, *, direct: bool
 ) -> Iterator[ReachAnswer]:
     """List rows of an outside caller: its own, then those of roles it may enter."""
-    caller = parse_caller(subject, graph.estate.accounts)
+    caller = parse_caller(subject, graph.accounts.accounts)
     if caller is None:
         return
-    for row in list_caller_rows(graph.estate, caller, row_filter):
+    for row in list_caller_rows(graph.accounts, caller, row_filter):
         answer = Evaluation(row.formula, row.determining, row.gaps)
         yield replace(answer_caller(caller, answer), row=row)
-    for role, entry in () if direct else list_entry_roles(graph, caller):
-        hop = replace(entry_to_hop(entry, role), origin=subject)
+    for role, entry in () if direct else list_roles_trusting_caller(graph, caller):
+        hop = replace(build_entry_hop(entry, role), origin=subject)
         for reply in iterate_reach(graph, role, row_filter, direct=False):
             formula = conjoin_hops(hop.formula, reply.formula)
             path = (hop, *reply.path)
@@ -334,7 +341,7 @@ def list_callable_rows(
 
     Rows of a wider pattern (`sts:*`, `*`) cover the principal's side alone.
     """
-    rows = list_principal_rows(graph.estate, principal, row_filter)
+    rows = list_principal_rows(graph.accounts, principal, row_filter)
     return replace_assume_role_rows(graph, principal, row_filter, rows)
 
 
@@ -345,7 +352,7 @@ def replace_assume_role_rows(
     rows: Iterable[PermissionRow],
 ) -> Iterator[PermissionRow]:
     """Replace rows of `sts:AssumeRole` by one for each assumable role."""
-    accounts, account = graph.estate, principal.identity.account
+    accounts, account = graph.accounts, principal.identity.account
     for row in rows:
         pattern = row.actions.pattern
         on = decode_glob(format_arn(row.resources.pattern))
@@ -375,16 +382,16 @@ def _list_assume_role_rows(
         resources = PatternTerm(split_arn(role))
         if is_disjoint(
             RESOURCES, resources, row_filter.resources
-        ) or not row_filter.matches_flat_glob(resources.pattern):
+        ) or not row_filter.matches_text_glob(resources.pattern):
             continue
-        answer = evaluate_action(graph.estate, principal, ASSUME_ROLE, role)
+        answer = evaluate_action(graph.accounts, principal, ASSUME_ROLE, role)
         if answer.formula != FALSE:
             yield PermissionRow(
                 actions, resources, "", answer.formula, answer.determining, answer.gaps
             )
 
 
-def entry_to_hop(entry: TrustEntry, role: str) -> PathHop:
+def build_entry_hop(entry: TrustEntry, role: str) -> PathHop:
     """Build the hop by which an outside principal enters a role."""
     return PathHop(
         entry.principal,

@@ -9,12 +9,15 @@ from answerable.reach.aws.bulk.bitset import list_positions
 from answerable.reach.aws.bulk.closure import get_closure
 from answerable.reach.aws.candidate_callers import list_candidate_callers
 from answerable.reach.aws.evaluation.single_request import evaluate_action
-from answerable.reach.aws.evaluation.trust import TrustEntry
-from answerable.reach.aws.paths.created_identities import is_uncreated
-from answerable.reach.aws.paths.edges import IdentityNode
+from answerable.reach.aws.evaluation.trust_policies import TrustEntry
+from answerable.reach.aws.paths.identity_creation import is_not_yet_created
+from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.paths.search import ReachPath, search_backward
-from answerable.reach.aws.pattern_answers import PatternQuery, is_pattern_question
+from answerable.reach.aws.paths.path_search import ReachPath, search_backward
+from answerable.reach.aws.resource_pattern_answers import (
+    PatternQuery,
+    is_pattern_question,
+)
 from answerable.reach.caller_ranking import (
     IDENTITY_GRADES,
     NO_AGENT_RANKING,
@@ -23,14 +26,14 @@ from answerable.reach.caller_ranking import (
 from answerable.reach.formula import FALSE, TRUE
 from answerable.reach.outside_callers import (
     GradedAnswers,
-    answer_sort_key,
-    grade_entry,
+    get_answer_sort_key,
+    grade_entering_caller,
     list_pattern_callers,
     list_policy_callers,
     prepend_entry,
     sort_outsiders,
 )
-from answerable.reach.queries import (
+from answerable.reach.subject_queries import (
     RESTS_ON_UNCOLLECTED,
     ReachAnswer,
     answer_can,
@@ -73,7 +76,7 @@ def list_who_can(
 
     Outside callers are admitted by the resource policy, or may enter a permitted role.
     """
-    if not direct and not is_pattern_question(graph.estate, action, resource):
+    if not direct and not is_pattern_question(graph.accounts, action, resource):
         for make in list_lazy_answers(graph, action, resource, ranking):
             reply = make()
             if reply.formula != FALSE:
@@ -84,7 +87,7 @@ def list_who_can(
     yield from leading
     for grades in IDENTITY_GRADES:
         found = (reply for _, reply in asking.iterate_identities(grades) if reply)
-        yield from found if direct else sorted(found, key=answer_sort_key)
+        yield from found if direct else sorted(found, key=get_answer_sort_key)
     yield from last
 
 
@@ -108,7 +111,7 @@ def build_caller_query(
 
     It follows paths for a pattern only.
     """
-    if is_pattern_question(graph.estate, action, resource):
+    if is_pattern_question(graph.accounts, action, resource):
         return _PatternCallerQuery(graph, action, resource, ranking, direct=direct)
     return _DirectCallerQuery(graph, action, resource, ranking)
 
@@ -129,7 +132,7 @@ class _DirectCallerQuery:
         self, grades: tuple[int, ...], first: int = 0
     ) -> CallerAnswers:
         """Evaluate candidate identities by themselves, in order of id."""
-        graph, accounts = self._graph, self._graph.estate
+        graph, accounts = self._graph, self._graph.accounts
         for place, identity in list_candidate_callers(accounts, *self._call, first):
             if self._gravity.grade_identity(identity) in grades:
                 way = ReachPath(graph, (graph.get_start_node(identity),))
@@ -167,7 +170,7 @@ class _PatternCallerQuery:
         self, grades: tuple[int, ...], first: int = 0
     ) -> CallerAnswers:
         """Evaluate identities for the pattern, in order of id."""
-        for place, identity in enumerate(self._graph.estate.principals):
+        for place, identity in enumerate(self._graph.accounts.principals):
             if place < first or self._gravity.grade_identity(identity) not in grades:
                 continue
             if self._may_reach(identity):
@@ -177,13 +180,13 @@ class _PatternCallerQuery:
         """Tell cheaply whether an identity may be permitted at all."""
         node = self._graph.get_start_node(identity)
         if not self._direct:
-            return self._question.may_reach(node)
-        return self._question.may_touch(self._graph.get_principal(node))
+            return self._question.may_act(node)
+        return self._question.may_act_directly(self._graph.get_principal(node))
 
     def _find_permitted(self, identity: IdentityId) -> ReachAnswer | None:
         """Return an identity's answer, None if not permitted; cached."""
         if identity not in self._found:
-            self._found[identity] = self._question.find_permitted(
+            self._found[identity] = self._question.answer_if_permitted(
                 identity, direct=self._direct, limit=MAX_LISTED_PATHS
             )
         return self._found[identity]
@@ -191,16 +194,19 @@ class _PatternCallerQuery:
     def _list_entering_callers(self) -> GradedAnswers:
         """List the outside callers that may enter a permitted role."""
         graph = self._graph
-        for role in graph.estate.externally_trusted_roles:
+        for role in graph.accounts.externally_trusted_roles:
             entries = (
                 graph.list_external_entries(role)
-                if self._question.may_reach(IdentityNode(role))
+                if self._question.may_act(IdentityNode(role))
                 else ()
             )
             reply = self._find_permitted(role) if entries else None
             if reply is not None:
                 for entry in entries:
-                    yield grade_entry(entry), prepend_entry(reply, entry, role)
+                    yield (
+                        grade_entering_caller(entry),
+                        prepend_entry(reply, entry, role),
+                    )
 
 
 class _TransitiveCallerQuery:
@@ -212,12 +218,12 @@ class _TransitiveCallerQuery:
         self._graph, self._call, self._gravity = graph, (action, resource), ranking
         whole = get_closure(graph)
         starts: list[IdentityNode] = []
-        if graph.estate.session:
+        if graph.accounts.session:
             starts = [
-                graph.get_start_node(identity) for identity in graph.estate.principals
+                graph.get_start_node(identity) for identity in graph.accounts.principals
             ]
         self._whole = whole
-        self._goals = whole.add_session_nodes(
+        self._goals = whole.add_session_callers(
             whole.find_direct_callers(*self._call), starts, *self._call
         )
         self._found = search_backward(graph, starts, self._goals)
@@ -242,14 +248,14 @@ class _TransitiveCallerQuery:
 
     def _is_start_node(self, node: IdentityNode) -> bool:
         """Tell whether a node is an existing identity without gained permissions."""
-        return node == self._graph.get_start_node(node.identity) and not is_uncreated(
+        return node == self._graph.get_start_node(
             node.identity
-        )
+        ) and not is_not_yet_created(node.identity)
 
     def _answer_node(self, node: IdentityNode, path: ReachPath) -> ReachAnswer:
         """Build the answer for the path from a node to a permitted one."""
         answer = evaluate_action(
-            self._graph.estate, self._graph.get_principal(path.target), *self._call
+            self._graph.accounts, self._graph.get_principal(path.target), *self._call
         )
         reply = build_answer(self._graph, node.identity, path, answer)
         if rank_answer(
@@ -268,22 +274,22 @@ class _TransitiveCallerQuery:
             self._answered = self._goals.sure
             for number in list_positions(open_ & ~(-1 << self._whole.size)):
                 principal = graph.get_principal(self._whole.get_node(number))
-                answer = evaluate_action(graph.estate, principal, *self._call)
+                answer = evaluate_action(graph.accounts, principal, *self._call)
                 if not rests_on_uncollected_allow(answer.formula):
                     self._answered |= 1 << number
-        number = self._whole.get_number(node)
+        number = self._whole.get_node_number(node)
         if number >= self._whole.size:
             return True
         return bool(self._whole.some.beyond[number] & self._answered)
 
     def _list_entering_callers(self) -> Iterator[_SortedAnswer]:
         """List the outside callers that may enter a permitted role."""
-        for role in self._graph.estate.externally_trusted_roles:
+        for role in self._graph.accounts.externally_trusted_roles:
             way = self._found.find_path(IdentityNode(role))
             if way is None:
                 continue
             for entry in self._graph.list_external_entries(role):
-                grade = grade_entry(entry)
+                grade = grade_entering_caller(entry)
                 certain = way.certain and entry.answer.formula == TRUE
                 key = (grade, not certain, way.step_count > 0, entry.principal)
                 yield key, partial(self._answer_entry, role, way, entry)

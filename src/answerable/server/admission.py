@@ -150,14 +150,14 @@ class AdmissionControl:
         self._unlogged: Counter[str] = Counter()
 
     @property
-    def is_pressed(self) -> bool:
+    def was_recently_full(self) -> bool:
         """True where a quota was full within the last minute."""
         return self._clock() - self._full_at < RECENT_SECONDS
 
     @property
     def warnings(self) -> list[str]:
         """Warnings for readiness; none while every quota has room."""
-        if not self.is_pressed:
+        if not self.was_recently_full:
             return []
         return [quota_warning(self.evicted.total(), self.refused.total())]
 
@@ -190,7 +190,7 @@ class AdmissionControl:
         slot.take_place(self._users, key)
         return slot
 
-    def identify(self, slot: ConnectionSlot, caller: str) -> bool:
+    def count_for_caller(self, slot: ConnectionSlot, caller: str) -> bool:
         """Count a connection for its caller; False where its quota is full."""
         if not slot.address or slot.caller == caller:
             return True

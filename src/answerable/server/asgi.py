@@ -17,11 +17,11 @@ from answerable.server.admission import (
     ConnectionSlot,
     counted_address,
 )
-from answerable.server.connection_probe import read_connection_info
+from answerable.server.connection_info_reader import read_connection_info
 from answerable.server.deadline_timer import NEVER, DeadlineTimer
 from answerable.server.listeners import Listeners
 from answerable.server.listening_sockets import BoundListener
-from answerable.server.processes.held_process import ProcessGone
+from answerable.server.processes.pidfd_process import ProcessGone
 from answerable.server.wire.host_check import ServedNames
 
 MAX_HEAD = 64 * 1024  # bytes of a request's head that are waited for
@@ -132,7 +132,7 @@ class AsgiConnection(HttpToolsProtocol):
         caller = self.scope["state"].get("caller", "")
         if not caller or self._slot is None or self.transport.is_closing():
             return
-        if not self._admission.identify(self._slot, caller):
+        if not self._admission.count_for_caller(self._slot, caller):
             self.transport.close()
 
     def on_deadline(self) -> None:

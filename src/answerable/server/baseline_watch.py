@@ -52,9 +52,9 @@ class BaselineWatch(StoreWatch[tuple[ValidBaseline, ...]]):
                 each.expires,
                 encode_profile(each.profile),
             )
-            for each in held.standing.values()
+            for each in held.active.values()
         )
-        return standing, [(each.digest, each.why) for each in held.unheld]
+        return standing, [(each.digest, each.why) for each in held.rejected]
 
     def _on_unreadable(self, error: AnswerableError, seconds: float) -> None:
         """Keep the last baselines: without them more would be allowed."""

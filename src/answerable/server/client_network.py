@@ -6,7 +6,7 @@ Behind a proxy every caller comes from the proxy's network.
 import ipaddress
 from functools import lru_cache
 
-from answerable.server.metadata_addresses import is_metadata_service
+from answerable.server.cloud_metadata_addresses import is_metadata_service
 
 LOCAL = "local"  # a unix socket, or a pipe
 LOOPBACK = "loopback"
@@ -20,7 +20,7 @@ _PRIVATE = tuple(
 
 
 @lru_cache(maxsize=1024)
-def classify_network(host: str) -> str:
+def network_of_address(host: str) -> str:
     """Return the network prefix of an address; empty for an invalid one.
 
     `link-local` also for addresses of metadata services, and those that stand for one;

@@ -4,8 +4,8 @@ import asyncio
 import socket
 import ssl
 
+from answerable.server.client_network import LOCAL, network_of_address
 from answerable.server.connection_info import ConnectionInfo
-from answerable.server.networks import LOCAL, classify_network
 from answerable.server.processes.unix_peer import read_unix_peer
 from answerable.server.tls import ServerContext
 
@@ -43,4 +43,4 @@ def read_connection_info(transport: asyncio.Transport, url: str) -> ConnectionIn
 def _peer_network(transport: asyncio.Transport) -> str:
     """Return the client's network prefix; empty for a unix socket."""
     name = transport.get_extra_info("peername")
-    return classify_network(str(name[0])) if isinstance(name, tuple) and name else ""
+    return network_of_address(str(name[0])) if isinstance(name, tuple) and name else ""

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 
 from answerable.federation.claim_parsing import CLOCK_SKEW
 from answerable.federation.dpop import PROOF_WINDOW
-from answerable.federation.errors import ProofRejected, TokenFault
 from answerable.federation.strict_json import (
     AmbiguousInput,
     decode_base64url,
     encode_base64url,
 )
-from answerable.model.claims import DpopProof
+from answerable.federation.token_errors import ProofRejected, TokenFault
+from answerable.model.token_claims import DpopProof
 from answerable.server.shared_secret import derive_key
 
 # Seconds in which a proof can be presented; both checks of its age are in whole

@@ -21,7 +21,7 @@ import msgspec
 
 from answerable.model.errors import AnswerableError
 from answerable.server.processes.proc_parsing import parse_cpu_ticks
-from answerable.server.recording.segments import count_spooled_bytes
+from answerable.server.recording.spool_segments import count_spooled_bytes
 from answerable.server.store_access import ship_store_spool
 
 _MODULE = "answerable.server.evidence_shipping"

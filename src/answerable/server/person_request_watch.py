@@ -22,4 +22,4 @@ class PersonRequestWatch(StoreWatch[tuple[PersonRequest, ...]]):
         if is_new_store:
             self._of = FiledRequestReader(store)
         held = self._of.read(now)
-        return held.standing, [(each.digest, each.why) for each in held.unheld]
+        return held.active, [(each.digest, each.reason) for each in held.rejected]

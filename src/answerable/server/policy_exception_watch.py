@@ -56,11 +56,11 @@ class PolicyExceptionWatch(StoreWatch[tuple[PolicyException, ...]]):
         if is_new_store:
             self._of = PolicyExceptionReader(store)
         self.held = held = self._of.read(now)
-        unheld = [(each.digest, each.why) for each in held.unheld]
+        unheld = [(each.digest, each.why) for each in held.rejected]
         unheld += [
-            (each.amendment.id, each.fallen.value)
-            for each in held.judged
-            if each.fallen not in _EXPECTED_REASONS
+            (each.exception.id, each.invalidity.value)
+            for each in held.statuses
+            if each.invalidity not in _EXPECTED_REASONS
         ]
         return held.active, unheld
 

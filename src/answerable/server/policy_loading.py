@@ -7,13 +7,13 @@ from answerable.authorization.cedar.approved_schemas import (
     NO_APPROVED_SCHEMAS,
     ApprovedSchemas,
 )
-from answerable.authorization.pins.definitions import argument_schema
+from answerable.authorization.pins.canonical_definitions import argument_schema
 from answerable.connectors.config.fetch import read_config_file, read_policy_files
 from answerable.connectors.config.parse.config_faults import ConfigFault
 from answerable.connectors.config.parse.config_file import ConfigReading
 from answerable.model.cedar_policy import NO_CEDAR_POLICIES, CedarPolicySet
 from answerable.model.config import Config
-from answerable.model.pin import (
+from answerable.model.definition_pin import (
     DefinitionKind,
     McpDefinition,
     PinningMode,
@@ -22,7 +22,7 @@ from answerable.model.pin import (
 )
 from answerable.server.pins.pin_files import PinFiles
 from answerable.server.policy_check_pool import check_policies
-from answerable.server.reloadable_plan import resolve_store
+from answerable.server.reloadable_settings import resolve_store
 from answerable.server.state_folders import gateway_state
 
 

@@ -10,7 +10,7 @@ from answerable.model.config import Config
 from answerable.model.errors import UsageError
 
 
-class ReloadablePlan(Protocol):
+class ReloadableSettings(Protocol):
     """Result of one reading of the configuration file."""
 
     @property
@@ -18,7 +18,7 @@ class ReloadablePlan(Protocol):
         """Settings that only a restart can change, by their key in the file."""
 
 
-def needs_restart(current: ReloadablePlan, new: ReloadablePlan) -> list[str]:
+def needs_restart(current: ReloadableSettings, new: ReloadableSettings) -> list[str]:
     """List the settings whose change takes effect only after a restart."""
     after = new.restart_only_settings
     return [

@@ -8,11 +8,11 @@ from answerable.model.documents.core import CoverageRecord, CredentialItem, Docu
 from answerable.model.documents.revocation import RevocationEffectItem
 from answerable.model.ids import AgentId
 from answerable.model.inventory import Inventory
+from answerable.presentation.answer_coverage import build_list_coverage, empty_coverage
 from answerable.presentation.credential_revocation import revocation_effect
 from answerable.presentation.inventory_items import build_credential_item, format_time
-from answerable.presentation.inventory_lists import build_list_coverage, empty_coverage
 from answerable.server.revocation_service import GATEWAY, SERVICE, RevocationResult
-from answerable.services.federation.own_tokens import MAX_TOKEN_LIFETIME
+from answerable.services.federation.issued_token_verification import MAX_TOKEN_LIFETIME
 
 KILL_ACT, REVIVE_ACT, DRY_RUN_ACT = "kill", "revive", "dry-run"
 ELSEWHERE = "servers that verify tokens themselves"

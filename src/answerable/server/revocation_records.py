@@ -29,7 +29,7 @@ class RevocationRecord(msgspec.Struct):
     ended: int | None = None
 
 
-def put_record(store: EvidenceStore, record: RevocationRecord) -> None:
+def put_revocation_record(store: EvidenceStore, record: RevocationRecord) -> None:
     """Append a record of a revocation or reinstatement to the store.
 
     Raises:
@@ -38,7 +38,7 @@ def put_record(store: EvidenceStore, record: RevocationRecord) -> None:
     store.put_object(OBJECT_KIND, msgspec.json.encode(record), record.at)
 
 
-def read_records(
+def read_revocation_records(
     store: EvidenceStore, max_records: int
 ) -> tuple[list[RevocationRecord], int]:
     """Read the newest records, newest first, and the number of all."""

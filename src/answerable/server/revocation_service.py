@@ -26,7 +26,7 @@ from answerable.server.admin_client import (
     file_owner,
     format_user,
 )
-from answerable.server.recording.segments import is_recorded_now
+from answerable.server.recording.spool_segments import is_recorder_running
 from answerable.server.revocation_list import (
     RevocationFile,
     RevocationList,
@@ -137,7 +137,7 @@ class RevocationService:
         """Return all revoked subjects, with the facts about each revocation."""
         return self._list.read_notes()
 
-    def servers_of(self, subject: str) -> tuple[str, ...]:
+    def list_affected_servers(self, subject: str) -> tuple[str, ...]:
         """List the servers that a revocation of a subject concerns.
 
         Raises:
@@ -225,7 +225,7 @@ class RevocationService:
 
     def _require_servers(self, subject: str, command: str) -> tuple[str, ...]:
         """Return the servers that a revocation concerns; raise if there is none."""
-        servers = self.servers_of(subject)
+        servers = self.list_affected_servers(subject)
         if not servers:
             raise EnvironmentFailure(
                 f"{subject} is not {_PAST_TENSE[command]} ({NO_SERVER})",
@@ -290,7 +290,9 @@ class RevocationService:
     ) -> tuple[str, ...]:
         """List the servers that will apply the revocation when they start."""
         waiting = []
-        if progress.is_done_at(GATEWAY) and not any(map(is_recorded_now, self._spools)):
+        if progress.is_done_at(GATEWAY) and not any(
+            map(is_recorder_running, self._spools)
+        ):
             waiting.append(GATEWAY)
         if progress.is_done_at(SERVICE) and not is_service_notified:
             waiting.append(SERVICE)

@@ -20,8 +20,8 @@ from answerable.server.background_tasks import BackgroundTasks
 from answerable.server.evidence_shipping import ship_in_subprocess
 from answerable.server.garbage_collection import freeze_startup_objects
 from answerable.server.operator_log import OperatorLog
-from answerable.server.reloadable_plan import ReloadablePlan as Lasting
-from answerable.server.reloadable_plan import needs_restart
+from answerable.server.reloadable_settings import ReloadableSettings as Lasting
+from answerable.server.reloadable_settings import needs_restart
 from answerable.server.state_lock import lock_state
 from answerable.server.store_access import create_store
 from answerable.server.systemd_notify import SystemdNotifier

@@ -8,7 +8,7 @@ from answerable.model.ids import AgentId
 from answerable.model.inventory import Inventory
 
 
-def shared_uid(
+def uid_shared_with_agent(
     inventory: Inventory, subject: str, config: Config | None = None
 ) -> int | None:
     """Return our own user id where an agent runs as it; None where that is unknown.

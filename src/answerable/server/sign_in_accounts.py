@@ -17,9 +17,9 @@ from pathlib import Path
 
 import msgspec
 
-from answerable.model.claims import SignedClaims
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.ids import PersonId
+from answerable.model.token_claims import SignedClaims
 from answerable.store.durable_files import (
     make_folder,
     read_file,

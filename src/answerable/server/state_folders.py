@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from answerable.model.config import Config, TokenServiceConfig
-from answerable.model.decision_point import DecisionPointConfig
+from answerable.model.decision_point_config import DecisionPointConfig
 
 
 def gateway_state(config: Config, store: Path) -> Path:

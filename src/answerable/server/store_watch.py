@@ -104,7 +104,7 @@ class StoreWatch(ABC, Generic[ValidT]):
                 self._unheld(*each)
         self._publish_changes(standing)
 
-    async def keep_fresh(self) -> None:
+    async def poll_forever(self) -> None:
         """Read the store periodically, until cancelled."""
         while True:
             await self.refresh()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from answerable.connectors.named_file import check_regular_file
+from answerable.connectors.regular_file import check_regular_file
 from answerable.model.config import ListenAddress, Listener, TlsFiles
 from answerable.model.errors import EnvironmentFailure
 from answerable.server.client_certificates import parse_certificate
@@ -126,7 +126,7 @@ class ReloadableContext(ssl.SSLContext):
         files = files or self._files
         return files, build_server_context(files, self._protocol)
 
-    def use(self, files: TlsFiles, context: ServerContext) -> None:
+    def switch_context(self, files: TlsFiles, context: ServerContext) -> None:
         """Use a context for every handshake from now on."""
         before, self._context, self._files = self._context, context, files
         before.retire(context)
@@ -177,7 +177,7 @@ class TlsListeners:
 
         def use() -> None:
             for own, files, context in read:
-                own.use(files, context)
+                own.switch_context(files, context)
 
         return use
 

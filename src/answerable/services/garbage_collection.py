@@ -21,7 +21,7 @@ atexit.register(gc.unfreeze)
 
 
 @contextmanager
-def suspend_gc(*, collect_previous: bool = False) -> Iterator[None]:
+def pause_garbage_collection(*, collect_previous: bool = False) -> Iterator[None]:
     """Pause garbage collection in the context, and never collect its result later.
 
     Args:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from answerable.lineage.stitch_inputs import ChainTimeline, SourcedChainKey
+from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
 from answerable.model.lineage import LineageChain
 from answerable.store.query_tables import ColumnType, NamedTable
 from answerable.store.query_views import ViewDefinitions
@@ -88,7 +88,7 @@ def build_lineage_view(stitched: Sequence[ChainTimeline]) -> ViewDefinitions:
     """Build the view `lineage`: every event with its chain, one row per event."""
     rows = [
         {
-            **_build_interval_row(0, each.joint, chain.valid_from, chain.valid_to),
+            **_build_interval_row(0, each.chain_key, chain.valid_from, chain.valid_to),
             **_build_chain_row(chain),
         }
         for each in stitched

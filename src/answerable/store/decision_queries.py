@@ -57,7 +57,7 @@ class DecisionFilter:
         before: Time and id of an event that they precede; (0, b"") for all.
     """
 
-    of: frozenset[str] | None = None
+    identities: frozenset[str] | None = None
     agent: str = ""
     effect: str = ""
     reason: str = ""
@@ -74,10 +74,10 @@ class DecisionFilter:
             if value:
                 parts.append(f"{column} = ?")
                 values.append(value)
-        if self.of is not None:
-            listed = ", ".join("?" * len(self.of)) or "NULL"
+        if self.identities is not None:
+            listed = ", ".join("?" * len(self.identities)) or "NULL"
             parts.append(f"(agent IN ({listed}) OR identity IN ({listed}))")
-            values += 2 * sorted(self.of)
+            values += 2 * sorted(self.identities)
         if self.before[0]:
             parts.append("(event_time, event_id) < (?, ?)")
             values += self.before

@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from answerable.evidence.canonical import decode_event
+from answerable.evidence.canonical_event import decode_event
 from answerable.evidence.log_entries import JournalSealed, SegmentManifest
 from answerable.model.event import AuditEvent
 from answerable.store import journal_files
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
-from answerable.store.segments import DAY_NS, format_day
+from answerable.store.segment_writer import DAY_NS, format_day
 from answerable.store.store_layout import StoreLayout
 from answerable.store.transparency_log import TransparencyLog
 

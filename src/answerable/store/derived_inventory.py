@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from answerable import __version__
 from answerable.inventory.lazy_ownership import LazyOwnership, SubjectEvidence
+from answerable.inventory.name_resolution import build_name_table
 from answerable.inventory.people import PersonDirectory
-from answerable.inventory.resolve import build_name_table
 from answerable.model.connector import ignore_progress
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.identity import Identity

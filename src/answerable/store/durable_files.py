@@ -1,6 +1,6 @@
 """Write files crash-safely (write, fsync, rename), with one-line errors.
 
-`mark_step` marks each step between two durable states. A test installs a hook there that
+`mark_crash_point` marks each step between two durable states. A test installs a hook there that
 raises or ends the process, to prove that recovery works after a crash at any step.
 """
 
@@ -24,7 +24,7 @@ FOLDER_MODE = 0o700
 crash_hook: Callable[[str], None] | None = None
 
 
-def mark_step(step: str) -> None:
+def mark_crash_point(step: str) -> None:
     """Mark a step between two durable states, where a test may simulate a crash."""
     if crash_hook is not None:
         crash_hook(step)
@@ -149,7 +149,7 @@ def sync_folder(path: Path) -> None:
 
 def write_all(descriptor: int, data: bytes, step: str) -> None:
     """Write all bytes, repeating after partial writes."""
-    mark_step(step)
+    mark_crash_point(step)
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]

@@ -48,7 +48,7 @@ NAMES = ", ".join(f'"{name}"' for name in COLUMNS)
 _TIMES = ("event_time", "ingest_time", "issued_until")
 
 
-# Places in a row, for `to_event`.
+# Places in a row, for `decode_event_row`.
 _WRITTEN_BY = COLUMNS.index("written_by")
 _OUTCOME = COLUMNS.index("outcome")
 _FACTS = COLUMNS.index("facts")
@@ -111,7 +111,7 @@ def fact_sql(name: str, default: str) -> str:
     return f"coalesce({pairs}[1][2], {default})"
 
 
-def to_event(row: Sequence[object]) -> AuditEvent:
+def decode_event_row(row: Sequence[object]) -> AuditEvent:
     """Build an event from a row of `SELECT COLUMNS`, in that order."""
     values = list(row)
     values[_WRITTEN_BY] = _WRITERS[cast("str", values[_WRITTEN_BY])]

@@ -10,9 +10,9 @@ from answerable.store.chain_tables import (
     JointInterval,
     build_interval_table,
 )
-from answerable.store.event_columns import NAMES, to_event
+from answerable.store.event_columns import NAMES, decode_event_row
 from answerable.store.query_tables import NamedTable
-from answerable.store.segments import DAY_NS
+from answerable.store.segment_writer import DAY_NS
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
@@ -60,7 +60,12 @@ def find_events(store: "EvidenceStore", event_filter: EventFilter) -> list[Audit
     # Two steps: which events, in the few columns that tell; then those events whole.
     found: set[tuple[int, bytes]] = set()
     tables = {"wanted": build_interval_table(event_filter.keys)}
-    parts = [(match_intervals_sql("wanted"), *implied_bounds_sql(event_filter.keys))]
+    parts = [
+        (
+            build_interval_join_sql("wanted"),
+            *build_implied_bounds_sql(event_filter.keys),
+        )
+    ]
     if event_filter.about:
         parts.append(_build_resource_sql(event_filter, tables))
     for join, only, values in parts:
@@ -97,10 +102,10 @@ def _find_newest_events(
         "ORDER BY event_time DESC, event_id DESC LIMIT ?"
     )
     rows = store.run_query(query, [*parameters, limit])
-    return [to_event(row) for row in reversed(rows)]
+    return [decode_event_row(row) for row in reversed(rows)]
 
 
-def match_intervals_sql(name: str) -> str:
+def build_interval_join_sql(name: str) -> str:
     """Build the SQL join of events with a table of chain keys and time intervals."""
     # EXISTS with the same conditions takes the engine fifty times as long.
     return f"SEMI JOIN {name} c ON ({JOINED_CHAINS})"
@@ -118,11 +123,17 @@ def _build_resource_sql(
     if event_filter.about_keys is None:
         return "", [f"({any_of})"], parameters
     tables["others"] = build_interval_table(event_filter.about_keys)
-    bounds, values = implied_bounds_sql(event_filter.about_keys)
-    return match_intervals_sql("others"), [f"({any_of})", *bounds], parameters + values
+    bounds, values = build_implied_bounds_sql(event_filter.about_keys)
+    return (
+        build_interval_join_sql("others"),
+        [f"({any_of})", *bounds],
+        parameters + values,
+    )
 
 
-def implied_bounds_sql(keys: Sequence[JointInterval]) -> tuple[list[str], list[object]]:
+def build_implied_bounds_sql(
+    keys: Sequence[JointInterval],
+) -> tuple[list[str], list[object]]:
     """Build plain comparisons that the keys imply, so that DuckDB skips row groups."""
     if not keys:
         return ["false"], []
@@ -214,7 +225,7 @@ def count_calls(
     store: "EvidenceStore", keys: Sequence[JointInterval]
 ) -> list[CallOutcomeCount]:
     """Count calls by action and outcome for each chain key and time interval."""
-    where, values = implied_bounds_sql(keys)
+    where, values = build_implied_bounds_sql(keys)
     query = (
         "SELECT c.n, e.called, e.outcome, count(*), max(e.event_time) "  # noqa: S608 - ours
         f"FROM skimmed e JOIN intervals c ON {JOINED_CHAINS} WHERE {' AND '.join(where)} "

@@ -9,7 +9,7 @@ from answerable.model.errors import EnvironmentFailure
 from answerable.store import journal_files
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.event_columns import NAMES, decode_canonical_sql
-from answerable.store.segments import segments_sealed_since
+from answerable.store.segment_writer import list_segments_sealed_since
 from answerable.store.store_layout import StoreLayout
 from answerable.store.transparency_log import TransparencyLog
 
@@ -30,7 +30,7 @@ class EventSources:
     segments: Sequence[SegmentManifest]
     records: Sequence[bytes]
     journals: int
-    since: Sequence[SegmentManifest]
+    newer_segments: Sequence[SegmentManifest]
 
     @classmethod
     def read(cls, layout: StoreLayout, log: TransparencyLog) -> "EventSources":
@@ -45,7 +45,7 @@ class EventSources:
         records = [record for tail in tails.values() for record in tail]
         segments = [each for each in entries if isinstance(each, SegmentManifest)]
         since = max(
-            (segments_sealed_since(entries, name) for name in tails),
+            (list_segments_sealed_since(entries, name) for name in tails),
             key=len,
             default=[],
         )
@@ -67,7 +67,7 @@ class EventSources:
             )
         return str(path.absolute())
 
-    def load_tails(self, engine: DuckDbEngine, table: str) -> None:
+    def load_unsealed_records(self, engine: DuckDbEngine, table: str) -> None:
         """Load unsealed journal records into a table, each event once."""
         engine.load_records("tail_records", self.records)
         rows = decode_canonical_sql("tail_records")
@@ -81,42 +81,44 @@ class EventSources:
         if files := self._list_possibly_duplicate_files(engine, table):
             engine.run(
                 f"DELETE FROM {table} WHERE n IN (SELECT n FROM {table} SEMI JOIN "  # noqa: S608 - our own names
-                f"{read_files_sql(files)} USING (event_id, raw_sha256))"
+                f"{build_segment_rows_sql(files)} USING (event_id, raw_sha256))"
             )
 
     def _list_possibly_duplicate_files(
         self, engine: DuckDbEngine, table: str
     ) -> list[str]:
         """List segment files that may contain records of the journals, too."""
-        if not self.since:
+        if not self.newer_segments:
             return []
         ((first, last),) = engine.run(
             f"SELECT min(event_time), max(event_time) FROM {table}"  # noqa: S608 - our own name
         )
         return [
             self.segment_path(each)
-            for each in self.since
+            for each in self.newer_segments
             if int(each.min_time) <= cast("int", last)
             and cast("int", first) <= int(each.max_time)
         ]
 
-    def events_sql(self, tail_table: str) -> str:
+    def build_events_sql(self, tail_table: str) -> str:
         """Build the SQL query of all events, sealed and unsealed.
 
         Args:
-            tail_table: Table created by `load_tails`.
+            tail_table: Table created by `load_unsealed_records`.
         """
         # A view of the files alone lets the engine read only the rows that it gives.
         parts = []
         if self.segments:
-            files = read_files_sql([self.segment_path(each) for each in self.segments])
+            files = build_segment_rows_sql(
+                [self.segment_path(each) for each in self.segments]
+            )
             parts.append(f"SELECT {NAMES} FROM {files}")  # noqa: S608 - our own names
         if self.records or not parts:
             parts.append(f"SELECT {NAMES} FROM {tail_table}")  # noqa: S608 - our own names
         return " UNION ALL ".join(parts)
 
 
-def read_files_sql(files: Sequence[str], options: str = "") -> str:
+def build_segment_rows_sql(files: Sequence[str], options: str = "") -> str:
     """Build SQL that reads the rows of segment files."""
     listed = ", ".join(map(quote_text, files))
     return (
@@ -130,7 +132,7 @@ def _read_unsealed_records(layout: StoreLayout) -> dict[str, list[bytes]]:
     tails: dict[str, list[bytes]] = {}
     for name in journal_files.list_journals(layout):
         try:
-            tails[name] = journal_files.read_tail(layout, name)
+            tails[name] = journal_files.read_unsealed_records(layout, name)
         except FileNotFoundError:
             continue
     return tails

@@ -10,7 +10,7 @@ from answerable.store.store import EvidenceStore
 _MAX_ATTEMPTS = 20
 
 
-def sign_heads(store: EvidenceStore) -> bytes:
+def sign_export_checkpoint(store: EvidenceStore) -> bytes:
     """Sign a checkpoint that covers the log and all unsealed journal records.
 
     Without the signing key, as in a verify-only copy, it covers the log alone.

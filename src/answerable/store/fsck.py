@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from answerable.evidence.canonical import decode_seal_fields
+from answerable.evidence.canonical_event import decode_seal_fields
 from answerable.evidence.checkpoint import Checkpoint, parse_checkpoint
 from answerable.evidence.log_entries import (
     JournalOpened,
@@ -16,10 +16,7 @@ from answerable.evidence.log_entries import (
     LogEntry,
     decode_entry,
 )
-from answerable.evidence.merkle import leaf_hash, merkle_root
-from answerable.evidence.note import VerifierKey, derive_verifier_key
-from answerable.evidence.restore_events import RESTORE_KIND as RESTORE
-from answerable.evidence.tiles import (
+from answerable.evidence.log_tiles import (
     TILE_WIDTH,
     changed_tiles,
     entries_path,
@@ -27,6 +24,9 @@ from answerable.evidence.tiles import (
     tile_widths,
     unpack_entries,
 )
+from answerable.evidence.merkle import leaf_hash, merkle_root
+from answerable.evidence.restore_events import RESTORE_KIND as RESTORE
+from answerable.evidence.signed_note import VerifierKey, derive_verifier_key
 from answerable.model.errors import AnswerableError, VerificationError
 from answerable.store import journal_files
 from answerable.store.durable_files import read_file

@@ -7,12 +7,12 @@ from answerable.evidence import journal_format as frames
 from answerable.evidence.checkpoint import Checkpoint, JournalHead, parse_checkpoint
 from answerable.evidence.log_entries import JournalSealed, LogEntry
 from answerable.evidence.merkle import consistency_path, verify_consistency
-from answerable.evidence.note import VerifierKey
 from answerable.evidence.restore_events import (
     RESTORE_KIND,
     RestoreEvent,
     decode_restore,
 )
+from answerable.evidence.signed_note import VerifierKey
 from answerable.model.errors import VerificationError
 from answerable.store import journal_files
 from answerable.store.store import EvidenceStore

@@ -3,13 +3,13 @@
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 
-from answerable.evidence.canonical import encode_event
+from answerable.evidence.canonical_event import encode_event
 from answerable.evidence.log_entries import LogEntry, SegmentManifest
 from answerable.evidence.merkle import leaf_hash, merkle_root
 from answerable.model.errors import EnvironmentFailure, VerificationError
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import read_file
-from answerable.store.event_columns import NAMES, to_event
+from answerable.store.event_columns import NAMES, decode_event_row
 from answerable.store.store_layout import StoreLayout
 
 _LEAF_BYTES = 32
@@ -119,7 +119,7 @@ def _read_row_leaves(
         result = engine.connection.execute(f"SELECT {NAMES} FROM {source}")  # noqa: S608
         while batch := result.fetchmany(_BATCH_ROWS):
             for row in batch:
-                event = to_event(row)
+                event = decode_event_row(row)
                 yield event.event_id, leaf_hash(encode_event(event))
     except (duckdb.Error, LookupError, ValueError, TypeError) as error:
         raise _SegmentUnreadableError(

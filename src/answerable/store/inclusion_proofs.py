@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import cast
 
-from answerable.evidence.canonical import encode_event
+from answerable.evidence.canonical_event import encode_event
 from answerable.evidence.log_entries import SegmentManifest
 from answerable.evidence.merkle import inclusion_path, leaf_hash
 from answerable.evidence.proof_bundle import ProofBundle, ProvenEvent, ProvenSegment
 from answerable.model.errors import UsageError, VerificationError
 from answerable.store.duckdb_engine import quote_text
 from answerable.store.durable_files import read_file
-from answerable.store.event_columns import NAMES, to_event
+from answerable.store.event_columns import NAMES, decode_event_row
 from answerable.store.query_tables import ColumnType, NamedTable
 from answerable.store.store import EvidenceStore
 
@@ -86,7 +86,7 @@ def _prove_rows(
     proven: list[tuple[bytes, ProvenEvent]] = []
     for number, *values in rows:
         row = cast("int", number)
-        event = to_event(values)
+        event = decode_event_row(values)
         data = encode_event(event)
         if row >= len(leaves) or leaf_hash(data) != leaves[row]:
             raise VerificationError(

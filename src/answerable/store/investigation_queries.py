@@ -4,25 +4,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from answerable.lineage.stitch_inputs import SourcedChainKey
+from answerable.lineage.chain_stitching_types import SourcedChainKey
 from answerable.model.event import AuditEvent
 from answerable.model.lineage import ChainKey
-from answerable.store.chain_queries import (
-    EventFilter,
-    filter_sql,
-    implied_bounds_sql,
-    like_pattern,
-    match_intervals_sql,
-)
 from answerable.store.chain_tables import (
     JOINED_CHAINS,
     JointInterval,
     build_group_table,
     build_interval_table,
 )
+from answerable.store.event_queries import (
+    EventFilter,
+    build_implied_bounds_sql,
+    build_interval_join_sql,
+    filter_sql,
+    like_pattern,
+)
 from answerable.store.query_tables import NamedTable
 from answerable.store.search_index import PLACE_COLUMNS, EventPlace
-from answerable.store.segments import DAY_NS
+from answerable.store.segment_writer import DAY_NS
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
@@ -60,8 +60,8 @@ class InvestigationFilter:
     """
 
     filter: EventFilter
-    parts: Sequence[EventAlternative] = (EventAlternative(),)
-    equal: Sequence[tuple[str, str]] = ()
+    alternatives: Sequence[EventAlternative] = (EventAlternative(),)
+    equal_columns: Sequence[tuple[str, str]] = ()
     before: tuple[int, bytes] | None = None
 
 
@@ -286,16 +286,16 @@ def _build_alternative_queries(
 ) -> Iterator[_QueryParts]:
     """Yield an SQL query with parameters and tables for each alternative."""
     where, parameters = filter_sql(investigation.filter)
-    for column, value in investigation.equal:
+    for column, value in investigation.equal_columns:
         where.append(f"{column} = ?")
         parameters.append(value)
     if investigation.before is not None:
         at, key = investigation.before
         where.append("event_time <= ? AND (event_time < ? OR event_id < ?)")
         parameters += [at, at, key]
-    for number, part in enumerate(investigation.parts):
+    for number, part in enumerate(investigation.alternatives):
         only, values, tables = _build_alternative_sql(f"keys_{number}", part)
-        join = " ".join(map(match_intervals_sql, tables))
+        join = " ".join(map(build_interval_join_sql, tables))
         query = (
             f"SELECT {columns} FROM skimmed e {join} "  # noqa: S608 - ours
             f"WHERE {' AND '.join([*where, *only]) or 'true'}"
@@ -325,7 +325,7 @@ def _build_alternative_sql(
         parameters += [alternative.about] * len(touched)
     if alternative.keys is not None:
         tables[name] = build_interval_table(alternative.keys)
-        bounds, values = implied_bounds_sql(alternative.keys)
+        bounds, values = build_implied_bounds_sql(alternative.keys)
         where += bounds
         parameters += values
     return where, parameters, tables

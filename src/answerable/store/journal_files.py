@@ -10,7 +10,7 @@ from answerable.evidence import journal_format as frames
 from answerable.model.errors import VerificationError
 from answerable.store.durable_files import (
     FILE_MODE,
-    mark_step,
+    mark_crash_point,
     read_regular_file,
     sync_folder,
     translate_os_errors,
@@ -51,7 +51,7 @@ class JournalWriter:
             write_all(self._handle, self._header, "journal-header")
             os.fsync(self._handle)
             sync_folder(layout.journal)
-        mark_step("journal-made")
+        mark_crash_point("journal-made")
 
     def _sign_group_head(self, count: int, chain: bytes) -> bytes:
         """Sign the head that ends a group of records in the journal."""
@@ -79,15 +79,15 @@ class JournalWriter:
             self._truncate_unacknowledged()
             try:
                 write_all(self._handle, data, "journal-write")
-                mark_step("journal-written")
+                mark_crash_point("journal-written")
                 os.fdatasync(self._handle)
-                mark_step("journal-synced")
+                mark_crash_point("journal-synced")
                 os.pwrite(self._head_handle, newest, 0)
             except BaseException:
                 with contextlib.suppress(OSError):
                     self._truncate_unacknowledged()
                 raise
-        mark_step("journal-acknowledged")
+        mark_crash_point("journal-acknowledged")
         self._chain, self.count, self.size = chain, count, self.size + len(data)
         self._last = newest
 
@@ -148,7 +148,7 @@ def load_journal(
     return frames.read_journal(data, name, keys.verify)
 
 
-def read_tail(layout: StoreLayout, name: str) -> list[bytes]:
+def read_unsealed_records(layout: StoreLayout, name: str) -> list[bytes]:
     """Read a journal's records for a query; checks the hash chain, not signatures.
 
     Raises:
@@ -169,7 +169,7 @@ def read_acknowledged(layout: StoreLayout, name: str) -> list[bytes]:
     body = read_head_bytes(layout, name)
     if body is None or len(body) != frames.HEAD_SIZE:
         return []
-    return read_tail(layout, name)[: frames.parse_head(body).count]
+    return read_unsealed_records(layout, name)[: frames.parse_head(body).count]
 
 
 def load_whole_journal(

@@ -17,10 +17,14 @@ import msgspec
 import zstandard
 
 from answerable.evidence.log_entries import SegmentManifest
-from answerable.lineage.stitch_inputs import ChainTimeline, SignIn, SourcedChainKey
+from answerable.lineage.chain_stitching_types import (
+    ChainTimeline,
+    SignIn,
+    SourcedChainKey,
+)
 from answerable.model.errors import EnvironmentFailure
-from answerable.model.event_sources import STS
 from answerable.model.lineage import ChainKey, CredentialIssuance
+from answerable.model.log_sources import STS
 from answerable.store import journal_files
 from answerable.store.durable_files import make_folder, read_file, write_file
 
@@ -82,7 +86,7 @@ class CredentialUse:
 
 
 @dataclass(frozen=True, slots=True)
-class TrailFacts:
+class LineageFacts:
     """Distinct facts of all events that stitching and ownership need."""
 
     joints: tuple[SourcedChainKey, ...] = ()
@@ -94,7 +98,7 @@ class TrailFacts:
 
 class _LineageCache(msgspec.Struct, frozen=True):
     generation: str
-    facts: TrailFacts
+    facts: LineageFacts
     chains: tuple[ChainTimeline, ...] | None = None
     stitched: str = ""
 
@@ -102,7 +106,7 @@ class _LineageCache(msgspec.Struct, frozen=True):
 _CACHE_DECODER = msgspec.msgpack.Decoder(_LineageCache)
 
 
-def facts_generation(store: "EvidenceStore") -> str:
+def compute_facts_generation(store: "EvidenceStore") -> str:
     """Return an identifier of the current events; it changes with each of them."""
     tails = []
     for name in journal_files.list_journals(store.layout):
@@ -117,16 +121,16 @@ def facts_generation(store: "EvidenceStore") -> str:
     return hashlib.sha256(named.encode()).hexdigest()
 
 
-def chains_generation(store: "EvidenceStore") -> str:
+def compute_chains_generation(store: "EvidenceStore") -> str:
     """Return an identifier of the events, snapshots and statements behind chains."""
     said = [o.digest for kind in _OWNERSHIP_KINDS for o in store.list_objects(kind)]
-    named = "\n".join([facts_generation(store), *said])
+    named = "\n".join([compute_facts_generation(store), *said])
     return hashlib.sha256(named.encode()).hexdigest()
 
 
-def load_facts(store: "EvidenceStore") -> TrailFacts:
+def load_facts(store: "EvidenceStore") -> LineageFacts:
     """Load the facts of all events from the cache, or read them from the events."""
-    generation = facts_generation(store)
+    generation = compute_facts_generation(store)
     cached = _load_cache(store)
     if cached is not None and cached.generation == generation:
         return cached.facts
@@ -140,16 +144,23 @@ def load_chains(store: "EvidenceStore") -> tuple[ChainTimeline, ...] | None:
     cached = _load_cache(store)
     if cached is None or cached.chains is None:
         return None
-    return cached.chains if cached.stitched == chains_generation(store) else None
+    return (
+        cached.chains if cached.stitched == compute_chains_generation(store) else None
+    )
 
 
 def save_chains(
-    store: "EvidenceStore", facts: TrailFacts, chains: tuple[ChainTimeline, ...]
+    store: "EvidenceStore", facts: LineageFacts, chains: tuple[ChainTimeline, ...]
 ) -> None:
     """Save chains under the generation of their input."""
     _save_cache(
         store,
-        _LineageCache(facts_generation(store), facts, chains, chains_generation(store)),
+        _LineageCache(
+            compute_facts_generation(store),
+            facts,
+            chains,
+            compute_chains_generation(store),
+        ),
     )
 
 
@@ -191,9 +202,9 @@ def _compute_cache_mac(store: "EvidenceStore", body: bytes) -> str:
     return store.fingerprint("lineage " + hashlib.sha256(body).hexdigest())
 
 
-def read_facts(store: "EvidenceStore") -> TrailFacts:
+def read_facts(store: "EvidenceStore") -> LineageFacts:
     """Read all facts that chains need from the events."""
-    return TrailFacts(
+    return LineageFacts(
         joints=tuple(_read_chain_keys(store)),
         issuances=tuple(_read_issuances(store)),
         sign_ins=tuple(_read_sign_ins(store)),

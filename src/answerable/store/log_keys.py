@@ -10,7 +10,7 @@ from threading import get_native_id
 
 from answerable.evidence.checkpoint import Checkpoint, fingerprint_key_digest
 from answerable.evidence.merkle import EMPTY_ROOT
-from answerable.evidence.note import (
+from answerable.evidence.signed_note import (
     VerifierKey,
     derive_verifier_key,
     sign_bytes,

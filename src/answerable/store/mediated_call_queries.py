@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from answerable.model.event_sources import GATEWAY
-from answerable.store.chain_queries import EventFilter, filter_sql
+from answerable.model.log_sources import GATEWAY
 from answerable.store.chain_tables import (
     JOINED_CHAINS,
     JointInterval,
     build_interval_table,
 )
 from answerable.store.event_columns import fact_sql
+from answerable.store.event_queries import EventFilter, filter_sql
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
@@ -42,7 +42,7 @@ def count_events_by_time(
     return cast("list[tuple[int, int, int]]", rows)
 
 
-def count_events_of_joints(
+def count_events_of_chain_keys(
     store: "EvidenceStore", keys: Sequence[JointInterval], event_filter: EventFilter
 ) -> int:
     """Count the platform events of some chain keys, at any time."""

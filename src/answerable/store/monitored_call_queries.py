@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from answerable.model.event import AuditEvent
 from answerable.model.ids import AgentId
-from answerable.store.event_columns import NAMES, fact_sql, to_event
+from answerable.store.event_columns import NAMES, decode_event_row, fact_sql
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
@@ -16,7 +16,7 @@ _NO_END = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True)
-class WatchedCall:
+class MonitoredCall:
     """Monitored call.
 
     Attributes:
@@ -48,13 +48,13 @@ class WatchedCall:
     effect: str
     reason: str
     behaviour: str
-    came: str
+    result: str
     chain: str
 
 
-def find_watched_calls(
+def find_monitored_calls(
     store: "EvidenceStore", agent: AgentId, *, since: int = 0, until: int = _NO_END
-) -> Iterator[WatchedCall]:
+) -> Iterator[MonitoredCall]:
     """Find the calls of an agent that its gateway monitored, in recording order.
 
     Args:
@@ -75,7 +75,7 @@ def find_watched_calls(
         "ORDER BY recorder, sequence"
     )
     for row in store.run_query(query, [agent, since, until]):
-        yield WatchedCall(*cast("tuple[Any, ...]", row))
+        yield MonitoredCall(*cast("tuple[Any, ...]", row))
 
 
 def find_window_start(store: "EvidenceStore", agent: AgentId, *, max_calls: int) -> int:
@@ -115,4 +115,7 @@ def find_events_of_identity(
         "AND event_time < ? AND written_by = 'platform' AND decision_id = '' "
         "ORDER BY event_time, event_id"
     )
-    return [to_event(row) for row in store.run_query(query, [identity, since, until])]
+    return [
+        decode_event_row(row)
+        for row in store.run_query(query, [identity, since, until])
+    ]

@@ -19,7 +19,7 @@ from answerable.evidence.log_entries import ObjectEntry
 from answerable.model.errors import AnswerableError, UsageError, VerificationError
 from answerable.model.event import QuarantinedRecord
 from answerable.store.durable_files import (
-    mark_step,
+    mark_crash_point,
     read_file,
     sync_folder,
     translate_os_errors,
@@ -135,9 +135,9 @@ class ObjectStore:
             self._finish_interrupted(folder)
             if not _is_intact(path):
                 write_file(unfinished_path(path), packed)
-            mark_step("object-written")
+            mark_crash_point("object-written")
             self._log.append([ObjectEntry(of=kind, sha256=digest, at=str(now))])
-            mark_step("object-logged")
+            mark_crash_point("object-logged")
             self._move_into_place(path)
         return digest
 

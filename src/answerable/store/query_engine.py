@@ -10,7 +10,7 @@ from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 from answerable.store import journal_files
 from answerable.store.duckdb_engine import DuckDbEngine, run_interruptible
-from answerable.store.event_columns import NAMES, readable_columns_sql, to_event
+from answerable.store.event_columns import NAMES, decode_event_row, readable_columns_sql
 from answerable.store.event_sources import EventSources
 from answerable.store.query_tables import NamedTable, quote_name, register_table
 from answerable.store.search_index import (
@@ -171,7 +171,7 @@ class EventQueries:
             f"AND event_id IN ({', '.join('?' * len(ids))}) ORDER BY raw_sha256"
         )
         rows = engine.run(query, [min(times), max(times), *ids])
-        return [to_event(row) for row in rows]
+        return [decode_event_row(row) for row in rows]
 
     def _get_current_engine(self) -> DuckDbEngine:
         """Return the engine, with its views refreshed if the store has changed."""
@@ -249,5 +249,5 @@ def _fetch_rows(
 
 def _create_event_view(engine: DuckDbEngine, sources: EventSources, view: str) -> None:
     """Create a view over the segments and a table of unsealed records."""
-    sources.load_tails(engine, "tail")
-    engine.run(f"CREATE OR REPLACE VIEW {view} AS {sources.events_sql('tail')}")
+    sources.load_unsealed_records(engine, "tail")
+    engine.run(f"CREATE OR REPLACE VIEW {view} AS {sources.build_events_sql('tail')}")

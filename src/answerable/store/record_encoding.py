@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from answerable.evidence.canonical import encode_stored_event
+from answerable.evidence.canonical_event import encode_stored_event
 from answerable.evidence.journal_format import MAX_RECORD_SIZE
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent

@@ -13,8 +13,8 @@ from typing import cast
 from answerable.evidence.log_entries import SegmentManifest
 from answerable.model.event import AuditEvent
 from answerable.store.duckdb_engine import KEPT_DATABASE, DuckDbEngine
-from answerable.store.event_columns import NAMES, TYPES, fact_sql, to_event
-from answerable.store.event_sources import EventSources, read_files_sql
+from answerable.store.event_columns import NAMES, TYPES, decode_event_row, fact_sql
+from answerable.store.event_sources import EventSources, build_segment_rows_sql
 from answerable.store.store_layout import StoreLayout
 
 # About 35 bytes each; what is older is searched in its files.
@@ -178,8 +178,8 @@ class SearchIndex:
         for each in reversed(segments):
             if each.segment not in self._held:
                 self._load_segment(engine, each.segment, sources.segment_path(each))
-        sources.load_tails(engine, f"{KEPT_DATABASE}.tail")
-        events = sources.events_sql(f"{KEPT_DATABASE}.tail")
+        sources.load_unsealed_records(engine, f"{KEPT_DATABASE}.tail")
+        events = sources.build_events_sql(f"{KEPT_DATABASE}.tail")
         engine.run(f"CREATE OR REPLACE VIEW {KEPT_DATABASE}.events AS {events}")
         skimmed = " UNION ALL ".join(self._build_view_queries(sources))
         engine.run(f"CREATE OR REPLACE VIEW {KEPT_DATABASE}.skimmed AS {skimmed}")
@@ -200,7 +200,7 @@ class SearchIndex:
         """Load the search columns of a segment into the index."""
         # In the order of the file: who acts as one identity is found side by side.
         number = len(self._files)
-        rows = read_files_sql([file], ", file_row_number=true")
+        rows = build_segment_rows_sql([file], ", file_row_number=true")
         engine.run(
             f"INSERT INTO {KEPT_DATABASE}.held SELECT {INDEXED_COLUMNS_SQL}, {number}, {ROW_NUMBER_SQL} "  # noqa: S608 - our own names
             f"FROM {rows} e"
@@ -216,7 +216,9 @@ class SearchIndex:
             yield f"SELECT {INDEXED_COLUMNS_SQL}, {TAIL} AS segment, n AS row FROM {tail} e"  # noqa: S608 - our own names
         older = [each for each in sources.segments if each.segment not in self._held]
         if older:
-            files = read_files_sql([sources.segment_path(each) for each in older])
+            files = build_segment_rows_sql(
+                [sources.segment_path(each) for each in older]
+            )
             yield f"SELECT {INDEXED_COLUMNS_SQL}, {NOT_INDEXED} AS segment, 0 AS row FROM {files} e"  # noqa: S608 - our own names
 
     def read_events_at(
@@ -251,7 +253,7 @@ class SearchIndex:
             if segment != TAIL:
                 files = [self._files[segment]]
                 table, number = (
-                    read_files_sql(files, ", file_row_number=true"),
+                    build_segment_rows_sql(files, ", file_row_number=true"),
                     ROW_NUMBER_SQL,
                 )
             listed = ", ".join(str(row) for _, _, _, row in places)
@@ -262,7 +264,7 @@ class SearchIndex:
         found: dict[EventPlace, AuditEvent] = {}
         for values in engine.run(" UNION ALL ".join(parts)):
             segment, row = cast("tuple[int, int]", values[:2])
-            event = to_event(values[2:])
+            event = decode_event_row(values[2:])
             found[event.event_time, event.event_id, segment, row] = event
             if segment != TAIL:
                 self._cache_event((segment, row), event)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
-from answerable.evidence.canonical import SealFields, decode_seal_fields
+from answerable.evidence.canonical_event import SealFields, decode_seal_fields
 from answerable.evidence.journal_format import JournalContents
 from answerable.evidence.log_entries import (
     MANIFEST_SCHEMA,
@@ -21,7 +21,7 @@ from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import (
     FILE_MODE,
     make_folder,
-    mark_step,
+    mark_crash_point,
     sync_file,
     sync_folder,
     translate_os_errors,
@@ -117,7 +117,7 @@ def write_segments(
     return [*manifests, sealed]
 
 
-def segments_sealed_since(
+def list_segments_sealed_since(
     entries: Sequence[LogEntry], name: str
 ) -> list[SegmentManifest]:
     """List segments of other journals that were sealed after this one was opened.
@@ -219,10 +219,10 @@ class _SegmentWriter:
         temp_path = file.with_name(f".{file.name}.new")
         make_folder(file.parent)
         self._engine.load_records("records", records)
-        mark_step("segment-begin")
+        mark_crash_point("segment-begin")
         with translate_os_errors("write", file):
             try:
-                mark_step("segment-parquet-write")
+                mark_crash_point("segment-parquet-write")
                 self._engine.run(
                     f"COPY (SELECT {NAMES} FROM ({decode_canonical_sql('records')})) "  # noqa: S608
                     f"TO {quote_text(str(temp_path.absolute()))} ({_PARQUET})"
@@ -238,12 +238,12 @@ class _SegmentWriter:
                 raise
             finally:
                 self._engine.connection.unregister("records")
-        mark_step("segment-parquet")
+        mark_crash_point("segment-parquet")
         write_file(self._segment_path(".leaves"), b"".join(leaves))
-        mark_step("segment-leaves")
+        mark_crash_point("segment-leaves")
         return digest
 
     def write_manifest(self, manifest: SegmentManifest) -> None:
         """Write the manifest next to its files; only the log entry commits it."""
         write_file(self._segment_path(".manifest.json"), encode_entry(manifest))
-        mark_step("segment-manifest")
+        mark_crash_point("segment-manifest")

@@ -19,7 +19,11 @@ from answerable.model.errors import VerificationError
 from answerable.model.event import AuditEvent, QuarantinedRecord
 from answerable.store import journal_files
 from answerable.store.deduplication import KnownEventIds
-from answerable.store.durable_files import mark_step, sync_folder, translate_os_errors
+from answerable.store.durable_files import (
+    mark_crash_point,
+    sync_folder,
+    translate_os_errors,
+)
 from answerable.store.log_keys import LogKeys
 from answerable.store.object_store import LoggedObject, ObjectStore
 from answerable.store.query_engine import NO_QUERY_LIMITS, EventQueries, QueryLimits
@@ -27,7 +31,7 @@ from answerable.store.query_tables import NamedTable
 from answerable.store.record_encoding import encode_new_record
 from answerable.store.sealing_process import SealingProcess
 from answerable.store.search_index import EventPlace, SearchIndex
-from answerable.store.segments import segments_sealed_since, write_segments
+from answerable.store.segment_writer import list_segments_sealed_since, write_segments
 from answerable.store.store_layout import StoreLayout, open_layout
 from answerable.store.transparency_log import TransparencyLog
 
@@ -246,7 +250,7 @@ class EvidenceStore:
                         else journal_files.load_journal
                     )
                     journal = load(self.layout, self.keys, name)
-                    mark_step("seal-begin")
+                    mark_crash_point("seal-begin")
                     previous = [
                         e.segment for e in entries if isinstance(e, SegmentManifest)
                     ]
@@ -255,14 +259,14 @@ class EvidenceStore:
                         name,
                         journal,
                         previous[-1] if previous else "",
-                        segments_sealed_since(entries, name),
+                        list_segments_sealed_since(entries, name),
                         now,
                     )
                     self.log.append(written)
-            mark_step("seal-committed")
+            mark_crash_point("seal-committed")
             with translate_os_errors("remove", self.layout.journal_file(name)):
                 self.layout.journal_file(name).unlink()
-                mark_step("seal-removed")
+                mark_crash_point("seal-removed")
                 self.layout.head_file(name).unlink(missing_ok=True)
                 sync_folder(self.layout.journal)
         return max(len(written) - 1, 0)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from answerable.evidence.canonical import reject_duplicate_names
+from answerable.evidence.canonical_event import reject_duplicate_names
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.store.durable_files import (
     FOLDER_MODE,

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from answerable.evidence.checkpoint import Checkpoint, parse_checkpoint
 from answerable.evidence.log_entries import LogEntry, decode_entry, encode_entry
-from answerable.evidence.merkle import MerkleFrontier, leaf_hash
-from answerable.evidence.tiles import (
+from answerable.evidence.log_tiles import (
     TILE_WIDTH,
     changed_tiles,
     entries_path,
@@ -17,10 +16,11 @@ from answerable.evidence.tiles import (
     tile_widths,
     unpack_entries,
 )
+from answerable.evidence.merkle import MerkleFrontier, leaf_hash
 from answerable.model.errors import VerificationError
 from answerable.store.durable_files import (
     make_folder,
-    mark_step,
+    mark_crash_point,
     read_file,
     translate_os_errors,
     write_file,
@@ -145,22 +145,22 @@ class TransparencyLog:
             fresh = [encode_entry(entry) for entry in entries]
             old, data = len(self._bytes), [*self._bytes, *fresh]
             leaves += [leaf_hash(entry) for entry in fresh]
-            mark_step("log-begin")
+            mark_crash_point("log-begin")
             for index, width in tile_widths(len(data)):
                 if index * TILE_WIDTH + width > old:
                     bundle = pack_entries(
                         data[index * TILE_WIDTH : index * TILE_WIDTH + width]
                     )
                     self._write_log_file(entries_path(index, width), bundle)
-            mark_step("log-entries")
+            mark_crash_point("log-entries")
             for path, tile in changed_tiles(old, leaves).items():
                 self._write_log_file(path, tile)
-            mark_step("log-tiles")
+            mark_crash_point("log-tiles")
             root = MerkleFrontier(leaves).root()
             checkpoint = Checkpoint(key.name, len(data), root, named)
             note = checkpoint.sign(key, self._keys.signing_seed())
             write_file(self._layout.log / "checkpoint", note)
-            mark_step("log-checkpoint")
+            mark_crash_point("log-checkpoint")
             self._delete_partial_tiles(len(data))
             self._bytes, self._seen = data, note
             self._entries = [*self._entries, *entries]

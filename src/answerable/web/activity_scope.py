@@ -1,6 +1,6 @@
 """Limit activity queries to the agents and identities that a visitor may see."""
 
-from answerable.services.lineage.row_search import SearchScope
+from answerable.services.lineage.lineage_search import SearchScope
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor, WebPermission
 
@@ -12,7 +12,7 @@ def visible_subjects(visitor: Visitor) -> frozenset[str] | None:
     return None if WebPermission.INVESTIGATE in visitor.may else visitor.owns
 
 
-def build_scope(cache: StoreCache, visitor: Visitor) -> SearchScope:
+def build_search_scope(cache: StoreCache, visitor: Visitor) -> SearchScope:
     """Build the search scope of activity: inventory, chains, visible subjects."""
     view = cache.current_view()
     return SearchScope(view.inventory, view.chains, visible_subjects(visitor))

@@ -9,14 +9,14 @@ from answerable.model.documents.decisions import DecisionItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
 from answerable.model.policy_exception import PolicyExceptionInvalidity
-from answerable.presentation.act_text import describe_act
 from answerable.presentation.command_hints import format_command
 from answerable.presentation.inventory_items import format_time
+from answerable.presentation.signed_act_text import describe_act
 from answerable.services.authorization import decision_records
 from answerable.services.lineage.resource_filter import parse_event_id
 from answerable.services.statements.policy_exceptions import read_policy_exceptions
-from answerable.usecases.authorization import answer_approvals, explain_decision
-from answerable.usecases.authorization.answer_approvals import ExceptionTerm
+from answerable.usecases.authorization import answer_approval_requests, explain_decision
+from answerable.usecases.authorization.answer_approval_requests import ExceptionTerm
 from answerable.web.routing import Forbidden
 from answerable.web.signing_action import ActionFields, SigningAction, read_choice
 from answerable.web.template_filters import build_url
@@ -52,7 +52,7 @@ def build_break_glass(
             f"see what would allow the call: /decision?id={decision_id}",
         )
     span = read_choice(fields, "for", "30m", BREAK_GLASS_SPANS)
-    code = answer_approvals.parse_reason_code(fields.get("code", ""), "code")
+    code = answer_approval_requests.parse_reason_code(fields.get("code", ""), "code")
     target = TargetKind(wanted["target"])
     scope = ApprovalScope(
         AgentId(wanted["agent"]), wanted["server"], target, wanted["name"], ""
@@ -68,7 +68,7 @@ def build_break_glass(
             "quarantine and errors are not lifted. Every visitor can see it.",
         ),
         subject=scope.agent,
-        tell=lambda store, who, now: answer_approvals.start_break_glass(
+        execute=lambda store, who, now: answer_approval_requests.start_break_glass(
             store,
             scope,
             who,
@@ -91,7 +91,7 @@ def build_break_glass(
             "KEY",
         ),
         back=build_url("/asks", agent=scope.agent),
-        said=f"Signed: {scope.agent} may {description}, "
+        confirmation=f"Signed: {scope.agent} may {description}, "
         "once another person confirms it.",
     )
 
@@ -109,11 +109,11 @@ def build_confirmation(
     exception_id = fields.get("id", "")
     _require_owner(visitor)
     with cache.open_store() as store:
-        judged = read_policy_exceptions(store, cache.now).judged
-    found = next((each for each in judged if each.amendment.id == exception_id), None)
-    if found is None or found.fallen is not PolicyExceptionInvalidity.UNCONFIRMED:
+        judged = read_policy_exceptions(store, cache.now).statuses
+    found = next((each for each in judged if each.exception.id == exception_id), None)
+    if found is None or found.invalidity is not PolicyExceptionInvalidity.UNCONFIRMED:
         raise Forbidden
-    exception = found.amendment
+    exception = found.exception
     description = describe_act(exception)
     until = format_time(exception.until * 10**9)
     return SigningAction(
@@ -126,12 +126,12 @@ def build_confirmation(
             "Each of you can revoke it.",
         ),
         subject=exception.agent,
-        tell=lambda store, who, now: answer_approvals.confirm_break_glass(
+        execute=lambda store, who, now: answer_approval_requests.confirm_break_glass(
             store, exception_id, who, now=now
         ),
         command=format_command("break-glass", "confirm", exception_id, "--key", "KEY"),
         back=build_url("/asks", agent=exception.agent),
-        said=f"Signed: {exception.agent} may {description} until {until}.",
+        confirmation=f"Signed: {exception.agent} may {description} until {until}.",
     )
 
 

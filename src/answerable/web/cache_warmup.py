@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 from answerable.model.errors import AnswerableError
 from answerable.store import investigation_queries
-from answerable.store.chain_queries import EventFilter
+from answerable.store.event_queries import EventFilter
 from answerable.store.investigation_queries import InvestigationFilter
 from answerable.web import template_rendering
 from answerable.web.http.responses import build_response
-from answerable.web.pages import attention_list, inventory_listings
+from answerable.web.pages import attention_list, inventory_list_definitions
 from answerable.web.route_table import ROUTES
 from answerable.web.routing import Forbidden, RouteRequest
 from answerable.web.store_cache import StoreCache
@@ -42,7 +42,7 @@ def warm_up(cache: StoreCache) -> None:
         AnswerableError: The store cannot be read.
     """
     cache.current_view()
-    attention_list.compute_key_items(cache)
+    attention_list.compute_key_findings(cache)
     template_rendering.compile_templates()
     pages = {each.path: each.handler for each in ROUTES if each.method == "GET"}
     for path, query in _warm_requests(cache):
@@ -62,10 +62,10 @@ def _warm_requests(cache: StoreCache) -> Iterator[tuple[str, dict[str, str]]]:
     yield from ((path, {}) for path in _WARM_PATHS)
     yield from (("/trace", {"q": query}) for query in ("", "parquet"))
     for path, list_items in (
-        ("/agent", inventory_listings.agents),
-        ("/identity", inventory_listings.identities),
-        ("/credential", inventory_listings.credentials),
-        ("/person", inventory_listings.people),
+        ("/agent", inventory_list_definitions.agents),
+        ("/identity", inventory_list_definitions.identities),
+        ("/credential", inventory_list_definitions.credentials),
+        ("/person", inventory_list_definitions.people),
     ):
         for key in list(list_items(cache).by_key)[:1]:
             yield path, {"id": key}
@@ -76,8 +76,10 @@ def _warm_requests(cache: StoreCache) -> Iterator[tuple[str, dict[str, str]]]:
     for event in events:
         yield "/event", {"id": event.event_id.hex()}
         yield "/proof", {"id": event.event_id.hex()}
-    subject = next(iter(inventory_listings.agents(cache).by_key), "")
-    subject = subject or next(iter(inventory_listings.identities(cache).by_key), "")
+    subject = next(iter(inventory_list_definitions.agents(cache).by_key), "")
+    subject = subject or next(
+        iter(inventory_list_definitions.identities(cache).by_key), ""
+    )
     if subject:
         call = {
             "action": _SAMPLE_ACTION,

@@ -110,7 +110,9 @@ class DecisionStream:
         ]
         events = [
             StreamEvent(
-                "decision", decision_row(each.event), f"{self._stream_id}.{each.number}"
+                "decision",
+                build_decision_row(each.event),
+                f"{self._stream_id}.{each.number}",
             )
             for each in matching[-MAX_PER_POLL:]
         ]
@@ -141,7 +143,7 @@ class DecisionStream:
         return self._number > before
 
 
-def decision_row(event: AuditEvent) -> dict[str, object]:
+def build_decision_row(event: AuditEvent) -> dict[str, object]:
     """Return the table columns of a decision, as JSON values."""
     found: DecisionItem = build_decision_item(FoundDecision(event, False))
     wanted = found["amendment"]
@@ -177,7 +179,7 @@ def stream_decisions(
     live = _STREAMS_BY_CACHE.get(cache)
     if live is None or live.spools != cache.spools:
         live = _STREAMS_BY_CACHE[cache] = DecisionStream(cache.spools)
-    return live.listen(build_filter(visitor, request.query), request.heard)
+    return live.listen(build_filter(visitor, request.query), request.last_event_id)
 
 
 STREAMS: tuple[StreamRoute, ...] = (

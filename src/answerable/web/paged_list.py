@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from answerable.lineage.text_index import SubstringIndex
+from answerable.lineage.substring_index import SubstringIndex
 from answerable.model.errors import UsageError
 
 PAGE_SIZE = 50
@@ -33,7 +33,7 @@ class ListFacet(Generic[ItemT]):
 
     name: str
     label: str
-    of: Callable[[ItemT], str]
+    get_value: Callable[[ItemT], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class PagedList(Generic[ItemT]):
             " ".join(definition.words(item)) for item in self.items
         )
         self._facets = {
-            facet.name: [facet.of(item) for item in self.items]
+            facet.name: [facet.get_value(item) for item in self.items]
             for facet in definition.facets
         }
         self.counts: Mapping[str, Counter[str]] = {

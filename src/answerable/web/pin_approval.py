@@ -2,15 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from answerable.authorization.pins.observation import (
+from answerable.authorization.pins.pin_comparison import (
     ApprovalSelection,
     apply_approval,
-    is_current,
+    is_selection_current,
     select_for_approval,
 )
+from answerable.model.definition_pin import DefinitionApproval, ServerPins
 from answerable.model.errors import UsageError
 from answerable.model.ids import PersonId
-from answerable.model.pin import DefinitionApproval, ServerPins
 from answerable.presentation.command_hints import format_command
 from answerable.server.pins.pin_files import PinFiles
 from answerable.server.state_folders import gateway_state
@@ -85,7 +85,7 @@ def build_approval(
             "are in quarantine until they are approved.",
         ),
         subject=f"server:{server}",
-        tell=execute,
+        execute=execute,
         command=format_command(
             "tools",
             "approve",
@@ -97,7 +97,7 @@ def build_approval(
             "KEY",
         ),
         back=build_url("/tools/diff", server=server),
-        said=f"Signed: {what} approved.",
+        confirmation=f"Signed: {what} approved.",
     )
 
 
@@ -113,7 +113,7 @@ def _record_approval(
     inventory, approvals = cache.current_view().inventory, list[DefinitionApproval]()
 
     def approve_now(known: ServerPins) -> ServerPins | None:
-        if not is_current(known, chosen):
+        if not is_selection_current(known, chosen):
             return None
         approval = flow.approve_definitions(
             store, inventory, server, chosen, signer, approvers=allowed, now=now

@@ -30,8 +30,8 @@ class RouteRequest:
     url: str = "/"
     part: bool = False
     said: str = ""
-    heard: str = ""
-    held: frozenset[str] = frozenset()
+    last_event_id: str = ""
+    etags: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +90,8 @@ class Redirect:
         said: Confirmation shown there once.
     """
 
-    to: str
-    said: str = ""
+    location: str
+    confirmation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +123,10 @@ class WebRoute:
 
     path: str
     handler: RouteHandler
-    may: frozenset[WebPermission] = frozenset({WebPermission.LOOK})
-    takes: tuple[str, ...] = ()
+    permissions: frozenset[WebPermission] = frozenset({WebPermission.LOOK})
+    parameters: tuple[str, ...] = ()
     method: str = "GET"
-    blanks: bool = False
+    keeps_empty_fields: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +158,9 @@ class StreamRoute:
     """
 
     path: str
-    tell: EventSource
-    may: frozenset[WebPermission]
-    takes: tuple[str, ...] = ()
+    event_source: EventSource
+    permissions: frozenset[WebPermission]
+    parameters: tuple[str, ...] = ()
 
 
 class Forbidden(Exception):  # noqa: N818 - an outcome, no fault

@@ -31,10 +31,10 @@ class SigningAction:
     title: str
     follows: tuple[str, ...]
     subject: str
-    tell: "Callable[[EvidenceStore, StatementSigner, int], object]"
+    execute: "Callable[[EvidenceStore, StatementSigner, int], object]"
     command: str
     back: str
-    said: str
+    confirmation: str
     second_step: str = ""
 
 

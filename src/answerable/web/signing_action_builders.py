@@ -11,16 +11,16 @@ from answerable.model.baseline import BaselineStage
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
 from answerable.model.person import OwnerState
-from answerable.presentation.act_text import describe_act
 from answerable.presentation.command_hints import format_command
+from answerable.presentation.signed_act_text import describe_act
 from answerable.services.authorization import approval_requests, decision_records
 from answerable.services.authorization.approval_requests import ApprovalRequest
 from answerable.services.authorization.value_provenance import describe_provenance
 from answerable.services.baseline import profile_learning
 from answerable.services.statements import policy_exceptions as signed
 from answerable.services.statements.attested_owners import AttestedOwnerReader
-from answerable.usecases.authorization import answer_approvals
-from answerable.usecases.authorization.answer_approvals import ExceptionTerm
+from answerable.usecases.authorization import answer_approval_requests
+from answerable.usecases.authorization.answer_approval_requests import ExceptionTerm
 from answerable.usecases.baseline import manage_profiles
 from answerable.usecases.inventory import ownership
 from answerable.web.break_glass import build_break_glass, build_confirmation
@@ -86,7 +86,7 @@ def find_approval_request(
             )
         except UsageError:
             raise Forbidden from None
-    if not visitor.can_see_activity_of(ask.wanted.agent):
+    if not visitor.can_see_activity_of(ask.scope.agent):
         raise Forbidden
     return ask
 
@@ -96,7 +96,7 @@ def _build_allow(
 ) -> SigningAction:
     """Build the action that allows a denied call by a signed exception."""
     ask = _find_own_request(cache, visitor, fields)
-    wanted, decision = ask.wanted, ask.named
+    wanted, decision = ask.scope, ask.decision_id
     span = read_choice(fields, "for", "1h", EXCEPTION_SPANS)
     any_arguments = read_choice(fields, "arguments", "these", ("these", "any")) == "any"
     term = ExceptionTerm(EXCEPTION_SPANS[span], any_arguments)
@@ -118,7 +118,7 @@ def _build_allow(
             "forbids the call, a kill, a quarantine or an error. You can revoke it.",
         ),
         subject=wanted.agent,
-        tell=lambda store, signer, now: answer_approvals.sign_exception(
+        execute=lambda store, signer, now: answer_approval_requests.sign_exception(
             store,
             decision_records.read_spool(cache.spools),
             decision,
@@ -130,7 +130,7 @@ def _build_allow(
             "asks", "allow", decision, "--key", "KEY", *options, *more
         ),
         back=build_url("/ask", id=decision),
-        said=f"Signed: {wanted.agent} may {describe_act(wanted)}.",
+        confirmation=f"Signed: {wanted.agent} may {describe_act(wanted)}.",
     )
 
 
@@ -140,7 +140,7 @@ def _describe_request(cache: "StoreCache", ask: ApprovalRequest) -> tuple[str, .
         lines = describe_provenance(
             store, decision_records.read_spool(cache.spools), ask
         ).lines
-        known = approval_requests.build_ask_item(
+        known = approval_requests.build_approval_request_item(
             ask, signed.read_policy_exceptions(store, cache.now), cache.now
         )
     answered = (f"Answered already: {known['state']} by {', '.join(known['by'])}.",)
@@ -152,7 +152,7 @@ def _build_refuse(
 ) -> SigningAction:
     """Build the action that refuses an approval request."""
     ask = _find_own_request(cache, visitor, fields)
-    wanted, decision = ask.wanted, ask.named
+    wanted, decision = ask.scope, ask.decision_id
     return SigningAction(
         title=f"You do not let {wanted.agent} do this: {describe_act(wanted)}",
         follows=(
@@ -161,12 +161,12 @@ def _build_refuse(
             "amendment that is in force.",
         ),
         subject=wanted.agent,
-        tell=lambda store, signer, now: answer_approvals.sign_refusal(
+        execute=lambda store, signer, now: answer_approval_requests.sign_refusal(
             store, decision_records.read_spool(cache.spools), decision, signer, now=now
         ),
         command=format_command("asks", "refuse", decision, "--key", "KEY"),
         back=build_url("/ask", id=decision),
-        said=f"Signed: {wanted.agent} may not {describe_act(wanted)}.",
+        confirmation=f"Signed: {wanted.agent} may not {describe_act(wanted)}.",
     )
 
 
@@ -180,13 +180,14 @@ def _build_revoke(
     with cache.open_store() as store:
         exceptions = signed.read_policy_exceptions(store, cache.now)
     found = next(
-        (each for each in exceptions.judged if each.amendment.id == exception_id), None
+        (each for each in exceptions.statuses if each.exception.id == exception_id),
+        None,
     )
     if found is None:
         raise Forbidden
-    amendment, person = found.amendment, visitor.person
-    by = {exceptions.who.same(each) for each in amendment.persons}
-    is_signer = person is not None and exceptions.who.same(person) in by
+    amendment, person = found.exception, visitor.person
+    by = {exceptions.owner_directory.same(each) for each in amendment.persons}
+    is_signer = person is not None and exceptions.owner_directory.same(person) in by
     if not (
         visitor.answers_for(amendment.agent)
         or (is_signer and WebPermission.OWN in visitor.may)
@@ -200,12 +201,12 @@ def _build_revoke(
             "call again, sign again.",
         ),
         subject=amendment.agent,
-        tell=lambda store, signer, now: answer_approvals.sign_revocation(
+        execute=lambda store, signer, now: answer_approval_requests.sign_revocation(
             store, exception_id, signer, now=now
         ),
         command=format_command("asks", "revoke", exception_id[:16], "--key", "KEY"),
         back=build_url("/asks", agent=amendment.agent),
-        said=f"Revoked: {amendment.agent} may no longer {what}.",
+        confirmation=f"Revoked: {amendment.agent} may no longer {what}.",
     )
 
 
@@ -264,7 +265,7 @@ def _build_baseline(
             "A running gateway applies it within a second.",
         ),
         subject=agent,
-        tell=lambda store, signer, now: manage_profiles.sign_profile(
+        execute=lambda store, signer, now: manage_profiles.sign_profile(
             store,
             digest,
             signer,
@@ -286,7 +287,7 @@ def _build_baseline(
             "KEY",
         ),
         back=build_url("/baseline", agent=agent),
-        said=f"Signed: the baseline of {agent} is in the stage {stage.value}.",
+        confirmation=f"Signed: the baseline of {agent} is in the stage {stage.value}.",
     )
 
 
@@ -320,7 +321,7 @@ def _build_attest(
             "Others see you as its owner. The attestation expires after 180 days.",
         ),
         subject=subject,
-        tell=lambda store, signer, now: ownership.attest_signed(
+        execute=lambda store, signer, now: ownership.attest_signed(
             store, cache.current_view().inventory, subject, person, signer, now=now
         ),
         command=format_command(
@@ -334,7 +335,7 @@ def _build_attest(
         back=build_url(
             "/agent" if subject.startswith("agent:") else "/identity", id=subject
         ),
-        said=f"Signed: you answer for {subject}.",
+        confirmation=f"Signed: you answer for {subject}.",
     )
 
 
@@ -356,7 +357,7 @@ def _find_own_request(
 ) -> ApprovalRequest:
     """Find an approval request of an agent that the visitor owns."""
     ask = find_approval_request(cache, visitor, fields.get("id", ""))
-    if not visitor.answers_for(ask.wanted.agent):
+    if not visitor.answers_for(ask.scope.agent):
         raise Forbidden
     return ask
 

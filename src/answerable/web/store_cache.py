@@ -16,11 +16,11 @@ from typing import TypeVar
 
 from answerable.model.config import Config
 from answerable.model.errors import AnswerableError
-from answerable.services.gc_control import suspend_gc
+from answerable.services.garbage_collection import pause_garbage_collection
 from answerable.store.search_index import SearchIndex
 from answerable.store.store import EvidenceStore
-from answerable.web.store_view import StoreView, build_view, store_stamp
-from answerable.web.total_cache import TotalCache
+from answerable.web.result_total_cache import TotalCache
+from answerable.web.store_view import StoreView, build_view, compute_store_stamp
 
 Derived = TypeVar("Derived")
 _MINUTE = 60_000_000_000
@@ -97,7 +97,7 @@ class StoreCache:
         """Return a digest that changes with the store or its derived data."""
         view = self.current_view()
         with self.open_store() as store:
-            stamp = store_stamp(store) + view.version.encode()
+            stamp = compute_store_stamp(store) + view.version.encode()
         return hashlib.sha256(stamp).hexdigest()[:24]
 
     def start_loading(self, warm_up: Callable[["StoreCache"], None]) -> None:
@@ -113,7 +113,7 @@ class StoreCache:
     def _load_first(self, warm_up: Callable[["StoreCache"], None]) -> None:
         """Run the warm-up, then mark the cache as ready."""
         try:
-            with suspend_gc():
+            with pause_garbage_collection():
                 warm_up(self)
         except AnswerableError as error:
             _logger.warning("the store view could not be loaded: %s", error.message)
@@ -127,10 +127,10 @@ class StoreCache:
         if making is not None:
             return making
         with self.open_store() as store:
-            stamp, view = store_stamp(store), self._view
+            stamp, view = compute_store_stamp(store), self._view
             if view is not None and not self._needs_rebuild(view, stamp, self.now):
                 return view
-            if view is not None and view.took > _INLINE_SECONDS:
+            if view is not None and view.build_seconds > _INLINE_SECONDS:
                 self._rebuild_in_background(view)
                 return view
             with self._lock:
@@ -148,15 +148,19 @@ class StoreCache:
     def _needs_rebuild(self, view: StoreView, stamp: bytes, now: int) -> bool:
         """Tell whether the store has changed, or the view is too old."""
         # A build of one second is repeated after five minutes or more.
-        lasts = max(_MINUTE, int(view.took * _REBUILD_SHARE * _MINUTE))
+        lasts = max(_MINUTE, int(view.build_seconds * _REBUILD_SHARE * _MINUTE))
         old = not view.at <= now < min(view.at + lasts, view.until)
         return old or stamp != self._stamp
 
     def _rebuild(self, store: EvidenceStore, stamp: bytes) -> StoreView:
         """Build the view and its derived data, and replace the current one."""
         before = self._view
-        slow = before is None or before.took > _INLINE_SECONDS
-        with suspend_gc(collect_previous=before is not None) if slow else nullcontext():
+        slow = before is None or before.build_seconds > _INLINE_SECONDS
+        with (
+            pause_garbage_collection(collect_previous=before is not None)
+            if slow
+            else nullcontext()
+        ):
             view = build_view(store, self.now, before)
             if before is not None:
                 self._local.making = view
@@ -169,7 +173,7 @@ class StoreCache:
 
     def _rebuild_in_background(self, view: StoreView) -> None:
         """Start a background rebuild, one at a time and rate-limited."""
-        if time.monotonic() - self._checked_at < _REBUILD_SHARE * view.took:
+        if time.monotonic() - self._checked_at < _REBUILD_SHARE * view.build_seconds:
             return
         if self._lock.acquire(blocking=False):
             self._start_rebuild()
@@ -189,7 +193,7 @@ class StoreCache:
         """Rebuild the view in this thread, then close its connection."""
         try:
             with self.open_store() as store:
-                self._rebuild(store, store_stamp(store))
+                self._rebuild(store, compute_store_stamp(store))
         except AnswerableError as error:
             _logger.warning("the store view could not be reloaded: %s", error.message)
         finally:

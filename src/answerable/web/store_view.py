@@ -14,7 +14,7 @@ from answerable.inventory.ownership_score import (
 from answerable.lineage.chain_index import ChainIndex
 from answerable.model.inventory import Inventory
 from answerable.services.inventory import snapshots
-from answerable.services.lineage.stitched_chains import load_chains
+from answerable.services.lineage.chain_cache import load_chains
 from answerable.services.reach.query_context import compile_snapshot
 from answerable.store import journal_files, lineage_facts
 from answerable.store.store import EvidenceStore
@@ -40,7 +40,7 @@ class StoreView:
     generation: str
     at: int
     until: int
-    took: float
+    build_seconds: float
     inventory: Inventory
     chains: ChainIndex
     _derived: dict[str, tuple[Callable[["StoreView"], object], object]] = field(
@@ -64,12 +64,12 @@ class StoreView:
         if previous.inventory is not self.inventory:
             self.inventory.recompute_from(previous.inventory)
         if previous.chains is not self.chains:
-            self.chains.reuse_lookups(previous.chains)
+            self.chains.build_same_lookups(previous.chains)
         for name, (build, _) in list(previous._derived.items()):
             self.get_derived(name, build)
 
 
-def store_stamp(store: EvidenceStore) -> bytes:
+def compute_store_stamp(store: EvidenceStore) -> bytes:
     """Return a digest that changes with every log entry and journal record."""
     named = [store.log.checkpoint()]
     for name in journal_files.list_journals(store.layout):
@@ -90,7 +90,7 @@ def build_view(
         now: UTC nanoseconds.
     """
     started = time.thread_time()
-    generation = lineage_facts.chains_generation(store)
+    generation = lineage_facts.compute_chains_generation(store)
     if previous is not None and previous.generation == generation:
         inventory, chains = reassess_owners(previous.inventory, now), previous.chains
     else:
@@ -102,7 +102,7 @@ def build_view(
         generation=generation,
         at=now,
         until=_first_expiry(inventory, now),
-        took=time.thread_time() - started,
+        build_seconds=time.thread_time() - started,
         inventory=inventory,
         chains=chains,
     )

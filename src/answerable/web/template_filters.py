@@ -71,7 +71,7 @@ def format_age(value: object) -> str:
 
 def coverage_parts(value: CoverageRecord) -> list[str]:
     """Describe the sources of an answer and their age."""
-    return coverage_text.coverage_parts(value)
+    return coverage_text.build_coverage_line_parts(value)
 
 
 def coverage_gaps(value: CoverageRecord) -> str:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from answerable.model.ids import PersonId
 from answerable.model.web_config import WebRole
 
-__all__ = ["Visitor", "WebPermission", "WebRole", "permissions_of"]
+__all__ = ["Visitor", "WebPermission", "WebRole", "permissions_of_roles"]
 
 
 class WebPermission(StrEnum):
@@ -57,7 +57,7 @@ class Visitor:
     @property
     def may(self) -> frozenset[WebPermission]:
         """Return the permissions of the visitor's roles."""
-        return permissions_of(self.roles)
+        return permissions_of_roles(self.roles)
 
     def can_see_activity_of(self, *subjects: str) -> bool:
         """Tell whether the visitor may see the activity of any of these subjects."""
@@ -70,6 +70,6 @@ class Visitor:
         return WebPermission.OWN in self.may and subject in self.owns
 
 
-def permissions_of(roles: Iterable[WebRole]) -> frozenset[WebPermission]:
+def permissions_of_roles(roles: Iterable[WebRole]) -> frozenset[WebPermission]:
     """Return the union of the permissions of some roles."""
     return frozenset().union(*(_ROLE_PERMISSIONS[role] for role in roles))

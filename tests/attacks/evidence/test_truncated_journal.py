@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from answerable.evidence import journal_format as frames
-from answerable.evidence.note import derive_verifier_key, sign_bytes
+from answerable.evidence.signed_note import derive_verifier_key, sign_bytes
 from answerable.model.connector import ignore_progress
 from answerable.model.errors import VerificationError
 from answerable.model.event import AuditEvent
 from answerable.store import fsck
 from answerable.store.store import EvidenceStore
-from answerable.usecases.evidence import prove as flow
+from answerable.usecases.evidence import verify_and_prove as flow
 
 Make = Callable[..., AuditEvent]
 GROUPS = (1, 4, 2, 7, 1, 3)

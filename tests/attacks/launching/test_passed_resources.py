@@ -12,7 +12,7 @@ import pytest
 from answerable.cli.main import main
 from answerable.gateway.stdio.command_upstream import build_program
 from answerable.model.config import UpstreamServer
-from answerable.server.clean_environment import build_clean_environment
+from answerable.server.child_environment import build_clean_environment
 from tests.server.processes.launch_environment import PYTHON, ROOT, LaunchEnvironment
 
 pytestmark = [

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from answerable.model.errors import EnvironmentFailure
-from answerable.server.recording.segments import SegmentWriter
+from answerable.server.recording.spool_segments import SegmentWriter
 from answerable.server.revocation_list import RevocationFile
 from answerable.server.state_lock import lock_state
 from answerable.store.durable_files import acting_as_owner

@@ -3,8 +3,8 @@
 import ipaddress
 from collections.abc import Iterator
 
-from answerable.server.issuers.allowed_addresses import is_allowed
-from answerable.server.networks import classify_network
+from answerable.server.client_network import network_of_address
+from answerable.server.issuers.allowed_addresses import is_allowed_address
 
 SERVICES = (
     "169.254.169.254",
@@ -66,11 +66,11 @@ def spelled(address: ipaddress.IPv6Address) -> Iterator[str]:
 def test_no_form_of_a_metadata_address_is_connected_to(counted: list[str]) -> None:
     for service in SERVICES:
         for form in forms(service):
-            assert not is_allowed(form, allow_private=True), form
-            assert not is_allowed(form, allow_private=False), form
-            assert classify_network(form) == "link-local", form
+            assert not is_allowed_address(form, allow_private=True), form
+            assert not is_allowed_address(form, allow_private=False), form
+            assert network_of_address(form) == "link-local", form
             counted.append(service)
     for other in OTHERS:
-        assert is_allowed(other, allow_private=False), other
-        assert classify_network(other) != "link-local"
+        assert is_allowed_address(other, allow_private=False), other
+        assert network_of_address(other) != "link-local"
         counted.append("other")

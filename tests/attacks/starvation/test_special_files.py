@@ -16,8 +16,8 @@ from types import FrameType
 import pytest
 
 from answerable.cli.main import main
-from answerable.connectors import named_file
-from answerable.connectors.named_file import open_named_file, read_named_file
+from answerable.connectors import regular_file
+from answerable.connectors.regular_file import open_named_file, read_named_file
 from answerable.model.errors import UsageError
 
 SECONDS = 10  # for a command that reads a file of a few bytes
@@ -196,7 +196,7 @@ def test_what_a_shell_pipes_in_is_read(tmp_path: Path) -> None:
 def test_a_shells_pipe_from_which_nothing_comes_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(named_file, "READ_TIMEOUT", 0.1)
+    monkeypatch.setattr(regular_file, "READ_TIMEOUT", 0.1)
     reading, writing = os.pipe()
     try:
         with (

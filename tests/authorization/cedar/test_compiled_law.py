@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from answerable.authorization import decision as fast
-from answerable.authorization.decision import RuntimeState
+from answerable.authorization.decision import PolicyOverrides
 from answerable.authorization.decision_table import compile_table
 from answerable.authorization.revocations import Revocations
 from answerable.model.config import Config
@@ -34,7 +34,7 @@ def test_what_is_compiled_decides_what_plain_cedar_decides(
     rules = read(*texts).rules
     table = compile_table(config, rules)
     for request in [*asked, *asked]:
-        decision = fast.decide(table, RuntimeState(kills), request)
+        decision = fast.decide(table, PolicyOverrides(kills), request)
         assert decision == spec.decide(config, kills, request, rules)
 
 
@@ -49,6 +49,8 @@ def test_a_list_shows_whatever_a_call_may_get(
 ) -> None:
     table = compile_table(config, read(*texts).rules)
     for request in asked:
-        decision = fast.decide(table, RuntimeState(), request)
+        decision = fast.decide(table, PolicyOverrides(), request)
         if decision.effect in (DecisionEffect.ALLOW, DecisionEffect.ASK):
-            assert fast.decide(table, RuntimeState(), request, for_listing=True).passes
+            assert fast.decide(
+                table, PolicyOverrides(), request, for_listing=True
+            ).passes

@@ -11,7 +11,7 @@ from answerable.authorization.cedar.cedar_request import (
     UnreadableArguments,
     parse_arguments,
 )
-from answerable.authorization.decision import EMPTY_STATE, RuntimeState, decide
+from answerable.authorization.decision import EMPTY_STATE, PolicyOverrides, decide
 from answerable.authorization.decision_table import DecisionTable, compile_table
 from answerable.model.config import AllowRule, Config
 from answerable.model.decision import (
@@ -25,7 +25,7 @@ from answerable.model.decision import (
     TargetKind,
 )
 from answerable.model.ids import AgentId
-from answerable.model.json_values import MAX_ARGUMENT_VALUES
+from answerable.model.json_value_count import MAX_ARGUMENT_VALUES
 from answerable.usecases.authorization.authorize import Authorizer
 from tests.authorization.cedar.policy_strategies import AGENTS, call, rules_of
 from tests.authorization.config_strategies import agent, config, server
@@ -332,7 +332,7 @@ def test_a_policy_that_errs_for_an_agent_above_is_an_error_below() -> None:
 
 def test_a_kill_of_an_agent_stops_the_agents_below_it() -> None:
     found = table(PERMIT)
-    stands = RuntimeState(kills=frozenset({str(BEN)}))
+    stands = PolicyOverrides(revocations=frozenset({str(BEN)}))
     decision = decide(found, stands, call(chain=(BEN,)))
     assert (decision.reason, decision.determining) == (DecisionReason.KILLED, (BEN,))
     assert not decide(found, stands, call(agent=BEN)).passes
@@ -347,23 +347,23 @@ def test_a_list_shows_what_depends_on_arguments_and_what_an_owner_is_asked() -> 
     found = table(some + "when { context.arguments.n < 5 };")
     authority = Authorizer(found)
     assert not authority.authorize(call()).passes
-    assert authority.lists(call()).passes
-    assert not authority.lists(call("write")).passes
+    assert authority.is_listed(call()).passes
+    assert not authority.is_listed(call("write")).passes
     asked = Authorizer(table(PERMIT, f"@ask forbid ({CALL});"))
-    assert asked.lists(call()).passes
+    assert asked.is_listed(call()).passes
     assert not asked.authorize(call()).passes
     never = Authorizer(table(PERMIT, f"forbid ({CALL});"))
-    assert not never.lists(call()).passes
+    assert not never.is_listed(call()).passes
 
 
 def test_names_without_end_are_forgotten_and_decided_all_the_same() -> None:
-    from answerable.authorization.cedar import slices
+    from answerable.authorization.cedar import policy_slices
 
     found = table(PERMIT)
-    for number in range(2 * slices.CACHE_SIZE + 10):
+    for number in range(2 * policy_slices.CACHE_SIZE + 10):
         decide(found, EMPTY_STATE, call(f"t{number}"))
     kept = len(found.slices._lately) + len(found.slices._before)
-    assert kept <= 2 * slices.CACHE_SIZE
+    assert kept <= 2 * policy_slices.CACHE_SIZE
     assert decide(found, EMPTY_STATE, call("t" * 10_000)).passes
     assert max(len(key[-1]) for key in found.slices._lately) < 1000
     assert decide(found, EMPTY_STATE, call("t0")).passes

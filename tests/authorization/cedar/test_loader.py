@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from answerable.authorization.cedar.actions import RESOURCE_TYPES, WITH_ARGUMENTS
 from answerable.authorization.cedar.loader import load_rules
-from answerable.authorization.cedar.slices import SliceCache
+from answerable.authorization.cedar.mcp_actions import RESOURCE_TYPES, WITH_ARGUMENTS
+from answerable.authorization.cedar.policy_slices import SliceCache
 from answerable.model.cedar_policy import CedarFile
 from answerable.model.decision import DecisionEffect, DecisionLayer, TargetKind
 from answerable.server.mcp.methods import METHODS

@@ -1,6 +1,6 @@
 """Policy exceptions that owners sign, and the policies that they lift."""
 
-from answerable.authorization.decision import EMPTY_STATE, RuntimeState, decide
+from answerable.authorization.decision import EMPTY_STATE, PolicyOverrides, decide
 from answerable.authorization.policy_exceptions import ExceptionKey
 from answerable.model.decision import (
     DecisionEffect,
@@ -31,7 +31,7 @@ def amendment(
 
 
 def test_an_owner_lifts_an_ask_but_not_a_forbid_an_error_or_the_agents_above() -> None:
-    by_owner = RuntimeState(amendments=amendment(ANA, PolicyExceptionKind.OWNER))
+    by_owner = PolicyOverrides(exceptions=amendment(ANA, PolicyExceptionKind.OWNER))
     ask = f"@ask forbid ({CALL});"
     assert decide(table(PERMIT, ask), by_owner, call()).reason is DecisionReason.GRANTED
     for forbid, reason in (
@@ -49,7 +49,7 @@ def test_an_owner_lifts_an_ask_but_not_a_forbid_an_error_or_the_agents_above() -
 
 
 def test_two_persons_lift_a_forbid_and_the_agents_above_but_no_error() -> None:
-    by_two = RuntimeState(amendments=amendment(ANA, PolicyExceptionKind.BREAK_GLASS))
+    by_two = PolicyOverrides(exceptions=amendment(ANA, PolicyExceptionKind.BREAK_GLASS))
     forbidden = table(f"forbid ({CALL});")
     for request in (call(), call(chain=(BEN,))):
         assert decide(forbidden, by_two, request).reason is DecisionReason.BREAK_GLASS

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from answerable.authorization.cedar import validation
 from answerable.authorization.cedar.lexer import PolicyText, split_policies
-from answerable.authorization.cedar.schema import ArgumentTypes, build_schema
 from answerable.authorization.cedar.validation import validate_policies
+from answerable.authorization.cedar.validation_schema import ArgumentTypes, build_schema
 from answerable.model.cedar_policy import CedarPolicy
 from tests.authorization.cedar.faulty_policies import MISTAKES, planted
 from tests.authorization.cedar.policy_strategies import policies

@@ -7,24 +7,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.authorization.pins import observation
-from answerable.authorization.pins.definitions import build_definition
+from answerable.authorization.pins import pin_comparison
+from answerable.authorization.pins.canonical_definitions import build_definition
 from answerable.authorization.pins.lookalikes import NameIndex
-from answerable.authorization.pins.observation import (
+from answerable.authorization.pins.pin_comparison import (
     ApprovalSelection,
     ObservedList,
     apply_approval,
     approved_mappings,
     build_quarantine,
-    is_current,
     is_quarantined,
+    is_selection_current,
     observe_identity,
     observe_list,
     select_for_approval,
 )
 from answerable.authorization.quarantine import find_quarantined
 from answerable.model.decision import TargetKind
-from answerable.model.pin import (
+from answerable.model.definition_pin import (
     NO_PINS,
     DefinitionApproval,
     DefinitionKind,
@@ -128,7 +128,7 @@ def test_pages_of_a_first_list_are_one_set() -> None:
 
 def test_a_first_list_that_never_ends_is_closed_after_a_while() -> None:
     pins = seen(NO_PINS, tool("read"), is_last=False)
-    late = 1 + observation.LEARNING_PERIOD + 1
+    late = 1 + pin_comparison.LEARNING_PERIOD + 1
     pins = seen(pins, tool("more"), now=late, is_last=False)
     assert passes(pins, "read")
     assert not passes(pins, "more")
@@ -206,9 +206,9 @@ def test_what_a_person_did_not_look_at_is_not_approved() -> None:
     pins = seen(seen(NO_PINS, tool("read")), tool("read", title="x"))
     chosen = select_for_approval(pins)
     later = seen(pins, tool("read", title="y"))
-    assert is_current(pins, chosen)
-    assert not is_current(later, chosen)
-    assert not is_current(pins, ApprovalSelection((), "key 3"))
+    assert is_selection_current(pins, chosen)
+    assert not is_selection_current(later, chosen)
+    assert not is_selection_current(pins, ApprovalSelection((), "key 3"))
 
 
 def test_a_new_tool_that_shadows_another_servers_is_in_quarantine() -> None:
@@ -232,8 +232,8 @@ def test_two_servers_of_one_program_do_not_shadow_each_other() -> None:
 def test_a_server_cannot_fill_the_disk_with_definitions(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(observation, "MAX_ITEMS", 3)
-    monkeypatch.setattr(observation, "MAX_STORED", 400)
+    monkeypatch.setattr(pin_comparison, "MAX_ITEMS", 3)
+    monkeypatch.setattr(pin_comparison, "MAX_STORED", 400)
     many = [tool(f"t{n}", description="x" * 90) for n in range(6)]
     pins = seen(NO_PINS, *many, is_last=False)
     assert len(pins.items) == 3

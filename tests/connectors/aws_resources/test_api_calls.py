@@ -99,8 +99,8 @@ def scan(
 ) -> tuple[Sync, dict[str, list[str]]]:
     session = FakeSession(answer)
     asking = ResourceScan(session, ACCOUNT, "eu-west-1", context)
-    asking.whole |= {"Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:user/x"}
-    asking.whole["Region"] = "eu-west-1"
+    asking.document |= {"Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:user/x"}
+    asking.document["Region"] = "eu-west-1"
     return scan_region(asking), session.asked
 
 
@@ -169,9 +169,9 @@ def test_no_text_of_the_server_and_no_environment_is_repeated(
     asking = ResourceScan(FakeSession(refuse), ACCOUNT, "eu-west-1", context)
     sync = scan_region(asking)
     assert sync.problems
-    assert "secret text" not in repr(sync) + repr(asking.whole)
-    assert FUNCTION in repr(asking.whole)
-    assert "canary" not in repr(sync) + repr(asking.whole)
+    assert "secret text" not in repr(sync) + repr(asking.document)
+    assert FUNCTION in repr(asking.document)
+    assert "canary" not in repr(sync) + repr(asking.document)
 
 
 def test_a_service_that_nobody_reaches_is_not_asked_on_and_on(

@@ -46,7 +46,7 @@ def parsed(record: dict[str, Any]) -> AuditEvent:
 def why(record: dict[str, Any]) -> str:
     refused = read(record)
     assert isinstance(refused, RecordRefused)
-    return refused.why
+    return refused.reason
 
 
 def test_a_session_acts_as_the_role_that_issued_it_path_included(events) -> None:
@@ -323,7 +323,7 @@ def test_a_record_without_an_id_is_known_by_its_bytes(records) -> None:
 def test_what_is_no_record_is_refused_with_its_reason(spoilt, reason) -> None:
     refused = parse_record(spoilt, WrittenBy.PLATFORM)
     assert isinstance(refused, RecordRefused)
-    assert reason in refused.why
+    assert reason in refused.reason
     assert not refused.skipped
 
 
@@ -347,7 +347,7 @@ def test_a_record_that_names_its_caller_twice_is_refused(records, twice) -> None
     raw = json.dumps(records[5]).replace(*twice, 1).encode()
     refused = parse_record(raw, WrittenBy.PLATFORM)
     assert isinstance(refused, RecordRefused)
-    assert "repeated" in refused.why
+    assert "repeated" in refused.reason
 
 
 def test_escapes_alone_are_no_reason_to_refuse(records) -> None:

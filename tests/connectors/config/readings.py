@@ -11,6 +11,6 @@ def read(text: str) -> ConfigReading:
 def faults(text: str) -> list[str]:
     """List the faults of a configuration, each with its position."""
     return [
-        f"{fault.mark.line}:{fault.mark.column} {fault.path}: {fault.what}"
+        f"{fault.position.line}:{fault.position.column} {fault.path}: {fault.message}"
         for fault in read(text).faults
     ]

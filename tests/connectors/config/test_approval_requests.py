@@ -9,7 +9,7 @@ from answerable.model.approval_request import ApprovalRequestConfig
 def read(text: str) -> tuple[ApprovalRequestConfig | None, list[str]]:
     reading = parse_config(text.encode(), "answerable.yaml", "/etc/answerable")
     assert reading.config is not None
-    return reading.config.asks, [f"{f.path}: {f.what}" for f in reading.faults]
+    return reading.config.asks, [f"{f.path}: {f.message}" for f in reading.faults]
 
 
 def test_where_owners_hear_of_asks_is_read_whole() -> None:

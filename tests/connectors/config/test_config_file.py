@@ -13,7 +13,7 @@ from answerable.model.config import (
     UnixCallerRule,
 )
 from answerable.model.decision import EnforcementMode
-from answerable.model.learning import ColdStartMode, LearningConfig
+from answerable.model.learning_config import ColdStartMode, LearningConfig
 from answerable.model.upstream_credential import UpstreamCredential
 from tests.connectors.config.full_config import DECISIONS, ISSUERS, REST, SOURCES, WEB
 from tests.connectors.config.readings import faults, read
@@ -310,7 +310,7 @@ def test_the_documentation_names_every_key_and_no_other(page: str) -> None:
     }
     issuers = BEHAVING.replace("servers:\n", ISSUERS + "servers:\n")
     whole = issuers + REST + DECISIONS + WEB + SOURCES
-    assert documented == read(whole).asked
+    assert documented == read(whole).known_keys
 
 
 def test_the_example_of_the_documentation_is_right(page: str) -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from answerable.federation.trust_rules.faults import RuleFaultCode
 from answerable.federation.trust_rules.rule_digest import rule_digest
-from answerable.model.claims import TokenType
 from answerable.model.config import ListenAddress, TlsTerminator, TokenReviewConfig
+from answerable.model.token_claims import TokenType
 from answerable.model.trust_rule import (
     GrantedTokenKind,
     IssuedSubject,

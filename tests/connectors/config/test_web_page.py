@@ -82,7 +82,7 @@ def test_health_stays_where_the_file_says() -> None:
 )
 def test_what_is_wrong_is_told(old: str, new: str, told: str) -> None:
     faults = [
-        f"{each.path}: {each.what}"
+        f"{each.path}: {each.message}"
         for each in read(ISSUERS + WEB.replace(old, new)).faults
     ]
     assert any(told in each for each in faults) if told else faults == []
@@ -90,8 +90,10 @@ def test_what_is_wrong_is_told(old: str, new: str, told: str) -> None:
 
 def test_where_nobody_gets_a_role_that_is_told() -> None:
     text = ISSUERS + "web: {login: {issuer: people, client_id: us}}\n"
-    assert any("no person has a role" in each.what for each in read(text).faults)
+    assert any("no person has a role" in each.message for each in read(text).faults)
 
 
 def test_tokens_without_a_login_are_told() -> None:
-    assert any("login is missing" in f.what for f in read("web: {audience: a}").faults)
+    assert any(
+        "login is missing" in f.message for f in read("web: {audience: a}").faults
+    )

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerable.connectors.formats.command_line import parse_command_line
-from answerable.connectors.formats.credential_detection import (
+from answerable.connectors.formats.credential_locations import (
     FoundCredential,
-    NamedPosition,
+    NamedText,
     find_in_environment,
     find_in_header,
     find_in_url,
@@ -19,7 +19,10 @@ from answerable.connectors.formats.credential_name import (
     credential_kind_of_name,
 )
 from answerable.connectors.formats.redaction import redact_url
-from answerable.connectors.formats.secret_shapes import classify_shape, looks_random
+from answerable.connectors.formats.secret_formats import (
+    classify_secret_format,
+    looks_random,
+)
 from answerable.connectors.formats.value_reference import split_references
 
 KEY_ID = "AKIA6EQNFXABQUN2A7WB"
@@ -95,7 +98,7 @@ def classed(
 def test_a_variable_is_classed(
     name: str, value: str, expected: tuple[str, str, str, str]
 ) -> None:
-    assert classed(find_in_variable(NamedPosition(name, "/p", value))) == [expected]
+    assert classed(find_in_variable(NamedText(name, "/p", value))) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -122,43 +125,41 @@ def test_a_variable_is_classed(
     ],
 )
 def test_a_plain_setting_is_no_credential(name: str, value: str) -> None:
-    assert find_in_variable(NamedPosition(name, "/p", value)) == ()
+    assert find_in_variable(NamedText(name, "/p", value)) == ()
 
 
 def test_a_default_that_is_literal_is_a_literal() -> None:
-    found = find_in_variable(NamedPosition("A_TOKEN", "/p", "${B:-s3cr3t}"))
+    found = find_in_variable(NamedText("A_TOKEN", "/p", "${B:-s3cr3t}"))
     assert [(item.cls.value, item.value) for item in found] == [
         ("env-ref", "B"),
         ("literal", "s3cr3t"),
     ]
-    nested = find_in_variable(NamedPosition("A_TOKEN", "/p", "${B:-${C:-s3cr3t}}"))
+    nested = find_in_variable(NamedText("A_TOKEN", "/p", "${B:-${C:-s3cr3t}}"))
     assert ("literal", "s3cr3t") in [(item.cls.value, item.value) for item in nested]
 
 
 def test_an_aws_pair_is_one_credential_named_by_its_key_id() -> None:
     pair = [
-        NamedPosition("AWS_SECRET_ACCESS_KEY", "/s", "secret"),
-        NamedPosition("AWS_ACCESS_KEY_ID", "/k", KEY_ID),
-        NamedPosition("AWS_SESSION_TOKEN", "/t", "token"),
+        NamedText("AWS_SECRET_ACCESS_KEY", "/s", "secret"),
+        NamedText("AWS_ACCESS_KEY_ID", "/k", KEY_ID),
+        NamedText("AWS_SESSION_TOKEN", "/t", "token"),
     ]
     assert classed(find_in_environment(pair)) == [
         ("literal", "aws-access-key", "AWS_ACCESS_KEY_ID", KEY_ID)
     ]
-    refs = [NamedPosition(item.name, "/p", f"${{{item.name}}}") for item in pair]
+    refs = [NamedText(item.name, "/p", f"${{{item.name}}}") for item in pair]
     assert [item.name for item in find_in_environment(refs)] == ["AWS_ACCESS_KEY_ID"]
 
 
 def test_a_secret_without_its_key_id_stands_alone() -> None:
-    alone = find_in_environment(
-        [NamedPosition("AWS_SECRET_ACCESS_KEY", "/s", "secret")]
-    )
+    alone = find_in_environment([NamedText("AWS_SECRET_ACCESS_KEY", "/s", "secret")])
     assert [(item.cls.value, item.kind) for item in alone] == [
         ("literal", "aws-secret-key")
     ]
     beside = find_in_environment(
         [
-            NamedPosition("AWS_ACCESS_KEY_ID", "/k", "${ID}"),
-            NamedPosition("AWS_SECRET_ACCESS_KEY", "/s", "secret"),
+            NamedText("AWS_ACCESS_KEY_ID", "/k", "${ID}"),
+            NamedText("AWS_SECRET_ACCESS_KEY", "/s", "secret"),
         ]
     )
     assert [item.cls.value for item in beside] == ["env-ref", "literal"]
@@ -176,13 +177,13 @@ def test_a_secret_without_its_key_id_stands_alone() -> None:
     ],
 )
 def test_a_header_is_classed(name: str, value: str, expected: tuple[str, ...]) -> None:
-    found = find_in_header(NamedPosition(name, "/p", value))
+    found = find_in_header(NamedText(name, "/p", value))
     assert [(item.cls.value, item.kind, item.value) for item in found] == [expected]
 
 
 @pytest.mark.parametrize("name", ["Accept", "X-Trace", "Content-Type", "X-Org"])
 def test_a_plain_header_is_no_credential(name: str) -> None:
-    assert find_in_header(NamedPosition(name, "/p", "application/json")) == ()
+    assert find_in_header(NamedText(name, "/p", "application/json")) == ()
 
 
 @pytest.mark.parametrize(
@@ -201,9 +202,7 @@ def test_a_plain_header_is_no_credential(name: str) -> None:
 def test_a_url_gives_up_its_userinfo_query_and_path(
     url: str, values: list[str]
 ) -> None:
-    assert [
-        item.value for item in find_in_url(NamedPosition("url", "/u", url))
-    ] == values
+    assert [item.value for item in find_in_url(NamedText("url", "/u", url))] == values
 
 
 @pytest.mark.parametrize(
@@ -229,25 +228,23 @@ def test_a_url_gives_up_its_userinfo_query_and_path(
 def test_a_command_line_is_classed_and_shown_without_its_secrets(
     words: str, expected: list[tuple[str, str]], shown: str | None
 ) -> None:
-    positions = [
-        NamedPosition("", f"/{n}", word) for n, word in enumerate(words.split())
-    ]
+    positions = [NamedText("", f"/{n}", word) for n, word in enumerate(words.split())]
     argv = parse_command_line(positions, {"GIVEN_TOKEN"})
     assert [(item.cls.value, item.value) for item in argv.found] == expected
-    assert shown is None or " ".join(argv.shown) == shown
+    assert shown is None or " ".join(argv.redacted_words) == shown
 
 
 def test_a_shell_line_and_a_json_argument_are_read_inside() -> None:
     shell = parse_command_line(
-        [NamedPosition("", "/0", "export A_TOKEN=abc; x --password 'pw1'")]
+        [NamedText("", "/0", "export A_TOKEN=abc; x --password 'pw1'")]
     )
     assert [item.value for item in shell.found] == ["abc", "pw1"]
-    assert "abc" not in " ".join(shell.shown)
+    assert "abc" not in " ".join(shell.redacted_words)
     config = parse_command_line(
-        [NamedPosition("", "/0", '{"a": {"apiKey": "abc"}, "n": 1}')]
+        [NamedText("", "/0", '{"a": {"apiKey": "abc"}, "n": 1}')]
     )
     assert [item.value for item in config.found] == ["abc"]
-    assert config.shown == ["{...}"]
+    assert config.redacted_words == ["{...}"]
 
 
 @pytest.mark.parametrize(
@@ -298,18 +295,18 @@ def test_generated_texts_look_random(text: str) -> None:
 @given(st.text(max_size=300))
 def test_no_text_in_any_position_raises(text: str) -> None:
     for name in ("A_TOKEN", "DATABASE_URL", "PLAIN", text):
-        find_in_variable(NamedPosition(name, "/p", text))
-        find_in_header(NamedPosition(name, "/p", text))
-    find_in_url(NamedPosition("url", "/p", text))
+        find_in_variable(NamedText(name, "/p", text))
+        find_in_header(NamedText(name, "/p", text))
+    find_in_url(NamedText("url", "/p", text))
     parse_command_line(
-        [NamedPosition("", "/p", text), NamedPosition("", "/p", f"--token={text}")]
+        [NamedText("", "/p", text), NamedText("", "/p", f"--token={text}")]
     )
     split_references(text)
-    classify_shape(text)
+    classify_secret_format(text)
 
 
 def test_what_is_found_does_not_show_its_value() -> None:
-    position = NamedPosition("A_TOKEN", "/p", "${B:-hunter2}")
+    position = NamedText("A_TOKEN", "/p", "${B:-hunter2}")
     shown = repr(
         (position, find_in_variable(position), split_references("${B:-hunter2}"))
     )

@@ -8,10 +8,10 @@ import pytest
 
 from answerable.connectors.formats.agent_clients import ClientConfigFile, FileRole
 from answerable.connectors.formats.agent_config import (
-    ClientSightings,
+    ClientFacts,
     ConfigDocument,
     EnvFileReader,
-    sight_client,
+    build_client_facts,
 )
 from answerable.connectors.formats.agent_definition import parse_agent_definition
 from answerable.connectors.formats.document_node import DocumentNode
@@ -27,7 +27,7 @@ from answerable.model.tool import BUILT_IN
 
 def sighted(
     text: str, read_env_file: EnvFileReader = lambda _p, _n: None
-) -> ClientSightings:
+) -> ClientFacts:
     entry = ClientConfigFile(
         "claude-code", ".claude.json", DocumentFormat.JSON, FileRole.SETTINGS
     )
@@ -36,7 +36,7 @@ def sighted(
     frame = SightingContext(
         "home:x", "home:x", WrittenBy.SELF_REPORTED, 1, lambda _v: "0" * 24
     )
-    return sight_client("claude-code", ("x",), [file], frame, read_env_file)
+    return build_client_facts("claude-code", ("x",), [file], frame, read_env_file)
 
 
 def entry(**fields: object) -> str:

@@ -11,9 +11,9 @@ from answerable.connectors.formats.agent_clients import (
     PROJECT_FILES,
 )
 from answerable.connectors.formats.agent_config import (
-    ClientSightings,
+    ClientFacts,
     ConfigDocument,
-    sight_client,
+    build_client_facts,
 )
 from answerable.connectors.formats.built_in_tools import CLIENT_TOOLS
 from answerable.connectors.formats.document_parser import parse_document
@@ -33,7 +33,7 @@ OPENCODE = ".config/opencode/opencode.json"
 BYPASS = {"permissions": {"defaultMode": "bypassPermissions"}}
 
 
-def read(client: str, *files: tuple[str, dict[str, Any] | str]) -> ClientSightings:
+def read(client: str, *files: tuple[str, dict[str, Any] | str]) -> ClientFacts:
     """Read files of a client, each named by its row in the table."""
     rows = (*MANAGED_FILES, *HOME_FILES, *PROJECT_FILES)
     documents = []
@@ -45,10 +45,10 @@ def read(client: str, *files: tuple[str, dict[str, Any] | str]) -> ClientSightin
     frame = SightingContext(
         "home:h", "home:/h", WrittenBy.SELF_REPORTED, 1, lambda text: str(hash(text))
     )
-    return sight_client(client, ("ana",), documents, frame, lambda *_: None)
+    return build_client_facts(client, ("ana",), documents, frame, lambda *_: None)
 
 
-def tool(found: ClientSightings, name: str, agent: str = "") -> Tool:
+def tool(found: ClientFacts, name: str, agent: str = "") -> Tool:
     wanted = f"agent:{found.agents[0].kind}/ana{agent}"
     (one,) = (t for t in found.tools if (t.server, t.agent) == (name, wanted))
     return one

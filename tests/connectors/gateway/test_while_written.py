@@ -13,8 +13,11 @@ from answerable.connectors.gateway.fetch import SpoolReader
 from answerable.connectors.gateway.spool_tail import SpoolTail
 from answerable.evidence.spool_format import encode_lines, encode_record
 from answerable.model.connector import EventLimits
-from answerable.server.recording import segments
-from answerable.server.recording.segments import SegmentWriter, replace_recorder
+from answerable.server.recording import spool_segments
+from answerable.server.recording.spool_segments import (
+    SegmentWriter,
+    replace_worker_recorder,
+)
 from tests.connectors.gateway.spool_files import DENY, NAME, decided, opened
 
 BLOCK = 4096  # bytes that one read gives
@@ -26,7 +29,7 @@ Between = Callable[[bytes], None]
 class Recorder:
     """Writes groups of decisions, into room as a gateway's recorder does."""
 
-    def __init__(self, spool: Path, room: int = segments.PREALLOCATED) -> None:
+    def __init__(self, spool: Path, room: int = spool_segments.PREALLOCATED) -> None:
         self._segments = SegmentWriter(spool, NAME, room=room)
         self.recorded = 0
         self.close = self._segments.close
@@ -92,7 +95,7 @@ def between(monkeypatch: pytest.MonkeyPatch) -> Callable[[Between], None]:
                 return size
 
         def opening(path: Path, mode: str = "r", *args, **kwargs):
-            if mode == "rb" and path.suffix == segments.SUFFIX:
+            if mode == "rb" and path.suffix == spool_segments.SUFFIX:
                 return io.BufferedReader(Blocks(path), BLOCK)
             return really(path, mode, *args, **kwargs)
 
@@ -130,7 +133,7 @@ def test_whenever_it_is_looked_at_each_record_is_read_once_and_in_order(
     tmp_path: Path, between, reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Through several files, while a thread writes as fast as it can."""
-    monkeypatch.setattr(segments, "SEGMENT_BYTES", 300 << 10)
+    monkeypatch.setattr(spool_segments, "SEGMENT_BYTES", 300 << 10)
     recorder, until = Recorder(tmp_path, room=64 << 10), time.monotonic() + 0.3
 
     def write() -> None:
@@ -155,7 +158,7 @@ def test_who_follows_goes_on_where_a_file_that_is_done_kept_its_room(
     tmp_path: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disk that refuses may refuse to cut the file, too."""
-    monkeypatch.setattr(segments, "SEGMENT_BYTES", 1)
+    monkeypatch.setattr(spool_segments, "SEGMENT_BYTES", 1)
     monkeypatch.setattr("os.ftruncate", lambda handle, size: None)
     look = following(tmp_path)
     for number in range(2, 6):
@@ -176,4 +179,4 @@ def test_who_comes_after_counts_what_can_be_read_before_a_hole(
     whole[at : at + 200] = bytes(200)
     file.write_bytes(whole)
     (tmp_path / "worker-0").write_text(NAME)
-    assert replace_recorder(tmp_path, 0, "after") == (NAME, 8)
+    assert replace_worker_recorder(tmp_path, 0, "after") == (NAME, 8)

@@ -13,9 +13,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from answerable.connectors.formats.agent_clients import ClientConfigFile
-from answerable.connectors.formats.agent_config import ConfigDocument, sight_client
+from answerable.connectors.formats.agent_config import (
+    ConfigDocument,
+    build_client_facts,
+)
 from answerable.connectors.formats.document_parser import DocumentFormat, parse_document
-from answerable.connectors.formats.secret_shapes import looks_random
+from answerable.connectors.formats.secret_formats import looks_random
 from answerable.connectors.formats.sighting_context import SightingContext
 from answerable.connectors.home.fetch import sync
 from answerable.model.connector import SyncContext
@@ -148,7 +151,7 @@ def test_a_secret_in_any_position_is_found_and_never_shown(
     frame = SightingContext(
         "home:x", "home:x", WrittenBy.SELF_REPORTED, 1, lambda v: _record(seen, v)
     )
-    sighted = sight_client("cursor", ("x",), [file], frame, lambda _p, _n: None)
+    sighted = build_client_facts("cursor", ("x",), [file], frame, lambda _p, _n: None)
     shown = repr(sighted) + msgspec.json.encode(sighted).decode()
     assert not any(piece in shown for piece in pieces(secret))
     if position not in ("url query of no name", "server env file", "bearer"):

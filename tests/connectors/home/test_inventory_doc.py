@@ -44,8 +44,8 @@ def layout_table() -> str:
 
 def ambient_table() -> str:
     rows = ["| what | in a home |", "|---|---|"]
-    for what in dict.fromkeys(entry.what for entry in AMBIENT_FILES):
-        paths = [f"`{e.path}`" for e in AMBIENT_FILES if e.what == what]
+    for what in dict.fromkeys(entry.description for entry in AMBIENT_FILES):
+        paths = [f"`{e.path}`" for e in AMBIENT_FILES if e.description == what]
         rows.append(f"| {what} | {'<br>'.join(paths)} |")
     return "\n".join(rows)
 

@@ -74,7 +74,7 @@ def test_the_oidc_token_is_linked_to_the_role_it_is_exchanged_for(
     ],
 )
 def test_an_agent_is_recognised_by_action_or_command(step: str, client: str) -> None:
-    assert job(step).runs == [client]
+    assert job(step).clients == [client]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_any_other_step_is_no_agent(step: str) -> None:
 def test_the_events_an_outsider_can_cause_are_named(
     head: str, outsiders: tuple[str, ...]
 ) -> None:
-    assert job("uses: openai/codex-action@v1", head).outsiders == outsiders
+    assert job("uses: openai/codex-action@v1", head).outsider_events == outsiders
 
 
 @pytest.mark.parametrize(

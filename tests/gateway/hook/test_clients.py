@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.gateway.hook.client_protocols import (
-    HookAct,
+    HookToolCall,
     HookVerdict,
     format_answer,
     parse_event,
@@ -124,18 +124,20 @@ def test_what_is_no_event_is_refused(client: str, data: bytes) -> None:
         parse_event(client, data)
 
 
-def said(client: str, act: HookAct, verdict: HookVerdict, *, here: bool = False) -> Any:
+def said(
+    client: str, act: HookToolCall, verdict: HookVerdict, *, here: bool = False
+) -> Any:
     written = format_answer(client, act, verdict, ask_here=here)
     return json.loads(written) if written else None
 
 
-BASH = HookAct("PreToolUse", "Bash", b"{}")
+BASH = HookToolCall("PreToolUse", "Bash", b"{}")
 
 
 @pytest.mark.parametrize("verdict", [ALLOWED, OBSERVED])
 def test_what_may_go_on_is_left_to_the_clients_own_rules(verdict: HookVerdict) -> None:
     assert said("claude-code", BASH, verdict) is None
-    shell = HookAct("beforeShellExecution", "Shell", b"{}")
+    shell = HookToolCall("beforeShellExecution", "Shell", b"{}")
     assert said("cursor", shell, verdict) == {"permission": "allow"}
 
 
@@ -148,16 +150,16 @@ def test_what_may_not_is_denied_with_the_id_and_nothing_more(
     assert told["hookEventName"] == "PreToolUse"
     assert verdict.decision in told["permissionDecisionReason"]
     for event in ("beforeShellExecution", "beforeMCPExecution", "beforeReadFile"):
-        act = HookAct(event, "x", b"{}")
+        act = HookToolCall(event, "x", b"{}")
         assert said("cursor", act, verdict)["permission"] == "deny"
 
 
 def test_whoever_sits_there_is_asked_only_where_that_was_said() -> None:
     told = said("claude-code", BASH, ASKED, here=True)["hookSpecificOutput"]
     assert told["permissionDecision"] == "ask"
-    shell = HookAct("beforeShellExecution", "Shell", b"{}")
+    shell = HookToolCall("beforeShellExecution", "Shell", b"{}")
     assert said("cursor", shell, ASKED, here=True)["permission"] == "ask"
-    reads = HookAct("beforeReadFile", "Read", b"{}")
+    reads = HookToolCall("beforeReadFile", "Read", b"{}")
     assert said("cursor", reads, ASKED, here=True)["permission"] == "deny"
     told = said("claude-code", BASH, DENIED, here=True)["hookSpecificOutput"]
     assert told["permissionDecision"] == "deny"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from answerable.authorization.pins.observation import (
+from answerable.authorization.pins.pin_comparison import (
     apply_approval,
     select_for_approval,
 )
@@ -17,7 +17,7 @@ from answerable.model.decision import (
     DecisionLayer,
     DecisionReason,
 )
-from answerable.model.pin import DefinitionApproval
+from answerable.model.definition_pin import DefinitionApproval
 from answerable.model.spool_record import CallBehaviour, CallEndRecord, DecisionRecord
 from answerable.server.pins.pin_files import PinFiles
 from tests.gateway.http import gateway_fixture as stage_module

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from answerable.authorization.pins.observation import (
+from answerable.authorization.pins.pin_comparison import (
     apply_approval,
     select_for_approval,
 )
 from answerable.gateway import definition_watcher
-from answerable.model.pin import DefinitionApproval, QuarantineReason
+from answerable.model.definition_pin import DefinitionApproval, QuarantineReason
 from answerable.server.pins.pin_files import PinFiles
 from tests.gateway.http.changing_server import (
     BY_ID,

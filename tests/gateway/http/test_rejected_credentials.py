@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from answerable.evidence.spool_format import encode_record
-from answerable.gateway.wire.http_heads import judge_upstream_head
+from answerable.gateway.wire.http_heads import check_upstream_head
 from tests.gateway.http.backend_scripts import always
 from tests.gateway.http.gateway_fixture import Gateway, Peer, stage
 from tests.gateway.http.message_builders import call, reply, result
@@ -98,7 +98,7 @@ def test_only_an_answer_about_the_credential_has_it_got_anew(
 ) -> None:
     pairs = (each.partition(": ") for each in said)
     named = {name.lower(): value for name, _, value in pairs}
-    assert judge_upstream_head(int(status[:3]), named).refuses is is_refused
+    assert check_upstream_head(int(status[:3]), named).refuses is is_refused
 
 
 @pytest.mark.parametrize("answer", ANSWERS[2:5:2])

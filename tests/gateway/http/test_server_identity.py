@@ -13,8 +13,8 @@ import pytest
 
 from answerable.gateway.http.upstream_pool import build_pools
 from answerable.gateway.server_identity import command_identity
+from answerable.gateway.stdio.child_process import ServerProgram
 from answerable.gateway.stdio.command_upstream import CommandUpstream
-from answerable.gateway.stdio.process import ServerProgram
 from answerable.gateway.upstream import UpstreamRequest
 from answerable.gateway.wire.http_heads import UpstreamHead
 from answerable.model.config import UpstreamServer

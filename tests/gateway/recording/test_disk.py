@@ -49,7 +49,9 @@ class Disk:
 def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     switched = Disk()
     monkeypatch.setattr("os.fdatasync", switched)
-    monkeypatch.setattr("answerable.server.recording.group_commit.RETRY_SECONDS", 0.02)
+    monkeypatch.setattr(
+        "answerable.server.recording.record_group_commit.RETRY_SECONDS", 0.02
+    )
     yield switched
     switched.errno = 0
 
@@ -123,7 +125,9 @@ def test_a_file_whose_name_could_not_be_synced_is_not_written_to(
         await _denied(recorder)
         disk.errno = 0
         with monkeypatch.context() as patched:
-            patched.setattr("answerable.server.recording.segments.sync_folder", refuse)
+            patched.setattr(
+                "answerable.server.recording.spool_segments.sync_folder", refuse
+            )
             await until(lambda: len(tried) > 2)
             assert recorder.alarm
         await until(lambda: not recorder.alarm)
@@ -181,9 +185,11 @@ def test_a_disk_that_answers_nothing_stops_the_calls_and_they_go_on_when_it_does
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, size: int
 ) -> None:
     monkeypatch.setattr(
-        "answerable.server.recording.group_commit.STALL_SECONDS", seconds
+        "answerable.server.recording.record_group_commit.STALL_SECONDS", seconds
     )
-    monkeypatch.setattr("answerable.server.recording.group_commit.MAX_WAITING", size)
+    monkeypatch.setattr(
+        "answerable.server.recording.record_group_commit.MAX_WAITING", size
+    )
     answers, real = threading.Event(), os.fdatasync
 
     def hang(handle: int) -> None:
@@ -242,7 +248,7 @@ def test_a_writer_that_fails_itself_lets_nobody_wait(
     async def story(recorder: GatewayRecorder) -> None:
         await until(lambda: len(lines(tmp_path)) == 1)
         monkeypatch.setattr(
-            "answerable.server.recording.group_commit.encode_lines", broken
+            "answerable.server.recording.record_group_commit.encode_lines", broken
         )
         ticket = recorder.record_decision(CALLER, CALL, DURABLE, BODY)
         assert ticket.durable is not None

@@ -11,7 +11,10 @@ import pytest
 
 from answerable.gateway.recording.recorder import GatewayRecorder
 from answerable.model.worker_limits import WorkerLimits
-from answerable.server.recording.segments import count_spooled_bytes, replace_recorder
+from answerable.server.recording.spool_segments import (
+    count_spooled_bytes,
+    replace_worker_recorder,
+)
 from tests.gateway.recording.recorder_fixture import (
     BODY,
     CALL,
@@ -69,7 +72,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Spool:
     seen = Spool()
     monkeypatch.setattr("os.scandir", seen)
     monkeypatch.setattr(
-        "answerable.server.recording.group_commit.MEASURE_SECONDS", 0.01
+        "answerable.server.recording.record_group_commit.MEASURE_SECONDS", 0.01
     )
     return seen
 
@@ -114,10 +117,10 @@ def test_a_recorder_that_is_shipped_while_the_next_one_starts_is_named(
 ) -> None:
     (tmp_path / "worker-0").write_text("gone")
     monkeypatch.setattr(
-        "answerable.server.recording.segments.list_record_files",
+        "answerable.server.recording.spool_segments.list_record_files",
         lambda folder: [folder / "000001.jsonl"],
     )
-    assert replace_recorder(tmp_path, 0, "next") == ("gone", 0)
+    assert replace_worker_recorder(tmp_path, 0, "next") == ("gone", 0)
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM])

@@ -63,7 +63,9 @@ def test_without_room_the_disk_still_takes_what_it_can(
 def test_room_is_no_evidence_that_waits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("answerable.server.recording.group_commit.MEASURE_SECONDS", 0.0)
+    monkeypatch.setattr(
+        "answerable.server.recording.record_group_commit.MEASURE_SECONDS", 0.0
+    )
 
     async def story(recorder: GatewayRecorder) -> None:
         for _ in range(3):

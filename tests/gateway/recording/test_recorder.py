@@ -63,7 +63,9 @@ def test_a_call_leaves_its_decision_and_its_end_between_start_and_close(
 def test_records_are_numbered_without_a_gap_across_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("answerable.server.recording.segments.SEGMENT_BYTES", 4000)
+    monkeypatch.setattr(
+        "answerable.server.recording.spool_segments.SEGMENT_BYTES", 4000
+    )
 
     async def story(recorder: GatewayRecorder) -> None:
         for _ in range(20):
@@ -350,9 +352,9 @@ def test_an_agent_over_its_quota_is_refused_while_others_go_on(tmp_path: Path) -
 def test_a_quota_is_given_back_once_its_records_are_shipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("answerable.server.recording.segments.SEGMENT_BYTES", 1)
+    monkeypatch.setattr("answerable.server.recording.spool_segments.SEGMENT_BYTES", 1)
     monkeypatch.setattr(
-        "answerable.server.recording.group_commit.MEASURE_SECONDS", 0.01
+        "answerable.server.recording.record_group_commit.MEASURE_SECONDS", 0.01
     )
 
     async def story(recorder: GatewayRecorder) -> None:
@@ -370,7 +372,7 @@ def test_a_full_spool_refuses_decisions_and_takes_the_ends_of_what_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "answerable.server.recording.group_commit.MEASURE_SECONDS", 0.01
+        "answerable.server.recording.record_group_commit.MEASURE_SECONDS", 0.01
     )
 
     async def story(recorder: GatewayRecorder) -> None:

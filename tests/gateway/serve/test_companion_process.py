@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 from answerable.gateway.serve.companion_process import CompanionProcess
-from answerable.gateway.serve.supervisor import new_links
+from answerable.gateway.serve.supervisor import find_sign_in_links
 from answerable.server.operator_log import OperatorLog
 from tests.gateway.recording.recorder_fixture import until
 
@@ -40,8 +40,8 @@ def test_a_link_that_was_lost_with_its_process_is_told_anew(tmp_path: Path) -> N
     (again,) = told
     assert [what for what, _ in again] == ["web", "sign-in"]
     assert again[1] != before[1]
-    assert new_links(again) == [again[1]]
-    assert new_links(again[:1]) == []
+    assert find_sign_in_links(again) == [again[1]]
+    assert find_sign_in_links(again[:1]) == []
 
 
 # It starts as long as there is no `go`, and notes in `heard` that it was told to reload.

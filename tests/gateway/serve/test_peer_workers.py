@@ -11,8 +11,8 @@ import uvloop
 from answerable.gateway.http import peer_workers
 from answerable.gateway.http.peer_workers import (
     PeerWorkers,
-    RelayedArrival,
-    worker_socket_path,
+    RelayedConnection,
+    relay_socket_path,
 )
 from answerable.server.connection_info import ConnectionInfo, UnixPeer
 from answerable.server.wire.host_check import ServedNames
@@ -66,7 +66,7 @@ class Taking(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        self.peers.hand_over(self.transport, HIS, LINK, SERVED, data)
+        self.peers.relay_to_owner(self.transport, HIS, LINK, SERVED, data)
 
 
 class Stage:
@@ -82,9 +82,9 @@ class Stage:
         loop = asyncio.get_running_loop()
         self.peers = PeerWorkers(TAKER, 2, self.folder, loop)
         if owner:
-            path = str(worker_socket_path(self.folder, OWNER))
+            path = str(relay_socket_path(self.folder, OWNER))
             owning = await loop.create_unix_server(
-                lambda: RelayedArrival(self._front), path
+                lambda: RelayedConnection(self._front), path
             )
             self.servings.append(owning)
         taking = await loop.create_server(lambda: Taking(self.peers), "127.0.0.1", 0)
@@ -211,7 +211,7 @@ def test_whoever_is_slow_is_waited_for(tmp_path: Path) -> None:
 def test_what_is_no_preface_is_cut_off(tmp_path: Path, said: bytes) -> None:
     async def story(stage: Stage) -> None:
         await stage.open()
-        path = str(worker_socket_path(stage.folder, OWNER))
+        path = str(relay_socket_path(stage.folder, OWNER))
         reader, writer = await asyncio.open_unix_connection(path)
         stage.writers.append(writer)
         writer.write(said)

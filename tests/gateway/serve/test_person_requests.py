@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from answerable.evidence import user_requests
+from answerable.evidence import signed_user_requests
 from answerable.model.ids import AgentId, person_id
 from answerable.model.person_request import ANY_RUN
 from answerable.model.policy_exception import SignatureContext
@@ -27,13 +27,11 @@ def forge(folder: Path) -> None:
     signer, now = LocalSigner(public, key.private_bytes_raw()), time.time_ns()
     store = EvidenceStore.open(folder / "store", now=now)
     try:
-        filed = user_requests.UserRequest(
+        filed = signed_user_requests.UserRequest(
             AgentId(AGENT), ANY_RUN, "0" * 64, 9, now + 10**12, (MALLORY,)
         )
-        signing = SignatureContext(
-            person_id(ANA), owner_keys.store_identity(store), now
-        )
-        said = user_requests.build_statement(filed, signing, signer.id)
+        signing = SignatureContext(person_id(ANA), owner_keys.get_store_id(store), now)
+        said = signed_user_requests.build_request_statement(filed, signing, signer.id)
         store.put_object(REQUEST, signer.sign(said), now)
     finally:
         store.close()

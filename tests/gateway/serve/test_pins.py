@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from answerable.authorization.pins.definitions import build_definition
-from answerable.authorization.pins.observation import ObservedList, observe_list
+from answerable.authorization.pins.canonical_definitions import build_definition
+from answerable.authorization.pins.pin_comparison import ObservedList, observe_list
 from answerable.cli.main import main
-from answerable.model.pin import DefinitionKind, PinningMode
+from answerable.model.definition_pin import DefinitionKind, PinningMode
 from answerable.server.pins.pin_files import PinFiles
 from tests.gateway.serve.running_gateway import configuration, serving
 

@@ -13,7 +13,7 @@ from answerable.cli import signing
 from answerable.cli.main import main
 from answerable.model.ids import fingerprint_credential_id
 from answerable.server.revocation_list import RevocationFile
-from answerable.server.revocation_records import read_records
+from answerable.server.revocation_records import read_revocation_records
 from answerable.server.secret_fingerprints import build_fingerprinter
 from answerable.store.store import EvidenceStore
 from tests.gateway.serve.running_gateway import (
@@ -218,7 +218,7 @@ def test_one_command_says_what_is_dead_and_leaves_one_record(
         assert back["state"] == "revived"
         assert served.end() == 0
     with EvidenceStore.open(tmp_path / "store", now=time.time_ns()) as store:
-        records, total = read_records(store, 9)
+        records, total = read_revocation_records(store, 9)
     assert total == 2  # and none of the dry run
     told = [(each.revived, each.reason, each.subject) for each in records]
     assert told == [(True, "mended", agent), (False, "it mails strangers", agent)]

@@ -12,7 +12,7 @@ import pytest
 from answerable.model.caller import AuthenticationMethod
 from answerable.pdp.enforcement_points import EnforcementPoint
 from answerable.pdp.envoy import ext_authz_proto as auth
-from answerable.pdp.envoy.check_request import CheckHandler
+from answerable.pdp.envoy.check_evaluation import CheckHandler
 from answerable.server.revocation_list import RevocationFile
 from tests.authority import Authority
 from tests.federation.sample_tokens import OTHER_EC, document, public

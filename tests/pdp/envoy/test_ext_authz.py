@@ -12,7 +12,7 @@ from grpclib.client import Channel, UnaryUnaryMethod
 from answerable.connectors.config.fetch import read_config_file
 from answerable.model.errors import EnvironmentFailure
 from answerable.pdp.envoy import ext_authz_proto as auth
-from answerable.pdp.envoy.check_request import CheckHandler
+from answerable.pdp.envoy.check_evaluation import CheckHandler
 from answerable.pdp.envoy.grpc_service import CHECK_METHOD
 from tests.gateway.serve.running_gateway import configuration, serving, token_of
 from tests.pdp.decision_point_harness import deciding, settings

@@ -8,8 +8,11 @@ from cedarpy import PolicySet
 
 from answerable.authorization.cedar.cedar_request import CedarRequest
 from answerable.authorization.cedar.engine import evaluate_in_engine
+from answerable.authorization.cedar.policy_slices import (
+    PolicyResponse,
+    combine_responses,
+)
 from answerable.authorization.cedar.scopes import resource_server
-from answerable.authorization.cedar.slices import PolicyResponse, combine_responses
 from answerable.authorization.name_patterns import is_unambiguous
 from answerable.model.cedar_policy import CedarPolicy, CedarPolicySet
 from answerable.model.decision import AuthorizationRequest, DecisionEffect

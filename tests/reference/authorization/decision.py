@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import msgspec
 
-from answerable.authorization.cedar.slices import PolicyResponse
+from answerable.authorization.cedar.policy_slices import PolicyResponse
 from answerable.authorization.decision_table import (
     CONNECTION_TARGETS,
+    name_patterns_by_target,
     policy_digest,
-    rule_names,
 )
 from answerable.authorization.name_patterns import matches, may_match
 from answerable.authorization.revocations import Revocations
@@ -163,7 +163,7 @@ def _answer(
 
 
 def _takes(rule: AllowRule, request: AuthorizationRequest) -> bool:
-    for target, names in rule_names(rule):
+    for target, names in name_patterns_by_target(rule):
         if target is request.target:
             return any(matches(pattern, request.name) for pattern in names)
     if any(each.target is request.target for each in rule.inputs):

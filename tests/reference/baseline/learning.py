@@ -2,23 +2,23 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from answerable.baseline.counts import (
+from answerable.baseline.generalisation import (
+    build_digit_pattern,
+    build_exact_pattern,
+    build_name_prefix_pattern,
+    get_parent_pattern,
+)
+from answerable.baseline.training_counts import (
     DAY,
     CapabilityKey,
     EdgeKey,
     EntityKey,
     KeyCount,
     LayerCounts,
-    context_keys,
-    edge_keys,
+    belongs_to_server,
     is_entity,
-    is_of_server,
-)
-from answerable.baseline.generalisation import (
-    digit_template,
-    exact_pattern,
-    name_prefix,
-    parent_pattern,
+    list_flow_edges,
+    list_untrusted_source_edges,
 )
 from answerable.model.baseline import (
     BaselineSubject,
@@ -41,8 +41,8 @@ def list_call_keys(call: CallObservation) -> list[Key]:
                     call.tool, value.path, value.kind, value.text, value.sensitive
                 )
             )
-        shown += edge_keys(call, value)
-    shown += context_keys(call)
+        shown += list_flow_edges(call, value)
+    shown += list_untrusted_source_edges(call)
     return shown
 
 
@@ -71,7 +71,7 @@ def count_runs(runs: Sequence[AgentRun], subject: BaselineSubject) -> LayerCount
         key
         for run in runs
         for call in run.calls
-        if is_of_server(subject, call.tool)
+        if belongs_to_server(subject, call.tool)
         for key in list_call_keys(call)
     }
     return LayerCounts(
@@ -89,11 +89,11 @@ def generalise(
     text: str, seen: Days, kind: EntityKind, terms: LearningParameters
 ) -> EntityPattern:
     """Give the pattern that stands for an entity, climbing while it may."""
-    here = exact_pattern(kind, text)
-    above = parent_pattern(here)
+    here = build_exact_pattern(kind, text)
+    above = get_parent_pattern(here)
     while above is not None and _climbs(above, seen, kind, terms):
-        here, above = above, parent_pattern(above)
-    for shape in (digit_template, name_prefix):
+        here, above = above, get_parent_pattern(above)
+    for shape in (build_digit_pattern, build_name_prefix_pattern):
         shaped = shape(here)
         if shaped is not None and _alike(shaped, shape, seen, kind, terms):
             return shaped
@@ -110,9 +110,12 @@ def _alike(
     alike = [
         other
         for other in seen
-        if shape(exact_pattern(kind, other)) == shaped
+        if shape(build_exact_pattern(kind, other)) == shaped
         and not _is_held(other, seen, kind, terms)
-        and not (shape is name_prefix and _has_template(other, seen, kind, terms))
+        and not (
+            shape is build_name_prefix_pattern
+            and _has_template(other, seen, kind, terms)
+        )
     ]
     days = {day for other in alike for day in seen[other]}
     return len(alike) >= terms.children and len(days) >= terms.climb_days
@@ -121,23 +124,23 @@ def _alike(
 def _has_template(
     text: str, seen: Days, kind: EntityKind, terms: LearningParameters
 ) -> bool:
-    shaped = digit_template(exact_pattern(kind, text))
-    return shaped is not None and _alike(shaped, digit_template, seen, kind, terms)
+    shaped = build_digit_pattern(build_exact_pattern(kind, text))
+    return shaped is not None and _alike(shaped, build_digit_pattern, seen, kind, terms)
 
 
 def _is_held(
     text: str, seen: Days, kind: EntityKind, terms: LearningParameters
 ) -> bool:
-    above = parent_pattern(exact_pattern(kind, text))
+    above = get_parent_pattern(build_exact_pattern(kind, text))
     return above is not None and _climbs(above, seen, kind, terms)
 
 
 def _ancestors(kind: EntityKind, text: str) -> list[EntityPattern]:
     found = []
-    node = parent_pattern(exact_pattern(kind, text))
+    node = get_parent_pattern(build_exact_pattern(kind, text))
     while node is not None:
         found.append(node)
-        node = parent_pattern(node)
+        node = get_parent_pattern(node)
     return found
 
 
@@ -147,11 +150,11 @@ def _climbs(
     children: set[EntityPattern] = set()
     days: set[int] = set()
     for text in seen:
-        node: EntityPattern | None = exact_pattern(kind, text)
+        node: EntityPattern | None = build_exact_pattern(kind, text)
         if above not in _ancestors(kind, text):
             continue
-        while node is not None and parent_pattern(node) != above:
-            upper = parent_pattern(node)
+        while node is not None and get_parent_pattern(node) != above:
+            upper = get_parent_pattern(node)
             climbs = upper is not None and _climbs(upper, seen, kind, terms)
             node = upper if climbs else None
         if node is not None:

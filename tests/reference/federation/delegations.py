@@ -11,12 +11,12 @@ from answerable.federation.delegation_source import (
     VerifiedRequest,
 )
 from answerable.federation.trust_state import TrustState
-from answerable.model.attestation import Attestation
-from answerable.model.claims import Confirmation, SignedClaims, TokenType
 from answerable.model.delegation import Delegation
-from answerable.model.exchange import GrantType
 from answerable.model.ids import AgentId
+from answerable.model.token_claims import Confirmation, SignedClaims, TokenType
+from answerable.model.token_request import GrantType
 from answerable.model.trust_rule import LaunchedSubject, RequiredBinding, TrustRule
+from answerable.model.workload_attestation import Attestation
 from tests.reference.federation.workload_match import Workload, fits
 
 
@@ -290,8 +290,8 @@ def _record(held: OwnToken, standing: TrustState, now: int) -> Delegation | None
         and token.iss == standing.url
         and (issuer is None or issuer.pin.ours)
         and token.token_type is TokenType.ACCESS_TOKEN
-        and token.find_leaf("answerable", "dlg") == record.id
-        and token.find_leaf("answerable", "agent") == record.agent
+        and token.find_claim("answerable", "dlg") == record.id
+        and token.find_claim("answerable", "agent") == record.agent
         and (token.sub, token.cnf) == (record.sub, record.cnf)
         and _old(standing, record) is not None
     )
@@ -343,10 +343,10 @@ def _person(
 
 def _named(token: SignedClaims, standing: TrustState, rule: TrustRule | None) -> str:
     claim = standing.issuers[token.issuer].person
-    name = token.find_leaf(claim)
+    name = token.find_claim(claim)
     if rule is None or token.issuer not in rule.on_behalf_of:
         return ""
-    verified = token.find_leaf("email_verified")
+    verified = token.find_claim("email_verified")
     if claim == "email" and verified is not True:
         return ""
     if not isinstance(name, str) or not re.fullmatch("[!-~](?:[ -~]*[!-~])?", name):

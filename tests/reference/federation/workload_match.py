@@ -3,14 +3,14 @@
 import re
 import unicodedata
 
-from answerable.model.attestation import Attestation, Attestor
-from answerable.model.claims import SignedClaims
+from answerable.model.token_claims import SignedClaims
 from answerable.model.trust_rule import (
     IssuedSubject,
     LaunchedSubject,
     PeerSubject,
     TrustRule,
 )
+from answerable.model.workload_attestation import Attestation, Attestor
 
 Workload = SignedClaims | Attestation
 
@@ -21,9 +21,11 @@ def fits(rule: TrustRule, workload: Workload) -> bool:
         case IssuedSubject(issuer, equal, like), SignedClaims():
             return (
                 issuer == workload.issuer
-                and all(_typed(workload.find_leaf(*at)) == _typed(v) for at, v in equal)
                 and all(
-                    _is_like(workload.find_leaf(*at), pattern) for at, pattern in like
+                    _typed(workload.find_claim(*at)) == _typed(v) for at, v in equal
+                )
+                and all(
+                    _is_like(workload.find_claim(*at), pattern) for at, pattern in like
                 )
             )
         case PeerSubject(uid, gid, unit, container), Attestation():

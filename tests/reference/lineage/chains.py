@@ -7,7 +7,11 @@ fast version but the nouns.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from answerable.lineage.stitch_inputs import MAX_CHAIN_LENGTH, SignIn, SourcedChainKey
+from answerable.lineage.chain_stitching_types import (
+    MAX_CHAIN_LENGTH,
+    SignIn,
+    SourcedChainKey,
+)
 from answerable.model.lineage import (
     ChainKey,
     CredentialIssuance,

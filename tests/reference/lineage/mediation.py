@@ -28,7 +28,7 @@ def verdict_of(
     through = [call for call in kin if _carries(act, call)]
     if any(_within(act.at, call.start, call.end) for call in through):
         return MediationVerdict.MEDIATED
-    if any(_within(act.at, call.start, call.perhaps) for call in through):
+    if any(_within(act.at, call.start, call.latest_end) for call in through):
         return MediationVerdict.END_UNKNOWN
     if not any(first <= act.at <= last for first, last in records.spans):
         return MediationVerdict.NO_RECORDS
@@ -49,7 +49,7 @@ def count_without_act(
         not any(
             _are_kin(act, call)
             and _carries(act, call)
-            and _within(act.at, call.start, call.perhaps)
+            and _within(act.at, call.start, call.latest_end)
             for act in acts
         )
         for call in calls

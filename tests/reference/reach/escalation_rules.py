@@ -68,9 +68,12 @@ def evaluate_launch(
     if held == "never":
         return held
     held = weakest_verdict(held, evaluate_external_event(launch))
-    if launch.changes:
+    if launch.changed_resource_kind:
         return weakest_verdict(
-            held, evaluate_needs_on_existing(world, who, launch.needs, launch.changes)
+            held,
+            evaluate_needs_on_existing(
+                world, who, launch.needs, launch.changed_resource_kind
+            ),
         )
     return weakest_verdict(held, evaluate_needs(world, who, launch.needs))
 
@@ -81,7 +84,7 @@ def evaluate_external_event(launch: PassRoleRule) -> str:
     Source: ECS API Reference, RunTask, `cluster`: "the default cluster is assumed",
     which CreateCluster makes.
     """
-    return "only-if" if launch.awaits else "always"
+    return "only-if" if launch.precondition else "always"
 
 
 def evaluate_pass_role(world: World, who: Subject, role: str, service: str) -> str:
@@ -138,7 +141,7 @@ def list_takeover_steps(world: World, who: Subject) -> Iterator[tuple[str, str]]
                     )
                 yield (
                     role,
-                    weakest_verdict(held, "only-if" if rule.awaits else "always"),
+                    weakest_verdict(held, "only-if" if rule.precondition else "always"),
                 )
 
 
@@ -197,7 +200,7 @@ def list_creation_steps(world: World, who: Subject) -> Iterator[tuple[EditTarget
             continue
         names = list_new_names(world, who, make.create.resource)
         yield (
-            make.on,
+            make.target,
             best_verdict(evaluate_creation(world, who, make, name) for name in names),
         )
 
@@ -207,7 +210,7 @@ def evaluate_creation(world: World, who: Subject, make: CreationRule, name: str)
     held = evaluate_on_name(world, who, make.create, name)
     if held != "never":
         widening = best_verdict(
-            evaluate_on_name(world, who, need, name) for need in make.widen
+            evaluate_on_name(world, who, need, name) for need in make.grant_alternatives
         )
         held = weakest_verdict(held, widening)
     if held != "never":
@@ -221,15 +224,15 @@ def list_entry_verdicts(
     world: World, who: Subject, make: CreationRule, name: str
 ) -> Iterator[str]:
     """Each way to become what was just made, or to have a service run under it."""
-    for need in make.enter:
+    for need in make.become_alternatives:
         yield evaluate_entry(world, who, need, name)
     for launch in PASS_ROLE_RULES:
-        if make.on is EditTarget.ROLE and not launch.changes:
+        if make.target is EditTarget.ROLE and not launch.changed_resource_kind:
             held = weakest_verdict(
                 evaluate_external_event(launch),
                 evaluate_pass_role(world, who, name, launch.service),
             )
-            needs = (*launch.also, *launch.needs)
+            needs = (*launch.new_role_permissions, *launch.needs)
             yield (
                 held
                 if held == "never"

@@ -203,10 +203,10 @@ def list_credential_steps(
 ) -> Iterator[tuple[str, str]]:
     """Make a credential of a user, or make a role trust the principal."""
     for edit in EDIT_RULES:
-        if edit.gives is EditEffect.TARGET and not is_role(other):
+        if edit.effect is EditEffect.TARGET and not is_role(other):
             yield other.id, evaluate_edit(world, who, edit, other.id)
         fixed = is_service_linked(other)  # only its service changes it
-        if edit.gives is EditEffect.TRUST and is_role(other) and not fixed:
+        if edit.effect is EditEffect.TRUST and is_role(other) and not fixed:
             held = evaluate_edit(world, who, edit, other.id)
             rewritten = world_with_trust(world, other, who.identity)
             yield (
@@ -220,11 +220,11 @@ def list_own_edit_steps(
 ) -> Iterator[tuple[PathPlace, str]]:
     """Edit one's own policies, or join a group."""
     for edit in EDIT_RULES:
-        if edit.gives is EditEffect.SELF and place.extra != "*":
+        if edit.effect is EditEffect.SELF and place.extra != "*":
             for target in list_edit_targets(world, edit, who.identity, place.extra):
                 to = replace(place, extra="*")
                 yield to, evaluate_edit(world, who, edit, target)
-        if edit.gives is EditEffect.MEMBERSHIP and not place.extra:
+        if edit.effect is EditEffect.MEMBERSHIP and not place.extra:
             for group in list_edit_targets(world, edit, who.identity):
                 to = replace(place, extra=group)
                 yield to, evaluate_edit(world, who, edit, group)
@@ -238,9 +238,9 @@ def list_other_edit_steps(
     if other is None or other.account != who.identity.account:
         return
     for edit in EDIT_RULES:
-        if edit.gives in (EditEffect.SELF, EditEffect.MEMBERSHIP):
+        if edit.effect in (EditEffect.SELF, EditEffect.MEMBERSHIP):
             for target in list_edit_targets(world, edit, other):
-                gained = target if edit.gives is EditEffect.MEMBERSHIP else "*"
+                gained = target if edit.effect is EditEffect.MEMBERSHIP else "*"
                 held = weakest_verdict(become, evaluate_edit(world, who, edit, target))
                 yield PathPlace(to, gained), held
 
@@ -253,7 +253,7 @@ def evaluate_boundary_removal(world: World, who: Subject, to: str) -> str:
     return best_verdict(
         evaluate_edit(world, who, edit, target)
         for edit in EDIT_RULES
-        if edit.gives is EditEffect.FREE
+        if edit.effect is EditEffect.FREE
         for target in list_edit_targets(world, edit, other)
     )
 
@@ -283,7 +283,7 @@ def list_edit_targets(
     mine = list_user_groups(world, identity) + (
         [joined] if joined not in ("", "*") else []
     )
-    if edit.gives is EditEffect.MEMBERSHIP:
+    if edit.effect is EditEffect.MEMBERSHIP:
         others = [group for group in list_groups(world) if group not in mine]
         near = [g for g in others if g.split(":")[4] == identity.account]
         return [] if is_role(identity) or is_root(identity) else near
@@ -292,16 +292,16 @@ def list_edit_targets(
         for a in world.facts.attachments
         if a.target == identity.id and a.layer is PolicyLayer.BOUNDARY
     ]
-    if edit.gives is EditEffect.FREE and not bounds:
+    if edit.effect is EditEffect.FREE and not bounds:
         return []
-    if edit.on is EditTarget.BOUNDARY:
+    if edit.target is EditTarget.BOUNDARY:
         return [policy for policy in bounds if is_customers(policy)]
-    if edit.on is EditTarget.USER:
+    if edit.target is EditTarget.USER:
         return [] if is_role(identity) else [identity.id]
-    if edit.on is EditTarget.ROLE:
+    if edit.target is EditTarget.ROLE:
         changes = is_role(identity) and not is_service_linked(identity)
         return [identity.id] if changes else []
-    if edit.on is EditTarget.GROUP:
+    if edit.target is EditTarget.GROUP:
         return mine
     return sorted(
         {

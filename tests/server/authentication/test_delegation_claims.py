@@ -7,11 +7,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from answerable.federation.errors import TokenRejected
+from answerable.federation.token_errors import TokenRejected
 from answerable.federation.token_verification import verify_token
-from answerable.model.claims import ActChain, Actor
 from answerable.model.config import TokenCallerRule
 from answerable.model.provenance import WrittenBy
+from answerable.model.token_claims import ActChain, Actor
 from answerable.server.authentication.token_cache import build_principal
 from tests.federation.sample_tokens import ISSUERS, NOW
 from tests.server.authentication.token_builders import (

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from answerable.federation.claim_parsing import CLOCK_SKEW
 from answerable.federation.dpop import PROOF_WINDOW
-from answerable.federation.errors import ProofRejected, TokenFault
-from answerable.model.claims import DpopProof
+from answerable.federation.token_errors import ProofRejected, TokenFault
+from answerable.model.token_claims import DpopProof
 from answerable.server import dpop_replay_cache
 from answerable.server.dpop_replay_cache import (
     NONCE_LIFETIME,

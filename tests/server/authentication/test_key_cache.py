@@ -217,7 +217,7 @@ def test_keys_are_renewed_before_anybody_waits(
 
         callers = of(issuer, clock)
         async with asyncio.timeout(10):
-            task = asyncio.create_task(callers.keep_fresh(tell))
+            task = asyncio.create_task(callers.renew_keys_forever(tell))
             await issuer.heard.wait()
             issuer.says(b"{}")
             clock.now += 3600

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from answerable.server.processes.held_process import ProcessGone, read_boot_id
 from answerable.server.processes.parent_process import read_parent
+from answerable.server.processes.pidfd_process import ProcessGone, read_boot_id
 from answerable.server.processes.unix_peer import read_unix_peer
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from answerable.federation.jwk_set import MAX_BYTES
 from answerable.server.issuers import allowed_addresses, http_fetch
-from answerable.server.issuers.allowed_addresses import FetchFailed, is_allowed
+from answerable.server.issuers.allowed_addresses import FetchFailed, is_allowed_address
 from answerable.server.issuers.http_fetch import FetchLocation, fetch_document
 from tests.server.authentication.https_issuer import (
     Issuer,
@@ -70,24 +70,31 @@ NEVER = [
 def test_addresses_of_the_inside_are_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert [each for each in INSIDE if is_allowed(each, allow_private=False)] == []
-    assert all(is_allowed(each, allow_private=False) for each in OUTSIDE)
-    assert [each for each in NEVER if is_allowed(each, allow_private=True)] == []
+    assert [
+        each for each in INSIDE if is_allowed_address(each, allow_private=False)
+    ] == []
+    assert all(is_allowed_address(each, allow_private=False) for each in OUTSIDE)
+    assert [
+        each for each in NEVER if is_allowed_address(each, allow_private=True)
+    ] == []
     with capsys.disabled():
         print(f"\n{len(INSIDE)} addresses of the inside: none taken")
 
 
 @pytest.mark.parametrize("text", ["", "localhost", "127.1", "0x7f000001", "2130706433"])
 def test_what_is_no_address_is_not_fit(text: str) -> None:
-    assert not is_allowed(text, allow_private=True)
+    assert not is_allowed_address(text, allow_private=True)
 
 
 @given(st.ip_addresses(v=4))
 def test_an_address_inside_another_is_judged_alike(address: object) -> None:
     text = str(address)
     inside = ["::ffff:" + text, "64:ff9b::" + text]
-    fit = is_allowed(text, allow_private=False)
-    assert [is_allowed(each, allow_private=False) for each in inside] == [fit, fit]
+    fit = is_allowed_address(text, allow_private=False)
+    assert [is_allowed_address(each, allow_private=False) for each in inside] == [
+        fit,
+        fit,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -161,7 +168,7 @@ def test_one_address_of_the_inside_spoils_a_name(answer: list[str]) -> None:
 def test_a_connection_that_went_elsewhere_is_not_used(
     pem: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_fetch, "resolve_allowed", _anything)
+    monkeypatch.setattr(http_fetch, "resolve_allowed_addresses", _anything)
 
     async def told(served: Issuer) -> None:
         place = FetchLocation(served.url, trusting(served.pem))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from answerable.server.mcp.server_path import parse_server_name
+from answerable.server.mcp.server_target_path import parse_server_name
 from answerable.server.wire.host_check import ServedNames, check_host_and_origin
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
 from tests.gateway.request_builders import head

@@ -175,11 +175,13 @@ def test_a_walk_that_lost_its_place_in_a_number_is_noticed() -> None:
 
 def test_the_known_names_are_folded() -> None:
     known = fast.known_keys("taskId", "params")
-    fast.refuse_lookalikes(dict.fromkeys(["taskId", "params", "other"], NOWHERE), known)
+    fast.refuse_lookalike_keys(
+        dict.fromkeys(["taskId", "params", "other"], NOWHERE), known
+    )
     for key in (
         *("taskid", "TASKID", "ta\u017fkId", "tas\u212aId", "Params"),
         *("task\0Id", "task\u200bId", "\uff50arams", "params\u2060"),
     ):
         with pytest.raises(RequestRefused) as caught:
-            fast.refuse_lookalikes({key: NOWHERE}, known)
+            fast.refuse_lookalike_keys({key: NOWHERE}, known)
         assert caught.value.why is RefusalReason.KEY_LOOKALIKE

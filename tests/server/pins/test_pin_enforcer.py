@@ -8,20 +8,20 @@ from typing import Any
 
 import pytest
 
-from answerable.authorization.pins.observation import (
+from answerable.authorization.pins.pin_comparison import (
     apply_approval,
     select_for_approval,
 )
 from answerable.authorization.quarantine import Quarantine
 from answerable.model.config import UpstreamServer
-from answerable.model.errors import EnvironmentFailure
-from answerable.model.pin import (
+from answerable.model.definition_pin import (
     NO_PINS,
     DefinitionApproval,
     DefinitionKind,
     PinningMode,
     PinOrigin,
 )
+from answerable.model.errors import EnvironmentFailure
 from answerable.server.pins import pin_enforcer, pin_watch
 from answerable.server.pins.pin_enforcer import PinEnforcer
 from answerable.server.pins.pin_files import PinFiles

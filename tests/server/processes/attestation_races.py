@@ -22,9 +22,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from answerable.model.attestation import Attestation
-from answerable.server.processes import held_process, peer_attestation, pidfd_info
-from answerable.server.processes.held_process import HeldProcess
+from answerable.model.workload_attestation import Attestation
+from answerable.server.processes import (
+    peer_attestation,
+    pidfd_credentials,
+    pidfd_process,
+)
+from answerable.server.processes.pidfd_process import PidfdProcess
 from answerable.server.processes.sender_check import ForeignSender, SenderCheckedReader
 from tests.server.processes.child_pool import (
     AGENT,
@@ -62,7 +66,7 @@ def reuse(service: AttestingService) -> None:
     finally:
         for each in heir:
             nursery.end(each)
-        service.runs.sweep()
+        service.runs.refresh_runs()
     service.judge(told, isinstance(told, str))
 
 
@@ -265,7 +269,7 @@ def outsiders(service: AttestingService) -> None:
     service.judge(told, not agent)
     for each in (visitor, process):
         service.nursery.end(each)
-    service.runs.sweep()
+    service.runs.refresh_runs()
 
 
 def claimed(service: AttestingService) -> None:
@@ -286,7 +290,7 @@ def claimed(service: AttestingService) -> None:
     service.judge(told, not agent)
     for each in (visitor, process):
         service.nursery.end(each)
-    service.runs.sweep()
+    service.runs.refresh_runs()
 
 
 NEEDS_ROOT = frozenset({"reuse", "exec-after", "superuser", "handed-on"})
@@ -312,10 +316,10 @@ def main() -> int:
     asked.add_argument("--seed", type=int, default=1)
     words = asked.parse_args()
     if words.proc or words.plant:
-        held_process.read_pidfd_info = lambda pidfd: None
-        pidfd_info.read_pidfd_info = held_process.read_pidfd_info
+        pidfd_process.read_pidfd_credentials = lambda pidfd: None
+        pidfd_credentials.read_pidfd_credentials = pidfd_process.read_pidfd_credentials
     if words.plant:
-        HeldProcess.has_ended = lambda self: False  # type: ignore[method-assign]
+        PidfdProcess.has_ended = lambda self: False  # type: ignore[method-assign]
     # What a disk takes is not what races are about.
     os.fsync = lambda handle: None
     folder = Path(tempfile.mkdtemp(prefix="storm-"))

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from answerable.model.attestation import Attestation
 from answerable.model.ids import AgentId
-from answerable.server.processes.held_process import HeldProcess, NotAttested
+from answerable.model.workload_attestation import Attestation
 from answerable.server.processes.peer_attestation import attest_peer
+from answerable.server.processes.pidfd_process import NotAttested, PidfdProcess
 from answerable.server.processes.run_registry import (
     RegisteredRun,
     RunRegistry,
@@ -164,5 +164,5 @@ class AttestingService:
         self.said[word if right else "wrong"] += 1
 
 
-def hold(pid: int) -> HeldProcess:
-    return HeldProcess(os.pidfd_open(pid), pid)
+def hold(pid: int) -> PidfdProcess:
+    return PidfdProcess(os.pidfd_open(pid), pid)

@@ -24,7 +24,7 @@ PYTHON = python_for_all()
 # that was ignored when it began.
 RUN = """
 import http.client, os, signal, sys, encodings.idna, json
-import answerable.server.launcher.launch, answerable.server.launcher.child_wait
+import answerable.server.launcher.agent_launch, answerable.server.launcher.child_wait
 import answerable.cli.errors
 from answerable.cli.main import main
 for each in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):

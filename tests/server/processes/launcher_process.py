@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-from answerable.server.processes.held_process import HeldProcess, open_pidfd
+from answerable.server.processes.pidfd_process import PidfdProcess, open_pidfd
 from answerable.server.processes.run_registration import (
     LaunchRequest,
     RegistrationAnswer,
@@ -80,11 +80,11 @@ def asked(
     )
 
 
-def hold(pid: int) -> HeldProcess:
-    return HeldProcess(open_pidfd(pid), pid)
+def hold(pid: int) -> PidfdProcess:
+    return PidfdProcess(open_pidfd(pid), pid)
 
 
-def made(process: HeldProcess, uid: int = ANA) -> RegisteredRun:
+def made(process: PidfdProcess, uid: int = ANA) -> RegisteredRun:
     return RegisteredRun(
         id=os.urandom(16).hex(),
         agent=AGENT,  # type: ignore[arg-type]

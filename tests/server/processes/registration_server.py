@@ -9,8 +9,8 @@ from socketserver import ThreadingMixIn, UnixStreamServer
 
 import msgspec
 
-from answerable.server.processes.held_process import NotAttested
 from answerable.server.processes.peer_attestation import attest_peer
+from answerable.server.processes.pidfd_process import NotAttested
 from answerable.server.processes.run_registration import (
     LaunchRequest,
     RegistrationAnswer,

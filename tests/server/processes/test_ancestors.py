@@ -185,7 +185,7 @@ def test_a_process_that_proc_hides_is_refused(monkeypatch: pytest.MonkeyPatch) -
     def gone(*_: object) -> None:
         raise module.ProcessGone
 
-    monkeypatch.setattr(module, "read_held_facts", gone)
+    monkeypatch.setattr(module, "read_process_facts", gone)
     monkeypatch.setattr(module, "open_pidfd", lambda pid: -1)
     monkeypatch.setattr(module, "_is_alive", lambda pid: True)
     with pytest.raises(StartedByAgent, match="/proc hides process 99999999"):

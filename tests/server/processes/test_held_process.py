@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from answerable.server.processes import executable_digest, held_process
+from answerable.server.processes import executable_digest, pidfd_process
 from answerable.server.processes.executable_digest import ExecutableDigests
-from answerable.server.processes.held_process import (
-    HeldProcess,
+from answerable.server.processes.pidfd_credentials import read_pidfd_credentials
+from answerable.server.processes.pidfd_process import (
+    PidfdProcess,
     ProcessGone,
-    hold_parent,
+    open_parent_process,
     open_pidfd,
     read_proc_file,
 )
-from answerable.server.processes.pidfd_info import read_pidfd_info
 from answerable.server.processes.proc_parsing import is_only_forked
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")
@@ -25,16 +25,16 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")
 WAIT = ("-c", "import sys; sys.stdin.read()")
 
 
-def hold(pid: int) -> HeldProcess:
-    return HeldProcess(open_pidfd(pid), pid)
+def hold(pid: int) -> PidfdProcess:
+    return PidfdProcess(open_pidfd(pid), pid)
 
 
 def test_a_pidfd_and_proc_tell_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     with hold(os.getpid()) as process:
-        if read_pidfd_info(process.pidfd) is None:
+        if read_pidfd_credentials(process.pidfd) is None:
             pytest.skip("this kernel's pidfds tell nothing (Linux 6.13)")
         asked = process.read_credentials()
-        monkeypatch.setattr(held_process, "read_pidfd_info", lambda pidfd: None)
+        monkeypatch.setattr(pidfd_process, "read_pidfd_credentials", lambda pidfd: None)
         assert process.read_credentials() == asked
     assert (asked.pid, asked.ppid) == (os.getpid(), os.getppid())
     assert asked.uids == os.getresuid()
@@ -54,8 +54,8 @@ def test_the_order_of_users_and_groups_is_the_kernels() -> None:
         assert child.stdout is not None
         child.stdout.readline()
         with hold(child.pid) as process:
-            told = read_pidfd_info(process.pidfd)
-            read = process.read_facts(held_process._parse_credentials)
+            told = read_pidfd_credentials(process.pidfd)
+            read = process.read_facts(pidfd_process._parse_credentials)
         child.communicate(b"")
     assert read.uids == (1001, 1002, 1003)
     assert read.gids == (1004, 1005, 1006)
@@ -73,16 +73,16 @@ def test_a_process_that_ended_tells_nothing() -> None:
             with pytest.raises(ProcessGone):
                 ask()
         with pytest.raises(ProcessGone):
-            hold_parent(process)
+            open_parent_process(process)
 
 
 def test_parents_are_held_all_the_way_up() -> None:
-    here: HeldProcess | None = hold(os.getpid())
+    here: PidfdProcess | None = hold(os.getpid())
     pids = []
     while here is not None:
         pids.append(here.pid)
         with here:
-            here = hold_parent(here)
+            here = open_parent_process(here)
     assert pids[1] == os.getppid()
     assert len(set(pids)) == len(pids)
 
@@ -90,14 +90,14 @@ def test_parents_are_held_all_the_way_up() -> None:
 def test_a_child_that_was_orphaned_meanwhile_has_no_parent_to_show(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    real = HeldProcess.read_credentials
+    real = PidfdProcess.read_credentials
     with hold(os.getpid()) as process:
         now = process.read_credentials()
         born = iter((now, now.__class__(now.pid, 1, now.uids, now.gids)))
-        monkeypatch.setattr(HeldProcess, "read_credentials", lambda self: next(born))
+        monkeypatch.setattr(PidfdProcess, "read_credentials", lambda self: next(born))
         with pytest.raises(ProcessGone):
-            hold_parent(process)
-    monkeypatch.setattr(HeldProcess, "read_credentials", real)
+            open_parent_process(process)
+    monkeypatch.setattr(PidfdProcess, "read_credentials", real)
 
 
 def test_who_runs_a_program_has_not_only_forked() -> None:

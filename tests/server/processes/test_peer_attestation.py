@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.attestation import Attestation, Attestor
+from answerable.model.workload_attestation import Attestation, Attestor
 from answerable.server.processes import peer_attestation
-from answerable.server.processes.held_process import (
+from answerable.server.processes.peer_attestation import attest_peer
+from answerable.server.processes.pidfd_process import (
     NotAttested,
     ProcessGone,
     read_boot_id,
 )
-from answerable.server.processes.peer_attestation import attest_peer
 from tests.server.processes.connecting_process import ConnectingProcess
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")

@@ -9,7 +9,7 @@ import pytest
 
 from answerable.model.errors import EnvironmentFailure
 from answerable.server.processes import run_registry as registry
-from answerable.server.processes.held_process import HeldProcess, open_pidfd
+from answerable.server.processes.pidfd_process import PidfdProcess, open_pidfd
 from answerable.server.processes.run_registration import (
     LaunchRequest,
     LaunchRevoked,
@@ -47,7 +47,7 @@ def test_a_run_is_taken_up_as_the_kernel_sees_it(
         assert not run.is_advisory
         told = {"run": run.name, "rule": "r1", "advisory": False}
         assert json.loads(answer.body) == told
-        with HeldProcess(open_pidfd(launcher.root), launcher.root) as root:
+        with PidfdProcess(open_pidfd(launcher.root), launcher.root) as root:
             assert runs.find_by_process(root) == run
 
 
@@ -183,11 +183,11 @@ def test_an_agent_registers_no_other_agent(
 ) -> None:
     with LauncherProcess(listener, ANA) as launcher:
         # The process of the run is itself a launcher: it connected, and has a child.
-        with HeldProcess(open_pidfd(launcher.pid), launcher.pid) as process:
+        with PidfdProcess(open_pidfd(launcher.pid), launcher.pid) as process:
             run = made(process)
             runs.add(
                 run,
-                HeldProcess(open_pidfd(launcher.pid), launcher.pid),
+                PidfdProcess(open_pidfd(launcher.pid), launcher.pid),
                 hold(os.getpid()),
             )
         answer = asked(runs, launcher)

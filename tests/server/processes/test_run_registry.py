@@ -9,14 +9,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from answerable.model.attestation import Attestor
+from answerable.model.workload_attestation import Attestor
 from answerable.server.processes import run_registry as registry
-from answerable.server.processes.held_process import (
-    HeldProcess,
+from answerable.server.processes.peer_attestation import attest_peer
+from answerable.server.processes.pidfd_process import (
+    PidfdProcess,
     ProcessGone,
     open_pidfd,
 )
-from answerable.server.processes.peer_attestation import attest_peer
 from answerable.server.processes.run_registration import finish_run
 from answerable.server.processes.run_registry import RegisteredRun, RunRegistry
 from tests.server.processes.connecting_process import ConnectingProcess
@@ -62,7 +62,7 @@ def test_its_launcher_ends_it_and_nobody_else(
         assert list(runs) == [run]
         assert finish_run(runs, launcher.connection, run.id).status == 204
         assert finish_run(runs, launcher.connection, run.id).status == 404
-        with HeldProcess(open_pidfd(launcher.root), launcher.root) as root:
+        with PidfdProcess(open_pidfd(launcher.root), launcher.root) as root:
             assert runs.find_by_process(root) is None
     assert gone == [run]
 
@@ -192,9 +192,9 @@ def test_a_descendant_of_another_user_is_not_the_agent(
 def test_those_between_may_end_while_parents_are_looked_up(
     listener: socket.socket, runs: RunRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, ends = registry.hold_parent, iter((True, True, False))
+    real, ends = registry.open_parent_process, iter((True, True, False))
 
-    def parent_of(child: HeldProcess) -> HeldProcess | None:
+    def parent_of(child: PidfdProcess) -> PidfdProcess | None:
         if next(ends, False):
             raise ProcessGone
         return real(child)
@@ -204,9 +204,11 @@ def test_those_between_may_end_while_parents_are_looked_up(
         ConnectingProcess(listener, ANA) as visitor,
     ):
         assert asked(runs, launcher).status == 201
-        monkeypatch.setattr(registry, "hold_parent", parent_of)
+        monkeypatch.setattr(registry, "open_parent_process", parent_of)
         assert attest_peer(visitor.connection, runs).agent == ""
-        monkeypatch.setattr(registry, "hold_parent", lambda child: parent_of(dead))
+        monkeypatch.setattr(
+            registry, "open_parent_process", lambda child: parent_of(dead)
+        )
         dead = hold(visitor.pid)
         visitor.end()
         with dead, pytest.raises(ProcessGone):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from answerable.server.processes.held_process import NotAttested, ProcessGone
+from answerable.server.processes.pidfd_process import NotAttested, ProcessGone
 from answerable.server.processes.sender_check import (
     ForeignSender,
     SenderCheckedReader,

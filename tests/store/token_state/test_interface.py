@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from answerable.model.claims import Confirmation
 from answerable.model.delegation import Delegation
+from answerable.model.token_claims import Confirmation
 from answerable.store.token_state.interface import (
     COMMITTED,
     EXPIRY_MARGIN,

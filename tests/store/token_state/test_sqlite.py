@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.claims import DpopProof
 from answerable.model.errors import EnvironmentFailure, UsageError
+from answerable.model.token_claims import DpopProof
 from answerable.store.token_state import sqlite_file
 from answerable.store.token_state.interface import (
     CommitOutcome,
@@ -22,7 +22,7 @@ from answerable.store.token_state.interface import (
     TokenStateUnavailable,
 )
 from answerable.store.token_state.open_state import open_token_state
-from answerable.store.token_state.replay_keys import dpop_replay_key
+from answerable.store.token_state.replay_keys import build_dpop_replay_key
 from answerable.store.token_state.row_encoding import encode_row
 from answerable.store.token_state.sqlite import SqliteTokenState
 from answerable.store.token_state.sqlite_schema import MIGRATIONS
@@ -267,7 +267,7 @@ def test_after_an_epoch_a_proof_needs_a_nonce(
     control.begin_epoch(NOW)
     proof = DpopProof("thumbprint", "one", NOW + 5, NOW + 65)
     assert (
-        control.record_use(dpop_replay_key(proof, has_fresh_nonce=fresh), NOW + 5)
+        control.record_use(build_dpop_replay_key(proof, has_fresh_nonce=fresh), NOW + 5)
         == outcome
     )
     control.close()

@@ -3,8 +3,8 @@
 import threading
 from dataclasses import replace
 
-from answerable.model.claims import TokenType, TrustedIssuer
 from answerable.model.config import IssuerConfig
+from answerable.model.token_claims import TokenType, TrustedIssuer
 from answerable.server.login.sign_in_environment import build_sign_in_environment
 from answerable.services.federation.stored_login import StoredLogin
 from answerable.usecases.federation.sign_in_person import sign_in

@@ -21,7 +21,7 @@ from answerable.federation.token_verification import (
     IssuerWithKeys,
     verify_token,
 )
-from answerable.model.claims import SignedClaims, TokenType, TrustedIssuer
+from answerable.model.token_claims import SignedClaims, TokenType, TrustedIssuer
 from answerable.store.token_state.open_state import open_token_state
 from tests.sts.foreign.clients.assignment import Assignment
 from tests.sts.foreign.environment import (

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from answerable.model.claims import TokenType, TrustedIssuer
 from answerable.model.config import IssuerConfig
+from answerable.model.token_claims import TokenType, TrustedIssuer
 from tests.authority import Authority, Issued
 from tests.sts.foreign.browser_sign_in import by_browser
 from tests.sts.foreign.issuer import ForeignIssuer, issuer

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from answerable.federation.oidc_login.errors import LoginFailed
-from answerable.model.claims import TokenType, TrustedIssuer
 from answerable.model.config import IssuerConfig
 from answerable.model.errors import EnvironmentFailure
+from answerable.model.token_claims import TokenType, TrustedIssuer
 from answerable.server.login.sign_in_environment import build_sign_in_environment
 from answerable.services.federation.stored_login import StoredLogin
 from answerable.usecases.federation.sign_in_person import sign_in
@@ -41,7 +41,7 @@ def by_device(at: IssuerConfig) -> tuple[StoredLogin, list[str]]:
     ways = replace(
         build_sign_in_environment("", told.append),
         sleep=sleep,
-        ticks=lambda: sum(slept),
+        monotonic=lambda: sum(slept),
     )
     logged_in = sign_in(ways, at, device=True)
     assert len(slept) == 3

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from answerable.model.claims import TokenType, TrustedIssuer
 from answerable.model.config import IssuerConfig
+from answerable.model.token_claims import TokenType, TrustedIssuer
 from answerable.server.login.sign_in_environment import build_sign_in_environment
-from answerable.services.federation.sign_in import SignInEnvironment
+from answerable.services.federation.oidc_sign_in import SignInEnvironment
 from answerable.services.federation.stored_login import StoredLogin
 from answerable.usecases.federation.sign_in_person import sign_in
 from tests.sts.login import fake_provider as fake
@@ -59,7 +59,7 @@ class LoginSetup:
         return replace(
             build_sign_in_environment("", self.told.append),
             show=show,
-            ticks=lambda: sum(self.slept),
+            monotonic=lambda: sum(self.slept),
             sleep=self.slept.append,
         )
 

@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from answerable.federation.oidc_login.errors import LoginFailed
-from answerable.model.claims import TokenType, TrustedIssuer
 from answerable.model.errors import EnvironmentFailure, UsageError
+from answerable.model.token_claims import TokenType, TrustedIssuer
 from answerable.usecases.federation import sign_in_person
 from tests.federation.sample_tokens import OTHER_EC, sign
 from tests.sts.login.conftest import LoginSetup

@@ -7,9 +7,9 @@ import pytest
 
 from answerable.cli.commands.login import _find_issuer
 from answerable.connectors.config import fetch
-from answerable.model.claims import TokenType, TrustedIssuer
 from answerable.model.config import IssuerConfig
 from answerable.model.errors import UsageError
+from answerable.model.token_claims import TokenType, TrustedIssuer
 from answerable.server.login.browser import has_browser
 
 ID_TOKEN = (TokenType.ID_TOKEN,)

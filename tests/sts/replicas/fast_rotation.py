@@ -9,11 +9,11 @@ import sys
 
 from answerable.cli.main import main
 from answerable.federation import key_rotation
-from answerable.sts.endpoints import public_pages
+from answerable.sts.endpoints import metadata_and_health
 
 if __name__ == "__main__":
     factor = int(sys.argv[1])
-    key_rotation.CACHE_MAX_AGE = public_pages.CACHE_MAX_AGE = (
+    key_rotation.CACHE_MAX_AGE = metadata_and_health.CACHE_MAX_AGE = (
         key_rotation.CACHE_MAX_AGE // factor
     )
     key_rotation.LEAD_TIME //= factor

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from answerable.federation.errors import TokenRejected
 from answerable.federation.jwk_set import IssuerKeySet, parse_key_set
 from answerable.federation.jws_parsing import parse_jws
 from answerable.federation.key_rotation import LEAD_TIME
+from answerable.federation.token_errors import TokenRejected
 from answerable.federation.token_verification import (
     IssuerIndex,
     IssuerWithKeys,
     verify_token,
 )
-from answerable.model.claims import TokenType, TrustedIssuer
+from answerable.model.token_claims import TokenType, TrustedIssuer
 from tests.sts.replicas.replica_pair import Replica, pair
 from tests.sts.running_service import FILES, DpopClient, ci_token
 

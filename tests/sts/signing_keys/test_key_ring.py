@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerable.federation.claim_parsing import CLOCK_SKEW
-from answerable.federation.errors import TokenRejected
 from answerable.federation.jwk_set import parse_key_set
 from answerable.federation.key_rotation import (
     CACHE_MAX_AGE,
@@ -20,13 +19,14 @@ from answerable.federation.key_rotation import (
     LEAD_TIME,
     MAX_TOKEN_LIFETIME,
 )
+from answerable.federation.token_errors import TokenRejected
 from answerable.federation.token_verification import (
     IssuerIndex,
     IssuerWithKeys,
     verify_token,
 )
-from answerable.model.claims import TokenType
 from answerable.model.errors import EnvironmentFailure
+from answerable.model.token_claims import TokenType
 from answerable.store.token_state.sqlite import SqliteTokenState
 from answerable.sts.signing_keys.key_ring import KeyRing, SigningUnavailable
 from answerable.sts.signing_keys.key_store import KeyStore, to_public_jwk
@@ -237,7 +237,7 @@ def test_no_verification_fails_while_keys_rotate_under_load(
     while now < NOW + 10 * KEY_LIFETIME:
         for each in rings:
             each.refresh(now)
-            assert not each.is_early
+            assert not each.is_active_key_too_new
         sets.append((now, chance.choice(rings).jwks()))
         signed += [
             (chance.choice(rings).sign(said(now), "at+jwt", now), now) for _ in range(4)

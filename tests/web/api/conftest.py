@@ -33,7 +33,7 @@ def ask(
 ) -> RouteAnswer:
     """Ask an operation, below HTTP; `owner_state` is sent as `owner-state`."""
     query = {name.replace("_", "-"): value for name, value in params.items()}
-    return operation(path).handle(desk, visit, RouteRequest(query=query, held=held))
+    return operation(path).handle(desk, visit, RouteRequest(query=query, etags=held))
 
 
 def told(desk: StoreCache, visit: Visitor, path: str, **params: str) -> DocumentAnswer:

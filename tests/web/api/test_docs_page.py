@@ -10,10 +10,10 @@ PAGE = Path(__file__).parents[3] / "docs" / "api.md"
 
 def row(each: ApiOperation) -> str:
     takes = ", ".join(
-        f"**`{e.name}`**" if e.required else f"`{e.name}`" for e in each.takes
+        f"**`{e.name}`**" if e.required else f"`{e.name}`" for e in each.parameters
     )
-    may = " or ".join(sorted(each.may))
-    return f"| {each.method} | `{each.path}` | {each.what} | {takes} | {may} |"
+    may = " or ".join(sorted(each.permissions))
+    return f"| {each.method} | `{each.path}` | {each.summary} | {takes} | {may} |"
 
 
 def test_the_page_has_every_operation_once_and_no_other() -> None:

@@ -70,7 +70,7 @@ def test_an_answer_is_what_the_document_says(
 ) -> None:
     query = {
         one.name: values.get(f"{each.operation_id} {one.name}") or values[one.name]
-        for one in each.takes
+        for one in each.parameters
         if one.required
     }
     if each.operation_id == "what-if":  # one of two kinds of edit is needed
@@ -83,7 +83,7 @@ def test_an_answer_is_what_the_document_says(
     assert answer.status == 200, answer.text
     jsonschema.validate(answer.json, _schema(each))
     assert answer.fields["content-type"] == "application/json"
-    assert answer.fields["cache-control"] == "private, no-cache" or not each.held
+    assert answer.fields["cache-control"] == "private, no-cache" or not each.has_etag
 
 
 def test_the_document_is_valid_openapi() -> None:
@@ -187,7 +187,7 @@ def test_where_lists_what_was_scanned_and_no_place_is_named_by_who_asks(
     answer = told(desk, EVERYBODY, "/where").document
     sources = {str(each["source"]) for each in answer.items}
     assert sources == {str(e["source"]) for e in _coverage(desk)}
-    assert next(e for e in OPERATIONS if e.path == "/where").takes == ()
+    assert next(e for e in OPERATIONS if e.path == "/where").parameters == ()
 
 
 def _coverage(desk: StoreCache) -> list[Any]:

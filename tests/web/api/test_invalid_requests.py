@@ -102,7 +102,7 @@ def test_a_hostile_text_breaks_nothing(here: DispatcherHarness, text: str) -> No
     for each in OPERATIONS:
         if each.method != "GET" or each.operation_id == "sql":
             continue
-        query = {one.name: text for one in each.takes if not one.choices}
+        query = {one.name: text for one in each.parameters if not one.choices}
         query.pop("limit", None)
         answer = get(here, cookie, each.path, query)
         assert answer.status in (200, 400, 404, 422), (each.operation_id, answer.text)

@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
 
-from answerable.model.claims import TokenType, TrustedIssuer
 from answerable.model.config import IssuerConfig
+from answerable.model.token_claims import TokenType, TrustedIssuer
 from answerable.model.web_config import WebLoginConfig, WebRole
 from answerable.server.login.provider_client import ProviderClient, load_provider_keys
 from answerable.server.login.sign_in_environment import generate_secrets

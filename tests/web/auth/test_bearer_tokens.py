@@ -9,10 +9,10 @@ import pytest
 from joserfc.jwk import ECKey
 
 from answerable.federation.strict_json import encode_base64url
-from answerable.model.claims import TokenType, TrustedIssuer
 from answerable.model.config import IssuerConfig
 from answerable.model.documents.core import Document
-from answerable.presentation.inventory_lists import empty_coverage
+from answerable.model.token_claims import TokenType, TrustedIssuer
+from answerable.presentation.answer_coverage import empty_coverage
 from answerable.web.auth.bearer_tokens import BearerTokenVerifier
 from answerable.web.routing import (
     DocumentAnswer,

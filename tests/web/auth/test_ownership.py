@@ -9,7 +9,7 @@ from answerable.services.statements import owner_keys
 from answerable.store.store import EvidenceStore
 from answerable.web import store_cache as desks
 from answerable.web.auth.sessions import FRESH_PERIOD, SessionStore
-from answerable.web.auth.visitors import VisitorFactory
+from answerable.web.auth.visitor_factory import VisitorFactory
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import WebPermission, WebRole
 from tests.inventory.fact_builders import DAY, NOW
@@ -149,8 +149,8 @@ def test_roles_add_up() -> None:
             WebPermission.ADMINISTER,
         },
     }
-    from answerable.web.visitor import permissions_of
+    from answerable.web.visitor import permissions_of_roles
 
-    assert {role: permissions_of([role]) for role in WebRole} == may
-    assert permissions_of([WebRole.OWNER, WebRole.ADMIN]) == set(WebPermission)
-    assert permissions_of([]) == frozenset()
+    assert {role: permissions_of_roles([role]) for role in WebRole} == may
+    assert permissions_of_roles([WebRole.OWNER, WebRole.ADMIN]) == set(WebPermission)
+    assert permissions_of_roles([]) == frozenset()

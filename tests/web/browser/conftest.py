@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from answerable.cli.demo.environment import can_attest
+from answerable.cli.demo.environment import can_attest_processes
 from tests.web.chromium import CHROMIUM
 
 SECONDS = 180
@@ -30,7 +30,7 @@ AXE = Path(".node-web/node_modules/axe-core/axe.min.js")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = str(Path(__file__).parent)
     lacking = "" if CHROMIUM.exists() else "needs Chromium (apt-get install chromium)"
-    lacking = lacking or ("" if can_attest() else "needs Linux 6.5")
+    lacking = lacking or ("" if can_attest_processes() else "needs Linux 6.5")
     for item in items:
         if str(item.path).startswith(here):
             item.add_marker(pytest.mark.world)

@@ -12,7 +12,7 @@ import pytest
 from answerable.web.route_table import ROUTES, STREAMS
 from answerable.web.routing import Redirect, RouteAnswer, RouteRequest, WebRoute
 from answerable.web.store_cache import StoreCache
-from answerable.web.visitor import Visitor, WebPermission, WebRole, permissions_of
+from answerable.web.visitor import Visitor, WebPermission, WebRole, permissions_of_roles
 from tests.web.dispatcher_harness import FORM, URL, DispatcherHarness, HarnessResponse
 
 LOOK = frozenset({WebPermission.LOOK})
@@ -144,8 +144,8 @@ def listed() -> dict[tuple[str, str], frozenset[WebPermission]]:
 
 
 def in_table() -> dict[tuple[str, str], frozenset[WebPermission]]:
-    streams = {("GET", each.path): each.may for each in STREAMS}
-    return {(each.method, each.path): each.may for each in ROUTES} | streams
+    streams = {("GET", each.path): each.permissions for each in STREAMS}
+    return {(each.method, each.path): each.permissions for each in ROUTES} | streams
 
 
 def test_every_route_has_a_decision_and_no_other() -> None:
@@ -199,7 +199,7 @@ def test_a_visitor_reaches_what_their_roles_let_them_and_nothing_else(
     cookie, session = stage.signed_in(*roles)
     for route in stage.routes:
         answer = ask(stage, route, cookie, session.csrf_token())
-        allowed = not permissions_of(roles).isdisjoint(route.may)
+        allowed = not permissions_of_roles(roles).isdisjoint(route.permissions)
         reached = answer.fields.get("location") == "/reached"
         assert reached is allowed, (route.method, route.path)
         assert answer.status == (303 if allowed else 404), (route.method, route.path)

@@ -26,7 +26,7 @@ class ScriptedSource:
     async def tell(
         self, desk: StoreCache, visit: Visitor, asked: RouteRequest
     ) -> AsyncIterator[StreamEvent]:
-        self.heard.append(asked.heard)
+        self.heard.append(asked.last_event_id)
         try:
             for each in self.events:
                 yield each

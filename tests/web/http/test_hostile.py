@@ -83,7 +83,7 @@ def test_hostile_text_in_any_parameter_is_text(
     stage: DispatcherHarness, cookie: str, route: WebRoute
 ) -> None:
     assert wrong(stage.get(route.path, cookie=cookie)) == []
-    for name in route.takes:
+    for name in route.parameters:
         target = f"{route.path}?{name}={quote(TOGETHER)}"
         assert wrong(stage.get(target, cookie=cookie)) == [], name
 
@@ -93,7 +93,7 @@ def test_hostile_text_in_any_parameter_is_text(
 def test_each_hostile_text_in_each_parameter_is_text(
     stage: DispatcherHarness, cookie: str, route: WebRoute
 ) -> None:
-    for name in route.takes:
+    for name in route.parameters:
         for text in HOSTILE:
             target = f"{route.path}?{name}={quote(text)}"
             assert wrong(stage.get(target, cookie=cookie)) == [], (name, text)
@@ -108,7 +108,7 @@ def test_hostile_text_in_any_field_changes_nothing_it_should_not(
     session = stage.sessions.find(cookie)
     assert session is not None
     for text in (TOGETHER, HOSTILE[-1]):
-        form = dict.fromkeys(route.takes, text) | {"csrf": session.csrf_token()}
+        form = dict.fromkeys(route.parameters, text) | {"csrf": session.csrf_token()}
         answer = stage.post(route.path, form, cookie)
         assert wrong(answer) == [], text
 

@@ -77,7 +77,7 @@ def test_no_page_of_deeds_names_an_event_of_another_agent(
     visit = owner(agents[0])
     others = {r["event_id"] for r in every if agents[0] not in r["agent_path"]}
     for route in ROUTES:
-        if route.method == "POST" or visit.may.isdisjoint(route.may):
+        if route.method == "POST" or visit.may.isdisjoint(route.permissions):
             continue
         try:
             told = route.handler(desk, visit, RouteRequest(url=route.path))

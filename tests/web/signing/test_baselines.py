@@ -19,7 +19,7 @@ from answerable.model.spool_record import (
 )
 from answerable.services.baseline.profile_learning import BASELINE
 from answerable.services.statements.signed_baselines import SIGNED_BASELINE
-from answerable.store.behaviour_queries import find_window_start
+from answerable.store.monitored_call_queries import find_window_start
 from answerable.usecases.baseline import manage_profiles
 from answerable.web.pages import baselines
 from answerable.web.routing import Forbidden, PageAnswer, Redirect
@@ -134,7 +134,7 @@ def test_a_draft_is_signed_into_shadow_then_enforced_then_taken_back(
                 )
             said["again"] = "ends-enforcement"
         moved = signed(desk, **said)
-        assert moved.to.startswith("/baseline?agent=")
+        assert moved.location.startswith("/baseline?agent=")
         assert state(desk) == [told]
         assert isinstance(desk, FrozenStoreCache)
         desk.at += 1

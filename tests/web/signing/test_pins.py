@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 
 from answerable.model.config import AllowRule
-from answerable.model.errors import UsageError, VerificationError
-from answerable.model.pin import (
+from answerable.model.definition_pin import (
     DefinitionKind,
     DefinitionPin,
     McpDefinition,
@@ -15,6 +14,7 @@ from answerable.model.pin import (
     QuarantineReason,
     ServerPins,
 )
+from answerable.model.errors import UsageError, VerificationError
 from answerable.services.statements.verified_statements import TOOLS_APPROVAL
 from answerable.web.pin_approval import gateway_pin_files
 from answerable.web.routing import Forbidden
@@ -56,7 +56,7 @@ def test_a_change_is_shown_and_approved_by_who_answers_for_an_agent_of_it(
     for told in ("changed", "held back", "reads, and mails", "act=approve"):
         assert told in page
     moved = signed(desk, act="approve", id="files", item="tool:read")
-    assert moved.to == "/tools/diff?server=files"
+    assert moved.location == "/tools/diff?server=files"
     pin = gateway_pin_files(desk).read("files").items["tool:read"]
     assert (pin.origin, pin.definition.fields[0][1]) == (
         PinOrigin.APPROVED,

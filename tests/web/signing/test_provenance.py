@@ -20,8 +20,8 @@ from answerable.model.spool_record import CallBehaviour
 from answerable.services.authorization import approval_requests
 from answerable.services.authorization.decision_records import read_spool
 from answerable.services.authorization.value_provenance import describe_provenance
-from answerable.usecases.authorization import answer_approvals
-from answerable.usecases.authorization.answer_approvals import ExceptionTerm
+from answerable.usecases.authorization import answer_approval_requests
+from answerable.usecases.authorization.answer_approval_requests import ExceptionTerm
 from answerable.usecases.evidence import ship_spool
 from answerable.web.store_cache import StoreCache
 from tests.connectors.gateway.spool_files import (
@@ -111,11 +111,11 @@ def test_what_strangers_may_have_written_is_signed_as_it_is_and_for_a_while(
             desk.open_store() as store,
             pytest.raises(UsageError, match="strangers may"),
         ):
-            answer_approvals.sign_exception(
+            answer_approval_requests.sign_exception(
                 store, read_spool(desk.spools), decision, A, term, now=desk.now
             )
     with desk.open_store() as store:
-        allowed = answer_approvals.sign_exception(
+        allowed = answer_approval_requests.sign_exception(
             store,
             read_spool(desk.spools),
             decision,

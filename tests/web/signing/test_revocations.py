@@ -7,7 +7,7 @@ import pytest
 from answerable.model.errors import AnswerableError
 from answerable.server.revocation_list import RevocationNote
 from answerable.server.revocation_records import OBJECT_KIND
-from answerable.web.pages.revocations import revocation_control
+from answerable.web.pages.revocations import build_revocation_control
 from answerable.web.routing import Forbidden, PageAnswer, Redirect, RouteRequest
 from answerable.web.store_cache import StoreCache
 from answerable.web.template_rendering import render_page
@@ -20,7 +20,9 @@ def test_a_kill_takes_hold_and_says_who(desk: StoreCache) -> None:
     answer(desk, OWNER, "/kill", "POST", subject=AGENT, reason="it mails strangers")
     killed = (desk.root / "kills").read_text()
     assert killed.split("\t")[:2] == [AGENT, ANA.removeprefix("person:")]
-    assert revocation_control(desk, OWNER, AGENT).note.by == ANA.removeprefix("person:")
+    assert build_revocation_control(desk, OWNER, AGENT).note.by == ANA.removeprefix(
+        "person:"
+    )
     with desk.open_store() as store:
         (logged,) = store.list_objects(OBJECT_KIND)
         assert json.loads(store.get_object(logged.digest)) == {
@@ -35,8 +37,8 @@ def test_a_kill_takes_hold_and_says_who(desk: StoreCache) -> None:
     assert AGENT in shown(desk, ADMIN, "/kills")
     moved = answer(desk, ADMIN, "/revive", "POST", subject=AGENT)
     assert isinstance(moved, Redirect)
-    assert "revived" in moved.said
-    assert not revocation_control(desk, OWNER, AGENT).killed
+    assert "revived" in moved.confirmation
+    assert not build_revocation_control(desk, OWNER, AGENT).killed
 
 
 def test_an_owner_kills_nothing_but_their_own(desk: StoreCache) -> None:
@@ -44,7 +46,7 @@ def test_an_owner_kills_nothing_but_their_own(desk: StoreCache) -> None:
         for subject in ("server:files", "person:ben@corp.example", "agent:declared/x"):
             with pytest.raises(Forbidden):
                 answer(desk, visit, "/kill", "POST", subject=subject)
-    assert revocation_control(desk, owner(BEN, OTHER), AGENT).kills is False
+    assert build_revocation_control(desk, owner(BEN, OTHER), AGENT).kills is False
     for subject in ("", "agent:", "agent:x\ny", "nothing"):
         with pytest.raises(AnswerableError):
             answer(desk, ADMIN, "/kill", "POST", subject=subject)

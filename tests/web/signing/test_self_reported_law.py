@@ -17,8 +17,8 @@ from answerable.model.ids import AgentId
 from answerable.model.provenance import WrittenBy
 from answerable.services.authorization import decision_records
 from answerable.services.authorization.decision_records import SpooledDecisions
-from answerable.usecases.authorization import answer_approvals
-from answerable.usecases.authorization.answer_approvals import ExceptionTerm
+from answerable.usecases.authorization import answer_approval_requests
+from answerable.usecases.authorization.answer_approval_requests import ExceptionTerm
 from answerable.usecases.evidence.remote_signing import prepare_statement
 from answerable.web.store_cache import StoreCache
 from tests.usecases.owned_store import AGENT, HOUR, OTHER, A, B
@@ -53,7 +53,7 @@ FACTS = st.lists(
 def statement(desk: StoreCache, *events: AuditEvent) -> bytes:
     with desk.open_store() as store:
         said = prepare_statement(
-            lambda who: answer_approvals.sign_exception(
+            lambda who: answer_approval_requests.sign_exception(
                 store,
                 SpooledDecisions(events),
                 events[0].decision_id,
@@ -70,7 +70,7 @@ def by_another(desk: StoreCache, *events: AuditEvent) -> str:
     with desk.open_store() as store:
         try:
             prepare_statement(
-                lambda who: answer_approvals.sign_exception(
+                lambda who: answer_approval_requests.sign_exception(
                     *(
                         store,
                         SpooledDecisions(events),

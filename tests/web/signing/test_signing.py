@@ -44,7 +44,9 @@ def drafts(desk: StoreCache, visit: Visitor, **said: str) -> dict[str, str]:
 
 def envelope(payload: str, key: LocalSigner = A) -> str:
     """Sign as a browser does: it has the bytes, and knows nothing else."""
-    said = dsse.pae(signed_statements.PAYLOAD_TYPE, b64decode(payload))
+    said = dsse.pre_authentication_encoding(
+        signed_statements.PAYLOAD_TYPE, b64decode(payload)
+    )
     sig = dsse.sign_envelope(
         signed_statements.PAYLOAD_TYPE, b64decode(payload), key.id, key.seed
     )
@@ -91,7 +93,7 @@ def test_an_owner_lets_an_agent_do_what_it_asked_for(desk: StoreCache) -> None:
     # Of a name that an agent has written nothing passes for the sentence.
     assert f"{AGENT} do this: tool &#34;read_file&#34; at &#34;files&#34;<" in page
     moved = signed(desk, **said)
-    assert (moved.to, state(desk, decision)) == (f"/ask?id={decision}", "allowed")
+    assert (moved.location, state(desk, decision)) == (f"/ask?id={decision}", "allowed")
 
 
 def test_an_owner_refuses_and_takes_back(desk: StoreCache) -> None:
@@ -203,7 +205,7 @@ def test_one_answers_again_for_ones_own_and_for_what_nobody_answers_for(
     third = "agent:declared/three"
     for agent in (AGENT, third):
         moved = signed(desk, act="attest", id=agent)
-        assert agent.rpartition("/")[2] in moved.to
+        assert agent.rpartition("/")[2] in moved.location
     with desk.open_store() as store:
         found = owner_keys.read_attestations(store)
     assert [e.subject for e in found if e.seen.at == LATER] == [AGENT, third]
@@ -299,7 +301,7 @@ def test_a_key_is_revoked_by_its_person_or_an_administrator(desk: StoreCache) ->
     answer(desk, ADMIN, "/keys/revoke", "POST", key=B.id)
     with desk.open_store() as store:
         for key in owner_keys.read_owner_keys(store).values():
-            assert owner_keys.key_state(key, desk.now) == "revoked"
+            assert owner_keys.get_key_state(key, desk.now) == "revoked"
 
 
 def test_an_administrator_enrols_what_a_person_handed_over(desk: StoreCache) -> None:

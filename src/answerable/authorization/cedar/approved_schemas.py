@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from answerable.authorization.cedar.schema import (
+from answerable.authorization.cedar.validation_schema import (
     ABSENT_TYPE,
     RECORD_TYPE,
     ArgumentTypes,
     AttributePath,
 )
-from answerable.model.json_keys import JsonObject
+from answerable.model.json_key_lookalikes import JsonObject
 
 # Tool as policies name it -> the JSON Schema of its arguments, as approved.
 ApprovedSchemas = Mapping[str, str]

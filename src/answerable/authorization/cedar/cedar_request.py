@@ -13,14 +13,14 @@ from contextlib import suppress
 
 import msgspec
 
-from answerable.authorization.cedar.actions import (
+from answerable.authorization.cedar.mcp_actions import (
     ENTITY_TYPES,
     SERVER_TYPE,
     WITH_ARGUMENTS,
 )
 from answerable.model.decision import AuthorizationRequest
-from answerable.model.json_keys import JsonObject
-from answerable.model.json_values import MAX_ARGUMENT_VALUES, has_more_values
+from answerable.model.json_key_lookalikes import JsonObject
+from answerable.model.json_value_count import MAX_ARGUMENT_VALUES, exceeds_value_count
 
 _LEAST, _MOST = -(2**63), 2**63 - 1
 # Members that Cedar's JSON form takes for something else.
@@ -58,7 +58,7 @@ class UnreadableArguments(ValueError):  # noqa: N818 - the arguments are
     """The arguments are not JSON with a single reading."""
 
 
-def resource_uid(request: AuthorizationRequest) -> EntityUid:
+def build_resource_uid(request: AuthorizationRequest) -> EntityUid:
     """Return the entity of the resource that a request acts on."""
     kind = ENTITY_TYPES.get(request.target)
     if kind is None:
@@ -88,7 +88,7 @@ class CedarRequest:
     @property
     def resource(self) -> EntityUid:
         """Return the resource entity."""
-        return resource_uid(self.request)
+        return build_resource_uid(self.request)
 
     @property
     def name(self) -> str:
@@ -167,7 +167,7 @@ def parse_arguments(arguments: bytes | memoryview) -> dict[str, object]:
     if not arguments:
         return {}
     data = bytes(arguments)
-    if has_more_values(data, MAX_ARGUMENT_VALUES):
+    if exceeds_value_count(data, MAX_ARGUMENT_VALUES):
         raise UnreadableArguments(
             f"arguments of more than {MAX_ARGUMENT_VALUES} values"
         )

@@ -12,8 +12,11 @@ from operator import attrgetter
 from typing import Any
 
 from answerable.authorization.cedar.cedar_request import CedarRequest, EntityUid
-from answerable.authorization.cedar.schema import AttributePath, attribute_path
-from answerable.model.text_pattern import matches_parts
+from answerable.authorization.cedar.validation_schema import (
+    AttributePath,
+    attribute_path,
+)
+from answerable.model.text_pattern import matches_wildcard_parts
 
 ValueReader = Callable[[CedarRequest], object]
 Predicate = Callable[[CedarRequest], bool]
@@ -106,7 +109,7 @@ class CompiledConditions:
         if "Value" not in left and "Value" not in right:
             raise NotCompilable("two values that are not known before")
         one, other = self._compile_value(left), self._compile_value(right)
-        return lambda facts: equals(one(facts), other(facts)) is expected
+        return lambda facts: equals_in_cedar(one(facts), other(facts)) is expected
 
     def _compile_contains(
         self, left: Mapping[str, Any], right: Mapping[str, Any]
@@ -124,7 +127,7 @@ class CompiledConditions:
             raise NotCompilable("an item that is not known before")
         wanted, held = _parse_literal(right["Value"]), self._compile_value(left)
         return lambda facts: any(
-            equals(each, wanted) for each in _require_set(held(facts))
+            equals_in_cedar(each, wanted) for each in _require_set(held(facts))
         )
 
 
@@ -136,7 +139,7 @@ def compile_conditions(conditions: list[dict[str, Any]]) -> CompiledConditions |
         return None
 
 
-def equals(one: object, other: object) -> bool:
+def equals_in_cedar(one: object, other: object) -> bool:
     """Compare a value with a literal as Cedar does: types must match."""
     return type(one) is type(other) and one == other
 
@@ -275,6 +278,6 @@ def _like_predicate(read_value: ValueReader, pattern: list[Any]) -> Predicate:
         text = read_value(facts)
         if not isinstance(text, str):
             raise EvaluationFailure
-        return matches_parts(text, parts)
+        return matches_wildcard_parts(text, parts)
 
     return like

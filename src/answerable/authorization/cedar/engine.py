@@ -84,7 +84,7 @@ class EngineQuery:
             else NO_ENTITIES
         )
 
-    def evaluate(
+    def evaluate_policies(
         self, request: CedarRequest, handles: PolicySetCache
     ) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return the positions of policies that hold, and of those that err.

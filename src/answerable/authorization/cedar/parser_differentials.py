@@ -12,14 +12,14 @@ from typing import Any
 from urllib.parse import unquote
 
 from answerable.authorization.cedar.cedar_request import CedarRequest
-from answerable.authorization.cedar.schema import (
+from answerable.authorization.cedar.validation_schema import (
     ARGUMENTS,
     RESOURCE_NAME,
     AttributePath,
     attribute_path,
 )
 from answerable.authorization.name_patterns import is_unambiguous
-from answerable.model.json_keys import build_key_tree
+from answerable.model.json_key_lookalikes import build_key_tree
 
 MAX_DECODE_ROUNDS = 8  # times that a text may be escaped
 _WILDCARD = "Wildcard"

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 
 import msgspec
 
-from answerable.authorization.cedar.cedar_request import CedarRequest, resource_uid
-from answerable.authorization.cedar.conditions import (
+from answerable.authorization.cedar.cedar_request import (
+    CedarRequest,
+    build_resource_uid,
+)
+from answerable.authorization.cedar.condition_compiler import (
     CompiledConditions,
     EvaluationFailure,
 )
@@ -127,7 +130,7 @@ class SliceCache:
 
     def _build_slice(self, request: AuthorizationRequest) -> "PolicySlice":
         """Select the policies whose scope covers a request."""
-        named = resource_uid(request)
+        named = build_resource_uid(request)
         found: list[int] = []
         for agent in (request.agent, ""):
             for resource in dict.fromkeys((named.id, f"server:{request.server}", "")):
@@ -216,7 +219,7 @@ class PolicySlice:
         holding, erring = self._holding + holding, self._erring + erring
         erring += self._hazards.find_ambiguous(facts)
         if self._asked is not None:
-            more, failed = self._asked.evaluate(facts, self._handles)
+            more, failed = self._asked.evaluate_policies(facts, self._handles)
             holding, erring = holding + more, erring + failed
         return self._reuse_response(holding, erring)
 

@@ -11,29 +11,29 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from answerable.authorization.cedar.actions import RESOURCE_TYPES
 from answerable.authorization.cedar.approved_schemas import (
     NO_APPROVED_SCHEMAS,
     ApprovedSchemas,
     parse_argument_schema,
     schema_digest,
 )
-from answerable.authorization.cedar.conditions import compile_conditions
+from answerable.authorization.cedar.condition_compiler import compile_conditions
 from answerable.authorization.cedar.json_cache import PolicyJsonCache
 from answerable.authorization.cedar.lexer import PolicyText, split_at_heads
+from answerable.authorization.cedar.mcp_actions import RESOURCE_TYPES
 from answerable.authorization.cedar.parser_differentials import find_prefix_comparisons
-from answerable.authorization.cedar.schema import (
-    ArgumentTypes,
-    WholeArguments,
-    are_compatible,
-    build_schema,
-    infer_argument_types,
-)
 from answerable.authorization.cedar.scopes import (
     configuration_reference,
     find_entities,
     find_id_fault,
     parse_scope,
+)
+from answerable.authorization.cedar.validation_schema import (
+    ArgumentTypes,
+    WholeArguments,
+    are_compatible,
+    build_schema,
+    infer_argument_types,
 )
 from answerable.model.cedar_policy import CedarPolicy
 from answerable.model.decision import DecisionEffect, DecisionLayer

@@ -9,7 +9,7 @@ Schema of the tool overrides inference.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from answerable.authorization.cedar.actions import RESOURCE_TYPES, WITH_ARGUMENTS
+from answerable.authorization.cedar.mcp_actions import RESOURCE_TYPES, WITH_ARGUMENTS
 
 AttributePath = tuple[str, ...]
 # Path below `context.arguments` -> Cedar type and whether it may be missing.

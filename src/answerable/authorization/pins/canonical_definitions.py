@@ -15,7 +15,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from answerable.model.pin import DefinitionKind, McpDefinition
+from answerable.model.definition_pin import DefinitionKind, McpDefinition
 
 MAX_FIELD = 16 * 1024  # characters of one field that are kept
 MAPPING_FIELD = "x-authzen-mapping"

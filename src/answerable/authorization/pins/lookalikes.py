@@ -43,7 +43,7 @@ class NameSimilarity(StrEnum):
     NEAR = "near"
 
 
-def skeleton(name: str) -> str:
+def lookalike_skeleton(name: str) -> str:
     """Return the TR39-style skeleton of a name: lookalike letters folded together."""
     return _cached_skeleton(name[:MAX_COMPARED])
 
@@ -65,7 +65,7 @@ def compare_names(one: str, other: str) -> NameSimilarity | None:
     """Return how two names are similar; None if they are not."""
     if one == other:
         return NameSimilarity.SAME
-    left, right = skeleton(one), skeleton(other)
+    left, right = lookalike_skeleton(one), lookalike_skeleton(other)
     if left == right:
         return NameSimilarity.CONFUSABLE
     shorter = min(len(left), len(right))
@@ -107,7 +107,7 @@ class NameIndex:
     def __init__(self, named: Iterable[PinnedName] = ()) -> None:
         self._by_skeleton: dict[str, list[PinnedName]] = {}
         for each in named:
-            self._by_skeleton.setdefault(skeleton(each[2]), []).append(each)
+            self._by_skeleton.setdefault(lookalike_skeleton(each[2]), []).append(each)
 
     def find_shadowed(self, server: str, name: str, sha256: str) -> PinnedName | None:
         """Return an item of another server with the same or a confusable name.
@@ -115,7 +115,7 @@ class NameIndex:
         An item with an identical definition shadows nothing: two servers may run one
         program.
         """
-        found = self._by_skeleton.get(skeleton(name), ())
+        found = self._by_skeleton.get(lookalike_skeleton(name), ())
         return next((e for e in found if e[0] != server and e[3] != sha256), None)
 
 

@@ -22,7 +22,7 @@ from answerable.authorization.cedar.approved_schemas import (
     ArgumentSchema,
     parse_argument_schema,
 )
-from answerable.authorization.pins.definitions import (
+from answerable.authorization.pins.canonical_definitions import (
     argument_schema,
     authzen_mapping,
     definition_size,
@@ -30,7 +30,7 @@ from answerable.authorization.pins.definitions import (
 )
 from answerable.authorization.pins.lookalikes import EMPTY_NAME_INDEX, NameIndex
 from answerable.authorization.quarantine import ServerQuarantine
-from answerable.model.pin import (
+from answerable.model.definition_pin import (
     DefinitionApproval,
     DefinitionKind,
     DefinitionPin,
@@ -308,7 +308,7 @@ def select_for_approval(
     return ApprovalSelection(tuple(waiting.values()), identity)
 
 
-def is_current(pins: ServerPins, selection: ApprovalSelection) -> bool:
+def is_selection_current(pins: ServerPins, selection: ApprovalSelection) -> bool:
     """Tell whether the reviewed items are still the latest known."""
     for each in selection.items:
         pin, seen = pins.items.get(each.key), pins.seen.get(each.key)

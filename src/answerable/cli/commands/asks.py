@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from answerable.cli.commands.decisions import find_gateway
+from answerable.cli.commands.decisions import find_decision_sources
 from answerable.cli.output import print_and_exit
 from answerable.cli.session import StoreSession, open_session
 from answerable.cli.settings import (
@@ -18,13 +18,13 @@ from answerable.cli.settings import (
     pass_settings,
 )
 from answerable.cli.signing import (
+    add_key_options,
     describe_shared_user,
-    key_options,
     load_signer,
     require_human,
 )
 from answerable.model.errors import UsageError
-from answerable.presentation.act_text import (
+from answerable.presentation.signed_act_text import (
     ANY_ARGUMENTS,
     describe_act,
     describe_arguments,
@@ -84,7 +84,7 @@ def asks(
         return
     from answerable.usecases.authorization import list_approval_requests
 
-    spool, _ = find_gateway(settings, config)
+    spool, _ = find_decision_sources(settings, config)
     with open_session(settings) as session:
         document = list_approval_requests.list_approval_requests(
             session.store,
@@ -108,7 +108,7 @@ def show(settings: Settings, ask: str, config: str) -> None:
     from answerable.services.authorization.value_provenance import describe_provenance
     from answerable.usecases.authorization import list_approval_requests
 
-    spool, _ = find_gateway(settings, config)
+    spool, _ = find_decision_sources(settings, config)
     with open_session(settings) as session:
         document = list_approval_requests.show_approval_request(
             session.store, spool, ask, now=session.now
@@ -120,7 +120,7 @@ def show(settings: Settings, ask: str, config: str) -> None:
 
 @asks.command(cls=AppCommand, short_help="Sign that the agent may do it.")
 @click.argument("ask", metavar="ID")
-@key_options
+@add_key_options
 @click.option("--for", "lifetime", default="", metavar="SPAN", help="Lifetime; 1h.")
 @click.option("--always", is_flag=True, help="Without an expiry.")
 @click.option("--any-arguments", is_flag=True, help="With any arguments.")
@@ -143,10 +143,8 @@ def allow(
     was given.
     """
     from answerable.services.authorization import approval_requests as flow
-    from answerable.usecases.authorization import (
-        answer_approvals,
-    )
-    from answerable.usecases.authorization.answer_approvals import ExceptionTerm
+    from answerable.usecases.authorization import answer_approval_requests
+    from answerable.usecases.authorization.answer_approval_requests import ExceptionTerm
 
     if always and lifetime:
         raise UsageError("--always and --for are two answers", "give one of them")
@@ -155,14 +153,14 @@ def allow(
     )
     with open_for_signing(settings, config) as (session, waiting):
         found = flow.find_approval_request(session.store, waiting, ask)
-        wanted = found.wanted
+        wanted = found.scope
         these = describe_arguments(wanted.arguments)
         how = ANY_ARGUMENTS if any_arguments else these
         until = "until it is taken back" if always else f"for {lifetime or '1h'}"
         print_notice(settings, f"you let {format_act(wanted)}, {how}, {until}")
         print_provenance(settings, session, waiting, found)
         signer = load_signer(key, passphrase_file)
-        document = answer_approvals.sign_exception(
+        document = answer_approval_requests.sign_exception(
             session.store, waiting, ask, signer, term, now=time.time_ns()
         )
         note = warn_same_user(session, document)
@@ -171,7 +169,7 @@ def allow(
 
 @asks.command(cls=AppCommand, short_help="Sign that the agent may not do it.")
 @click.argument("ask", metavar="ID")
-@key_options
+@add_key_options
 @config_option
 @pass_settings
 def refuse(
@@ -182,18 +180,16 @@ def refuse(
     Only the attested owner of the agent may sign, and no agent.
     """
     from answerable.services.authorization import approval_requests as flow
-    from answerable.usecases.authorization import (
-        answer_approvals,
-    )
+    from answerable.usecases.authorization import answer_approval_requests
 
     with open_for_signing(settings, config) as (session, waiting):
         found = flow.find_approval_request(session.store, waiting, ask)
-        wanted = found.wanted
+        wanted = found.scope
         how = describe_arguments(wanted.arguments)
         print_notice(settings, f"you do not let {format_act(wanted)}, {how}")
         print_provenance(settings, session, waiting, found)
         signer = load_signer(key, passphrase_file)
-        document = answer_approvals.sign_refusal(
+        document = answer_approval_requests.sign_refusal(
             session.store, waiting, ask, signer, now=time.time_ns()
         )
     print_and_exit(document, settings)
@@ -201,18 +197,18 @@ def refuse(
 
 @asks.command(cls=AppCommand, short_help="Revoke a policy exception.")
 @click.argument("amendment", metavar="ID")
-@key_options
+@add_key_options
 @pass_settings
 def revoke(settings: Settings, amendment: str, key: str, passphrase_file: str) -> None:
     """Revoke the exception ID; a running gateway applies it within a second.
 
     Its signer and the attested owner of the agent may. No agent may.
     """
-    from answerable.usecases.authorization import answer_approvals
+    from answerable.usecases.authorization import answer_approval_requests
 
     with open_for_signing(settings, "") as (session, _):
         signer = load_signer(key, passphrase_file)
-        document = answer_approvals.sign_revocation(
+        document = answer_approval_requests.sign_revocation(
             session.store, amendment, signer, now=time.time_ns()
         )
     print_and_exit(document, settings)
@@ -243,7 +239,7 @@ def open_for_signing(
     from answerable.services.authorization.decision_records import read_spool
 
     require_human(settings)
-    spool, _ = find_gateway(settings, config)
+    spool, _ = find_decision_sources(settings, config)
     with open_session(settings, writes=True) as session:
         yield session, read_spool(spool)
 
@@ -261,13 +257,15 @@ def print_provenance(
     ask: "ApprovalRequest",
 ) -> None:
     """Print the values of a requested call, their authors, and earlier answers."""
-    from answerable.services.authorization.approval_requests import build_ask_item
+    from answerable.services.authorization.approval_requests import (
+        build_approval_request_item,
+    )
     from answerable.services.authorization.value_provenance import describe_provenance
     from answerable.services.statements.policy_exceptions import read_policy_exceptions
 
     for line in describe_provenance(session.store, spooled, ask).lines:
         print_notice(settings, line)
-    known = build_ask_item(
+    known = build_approval_request_item(
         ask, read_policy_exceptions(session.store, session.now), session.now
     )
     if known["by"]:

@@ -16,7 +16,7 @@ from answerable.cli.settings import (
     WordChoice,
     pass_settings,
 )
-from answerable.cli.signing import key_options, load_signer, require_human
+from answerable.cli.signing import add_key_options, load_signer, require_human
 from answerable.presentation.time_input import parse_span, parse_time
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def rename(settings: Settings, agent: str, names: tuple[str, ...], config: str) 
     The draft contains the map of names, which takes effect once the owner signs it with
     `baseline sign`. A new name has to be approved if the old one was.
     """
-    from answerable.model.pin import DefinitionKind, item_key
+    from answerable.model.definition_pin import DefinitionKind, item_key
     from answerable.server.pins.pin_files import PinFiles
     from answerable.usecases.baseline import rename_tools as flow
 
@@ -152,7 +152,7 @@ def rename(settings: Settings, agent: str, names: tuple[str, ...], config: str) 
 @click.option(
     "--ends-enforcement", is_flag=True, help="Confirm that nothing will be blocked."
 )
-@key_options
+@add_key_options
 @pass_settings
 def sign(
     settings: Settings,

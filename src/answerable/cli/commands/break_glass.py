@@ -12,9 +12,9 @@ from answerable.cli.commands.asks import (
 )
 from answerable.cli.output import print_and_exit
 from answerable.cli.settings import AppCommand, AppGroup, Settings, pass_settings
-from answerable.cli.signing import key_options, load_signer
+from answerable.cli.signing import add_key_options, load_signer
 from answerable.model.errors import UsageError
-from answerable.presentation.act_text import ANY_ARGUMENTS, describe_arguments
+from answerable.presentation.signed_act_text import ANY_ARGUMENTS, describe_arguments
 from answerable.presentation.time_input import parse_span
 
 _MAX_LIFE = 4 * 3600 * 10**9
@@ -55,7 +55,7 @@ def break_glass() -> None:
 @click.option(
     "--reason-code", default="", metavar="WORD", help="For example an incident number."
 )
-@key_options
+@add_key_options
 @pass_settings
 def start(
     settings: Settings,
@@ -77,8 +77,8 @@ def start(
     from answerable.model.approval_request import ApprovalScope
     from answerable.model.decision import TargetKind
     from answerable.model.ids import AgentId
-    from answerable.usecases.authorization import answer_approvals
-    from answerable.usecases.authorization.answer_approvals import ExceptionTerm
+    from answerable.usecases.authorization import answer_approval_requests
+    from answerable.usecases.authorization.answer_approval_requests import ExceptionTerm
 
     named = {
         TargetKind.TOOL: tool,
@@ -92,7 +92,7 @@ def start(
             "and --prompt)",
             "name one tool, one resource or one prompt",
         )
-    answer_approvals.parse_reason_code(reason_code, "--reason-code")
+    answer_approval_requests.parse_reason_code(reason_code, "--reason-code")
     (target, name), term = (
         given[0],
         ExceptionTerm(parse_span(lifetime, "--for", _MAX_LIFE), True, reason_code),
@@ -105,7 +105,7 @@ def start(
             "confirms",
         )
         signer = load_signer(key, passphrase_file)
-        document = answer_approvals.start_break_glass(
+        document = answer_approval_requests.start_break_glass(
             session.store, wanted, signer, term, now=time.time_ns()
         )
     print_and_exit(document, settings)
@@ -115,7 +115,7 @@ def start(
     cls=AppCommand, short_help="Sign the second half, as another person."
 )
 @click.argument("amendment", metavar="ID")
-@key_options
+@add_key_options
 @pass_settings
 def confirm(settings: Settings, amendment: str, key: str, passphrase_file: str) -> None:
     """Confirm the break-glass ID within an hour, as another person than the first.
@@ -123,14 +123,14 @@ def confirm(settings: Settings, amendment: str, key: str, passphrase_file: str) 
     It then takes effect within a second at a running gateway. `answerable asks revoke`
     ends it early.
     """
-    from answerable.presentation.inventory_lists import format_time
+    from answerable.presentation.answer_coverage import format_time
     from answerable.services.authorization import approval_requests
     from answerable.services.statements.policy_exceptions import read_policy_exceptions
-    from answerable.usecases.authorization import answer_approvals
+    from answerable.usecases.authorization import answer_approval_requests
 
     with open_for_signing(settings, "") as (session, _):
-        judged = read_policy_exceptions(session.store, session.now).judged
-        begun = approval_requests.find_policy_exception(judged, amendment).amendment
+        judged = read_policy_exceptions(session.store, session.now).statuses
+        begun = approval_requests.find_policy_exception(judged, amendment).exception
         persons, until = " and ".join(begun.persons), format_time(begun.until * 10**9)
         these = describe_arguments(begun.arguments)
         how = these if begun.arguments else ANY_ARGUMENTS
@@ -139,7 +139,7 @@ def confirm(settings: Settings, amendment: str, key: str, passphrase_file: str) 
             f"with {persons} you let {format_act(begun)}, {how}, until {until}",
         )
         signer = load_signer(key, passphrase_file)
-        document = answer_approvals.confirm_break_glass(
+        document = answer_approval_requests.confirm_break_glass(
             session.store, amendment, signer, now=time.time_ns()
         )
         note = warn_same_user(session, document)

@@ -32,7 +32,7 @@ def decision(settings: Settings, decision_id: str, config: str) -> None:
     """
     from answerable.usecases.authorization import explain_decision
 
-    spool, policy = find_gateway(settings, config, with_policy=True)
+    spool, policy = find_decision_sources(settings, config, with_policy=True)
     with open_session(settings) as session:
         document = explain_decision.show_decision(
             session.store, spool, decision_id, policy, now=session.now
@@ -40,7 +40,7 @@ def decision(settings: Settings, decision_id: str, config: str) -> None:
     print_and_exit(document, settings)
 
 
-def find_gateway(
+def find_decision_sources(
     settings: Settings, config: str, *, with_policy: bool = False
 ) -> "tuple[SpoolPlaces, PolicySource | None]":
     """Find the decision spools of a gateway, and the source of its policy.

@@ -44,7 +44,7 @@ def verify(settings: Settings, bundle: str | None, key: str, checkpoint: str) ->
     With --checkpoint, also check that the log still contains what that checkpoint
     signed: only this detects a history rewritten by the holder of the store's key.
     """
-    from answerable.usecases.evidence import prove as flow
+    from answerable.usecases.evidence import verify_and_prove as flow
 
     signed = read_file(checkpoint, "--checkpoint") if checkpoint else None
     text = _read_public_key(key)
@@ -74,7 +74,7 @@ def verify(settings: Settings, bundle: str | None, key: str, checkpoint: str) ->
 @pass_settings
 def prove(settings: Settings, event_id: str) -> None:
     """Show the record ID and the proof that it is in the log."""
-    from answerable.usecases.evidence import prove as flow
+    from answerable.usecases.evidence import verify_and_prove as flow
 
     with open_session(settings) as session:
         document = flow.prove_record(session.store, event_id, now=session.now)
@@ -92,7 +92,7 @@ def checkpoint(settings: Settings, export: str) -> None:
     A checkpoint proves little while it stays on the same machine: export it to a
     place this machine cannot write again.
     """
-    from answerable.usecases.evidence import prove as flow
+    from answerable.usecases.evidence import verify_and_prove as flow
 
     with open_session(settings) as session:
         document = flow.show_checkpoint(session.store, now=session.now)
@@ -141,7 +141,7 @@ def bundle(settings: Settings, event_ids: tuple[str, ...], out: str) -> None:
     Without --out the bundle itself is the answer.
     """
     from answerable.presentation.command_hints import format_command
-    from answerable.usecases.evidence import prove as flow
+    from answerable.usecases.evidence import verify_and_prove as flow
 
     with open_session(settings) as session:
         document = flow.build_bundle(session.store, event_ids, now=session.now)

@@ -44,7 +44,9 @@ def attempt(settings: Settings, config: str) -> None:
     from answerable.cli.output import print_and_exit
     from answerable.connectors.config.parse.config_faults import ConfigError
     from answerable.gateway.serve.operator_socket import request_policy_trial
-    from answerable.usecases.authorization.replay_report import build_replay_document
+    from answerable.usecases.authorization.policy_replay_document import (
+        build_replay_document,
+    )
 
     plan = read_gateway_plan(settings, config, policies=True)
     if not plan.policy.whole:

@@ -5,7 +5,7 @@ import click
 from answerable.cli.settings import (
     AppCommand,
     Settings,
-    find_config_stores,
+    find_named_and_default_store,
     pass_settings,
 )
 
@@ -37,7 +37,7 @@ def stdio(
     def tell(sentence: str) -> None:
         click.echo(f"answerable: {sentence}", err=True)
 
-    named, usual = find_config_stores(settings)
+    named, usual = find_named_and_default_store(settings)
     wrapped = load_wrapped_server(config, server, command, named, usual)
     code = wrap_server(wrapped, tell)
     ship_evidence(wrapped, tell)

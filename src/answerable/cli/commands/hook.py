@@ -5,14 +5,14 @@ import sys
 
 import click
 
+from answerable.cli.broken_streams import discard_output
 from answerable.cli.settings import (
     AppCommand,
     Settings,
     WordChoice,
-    find_config_stores,
+    find_named_and_default_store,
     pass_settings,
 )
-from answerable.cli.streams import discard_output
 
 CLIENTS = ("claude-code", "cursor")  # also listed in `__main__`
 BLOCK_EXIT_CODE = 2  # the only exit code that both clients take for a denial
@@ -50,15 +50,15 @@ def hook(
         signal.signal(number, signal.default_int_handler)
     try:
         from answerable.gateway.hook import client_protocols
-        from answerable.gateway.hook.decision import decide_act, prepare_hook
+        from answerable.gateway.hook.decision import decide_tool_call, prepare_hook
         from answerable.model.decision import EnforcementMode
 
-        asked = prepare_hook(config, client, *find_config_stores(settings))
+        asked = prepare_hook(config, client, *find_named_and_default_store(settings))
         blocks = asked.mode is EnforcementMode.ENFORCE
         act = client_protocols.parse_event(
             client, sys.stdin.buffer.read(client_protocols.MAX_EVENT_BYTES + 1)
         )
-        verdict = decide_act(asked, act)
+        verdict = decide_tool_call(asked, act)
         blocks = blocks or not verdict.passes  # revoked: in every mode
         said = client_protocols.format_answer(client, act, verdict, ask_here=ask_here)
         sys.stdout.buffer.write(said)

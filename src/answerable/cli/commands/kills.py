@@ -12,7 +12,7 @@ import click
 from answerable.cli.settings import (
     AppCommand,
     Settings,
-    find_config_stores,
+    find_named_and_default_store,
     find_store,
     pass_settings,
 )
@@ -74,7 +74,7 @@ def kill(
     print_kill_results(subject, done)
     target.record_kill(subject, done, reason, now, revived=False)
     target.show_effects(RevocationAct(KILL_ACT, subject, done, now), settings)
-    require_all_done(f"{subject} is not killed everywhere", done)
+    require_kill_everywhere(f"{subject} is not killed everywhere", done)
 
 
 @click.command(cls=AppCommand, short_help="Take a kill back.")
@@ -101,7 +101,7 @@ def revive(settings: Settings, subject: str, config: str, reason: str) -> None:
     now = time.time_ns()
     target.record_kill(subject, done, reason, now, revived=True)
     target.show_effects(RevocationAct(REVIVE_ACT, subject, done, now), settings)
-    require_all_done(f"{subject} is not revived everywhere", done)
+    require_kill_everywhere(f"{subject} is not revived everywhere", done)
 
 
 def print_kill_results(subject: str, result: "RevocationResult") -> None:
@@ -116,7 +116,7 @@ def print_kill_results(subject: str, result: "RevocationResult") -> None:
         click.echo(each, err=True)
 
 
-def require_all_done(message: str, result: "RevocationResult") -> None:
+def require_kill_everywhere(message: str, result: "RevocationResult") -> None:
     """Fail the command if a server did not accept the kill.
 
     Raises:
@@ -161,7 +161,10 @@ class _KillTarget:
     ) -> None:
         """Record a kill; it stays in force if recording fails."""
         from answerable.model.errors import AnswerableError
-        from answerable.server.revocation_records import RevocationRecord, put_record
+        from answerable.server.revocation_records import (
+            RevocationRecord,
+            put_revocation_record,
+        )
         from answerable.server.revocation_service import operator_name
 
         ended = None if result.ended is None else len(result.ended)
@@ -176,7 +179,7 @@ class _KillTarget:
         )
         try:
             with self._open_store(at) as store:
-                put_record(store, record)
+                put_revocation_record(store, record)
         except AnswerableError as error:
             click.echo(f"warning: it is not recorded: {error.message}", err=True)
 
@@ -226,7 +229,7 @@ class _KillTarget:
 def _read_config(settings: Settings, path: str) -> "tuple[Config, Path]":
     """Read a configuration; a faulty policy does not delay a kill."""
     from answerable.connectors.config.fetch import read_config_file
-    from answerable.server.reloadable_plan import require_config, resolve_store
+    from answerable.server.reloadable_settings import require_config, resolve_store
 
     config = require_config(path, read_config_file(path))
-    return config, resolve_store(config, *find_config_stores(settings))
+    return config, resolve_store(config, *find_named_and_default_store(settings))

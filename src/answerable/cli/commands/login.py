@@ -95,12 +95,12 @@ def _find_issuer(config: str, issuer: str, client_id: str) -> "IssuerConfig":
         return _build_named_issuer(issuer, client_id)
     from answerable.connectors.config.fetch import read_config_file
     from answerable.connectors.config.parse.config_faults import ConfigError
-    from answerable.services.federation.sign_in import names_people
+    from answerable.services.federation.oidc_sign_in import identifies_persons
 
     reading = read_config_file(config)
     if reading.config is None or reading.faults:
         raise ConfigError(config, reading.faults)
-    people = [each for each in reading.config.issuers if names_people(each)]
+    people = [each for each in reading.config.issuers if identifies_persons(each)]
     named = [each for each in people if issuer in ("", each.pin.iss, each.pin.name)]
     if len(named) != 1:
         raise UsageError(
@@ -122,8 +122,8 @@ def _find_issuer(config: str, issuer: str, client_id: str) -> "IssuerConfig":
 def _build_named_issuer(issuer: str, client_id: str) -> "IssuerConfig":
     """Build the issuer from the command line; the token service pins its own."""
     from answerable.federation.token_verification import validate_issuer
-    from answerable.model.claims import TokenType, TrustedIssuer
     from answerable.model.config import IssuerConfig
+    from answerable.model.token_claims import TokenType, TrustedIssuer
 
     if not issuer or not client_id:
         raise UsageError(

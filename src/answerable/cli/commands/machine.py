@@ -42,7 +42,7 @@ def demo(ctx: click.Context, keep: str, serve: bool) -> None:
     No outside service is used and none of your files is read.
     """
     from answerable.cli.demo import live_demo, run_demo
-    from answerable.cli.demo.folders import demo_folder
+    from answerable.cli.demo.demo_workspace import demo_folder
     from answerable.cli.demo.process_guard import INTERRUPTED, run_guarded
     from answerable.cli.main import main
 

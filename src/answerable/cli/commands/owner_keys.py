@@ -89,7 +89,7 @@ def enroll(
     """
     from answerable.cli.owner_key_files import read_public_key
     from answerable.model.ids import person_id
-    from answerable.model.owner_key import KEY_LIFETIME
+    from answerable.model.owner_signing_key import KEY_LIFETIME
     from answerable.services.statements import owner_keys as flow
 
     require_human(settings)
@@ -114,7 +114,7 @@ def enroll(
 
 @owner_keys.command("list", cls=AppCommand, short_help="List keys and their persons.")
 @pass_settings
-def listed(settings: Settings) -> None:
+def list_enrolled_keys(settings: Settings) -> None:
     """List every key that was enrolled, whose it is, and what it is worth now."""
     from answerable.services.statements import owner_keys as flow
 

@@ -192,7 +192,7 @@ def reach(
     if not subject and not compare_aws:
         raise UsageError("reach needs a SUBJECT (got none)", "answerable reach --help")
     _check_options(used, compare_aws)
-    from answerable.services.reach.request_context import parse_context_keys
+    from answerable.services.reach.stated_request_context import parse_context_keys
 
     keys = parse_context_keys(context, without_context)
     with open_session(settings) as session, progress_bar(settings) as progress:
@@ -311,7 +311,7 @@ def can(
         raise UsageError(
             "--assume would have no say: it goes with --expect", "answerable can --help"
         )
-    from answerable.services.reach.request_context import parse_context_keys
+    from answerable.services.reach.stated_request_context import parse_context_keys
     from answerable.usecases.reach import permissions as flow
 
     with open_session(settings) as session, progress_bar(settings) as progress:
@@ -358,7 +358,7 @@ def who_can(
     endpoint_policy: str,
 ) -> None:
     """List every identity that can do ACTION on RESOURCE, and how."""
-    from answerable.services.reach.request_context import parse_context_keys
+    from answerable.services.reach.stated_request_context import parse_context_keys
     from answerable.usecases.reach import permissions as flow
 
     with open_session(settings) as session, progress_bar(settings) as progress:

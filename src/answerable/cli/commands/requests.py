@@ -9,8 +9,8 @@ from answerable.cli.commands.asks import print_notice
 from answerable.cli.output import print_and_exit
 from answerable.cli.session import open_session
 from answerable.cli.settings import AppCommand, AppGroup, Settings, pass_settings
-from answerable.cli.signing import key_options, load_signer, require_human
-from answerable.connectors.named_file import open_named_file
+from answerable.cli.signing import add_key_options, load_signer, require_human
+from answerable.connectors.regular_file import open_named_file
 from answerable.connectors.user_path import expand_user_path
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
@@ -63,7 +63,7 @@ def requests(ctx: click.Context, settings: Settings, agent: str) -> None:
 )
 @click.option("--run", default="", metavar="RUN", help="For this run only.")
 @click.option("--for", "lifetime", default="1h", metavar="SPAN", help="Lifetime; 1h.")
-@key_options
+@add_key_options
 @pass_settings
 def file(
     settings: Settings,
@@ -82,12 +82,12 @@ def file(
     symbol in them. The words themselves are not stored. No agent may file one. A
     running gateway applies it within a second.
     """
-    file_request_from(
+    sign_and_file_request(
         settings, agent, text, values, (run, lifetime), (key, passphrase_file)
     )
 
 
-def file_request_from(
+def sign_and_file_request(
     settings: Settings,
     agent: str,
     text: str,
@@ -114,9 +114,9 @@ def file_request_from(
     wish = flow.RequestDraft(
         agent=_parse_agent(agent),
         text="" if values and text == "-" else _read_request_text(text),
-        named=values,
+        extra_values=values,
         run=run,
-        life=parse_span(life, "--for", MAX_REQUEST_LIFETIME),
+        lifetime=parse_span(life, "--for", MAX_REQUEST_LIFETIME),
     )
     told = ", ".join(map(quote, flow.list_named_values(wish)))
     with open_session(settings, writes=True) as session:

@@ -91,7 +91,7 @@ def run(
     and COMMAND starts once a running gateway knows it.
     """
     from answerable.model.ids import AgentId, agent_id
-    from answerable.server.launcher.launch import AgentStart, launch_agent
+    from answerable.server.launcher.agent_launch import AgentStart, launch_agent
 
     named = (
         AgentId(agent) if agent.startswith("agent:") else agent_id("declared", agent)
@@ -99,9 +99,9 @@ def run(
     if bool(request) != bool(key):
         raise UsageError("--request and --key go together", "give both, or neither")
     if request:
-        from answerable.cli.commands.requests import file_request_from
+        from answerable.cli.commands.requests import sign_and_file_request
 
-        file_request_from(
+        sign_and_file_request(
             settings,
             named,
             request,

@@ -11,7 +11,7 @@ from answerable.cli.settings import (
     AppCommand,
     Settings,
     WordChoice,
-    find_config_stores,
+    find_named_and_default_store,
     find_store,
     pass_settings,
 )
@@ -87,7 +87,7 @@ def _serve_gateway(
     from answerable.gateway.serve.serve_plan import read_plan
     from answerable.gateway.serve.supervisor import serve as supervise
 
-    named, usual = find_config_stores(settings)
+    named, usual = find_named_and_default_store(settings)
 
     def build_commands(plan: "ServePlan") -> dict[str, Sequence[str]]:
         named = plan.config
@@ -130,7 +130,7 @@ def _serve_decision_point(settings: Settings, config: str, *, standalone: bool) 
     from answerable.pdp.runtime.process import run_server as serve_decisions
     from answerable.pdp.runtime.settings import load_settings
 
-    named, usual = find_config_stores(settings)
+    named, usual = find_named_and_default_store(settings)
     last = NO_CEDAR_POLICIES
 
     def read() -> "PointPlan":
@@ -149,7 +149,7 @@ def _serve_web(
     from answerable.web.runtime.process import run_server as serve_pages
     from answerable.web.runtime.settings import load_settings
 
-    named, usual = find_config_stores(settings)
+    named, usual = find_named_and_default_store(settings)
 
     def read() -> "WebPlan":
         return load_settings(config, named, usual, listen)
@@ -190,7 +190,7 @@ def read_gateway_plan(
     from answerable.gateway.serve.serve_plan import read_plan
     from answerable.model.cedar_policy import NO_CEDAR_POLICIES
 
-    named, usual = find_config_stores(settings)
+    named, usual = find_named_and_default_store(settings)
     return read_plan(config, named, usual, "", NO_CEDAR_POLICIES if policies else None)
 
 
@@ -219,4 +219,4 @@ def read_token_plan(settings: Settings, config: str) -> "TokenPlan":
     """
     from answerable.sts.runtime.settings import load_settings
 
-    return load_settings(config, *find_config_stores(settings))
+    return load_settings(config, *find_named_and_default_store(settings))

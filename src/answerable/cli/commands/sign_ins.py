@@ -5,7 +5,7 @@ import click
 from answerable.cli.settings import (
     AppCommand,
     Settings,
-    find_config_stores,
+    find_named_and_default_store,
     pass_settings,
 )
 from answerable.cli.signing import require_human
@@ -34,7 +34,7 @@ def sign_ins(settings: Settings, config: str, release: str) -> None:
     from answerable.server.sign_in_accounts import SignInAccounts, release_all
     from answerable.web.runtime.settings import load_settings
 
-    plan = load_settings(config, *find_config_stores(settings))
+    plan = load_settings(config, *find_named_and_default_store(settings))
     states = plan.sign_in_folders
     if release:
         require_human(settings)

@@ -7,7 +7,7 @@ import click
 from answerable.cli.commands.kills import (
     kill,
     print_kill_results,
-    require_all_done,
+    require_kill_everywhere,
     revive,
 )
 from answerable.cli.commands.serve import read_token_plan
@@ -56,7 +56,7 @@ def restored(settings: Settings, config: str) -> None:
     service is stopped. A service that finds an older copy at its start does the same by
     itself.
     """
-    from answerable.sts.runtime.record_commands import recover_after_restore
+    from answerable.sts.runtime.database_commands import recover_after_restore
 
     ended, has_gateway = recover_after_restore(read_token_plan(settings, config))
     click.echo(f"epoch {ended.epoch}: what could have been shown before is refused")
@@ -88,7 +88,7 @@ def restored(settings: Settings, config: str) -> None:
 @pass_settings
 def keys(settings: Settings, config: str, rotate: bool, kid: str) -> None:
     """List the signing keys of every replica, and where each is in its life."""
-    from answerable.sts.runtime.record_commands import list_keys
+    from answerable.sts.runtime.database_commands import list_keys
 
     plan = read_token_plan(settings, config)
     lines = list_keys(plan, rotate=rotate, kill=kid)
@@ -106,7 +106,7 @@ def _kill_at_gateways(plan: "StsSettings", kid: str) -> None:
     if kills.has_gateway:
         done = kills.revoke(subject, operator_name())
         print_kill_results(subject, done)
-        require_all_done(f"{subject} is not killed everywhere", done)
+        require_kill_everywhere(f"{subject} is not killed everywhere", done)
     else:
         command = f"answerable kill {subject} --config FILE"
         click.echo(

@@ -10,17 +10,17 @@ from answerable.cli.output import print_and_exit
 from answerable.cli.settings import (
     AppCommand,
     Settings,
-    find_config_stores,
+    find_named_and_default_store,
     pass_settings,
 )
-from answerable.connectors.named_file import open_named_file, read_named_file
+from answerable.connectors.regular_file import open_named_file, read_named_file
 from answerable.model.errors import EnvironmentFailure, UsageError
 
 if TYPE_CHECKING:
     from answerable.connectors.config.parse.config_file import ConfigReading
     from answerable.federation.jwk_set import IssuerKeySet
     from answerable.model.config import IssuerConfig
-    from answerable.services.federation.trust_rules import KnownAgents
+    from answerable.services.federation.trust_rule_dry_run import KnownAgents
 
 _STDIN = "-"
 _MAX_BYTES = 1 << 20  # bytes of input
@@ -117,12 +117,12 @@ def _read_known_agents(settings: Settings, reading: "ConfigReading") -> "KnownAg
     import time
 
     from answerable.model.ids import AgentId
-    from answerable.services.federation.trust_rules import KnownAgents
+    from answerable.services.federation.trust_rule_dry_run import KnownAgents
     from answerable.services.inventory import snapshots
     from answerable.services.statements.attested_owners import AttestedOwnerReader
     from answerable.store.store import EvidenceStore
 
-    named, usual = find_config_stores(settings)
+    named, usual = find_named_and_default_store(settings)
     configured = reading.config.store if reading.config else ""
     root = named or (Path(configured) if configured else usual)
     if root is None or not root.is_dir():
@@ -136,8 +136,8 @@ def _read_known_agents(settings: Settings, reading: "ConfigReading") -> "KnownAg
 
 def _read_key_file(issuer: "IssuerConfig") -> "IssuerKeySet | None":
     """Read the keys of an issuer from a file; no connection is opened."""
-    from answerable.federation.errors import KeySetRejected
     from answerable.federation.jwk_set import parse_key_set
+    from answerable.federation.token_errors import KeySetRejected
 
     if not issuer.keys.startswith("/"):
         return None

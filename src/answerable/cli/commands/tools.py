@@ -16,13 +16,13 @@ from answerable.cli.settings import (
     WordChoice,
     pass_settings,
 )
-from answerable.cli.signing import key_options, load_signer, require_human
+from answerable.cli.signing import add_key_options, load_signer, require_human
 from answerable.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from answerable.authorization.pins.observation import ApprovalSelection
+    from answerable.authorization.pins.pin_comparison import ApprovalSelection
     from answerable.gateway.serve.serve_plan import ServePlan
-    from answerable.model.pin import ServerPins
+    from answerable.model.definition_pin import ServerPins
     from answerable.server.pins.pin_files import PinFiles
 
 
@@ -97,7 +97,7 @@ def diff(settings: Settings, server: str, config: str, include_unchanged: bool) 
         words = tool_pins.read_signed_approvals(session.store)
     shown = [server] if server else known
     print_and_exit(
-        tool_pins.show_differences(
+        tool_pins.show_definition_differences(
             known, shown, words, include_unchanged=include_unchanged
         ),
         settings,
@@ -108,7 +108,7 @@ def diff(settings: Settings, server: str, config: str, include_unchanged: bool) 
 @click.argument("server")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--config", metavar="FILE", required=True, help="The answerable.yaml.")
-@key_options
+@add_key_options
 @click.option(
     "--as-pinned",
     is_flag=True,
@@ -133,8 +133,11 @@ def approve(
     """
     import time
 
-    from answerable.authorization.pins.observation import apply_approval, is_current
-    from answerable.model.pin import DefinitionApproval, ServerPins
+    from answerable.authorization.pins.pin_comparison import (
+        apply_approval,
+        is_selection_current,
+    )
+    from answerable.model.definition_pin import DefinitionApproval, ServerPins
     from answerable.server.pins.pin_files import PinFiles
     from answerable.usecases.authorization import tool_pins
 
@@ -151,7 +154,7 @@ def approve(
 
         def approve_now(known: ServerPins) -> ServerPins | None:
             """Record the approval, then pin it, under the lock of the pin file."""
-            if not is_current(known, chosen):
+            if not is_selection_current(known, chosen):
                 return None
             word = tool_pins.approve_definitions(
                 session.store,
@@ -181,7 +184,7 @@ def _select_definitions(
     Raises:
         UsageError: The server or item does not exist, or nothing of it waits.
     """
-    from answerable.authorization.pins.observation import select_for_approval
+    from answerable.authorization.pins.pin_comparison import select_for_approval
 
     if server not in files.list_servers():
         raise _build_unknown_error(server, files.list_servers())
@@ -230,7 +233,7 @@ def _warn_about_policies(
     """Warn about policies that the approval would make faulty, before the signature."""
     from answerable.connectors.config.parse.config_faults import format_faults
     from answerable.presentation.text import sanitize
-    from answerable.server.policy_reading import find_approval_faults
+    from answerable.server.policy_loading import find_approval_faults
 
     if settings.quiet:
         return

@@ -101,7 +101,7 @@ def trace(
     """
     from answerable.services.lineage import trace_rows as flow
     from answerable.usecases.lineage import count_events as counts
-    from answerable.usecases.lineage import find_unmediated as past
+    from answerable.usecases.lineage import find_gateway_bypasses as past
     from answerable.usecases.lineage import trace
 
     _check_one_view(by, score=score, unmediated=unmediated, tree=tree)
@@ -124,9 +124,11 @@ def trace(
                 session.store, question, by, now=session.now
             )
         elif score:
-            document = trace.score_coverage(session.store, now=session.now)
+            document = trace.count_hop_coverage(session.store, now=session.now)
         elif unmediated:
-            document = past.find_unmediated(session.store, question, now=session.now)
+            document = past.find_bypassing_events(
+                session.store, question, now=session.now
+            )
         else:
             document = trace.trace_events(session.store, question, now=session.now)
     if tree and document.next:

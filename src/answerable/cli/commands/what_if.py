@@ -92,7 +92,7 @@ def what_if(
     with open_session(settings) as session, progress_bar(settings) as progress:
         if cuts:
             _check_cut_options(all_identities)
-            from answerable.usecases.reach import find_cuts as cutting
+            from answerable.usecases.reach import find_minimal_cuts as cutting
 
             document = cutting.find_cuts(
                 session.store,

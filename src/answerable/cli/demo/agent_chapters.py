@@ -5,6 +5,15 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from answerable.cli.demo.chapter_runner import (
+    DemoChapter,
+    DemoStep,
+    Main,
+    print_paragraph,
+    query_items,
+    run_chapters,
+)
+from answerable.cli.demo.demo_workspace import use_demo_store
 from answerable.cli.demo.environment import (
     AGENT,
     AGENT_PROGRAM,
@@ -15,16 +24,7 @@ from answerable.cli.demo.environment import (
     OWNER,
     PASSPHRASES_PATH,
     DemoEnvironment,
-    can_attest,
-)
-from answerable.cli.demo.folders import use_demo_store
-from answerable.cli.demo.narration import (
-    DemoChapter,
-    DemoStep,
-    Main,
-    print_paragraph,
-    query_items,
-    run_chapters,
+    can_attest_processes,
 )
 
 TRAINING_RUNS = 9  # runs of the training
@@ -68,7 +68,7 @@ def _build_chapters(office: DemoEnvironment) -> Iterable[DemoChapter]:
                 "act for ana. Here it runs as the same user, so what holds it is "
                 "advice to it; --user makes it a boundary.",
                 (*_RUN_COMMAND, "--invoices", "2"),
-                apart=True,
+                own_process=True,
             ),
             DemoStep(
                 "What the gateway recorded comes into the store.", ("ingest", SPOOL)
@@ -96,8 +96,8 @@ def _build_chapters(office: DemoEnvironment) -> Iterable[DemoChapter]:
             DemoStep(
                 "The mail is refused. It learns that, and not why.",
                 (*_RUN_COMMAND, "--invoices", "1"),
-                ends=1,
-                apart=True,
+                exit_code=1,
+                own_process=True,
             ),
             DemoStep("The records come in.", ("ingest", SPOOL)),
             DemoStep("Its owner sees the reason.", ("decision", _DENIED)),
@@ -121,8 +121,8 @@ def _build_chapters(office: DemoEnvironment) -> Iterable[DemoChapter]:
             DemoStep(
                 "A customer pays in francs; it looks up the rate, which it never did.",
                 (*_RUN_COMMAND, "--invoices", "1"),
-                ends=1,
-                apart=True,
+                exit_code=1,
+                own_process=True,
             ),
             DemoStep("Ana has the asks.", ("asks",)),
             DemoStep(
@@ -138,7 +138,7 @@ def _build_chapters(office: DemoEnvironment) -> Iterable[DemoChapter]:
             DemoStep(
                 "Another customer pays in francs: the call that she signed for passes.",
                 (*_RUN_COMMAND, "--invoices", "1"),
-                apart=True,
+                own_process=True,
             ),
             DemoStep(
                 "A kill holds within a second, in every mode.",
@@ -147,8 +147,8 @@ def _build_chapters(office: DemoEnvironment) -> Iterable[DemoChapter]:
             DemoStep(
                 "The agent can no longer be started; `run` prints the reason.",
                 (*_RUN_COMMAND, "--invoices", "1"),
-                ends=5,
-                apart=True,
+                exit_code=5,
+                own_process=True,
             ),
         ),
         before=lambda: _restart_gateway(office),
@@ -213,7 +213,7 @@ def run_agent_chapters(main: Main, first_number: int) -> bool:
         main: Entry point of the command line.
         first_number: Number of the first chapter.
     """
-    if not can_attest():
+    if not can_attest_processes():
         print_paragraph(
             "An agent that works is shown on Linux 6.5 and later, where the kernel "
             "says which process calls."

@@ -26,10 +26,10 @@ class DemoStep:
         apart: Run it as a process of its own.
     """
 
-    says: str
+    sentence: str
     command: tuple[str, ...]
-    ends: int = 0
-    apart: bool = False
+    exit_code: int = 0
+    own_process: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def _format_command(command: Sequence[str]) -> str:
 def _run_command(main: Main, step: DemoStep, command: Sequence[str]) -> int:
     """Run a command and print its notes without suggested next commands."""
     notes = io.StringIO()
-    if step.apart:
+    if step.own_process:
         done = subprocess.run(  # noqa: S603 - our own program
             [sys.executable, "-m", "answerable", *command],
             capture_output=True,
@@ -96,7 +96,7 @@ def _run_command(main: Main, step: DemoStep, command: Sequence[str]) -> int:
 
 def _run_step(step: DemoStep, main: Main, placeholders: Placeholders) -> bool:
     """Print and run one step; return whether its exit code is the expected one."""
-    print_paragraph(step.says)
+    print_paragraph(step.sentence)
     print_paragraph()
     command = [
         placeholders[word]() if word in placeholders else word for word in step.command
@@ -105,11 +105,11 @@ def _run_step(step: DemoStep, main: Main, placeholders: Placeholders) -> bool:
     sys.stdout.flush()
     code = _run_command(main, step, command)
     print_paragraph()
-    if code != step.ends:
+    if code != step.exit_code:
         print_paragraph(
-            f"error: this step ended with exit code {code}, expected {step.ends}"
+            f"error: this step ended with exit code {code}, expected {step.exit_code}"
         )
-    return code == step.ends
+    return code == step.exit_code
 
 
 def run_chapters(

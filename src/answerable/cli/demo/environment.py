@@ -39,7 +39,7 @@ _PORTS = range(10_000, 30_000)
 _MAX_SOCKET_PATH = 100
 
 
-def can_attest() -> bool:
+def can_attest_processes() -> bool:
     """Return whether this kernel can attest processes (Linux `SO_PEERPIDFD`)."""
     from answerable.server.processes.unix_peer import SO_PEERPIDFD
 
@@ -90,7 +90,7 @@ class _ServerProcess:
     """Server process and the lines that it printed."""
 
     process: "subprocess.Popen[str]"
-    told: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
 
 
 class DemoEnvironment:
@@ -243,14 +243,14 @@ rules:
         for line in server.process.stdout or ():
             with self._heard:
                 what, _, where = line.strip().partition(" ")
-                server.told.append(what)
+                server.lines.append(what)
                 if what == "sign-in":
                     self.link = where
                 self._heard.notify_all()
 
     def _is_ready(self, role: str) -> bool:
         """Return whether a server has printed both of its start lines."""
-        return len(self._served[role].told) >= 2  # each prints two lines
+        return len(self._served[role].lines) >= 2  # each prints two lines
 
     def receive_letter(self, text: str, currency: str) -> None:
         """Store a customer's letter and its invoice."""
@@ -289,7 +289,7 @@ rules:
         for role in named:
             self._served[role].process.terminate()
         for role in named:
-            terminate(self._served.pop(role).process)
+            terminate_process(self._served.pop(role).process)
 
     def _run_database_command(self, *arguments: str) -> str:
         """Run a command of the office database, and return its output."""
@@ -305,7 +305,7 @@ rules:
         return done.stdout
 
 
-def terminate(process: "subprocess.Popen[str]") -> int:
+def terminate_process(process: "subprocess.Popen[str]") -> int:
     """Send SIGTERM to a process and wait; kill it after a timeout."""
     process.terminate()
     try:

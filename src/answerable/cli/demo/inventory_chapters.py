@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from answerable.cli.demo.narration import DemoChapter, DemoStep
+from answerable.cli.demo.chapter_runner import DemoChapter, DemoStep
 from answerable.cli.sample.account import (
     ACCOUNT,
     CI_DEPLOY,
@@ -149,7 +149,7 @@ CHAPTERS = (
                 "The same check on the damaged copy names the first record that does "
                 "not hold, and ends with exit code 1.",
                 ("--store", COPY, "evidence", "verify"),
-                ends=1,
+                exit_code=1,
             ),
         ),
         before=_damage_copy,

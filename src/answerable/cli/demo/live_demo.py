@@ -14,6 +14,8 @@ from answerable.cli.demo.agent_chapters import (
     TRAINING_RUNS,
     find_profile_digest,
 )
+from answerable.cli.demo.chapter_runner import Main, print_paragraph
+from answerable.cli.demo.demo_workspace import use_demo_store
 from answerable.cli.demo.environment import (
     AGENT,
     CONFIG,
@@ -23,12 +25,10 @@ from answerable.cli.demo.environment import (
     OWNER,
     PASSPHRASES_PATH,
     DemoEnvironment,
-    can_attest,
-    terminate,
+    can_attest_processes,
+    terminate_process,
 )
-from answerable.cli.demo.folders import use_demo_store
 from answerable.cli.demo.inventory_chapters import STORE
-from answerable.cli.demo.narration import Main, print_paragraph
 from answerable.cli.sample import write_sample
 from answerable.model.errors import EnvironmentFailure
 
@@ -55,7 +55,7 @@ def serve_demo(main: Main) -> NoReturn:
     Raises:
         EnvironmentFailure: The demo cannot run here.
     """
-    if not can_attest():
+    if not can_attest_processes():
         raise EnvironmentFailure(
             "the kernel does not say which process calls (expected Linux 6.5 or later)",
             "answerable demo shows what can be shown without",
@@ -159,7 +159,7 @@ def _run_agent_forever(main: Main, office: DemoEnvironment, pause: float) -> NoR
                 elif not line.startswith("hint: "):
                     _print_timed_line(line.rstrip())
         finally:
-            terminate(run)
+            terminate_process(run)
         _run_quietly(main, "ingest", SPOOL)
         time.sleep(max(0.0, pause - (time.monotonic() - began)))
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from answerable.cli.render.screen import Screen
 from answerable.model.documents.core import ConditionSetItem
-from answerable.presentation.conditions import describe_condition
+from answerable.presentation.policy_condition_text import describe_condition
 
 
 def render_conditions(

@@ -4,12 +4,15 @@ from collections.abc import Iterator
 
 from answerable.cli.render.screen import Screen
 from answerable.model.documents.core import CoverageRecord
-from answerable.presentation.coverage_text import coverage_parts, list_coverage
+from answerable.presentation.coverage_text import (
+    build_coverage_line_parts,
+    list_coverage,
+)
 
 
 def format_coverage_line(coverage: CoverageRecord, screen: Screen) -> str:
     """Format the coverage as one line."""
-    said = screen.marks.dot.join(coverage_parts(coverage))
+    said = screen.marks.dot.join(build_coverage_line_parts(coverage))
     return "coverage: " + (said or "nothing scanned yet")
 
 

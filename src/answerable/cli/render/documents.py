@@ -8,16 +8,16 @@ from answerable.cli.render import (
     baselines,
     decisions,
     filed_requests,
-    generic,
+    generic_documents,
     inventory,
     lineage,
+    lineage_tree,
     owners,
     permissions,
     policy_edits,
     policy_replay,
     revocations,
     tool_pins,
-    tree,
     trust_rules,
     unmediated,
     used_actions,
@@ -58,18 +58,18 @@ RENDERERS: dict[str, Renderer] = {
     "what-if": policy_edits.render_what_if,
     "what-if-cuts": policy_edits.render_cuts,
     "reach-compared": aws_comparison.render_comparison,
-    "scan": generic.render_scan,
-    "where": generic.render_scan_locations,
-    "ingest": generic.render_ingest,
-    "doctor": generic.render_checks,
-    "verify": generic.render_checks,
-    "prove": generic.render_proofs,
-    "bundle/kept": generic.render_bundle,
+    "scan": generic_documents.render_scan,
+    "where": generic_documents.render_scan_locations,
+    "ingest": generic_documents.render_ingest,
+    "doctor": generic_documents.render_checks,
+    "verify": generic_documents.render_checks,
+    "prove": generic_documents.render_proofs,
+    "bundle/kept": generic_documents.render_bundle,
     "decision": decisions.render_decisions,
     "trace": lineage.render_rows,
-    "trace/tree": tree.render_tree,
-    "trace-score": generic.render_score,
-    "trace-by": generic.render_counts,
+    "trace/tree": lineage_tree.render_tree,
+    "trace-score": generic_documents.render_score,
+    "trace-by": generic_documents.render_counts,
     "trace-unmediated": unmediated.render_rows,
     "trace-unmediated/tree": unmediated.render_chains,
     "replay": policy_replay.render_policy_replay,
@@ -170,7 +170,9 @@ def render_document(
     """
     kind = f"{document.kind}/{view}" if view else document.kind
     if document.items:
-        yield from RENDERERS.get(kind, generic.render_any)(document, screen, now)
+        yield from RENDERERS.get(kind, generic_documents.render_any)(
+            document, screen, now
+        )
     else:
         yield from _render_empty(document)
     if document.coverage["sources"] or document.kind not in KINDS_WITHOUT_SOURCES:

@@ -13,7 +13,7 @@ from answerable.presentation.chain_groups import (
     COLUMNS,
     MissingHopNotes,
     hops_by_name,
-    is_broken_glass,
+    is_break_glass_call,
     is_missing,
     shorten_id,
 )
@@ -41,7 +41,7 @@ class HopNotes:
     def format_hop(self, name: str, hop: HopItem) -> str:
         """Format the value of a hop, or the number of its note if it is missing."""
         if is_missing(hop):
-            return str(self.gaps.note_number(name, hop))
+            return str(self.gaps.get_note_number(name, hop))
         return shorten_id(name, hop["value"])
 
     def render_notes(self, screen: Screen) -> Iterator[str]:
@@ -58,7 +58,7 @@ class HopNotes:
 def format_action(item: TraceItem, notes: HopNotes) -> str:
     """Format the action, its failure if it failed, and a break-glass mark."""
     action = notes.format_hop("action", hops_by_name(item)["action"])
-    if is_broken_glass(item):
+    if is_break_glass_call(item):
         action = f"BREAK-GLASS {action}"
     outcome = item["outcome"]
     return action if outcome in ("success", "") else f"{action} ({sanitize(outcome)})"
@@ -84,15 +84,15 @@ def render_rows(document: Document, screen: Screen, now: int) -> Iterator[str]:
         cells.append((format_ago(item["event_time"], now), *marked))
     yield from render_table(columns, cells, screen, keep_together=True)
     yield ""
-    yield from describe_cut(document)
-    if broken := sum(map(is_broken_glass, items)):
+    yield from describe_omitted_events(document)
+    if broken := sum(map(is_break_glass_call, items)):
         yield f"BREAK-GLASS: {broken:,} calls that a policy forbids; see decision ID"
     yield from notes.render_notes(screen)
     yield from render_role_owners(items, screen)
     yield format_legend(screen.marks.hop, screen)
 
 
-def describe_cut(document: Document) -> Iterator[str]:
+def describe_omitted_events(document: Document) -> Iterator[str]:
     """Describe how many events exist if only the newest are listed."""
     if document.total >= 0:
         yield f"the newest {len(document.items):,} of {document.total:,} events"

@@ -5,7 +5,7 @@ from typing import cast
 
 from answerable.cli.render.lineage import (
     HopNotes,
-    describe_cut,
+    describe_omitted_events,
     format_action,
     format_legend,
     render_role_owners,
@@ -52,7 +52,7 @@ def render_tree(document: Document, screen: Screen, now: int) -> Iterator[str]:
         if not wide:
             yield from _draw_vertically(grid, screen)
     yield ""
-    yield from describe_cut(document)
+    yield from describe_omitted_events(document)
     yield from notes.render_notes(screen)
     yield from render_role_owners(cast("Sequence[TraceItem]", document.items), screen)
     yield from screen.wrap(format_legend(screen.marks.hops, screen))

@@ -14,12 +14,15 @@ from answerable.model.documents.core import (
     PermissionCheckItem,
     ReachItem,
 )
-from answerable.presentation.conditions import describe_statement
 from answerable.presentation.pattern_extent import describe_extent, select_parts
 from answerable.presentation.permission_groups import PermissionBlock, group_by_path
-from answerable.presentation.proof_text import describe_assumptions
+from answerable.presentation.permission_proof_text import describe_assumptions
+from answerable.presentation.policy_condition_text import describe_statement
 from answerable.presentation.text import cell_width, sanitize
-from answerable.presentation.unknown_text import describe_searched, describe_unknown
+from answerable.presentation.unknown_permission_text import (
+    describe_searched,
+    describe_unknown,
+)
 
 _MOST = 6
 _MOST_PARTS = 20

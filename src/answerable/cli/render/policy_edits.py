@@ -17,7 +17,10 @@ from answerable.model.documents.what_if import (
     ExposureItem,
 )
 from answerable.presentation.text import sanitize
-from answerable.presentation.unknown_text import describe_searched, describe_unknown
+from answerable.presentation.unknown_permission_text import (
+    describe_searched,
+    describe_unknown,
+)
 
 _CHANGE_TITLES = {
     "appears": "appears",

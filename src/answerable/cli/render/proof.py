@@ -10,8 +10,11 @@ from answerable.model.documents.core import (
     PermissionCheckItem,
     PolicyLayerItem,
 )
-from answerable.presentation.conditions import layer_name
-from answerable.presentation.proof_text import describe_policy, group_undecided_layers
+from answerable.presentation.permission_proof_text import (
+    describe_policy,
+    group_undecided_layers,
+)
+from answerable.presentation.policy_condition_text import format_layer_name
 from answerable.presentation.text import cell_width, pad, sanitize, shorten_end
 
 _MOST = 6
@@ -67,7 +70,7 @@ def render_statement_lines(
     inner = indent + " " * _GUTTER
     for item in items[:_MOST]:
         head = describe_policy(item)
-        layer = pad(layer_name(item["layer"], short=True), _GUTTER)
+        layer = pad(format_layer_name(item["layer"], short=True), _GUTTER)
         yield from screen.wrap(f"{indent}{layer}{head}", inner)
         yield from _render_quote(item.get("text", ""), screen, inner)
     if len(items) > _MOST:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from shutil import get_terminal_size
 from typing import TextIO
 
-from answerable.cli.render.marks import UNICODE, MarkSet, choose_marks
+from answerable.cli.render.status_marks import UNICODE, MarkSet, choose_marks
 from answerable.presentation.text import sanitize, shorten, wrap_text
 
 # Without a terminal, this keeps a hostile name from filling the disk.

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import cast
 
-from answerable.cli.render import lineage, tree
+from answerable.cli.render import lineage, lineage_tree
 from answerable.cli.render.screen import Screen
 from answerable.model.documents.core import Document
 from answerable.model.documents.mediation import MediationItem
@@ -32,7 +32,7 @@ def render_rows(document: Document, screen: Screen, now: int) -> Iterator[str]:
 
 def render_chains(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render the chains, then the summary."""
-    yield from tree.render_tree(document, screen, now)
+    yield from lineage_tree.render_tree(document, screen, now)
     yield from _render_summary(document, screen)
 
 

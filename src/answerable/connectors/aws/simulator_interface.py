@@ -44,7 +44,7 @@ class SimulationDeclined:
     """Failed simulation."""
 
     kind: SimulationRefusal
-    why: str
+    reason: str
 
 
 class PolicySimulator(Protocol):

@@ -47,7 +47,7 @@ def read_identity_center(
         )
         for instance in instances:
             _read_instance(center, instance)
-        reader.asked = center.asked
+        reader.answer_count = center.answer_count
         refused |= center.failures
         if instances:
             # A region that may not be asked does not matter once it is found.
@@ -57,7 +57,7 @@ def read_identity_center(
     if refused:
         reader.incomplete.add(IDENTITY_CENTER)
     # Where there is no instance, it is known to tell nothing.
-    reader.whole.setdefault("PermissionSet", {})
+    reader.document.setdefault("PermissionSet", {})
 
 
 def _iter_regions(
@@ -78,7 +78,7 @@ def _iter_regions(
 def _read_instance(center: OrganizationReader, instance: OrgReply) -> None:
     """Read the permission sets, assignments and people of one instance."""
     arn = {"InstanceArn": str(instance["InstanceArn"])}
-    center.whole.setdefault("PermissionSet", {})
+    center.document.setdefault("PermissionSet", {})
     assignments: list[OrgReply] = []
     for each in _read_texts(center, "list_permission_sets", "PermissionSets", arn):
         named = {**arn, "PermissionSetArn": each}

@@ -56,10 +56,10 @@ class OrganizationReader:
 
     clients: Mapping[str, OrgClient]
     context: SyncContext
-    whole: dict[str, object] = field(default_factory=dict)
+    document: dict[str, object] = field(default_factory=dict)
     failures: dict[str, tuple[ReadProblemKind, str]] = field(default_factory=dict)
     incomplete: set[str] = field(default_factory=set)
-    asked: int = 0
+    answer_count: int = 0
 
     def iter_pages(
         self, service: str, operation: str, coverage_kind: str, **arguments: object
@@ -106,11 +106,11 @@ class OrganizationReader:
 
     def add_records(self, name: str, records: Sequence[OrgReply]) -> None:
         """Add entries to a list of the document."""
-        cast("list[object]", self.whole.setdefault(name, [])).extend(records)
+        cast("list[object]", self.document.setdefault(name, [])).extend(records)
 
     def add_answer(self, name: str, queried_id: str, answer: OrgReply) -> None:
         """Add an answer under its queried id."""
-        cast(dict[str, object], self.whole.setdefault(name, {}))[queried_id] = answer
+        cast(dict[str, object], self.document.setdefault(name, {}))[queried_id] = answer
 
     def record_failure(self, action: str, coverage_kind: str, error: Exception) -> None:
         """Record a failed action, and its coverage kind as incomplete."""
@@ -124,8 +124,8 @@ class OrganizationReader:
 
     def _count_answer(self) -> None:
         """Count an answer and report the progress."""
-        self.asked += 1
-        self.context.progress(self.asked, 0, "answers about the organization")
+        self.answer_count += 1
+        self.context.progress(self.answer_count, 0, "answers about the organization")
 
 
 def permission_of_operation(service: str, operation: str) -> str:

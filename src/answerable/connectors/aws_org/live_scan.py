@@ -73,7 +73,7 @@ def scan_organization(location: str, context: SyncContext) -> Organization:
             raise _not_allowed_error("organizations:DescribeOrganization") from None
         raise scan_refused_error(error, context, declaration.DECLARATION.name) from None
     reader = OrganizationReader({_SERVICE: client}, context)
-    reader.whole["Organization"] = {
+    reader.document["Organization"] = {
         "Id": described["Id"],
         "MasterAccountId": described.get("MasterAccountId", ""),
     }
@@ -121,13 +121,13 @@ def _read_organization(reader: OrganizationReader) -> None:
     accounts = reader.read_records(
         _SERVICE, "list_accounts", "Accounts", declaration.ORGANIZATION
     )
-    reader.whole["Accounts"] = [_trim_account(each) for each in accounts]
+    reader.document["Accounts"] = [_trim_account(each) for each in accounts]
     if reader.failures:
         return
     roots = reader.read_records(
         _SERVICE, "list_roots", "Roots", declaration.ORGANIZATION
     )
-    reader.whole["Roots"] = roots
+    reader.document["Roots"] = roots
     below = [str(root["Id"]) for root in roots]
     while below:
         below += _read_children(reader, below.pop(0))
@@ -180,7 +180,7 @@ def _read_policies(reader: OrganizationReader, kind: str, coverage_kind: str) ->
     listed = reader.read_records(
         _SERVICE, "list_policies", "Policies", coverage_kind, Filter=kind
     )
-    cast(list[OrgReply], reader.whole.setdefault("Policies", [])).extend(listed)
+    cast(list[OrgReply], reader.document.setdefault("Policies", [])).extend(listed)
     for policy in listed:
         named = {"PolicyId": str(policy["Id"])}
         described = reader.call(_SERVICE, "describe_policy", coverage_kind, **named)
@@ -198,7 +198,7 @@ def _read_delegated_administrators(reader: OrganizationReader) -> None:
     found = reader.read_records(
         _SERVICE, "list_delegated_administrators", "DelegatedAdministrators", word
     )
-    reader.whole["DelegatedAdministrators"] = [_trim_account(each) for each in found]
+    reader.document["DelegatedAdministrators"] = [_trim_account(each) for each in found]
     for account in found:
         asked = str(account["Id"])
         services = reader.read_records(
@@ -218,7 +218,7 @@ def _build_organization(
 ) -> Organization:
     """Parse the read document, and build the sync result and member accounts."""
     source = f"{declaration.DECLARATION.name}:{organization} (live)"
-    data = json.dumps(reader.whole, default=json_default).encode()
+    data = json.dumps(reader.document, default=json_default).encode()
     now = reader.context.now
     parsed = parse_answers(
         parse_aws_answers(data, _PLACE), source=source, place=_PLACE, now=now

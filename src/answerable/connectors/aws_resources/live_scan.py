@@ -53,8 +53,8 @@ def scan_default_region(context: SyncContext) -> Sync:
     except (BotoCoreError, ClientError, ValueError) as error:
         raise scan_refused_error(error, context, declaration.DECLARATION.name) from None
     scan = ResourceScan(clients, str(caller["Account"]), region, context)
-    scan.whole |= {"Account": scan.account, "Arn": str(caller["Arn"])}
-    scan.whole["Region"] = region
+    scan.document |= {"Account": scan.account, "Arn": str(caller["Arn"])}
+    scan.document["Region"] = region
     return scan_region(scan)
 
 
@@ -63,7 +63,7 @@ def scan_region(scan: ResourceScan) -> Sync:
     for ask in SERVICE_SCANS:
         ask(scan)
     source = f"{declaration.DECLARATION.name}:{scan.account} {scan.region} (live)"
-    data = json.dumps(scan.whole, default=json_default).encode()
+    data = json.dumps(scan.document, default=json_default).encode()
     parsed = parse_answers(
         parse_aws_answers(data, _PLACE),
         source=source,
@@ -92,7 +92,7 @@ def scan_region(scan: ResourceScan) -> Sync:
         not_collected=tuple(
             w for w in declaration.DECLARATION.collects if w not in parsed.collected
         ),
-        held=() if scan.broke_off else parsed.held,
+        held=() if scan.incomplete_lists else parsed.held,
     )
 
 

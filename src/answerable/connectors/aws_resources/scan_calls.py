@@ -66,10 +66,10 @@ class ResourceScan:
     account: str
     region: str
     context: SyncContext
-    whole: AnswerDocument = field(default_factory=dict)
+    document: AnswerDocument = field(default_factory=dict)
     failures: dict[tuple[ReadProblemKind, str, str], int] = field(default_factory=dict)
     done: int = 0
-    broke_off: bool = False
+    incomplete_lists: bool = False
     _clients: dict[str, ResourceClient] = field(default_factory=dict)
     _unreached: dict[str, int] = field(default_factory=dict)
 
@@ -90,12 +90,12 @@ class ResourceScan:
             )
             for page in pages:
                 if count >= PAGE_LIMIT:
-                    self.broke_off = True
+                    self.incomplete_lists = True
                     break
                 count += 1
                 yield page
         except (BotoCoreError, ClientError) as error:
-            self.broke_off |= count > 0
+            self.incomplete_lists |= count > 0
             self.record_failure(action, error)
 
     def record_failure(self, action: str, error: Exception) -> None:
@@ -139,10 +139,10 @@ class ResourceScan:
 
     def add_answer(self, name: str, queried_id: str, reply: ResourceReply) -> None:
         """Add an answer under its queried id."""
-        cast(AnswerDocument, self.whole.setdefault(name, {}))[queried_id] = reply
+        cast(AnswerDocument, self.document.setdefault(name, {}))[queried_id] = reply
         self.done += 1
         self.context.progress(self.done, 0, "answers about resources")
 
     def add_records(self, name: str, records: Sequence[object]) -> None:
         """Add the entries of a page to a list of the document."""
-        cast(list[object], self.whole.setdefault(name, [])).extend(records)
+        cast(list[object], self.document.setdefault(name, [])).extend(records)

@@ -266,7 +266,7 @@ def _read_cluster_tasks(scan: ResourceScan, cluster: str) -> ResourceReply | Non
             _trim_task(record)
             for record in cast(list[ResourceReply], reply.get("tasks", []))
         ]
-    known = cast(ResourceReply, scan.whole.get("TaskDefinitions") or {})
+    known = cast(ResourceReply, scan.document.get("TaskDefinitions") or {})
     used = {str(task.get("taskDefinitionArn", "")) for task in tasks}
     for arn in sorted(used - known.keys() - {""}):
         _read_ecs_task_definition(scan, arn)

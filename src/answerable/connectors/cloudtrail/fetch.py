@@ -80,7 +80,7 @@ def read_in_process(
         )
     for place in log_files.files:
         reader = _LogFileReader(place, context, event_factory)
-        for batch in reader.batches():
+        for batch in reader.read_batches():
             yield replace(
                 batch, done_bytes=done + batch.done_bytes, total_bytes=log_files.total
             )
@@ -105,7 +105,7 @@ class _LogFileReader:
         self._bytes = 0
         self._first = ""
 
-    def batches(self) -> Iterator[EventBatch]:
+    def read_batches(self) -> Iterator[EventBatch]:
         """Yield the file's batches; the last one lists the problems."""
         splitter = RecordSplitter(self._limits)
         broken = ""
@@ -143,17 +143,17 @@ class _LogFileReader:
                 return
             self._seen += 1
             self._bytes += len(piece.raw)
-            if piece.why:
-                self._quarantine(piece, piece.why)
+            if piece.refusal_reason:
+                self._quarantine(piece, piece.refusal_reason)
                 continue
             read = parse_record(piece.raw, written_by, self._make)
             if not isinstance(read, RecordRefused):
                 self._events.append(read)
             elif read.skipped:
-                self._skipped.append(read.why)
+                self._skipped.append(read.reason)
                 self._passed_over += 1
             else:
-                self._quarantine(piece, read.why)
+                self._quarantine(piece, read.reason)
             held = len(self._events) + len(self._quarantined) + len(self._skipped)
             if held >= most or self._bytes >= _BATCH_BYTES:
                 yield self._make_batch(())

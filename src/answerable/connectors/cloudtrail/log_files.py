@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import zstandard
 
-from answerable.connectors.named_file import check_regular_file, open_named_file
+from answerable.connectors.regular_file import check_regular_file, open_named_file
 from answerable.connectors.user_path import expand_user_path
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.sighting import ReadProblem, ReadProblemKind

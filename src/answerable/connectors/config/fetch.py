@@ -15,10 +15,10 @@ from answerable.connectors.bounded_folder import printable_path
 from answerable.connectors.config.declaration import DECLARATION
 from answerable.connectors.config.parse.config_faults import ConfigFault
 from answerable.connectors.config.parse.config_file import ConfigReading, parse_config
-from answerable.connectors.config.parse.declared_facts import sight_config
+from answerable.connectors.config.parse.inventory_facts import build_config_facts
 from answerable.connectors.config.parse.policy_files import (
-    fault_of_policy,
-    list_known_names,
+    list_policy_entity_names,
+    to_config_fault,
 )
 from answerable.connectors.config.parse.yaml_nodes import MAX_BYTES
 from answerable.connectors.formats.sighting_context import SightingContext
@@ -72,7 +72,7 @@ def read_policy_files(
     files: dict[Path, CedarFile] = {}
     faults: list[ConfigFault] = []
     folder = PurePath(config.place).parent
-    for mark, pattern in zip(reading.policy_marks, config.policy, strict=False):
+    for mark, pattern in zip(reading.policy_positions, config.policy, strict=False):
         try:
             for path in _expand_pattern(pattern):
                 if path not in files:
@@ -81,12 +81,16 @@ def read_policy_files(
             faults.append(ConfigFault(mark, "policy", error.message))
     if sum(len(each.data) for each in files.values()) > MAX_ALL_POLICIES:
         what = f"larger than {MAX_ALL_POLICIES >> 20} MiB together"
-        faults.append(ConfigFault(reading.policy_marks[0], "policy", what))
+        faults.append(ConfigFault(reading.policy_positions[0], "policy", what))
         files = {}
     read = load_rules(
-        files.values(), list_known_names(config), previous, validator, approved_schemas
+        files.values(),
+        list_policy_entity_names(config),
+        previous,
+        validator,
+        approved_schemas,
     )
-    faults += map(fault_of_policy, read.faults)
+    faults += map(to_config_fault, read.faults)
     return replace(
         reading,
         faults=(*reading.faults, *faults),
@@ -134,7 +138,9 @@ def sync(location: str, context: SyncContext) -> Sync:
         source=sighting_context.source,
         connector=DECLARATION.name,
         started_at=context.now,
-        facts=sight_config(config, sighting_context) if config else SightedFacts(),
+        facts=build_config_facts(config, sighting_context)
+        if config
+        else SightedFacts(),
         probes=(Probe(place, EXPECTED, True),),
         problems=tuple(_problem_of_fault(place, fault) for fault in reading.faults),
         collected=DECLARATION.collects if config else (),
@@ -150,5 +156,5 @@ def list_probes(location: str) -> tuple[Probe, ...]:
 def _problem_of_fault(place: str, fault: ConfigFault) -> ReadProblem:
     """Convert a configuration fault to a read problem."""
     at = f"{fault.path}: " if fault.path else ""
-    line = f"{place}:{fault.mark.line}:{fault.mark.column}"
-    return ReadProblem(ReadProblemKind.INVALID, line, at + fault.what)
+    line = f"{place}:{fault.position.line}:{fault.position.column}"
+    return ReadProblem(ReadProblemKind.INVALID, line, at + fault.message)

@@ -78,7 +78,7 @@ class _AccessKeyReader(ProblemCollector):
     """Keys under construction; of equal ids the first one is kept."""
 
     keys: dict[str, tuple[AccessKeyMetadata, str]] = field(default_factory=dict)
-    used: dict[str, int] = field(default_factory=dict)
+    last_uses: dict[str, int] = field(default_factory=dict)
     account: str = ""
 
 
@@ -139,7 +139,7 @@ def _read_keyed_entry(
     try:
         if is_access_key_id(key):
             used = msgspec.json.decode(raw, type=_LastUsedAnswer).access_key_last_used
-            reader.used[key] = parse_timestamp_ns(used.last_used_date)
+            reader.last_uses[key] = parse_timestamp_ns(used.last_used_date)
             return True
         fields = msgspec.json.decode(raw, type=AnswerFields)
     except DECODE_ERRORS:
@@ -198,7 +198,7 @@ def _build_facts(
         seen = FactProvenance(source, place, WrittenBy.PLATFORM, now)
         inside = decode_access_key_account(key.access_key_id)
         account = known_account.account or inside or reader.account
-        credential = _build_credential(key, account, reader.used, seen)
+        credential = _build_credential(key, account, reader.last_uses, seen)
         credentials.append(credential)
         identity = known_account.users.get(key.user_name) or (
             f"arn:aws:iam::{account}:user/{key.user_name}" if account else ""

@@ -22,6 +22,10 @@ from answerable.connectors.formats.agent_settings import (
     parse_agent_settings,
     parse_modes,
 )
+from answerable.connectors.formats.configured_credentials import (
+    ConfigOrigin,
+    StatedCredentialReader,
+)
 from answerable.connectors.formats.document_node import DocumentNode
 from answerable.connectors.formats.document_parser import ParsedDocument
 from answerable.connectors.formats.env_file import EnvFileReader
@@ -29,17 +33,16 @@ from answerable.connectors.formats.mcp_server_entry import McpServerEntry
 from answerable.connectors.formats.mcp_server_map import parse_server_maps
 from answerable.connectors.formats.redaction import redact_name
 from answerable.connectors.formats.selected_logins import ReferencedFileReader
-from answerable.connectors.formats.sighting_context import SightingContext, join_place
-from answerable.connectors.formats.stated_credentials import (
-    ConfigOrigin,
-    StatedCredentialReader,
+from answerable.connectors.formats.sighting_context import (
+    SightingContext,
+    join_file_and_pointer,
 )
 from answerable.connectors.formats.tool_rules import (
     RuledBuiltInTool,
+    build_built_in_tool,
+    describe_sub_agent_rule,
     list_built_in_tools,
-    narrow_for_sub_agent,
-    rule_for_server,
-    sight_built_in_tool,
+    restrict_tool_for_sub_agent,
 )
 from answerable.model.agent import Agent, FactStatus
 from answerable.model.credential import Credential, CredentialLink
@@ -77,7 +80,7 @@ class ConfigDocument:
 
 
 @dataclass(slots=True)
-class ClientSightings:
+class ClientFacts:
     """Combined sightings of one client's files."""
 
     agents: list[Agent] = field(default_factory=list)
@@ -88,14 +91,14 @@ class ClientSightings:
     problems: list[ReadProblem] = field(default_factory=list)
 
 
-def sight_client(
+def build_client_facts(
     kind: str,
     id_parts: Sequence[str],
     files: Sequence[ConfigDocument],
     context: SightingContext,
     read_env_file: EnvFileReader,
     read_named_file: ReferencedFileReader = lambda place, name: None,
-) -> ClientSightings:
+) -> ClientFacts:
     """Build the inventory facts of one client's files.
 
     Args:
@@ -124,9 +127,9 @@ def sight_client(
 class _ClientReader:
     kind: str
     parts: tuple[str, ...]
-    frame: SightingContext
+    context: SightingContext
     credentials: StatedCredentialReader
-    out: ClientSightings = field(default_factory=ClientSightings)
+    facts: ClientFacts = field(default_factory=ClientFacts)
     approved: dict[str, bool] = field(default_factory=dict)
     roots: list[ConfigDocument] = field(default_factory=list)
     settings: list[AgentSettings] = field(default_factory=list)
@@ -141,10 +144,12 @@ class _ClientReader:
 
     def report_duplicate_keys(self, file: ConfigDocument) -> None:
         """Add a problem for each repeated key of a file."""
-        for pointer in file.document.doubled:
-            place = join_place(file.document.place, pointer)
+        for pointer in file.document.duplicate_keys:
+            place = join_file_and_pointer(file.document.place, pointer)
             what = "a key is repeated; its last value was read"
-            self.out.problems.append(ReadProblem(ReadProblemKind.INVALID, place, what))
+            self.facts.problems.append(
+                ReadProblem(ReadProblemKind.INVALID, place, what)
+            )
 
     def read_configuration(self, file: ConfigDocument) -> None:
         """Read MCP servers, settings and credentials of a file."""
@@ -152,14 +157,16 @@ class _ClientReader:
         origin = ConfigOrigin(place, file.written_by)
         if not root.is_object:
             problem = ReadProblem(ReadProblemKind.INVALID, place, "not an object")
-            self.out.problems.append(problem)
+            self.facts.problems.append(problem)
             return
         maps = parse_server_maps(file.entry, root)
         if maps.maps or file.entry.role is not FileRole.SERVERS:
             self.roots.append(file)
         for pointer, what in maps.faults:
-            self.out.problems.append(
-                ReadProblem(ReadProblemKind.INVALID, join_place(place, pointer), what)
+            self.facts.problems.append(
+                ReadProblem(
+                    ReadProblemKind.INVALID, join_file_and_pointer(place, pointer), what
+                )
             )
         self.servers += [(server, file) for server in maps.servers]
         settings = parse_agent_settings(self.kind, root, maps.maps)
@@ -193,7 +200,7 @@ class _ClientReader:
         definition = parse_agent_definition(file.document.root, file.stem)
         self.definitions.append((definition, file))
 
-    def build_sightings(self) -> ClientSightings:
+    def build_sightings(self) -> ClientFacts:
         """Build the agents and tools of all files that were read."""
         main = agent_id(self.kind, *self.parts)
         kept = self.roots + [file for _, file in self.definitions]
@@ -201,7 +208,7 @@ class _ClientReader:
         if kept:
             roots = self.list_settings_roots()
             facts, self.unattended = parse_modes(self.kind, roots)
-            self.out.agents.append(self.add_main_agent(main, kept[0], facts))
+            self.facts.agents.append(self.add_main_agent(main, kept[0], facts))
             own = list_built_in_tools(self.kind, roots, unattended=self.unattended)
         for server, file in self.servers:
             self.build_tool(main, server, file)
@@ -211,10 +218,10 @@ class _ClientReader:
         for definition, file in self.definitions:
             self.add_sub_agent(main, definition, file, parents.get(definition.name, ""))
         read = self.credentials
-        self.out.credentials += read.credentials
-        self.out.links += read.links
-        self.out.identities += read.identities
-        return self.out
+        self.facts.credentials += read.credentials
+        self.facts.links += read.links
+        self.facts.identities += read.identities
+        return self.facts
 
     def list_settings_roots(self) -> list[DocumentNode]:
         """List the settings documents, highest precedence first."""
@@ -225,11 +232,11 @@ class _ClientReader:
         self, agent: AgentId, tool: RuledBuiltInTool, file: ConfigDocument
     ) -> None:
         """Add a built-in tool of an agent."""
-        seen = self.frame.provenance(file.document.place, file.written_by)
-        found = sight_built_in_tool(
+        seen = self.context.provenance(file.document.place, file.written_by)
+        found = build_built_in_tool(
             tool, self.kind, agent, tuple(self.environment), seen
         )
-        self.out.tools.append(found)
+        self.facts.tools.append(found)
 
     def add_main_agent(
         self,
@@ -245,14 +252,14 @@ class _ClientReader:
             kind=self.kind,
             name=self.kind,
             place=file.document.place,
-            scope=self.frame.scope,
+            scope=self.context.scope,
             parent=None,
             unattended=self.unattended,
             known=FactStatus.DECLARED,
             runs_as=(),
             note="",
             facts=tuple(sorted(facts)),
-            seen=self.frame.provenance(file.document.place, file.written_by),
+            seen=self.context.provenance(file.document.place, file.written_by),
         )
 
     def add_sub_agent(
@@ -269,20 +276,20 @@ class _ClientReader:
             agent_id(self.kind, *self.parts, redact_name(parent)) if parent else main
         )
         place = file.document.place
-        self.out.agents.append(
+        self.facts.agents.append(
             Agent(
                 id=this,
                 kind=self.kind,
                 name=name,
                 place=place,
-                scope=self.frame.scope,
+                scope=self.context.scope,
                 parent=above,
                 unattended=definition.unattended,
                 known=FactStatus.DECLARED,
                 runs_as=(),
                 note="",
                 facts=list_definition_facts(definition),
-                seen=self.frame.provenance(place, file.written_by),
+                seen=self.context.provenance(place, file.written_by),
             )
         )
         for server in definition.servers:
@@ -294,7 +301,7 @@ class _ClientReader:
             self.kind, roots, unattended=self.unattended
         ):
             self.add_built_in_tool(
-                this, narrow_for_sub_agent(built_in, definition), file
+                this, restrict_tool_for_sub_agent(built_in, definition), file
             )
 
     def build_tool(
@@ -316,19 +323,19 @@ class _ClientReader:
             apply_tool_lists: Whether the definition's tool lists apply to it, as they do to
                 servers of the main agent.
         """
-        place = join_place(file.document.place, server.pointer)
+        place = join_file_and_pointer(file.document.place, server.pointer)
         origin = ConfigOrigin(file.document.place, file.written_by)
         rule, allowed = "", True
         if definition is not None and apply_tool_lists:
-            rule, allowed = rule_for_server(server.name, definition)
-        if len(self.out.tools) >= TOOLS_LIMIT:
+            rule, allowed = describe_sub_agent_rule(server.name, definition)
+        if len(self.facts.tools) >= TOOLS_LIMIT:
             what = f"more than {TOOLS_LIMIT} tools of one client"
             problem = ReadProblem(ReadProblemKind.TOO_LARGE, file.document.place, what)
-            if problem not in self.out.problems:
-                self.out.problems.append(problem)
+            if problem not in self.facts.problems:
+                self.facts.problems.append(problem)
             return
         name = redact_name(server.name)
-        self.out.tools.append(
+        self.facts.tools.append(
             Tool(
                 id=tool_id(name),
                 agent=agent,
@@ -338,7 +345,7 @@ class _ClientReader:
                 enabled=server.enabled and allowed and not self.is_disabled(server),
                 unattended=self.is_unattended(server, definition),
                 credentials=self.credentials.read_server_credentials(server, origin),
-                seen=self.frame.provenance(place, file.written_by),
+                seen=self.context.provenance(place, file.written_by),
                 rule=rule,
                 mounts=self.credentials.list_home_mounts(server),
             )

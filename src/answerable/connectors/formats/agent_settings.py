@@ -7,9 +7,9 @@ from answerable.connectors.formats.agent_clients import KeyPath
 from answerable.connectors.formats.agent_definition import AgentDefinition, ToolPatterns
 from answerable.connectors.formats.built_in_tools import TOOLS_BY_CLIENT
 from answerable.connectors.formats.client_settings import SETTINGS
-from answerable.connectors.formats.credential_detection import (
+from answerable.connectors.formats.credential_locations import (
     FoundCredential,
-    NamedPosition,
+    NamedText,
     find_in_credential_field,
     find_in_environment,
     find_in_variable,
@@ -25,7 +25,7 @@ from answerable.connectors.formats.document_node import (
     walk_scalars,
 )
 from answerable.connectors.formats.redaction import clean_text, redact_name
-from answerable.connectors.formats.secret_shapes import classify_shape
+from answerable.connectors.formats.secret_formats import classify_secret_format
 from answerable.model.credential import CredentialClass
 
 _FACT_LIMIT = 80
@@ -182,7 +182,7 @@ def _find_env_credentials(
     """Yield the credentials in maps of environment variables."""
     for environment in environments:
         yield from find_in_environment(
-            NamedPosition(name, value.pointer, value.text())
+            NamedText(name, value.pointer, value.text())
             for name, value in environment.members()
         )
 
@@ -217,9 +217,9 @@ def _scan_other_values(
         if skipped_pointers and leaf.pointer.startswith(skipped_pointers):
             continue
         name = _member_name_of_pointer(leaf.pointer)
-        position = NamedPosition(name, leaf.pointer, raw)
+        position = NamedText(name, leaf.pointer, raw)
         found: tuple[FoundCredential, ...] = ()
-        if classify_shape(raw):
+        if classify_secret_format(raw):
             found = find_in_credential_field(position, "", literal=True)
         elif classify_name(name) is ValueMeaning.VARIABLE:
             found = find_in_variable(position)

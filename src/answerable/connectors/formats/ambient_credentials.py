@@ -6,8 +6,8 @@ from answerable.connectors.formats.platform_identity import PlatformIdentity
 from answerable.connectors.formats.redaction import redact_name
 from answerable.connectors.formats.sighting_context import (
     SightingContext,
-    join_place,
-    make_hint,
+    join_file_and_pointer,
+    last_four_characters,
     make_reference_id,
 )
 from answerable.model.credential import (
@@ -32,7 +32,7 @@ class AmbientFileSource:
     """Source of ambient sightings: a file and the shared context."""
 
     place: str
-    frame: SightingContext
+    context: SightingContext
 
     def build_credential(
         self,
@@ -59,7 +59,7 @@ class AmbientFileSource:
         identifier = credential_id or self._credential_id(kind, name, value)
         if is_access_key_id(value):
             account = decode_access_key_account(value) or account
-        place = join_place(self.place, pointer)
+        place = join_file_and_pointer(self.place, pointer)
         return Credential(
             id=identifier,
             kind=kind,
@@ -67,14 +67,14 @@ class AmbientFileSource:
             lifetime=lifetime,
             name=redact_name(name),
             place=place,
-            scope=self.frame.scope,
-            hint=make_hint(value),
+            scope=self.context.scope,
+            hint=last_four_characters(value),
             account=account,
             status="",
             created_at=0,
             expires_at=0,
             last_used_at=0,
-            seen=self.frame.provenance(place),
+            seen=self.context.provenance(place),
         )
 
     def build_link(
@@ -82,7 +82,7 @@ class AmbientFileSource:
     ) -> CredentialLink:
         """Build the link from a credential to an identity."""
         return CredentialLink(
-            credential, identity, link_source, self.frame.provenance(self.place)
+            credential, identity, link_source, self.context.provenance(self.place)
         )
 
     def _credential_id(self, kind: str, name: str, value: str) -> CredentialId:
@@ -90,9 +90,9 @@ class AmbientFileSource:
         if is_access_key_id(value):
             return aws_credential_id(value)
         if value:
-            return fingerprint_credential_id(self.frame.fingerprint(value))
-        text = f"{self.frame.login_files}{kind}:{name}"
-        return make_reference_id(self.frame, CredentialClass.AMBIENT, text)
+            return fingerprint_credential_id(self.context.fingerprint(value))
+        text = f"{self.context.login_files}{kind}:{name}"
+        return make_reference_id(self.context, CredentialClass.AMBIENT, text)
 
 
 @dataclass(slots=True)

@@ -86,7 +86,7 @@ def parse_aws_profiles(
             profile.shared = profile.shared or shared
 
 
-def build_profile_sightings(facts: AmbientFacts) -> None:
+def build_profile_credentials(facts: AmbientFacts) -> None:
     """Build the credentials of all profiles; only `default` is implicit."""
     for name, profile in facts.profiles.items():
         provider = _credential_provider(profile.settings)
@@ -154,7 +154,7 @@ def _build_derived_profile(
         pointer=f"/{name}",
         lifetime=lifetime,
         account=identity.account if identity else _account_of_profile(profile.settings),
-        credential_id=make_profile_id(source.frame, name),
+        credential_id=make_profile_id(source.context, name),
     )
     facts.credentials.append(replace(credential, explicit_only=not active))
     if identity is not None:
@@ -176,7 +176,7 @@ def _identity_of_profile(
     command = settings.get("credential_process", "")
     if command:
         role = _find_role_in_command(command)
-        login = source.frame.login
+        login = source.context.login
         return role or aws_process(login, name), "credential-process"
     return None, ""
 

@@ -25,7 +25,7 @@ class ToolRuleList:
 
     keys: KeyPath
     effect: ToolRuleEffect
-    of: str = ""
+    tool: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class ShellLimitSetting:
 
     keys: KeyPath
     values: frozenset[str]
-    says: str
-    lifted: tuple[tuple[KeyPath, str], ...] = ()
+    text: str
+    exceptions: tuple[tuple[KeyPath, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from answerable.connectors.formats.credential_detection import (
+from answerable.connectors.formats.credential_locations import (
     FoundCredential,
-    NamedPosition,
-    find_by_shape,
+    NamedText,
+    find_by_format,
     find_in_credential_field,
     find_in_free_text,
     find_in_header,
@@ -66,14 +66,14 @@ class ParsedCommandLine:
     """
 
     found: list[FoundCredential] = field(default_factory=list)
-    shown: list[str] = field(default_factory=list)
-    env_files: list[NamedPosition] = field(default_factory=list)
-    selections: list[NamedPosition] = field(default_factory=list)
-    cut: bool = False
+    redacted_words: list[str] = field(default_factory=list)
+    env_files: list[NamedText] = field(default_factory=list)
+    selections: list[NamedText] = field(default_factory=list)
+    is_truncated: bool = False
 
 
 def parse_command_line(
-    words: Sequence[NamedPosition], entry_variables: Collection[str] = ()
+    words: Sequence[NamedText], entry_variables: Collection[str] = ()
 ) -> ParsedCommandLine:
     """Parse a command line: credentials, selected logins, redacted words.
 
@@ -82,8 +82,8 @@ def parse_command_line(
         entry_variables: Variables that the entry sets itself; passing them by name adds no
             credential.
     """
-    argv = ParsedCommandLine(cut=len(words) > ARGUMENTS_LIMIT)
-    _CommandLineReader(argv, entry_variables, deep=True).read_words(
+    argv = ParsedCommandLine(is_truncated=len(words) > ARGUMENTS_LIMIT)
+    _CommandLineReader(argv, entry_variables, parse_nested=True).read_words(
         words[:ARGUMENTS_LIMIT]
     )
     return argv
@@ -92,14 +92,14 @@ def parse_command_line(
 @dataclass(slots=True)
 class _CommandLineReader:
     argv: ParsedCommandLine
-    given: Collection[str]
-    deep: bool
+    entry_variables: Collection[str]
+    parse_nested: bool
     flag: str = ""  # the flag whose value comes next
     program: str = ""  # the program of a known command line, which may stand in another
     login: bool = False  # its subcommand is `login`
     wrapper: ProfileWrapperReader = field(default_factory=ProfileWrapperReader)
 
-    def read_words(self, words: Sequence[NamedPosition]) -> None:
+    def read_words(self, words: Sequence[NamedText]) -> None:
         """Read all words in order."""
         for word in words:
             text = word.value
@@ -118,7 +118,7 @@ class _CommandLineReader:
             self.flag = find_trailing_secret_name(text)
 
     def _read_flag(
-        self, word: NamedPosition, name: str, separator: str, value: str
+        self, word: NamedText, name: str, separator: str, value: str
     ) -> None:
         """Read a flag, with its value if that is in the same word."""
         self.flag = ""
@@ -126,26 +126,24 @@ class _CommandLineReader:
         if joined:
             secret = word.value.removeprefix(joined)
             self._read_flag_value(
-                joined, NamedPosition(joined, word.pointer, secret), joined
+                joined, NamedText(joined, word.pointer, secret), joined
             )
         elif separator:
-            inner = NamedPosition(name, word.pointer, value)
+            inner = NamedText(name, word.pointer, value)
             self._read_flag_value(name, inner, name + "=")
         elif name.startswith("-e") and len(name) > 2 and name[2].isupper():
-            self._read_flag_value(
-                "-e", NamedPosition(name, word.pointer, name[2:]), "-e"
-            )
+            self._read_flag_value("-e", NamedText(name, word.pointer, name[2:]), "-e")
         else:
             self.flag = name
-            self.argv.shown.append(redact_word(name))
+            self.argv.redacted_words.append(redact_word(name))
 
-    def _read_flag_value(self, flag: str, word: NamedPosition, prefix: str) -> None:
+    def _read_flag_value(self, flag: str, word: NamedText, prefix: str) -> None:
         """Read the value of a flag; `prefix` is the text before it in the word."""
         found: tuple[FoundCredential, ...] = ()
-        position = NamedPosition(flag.lstrip("-"), word.pointer, word.value)
+        position = NamedText(flag.lstrip("-"), word.pointer, word.value)
         match self._classify_flag(flag, word.value):
             case "password":
-                inner = NamedPosition("password", word.pointer, word.value)
+                inner = NamedText("password", word.pointer, word.value)
                 found = find_in_credential_field(inner, "password", literal=True)
             case "env":
                 found = self._read_variable(word)
@@ -156,7 +154,7 @@ class _CommandLineReader:
             case "user":
                 user, colon, secret = word.value.partition(":")
                 if colon and user:
-                    inner = NamedPosition("password", word.pointer, secret)
+                    inner = NamedText("password", word.pointer, secret)
                     found = find_in_credential_field(inner, "password", literal=True)
             case "selection":
                 self.argv.selections.append(position)
@@ -170,12 +168,12 @@ class _CommandLineReader:
                 self._read_plain_word(word, prefix)
                 return
         self._add_found(found, word.value)
-        self.argv.shown.append(prefix + _redact_argument(word.value, found))
+        self.argv.redacted_words.append(prefix + _redact_argument(word.value, found))
 
-    def _read_wrapper_word(self, word: NamedPosition, flag: str = "") -> None:
+    def _read_wrapper_word(self, word: NamedText, flag: str = "") -> None:
         """Record the AWS profile that a wrapper command selects."""
         if self.wrapper.read_word(word.value, flag):
-            profile = NamedPosition("profile", word.pointer, word.value)
+            profile = NamedText("profile", word.pointer, word.value)
             self.argv.selections.append(profile)
 
     def _classify_flag(self, flag: str, value: str) -> str:
@@ -198,30 +196,34 @@ class _CommandLineReader:
             if not (masked and item.cls is CredentialClass.KEYCHAIN and not item.value)
         )
 
-    def _read_variable(self, word: NamedPosition) -> tuple[FoundCredential, ...]:
+    def _read_variable(self, word: NamedText) -> tuple[FoundCredential, ...]:
         """Classify a `NAME=value` or passed variable of a flag."""
         name, equals, value = word.value.partition("=")
         if equals:
-            return find_in_variable(NamedPosition(name, word.pointer, value))
-        return () if name in self.given else find_passed_variable(name, word.pointer)
+            return find_in_variable(NamedText(name, word.pointer, value))
+        return (
+            ()
+            if name in self.entry_variables
+            else find_passed_variable(name, word.pointer)
+        )
 
-    def _read_plain_word(self, word: NamedPosition, prefix: str = "") -> None:
+    def _read_plain_word(self, word: NamedText, prefix: str = "") -> None:
         """Read a word that is neither a flag nor its value."""
         text = word.value.strip()
         if text[:1] in ("{", "[") and self._read_json_word(word, prefix):
             return
-        if self.deep and len(text.split(None, 1)) > 1:
+        if self.parse_nested and len(text.split(None, 1)) > 1:
             self._read_shell_word(word, prefix)
             return
         name, equals, value = text.partition("=")
         if equals and _VARIABLE.fullmatch(name):
-            found = find_in_variable(NamedPosition(name, word.pointer, value))
+            found = find_in_variable(NamedText(name, word.pointer, value))
         else:
-            found = find_by_shape(NamedPosition("argument", word.pointer, text))
+            found = find_by_format(NamedText("argument", word.pointer, text))
         self._add_found(found, text)
-        self.argv.shown.append(prefix + _redact_argument(text, found))
+        self.argv.redacted_words.append(prefix + _redact_argument(text, found))
 
-    def _read_json_word(self, word: NamedPosition, prefix: str) -> bool:
+    def _read_json_word(self, word: NamedText, prefix: str) -> bool:
         """Read a word of JSON; False if it is not JSON."""
         try:
             root = DocumentNode("", parse_jsonc(word.value))
@@ -229,26 +231,28 @@ class _CommandLineReader:
             return False
         for leaf in _list_named_scalars(root):
             self.argv.found += find_in_variable(replace(leaf, pointer=word.pointer))
-        self.argv.shown.append(prefix + "{...}")
+        self.argv.redacted_words.append(prefix + "{...}")
         return True
 
-    def _read_shell_word(self, word: NamedPosition, prefix: str) -> None:
+    def _read_shell_word(self, word: NamedText, prefix: str) -> None:
         """Read a word that is itself a command line (`sh -c "..."`)."""
         inner = ParsedCommandLine(found=list(find_in_free_text(word)))
         parts = _SHELL_SEPARATORS.split(
             mask_named_secrets(word.value), maxsplit=ARGUMENTS_LIMIT
         )
         if len(parts) > ARGUMENTS_LIMIT or len(word.value) > TEXT_LIMIT:
-            self.argv.cut = True
+            self.argv.is_truncated = True
             parts = parts[:ARGUMENTS_LIMIT]
         bare = (part.strip("'\"") for part in parts)
-        _CommandLineReader(inner, self.given, deep=False).read_words(
-            [NamedPosition("", word.pointer, part) for part in bare if part]
+        _CommandLineReader(inner, self.entry_variables, parse_nested=False).read_words(
+            [NamedText("", word.pointer, part) for part in bare if part]
         )
         self.argv.found += inner.found
         self.argv.env_files += inner.env_files
         self.argv.selections += inner.selections
-        self.argv.shown.append(f"{prefix}'{clean_text(' '.join(inner.shown), 300)}'")
+        self.argv.redacted_words.append(
+            f"{prefix}'{clean_text(' '.join(inner.redacted_words), 300)}'"
+        )
 
 
 def _classify_flag_name(flag: str) -> str:
@@ -267,36 +271,36 @@ def _classify_flag_name(flag: str) -> str:
     return "" if classify_name(name) is ValueMeaning.NOTHING else "named"
 
 
-def _list_named_scalars(root: DocumentNode) -> Iterator[NamedPosition]:
+def _list_named_scalars(root: DocumentNode) -> Iterator[NamedText]:
     """List the scalars of a document, each with its effective name.
 
     List items use the list's name; `value` in `{"name": N, "value": V}` uses `N`.
     """
     for leaf in walk_scalars(root):
         names = [part for part in leaf.pointer.split("/") if not part.isdigit()]
-        yield NamedPosition(names[-1] if names else "", leaf.pointer, leaf.text())
+        yield NamedText(names[-1] if names else "", leaf.pointer, leaf.text())
     stack = [root.raw]
     while stack:
         raw = stack.pop()
         if isinstance(raw, dict):
             name, value = raw.get("name") or raw.get("key"), raw.get("value")
             if isinstance(name, str) and isinstance(value, str):
-                yield NamedPosition(name, "", value)
+                yield NamedText(name, "", value)
             stack += raw.values()
         elif isinstance(raw, list):
             stack += raw
 
 
-def _read_header(word: NamedPosition) -> tuple[FoundCredential, ...]:
+def _read_header(word: NamedText) -> tuple[FoundCredential, ...]:
     """Classify a header argument, `NAME: value` or `NAME=value`."""
     colon, equals = word.value.find(":"), word.value.find("=")
     cut = colon if colon >= 0 and (equals < 0 or colon < equals) else equals
     if cut < 0:
-        return find_by_shape(word)
+        return find_by_format(word)
     name, value = word.value[:cut].strip(), word.value[cut + 1 :].strip()
     if not _HEADER_NAME.fullmatch(name):
-        return find_by_shape(word)
-    return find_in_header(NamedPosition(name, word.pointer, value))
+        return find_by_format(word)
+    return find_in_header(NamedText(name, word.pointer, value))
 
 
 def _redact_argument(text: str, credentials: tuple[FoundCredential, ...]) -> str:

@@ -3,19 +3,22 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from answerable.connectors.formats.credential_detection import (
+from answerable.connectors.formats.credential_locations import (
     FoundCredential,
-    NamedPosition,
+    NamedText,
 )
-from answerable.connectors.formats.env_file import EnvFileReader, sight_env_file
-from answerable.connectors.formats.login_files import (
+from answerable.connectors.formats.env_file import (
+    EnvFileReader,
+    build_env_file_credentials,
+)
+from answerable.connectors.formats.mcp_server_entry import McpServerEntry
+from answerable.connectors.formats.named_login_files import (
     CONFIG,
     KUBECONFIG,
     SHARED,
-    LoginFileSightings,
+    NamedLogins,
     read_login_files,
 )
-from answerable.connectors.formats.mcp_server_entry import McpServerEntry
 from answerable.connectors.formats.selected_logins import (
     ReferencedFileReader,
     find_selected_logins,
@@ -23,13 +26,13 @@ from answerable.connectors.formats.selected_logins import (
 )
 from answerable.connectors.formats.sighting_context import (
     SightingContext,
-    sight_credential,
+    build_credential,
 )
 from answerable.model.credential import (
     Credential,
     CredentialClass,
     CredentialLink,
-    platform_of_credential,
+    get_credential_platform,
 )
 from answerable.model.identity import Identity
 from answerable.model.ids import CredentialId
@@ -70,7 +73,7 @@ class StatedCredentialReader:
         links: Links to their identities, as far as stated.
     """
 
-    frame: SightingContext
+    context: SightingContext
     read_env_file: EnvFileReader
     read_named_file: ReferencedFileReader
     credentials: list[Credential] = field(default_factory=list)
@@ -80,9 +83,9 @@ class StatedCredentialReader:
         default_factory=dict
     )
     _in_env_file: dict[str, list[CredentialId]] = field(default_factory=dict)
-    _logins: dict[
-        tuple[str, tuple[tuple[str, str], ...]], LoginFileSightings | None
-    ] = field(default_factory=dict)
+    _logins: dict[tuple[str, tuple[tuple[str, str], ...]], NamedLogins | None] = field(
+        default_factory=dict
+    )
 
     def read_server_credentials(
         self, server: McpServerEntry, origin: ConfigOrigin
@@ -102,10 +105,10 @@ class StatedCredentialReader:
         context: SightingContext | None = None,
     ) -> list[CredentialId]:
         """Add found credentials and resolve references; return their ids."""
-        context = context or self.frame
+        context = context or self.context
         ids: list[CredentialId] = []
         for item in credentials:
-            sighted = sight_credential(item, origin.place, context, origin.written_by)
+            sighted = build_credential(item, origin.place, context, origin.written_by)
             self.credentials.append(sighted)
             ids.append(sighted.id)
             if not resolve_references:
@@ -124,13 +127,13 @@ class StatedCredentialReader:
     ) -> tuple[CredentialId, ...]:
         """Read all credentials that a server can use."""
         logins = self._read_login_files(server, origin)
-        frame = logins.frame if logins is not None else self.frame
+        frame = logins.context if logins is not None else self.context
         chosen = [
             item
             for item in find_selected_logins(server, frame)
             if self._reachable_credential(item, server) is not None
         ]
-        decided = {platform_of_credential(item.kind) for item in chosen}
+        decided = {get_credential_platform(item.kind) for item in chosen}
         decided_by_name = set(decided)
         ids = self.add_sightings(chosen, origin, context=frame)
         for item in server.found:
@@ -143,17 +146,20 @@ class StatedCredentialReader:
                 decided_by_name.add("aws")
             # An argument goes before the environment (AWS CLI, "Configuration
             # settings and precedence"), whose credentials lie there all the same.
-            if platform_of_credential(item.kind) not in decided and reached is not None:
+            if (
+                get_credential_platform(item.kind) not in decided
+                and reached is not None
+            ):
                 ids += lying
         for name in server.env_files:
             ids += self._read_env_file(name, origin)
         if logins is not None:
-            ids += logins.defaults_without(decided_by_name)
+            ids += logins.list_defaults_except(decided_by_name)
         return tuple(dict.fromkeys(ids))
 
     def _read_login_files(
         self, server: McpServerEntry, origin: ConfigOrigin
-    ) -> LoginFileSightings | None:
+    ) -> NamedLogins | None:
         """Read the login files that an entry's environment names."""
         stated = {
             reached.name: reached.value
@@ -165,7 +171,9 @@ class StatedCredentialReader:
         key = (origin.place, tuple(sorted(stated.items())))
         if key in self._logins:  # many servers may name the same files
             return self._logins[key]
-        found = read_login_files(stated, origin.place, self.frame, self.read_named_file)
+        found = read_login_files(
+            stated, origin.place, self.context, self.read_named_file
+        )
         self._logins[key] = found
         if found is not None:
             self.credentials += found.ambient.credentials
@@ -181,7 +189,7 @@ class StatedCredentialReader:
         A container has only passed variables and mounted host files, under container
         paths. A remote server has no file and no profile of this host.
         """
-        login = item.cls is CredentialClass.FILE_REF and platform_of_credential(
+        login = item.cls is CredentialClass.FILE_REF and get_credential_platform(
             item.kind
         )
         if server.transport in REMOTE and login:
@@ -207,7 +215,7 @@ class StatedCredentialReader:
 
     def _home_of_scope(self) -> str:
         """Return the home directory of the scope."""
-        return self.frame.scope.removeprefix("home:")
+        return self.context.scope.removeprefix("home:")
 
     def list_home_mounts(self, server: McpServerEntry) -> tuple[str, ...]:
         """List the home paths visible in a server's container, by absolute path."""
@@ -217,7 +225,7 @@ class StatedCredentialReader:
         )
 
     def _read_env_file(
-        self, name: NamedPosition, origin: ConfigOrigin
+        self, name: NamedText, origin: ConfigOrigin
     ) -> list[CredentialId]:
         """Read an environment file once; else a reference to it."""
         read = self.read_env_file(origin.place, name.value)
@@ -231,7 +239,7 @@ class StatedCredentialReader:
             )
             return self.add_sightings((reference,), origin)
         if read.place not in self._in_env_file:  # many servers may name one file
-            sighted = sight_env_file(read, self.frame)
+            sighted = build_env_file_credentials(read, self.context)
             self.credentials += sighted
             self._in_env_file[read.place] = [item.id for item in sighted]
         return self._in_env_file[read.place]

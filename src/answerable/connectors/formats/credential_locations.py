@@ -16,8 +16,8 @@ from answerable.connectors.formats.credential_name import (
     credential_kind_of_name,
     split_words,
 )
-from answerable.connectors.formats.secret_shapes import (
-    classify_shape,
+from answerable.connectors.formats.secret_formats import (
+    classify_secret_format,
     is_placeholder,
     looks_random,
 )
@@ -66,7 +66,7 @@ class FoundCredential:
 
 
 @dataclass(frozen=True, slots=True)
-class NamedPosition:
+class NamedText:
     """Named text at a pointer; the text stays out of the repr."""
 
     name: str
@@ -78,7 +78,7 @@ class NamedPosition:
 
 
 def find_in_environment(
-    variables: Iterable[NamedPosition],
+    variables: Iterable[NamedText],
 ) -> tuple[FoundCredential, ...]:
     """Find the credentials in a map of environment variables.
 
@@ -104,7 +104,7 @@ def find_in_environment(
     return tuple(found)
 
 
-def find_in_variable(variable: NamedPosition) -> tuple[FoundCredential, ...]:
+def find_in_variable(variable: NamedText) -> tuple[FoundCredential, ...]:
     """Find the credentials in one variable, `NAME=value`."""
     name, value = variable.name, variable.value.strip()
     if not value:
@@ -138,10 +138,10 @@ def find_in_variable(variable: NamedPosition) -> tuple[FoundCredential, ...]:
                 variable, credential_kind_of_name(name), literal=literal
             )
         case ValueMeaning.NOTHING:
-            return find_by_shape(variable)
+            return find_by_format(variable)
 
 
-def find_in_header(header: NamedPosition) -> tuple[FoundCredential, ...]:
+def find_in_header(header: NamedText) -> tuple[FoundCredential, ...]:
     """Find the credentials in one HTTP header."""
     words = split_words(header.name)
     named = classify_name(header.name) in (
@@ -154,21 +154,21 @@ def find_in_header(header: NamedPosition) -> tuple[FoundCredential, ...]:
         return find_in_credential_field(position, kind, literal=bool(position.value))
     if looks_random(position.value) and not split_references(position.value).dynamic:
         return find_in_credential_field(position, "api-key", literal=True)
-    return find_by_shape(position)
+    return find_by_format(position)
 
 
-def find_by_shape(position: NamedPosition) -> tuple[FoundCredential, ...]:
+def find_by_format(position: NamedText) -> tuple[FoundCredential, ...]:
     """Find a credential in a text by its form alone, without a useful name."""
     value = position.value.strip()
     bare = _strip_auth_scheme(value)
-    if classify_shape(bare):
+    if classify_secret_format(bare):
         return find_in_credential_field(replace(position, value=bare), "", literal=True)
     if has_dsn_password(value) and not value.lower().startswith("http"):
         return find_in_credential_field(position, "dsn", literal=True)
     if is_url(value):
         return find_in_url(position)
     pieces = split_references(value)
-    shaped = [part for part in pieces.rest.split() if classify_shape(part)]
+    shaped = [part for part in pieces.rest.split() if classify_secret_format(part)]
     found = [
         _make_credential(position, CredentialClass.LITERAL, "", part) for part in shaped
     ]
@@ -184,7 +184,7 @@ def find_by_shape(position: NamedPosition) -> tuple[FoundCredential, ...]:
     return tuple(item for item in found if item.kind or item.value)
 
 
-def find_in_free_text(position: NamedPosition) -> tuple[FoundCredential, ...]:
+def find_in_free_text(position: NamedText) -> tuple[FoundCredential, ...]:
     """Find the values after secret-like names in a free text."""
     found: list[FoundCredential] = []
     for item in find_named_secrets(position.value):
@@ -193,14 +193,14 @@ def find_in_free_text(position: NamedPosition) -> tuple[FoundCredential, ...]:
             and item.value
             and classify_name(item.name) is not ValueMeaning.NOTHING
         ):
-            named = NamedPosition(item.name, position.pointer, item.value)
+            named = NamedText(item.name, position.pointer, item.value)
             found += find_in_credential_field(
                 named, credential_kind_of_name(item.name), literal=_may_be_secret(named)
             )
     return tuple(dict.fromkeys(found))
 
 
-def _may_be_secret(position: NamedPosition) -> bool:
+def _may_be_secret(position: NamedText) -> bool:
     """Tell whether a text after a secret-like name may be the secret."""
     if classify_name(position.name) is ValueMeaning.PASSWORD:
         return True
@@ -208,7 +208,7 @@ def _may_be_secret(position: NamedPosition) -> bool:
     return value not in _DISABLED_VALUES and not _is_small_number(value)
 
 
-def find_in_url(position: NamedPosition) -> tuple[FoundCredential, ...]:
+def find_in_url(position: NamedText) -> tuple[FoundCredential, ...]:
     """Find the secrets in a URL: userinfo, query parameters, a token in its path."""
     found: list[FoundCredential] = []
     for part in find_url_secrets(position.value):
@@ -238,7 +238,7 @@ def _kind_of_url_part(part: SecretUrlPart) -> str:
 
 
 def find_in_credential_field(
-    position: NamedPosition, kind: str, *, literal: bool
+    position: NamedText, kind: str, *, literal: bool
 ) -> tuple[FoundCredential, ...]:
     """Find the credential in a field that is meant for a kind of credential.
 
@@ -262,7 +262,8 @@ def find_in_credential_field(
         found += [
             _make_credential(position, CredentialClass.LITERAL, kind, part)
             for part in pieces.rest.split()
-            if classify_shape(part) or (has_dsn_password(part) and "://" in part)
+            if classify_secret_format(part)
+            or (has_dsn_password(part) and "://" in part)
         ]
     return tuple(found)
 
@@ -279,7 +280,7 @@ def find_passed_variable(name: str, pointer: str) -> tuple[FoundCredential, ...]
     return (FoundCredential(name, pointer, CredentialClass.ENV_REF, kind, name),)
 
 
-def find_variable_reference(name: str, pointer: str) -> tuple[FoundCredential, ...]:
+def find_named_variable(name: str, pointer: str) -> tuple[FoundCredential, ...]:
     """Find the credential in a field that names the variable with a token."""
     name = name.strip()
     if not name:
@@ -292,7 +293,7 @@ def find_variable_reference(name: str, pointer: str) -> tuple[FoundCredential, .
 
 
 def _credentials_of_reference(
-    position: NamedPosition, reference: ValueReference, kind: str
+    position: NamedText, reference: ValueReference, kind: str
 ) -> list[FoundCredential]:
     """Return the credentials of a reference: itself and its default."""
     found = []
@@ -314,10 +315,14 @@ def _credentials_of_reference(
 
 
 def _make_credential(
-    position: NamedPosition, credential_class: CredentialClass, kind: str, value: str
+    position: NamedText, credential_class: CredentialClass, kind: str, value: str
 ) -> FoundCredential:
     """Build a found credential; a known form of the value decides its kind."""
-    shape = classify_shape(value) if credential_class is CredentialClass.LITERAL else ""
+    shape = (
+        classify_secret_format(value)
+        if credential_class is CredentialClass.LITERAL
+        else ""
+    )
     kind = shape or kind or credential_kind_of_name(position.name)
     if (
         kind == "aws-access-key"
@@ -330,11 +335,11 @@ def _make_credential(
     )
 
 
-def _find_in_file_field(variable: NamedPosition) -> tuple[FoundCredential, ...]:
+def _find_in_file_field(variable: NamedText) -> tuple[FoundCredential, ...]:
     """Classify a field that names a file with a credential."""
     kind = credential_kind_of_name(variable.name)
     value = variable.value.strip()
-    if classify_shape(value) or value.startswith("{"):
+    if classify_secret_format(value) or value.startswith("{"):
         # The secret itself where a file name belongs.
         return (_make_credential(variable, CredentialClass.LITERAL, kind, value),)
     if is_placeholder(value):
@@ -345,14 +350,14 @@ def _find_in_file_field(variable: NamedPosition) -> tuple[FoundCredential, ...]:
     return (_make_credential(variable, CredentialClass.FILE_REF, kind, value),)
 
 
-def _find_in_variable_field(field: NamedPosition) -> tuple[FoundCredential, ...]:
+def _find_in_variable_field(field: NamedText) -> tuple[FoundCredential, ...]:
     """Find the credential in a field that names a variable."""
     name = field.value.strip()
     if is_variable_name(name):
         if classify_name(name) is ValueMeaning.NOTHING:
             return ()
-        return find_variable_reference(name, field.pointer)
-    return find_by_shape(field)
+        return find_named_variable(name, field.pointer)
+    return find_by_format(field)
 
 
 def _strip_auth_scheme(value: str) -> str:

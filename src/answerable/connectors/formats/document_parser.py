@@ -45,7 +45,7 @@ class ParsedDocument:
 
     place: str
     root: DocumentNode
-    doubled: tuple[str, ...]
+    duplicate_keys: tuple[str, ...]
 
 
 def decode_text(data: bytes, place: str) -> str:

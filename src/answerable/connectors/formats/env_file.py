@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from answerable.connectors.formats.credential_detection import (
-    NamedPosition,
+from answerable.connectors.formats.credential_locations import (
+    NamedText,
     find_in_environment,
 )
 from answerable.connectors.formats.dotenv import DotenvVariable
 from answerable.connectors.formats.sighting_context import (
     SightingContext,
-    sight_credential,
+    build_credential,
 )
 from answerable.model.credential import Credential
 
@@ -27,10 +27,12 @@ class EnvFile:
 EnvFileReader = Callable[[str, str], EnvFile | None]
 
 
-def sight_env_file(env_file: EnvFile, context: SightingContext) -> list[Credential]:
+def build_env_file_credentials(
+    env_file: EnvFile, context: SightingContext
+) -> list[Credential]:
     """Build the credentials in an environment file."""
     found = find_in_environment(
-        NamedPosition(variable.name, f"/{variable.name}", variable.value)
+        NamedText(variable.name, f"/{variable.name}", variable.value)
         for variable in env_file.variables
     )
-    return [sight_credential(item, env_file.place, context) for item in found]
+    return [build_credential(item, env_file.place, context) for item in found]

@@ -5,7 +5,7 @@ Source: https://cloud.google.com/docs/authentication/application-default-credent
 
 from dataclasses import dataclass
 
-from answerable.connectors.formats.credential_detection import NamedPosition
+from answerable.connectors.formats.credential_locations import NamedText
 from answerable.connectors.formats.document_parser import DocumentFormat, parse_document
 from answerable.connectors.formats.platform_identity import (
     PlatformIdentity,
@@ -38,7 +38,7 @@ class GoogleCredentialFile:
     account: str
     project: str
     lifetime: CredentialLifetime
-    secret: NamedPosition | None
+    secret: NamedText | None
     identity: PlatformIdentity | None
 
 
@@ -65,6 +65,6 @@ def parse_google_file(data: bytes, place: str) -> GoogleCredentialFile:
         account=account,
         project=redact_name(project) if project else "",
         lifetime=lifetime,
-        secret=NamedPosition(name, f"/{name}", secret) if secret else None,
+        secret=NamedText(name, f"/{name}", secret) if secret else None,
         identity=identity,
     )

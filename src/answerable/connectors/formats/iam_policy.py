@@ -93,7 +93,7 @@ def parse_policy(
     return Policy(policy_id, name, tuple(statements), tuple(unread), provenance)
 
 
-def make_unread_policy(
+def make_unreadable_policy(
     policy_id: PolicyId, name: str, reason: str, provenance: FactProvenance
 ) -> Policy:
     """Build a policy whose document exists but is unreadable."""
@@ -158,7 +158,9 @@ def _make_object(pairs: list[tuple[str, object]]) -> PolicyJsonObject:
     made = PolicyJsonObject(pairs)
     if len(made) < len(pairs):
         counts = Counter(name for name, _ in pairs)
-        made.doubled = tuple(name for name, times in counts.items() if times > 1)
+        made.duplicate_names = tuple(
+            name for name, times in counts.items() if times > 1
+        )
     return made
 
 

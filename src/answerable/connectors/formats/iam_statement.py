@@ -60,7 +60,7 @@ class JsonNumber(str):
 class PolicyJsonObject(dict[str, object]):
     """JSON object that records its repeated keys."""
 
-    doubled: tuple[str, ...] = ()
+    duplicate_names: tuple[str, ...] = ()
 
 
 def refuse_statement(reason: str) -> NoReturn:
@@ -103,7 +103,7 @@ def read_elements(
     tree: Mapping[object, object], canonical_names: Mapping[str, str]
 ) -> dict[str, object]:
     """Return the elements by canonical names; case is ignored."""
-    doubled = getattr(tree, "doubled", ())
+    doubled = getattr(tree, "duplicate_names", ())
     if doubled:
         refuse_statement(f"{_quote_name(doubled[0])} is repeated")
     elements: dict[str, object] = {}
@@ -271,7 +271,7 @@ def _read_object_entries(value: object, label: str) -> list[tuple[str, object]]:
     """Return an object's entries; repeated names are refused."""
     if not isinstance(value, dict):
         refuse_statement(f"{label} holds {json_kind(value)} (expected an object)")
-    doubled = getattr(value, "doubled", ())
+    doubled = getattr(value, "duplicate_names", ())
     if doubled:
         refuse_statement(f"{_quote_name(doubled[0])} is repeated in {label}")
     return [(_read_one_text(name, label), below) for name, below in value.items()]

@@ -14,18 +14,18 @@ from answerable.connectors.formats.command_line import (
     ParsedCommandLine,
     parse_command_line,
 )
-from answerable.connectors.formats.credential_detection import (
+from answerable.connectors.formats.credential_locations import (
     FoundCredential,
-    NamedPosition,
+    NamedText,
     find_in_environment,
     find_in_header,
     find_in_url,
     find_in_variable,
-    find_variable_reference,
+    find_named_variable,
 )
 from answerable.connectors.formats.docker_run import ContainerRun, parse_container_run
 from answerable.connectors.formats.document_node import DocumentNode
-from answerable.connectors.formats.redaction import format_target, redact_url
+from answerable.connectors.formats.redaction import format_command_line, redact_url
 from answerable.model.credential import CredentialClass
 from answerable.model.tool import CONTAINER
 
@@ -90,10 +90,10 @@ class McpServerEntry:
     enabled: bool
     unattended: bool
     found: tuple[FoundCredential, ...]
-    env_files: tuple[NamedPosition, ...]
-    selections: tuple[NamedPosition, ...]
+    env_files: tuple[NamedText, ...]
+    selections: tuple[NamedText, ...]
     empty: bool
-    cut: bool
+    is_truncated: bool
     container: ContainerRun | None = None
     withheld: frozenset[str] = frozenset()
 
@@ -112,7 +112,7 @@ def parse_server_entry(name: str, entry: DocumentNode) -> McpServerEntry:
     url = node.get(*_URL) or entry.get(*_URL)
     found = [*find_in_environment(environment), *argv.found]
     if url is not None:
-        found += find_in_url(NamedPosition("url", url.pointer, url.text()))
+        found += find_in_url(NamedText("url", url.pointer, url.text()))
     found += _find_in_headers(entry)
     found += _find_in_fields(entry)
     found += _find_in_unknown_fields(entry)
@@ -122,15 +122,19 @@ def parse_server_entry(name: str, entry: DocumentNode) -> McpServerEntry:
         pointer=entry.pointer,
         transport=CONTAINER
         if container is not None
-        else _read_transport(node, is_remote=url is not None and not argv.shown),
+        else _read_transport(
+            node, is_remote=url is not None and not argv.redacted_words
+        ),
         target=_printable_target(argv, url, entry),
         enabled=not entry.flag("disabled") and entry.text_at("enabled") != "false",
         unattended=_is_auto_approved(entry),
         found=tuple(found),
         env_files=env_files[:ENV_FILES_LIMIT],
         selections=tuple(argv.selections),
-        empty=not argv.shown and url is None and entry.get(*_OTHER_MARKS) is None,
-        cut=argv.cut
+        empty=not argv.redacted_words
+        and url is None
+        and entry.get(*_OTHER_MARKS) is None,
+        is_truncated=argv.is_truncated
         or len(stated) > VARIABLES_LIMIT
         or len(env_files) > ENV_FILES_LIMIT,
         container=container,
@@ -138,7 +142,7 @@ def parse_server_entry(name: str, entry: DocumentNode) -> McpServerEntry:
     )
 
 
-def _read_environment(node: DocumentNode) -> tuple[NamedPosition, ...]:
+def _read_environment(node: DocumentNode) -> tuple[NamedText, ...]:
     """Read the variables of an entry: a map, or a list of `NAME=value`."""
     variables = node.get(*_ENV)
     if variables is None:
@@ -146,30 +150,28 @@ def _read_environment(node: DocumentNode) -> tuple[NamedPosition, ...]:
     if variables.is_object:
         members = islice(variables.members(), VARIABLES_LIMIT + 1)
         return tuple(
-            NamedPosition(name, item.pointer, item.text()) for name, item in members
+            NamedText(name, item.pointer, item.text()) for name, item in members
         )
     items = islice(variables.items(), VARIABLES_LIMIT + 1)  # ["NAME=value"]
     pairs = ((item.pointer, *item.text().partition("=")) for item in items)
-    return tuple(NamedPosition(name, pointer, text) for pointer, name, _, text in pairs)
+    return tuple(NamedText(name, pointer, text) for pointer, name, _, text in pairs)
 
 
-def _read_command_words(entry: DocumentNode, node: DocumentNode) -> list[NamedPosition]:
+def _read_command_words(entry: DocumentNode, node: DocumentNode) -> list[NamedText]:
     """Return the words of the command and its arguments."""
     command = node.get("path", *_COMMAND) if node is not entry else entry.get(*_COMMAND)
-    words: list[NamedPosition] = []
+    words: list[NamedText] = []
     if command is not None and command.is_array:
-        words = [
-            NamedPosition("", item.pointer, item.text()) for item in command.items()
-        ]
+        words = [NamedText("", item.pointer, item.text()) for item in command.items()]
     elif command is not None and command.text():
-        words = [NamedPosition("", command.pointer, command.text())]
+        words = [NamedText("", command.pointer, command.text())]
     arguments = node.get("args") or entry.get("args")
     if words and arguments is not None:
         words += [
-            NamedPosition("", item.pointer, item.text()) for item in arguments.items()
+            NamedText("", item.pointer, item.text()) for item in arguments.items()
         ]
         if arguments.text():
-            words.append(NamedPosition("", arguments.pointer, arguments.text()))
+            words.append(NamedText("", arguments.pointer, arguments.text()))
     return words
 
 
@@ -180,28 +182,28 @@ def _find_in_headers(entry: DocumentNode) -> Iterator[FoundCredential]:
         if headers is None:
             continue
         for name, value in headers.members():
-            yield from find_in_header(NamedPosition(name, value.pointer, value.text()))
+            yield from find_in_header(NamedText(name, value.pointer, value.text()))
         for item in headers.items():
             name, _, text = item.text().partition(":")
             yield from find_in_header(
-                NamedPosition(name.strip(), item.pointer, text.strip())
+                NamedText(name.strip(), item.pointer, text.strip())
             )
     by_variable = entry.get("env_http_headers")
     if by_variable is not None:
         for _, value in by_variable.members():
-            yield from find_variable_reference(value.text(), value.pointer)
+            yield from find_named_variable(value.text(), value.pointer)
 
 
 def _find_in_fields(entry: DocumentNode) -> Iterator[FoundCredential]:
     """Yield the credentials in fields for tokens, variables and helpers."""
     variable = entry.get("bearer_token_env_var")
     if variable is not None:
-        for found in find_variable_reference(variable.text(), variable.pointer):
+        for found in find_named_variable(variable.text(), variable.pointer):
             yield replace(found, kind="bearer-token")
     names = entry.get("env_keys")  # goose: the values lie in the system keyring
     if names is not None:
         for item in names.items():
-            for found in find_variable_reference(item.text(), item.pointer):
+            for found in find_named_variable(item.text(), item.pointer):
                 yield replace(found, cls=CredentialClass.KEYCHAIN)
     helper = entry.get("headersHelper")
     if helper is not None and (helper.text() or helper.is_object):
@@ -213,7 +215,7 @@ def _find_in_fields(entry: DocumentNode) -> Iterator[FoundCredential]:
             "",
         )
         yield from parse_command_line(
-            [NamedPosition("", helper.pointer, helper.text())]
+            [NamedText("", helper.pointer, helper.text())]
         ).found
     yield from _find_in_oauth(entry)
 
@@ -229,7 +231,7 @@ def _find_in_oauth(entry: DocumentNode) -> Iterator[FoundCredential]:
         )
     for name, value in block.members():
         if value.text():
-            position = NamedPosition(name, value.pointer, value.text())
+            position = NamedText(name, value.pointer, value.text())
             yield from find_in_variable(position)
 
 
@@ -239,27 +241,27 @@ def _find_in_unknown_fields(entry: DocumentNode) -> Iterator[FoundCredential]:
         if name in _KNOWN:
             continue
         if node.text():
-            yield from find_in_variable(NamedPosition(name, node.pointer, node.text()))
+            yield from find_in_variable(NamedText(name, node.pointer, node.text()))
         for inner, value in node.members():
             if value.text():
                 yield from find_in_variable(
-                    NamedPosition(inner, value.pointer, value.text())
+                    NamedText(inner, value.pointer, value.text())
                 )
 
 
-def _read_env_file_name(entry: DocumentNode) -> Iterator[NamedPosition]:
+def _read_env_file_name(entry: DocumentNode) -> Iterator[NamedText]:
     """Yield the name of the environment file, if stated."""
     node = entry.get("envFile", "env_file")
     if node is not None and node.text():
-        yield NamedPosition("envFile", node.pointer, node.text())
+        yield NamedText("envFile", node.pointer, node.text())
 
 
 def _printable_target(
     argv: ParsedCommandLine, url: DocumentNode | None, entry: DocumentNode
 ) -> str:
     """Return the redacted command line or URL."""
-    if argv.shown:
-        return format_target(argv.shown)
+    if argv.redacted_words:
+        return format_command_line(argv.redacted_words)
     if url is not None:
         return redact_url(url.text())
     return "builtin" if entry.text_at("type") in ("builtin", "platform") else ""

@@ -9,7 +9,7 @@ from answerable.connectors.formats.agent_clients import (
     FileRole,
     KeyPath,
 )
-from answerable.connectors.formats.credential_detection import (
+from answerable.connectors.formats.credential_locations import (
     FoundCredential,
     find_passed_variable,
 )
@@ -123,7 +123,7 @@ def _read_server_map(
             faults.append((entry.pointer, "not a server entry"))
             continue
         server = parse_server_entry(name, entry)
-        if server.cut:
+        if server.is_truncated:
             faults.append((entry.pointer, "too long to be read whole"))
         if len(server.found) > FOUND_LIMIT:
             faults.append((entry.pointer, f"more than {FOUND_LIMIT} credentials"))

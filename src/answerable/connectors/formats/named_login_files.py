@@ -15,7 +15,7 @@ from answerable.connectors.formats.ambient_credentials import (
     AmbientFileSource,
 )
 from answerable.connectors.formats.aws_profiles import (
-    build_profile_sightings,
+    build_profile_credentials,
     parse_aws_profiles,
 )
 from answerable.connectors.formats.document_parser import decode_text
@@ -25,7 +25,7 @@ from answerable.connectors.formats.selected_logins import (
     ReferencedFileReader,
 )
 from answerable.connectors.formats.sighting_context import SightingContext
-from answerable.model.credential import platform_of_credential
+from answerable.model.credential import get_credential_platform
 from answerable.model.errors import ParseError
 from answerable.model.ids import CredentialId
 
@@ -36,7 +36,7 @@ _FILES_LIMIT = 20
 
 
 @dataclass(slots=True)
-class LoginFileSightings:
+class NamedLogins:
     """Logins in the files named by an entry.
 
     Attributes:
@@ -46,15 +46,15 @@ class LoginFileSightings:
         platforms: Platforms with named files.
     """
 
-    frame: SightingContext
+    context: SightingContext
     ambient: AmbientFacts = field(default_factory=AmbientFacts)
     defaults: list[CredentialId] = field(default_factory=list)
     platforms: set[str] = field(default_factory=set)
 
-    def defaults_without(self, selected_platforms: set[str]) -> list[CredentialId]:
+    def list_defaults_except(self, selected_platforms: set[str]) -> list[CredentialId]:
         """Return the defaults of platforms without a named login."""
         kinds = {
-            each.id: platform_of_credential(each.kind)
+            each.id: get_credential_platform(each.kind)
             for each in self.ambient.credentials
         }
         return [each for each in self.defaults if kinds[each] not in selected_platforms]
@@ -65,7 +65,7 @@ def read_login_files(
     config: str,
     context: SightingContext,
     read_file: ReferencedFileReader,
-) -> LoginFileSightings | None:
+) -> NamedLogins | None:
     """Read the login files that an entry names; None for none.
 
     Args:
@@ -78,7 +78,7 @@ def read_login_files(
         return None
     label = "".join(f"{name}={value}\x1f" for name, value in sorted(variables.items()))
     labelled = replace(context, login_files=label)
-    found = LoginFileSightings(labelled)
+    found = NamedLogins(labelled)
     if KUBECONFIG in variables:
         paths = _split_path_list(variables[KUBECONFIG])[:_FILES_LIMIT]
         _read_kubeconfigs([read_file(config, path) for path in paths], found)
@@ -90,7 +90,7 @@ def read_login_files(
     every = found.ambient.credentials
     found.defaults = [each.id for each in every if not each.explicit_only]
     found.ambient.credentials = [replace(each, explicit_only=True) for each in every]
-    found.frame = _context_with_logins(labelled, found)
+    found.context = _context_with_logins(labelled, found)
     return found
 
 
@@ -102,7 +102,7 @@ def _split_path_list(text: str) -> Sequence[str]:
 
 
 def _read_kubeconfigs(
-    files: Sequence[ReferencedFile | None], logins: LoginFileSightings
+    files: Sequence[ReferencedFile | None], logins: NamedLogins
 ) -> None:
     """Read kubeconfig files; the first one with a current context sets it."""
     logins.platforms.add("kubernetes")
@@ -112,7 +112,7 @@ def _read_kubeconfigs(
         one = AmbientFacts()
         try:
             parse_kubeconfig(
-                file.data, AmbientFileSource(file.place, logins.frame), one
+                file.data, AmbientFileSource(file.place, logins.context), one
             )
         except ParseError:
             continue
@@ -127,7 +127,7 @@ def _read_kubeconfigs(
 
 
 def _read_aws_files(
-    files: Mapping[str, ReferencedFile | None], logins: LoginFileSightings
+    files: Mapping[str, ReferencedFile | None], logins: NamedLogins
 ) -> None:
     """Read the AWS credentials and config files."""
     logins.platforms.add("aws")
@@ -140,9 +140,9 @@ def _read_aws_files(
             text = decode_text(file.data, file.place)
         except ParseError:
             continue
-        source = AmbientFileSource(file.place, logins.frame)
+        source = AmbientFileSource(file.place, logins.context)
         parse_aws_profiles(text, source, one, shared=name == SHARED)
-    build_profile_sightings(one)
+    build_profile_credentials(one)
     logins.ambient.credentials += one.credentials
     logins.ambient.links += one.links
     logins.ambient.identities += one.identities
@@ -151,7 +151,7 @@ def _read_aws_files(
 
 
 def _context_with_logins(
-    context: SightingContext, logins: LoginFileSightings
+    context: SightingContext, logins: NamedLogins
 ) -> SightingContext:
     """Return a context in which login names refer to these files."""
     ambient = logins.ambient

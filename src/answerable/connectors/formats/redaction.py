@@ -7,7 +7,10 @@ Control and invisible characters never reach a screen.
 import re
 import unicodedata
 
-from answerable.connectors.formats.secret_shapes import classify_shape, looks_random
+from answerable.connectors.formats.secret_formats import (
+    classify_secret_format,
+    looks_random,
+)
 from answerable.connectors.formats.secrets_in_text import HIDDEN, mask_named_secrets
 from answerable.connectors.formats.url_secrets import (
     has_dsn_password,
@@ -48,7 +51,7 @@ def redact_name(text: str) -> str:
     """Redact a foreign name (server, variable, key)."""
     parts = _NAME_PARTS.split(mask_named_secrets(text)[: NAME_LIMIT + 1])
     return clean_text(
-        "".join(HIDDEN if classify_shape(part) else part for part in parts)
+        "".join(HIDDEN if classify_secret_format(part) else part for part in parts)
     )
 
 
@@ -64,12 +67,14 @@ def redact_pointer(pointer: str) -> str:
 
 def _is_secret_token(token: str) -> bool:
     """Tell whether a pointer token looks like a secret."""
-    return len(token) > 10 and any(map(classify_shape, _NAME_PARTS.split(token)))
+    return len(token) > 10 and any(
+        map(classify_secret_format, _NAME_PARTS.split(token))
+    )
 
 
 def redact_word(word: str) -> str:
     """Redact the secrets in one command-line argument."""
-    if len(word) > _WORD_LIMIT or classify_shape(word):
+    if len(word) > _WORD_LIMIT or classify_secret_format(word):
         return HIDDEN
     if is_url(word):
         return redact_url(word)
@@ -95,7 +100,9 @@ def _hide_random(word: str) -> str:
 
 def _is_secret_part(part: str) -> bool:
     """Tell whether a part of a word looks like a secret."""
-    return bool(classify_shape(part)) or (len(part) >= 12 and looks_random(part))
+    return bool(classify_secret_format(part)) or (
+        len(part) >= 12 and looks_random(part)
+    )
 
 
 def redact_url(url: str) -> str:
@@ -131,6 +138,6 @@ def _is_reference(text: str) -> bool:
     )
 
 
-def format_target(words: list[str]) -> str:
+def format_command_line(words: list[str]) -> str:
     """Join redacted words to a command line of bounded length."""
     return clean_text(" ".join(words), _TARGET_LIMIT) if words else ""

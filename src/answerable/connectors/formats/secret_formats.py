@@ -45,7 +45,7 @@ _PIECE = re.compile(r"[A-Za-z0-9]+")
 _TOKEN_TEXT = re.compile(r"[A-Za-z0-9_+/=.~-]+")
 
 
-def classify_shape(value: str) -> str:
+def classify_secret_format(value: str) -> str:
     """Return the credential kind of a value's form, else empty."""
     if value.startswith("-----BEGIN ") and "PRIVATE KEY-----" in value:
         return "private-key"
@@ -61,7 +61,7 @@ def classify_shape(value: str) -> str:
 
 def contains_credential(text: str) -> bool:
     """Tell whether a text contains a word in a credential's form."""
-    return any(map(classify_shape, _WORDS.split(text)))
+    return any(map(classify_secret_format, _WORDS.split(text)))
 
 
 def is_placeholder(value: str) -> bool:

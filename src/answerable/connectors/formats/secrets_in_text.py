@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from answerable.connectors.formats.credential_name import ValueMeaning, classify_name
-from answerable.connectors.formats.secret_shapes import classify_shape, looks_random
+from answerable.connectors.formats.secret_formats import (
+    classify_secret_format,
+    looks_random,
+)
 from answerable.connectors.formats.value_reference import split_references
 
 HIDDEN = "***"
@@ -134,7 +137,7 @@ def looks_generated(value: str) -> bool:
     mixed = len(value) >= 8 and letters and digits and not set(value) & set("/\\.:@")
     return (
         mixed
-        or bool(classify_shape(value))
+        or bool(classify_secret_format(value))
         or (len(value) >= 16 and looks_random(value))
     )
 

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from answerable.connectors.formats.command_line import LOGIN_SELECTING_FLAGS
-from answerable.connectors.formats.credential_detection import FoundCredential
+from answerable.connectors.formats.credential_locations import FoundCredential
 from answerable.connectors.formats.credential_name import split_words
 from answerable.connectors.formats.google_credential_file import parse_google_file
 from answerable.connectors.formats.mcp_server_entry import McpServerEntry
 from answerable.connectors.formats.sighting_context import (
     SightingContext,
-    sight_credential,
+    build_credential,
 )
 from answerable.model.credential import Credential, CredentialClass, CredentialLink
 from answerable.model.errors import ParseError
@@ -141,7 +141,7 @@ def _resolve_google_credential_file(
             "gcloud-adc",
             read.secret.value,
         )
-        credential = sight_credential(found, file.place, context)
+        credential = build_credential(found, file.place, context)
         out.credentials.append(credential)
         out.ids.append(credential.id)
     if read.identity is not None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from answerable.connectors.formats.credential_detection import FoundCredential
+from answerable.connectors.formats.credential_locations import FoundCredential
 from answerable.connectors.formats.redaction import (
     clean_text,
     redact_name,
@@ -67,7 +67,7 @@ class SightingContext:
         )
 
 
-def join_place(file: str, pointer: str) -> str:
+def join_file_and_pointer(file: str, pointer: str) -> str:
     """Join a file and a JSON pointer (`FILE#/mcpServers/db/env/TOKEN`)."""
     return f"{file}#{redact_pointer(pointer)}" if pointer else file
 
@@ -87,14 +87,14 @@ def make_reference_id(
     return fingerprint_credential_id(context.fingerprint(text))
 
 
-def sight_credential(
+def build_credential(
     credential: FoundCredential,
     file: str,
     context: SightingContext,
     written_by: WrittenBy | None = None,
 ) -> Credential:
     """Build the credential fact of a found credential, without its value."""
-    place = join_place(file, credential.pointer)
+    place = join_file_and_pointer(file, credential.pointer)
     literal = credential.cls is CredentialClass.LITERAL
     expires_at = read_jwt_expiry(credential.value) if literal else 0
     return Credential(
@@ -105,7 +105,7 @@ def sight_credential(
         name=_printable_name(credential),
         place=place,
         scope=context.scope,
-        hint=make_hint(credential.value)
+        hint=last_four_characters(credential.value)
         if literal and credential.kind != "dsn"
         else "",
         account=_account_of_key(credential),
@@ -117,7 +117,7 @@ def sight_credential(
     )
 
 
-def make_hint(value: str) -> str:
+def last_four_characters(value: str) -> str:
     """Return the last four characters of a value of at least twelve, else empty."""
     if len(value) < MIN_HINT_LENGTH or value.startswith("-----BEGIN"):
         return ""

@@ -174,7 +174,7 @@ def _needs_approval(
     return asked
 
 
-def sight_built_in_tool(
+def build_built_in_tool(
     tool: RuledBuiltInTool,
     client: str,
     agent: AgentId,
@@ -204,7 +204,7 @@ def sight_built_in_tool(
     )
 
 
-def narrow_for_sub_agent(
+def restrict_tool_for_sub_agent(
     tool: RuledBuiltInTool, definition: AgentDefinition
 ) -> RuledBuiltInTool:
     """Restrict a tool by a sub-agent's definition; omitted `tools` inherits all."""
@@ -225,7 +225,9 @@ def narrow_for_sub_agent(
     return tool
 
 
-def rule_for_server(server: str, definition: AgentDefinition) -> tuple[str, bool]:
+def describe_sub_agent_rule(
+    server: str, definition: AgentDefinition
+) -> tuple[str, bool]:
     """Return the rule of a sub-agent's tool lists for a server of the main agent.
 
     Returns:
@@ -325,15 +327,15 @@ def _read_patterns(rules: ToolRuleList, root: DocumentNode) -> Iterator[_ToolPat
         for inner, value in child.members():
             if value.text().lower() in states:
                 yield _parse_listed_pattern(
-                    rules, f"{name}({inner})" if not rules.of else name, place
+                    rules, f"{name}({inner})" if not rules.tool else name, place
                 )
 
 
 def _parse_listed_pattern(rules: ToolRuleList, text: str, place: str) -> _ToolPattern:
     """Parse a pattern of a list that may be about one tool."""
-    if rules.of:
+    if rules.tool:
         expression = _EXPRESSION.fullmatch(text) is not None
-        return _ToolPattern(rules.of, text, place, expression)
+        return _ToolPattern(rules.tool, text, place, expression)
     return _parse_pattern(text, place)
 
 
@@ -352,11 +354,11 @@ def _describe_limit(limit: ShellLimitSetting, roots: Sequence[DocumentNode]) -> 
         return ""
     if any(
         effective_setting(roots, keys).lower() == lifted
-        for keys, lifted in limit.lifted
+        for keys, lifted in limit.exceptions
     ):
         return ""
     shown = clean_text(redact_word(value)) if value else "not set"
-    return f"{'.'.join(limit.keys)}: {shown} ({limit.says})"
+    return f"{'.'.join(limit.keys)}: {shown} ({limit.text})"
 
 
 def effective_setting(roots: Sequence[DocumentNode], keys: KeyPath) -> str:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from answerable.connectors.formats.credential_name import ValueMeaning, classify_name
-from answerable.connectors.formats.secret_shapes import (
-    classify_shape,
+from answerable.connectors.formats.secret_formats import (
+    classify_secret_format,
     is_placeholder,
     looks_random,
 )
@@ -82,7 +82,9 @@ def find_url_secrets(url: str) -> Iterator[SecretUrlPart]:
         if value and (_is_secret_name(key) or _looks_secret(value)):
             yield SecretUrlPart(key, unquote(value))
     for segment in host.split("/")[1:]:
-        if classify_shape(segment) or (len(segment) >= 20 and looks_random(segment)):
+        if classify_secret_format(segment) or (
+            len(segment) >= 20 and looks_random(segment)
+        ):
             yield SecretUrlPart("path", segment)
 
 
@@ -96,7 +98,9 @@ def _is_secret_name(key: str) -> bool:
 
 def _looks_secret(value: str) -> bool:
     """Tell whether a path part looks like a secret."""
-    return bool(classify_shape(value)) or (len(value) >= 16 and looks_random(value))
+    return bool(classify_secret_format(value)) or (
+        len(value) >= 16 and looks_random(value)
+    )
 
 
 def has_dsn_password(value: str) -> bool:

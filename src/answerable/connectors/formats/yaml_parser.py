@@ -68,10 +68,10 @@ def parse_yaml(text: str) -> RawValue:
 class _OpenCollection:
     """Open collection during parsing."""
 
-    into: dict[str, RawValue] | list[RawValue]
+    content: dict[str, RawValue] | list[RawValue]
     anchor: str | None
     key: str | None = None
-    doubled: list[str] = field(default_factory=list)
+    duplicate_keys: list[str] = field(default_factory=list)
     merged: list[RawValue] = field(default_factory=list)
 
 
@@ -101,7 +101,7 @@ class _YamlComposer:
         """Add a scalar, typed unless quoted."""
         value: RawValue = event.value
         top = self.stack[-1] if self.stack else None
-        key_is_next = top and isinstance(top.into, dict) and top.key is None
+        key_is_next = top and isinstance(top.content, dict) and top.key is None
         if event.implicit[0] and not key_is_next:
             value = _PLAIN_SCALARS.get(event.value, event.value)
         if event.anchor:
@@ -117,15 +117,15 @@ class _YamlComposer:
     def _close_collection(self) -> None:
         """End a collection, and apply its merge keys (`<<`)."""
         done = self.stack.pop()
-        made: RawValue = done.into
+        made: RawValue = done.content
         if isinstance(made, dict):
             for base in done.merged:
                 if isinstance(base, dict):
                     self._count_values(len(base))
                     made = {**base, **made}
-            if done.doubled:
+            if done.duplicate_keys:
                 doubled = ObjectWithDuplicates(made)
-                doubled.names = tuple(dict.fromkeys(done.doubled))
+                doubled.names = tuple(dict.fromkeys(done.duplicate_keys))
                 made = doubled
         if done.anchor:
             self.anchors[done.anchor] = made
@@ -144,12 +144,12 @@ class _YamlComposer:
             self.root = value
             return
         top = self.stack[-1]
-        if isinstance(top.into, list):
-            top.into.append(value)
+        if isinstance(top.content, list):
+            top.content.append(value)
         elif top.key is None:
             top.key = value if isinstance(value, str) else ""
         else:
-            self._set_member(top, top.into, top.key, value)
+            self._set_member(top, top.content, top.key, value)
             top.key = None
 
     @staticmethod
@@ -164,5 +164,5 @@ class _YamlComposer:
             collection.merged += value if isinstance(value, list) else [value]
             return
         if key in mapping:
-            collection.doubled.append(key)
+            collection.duplicate_keys.append(key)
         mapping[key] = value

@@ -162,7 +162,7 @@ class RecorderFolder:
 
     def _save_progress(self) -> None:
         """Save the shipping progress durably, by atomic rename."""
-        self._lines.save_waiting()
+        self._lines.save_unfinished_calls()
         data = msgspec.json.encode(self.progress)
         temp_path = self.path / f".{SHIPPED_FILE}.new"
         handle = os.open(temp_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

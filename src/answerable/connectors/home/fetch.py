@@ -11,13 +11,13 @@ from answerable.connectors.bounded_folder import (
 from answerable.connectors.formats.agent_clients import HOME_FILES, MANAGED_FILES
 from answerable.connectors.formats.agent_config import (
     ConfigDocument,
-    sight_client,
+    build_client_facts,
 )
 from answerable.connectors.formats.ambient_credentials import (
     AmbientFacts,
     AmbientFileSource,
 )
-from answerable.connectors.formats.aws_profiles import build_profile_sightings
+from answerable.connectors.formats.aws_profiles import build_profile_credentials
 from answerable.connectors.formats.home_ownership import (
     build_home_evidence,
     build_login_evidence,
@@ -27,9 +27,9 @@ from answerable.connectors.formats.sighting_context import SightingContext
 from answerable.connectors.home.declaration import DECLARATION
 from answerable.connectors.home.parse.ambient_files import AMBIENT_FILES
 from answerable.connectors.home.parse.person import (
+    build_home_person,
     find_client_accounts,
     parse_git_person,
-    sight_person,
 )
 from answerable.connectors.inherited_settings import (
     is_own_home,
@@ -73,7 +73,7 @@ def sync(location: str, context: SyncContext) -> Sync:
     )
     groups = _read_client_configs(folder, sighting_context, probes, context)
     clients = [
-        sight_client(
+        build_client_facts(
             client,
             (login,),
             files,
@@ -93,7 +93,7 @@ def sync(location: str, context: SyncContext) -> Sync:
         connector=DECLARATION.name,
         started_at=context.now,
         facts=SightedFacts(
-            persons=sight_person(login, name, aliases, place, sighting_context),
+            persons=build_home_person(login, name, aliases, place, sighting_context),
             agents=agents,
             tools=tuple(tool for client in clients for tool in client.tools),
             credentials=(
@@ -133,7 +133,7 @@ def list_probes(location: str) -> tuple[Probe, ...]:
             folder, entry.path, f"{entry.client} {entry.role.value}", probes
         )
     for ambient in AMBIENT_FILES:
-        _expand_and_probe(folder, ambient.path, ambient.what, probes)
+        _expand_and_probe(folder, ambient.path, ambient.description, probes)
     for path in _GIT_CONFIGS:
         _expand_and_probe(folder, path, "who this is to git", probes)
     for entry in MANAGED_FILES:
@@ -151,12 +151,12 @@ def _expand_and_probe(
     for spelled in paths_on_all_systems(pattern):
         paths = folder.expand(spelled)
         probes += [
-            Probe(folder.displayed_path(path), description, found=True)
+            Probe(folder.printable_absolute_path(path), description, found=True)
             for path in paths
         ]
         if not paths:
             probes.append(
-                Probe(folder.displayed_path(spelled), description, found=False)
+                Probe(folder.printable_absolute_path(spelled), description, found=False)
             )
         found += paths
     return found
@@ -168,18 +168,18 @@ def _read_ambient_files(
     """Read the ambient credential files, and build their facts."""
     ambient = AmbientFacts()
     for entry in AMBIENT_FILES:
-        for path in _expand_and_probe(folder, entry.path, entry.what, probes):
+        for path in _expand_and_probe(folder, entry.path, entry.description, probes):
             if path.endswith(".pub"):
                 continue
             data = folder.read(path)
             if data is None:
                 continue
-            place = folder.displayed_path(path)
+            place = folder.printable_absolute_path(path)
             try:
                 entry.parse(data, AmbientFileSource(place, sighting_context), ambient)
             except ParseError as error:
                 folder.problems.append(invalid_file_problem(place, error))
-    build_profile_sightings(ambient)
+    build_profile_credentials(ambient)
     return ambient
 
 
@@ -197,7 +197,7 @@ def _read_client_configs(
         for path in _expand_and_probe(folder, entry.path, what, probes):
             data = folder.read(path)
             if data is not None:
-                place = folder.displayed_path(path)
+                place = folder.printable_absolute_path(path)
                 read += parse_config_document(
                     entry, data, place, sighting_context.written_by, folder.problems
                 )

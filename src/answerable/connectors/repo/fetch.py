@@ -8,20 +8,20 @@ from answerable.connectors.bounded_folder import (
     printable_path,
 )
 from answerable.connectors.formats.agent_config import (
-    ClientSightings,
+    ClientFacts,
     ConfigDocument,
-    sight_client,
+    build_client_facts,
 )
 from answerable.connectors.formats.document_parser import (
     DocumentFormat,
     decode_text,
     parse_document,
 )
-from answerable.connectors.formats.env_file import sight_env_file
+from answerable.connectors.formats.env_file import build_env_file_credentials
 from answerable.connectors.formats.home_ownership import build_home_evidence
 from answerable.connectors.formats.sighting_context import (
     SightingContext,
-    sight_credential,
+    build_credential,
 )
 from answerable.connectors.inherited_settings import (
     find_enclosing_home,
@@ -30,10 +30,12 @@ from answerable.connectors.inherited_settings import (
     read_user_settings,
 )
 from answerable.connectors.repo.declaration import DECLARATION
-from answerable.connectors.repo.parse.agent_jobs import JobSightings, sight_job
+from answerable.connectors.repo.parse.agent_jobs import WorkflowJobFacts, add_job_facts
+from answerable.connectors.repo.parse.code_owner_evidence import (
+    build_code_owner_evidence,
+)
 from answerable.connectors.repo.parse.codeowners import LOCATIONS, parse_codeowners
 from answerable.connectors.repo.parse.github_workflow import parse_workflow
-from answerable.connectors.repo.parse.path_owners import sight_code_owners
 from answerable.connectors.repo.parse.project_name import (
     config_base_folder,
     find_remote_credentials,
@@ -162,7 +164,7 @@ def _read_project_name(
     data = folder.read(path) if folder.expand(path) else None
     text = data.decode("utf-8", "replace") if data is not None else ""
     remotes += [
-        sight_credential(item, folder.displayed_path(path), sighting_context)
+        build_credential(item, folder.printable_absolute_path(path), sighting_context)
         for item in find_remote_credentials(text)
     ]
     name = base.rpartition("/")[2] or folder.root.name or "root"
@@ -176,14 +178,14 @@ def _read_clients(
     sighting_context: SightingContext,
     user: str,
     probes: list[Probe],
-) -> list[ClientSightings]:
+) -> list[ClientFacts]:
     """Read agent configurations, grouped by client and folder."""
     groups: dict[tuple[str, tuple[str, ...]], list[ConfigDocument]] = {}
     for path, entry in project_paths.configs:
         data = folder.read(path)
         if data is None:
             continue
-        place = folder.displayed_path(path)
+        place = folder.printable_absolute_path(path)
         base = project_paths.innermost_project(path)
         inside = config_base_folder(path.removeprefix(base).lstrip("/"), entry)
         name = projects[base].name
@@ -201,7 +203,7 @@ def _read_clients(
         ):
             above.setdefault(document.entry.client, []).append(document)
     return [
-        sight_client(
+        build_client_facts(
             client,
             parts,
             [*files, *above.get(client, ())],
@@ -222,10 +224,10 @@ def _read_env_files(
     credentials: list[Credential] = []
     for path in project_paths.env_files:
         read = folder.read_env_file(
-            folder.displayed_path(path), path.rpartition("/")[2]
+            folder.printable_absolute_path(path), path.rpartition("/")[2]
         )
         if read is not None:
-            credentials += sight_env_file(read, sighting_context)
+            credentials += build_env_file_credentials(read, sighting_context)
     return credentials
 
 
@@ -234,14 +236,14 @@ def _read_workflows(
     project_paths: ProjectPaths,
     projects: dict[str, _ProjectInfo],
     sighting_context: SightingContext,
-) -> JobSightings:
+) -> WorkflowJobFacts:
     """Read the workflows, and build the facts of their agent jobs."""
-    out = JobSightings()
+    out = WorkflowJobFacts()
     for path in project_paths.workflows:
         data = folder.read(path)
         if data is None:
             continue
-        place = folder.displayed_path(path)
+        place = folder.printable_absolute_path(path)
         try:
             root = parse_document(data, DocumentFormat.YAML, place).root
             jobs = parse_workflow(root)
@@ -251,7 +253,7 @@ def _read_workflows(
         base = project_paths.innermost_project(path)
         file = path.rpartition("/")[2]
         for job in jobs:
-            sight_job(
+            add_job_facts(
                 job, (projects[base].name, file), path, place, sighting_context, out
             )
     return out
@@ -271,7 +273,7 @@ def _read_owners(
         data = folder.read(project.owners_path) if project.owners_path else None
         if data is None:
             continue
-        place = folder.displayed_path(project.owners_path)
+        place = folder.printable_absolute_path(project.owners_path)
         try:
             owners = parse_codeowners(decode_text(data, place))
         except ParseError as error:
@@ -288,7 +290,7 @@ def _read_owners(
             for agent, path, author in agents
             if project_paths.innermost_project(path) == base
         ]
-        named, reasons = sight_code_owners(owners, own, place, sighting_context)
+        named, reasons = build_code_owner_evidence(owners, own, place, sighting_context)
         people |= {person.id: person for person in named}
         evidence += reasons
     return tuple(people.values()), tuple(evidence)

@@ -12,8 +12,8 @@ from answerable.connectors.formats.agent_clients import (
     find_project_file,
     matches_path_end,
 )
+from answerable.connectors.formats.client_config_paths import is_home_file
 from answerable.connectors.formats.dotenv import is_env_file
-from answerable.connectors.formats.home_paths import is_home_file
 from answerable.connectors.repo.declaration import WORKFLOWS
 from answerable.model.connector import SyncContext
 from answerable.model.sighting import Probe
@@ -43,7 +43,7 @@ class ProjectPaths:
     skipped: list[str] = field(default_factory=list)
     env_files: list[str] = field(default_factory=list)
     homes: tuple[str, ...] = ()
-    of_homes: list[str] = field(default_factory=list)
+    home_files: list[str] = field(default_factory=list)
 
     def innermost_project(self, path: str) -> str:
         """Return the innermost project that contains a path."""
@@ -93,7 +93,7 @@ def _classify_path(path: str, project_paths: ProjectPaths) -> None:
     if any(
         path.startswith(h) and is_home_file(path[len(h) :]) for h in project_paths.homes
     ):
-        project_paths.of_homes.append(path)
+        project_paths.home_files.append(path)
         return
     entry = find_project_file(path)
     if entry is not None:
@@ -117,7 +117,7 @@ def list_path_probes(
         if entry.path not in there
     ]
     return tuple(
-        Probe(folder.displayed_path(path), what, state)
+        Probe(folder.printable_absolute_path(path), what, state)
         for paths, what, state in (
             *(
                 ([path], _describe_file(entry), True)
@@ -127,9 +127,9 @@ def list_path_probes(
             (project_paths.owners, "owners", True),
             *(([path], _describe_file(entry), False) for path, entry in missing),
             (project_paths.env_files, "environment file", True),
-            (project_paths.of_homes, "read by `home:`", None),
+            (project_paths.home_files, "read by `home:`", None),
             (project_paths.skipped, "git's own objects; not read", None),
-            (folder.left_out, "a link that leads outside; not followed", None),
+            (folder.skipped, "a link that leads outside; not followed", None),
         )
         for path in paths
     )

@@ -4,7 +4,11 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from answerable.federation.oidc_login.errors import LoginFailed
-from answerable.federation.strict_json import AmbiguousInput, JsonObject, decode_object
+from answerable.federation.strict_json import (
+    AmbiguousInput,
+    JsonObject,
+    decode_json_object,
+)
 
 MAX_METADATA = 256 * 1024
 WELL_KNOWN = "/.well-known/openid-configuration"
@@ -52,7 +56,7 @@ def parse_metadata(document: bytes, iss: str) -> ProviderMetadata:
         LoginFailed: It names another issuer, or lacks an endpoint.
     """
     try:
-        members = decode_object(document)
+        members = decode_json_object(document)
     except AmbiguousInput as unread:
         raise _metadata_error(unread.message) from None
     # OpenID Connect Discovery 4.3: else one provider could speak for another.

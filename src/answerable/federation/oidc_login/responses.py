@@ -12,8 +12,12 @@ from answerable.federation.oidc_login.provider_metadata import (
     is_safe_url,
 )
 from answerable.federation.oidc_login.requests import LoginSecrets
-from answerable.federation.strict_json import AmbiguousInput, JsonObject, decode_object
-from answerable.model.claims import SignedClaims
+from answerable.federation.strict_json import (
+    AmbiguousInput,
+    JsonObject,
+    decode_json_object,
+)
+from answerable.model.token_claims import SignedClaims
 
 MAX_RESPONSE = 64 * 1024  # of an answer of the token endpoint
 _MAX_PARAMETERS = 20
@@ -173,7 +177,7 @@ def check_nonce(
     Raises:
         LoginFailed: The token belongs to another sign-in.
     """
-    nonce = claims.find_leaf("nonce")
+    nonce = claims.find_claim("nonce")
     if nonce is None and not required:
         return
     if not isinstance(nonce, str) or not hmac.compare_digest(
@@ -189,7 +193,7 @@ def _parse_body(body: bytes) -> JsonObject:
     if len(body) > MAX_RESPONSE:
         raise LoginFailed(f"the provider's answer is larger than {MAX_RESPONSE} bytes")
     try:
-        return decode_object(body)
+        return decode_json_object(body)
     except AmbiguousInput as unread:
         raise LoginFailed(
             f"the provider's answer cannot be read: {unread.message}"

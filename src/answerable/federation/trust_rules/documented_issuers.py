@@ -8,7 +8,7 @@ an id that is never reused.
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from answerable.model.claims import ClaimPath, TrustedIssuer
+from answerable.model.token_claims import ClaimPath, TrustedIssuer
 
 _SERVICE_ACCOUNT = ("kubernetes.io", "serviceaccount", "uid")
 

@@ -7,7 +7,7 @@ and texts are compared segment by segment.
 
 import unicodedata
 
-from answerable.model.text_pattern import matches_parts
+from answerable.model.text_pattern import matches_wildcard_parts
 
 STAR = "*"
 MAX_PATTERN = 512  # characters
@@ -36,7 +36,7 @@ def intersects(one: str, other: str) -> bool:
 def _segment_matches(pattern: str, text: str) -> bool:
     """Tell whether a pattern matches one segment between slashes."""
     parts = pattern.split(STAR)
-    return matches_parts(text, parts, minimum=1) and (
+    return matches_wildcard_parts(text, parts, minimum=1) and (
         len(parts) == 1 or all(map(_is_visible, text))
     )
 

@@ -10,16 +10,16 @@ from enum import StrEnum
 import msgspec
 
 from answerable.federation.trust_rules.glob import matches
-from answerable.federation.trust_rules.overlap import ClaimValue, equals
+from answerable.federation.trust_rules.overlap import ClaimValue, equal_value_and_type
 from answerable.federation.trust_rules.subject_validation import format_path
-from answerable.model.attestation import Attestation, Attestor
-from answerable.model.claims import ClaimPath, ClaimScalar, SignedClaims
+from answerable.model.token_claims import ClaimPath, ClaimScalar, SignedClaims
 from answerable.model.trust_rule import (
     IssuedSubject,
     LaunchedSubject,
     PeerSubject,
     TrustRule,
 )
+from answerable.model.workload_attestation import Attestation, Attestor
 
 ROOT_UID = 0
 
@@ -83,7 +83,7 @@ def claims_by_path(workload: MatchSubject) -> LeavesByPath:
     return {} if isinstance(workload, Attestation) else dict(workload.leaves)
 
 
-def explain_rules(
+def explain_mismatches(
     rules: Iterable[TrustRule], workload: MatchSubject
 ) -> tuple[MatchedRule | UnmatchedRule, ...]:
     """Match a workload against every rule, with the first mismatch of each."""
@@ -110,7 +110,7 @@ class _EqualCondition(msgspec.Struct, frozen=True, gc=False):
         """Return how a value differs from the expected one; None if equal."""
         if actual is None:
             return MismatchKind.MISSING
-        if equals(self.value, actual):
+        if equal_value_and_type(self.value, actual):
             return None
         return (
             MismatchKind.OTHER

@@ -7,7 +7,7 @@ it.
 """
 
 from answerable.federation.trust_rules.glob import intersects, matches
-from answerable.model.claims import ClaimPath, ClaimScalar
+from answerable.model.token_claims import ClaimPath, ClaimScalar
 from answerable.model.trust_rule import (
     IssuedSubject,
     LaunchedSubject,
@@ -51,13 +51,13 @@ def rules_overlap(one: TrustRule, other: TrustRule) -> bool:
             return False
 
 
-def equals(one: ClaimValue, other: ClaimValue) -> bool:
+def equal_value_and_type(one: ClaimValue, other: ClaimValue) -> bool:
     """Tell whether two values are equal in value and type: to Python, true is 1."""
     if isinstance(one, tuple):
         return (
             isinstance(other, tuple)
             and len(one) == len(other)
-            and all(map(equals, one, other))
+            and all(map(equal_value_and_type, one, other))
         )
     return type(one) is type(other) and one == other
 
@@ -92,7 +92,9 @@ def _is_contradiction(values: list[ClaimValue], patterns: list[str]) -> bool:
     """Tell whether one claim cannot satisfy all values and patterns."""
     if values:
         first = values[0]
-        return not all(equals(first, value) for value in values) or not all(
+        return not all(
+            equal_value_and_type(first, value) for value in values
+        ) or not all(
             isinstance(first, str) and matches(pattern, first) for pattern in patterns
         )
     # At most one of each rule, so that pairs are all there is to look at.

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from answerable.model.trust_rule import IssuedSubject, TokenGrant, TokenReuse, TrustRule
 
 
-def canonical_form(rule: TrustRule) -> bytes:
+def canonical_rule_json(rule: TrustRule) -> bytes:
     """Encode a rule without its digest, canonically."""
     members: dict[str, object] = {
         "agent": rule.agent,
@@ -32,7 +32,7 @@ def canonical_form(rule: TrustRule) -> bytes:
 
 def rule_digest(rule: TrustRule) -> str:
     """Return the digest of a rule, hex."""
-    return hashlib.sha256(canonical_form(rule)).hexdigest()
+    return hashlib.sha256(canonical_rule_json(rule)).hexdigest()
 
 
 def _grant_members(grant: TokenGrant) -> dict[str, object]:

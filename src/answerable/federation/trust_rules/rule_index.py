@@ -13,10 +13,10 @@ from answerable.federation.trust_rules.matching import (
     match_rule,
 )
 from answerable.federation.trust_rules.overlap import ClaimValue
-from answerable.model.attestation import Attestation
-from answerable.model.claims import ClaimPath
 from answerable.model.ids import AgentId
+from answerable.model.token_claims import ClaimPath
 from answerable.model.trust_rule import IssuedSubject, LaunchedSubject, TrustRule
+from answerable.model.workload_attestation import Attestation
 
 # To Python, true is 1, and hashes alike.
 _ValueKey = tuple[type, ClaimValue]

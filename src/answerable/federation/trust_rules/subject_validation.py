@@ -9,8 +9,8 @@ from answerable.federation.trust_rules.glob import (
     REJECTED_CHARACTERS,
     STAR,
 )
-from answerable.model.claims import ClaimPath, ClaimScalar
 from answerable.model.config import IssuerConfig
+from answerable.model.token_claims import ClaimPath, ClaimScalar
 from answerable.model.trust_rule import (
     IssuedSubject,
     LaunchedSubject,

@@ -79,7 +79,7 @@ def validate_rules(
     )
 
 
-def max_ttl(binding: RequiredBinding, kind: GrantedTokenKind) -> int:
+def max_grant_ttl(binding: RequiredBinding, kind: GrantedTokenKind) -> int:
     """Return the longest token lifetime that a grant may set, in seconds."""
     usual = (
         kind is GrantedTokenKind.ACCESS_TOKEN and binding is not RequiredBinding.BEARER
@@ -147,7 +147,7 @@ def _validate_grants(
         seen.add((grant.audience, grant.gives))
         yield from _validate_audience(f"{at}.audience", grant, context)
         yield from _validate_scopes(f"{at}.scopes", grant)
-        most = max_ttl(grant.bind, grant.gives)
+        most = max_grant_ttl(grant.bind, grant.gives)
         if not MIN_TTL <= grant.ttl <= most:
             what = f"{MIN_TTL} to {most} seconds were expected of this kind"
             yield f"{at}.ttl", RuleFaultCode.TTL, what

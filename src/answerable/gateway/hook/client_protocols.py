@@ -29,7 +29,7 @@ Arguments = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class HookAct:
+class HookToolCall:
     """Tool call that an agent is about to make.
 
     Attributes:
@@ -83,7 +83,7 @@ class _HookEvent(msgspec.Struct):
 _decode = msgspec.json.Decoder(_HookEvent, strict=True).decode
 
 
-def parse_event(client: str, data: bytes) -> HookAct:
+def parse_event(client: str, data: bytes) -> HookToolCall:
     """Parse the hook event of a client.
 
     Args:
@@ -109,13 +109,13 @@ def parse_event(client: str, data: bytes) -> HookAct:
     if tool in _TOOLS_WITH_REASON:
         arguments.pop(_REASON_ARGUMENT, None)
     try:
-        return HookAct(said.hook_event_name, tool, _encode(arguments))
+        return HookToolCall(said.hook_event_name, tool, _encode(arguments))
     except (ValueError, RecursionError):
         raise ParseError("arguments that are no JSON object") from None
 
 
 def format_answer(
-    client: str, tool_call: HookAct, verdict: HookVerdict, *, ask_here: bool
+    client: str, tool_call: HookToolCall, verdict: HookVerdict, *, ask_here: bool
 ) -> bytes:
     """Format the hook's answer for a client; empty if it expects none.
 
@@ -144,7 +144,7 @@ def format_answer(
 
 
 def _format_cursor_answer(
-    tool_call: HookAct, verdict: HookVerdict, denial: str
+    tool_call: HookToolCall, verdict: HookVerdict, denial: str
 ) -> bytes:
     """Format the answer for Cursor."""
     if verdict.passes:

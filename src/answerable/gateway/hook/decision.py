@@ -28,9 +28,9 @@ from answerable.model.decision import (
 from answerable.model.errors import AnswerableError, UsageError
 from answerable.model.spool_record import CallSummary
 from answerable.server.authentication.agent_mapping import AgentMapping
-from answerable.server.policy_reading import read_with_policies
+from answerable.server.policy_loading import read_with_policies
 from answerable.server.processes.parent_process import read_parent
-from answerable.server.reloadable_plan import resolve_store
+from answerable.server.reloadable_settings import resolve_store
 from answerable.server.revocation_list import RevocationList
 from answerable.server.state_folders import gateway_state
 from answerable.usecases.authorization.authorize import Authorizer
@@ -99,8 +99,8 @@ def prepare_hook(
     )
 
 
-def decide_act(
-    context: HookContext, tool_call: client_protocols.HookAct
+def decide_tool_call(
+    context: HookContext, tool_call: client_protocols.HookToolCall
 ) -> HookVerdict:
     """Decide on a tool call, and record the decision before it is returned.
 
@@ -168,7 +168,7 @@ def _apply_exceptions(
 
 
 def _build_call_summary(
-    context: HookContext, tool_call: client_protocols.HookAct
+    context: HookContext, tool_call: client_protocols.HookToolCall
 ) -> CallSummary:
     """Describe the tool call for its decision record."""
     return CallSummary(

@@ -16,15 +16,15 @@ from answerable.evidence.spool_format import (
 from answerable.model.caller import VerifiedCaller
 from answerable.model.decision import Decision
 from answerable.model.errors import EnvironmentFailure
-from answerable.model.event_sources import HOOK_PREFIX, source_of_recorder
 from answerable.model.ids import event_id
+from answerable.model.log_sources import HOOK_PREFIX, get_recorder_source
 from answerable.model.spool_record import (
     CallSummary,
     DecisionRecord,
     RecorderClosed,
     RecorderOpened,
 )
-from answerable.server.recording.segments import SegmentWriter
+from answerable.server.recording.spool_segments import SegmentWriter
 
 WORKER = 2_000_000  # worker number, above every worker and wrapper
 MAX_WAITING = 4096  # decisions of hooks that wait to be shipped
@@ -58,7 +58,7 @@ def record_hook_decision(
             "run the gateway, which ships them: answerable serve --config FILE",
         )
     name = HOOK_PREFIX + secrets.token_hex(8)
-    key = event_id(now, source_of_recorder(name), name, b"2").hex()
+    key = event_id(now, get_recorder_source(name), name, b"2").hex()
     records = (
         RecorderOpened(1, now, name, WORKER, "", 0),
         DecisionRecord(2, now, key, caller, call_summary, decision),

@@ -25,9 +25,9 @@ from answerable.gateway.wire.http_heads import (
 from answerable.gateway.wire.mcp_request_head import McpRequestHead
 from answerable.server.admission import ConnectionSlot, counted_address
 from answerable.server.connection_info import ConnectionInfo
-from answerable.server.connection_probe import read_connection_info
+from answerable.server.connection_info_reader import read_connection_info
 from answerable.server.deadline_timer import NEVER
-from answerable.server.processes.held_process import ProcessGone
+from answerable.server.processes.pidfd_process import ProcessGone
 from answerable.server.wire.connection_deadlines import ConnectionWait, compute_deadline
 from answerable.server.wire.host_check import ServedNames
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
@@ -112,7 +112,7 @@ class ClientConnection(asyncio.Protocol):
         if self._received is not None:
             self._received.append(data)
         self._arrived.extend(self._intake.feed(data))
-        self.process_arrived()
+        self.process_parsed_items()
 
     def eof_received(self) -> bool:
         """Let the transport close."""
@@ -228,7 +228,7 @@ class ClientConnection(asyncio.Protocol):
         else:
             self.truncate()
 
-    def process_arrived(self) -> None:
+    def process_parsed_items(self) -> None:
         """Handle the parsed requests and body pieces in order."""
         if self._advancing:
             return
@@ -296,18 +296,20 @@ class ClientConnection(asyncio.Protocol):
             self._assign_worker(turn, turn.caller.principal)
             if turn.is_refused:
                 self._reply_without_body(turn)
-        self.process_arrived()
+        self.process_parsed_items()
 
     def on_body_allowed(self) -> None:
         """Continue reading: the body may arrive now."""
         if self._transport is not None and not self._held:
             self._transport.resume_reading()
-        self.process_arrived()
+        self.process_parsed_items()
 
     def _assign_worker(self, handler: HttpRequestHandler, principal: str) -> None:
         """Keep the connection, or relay it to the worker that owns its caller."""
         slot = self._slot
-        if slot is not None and not self.door.admission.identify(slot, principal):
+        if slot is not None and not self.door.admission.count_for_caller(
+            slot, principal
+        ):
             handler.refuse(RefusalReason.TOO_MANY_CONNECTIONS)
             return
         peers = self.door.peers
@@ -325,7 +327,7 @@ class ClientConnection(asyncio.Protocol):
             transport = self._detach_transport()
             if transport is not None:
                 self._slot, data = None, b"".join(received)
-                peers.hand_over(
+                peers.relay_to_owner(
                     transport, principal, self.link, self.served, data, slot
                 )
 
@@ -354,7 +356,7 @@ class ClientConnection(asyncio.Protocol):
             if self._transport is not None:
                 self._transport.close()
         elif self._arrived or self._held:
-            self.process_arrived()
+            self.process_parsed_items()
         else:
             self._set_deadline()
 
@@ -385,7 +387,7 @@ class ClientConnection(asyncio.Protocol):
         if turn is not None:
             reads = turn.wants_body and not turn.is_parked
             wait = ConnectionWait.BODY if reads else ConnectionWait.ANSWER
-        elif not self._intake.is_between:
+        elif not self._intake.is_between_requests:
             wait = ConnectionWait.HEAD
         else:
             wait = ConnectionWait.FIRST if self._is_new else ConnectionWait.REQUEST

@@ -113,7 +113,7 @@ class EventStreamBody:
     def _encode_passed(self, event: SseEvent, outcome: MessageOutcome) -> bytes:
         """Return the bytes to forward for one event."""
         if outcome.back is not None:
-            self._relayed.answer_server(outcome.back)
+            self._relayed.reply_to_server(outcome.back)
         if outcome.data is event.data:
             return event.raw
         if outcome.data is None:

@@ -73,7 +73,7 @@ class PeerWorkers:
         """Tell whether this worker serves a principal."""
         return self._find_owner(principal) == self._worker
 
-    def hand_over(
+    def relay_to_owner(
         self,
         transport: asyncio.Transport,
         principal: str,
@@ -99,7 +99,7 @@ class PeerWorkers:
         preface = msgspec.json.encode(
             RelayPreface(link, served_names.hosts, served_names.origins)
         )
-        path = worker_socket_path(self._folder, self._find_owner(principal))
+        path = relay_socket_path(self._folder, self._find_owner(principal))
         work = self._connect_to_owner(near, path, preface + b"\n" + received)
         task = self._loop.create_task(work)
         self._connecting.add(task)
@@ -134,12 +134,12 @@ class PeerWorkers:
         return zlib.crc32(principal.encode()) % self._workers
 
 
-def worker_socket_path(folder: Path, worker: int) -> Path:
+def relay_socket_path(folder: Path, worker: int) -> Path:
     """Return the path of a worker's socket for relayed connections."""
     return folder / f"worker-{worker}.sock"
 
 
-class RelayedArrival(asyncio.Protocol):
+class RelayedConnection(asyncio.Protocol):
     """Connection relayed by another worker; after its preface it is a client's.
 
     Args:

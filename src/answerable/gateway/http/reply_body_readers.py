@@ -95,7 +95,7 @@ class BufferedBody:
         """Send the checked message as the complete reply."""
         relayed = self._relayed
         data = outcome.data or b""
-        then = partial(relayed.finish_whole, data)
+        then = partial(relayed.record_complete_reply, data)
         relayed.outlet.reply(relayed.heading, data, relayed.session, then)
 
     def _check_message(self, data: bytes) -> MessageOutcome:
@@ -149,7 +149,7 @@ class StreamedBody:
             self._skim.feed(data)
             if self._skim.asks:
                 raise RequestRefused(RefusalReason.EVENT_TOO_LARGE)
-            if self._skim.is_whole:
+            if self._skim.is_complete:
                 self._check_summary()
         relayed = self._relayed
         if not self._begun:

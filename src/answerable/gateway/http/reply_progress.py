@@ -10,7 +10,7 @@ from answerable.gateway.in_flight_call import InFlightCall, MessageOutcome, Reco
 from answerable.gateway.upstream import UpstreamRequest
 from answerable.gateway.wire.http_heads import ReplyHeading, UpstreamHead
 from answerable.model.decision import TargetKind
-from answerable.model.pin import DefinitionKind as Item
+from answerable.model.definition_pin import DefinitionKind as Item
 from answerable.model.spool_record import CallOutcome
 from answerable.server.mcp.call import McpCall
 from answerable.server.mcp.messages import MessageKind
@@ -83,7 +83,7 @@ class ReplyProgress:
         else:
             self._digest.update(data)
 
-    def finish_whole(self, data: bytes) -> None:
+    def record_complete_reply(self, data: bytes) -> None:
         """Count the bytes of a complete reply, and record the end of the call."""
         self.count_bytes(data)
         self.end()
@@ -98,7 +98,7 @@ class ReplyProgress:
             sha256=self._digest.hexdigest() if self._digest and self._size else "",
         )
 
-    def answer_server(self, data: bytes) -> None:
+    def reply_to_server(self, data: bytes) -> None:
         """Send the server an answer to its request, in the client's place."""
         call, sent = self.passage.call, self._refresh_request()
         upstream = self.exchange.servers.get(call.server)

@@ -23,7 +23,7 @@ from answerable.server.mcp.call import McpCall
 from answerable.server.mcp.messages import MessageKind
 from answerable.server.mcp.methods import McpRevision
 from answerable.server.mcp.request_metadata import VERSION_HEADER, parse_session_id
-from answerable.server.mcp.server_path import parse_server_name
+from answerable.server.mcp.server_target_path import parse_server_name
 from answerable.server.wire.host_check import check_host_and_origin
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
 from answerable.server.wire.request_head import MAX_BODY
@@ -340,7 +340,7 @@ class HttpRequestHandler:
     def _on_recorded(self, relay: ResponseRelay, durable: asyncio.Future[None]) -> None:
         """Send the call when its record is on disk; deny it when writing failed."""
         if durable.cancelled() or durable.exception() is not None:
-            denied = self._door.exchange.fail_unrecorded(relay.passage)
+            denied = self._door.exchange.deny_unrecorded(relay.passage)
             if not self._over:
                 self._send_reply(build_denial_reply(relay.sent.call, denied))
         elif self._over:

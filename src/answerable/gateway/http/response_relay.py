@@ -8,8 +8,8 @@ on, and neither is one that contains the credential of the server.
 from collections.abc import Callable
 
 from answerable.gateway.call_pipeline import CallPipeline
-from answerable.gateway.http.event_stream_body import EventStreamBody
-from answerable.gateway.http.message_body import BodyReader, BufferedBody
+from answerable.gateway.http.event_stream_relay import EventStreamBody
+from answerable.gateway.http.reply_body_readers import BodyReader, BufferedBody
 from answerable.gateway.http.reply_progress import ReplyProgress
 from answerable.gateway.http.reply_writer import ReplyWriter
 from answerable.gateway.in_flight_call import InFlightCall
@@ -124,7 +124,7 @@ class ResponseRelay:
         self._stop()
         if refusal.why is RefusalReason.CREDENTIAL:
             outcome = CallOutcome.LEAKED
-        refusal = refusal.as_bad_reply()
+        refusal = refusal.as_bad_gateway()
         relayed = self._relayed
         relayed.end(outcome)
         if self._body is not None and self._body.on_lost(refusal):

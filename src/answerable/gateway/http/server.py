@@ -38,7 +38,7 @@ class PeerRouter(Protocol):
     def owns(self, principal: str) -> bool:
         """Tell whether this worker serves a principal."""
 
-    def hand_over(
+    def relay_to_owner(
         self,
         transport: asyncio.Transport,
         principal: str,

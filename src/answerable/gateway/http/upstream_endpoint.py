@@ -4,7 +4,7 @@ import ssl
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from answerable.connectors.named_file import check_regular_file
+from answerable.connectors.regular_file import check_regular_file
 from answerable.model.config import UpstreamServer
 from answerable.server.tls import build_client_context
 

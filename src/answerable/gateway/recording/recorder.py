@@ -16,8 +16,8 @@ from answerable.evidence.spool_format import encode_decision, encode_record
 from answerable.gateway.upstream_credentials.credential import PresentedCredential
 from answerable.model.caller import VerifiedCaller
 from answerable.model.decision import Decision, RecordDurability
-from answerable.model.event_sources import GATEWAY
 from answerable.model.ids import event_id
+from answerable.model.log_sources import GATEWAY
 from answerable.model.spool_record import (
     CallBehaviour,
     CallEndRecord,
@@ -151,7 +151,7 @@ class GatewayRecorder(ServerRecorder):
             at,
             ticket.id,
             spelled(facts.caller),
-            build_act(facts.call, facts.body, facts.shown, facts.acted),
+            build_call_summary(facts.call, facts.body, facts.shown, facts.acted),
             spelled(facts.decision),
         )
         waits = ticket if ticket.durable is not None else None
@@ -204,7 +204,7 @@ class EncodingCache:
         return found[1]
 
 
-def build_act(
+def build_call_summary(
     call: McpCall,
     body: bytes,
     presented: PresentedCredential | None = None,

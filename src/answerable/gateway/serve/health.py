@@ -61,9 +61,9 @@ class GatewayHealth:
     shipped: int = 0
     ending: bool = False
     alarms: list[str] = field(default_factory=list)
-    beside: Sequence[CompanionProcess] = ()
+    companions: Sequence[CompanionProcess] = ()
     replayed: PolicyReplayResult = field(default_factory=PolicyReplayResult)
-    owners: SignedStatementDistributor | None = None
+    statements: SignedStatementDistributor | None = None
     admission: AdmissionControl | None = None
     warnings: list[str] = field(default_factory=list)
 
@@ -116,7 +116,7 @@ class GatewayHealth:
             *(["no policy could be loaded"] if self.lacks_policy else []),
             *(
                 f"the {_DISPLAY_NAMES[each.name]} is not ready"
-                for each in self.beside
+                for each in self.companions
                 if not each.is_ready
             ),
             *(f"a worker cannot record: {alarm}" for alarm in self.alarms),
@@ -158,11 +158,13 @@ class GatewayHealth:
             "answerable_ship_last_successful": not self.ship_refused,
             "answerable_ship_lag_seconds": time.monotonic() - self.shipped_at,
         }
-        if self.owners is not None:
-            own["answerable_amendments"] = len(self.owners.standing)
-            own["answerable_break_glass"] = self.owners.break_glass_count
-            own["answerable_asks_told"] = self.owners.teller.sent_counts["sent"]
-            own["answerable_asks_not_told"] = self.owners.teller.sent_counts["dropped"]
+        if self.statements is not None:
+            own["answerable_amendments"] = len(self.statements.standing)
+            own["answerable_break_glass"] = self.statements.break_glass_count
+            own["answerable_asks_told"] = self.statements.teller.sent_counts["sent"]
+            own["answerable_asks_not_told"] = self.statements.teller.sent_counts[
+                "dropped"
+            ]
         series = [MetricSeries(name, (), float(value)) for name, value in own.items()]
         sums = sum_metrics([*(each.series for each in measured), series])
         return StatusPage(200, TEXT_TYPE, render_prometheus(sums))

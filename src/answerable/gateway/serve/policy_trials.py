@@ -16,7 +16,7 @@ from answerable.model.policy_replay import ChangedDecisions, PolicyReplayResult
 WorkerAnswers = Sequence[OrderRefused | PolicyApplied | PolicyTrialResult | None]
 
 
-async def try_on_workers(
+async def try_policy_on_workers(
     children: Sequence[WorkerProcess], policy: WorkerPolicy
 ) -> PolicyTrialResult | OrderRefused:
     """Evaluate a policy in every worker without applying it."""
@@ -27,7 +27,7 @@ async def try_on_workers(
     digest = next(
         (each.digest for each in answers if isinstance(each, PolicyTrialResult)), ""
     )
-    return PolicyTrialResult(digest, sum_replays(answers))
+    return PolicyTrialResult(digest, sum_replay_results(answers))
 
 
 def first_refusal(answers: WorkerAnswers) -> OrderRefused | None:
@@ -35,7 +35,7 @@ def first_refusal(answers: WorkerAnswers) -> OrderRefused | None:
     return next((each for each in answers if isinstance(each, OrderRefused)), None)
 
 
-def sum_replays(answers: WorkerAnswers) -> PolicyReplayResult:
+def sum_replay_results(answers: WorkerAnswers) -> PolicyReplayResult:
     """Sum the replay results of the workers; a new worker has none."""
     return merge_replays(
         each.replayed

@@ -15,8 +15,8 @@ from answerable.gateway.serve.control_channel import MAX_RULES, WorkerPolicy
 from answerable.model.cedar_policy import NO_CEDAR_POLICIES, CedarPolicySet
 from answerable.model.config import Config, ListenAddress, ListenConfig
 from answerable.model.errors import UsageError
-from answerable.server.policy_reading import read_with_policies
-from answerable.server.reloadable_plan import require_config, resolve_store
+from answerable.server.policy_loading import read_with_policies
+from answerable.server.reloadable_settings import require_config, resolve_store
 from answerable.server.state_folders import gateway_state
 from answerable.server.store_access import known_agents
 from answerable.server.tls import without_tls_files

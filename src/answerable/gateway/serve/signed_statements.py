@@ -75,9 +75,9 @@ class SignedStatementDistributor:
     async def keep_fresh(self) -> None:
         """Read the store periodically, until cancelled."""
         await asyncio.gather(
-            self._amendments.keep_fresh(),
-            self._baselines.keep_fresh(),
-            self._requests.keep_fresh(),
+            self._amendments.poll_forever(),
+            self._baselines.poll_forever(),
+            self._requests.poll_forever(),
         )
 
     @property

@@ -93,7 +93,7 @@ class StatusConnection(asyncio.Protocol):
         """Answer the first request; later ones are ignored."""
         if self._answering is not None or self._transport is None:
             return
-        if self._intake.is_between:
+        if self._intake.is_between_requests:
             self._restart_timer(REQUEST_TIMEOUT)
         arrived = self._intake.feed(data)
         if not arrived:

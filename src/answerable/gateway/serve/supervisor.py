@@ -27,9 +27,9 @@ from answerable.gateway.serve.operator_socket import OperatorSocket
 from answerable.gateway.serve.policy_trials import (
     describe_changes,
     first_refusal,
-    sum_replays,
+    sum_replay_results,
     summarize_replay,
-    try_on_workers,
+    try_policy_on_workers,
 )
 from answerable.gateway.serve.serve_plan import ServePlan
 from answerable.gateway.serve.signed_statements import SignedStatementDistributor
@@ -54,7 +54,7 @@ from answerable.server.listening_sockets import (
     default_hosts,
 )
 from answerable.server.operator_log import OperatorLog
-from answerable.server.reloadable_plan import needs_restart
+from answerable.server.reloadable_settings import needs_restart
 from answerable.server.revocation_list import RevocationList
 from answerable.server.runtime import SIGN_IN_LINK, STOP_SIGNALS, format_status
 from answerable.server.state_lock import lock_state
@@ -112,8 +112,8 @@ class Supervisor:
         self._health = GatewayHealth(
             self._children,
             lacks_policy=not plan.policy.whole,
-            beside=self._beside,
-            owners=self._owners,
+            companions=self._beside,
+            statements=self._owners,
             admission=self._admission,
         )
         self._api: asyncio.Server | None = None
@@ -155,7 +155,7 @@ class Supervisor:
 
     def _report_sign_in_link(self, listening: list[tuple[str, str]]) -> None:
         """Report the sign-in link of a restarted page."""
-        self._links(new_links(listening))
+        self._links(find_sign_in_links(listening))
 
     def _install_signal_handlers(self) -> None:
         """Stop on SIGTERM or SIGINT, reload on SIGHUP."""
@@ -272,7 +272,7 @@ class Supervisor:
         if later:
             self._log.warning("config.needs-restart", keys=later)
         self._health.lacks_policy = False
-        replayed = self._health.replayed = sum_replays(answers)
+        replayed = self._health.replayed = sum_replay_results(answers)
         self._log.info(
             "config.taken",
             digest=plan.digest,
@@ -299,7 +299,7 @@ class Supervisor:
     ) -> PolicyTrialResult | OrderRefused:
         """Evaluate another policy in every worker, for the operator."""
         async with self._reloading:
-            return await try_on_workers(self._children, policy)
+            return await try_policy_on_workers(self._children, policy)
 
     # Background tasks.
 
@@ -364,7 +364,7 @@ class Supervisor:
         self._log.info("serve.ended")
 
 
-def new_links(listening: list[tuple[str, str]]) -> list[tuple[str, str]]:
+def find_sign_in_links(listening: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """Return the sign-in link of a restarted page."""
     return [each for each in listening if each[0] == SIGN_IN_LINK]
 

@@ -74,7 +74,7 @@ async def _handle_orders(channel: ControlChannel, app: WorkerApp) -> None:
     async for order in channel.receive_orders():
         match order:
             case CollectMetrics():
-                channel.send(WorkerMetrics(tuple(app.series()), app.alarm))
+                channel.send(WorkerMetrics(tuple(app.series()), app.disk_alarm))
             case ExceptionsChanged():
                 app.set_policy_exceptions(order.standing)
             case BaselinesChanged():

@@ -17,8 +17,8 @@ from answerable.gateway.definition_watcher import DefinitionWatcher
 from answerable.gateway.http.client_connection import ClientConnection
 from answerable.gateway.http.peer_workers import (
     PeerWorkers,
-    RelayedArrival,
-    worker_socket_path,
+    RelayedConnection,
+    relay_socket_path,
 )
 from answerable.gateway.http.server import GatewayHttpServer
 from answerable.gateway.person_requests import PersonRequestIndex
@@ -39,11 +39,11 @@ from answerable.gateway.serve.worker_config import (
     parse_worker_config,
 )
 from answerable.gateway.session_ids import SessionIdBinder
-from answerable.gateway.upstream_credentials.cache import TAKEN_EVENT
 from answerable.gateway.upstream_credentials.provider import (
     LEAKED_EVENT,
     CredentialProvider,
 )
+from answerable.gateway.upstream_credentials.static_credential_cache import TAKEN_EVENT
 from answerable.model.config import Config
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.person_request import PersonRequest
@@ -60,7 +60,7 @@ from answerable.server.deadline_timer import DeadlineTimer
 from answerable.server.issuers.key_cache import IssuerKeyCache
 from answerable.server.listeners import ListeningServer, start_accepting
 from answerable.server.listening_sockets import InheritedSocket
-from answerable.server.open_files import raise_open_files
+from answerable.server.open_file_limit import raise_open_files
 from answerable.server.operator_log import OperatorLog
 from answerable.server.pins.pin_enforcer import PinEnforcer
 from answerable.server.pins.pin_files import PinFiles
@@ -161,7 +161,7 @@ class WorkerApp:
             told.report_unreadable,
         )
         self._fresh = (
-            loop.create_task(self._callers.keep_fresh(self._log_key_failure)),
+            loop.create_task(self._callers.renew_keys_forever(self._log_key_failure)),
             loop.create_task(self._credentials.keep_fresh()),
         )
         self._amendments = ActivePolicyExceptions(self._authority, loop)
@@ -171,7 +171,7 @@ class WorkerApp:
         self._servings: list[ListeningServer] = []
         self._tls = TlsListeners()
         self._peers: PeerWorkers | None = None
-        self._own = worker_socket_path(state, start.worker)
+        self._own = relay_socket_path(state, start.worker)
 
     @classmethod
     async def open(
@@ -194,7 +194,7 @@ class WorkerApp:
         return house
 
     @property
-    def alarm(self) -> str:
+    def disk_alarm(self) -> str:
         """Return the current disk error; empty while the disk accepts writes."""
         return self.recorder.alarm
 
@@ -224,7 +224,7 @@ class WorkerApp:
         yield MetricSeries("answerable_body_bytes", (), held)
         admission = self.door.admission
         yield MetricSeries(
-            "answerable_connections_pressed", (), float(admission.is_pressed)
+            "answerable_connections_pressed", (), float(admission.was_recently_full)
         )
         for what, quota, count in admission.iter_counts():
             yield MetricSeries(f"answerable_connections_{what}", (quota,), count)
@@ -364,7 +364,7 @@ class WorkerApp:
         self._own.unlink(missing_ok=True)
         try:
             serving = await loop.create_unix_server(
-                lambda: RelayedArrival(self._accept_relayed), str(self._own)
+                lambda: RelayedConnection(self._accept_relayed), str(self._own)
             )
         except OSError as error:
             raise EnvironmentFailure(

@@ -11,7 +11,10 @@ import msgspec
 
 from answerable.gateway.call_pipeline import CallPipeline
 from answerable.gateway.handle_ownership import CANCELLED
-from answerable.gateway.stdio.http_fields import build_fields, negotiated_version
+from answerable.gateway.stdio.http_fields import (
+    build_http_fields,
+    read_negotiated_version,
+)
 from answerable.gateway.stdio.line_reader import LineReader
 from answerable.gateway.stdio.pending_message import INITIALIZE
 from answerable.gateway.stdio.pipes import WritePipe
@@ -174,7 +177,7 @@ class StdioClient:
         self._turns.pop(handler, None)
         method = handler.sent.call.method
         if method == INITIALIZE:
-            self._version = negotiated_version(handler.last)
+            self._version = read_negotiated_version(handler.last)
         elif method == INITIALIZED:
             self._send_stream_call(MessageKind.OPEN, TargetKind.STREAM)
         if self._ended:
@@ -212,7 +215,7 @@ class StdioClient:
     def _start_request(self, call: McpCall, line: bytes) -> None:
         """Create and start the handler of one message."""
         fields = (
-            encode_forwarded_fields(build_fields(call, self._version))
+            encode_forwarded_fields(build_http_fields(call, self._version))
             if self._bridged
             else b""
         )

@@ -17,13 +17,13 @@ from answerable.gateway.server_identity import (
     accept_any_identity,
     accept_any_server,
 )
+from answerable.gateway.stdio.child_process import ServerProgram, program_identity
 from answerable.gateway.stdio.pending_message import INITIALIZE, PendingMessage
-from answerable.gateway.stdio.process import ServerProgram, program_identity
-from answerable.gateway.stdio.server import IDLE_INTERVAL, StdioServer
+from answerable.gateway.stdio.upstream_process import IDLE_INTERVAL, StdioServer
 from answerable.gateway.upstream import ResponseSink, UpstreamRequest, UpstreamTransfer
 from answerable.model.config import UpstreamServer
 from answerable.model.worker_limits import WorkerLimits
-from answerable.server.clean_environment import build_clean_environment
+from answerable.server.child_environment import build_clean_environment
 from answerable.server.deadline_timer import DeadlineTimer
 from answerable.server.mcp.messages import MessageKind
 from answerable.server.wire.refusals import RefusalReason

@@ -28,7 +28,7 @@ from answerable.server.wire.refusals import RequestRefused
 PLAIN = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 
 
-def build_fields(call: McpCall, version: str) -> Mapping[str, str]:
+def build_http_fields(call: McpCall, version: str) -> Mapping[str, str]:
     """Return the HTTP header fields for a message.
 
     Args:
@@ -55,7 +55,7 @@ def _encode_name(name: str) -> str:
     return f"=?base64?{base64.b64encode(name.encode()).decode()}?="
 
 
-def negotiated_version(answer: bytes) -> str:
+def read_negotiated_version(answer: bytes) -> str:
     """Return the MCP version in an answer to `initialize`; empty if there is none."""
     try:
         result = parse_message(answer, ANSWER_DEPTH).result

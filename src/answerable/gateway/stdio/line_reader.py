@@ -6,7 +6,7 @@ request first, and then fall back to `initialize`.
 """
 
 from answerable.gateway.stdio.pending_message import INITIALIZE
-from answerable.gateway.wire.fast_path import ExpectedCall, parse_plain_call
+from answerable.gateway.wire.fast_message_parser import ExpectedCall, parse_plain_call
 from answerable.server.mcp.call import McpCall, parse_stdio_call
 from answerable.server.mcp.json_members import read_string
 from answerable.server.mcp.messages import parse_message

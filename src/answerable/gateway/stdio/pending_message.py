@@ -18,7 +18,7 @@ from answerable.gateway.stdio.message_ids import (
     replace_ids,
 )
 from answerable.gateway.upstream import ResponseSink, UpstreamRequest
-from answerable.gateway.wire.http_heads import UpstreamHead, judge_upstream_head
+from answerable.gateway.wire.http_heads import UpstreamHead, check_upstream_head
 from answerable.server.mcp.messages import MessageKind, to_one_line
 from answerable.server.mcp.request_metadata import EVENT_STREAM, JSON
 from answerable.server.wire.refusals import (
@@ -189,4 +189,4 @@ class PendingMessage:
 @lru_cache(maxsize=64)
 def _build_response_head(status: int, kind: str = "") -> UpstreamHead:
     """Build the head that the answer would have over HTTP."""
-    return judge_upstream_head(status, {"content-type": kind} if kind else {})
+    return check_upstream_head(status, {"content-type": kind} if kind else {})

@@ -14,7 +14,7 @@ from answerable.gateway.call_pipeline import CallPipeline
 from answerable.gateway.http.reply_writer import ReplyWriter, do_nothing
 from answerable.gateway.http.response_relay import ResponseRelay
 from answerable.gateway.in_flight_call import DeniedCall, InFlightCall
-from answerable.gateway.stdio.server import MAX_LINE
+from answerable.gateway.stdio.upstream_process import MAX_LINE
 from answerable.gateway.upstream import Upstream, UpstreamRequest, UpstreamTransfer
 from answerable.gateway.upstream_credentials.credential import PresentedCredential
 from answerable.gateway.upstream_credentials.provider import CredentialProvider
@@ -23,9 +23,9 @@ from answerable.gateway.wire.http_heads import ReplyHeading
 from answerable.gateway.wire.server_messages import parse_server_message
 from answerable.model.caller import VerifiedCaller
 from answerable.model.spool_record import CallOutcome
+from answerable.server.client_network import LOCAL
 from answerable.server.mcp.messages import MessageKind, to_one_line
 from answerable.server.mcp.request_metadata import EVENT_STREAM, JSON
-from answerable.server.networks import LOCAL
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
 
 
@@ -241,7 +241,7 @@ class StdioRequestHandler(ReplyWriter):
         if relay is None or self._quiet:
             return
         if durable.cancelled() or durable.exception() is not None:
-            self._reply_denied(self._client.exchange.fail_unrecorded(relay.passage))
+            self._reply_denied(self._client.exchange.deny_unrecorded(relay.passage))
         else:
             self._send_upstream(relay)
             self._client.on_sent(self)

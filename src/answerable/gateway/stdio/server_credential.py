@@ -10,12 +10,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from answerable.gateway.stdio.wrapped_server import WrappedServer
-from answerable.gateway.upstream_credentials.cache import REFUSED_EVENT
 from answerable.gateway.upstream_credentials.credential import PresentedCredential
 from answerable.gateway.upstream_credentials.provider import (
     LEAKED_EVENT,
     STALE_EVENT,
     CredentialProvider,
+)
+from answerable.gateway.upstream_credentials.static_credential_cache import (
+    REFUSED_EVENT,
 )
 from answerable.model.errors import EnvironmentFailure
 from answerable.server.secret_fingerprints import build_fingerprinter

@@ -6,8 +6,8 @@ from pathlib import Path
 from answerable.connectors.config.parse.config_faults import ConfigError
 from answerable.gateway.stdio.wrapped_server import WrappedServer
 from answerable.model.errors import AnswerableError, UsageError
-from answerable.server.policy_reading import read_with_policies
-from answerable.server.reloadable_plan import resolve_store
+from answerable.server.policy_loading import read_with_policies
+from answerable.server.reloadable_settings import resolve_store
 from answerable.server.state_folders import gateway_state
 from answerable.server.store_access import create_store, ship_store_spool
 

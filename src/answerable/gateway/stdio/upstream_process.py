@@ -16,6 +16,7 @@ from typing import Protocol
 
 import msgspec
 
+from answerable.gateway.stdio.child_process import ServerProcess, ServerProgram
 from answerable.gateway.stdio.message_ids import (
     ABOUT,
     PROGRESS_OF,
@@ -29,7 +30,6 @@ from answerable.gateway.stdio.pending_message import (
     INITIALIZE,
     PendingMessage,
 )
-from answerable.gateway.stdio.process import ServerProcess, ServerProgram
 from answerable.gateway.upstream import ResponseSink, UpstreamRequest, UpstreamTransfer
 from answerable.gateway.wire.line_splitter import LineSplitter
 from answerable.gateway.wire.server_messages import ANSWER_DEPTH

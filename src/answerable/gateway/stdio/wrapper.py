@@ -23,6 +23,11 @@ from answerable.gateway.definition_watcher import DefinitionWatcher
 from answerable.gateway.http.upstream_endpoint import parse_endpoint
 from answerable.gateway.http.upstream_pool import UpstreamPool
 from answerable.gateway.person_requests import PersonRequestIndex
+from answerable.gateway.stdio.child_process import (
+    STOP_GRACE,
+    ServerProgram,
+    program_identity,
+)
 from answerable.gateway.stdio.client import StdioClient
 from answerable.gateway.stdio.command_upstream import build_program
 from answerable.gateway.stdio.notifying_recorder import (
@@ -31,13 +36,12 @@ from answerable.gateway.stdio.notifying_recorder import (
 )
 from answerable.gateway.stdio.pin_notices import StderrPinNotices
 from answerable.gateway.stdio.pipes import ReadPipe, WritePipe
-from answerable.gateway.stdio.process import STOP_GRACE, ServerProgram, program_identity
-from answerable.gateway.stdio.server import StdioServer
 from answerable.gateway.stdio.server_credential import (
     build_environment,
     build_provider,
     fetch_process_credential,
 )
+from answerable.gateway.stdio.upstream_process import StdioServer
 from answerable.gateway.stdio.wrapped_server import WrappedServer
 from answerable.gateway.upstream import Upstream
 from answerable.gateway.upstream_credentials.credential import PresentedCredential
@@ -206,7 +210,7 @@ class StdioWrapper:
         for each in DRAIN_SIGNALS:
             loop.add_signal_handler(each, self._drain, reader)
         signed = [
-            loop.create_task(watch.keep_fresh())
+            loop.create_task(watch.poll_forever())
             for watch in (self._amendments, self._baselines, self._requests)
         ]
         # These objects live to the end, and a call leaves no cycles.

@@ -17,8 +17,8 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec.structs import replace
 
-from answerable.federation.errors import TokenRejected
 from answerable.federation.jws_parsing import parse_jws
+from answerable.federation.token_errors import TokenRejected
 from answerable.gateway.upstream_credentials.credential import (
     PresentedCredential,
     is_sendable,
@@ -27,11 +27,11 @@ from answerable.gateway.upstream_credentials.leak_filter import (
     NO_SECRETS,
     SecretPatterns,
 )
-from answerable.gateway.upstream_credentials.refresh import RefreshBackoff
+from answerable.gateway.upstream_credentials.refresh_backoff import RefreshBackoff
 from answerable.model.caller import VerifiedCaller
-from answerable.model.claims import TokenType
 from answerable.model.config import Config
-from answerable.model.exchange import GrantType
+from answerable.model.token_claims import TokenType
+from answerable.model.token_request import GrantType
 from answerable.server.issuers.allowed_addresses import FetchFailed
 from answerable.server.issuers.http_fetch import FetchLocation, send_request
 

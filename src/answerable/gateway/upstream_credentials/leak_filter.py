@@ -6,17 +6,17 @@ is searched by itself: that is several times faster on large bodies than one aut
 for all of them, whose prefilter fails on base64 (decision 0024 has the figures).
 """
 
-from answerable.gateway.upstream_credentials.encodings import (
-    WINDOW,
-    list_encodings,
-    list_escaped_encodings,
-)
-from answerable.gateway.upstream_credentials.escapes import (
+from answerable.gateway.upstream_credentials.escape_decoder import (
     ESCAPE_BYTES,
     MAX_ESCAPE,
     decode_layers,
     find_first_escape,
     remove_backslashes,
+)
+from answerable.gateway.upstream_credentials.secret_encodings import (
+    WINDOW,
+    list_encodings,
+    list_escaped_encodings,
 )
 from answerable.gateway.wire.http_heads import UpstreamHead
 from answerable.server.wire.refusals import RefusalReason, RequestRefused

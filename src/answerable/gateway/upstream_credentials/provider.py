@@ -7,12 +7,14 @@ the memory of this process alone and are fetched off the path of calls.
 
 from collections.abc import Callable, Coroutine
 
-from answerable.gateway.upstream_credentials.cache import (
+from answerable.gateway.upstream_credentials.credential import PresentedCredential
+from answerable.gateway.upstream_credentials.exchanged_token_cache import (
+    UpstreamTokenCache,
+)
+from answerable.gateway.upstream_credentials.static_credential_cache import (
     CredentialListener,
     StaticCredentialCache,
 )
-from answerable.gateway.upstream_credentials.credential import PresentedCredential
-from answerable.gateway.upstream_credentials.token_cache import UpstreamTokenCache
 from answerable.model.caller import VerifiedCaller
 from answerable.model.config import Config, UpstreamServer
 

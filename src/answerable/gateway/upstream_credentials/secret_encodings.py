@@ -12,7 +12,7 @@ a secret that was cut at its beginning is found, too.
 import base64
 from collections.abc import Iterator
 
-from answerable.gateway.upstream_credentials.escapes import (
+from answerable.gateway.upstream_credentials.escape_decoder import (
     decode_layers,
     remove_backslashes,
 )

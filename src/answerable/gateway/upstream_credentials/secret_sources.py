@@ -16,7 +16,7 @@ from threading import Lock
 from answerable.gateway.upstream_credentials.credential import MIN_LENGTH, is_sendable
 from answerable.model.errors import AnswerableError
 from answerable.model.upstream_credential import UpstreamCredential
-from answerable.server.clean_environment import build_clean_environment
+from answerable.server.child_environment import build_clean_environment
 
 MAX_SECRET = 8192  # bytes of a secret
 COMMAND_TIMEOUT = 10.0  # seconds that a command has

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from answerable.gateway.upstream_credentials.credential import PresentedCredential
 from answerable.gateway.upstream_credentials.leak_filter import NO_SECRETS
-from answerable.gateway.upstream_credentials.refresh import RefreshBackoff
+from answerable.gateway.upstream_credentials.refresh_backoff import RefreshBackoff
 from answerable.gateway.upstream_credentials.secret_sources import (
     FileStamp,
     ProcessGroups,

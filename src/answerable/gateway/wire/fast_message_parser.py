@@ -27,7 +27,7 @@ from answerable.server.mcp.json_members import (
 from answerable.server.mcp.json_nesting import exceeds_depth
 from answerable.server.mcp.messages import MAX_ID, MAX_SAFE_INTEGER, MessageKind
 from answerable.server.mcp.methods import McpRevision
-from answerable.server.mcp.request_metadata import read_declared
+from answerable.server.mcp.request_metadata import read_declared_version_and_tasks
 from answerable.server.wire.refusals import RequestRefused
 
 TOOLS_CALL = "tools/call"
@@ -123,7 +123,7 @@ def parse_plain_call(body: bytes, expected: ExpectedCall) -> McpCall | None:
         return None
     try:
         if expected.era.is_modern:
-            if read_declared(meta)[0] != expected.era:
+            if read_declared_version_and_tasks(meta)[0] != expected.era:
                 return None
         elif exceeds_depth(meta, MAX_PARAMS_DEPTH):
             return None

@@ -122,7 +122,7 @@ def build_json_heading(status: int) -> ReplyHeading:
     return build_heading(status, {"content-type": JSON})
 
 
-def judge_upstream_head(status: int, fields: Mapping[str, str]) -> UpstreamHead:
+def check_upstream_head(status: int, fields: Mapping[str, str]) -> UpstreamHead:
     """Check the head of a server's answer; collect what the relay needs.
 
     Args:

@@ -20,7 +20,7 @@ from answerable.server.mcp.json_members import (
     is_object,
     known_keys,
     read_string,
-    refuse_lookalikes,
+    refuse_lookalike_keys,
     skip_whitespace,
 )
 from answerable.server.mcp.messages import parse_message
@@ -106,7 +106,7 @@ def filter_for_caller(
     result = find_members(data, span)
     listings = [each for name, each in LISTS.items() if method in (name, UNKNOWN)]
     known = (SCOPE, INSTRUCTIONS, *(each.key for each in listings))
-    refuse_lookalikes(result, known_keys(*known))
+    refuse_lookalike_keys(result, known_keys(*known))
     edits: list[SpanEdit] = []
     for listing in listings:
         if listing.key in result:
@@ -164,7 +164,7 @@ def _may_use_item(
         return False
     try:
         found = find_members(data, item)
-        refuse_lookalikes(found, known_keys(listing.name))
+        refuse_lookalike_keys(found, known_keys(listing.name))
     except RequestRefused:
         return False
     name = read_string(data, found.get(listing.name))

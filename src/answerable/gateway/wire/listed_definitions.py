@@ -13,14 +13,14 @@ from answerable.gateway.wire.list_filter import (
     find_item_spans,
 )
 from answerable.gateway.wire.server_messages import ANSWER_DEPTH
-from answerable.model.pin import DefinitionKind
+from answerable.model.definition_pin import DefinitionKind
 from answerable.server.mcp.json_members import (
     Span,
     find_members,
     is_object,
     known_keys,
     read_string,
-    refuse_lookalikes,
+    refuse_lookalike_keys,
 )
 from answerable.server.mcp.messages import is_null, parse_message
 from answerable.server.wire.refusals import RequestRefused
@@ -66,12 +66,12 @@ def find_definitions(data: bytes, method: str) -> list[DefinedItems]:
     for name, kind in KINDS.items():
         listing = LISTS[name]
         if method in (name, UNKNOWN) and listing.key in result:
-            refuse_lookalikes(result, known_keys(listing.key, NEXT))
+            refuse_lookalike_keys(result, known_keys(listing.key, NEXT))
             items = tuple(_list_items(data, result[listing.key], listing.name))
             cursor = read_string(data, result.get(NEXT)) or ""
             found.append(DefinedItems(kind, items, cursor))
     if method in SPEAKS:
-        refuse_lookalikes(result, known_keys(INSTRUCTIONS))
+        refuse_lookalike_keys(result, known_keys(INSTRUCTIONS))
         found += _find_instructions(data, result, method)
     return found
 

@@ -9,7 +9,11 @@ from collections.abc import Callable
 
 import msgspec
 
-from answerable.gateway.wire.fast_path import TOOLS_CALL, ExpectedCall, parse_plain_call
+from answerable.gateway.wire.fast_message_parser import (
+    TOOLS_CALL,
+    ExpectedCall,
+    parse_plain_call,
+)
 from answerable.gateway.wire.http_heads import encode_forwarded_fields
 from answerable.server.mcp.call import McpCall, parse_http_call, sha256_hex
 from answerable.server.mcp.request_metadata import (
@@ -20,7 +24,10 @@ from answerable.server.mcp.request_metadata import (
     parse_revision,
     parse_session_id,
 )
-from answerable.server.mcp.server_path import parse_metadata_target, parse_server_name
+from answerable.server.mcp.server_target_path import (
+    parse_metadata_target,
+    parse_server_name,
+)
 from answerable.server.wire.refusals import RequestRefused
 from answerable.server.wire.request_head import HttpRequestHead, parse_head
 

@@ -19,7 +19,7 @@ from answerable.server.mcp.json_members import (
     is_object,
     known_keys,
     read_string,
-    refuse_lookalikes,
+    refuse_lookalike_keys,
 )
 from answerable.server.mcp.messages import INTEGER, MessageKind, parse_message
 from answerable.server.mcp.methods import INPUT_METHODS
@@ -77,7 +77,7 @@ def parse_server_message(data: bytes) -> ServerMessage:
         code = _read_error_code(data, message.error)
         return ServerMessage(MessageKind.RESPONSE, message.id, code=code)
     result = _read_members(data, message.result)
-    refuse_lookalikes(result, RESULT)
+    refuse_lookalike_keys(result, RESULT)
     return ServerMessage(
         MessageKind.RESPONSE,
         message.id,
@@ -99,7 +99,7 @@ def _read_members(data: bytes, span: Span | None) -> dict[str, Span]:
 def _read_error_code(data: bytes, span: Span | None) -> int:
     """Return the code of a JSON-RPC error, which must not be 0."""
     error = _read_members(data, span)
-    refuse_lookalikes(error, ERROR)
+    refuse_lookalike_keys(error, ERROR)
     code = error.get("code")
     raw = b"" if code is None else data[code]
     # 0 means no error here, and is outside every range that a code comes from.
@@ -135,7 +135,7 @@ def _read_task(data: bytes, result: Mapping[str, Span]) -> str:
     """Return the digest of the task id: `taskId`, or `task.taskId` in 2025-11-25."""
     if "task" in result and is_object(data, result["task"]):
         task = find_members(data, result["task"])
-        refuse_lookalikes(task, TASK)
+        refuse_lookalike_keys(task, TASK)
         return _read_digest(data, task, "taskId")
     return _read_digest(data, result, "taskId")
 
@@ -147,7 +147,7 @@ def _read_inputs(data: bytes, span: Span | None) -> tuple[str, ...]:
     asked = []
     for each in _read_members(data, span).values():
         request = _read_members(data, each)
-        refuse_lookalikes(request, INPUT)
+        refuse_lookalike_keys(request, INPUT)
         method = _read_text(data, request, "method")
         if method not in INPUT_METHODS:
             raise RequestRefused(RefusalReason.UNKNOWN_METHOD)

@@ -69,7 +69,7 @@ class StreamingSummary:
             at = self._choose_reader()(data, at)
 
     @property
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Return True after the last bracket."""
         return bool(self._sketch) and not self._depth and not self._in_string
 

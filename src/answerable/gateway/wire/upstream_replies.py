@@ -18,7 +18,7 @@ from functools import lru_cache
 import httptools
 import msgspec
 
-from answerable.gateway.wire.http_heads import UpstreamHead, judge_upstream_head
+from answerable.gateway.wire.http_heads import UpstreamHead, check_upstream_head
 from answerable.server.wire.chunked_coding import ChunkedDecoder
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
 from answerable.server.wire.request_head import (
@@ -251,7 +251,7 @@ def _parse_head(data: bytes) -> UpstreamReply | None:
     options = parse_connection_options(fields.get("connection", ""))
     closes |= "close" in options
     return UpstreamReply(
-        status, fields, length, closes, judge_upstream_head(status, fields)
+        status, fields, length, closes, check_upstream_head(status, fields)
     )
 
 

@@ -10,7 +10,9 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
-from answerable.authorization.decision_table import fixed_decision as holding
+from answerable.authorization.decision_table import (
+    build_mode_independent_decision as holding,
+)
 from answerable.model.caller import VerifiedCaller
 from answerable.model.decision import (
     AuthorizationRequest,

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from answerable.pdp.envoy import ext_authz_proto as proto
 from answerable.server.connection_info import ConnectionInfo
-from answerable.server.mcp.server_path import parse_server_name
+from answerable.server.mcp.server_target_path import parse_server_name
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
 from answerable.server.wire.request_head import (
     MAX_BODY,

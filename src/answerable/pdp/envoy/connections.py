@@ -8,15 +8,15 @@ from typing import Any, cast
 from grpclib.protocol import H2Protocol
 from grpclib.server import Server
 
-from answerable.pdp.wire.problems import ProblemResponse
+from answerable.pdp.wire.problem_documents import ProblemResponse
 from answerable.server.admission import (
     AdmissionControl,
     ConnectionSlot,
     counted_address,
 )
-from answerable.server.connection_probe import read_connection_info
+from answerable.server.connection_info_reader import read_connection_info
 from answerable.server.deadline_timer import NEVER, DeadlineTimer
-from answerable.server.processes.held_process import ProcessGone
+from answerable.server.processes.pidfd_process import ProcessGone
 
 
 class EnvoyConnection(H2Protocol):
@@ -96,7 +96,9 @@ class EnvoyConnection(H2Protocol):
         Raises:
             Problem: The caller has too many connections; this one is closed.
         """
-        if self._slot is None or not self._admission.identify(self._slot, caller):
+        if self._slot is None or not self._admission.count_for_caller(
+            self._slot, caller
+        ):
             self.abort()
             raise ProblemResponse(
                 503, "too-many-connections", "too many connections are open"
@@ -125,7 +127,7 @@ class EnvoyServer(Server):
         super().__init__([service])
         self._admission, self._ticker = admission, DeadlineTimer(loop)
 
-    def connection(self) -> EnvoyConnection:
+    def build_connection(self) -> EnvoyConnection:
         """Build the protocol object of one connection."""
         made = self._protocol_factory()
         return EnvoyConnection(made, self._admission, self._ticker)

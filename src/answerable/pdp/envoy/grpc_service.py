@@ -14,20 +14,20 @@ from grpclib.const import Cardinality, Handler
 from grpclib.server import Stream
 
 from answerable.pdp.enforcement_points import EnforcementPointAuthenticator
+from answerable.pdp.envoy.check_evaluation import UNAVAILABLE_STATUS, CheckHandler
 from answerable.pdp.envoy.check_messages import (
     CheckRequest,
     CheckResponse,
     deny_response,
 )
-from answerable.pdp.envoy.check_request import UNAVAILABLE_STATUS, CheckHandler
 from answerable.pdp.envoy.connections import EnvoyConnection, EnvoyServer
 from answerable.pdp.http.server import PdpHttpServer
 from answerable.pdp.recording.evaluation_recorder import EvaluationRecorder
-from answerable.pdp.wire.problems import ProblemResponse
+from answerable.pdp.wire.problem_documents import ProblemResponse
 from answerable.server.admission import AdmissionControl
 from answerable.server.connection_info import ConnectionInfo
-from answerable.server.connection_probe import read_connection_info
-from answerable.server.processes.held_process import ProcessGone
+from answerable.server.connection_info_reader import read_connection_info
+from answerable.server.processes.pidfd_process import ProcessGone
 from answerable.server.wire.request_head import MAX_BODY, MAX_HEAD, HttpRequestHead
 
 CHECK_METHOD = "/envoy.service.auth.v3.Authorization/Check"

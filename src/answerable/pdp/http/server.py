@@ -24,7 +24,11 @@ from answerable.pdp.enforcement_points import (
 )
 from answerable.pdp.recording.evaluation_recorder import EvaluationRecorder
 from answerable.pdp.wire.evaluation_request import MAX_BODY, JsonMembers, parse_body
-from answerable.pdp.wire.problems import PROBLEM_TYPE, MalformedRequest, ProblemResponse
+from answerable.pdp.wire.problem_documents import (
+    PROBLEM_TYPE,
+    MalformedRequest,
+    ProblemResponse,
+)
 from answerable.server.connection_info import ConnectionInfo
 from answerable.server.wire.host_check import check_host_and_origin
 from answerable.server.wire.refusals import RequestRefused

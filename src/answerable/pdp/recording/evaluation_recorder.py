@@ -6,8 +6,8 @@ or may not have happened.
 
 from answerable.model.caller import VerifiedCaller
 from answerable.model.decision import Decision, RecordDurability
-from answerable.model.event_sources import PDP, PDP_PREFIX
 from answerable.model.ids import event_id
+from answerable.model.log_sources import PDP, PDP_PREFIX
 from answerable.model.spool_record import (
     CallEndRecord,
     CallOutcome,

@@ -18,15 +18,15 @@ from answerable.pdp.http.server import (
     PdpHttpServer,
     QuestionHandler,
 )
-from answerable.pdp.mapped_calls import MappedCalls
 from answerable.pdp.page_tokens import Paginator
 from answerable.pdp.recording.evaluation_recorder import EvaluationRecorder
-from answerable.pdp.runtime.policy_state import PolicyStateWatch
+from answerable.pdp.runtime.policy_state_watch import PolicyStateWatch
 from answerable.pdp.runtime.settings import PdpSettings
 from answerable.pdp.search import SearchService
 from answerable.pdp.subject_resolution import SubjectResolver
+from answerable.pdp.tool_mapping_resolver import ToolMappingResolver
 from answerable.pdp.wire import openapi, pdp_metadata
-from answerable.pdp.wire.problems import ProblemResponse
+from answerable.pdp.wire.problem_documents import ProblemResponse
 from answerable.server.admission import AdmissionControl
 from answerable.server.asgi import AsgiServer
 from answerable.server.authentication.authenticator import CallerAuthenticator
@@ -37,7 +37,7 @@ from answerable.server.issuers.key_cache import IssuerKeyCache
 from answerable.server.listeners import Listeners
 from answerable.server.listening_sockets import bind_listener
 from answerable.server.metrics import MetricNames, render_metrics
-from answerable.server.open_files import raise_open_files
+from answerable.server.open_file_limit import raise_open_files
 from answerable.server.operator_log import OperatorLog
 from answerable.server.resident_memory import resident_bytes
 from answerable.server.shared_secret import derive_key, load_shared_secret
@@ -89,7 +89,7 @@ class PdpApp:
             self._authority,
             self._subjects,
             self._recorder,
-            MappedCalls(
+            ToolMappingResolver(
                 self.standing.pins.mappings, self.standing.log_unusable_mapping
             ),
             self.standing.behaviour,
@@ -125,7 +125,10 @@ class PdpApp:
         for listener in plan.point.ext_authz:
             await house._open_envoy_listener(listener)
         house._default_url()
-        for keep_fresh in (house._callers.keep_fresh, house._enforcers.renew_keys):
+        for keep_fresh in (
+            house._callers.renew_keys_forever,
+            house._enforcers.renew_keys,
+        ):
             house._tasks.spawn(keep_fresh(house._log_key_failure))
         return house
 
@@ -267,7 +270,7 @@ class PdpApp:
     async def _open_envoy_listener(self, listener: Listener) -> None:
         """Start a gRPC listener for Envoy's external authorization."""
         with require_extra():
-            from answerable.pdp.envoy.check_request import CheckHandler
+            from answerable.pdp.envoy.check_evaluation import CheckHandler
             from answerable.pdp.envoy.grpc_service import (
                 ExtAuthzService,
                 build_grpc_server,
@@ -289,7 +292,9 @@ class PdpApp:
             self._door,
             self._log_failure,
         )
-        connection = build_grpc_server(service, self._admission, self._loop).connection
+        connection = build_grpc_server(
+            service, self._admission, self._loop
+        ).build_connection
         await self._listeners.open("ext_authz", bound, connection, "h2")
 
     def _default_url(self) -> None:

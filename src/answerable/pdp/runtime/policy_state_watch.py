@@ -45,7 +45,7 @@ class PolicyStateWatch:
         log: OperatorLog,
     ) -> None:
         loop = asyncio.get_running_loop()
-        shared: Path = plan.shared
+        shared: Path = plan.gateway_state
         self._log, told = log, RevocationNotices(recorder, log)
         self.kills = RevocationWatch(
             RevocationList(plan.store, shared),
@@ -96,7 +96,9 @@ class PolicyStateWatch:
 
     async def keep_fresh(self) -> None:
         """Refresh periodically, until cancelled."""
-        await asyncio.gather(self.amendments.keep_fresh(), self.baselines.keep_fresh())
+        await asyncio.gather(
+            self.amendments.poll_forever(), self.baselines.poll_forever()
+        )
 
     async def close(self) -> None:
         """Stop watching."""

@@ -8,11 +8,11 @@ from answerable.authorization.decision_table import DecisionTable
 from answerable.connectors.config.parse.config_file import ConfigReading
 from answerable.model.cedar_policy import NO_CEDAR_POLICIES, CedarPolicySet
 from answerable.model.config import Config
-from answerable.model.decision_point import DecisionPointConfig
+from answerable.model.decision_point_config import DecisionPointConfig
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
-from answerable.server.policy_reading import read_with_policies
-from answerable.server.reloadable_plan import require_config, resolve_store
+from answerable.server.policy_loading import read_with_policies
+from answerable.server.reloadable_settings import require_config, resolve_store
 from answerable.server.state_folders import decisions_state, gateway_state
 from answerable.server.store_access import known_agents
 from answerable.server.tls import without_tls_files
@@ -45,7 +45,7 @@ class PdpSettings:
         return decisions_state(self.point, self.store)
 
     @property
-    def shared(self) -> Path:
+    def gateway_state(self) -> Path:
         """Return the gateway's state folder, with revocations and pins."""
         return gateway_state(self.config, self.store)
 
@@ -69,7 +69,7 @@ class PdpSettings:
             "decisions.listen": without_tls_files(point.listen),
             "decisions.ext_authz": without_tls_files(point.ext_authz),
             "decisions.state": self.state,
-            "state": self.shared,
+            "state": self.gateway_state,
             "store": self.store,
         }
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from answerable.pdp.wire.evaluation_request import JsonMembers, check_types, get_object
-from answerable.pdp.wire.problems import MalformedRequest
+from answerable.pdp.wire.problem_documents import MalformedRequest
 
 MAX_EVALUATIONS = 256  # evaluations in one message
 DEFAULT_KEYS = ("subject", "action", "resource", "context")

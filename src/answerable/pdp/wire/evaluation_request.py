@@ -22,8 +22,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from answerable.model.json_keys import build_key_tree
-from answerable.pdp.wire.problems import MalformedRequest, MissingKey
+from answerable.model.json_key_lookalikes import build_key_tree
+from answerable.pdp.wire.problem_documents import MalformedRequest, MissingKey
 from answerable.server.mcp.json_members import DECODE_ERRORS, check_encoding_and_depth
 from answerable.server.wire.refusals import RequestRefused
 

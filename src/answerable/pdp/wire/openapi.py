@@ -12,7 +12,7 @@ from answerable.pdp.wire.batch_request import (
     BatchSemantic,
 )
 from answerable.pdp.wire.evaluation_request import MAX_NAME, MAX_TOKEN
-from answerable.pdp.wire.problems import PROBLEM_TYPE
+from answerable.pdp.wire.problem_documents import PROBLEM_TYPE
 
 OPENAPI_PATH = "/access/v1/openapi.json"
 _JSON = "application/json"

@@ -8,14 +8,14 @@ from difflib import SequenceMatcher, get_close_matches
 
 from answerable.model.action_catalogue import ActionCatalogue, ServiceEntry
 from answerable.model.errors import UsageError
-from answerable.reach.aws.patterns.globs import (
+from answerable.reach.aws.patterns.glob_matching import (
     ANY_CHARACTER,
     ANY_TEXT,
     encode_glob,
     is_literal,
-    matches,
+    matches_glob,
 )
-from answerable.reach.aws.policy_names import PolicyNames
+from answerable.reach.aws.policy_vocabulary import PolicyNames
 
 LoadCatalogue = Callable[[Iterable[str] | None], ActionCatalogue]
 GetPolicyNames = Callable[[], PolicyNames]
@@ -110,7 +110,9 @@ def suggest_for_unmatched_glob(text: str, load_catalogue: LoadCatalogue) -> str 
     pattern = encode_glob(text.lower())
     service, colon, _ = pattern.partition(":")
     wanted = [service] if colon and is_literal(service) else None
-    if any(matches(pattern, name) for name in _list_actions(load_catalogue(wanted))):
+    if any(
+        matches_glob(pattern, name) for name in _list_actions(load_catalogue(wanted))
+    ):
         return None
     return _suggest_glob(load_catalogue(None), text)
 
@@ -133,7 +135,7 @@ def _suggest_glob(catalogue: ActionCatalogue, text: str) -> str:
             if only:
                 return only
         pattern = encode_glob(with_service.lower())
-        found = any(matches(pattern, one) for one in _list_actions(catalogue))
+        found = any(matches_glob(pattern, one) for one in _list_actions(catalogue))
         return with_service if found else ""
     known = catalogue.services.get(service.lower())
     if known is not None:

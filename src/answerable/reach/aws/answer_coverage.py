@@ -25,12 +25,12 @@ from answerable.reach.aws.compiled.service_facts import (
 from answerable.reach.aws.compiled.statements import UNCOLLECTED, UNREAD, PolicyGap
 from answerable.reach.aws.escalation_rules.registry import TAKEOVER_RULES
 from answerable.reach.aws.evaluation.resource_policies import ResourcePolicy
-from answerable.reach.aws.evaluation.trust import ASSUME_ROLE
-from answerable.reach.aws.paths.created_identities import (
-    compile_created_principal,
-    is_uncreated,
+from answerable.reach.aws.evaluation.trust_policies import ASSUME_ROLE
+from answerable.reach.aws.paths.identity_creation import (
+    compile_uncreated_principal,
+    is_not_yet_created,
 )
-from answerable.reach.aws.patterns.globs import decode_glob
+from answerable.reach.aws.patterns.glob_matching import decode_glob
 from answerable.reach.aws.unmodelled_steps import (
     RUNNING_CODE,
     get_arn_part,
@@ -39,7 +39,7 @@ from answerable.reach.aws.unmodelled_steps import (
 )
 from answerable.reach.collected_data import ANY_PLACE, CollectedData
 from answerable.reach.formula import Verdict, get_verdict
-from answerable.reach.queries import ReachAnswer
+from answerable.reach.subject_queries import ReachAnswer
 
 _SERVICE, _REGION, _ACCOUNT = 2, 3, 4  # parts of an ARN
 
@@ -151,8 +151,8 @@ def list_acting_principals(
     names = [reply.subject, *(hop.to for hop in reply.path), reply.actor, *reply.tried]
     found: dict[str, CompiledPrincipal] = {}
     for name in map(IdentityId, names):
-        if is_uncreated(name):
-            found[name] = compile_created_principal(accounts, name)
+        if is_not_yet_created(name):
+            found[name] = compile_uncreated_principal(accounts, name)
         elif name in accounts.principals:
             principal = accounts.principals[name]
             if principal.identity.kind not in (PERMISSION_SET, SSO_GROUP):
@@ -191,7 +191,7 @@ def _list_other_accounts(
     if not _may_other_accounts_act(accounts, resource, reply):
         return
     for actor in list_acting_principals(accounts, reply):
-        for grant in actor.match_action(ASSUME_ROLE).allows:
+        for grant in actor.select_statements(ASSUME_ROLE).allows:
             for pattern in grant.clause.resources or (ANY_PLACE,):
                 account = get_arn_part(decode_glob(pattern), _ACCOUNT)
                 if account not in accounts.collected_accounts:
@@ -213,7 +213,7 @@ def _may_other_accounts_act(
     pattern = _strip_exceptions(resource)
     if pattern == "*" or _is_pattern(pattern):
         return any(map(_grants_to_other_account, accounts.holders.values()))
-    held = accounts.holders.get(accounts.describe_resource(pattern).holder)
+    held = accounts.holders.get(accounts.look_up_resource(pattern).holder)
     return held is not None and _grants_to_other_account(held)
 
 
@@ -262,7 +262,7 @@ def list_missing_rcps(
     for number in _find_resource_accounts(accounts, resource, reply):
         account = accounts.accounts.get(number)
         exempt = account is not None and account.management
-        if not exempt and number not in accounts.fences:
+        if not exempt and number not in accounts.rcps:
             yield collected.name_missing("rcp", number)
 
 
@@ -274,7 +274,7 @@ def _find_resource_accounts(
     A pattern without an account means the caller's own.
     """
     if resource != "*" and not _is_pattern(resource):
-        return {accounts.describe_resource(resource).owner}
+        return {accounts.look_up_resource(resource).owner}
     named = get_arn_account(_strip_exceptions(resource))
     return {named} if named else _find_caller_accounts(accounts, reply)
 
@@ -291,7 +291,7 @@ def _list_missing_resource_policies(
         return
     pattern = _strip_exceptions(resource)
     if pattern != "*" and not _is_pattern(get_policy_holder(pattern)):
-        if accounts.describe_resource(pattern).holder not in accounts.holders:
+        if accounts.look_up_resource(pattern).holder not in accounts.holders:
             yield "resource-policies"
         return
     several = action == "*" or _is_pattern(action)
@@ -344,7 +344,7 @@ def _list_missing_s3_data(
     """List missing S3 data besides policies for callers of other accounts."""
     if _is_pattern(resource) or resource == "*":
         return
-    place = accounts.describe_resource(resource)
+    place = accounts.look_up_resource(resource)
     actor = accounts.principals.get(reply.actor)
     if actor and place.owner in ("", actor.identity.account):
         return
@@ -395,6 +395,6 @@ def _list_missing_trusts(
             yield "role-trust"
 
 
-def rests_on_unread_policy(replies: Iterable[ReachAnswer]) -> bool:
+def depends_on_unread_policy(replies: Iterable[ReachAnswer]) -> bool:
     """Tell whether an answer depends on statements that could not be read."""
     return any(gap.key == UNREAD for reply in replies for gap in reply.gaps)

@@ -12,15 +12,23 @@ from difflib import SequenceMatcher
 from answerable.model.action_catalogue import ActionCatalogue
 from answerable.model.errors import UsageError
 from answerable.model.sighting import SightedFacts
-from answerable.reach.aws.action_names import (
+from answerable.reach.aws.action_validation import (
     GetPolicyNames,
     LoadCatalogue,
     suggest_service,
 )
 from answerable.reach.aws.patterns.action_resource_matrix import split_type_arns
-from answerable.reach.aws.patterns.arns import ArnParts, overlaps_arn, split_pattern
-from answerable.reach.aws.patterns.globs import decode_glob, encode_glob, is_literal
-from answerable.reach.aws.region_names import is_region, suggest_region
+from answerable.reach.aws.patterns.arn_matching import (
+    ArnParts,
+    overlaps_arn,
+    split_pattern,
+)
+from answerable.reach.aws.patterns.glob_matching import (
+    decode_glob,
+    encode_glob,
+    is_literal,
+)
+from answerable.reach.aws.region_validation import is_region, suggest_region
 
 ARN_FORM = "arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE"
 _PARTITION, _SERVICE, _REGION, _ACCOUNT, _RESOURCE = 1, 2, 3, 4, 5

@@ -11,12 +11,12 @@ from itertools import groupby
 from answerable.model.ids import IdentityId
 from answerable.model.policy import PolicyEffect
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
-from answerable.reach.aws.compiled.holder_index import (
+from answerable.reach.aws.compiled.service_facts import NO_PERMISSION_ACTIONS
+from answerable.reach.aws.compiled.statement_holder_index import (
     IdentityNumbers,
     StatementHolderIndex,
     merge_sorted,
 )
-from answerable.reach.aws.compiled.service_facts import NO_PERMISSION_ACTIONS
 from answerable.reach.aws.compiled.statements import CompiledStatement, match_resource
 from answerable.reach.aws.evaluation.conditions import evaluate_block
 from answerable.reach.aws.evaluation.evaluate_principal import find_resource_policy
@@ -41,10 +41,10 @@ def list_candidate_callers(
     """
     call = accounts.get_request(action, resource)
     if call is not None:
-        yield from list_callers_of(accounts, call, start)
+        yield from list_candidate_callers_of_request(accounts, call, start)
 
 
-def list_callers_of(
+def list_candidate_callers_of_request(
     accounts: CompiledAccounts, call: AwsRequest, start: int = 0
 ) -> Iterator[tuple[int, IdentityId]]:
     """List the candidate callers of a parsed request."""

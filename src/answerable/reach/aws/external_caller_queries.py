@@ -24,25 +24,25 @@ from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.evaluation.evaluate_principal import find_resource_policy
 from answerable.reach.aws.evaluation.request import AwsRequest
 from answerable.reach.aws.evaluation.resource_policies import ResourceOwnPolicy
-from answerable.reach.aws.evaluation.trust import TrustEntry
+from answerable.reach.aws.evaluation.trust_policies import TrustEntry
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.patterns.arns import overlaps_arn
+from answerable.reach.aws.patterns.arn_matching import overlaps_arn
 from answerable.reach.aws.permission_rows.principal_spans import narrow_row
 from answerable.reach.aws.permission_rows.resource_grants import (
     RowCaller,
-    list_requested_scope,
+    list_requested_arn_patterns,
     list_rows_on_resource,
 )
 from answerable.reach.aws.permission_rows.row_types import PermissionRow, RowFilter
-from answerable.reach.aws.permission_rows.spans import (
+from answerable.reach.aws.permission_rows.statement_spans import (
     LimitingSpans,
     StatementSpan,
     build_limit,
-    list_spans,
+    list_statement_spans,
 )
 
 
-def list_callers(
+def list_external_callers(
     accounts: CompiledAccounts, call: AwsRequest
 ) -> Iterator[ExternalCaller]:
     """List the outside callers that resource policies allow a call by name.
@@ -85,11 +85,11 @@ def _list_principals(clause: CompiledStatement) -> Iterator[str]:
         yield value
 
 
-def list_entry_roles(
+def list_roles_trusting_caller(
     graph: IdentityGraph, caller: ExternalCaller
 ) -> Iterator[tuple[IdentityId, TrustEntry]]:
     """List the roles whose trust policy admits an outside caller."""
-    for role in graph.estate.trusts:
+    for role in graph.accounts.trusts:
         for entry in graph.list_trust_entries(role):
             if _admits_caller(entry, caller):
                 yield role, entry
@@ -136,7 +136,7 @@ def list_caller_rows(
     for own in accounts.holders.values():
         if not own.gaps and not any(namer(grant.clause) for grant in own.grants):
             continue
-        for on in list_requested_scope(own, row_filter):
+        for on in list_requested_arn_patterns(own, row_filter):
             exempt = caller.kind is ExternalCallerKind.SERVICE
             asker = RowCaller(namer, caller.collect_known_keys(on.pattern), exempt)
             for row in list_rows_on_resource(accounts, own, on, row_filter, asker):
@@ -151,6 +151,8 @@ def _collect_endpoint_spans(
         return (), ()
     known = accounts.given.merge_over(caller.known)
     grants = accounts.endpoint.grants
-    spans = list(list_spans(grants, known, lambda clause: match_caller(clause, caller)))
+    spans = list(
+        list_statement_spans(grants, known, lambda clause: match_caller(clause, caller))
+    )
     limit = build_limit(spans, accounts.endpoint.gaps)
     return (limit,), tuple(span for span in spans if span.denies)

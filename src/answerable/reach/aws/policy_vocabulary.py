@@ -7,13 +7,13 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from answerable.model.sighting import SightedFacts
-from answerable.reach.aws.patterns.arns import ArnParts, overlaps_arn
-from answerable.reach.aws.patterns.globs import (
+from answerable.reach.aws.patterns.arn_matching import ArnParts, overlaps_arn
+from answerable.reach.aws.patterns.glob_matching import (
     ANY_TEXT,
     encode_glob,
     is_literal,
-    matches,
-    overlaps,
+    matches_glob,
+    overlaps_glob,
 )
 
 _SERVICE, _RESOURCE = 2, 5  # parts of an ARN
@@ -50,9 +50,9 @@ class PolicyNames:
         """
         for one in self.actions:
             if is_literal(one):
-                if matches(pattern, one):
+                if matches_glob(pattern, one):
                     return True
-            elif one.partition(":")[0] not in known and overlaps(pattern, one):
+            elif one.partition(":")[0] not in known and overlaps_glob(pattern, one):
                 return True
         return False
 

@@ -4,9 +4,9 @@ from difflib import get_close_matches
 
 from answerable.model.errors import UsageError
 from answerable.model.sighting import SightedFacts
-from answerable.reach.aws.action_names import GetPolicyNames, LoadCatalogue
-from answerable.reach.aws.patterns.globs import encode_glob, overlaps
-from answerable.reach.aws.resource_names import check_resource
+from answerable.reach.aws.action_validation import GetPolicyNames, LoadCatalogue
+from answerable.reach.aws.arn_validation import check_resource
+from answerable.reach.aws.patterns.glob_matching import encode_glob, overlaps_glob
 
 
 def parse_resource(
@@ -69,7 +69,7 @@ def parse_resource_glob(
         return asked or "*"
     if asked.startswith("arn:") or not wild:
         return parse_resource(text, facts, load_catalogue, get_policy_names)
-    if not overlaps(encode_glob(asked), encode_glob("arn:*:*:*:*:*")):
+    if not overlaps_glob(encode_glob(asked), encode_glob("arn:*:*:*:*:*")):
         raise UsageError(
             f"no ARN matches (got {text[:120]!r}, expected a glob over a whole ARN)",
             f"did you mean '*{asked.strip('*')}*'?",

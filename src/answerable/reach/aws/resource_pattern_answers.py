@@ -9,33 +9,40 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from answerable.model.ids import IdentityId
-from answerable.reach import queries
+from answerable.reach import subject_queries
 from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
-from answerable.reach.aws.bulk.caller_side import VerdictBits
+from answerable.reach.aws.bulk.caller_policies import VerdictBits
 from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.service_facts import TRUST_POLICY_ACTIONS
 from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.evaluation.request import Evaluation
-from answerable.reach.aws.paths.edges import IdentityNode
+from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.paths.search import (
+from answerable.reach.aws.paths.path_search import (
     BackwardSearch,
     ReachPath,
     iterate_paths,
     list_reachable_identities,
     search_backward,
 )
-from answerable.reach.aws.pattern_parts import PatternUnion, UnconditionalParts
-from answerable.reach.aws.patterns.arns import matches_arn, overlaps_arn, split_pattern
-from answerable.reach.aws.patterns.globs import encode_glob
-from answerable.reach.aws.patterns.terms import PatternTerm
+from answerable.reach.aws.patterns.arn_matching import (
+    matches_arn,
+    overlaps_arn,
+    split_pattern,
+)
+from answerable.reach.aws.patterns.glob_matching import encode_glob
+from answerable.reach.aws.patterns.pattern_set_algebra import PatternTerm
 from answerable.reach.aws.permission_rows.action_rows import ActionRowLister
-from answerable.reach.aws.permission_rows.row_types import PermissionRow, parse_filter
-from answerable.reach.aws.whole_pattern import WholePatternEvaluator
+from answerable.reach.aws.permission_rows.row_types import (
+    PermissionRow,
+    parse_row_filter,
+)
+from answerable.reach.aws.resource_pattern_union import PatternUnion, UnconditionalParts
+from answerable.reach.aws.whole_pattern_evaluation import WholePatternEvaluator
 from answerable.reach.formula import FALSE, TRUE, build_atom, disjoin
-from answerable.reach.queries import PatternExtent, ReachAnswer
+from answerable.reach.subject_queries import PatternExtent, ReachAnswer
 
 FURTHER = "answerable:further-parts"
 MAX_IDENTITIES_LISTED = 64  # identities on paths whose parts are listed in one answer
@@ -74,10 +81,10 @@ class PatternQuery:
 
     def __init__(self, graph: IdentityGraph, action: str, resource: str) -> None:
         self.graph, self.action, self.resource = graph, action, resource
-        self.union = PatternUnion(graph.estate, action, resource)
-        self._wanted = parse_filter(action, resource)
-        self._lister = ActionRowLister(graph.estate, self._wanted)
-        self._all_of = WholePatternEvaluator(graph.estate, action, resource)
+        self.union = PatternUnion(graph.accounts, action, resource)
+        self._wanted = parse_row_filter(action, resource)
+        self._lister = ActionRowLister(graph.accounts, self._wanted)
+        self._all_of = WholePatternEvaluator(graph.accounts, action, resource)
         self._pattern = split_pattern(encode_glob(resource))
         self._touching: dict[CompiledStatement, bool] = {}
         self._answers: dict[IdentityNode, Evaluation] = {}
@@ -86,9 +93,9 @@ class PatternQuery:
 
     def answer(self, start: IdentityId, *, direct: bool) -> ReachAnswer:
         """Answer for one subject, which may be an outside caller."""
-        if start not in self.graph.estate.principals:
+        if start not in self.graph.accounts.principals:
             return self._answer_external(start, direct=direct)
-        found = self.find_permitted(start, direct=direct)
+        found = self.answer_if_permitted(start, direct=direct)
         if found is not None:
             return found
         node = self.graph.get_start_node(start)
@@ -96,7 +103,7 @@ class PatternQuery:
         tried = () if direct else list_reachable_identities(self.graph, node)
         return replace(reply, covers=PatternExtent.NONE, parts=(), tried=tried)
 
-    def find_permitted(
+    def answer_if_permitted(
         self, start: IdentityId, *, direct: bool, limit: int = MAX_IDENTITIES_LISTED
     ) -> ReachAnswer | None:
         """Answer for an identity; None where it can act on no part of the pattern.
@@ -119,21 +126,21 @@ class PatternQuery:
         ways = [itself] if direct else self._iterate_paths(node)
         return self._combine_paths(start, ways, limit)
 
-    def may_reach(self, node: IdentityNode) -> bool:
+    def may_act(self, node: IdentityNode) -> bool:
         """Tell whether a node, directly or through others, may act on some."""
         return self._get_paths().may_reach(node)
 
-    def may_touch(self, principal: CompiledPrincipal) -> bool:
+    def may_act_directly(self, principal: CompiledPrincipal) -> bool:
         """Tell whether a principal by itself may act on part of the pattern.
 
         The test is necessary, not sufficient.
         """
         if principal.gaps or self._wanted.actions.pattern in TRUST_POLICY_ACTIONS:
             return True
-        allows = principal.match_action(self._wanted.actions.pattern).allows
+        allows = principal.select_statements(self._wanted.actions.pattern).allows
         if any(self._overlaps_pattern(grant.clause) for grant in allows):
             return True
-        return self._lister.may_resources_grant(principal)
+        return self._lister.may_resource_policies_grant(principal)
 
     def _combine_paths(
         self, start: IdentityId, paths: Iterable[ReachPath], limit: int
@@ -167,12 +174,13 @@ class PatternQuery:
                 way.target
             ).formula != FALSE and not _depends_on_collected_policies(whole):
                 reply = self._answer_whole_pattern(start, way)
-                better = whole is None or queries.rank_answer(
+                better = whole is None or subject_queries.rank_answer(
                     reply
-                ) > queries.rank_answer(whole)
+                ) > subject_queries.rank_answer(whole)
                 whole = reply if better else whole
             listed = (
-                queries.build_row_answer(graph, start, way, r, told) for r in rows
+                subject_queries.build_row_answer(graph, start, way, r, told)
+                for r in rows
             )
             found = [part for part in listed if part]
             parts += found
@@ -181,24 +189,26 @@ class PatternQuery:
                 sure.add(account, part)
         if whole is None and not parts:
             return None
-        nothing = queries.empty_answer()
+        nothing = subject_queries.empty_answer()
         whole = whole or replace(nothing, subject=start, actor=start)
-        return _add_unlisted_identities(self.union.combine([whole], parts), further)
+        return _add_unlisted_identities(
+            self.union.combine_answers([whole], parts), further
+        )
 
     def _answer_external(self, start: IdentityId, *, direct: bool) -> ReachAnswer:
         """Answer for a caller outside the snapshot."""
         graph, call = self.graph, (self.action, self.resource)
-        whole = queries.answer_can(graph, start, *call, direct=direct)
+        whole = subject_queries.answer_can(graph, start, *call, direct=direct)
         if whole.formula == TRUE:
             return replace(
                 whole, covers=PatternExtent.ALL, parts=(self._build_whole_part(whole),)
             )
-        parts = queries.iterate_reach(graph, start, self._wanted, direct=direct)
-        return self.union.combine([whole], parts)
+        parts = subject_queries.iterate_reach(graph, start, self._wanted, direct=direct)
+        return self.union.combine_answers([whole], parts)
 
     def _answer_whole_pattern(self, start: IdentityId, path: ReachPath) -> ReachAnswer:
         """Answer for all of the pattern at the end of a path."""
-        return queries.build_answer(
+        return subject_queries.build_answer(
             self.graph, start, path, self._evaluate_node(path.target)
         )
 
@@ -237,10 +247,10 @@ class PatternQuery:
             found = ()
             if answer.formula == TRUE:
                 found = (self._build_whole_row(answer),)
-            elif self.may_touch(principal):
+            elif self.may_act_directly(principal):
                 rows = self._lister.list_rows(principal)
                 found = tuple(
-                    queries.replace_assume_role_rows(
+                    subject_queries.replace_assume_role_rows(
                         self.graph, principal, self._wanted, rows
                     )
                 )
@@ -279,7 +289,7 @@ class PatternQuery:
 
     def _find_paths(self) -> "_PatternPaths":
         """Find the identities that may act on part of the pattern, or on all."""
-        graph, accounts = self.graph, self.graph.estate
+        graph, accounts = self.graph, self.graph.accounts
         whole = get_closure(graph)
         index, action = whole.actors.index, self._wanted.actions.pattern
         some = wide = 0
@@ -295,15 +305,17 @@ class PatternQuery:
         granted = (
             number
             for number, principal in enumerate(index.actors[: index.size])
-            if self._lister.may_resources_grant(principal)
+            if self._lister.may_resource_policies_grant(principal)
         )
-        some |= index.expand_to_nodes(build_bitset(granted, index.size))
+        some |= index.include_copies(build_bitset(granted, index.size))
         if action in TRUST_POLICY_ACTIONS:
             some = index.all
         starts = [graph.get_start_node(identity) for identity in accounts.principals]
         for node in starts:
-            number = whole.get_number(node)
-            if number >= whole.size and self.may_touch(graph.get_principal(node)):
+            number = whole.get_node_number(node)
+            if number >= whole.size and self.may_act_directly(
+                graph.get_principal(node)
+            ):
                 some |= 1 << number
                 wide |= 1 << number
         sure = build_bitset(
@@ -346,7 +358,10 @@ class PatternQuery:
 
 def _depends_on_collected_policies(answer: ReachAnswer | None) -> bool:
     """Tell whether an answer does not depend on uncollected allows alone."""
-    return answer is not None and queries.rank_answer(answer) >= queries.CONDITIONAL
+    return (
+        answer is not None
+        and subject_queries.rank_answer(answer) >= subject_queries.CONDITIONAL
+    )
 
 
 def _add_unlisted_identities(answer: ReachAnswer, unlisted_count: int) -> ReachAnswer:
@@ -380,12 +395,12 @@ class _PatternPaths:
 
     def may_others_reach(self, node: IdentityNode) -> bool:
         """Tell whether others that a node can become may act on part of it."""
-        number = self._whole.get_number(node)
+        number = self._whole.get_node_number(node)
         return bool(self._whole.get_reachable(number) & self.some & ~(1 << number))
 
     def count_others(self, node: IdentityNode) -> int:
         """Count others that a node can become and that may act on part of it."""
-        number = self._whole.get_number(node)
+        number = self._whole.get_node_number(node)
         return (
             self._whole.get_reachable(number) & self.some & ~(1 << number)
         ).bit_count()
@@ -393,5 +408,5 @@ class _PatternPaths:
     def may_reach(self, node: IdentityNode) -> bool:
         """Tell whether a node, or one it can become, may act on part of it."""
         return bool(
-            self.some >> self._whole.get_number(node) & 1
+            self.some >> self._whole.get_node_number(node) & 1
         ) or self.may_others_reach(node)

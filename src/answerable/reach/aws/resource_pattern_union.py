@@ -15,15 +15,15 @@ from answerable.reach.aws.evaluation.pattern_requests import RESOURCE_POLICY_KEY
 from answerable.reach.aws.evaluation.request import DENY_KEY
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.patterns.action_resource_matrix import list_action_arns
-from answerable.reach.aws.patterns.arns import ANY_ARN, ArnParts, split_pattern
-from answerable.reach.aws.patterns.common_match import find_common_match
-from answerable.reach.aws.patterns.globs import (
+from answerable.reach.aws.patterns.arn_matching import ANY_ARN, ArnParts, split_pattern
+from answerable.reach.aws.patterns.common_match_search import find_common_match
+from answerable.reach.aws.patterns.glob_matching import (
     ANY_TEXT,
     decode_glob,
     encode_glob,
     get_literal_prefix,
 )
-from answerable.reach.aws.patterns.terms import (
+from answerable.reach.aws.patterns.pattern_set_algebra import (
     RESOURCES,
     PatternTerm,
     covers,
@@ -41,7 +41,7 @@ from answerable.reach.formula import (
     conjoin,
     disjoin,
 )
-from answerable.reach.queries import PatternExtent, ReachAnswer
+from answerable.reach.subject_queries import PatternExtent, ReachAnswer
 
 RESOURCE_KEY = "answerable:resource"
 # Conditions on the resource that a call names; they do not hold for all of a part.
@@ -51,14 +51,16 @@ _MAX_REMAINING_TERMS = 64  # remaining terms of a pattern that are not covered y
 _ResourceTerm = PatternTerm[ArnParts]
 
 
-def merge_answers(
+def merge_pattern_answers(
     graph: IdentityGraph, action: str, resource: str, answers: Sequence[ReachAnswer]
 ) -> ReachAnswer:
     """Merge the answers of several identities of one subject about a pattern."""
     if len(answers) == 1:
         return answers[0]
     parts = [part for reply in answers for part in reply.parts]
-    return PatternUnion(graph.estate, action, resource).combine(answers, parts)
+    return PatternUnion(graph.accounts, action, resource).combine_answers(
+        answers, parts
+    )
 
 
 class PatternUnion:
@@ -69,7 +71,7 @@ class PatternUnion:
         self._targets = list_target_patterns(accounts, action, resource)
         self._covers: dict[tuple[_ResourceTerm, _ResourceTerm], bool] = {}
 
-    def combine(
+    def combine_answers(
         self, answers: Sequence[ReachAnswer], parts: Iterable[ReachAnswer]
     ) -> ReachAnswer:
         """Combine answers about all of a pattern, and about its parts, into one.

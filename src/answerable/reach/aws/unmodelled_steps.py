@@ -16,7 +16,7 @@ from answerable.reach.aws.escalation_rules.takeover_rules import (
     SEPARATELY_COLLECTED_KINDS,
 )
 from answerable.reach.aws.paths.pass_role import evaluate_pass_role, may_pass_any_role
-from answerable.reach.aws.patterns.globs import decode_glob
+from answerable.reach.aws.patterns.glob_matching import decode_glob
 from answerable.reach.collected_data import ANY_PLACE, CollectedData
 from answerable.reach.formula import FALSE
 
@@ -84,7 +84,9 @@ def list_callable_regions(
     actor: CompiledPrincipal, rule: TakeoverRule
 ) -> Iterator[str]:
     """List the regions in which an actor may make every call of a rule."""
-    allows = [actor.match_action(need.action.lower()).allows for need in rule.needs]
+    allows = [
+        actor.select_statements(need.action.lower()).allows for need in rule.needs
+    ]
     if all(allows):
         for grant in allows[0]:
             for pattern in grant.clause.resources or (ANY_PLACE,):

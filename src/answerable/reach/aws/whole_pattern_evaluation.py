@@ -30,7 +30,7 @@ from answerable.reach.aws.evaluation.single_request import (
     evaluate_action,
     is_owner_only,
 )
-from answerable.reach.aws.permission_rows.policy_cache import (
+from answerable.reach.aws.permission_rows.resource_policy_cache import (
     CachedPolicy,
     ResourcePolicyCache,
 )
@@ -46,7 +46,7 @@ class WholePatternEvaluator:
         """Select the resource policies that may deny part of the pattern."""
         self._estate, self._asked = accounts, (action, resource)
         call = accounts.get_request(action, resource)
-        self._call = call if call and call.wild and call.door is None else None
+        self._call = call if call and call.wild and call.access_point is None else None
         owners = list(list_overlapping_policies(accounts, call)) if call else []
         self._gaps = tuple(gap for own in owners for gap in own.gaps)
         self._denies = ResourcePolicyCache(

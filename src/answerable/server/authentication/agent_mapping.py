@@ -6,7 +6,6 @@ caller is unknown, and gets a derived id.
 
 from itertools import combinations
 
-from answerable.model.claims import Actor, SignedClaims
 from answerable.model.config import (
     Config,
     StdioCallerRule,
@@ -16,6 +15,7 @@ from answerable.model.config import (
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId, agent_id
 from answerable.model.provenance import WrittenBy
+from answerable.model.token_claims import Actor, SignedClaims
 from answerable.server.connection_info import UnixPeer
 
 AgentMatch = tuple[AgentId, bool]

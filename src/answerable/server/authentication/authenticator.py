@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from functools import lru_cache
 
-from answerable.federation.errors import (
+from answerable.federation.token_errors import (
     NonceRequired,
     TokenFault,
     TokenRejected,
@@ -31,8 +31,8 @@ from answerable.server.client_certificates import with_valid_certificate
 from answerable.server.connection_info import ConnectionInfo, UnixPeer
 from answerable.server.dpop_replay_cache import DpopNonces
 from answerable.server.issuers.key_cache import IssuerKeyCache
-from answerable.server.processes.held_process import read_boot_id
 from answerable.server.processes.parent_process import ParentProcess
+from answerable.server.processes.pidfd_process import read_boot_id
 from answerable.server.wire.request_head import HttpRequestHead
 
 _MAX_CACHED_PEERS = 1024  # cached callers of unix peers
@@ -150,7 +150,7 @@ class CallerAuthenticator:
             IssuerKeysNeeded: fetch the keys of that issuer, then try once more.
         """
         try:
-            return self._tokens.authenticate_bare(token, now)
+            return self._tokens.authenticate_without_request(token, now)
         except UnknownKey as unknown:
             if self._keys.can_fetch(unknown.issuer, now):
                 raise IssuerKeysNeeded(unknown.issuer) from None
@@ -175,7 +175,9 @@ class CallerAuthenticator:
             self._tokens.clear()
         return failed
 
-    async def keep_fresh(self, report_failure: Callable[[str, str], None]) -> None:
+    async def renew_keys_forever(
+        self, report_failure: Callable[[str, str], None]
+    ) -> None:
         """Renew issuers' keys before they expire, until cancelled.
 
         Args:

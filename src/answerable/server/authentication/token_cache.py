@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from answerable.federation.claim_parsing import CLOCK_SKEW
-from answerable.federation.errors import TokenFault, TokenRejected
-from answerable.federation.sender_constraint import check_sender
+from answerable.federation.sender_constraint import check_sender_constraint
+from answerable.federation.token_errors import TokenFault, TokenRejected
 from answerable.federation.token_verification import verify_token
 from answerable.model.caller import AuthenticationMethod, VerifiedCaller
-from answerable.model.claims import SenderBinding, SignedClaims, TokenPresentation
 from answerable.model.config import Config
 from answerable.model.errors import IdError
+from answerable.model.token_claims import SenderBinding, SignedClaims, TokenPresentation
 from answerable.server.authentication.agent_mapping import (
     AgentMapping,
     current_actor,
@@ -124,7 +124,7 @@ class VerifiedTokenCache:
             self._check_sender(authorization, bound, head, connection_info, now)
         return found.caller
 
-    def authenticate_bare(self, token: str, now: float) -> VerifiedCaller:
+    def authenticate_without_request(self, token: str, now: float) -> VerifiedCaller:
         """Authenticate the caller of a token that another enforcement point got.
 
         That point checks the sender: a certificate or key that the token is bound to is
@@ -199,7 +199,7 @@ class VerifiedTokenCache:
             certificate=connection_info.certificate,
         )
         asked = self._nonces.are_required(now)
-        shown = check_sender(
+        shown = check_sender_constraint(
             token,
             claims,
             presented,
@@ -223,7 +223,7 @@ class VerifiedTokenCache:
             raise TokenRejected(TokenFault.CLAIM_TYPE, message) from None
         headed = current_actor(claims) is not None and is_person_subject(claims.sub)
         delegation = (
-            claims.find_leaf("answerable", "dlg") if is_own_token(claims) else None
+            claims.find_claim("answerable", "dlg") if is_own_token(claims) else None
         )
         return VerifiedCaller(
             agent=agent,

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from answerable.federation.uri_normalisation import normalise_uri
 from answerable.model.errors import AnswerableError
-from answerable.server.metadata_addresses import (
+from answerable.server.cloud_metadata_addresses import (
     IPAddress,
     is_metadata_service,
     list_destinations,
@@ -49,7 +49,9 @@ def same_origin(one: str, other: str) -> bool:
         return False
 
 
-async def resolve_allowed(host: str, port: int, *, allow_private: bool) -> list[str]:
+async def resolve_allowed_addresses(
+    host: str, port: int, *, allow_private: bool
+) -> list[str]:
     """Resolve a name to allowed addresses.
 
     Args:
@@ -67,7 +69,7 @@ async def resolve_allowed(host: str, port: int, *, allow_private: bool) -> list[
     addresses = [host] if _is_address(host) else await _resolve_host(host, port)
     for address in addresses:
         # One forbidden address refuses all: an honest name has none.
-        if not is_allowed(address, allow_private=allow_private):
+        if not is_allowed_address(address, allow_private=allow_private):
             raise FetchFailed(
                 "its name leads to an address of a private network or of this machine",
                 "`private: true` allows that for one issuer",
@@ -93,7 +95,7 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def is_allowed(text: str, *, allow_private: bool) -> bool:
+def is_allowed_address(text: str, *, allow_private: bool) -> bool:
     """Tell whether a client may connect to an address.
 
     Never one of a metadata service, or one that stands for it.

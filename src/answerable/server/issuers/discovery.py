@@ -11,7 +11,7 @@ import asyncio
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from answerable.federation.strict_json import AmbiguousInput, decode_object
+from answerable.federation.strict_json import AmbiguousInput, decode_json_object
 from answerable.server.issuers import http_fetch
 from answerable.server.issuers.allowed_addresses import FetchFailed, same_origin
 from answerable.server.issuers.http_fetch import (
@@ -83,7 +83,7 @@ def parse_jwks_uri(document: bytes, iss: str) -> str:
         Unfetched: It is no metadata, of another issuer, or names another origin.
     """
     try:
-        said = decode_object(document)
+        said = decode_json_object(document)
     except AmbiguousInput as unread:
         raise FetchFailed(f"its metadata cannot be read ({unread.reason})") from None
     if said.get("issuer") != iss:

@@ -15,9 +15,9 @@ import httptools
 
 from answerable.server.issuers.allowed_addresses import (
     FetchFailed,
-    is_allowed,
+    is_allowed_address,
     parse_https_url,
-    resolve_allowed,
+    resolve_allowed_addresses,
 )
 
 FETCH_TIMEOUT = 5  # seconds, from the name to the last byte
@@ -163,7 +163,9 @@ async def _connect(
             writer.transport.abort()
         return
     host, port = parse_https_url(location.url)
-    addresses = await resolve_allowed(host, port, allow_private=location.private)
+    addresses = await resolve_allowed_addresses(
+        host, port, allow_private=location.private
+    )
     tls = location.tls or ssl.create_default_context()
     failed: OSError = OSError("no address")
     for address in addresses:
@@ -178,7 +180,7 @@ async def _connect(
             continue
         try:
             there = writer.get_extra_info("peername")[0]
-            if not is_allowed(there, allow_private=location.private):
+            if not is_allowed_address(there, allow_private=location.private):
                 raise FetchFailed("the connection went somewhere else")
             yield reader, writer
         finally:

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
-from answerable.connectors.named_file import read_named_file
-from answerable.federation.errors import KeySetRejected
+from answerable.connectors.regular_file import read_named_file
 from answerable.federation.jwk_set import MAX_BYTES, IssuerKeySet, parse_key_set
+from answerable.federation.token_errors import KeySetRejected
 from answerable.federation.token_verification import IssuerIndex, IssuerWithKeys
 from answerable.model.config import IssuerConfig
 from answerable.model.errors import EnvironmentFailure, UsageError
@@ -61,7 +61,7 @@ class _CachedKeys:
         return _is_fetched(self.pinned)
 
     @property
-    def pause(self) -> int:
+    def min_fetch_interval(self) -> int:
         """Return the minimum seconds between two fetches."""
         return (
             OWN_FETCH_INTERVAL
@@ -119,7 +119,7 @@ class IssuerKeyCache:
         """Tell whether an issuer's keys may be fetched now, or a fetch is running."""
         held = self._held[issuer]
         # After the clock went back, earlier times mean nothing.
-        rested = not held.tried <= now < held.tried + held.pause
+        rested = not held.tried <= now < held.tried + held.min_fetch_interval
         return held.is_fetched and (rested or issuer in self._fetching)
 
     def list_due(self, now: float) -> tuple[str, ...]:

@@ -17,7 +17,10 @@ from answerable.server.launcher.child_wait import (
     restore_signals,
     wait_for_child,
 )
-from answerable.server.launcher.run_client import RunRegistration, RunServiceClient
+from answerable.server.launcher.run_registration_client import (
+    RunRegistration,
+    RunServiceClient,
+)
 from answerable.server.launcher.terminal_session import (
     run_in_session,
     set_foreground_group,

@@ -20,11 +20,11 @@ from typing import NoReturn
 import msgspec
 
 from answerable.model.errors import EnvironmentFailure, UsageError
-from answerable.server.clean_environment import (
+from answerable.server.child_environment import (
     TERMINAL_VARIABLES,
     build_clean_environment,
 )
-from answerable.server.processes.held_process import read_proc_file
+from answerable.server.processes.pidfd_process import read_proc_file
 from answerable.server.processes.proc_parsing import parse_start
 
 _READY = b"!"

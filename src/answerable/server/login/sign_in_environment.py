@@ -11,7 +11,7 @@ from answerable.federation.oidc_login.requests import LoginSecrets
 from answerable.server.login.browser import has_browser, open_in_browser
 from answerable.server.login.loopback_listener import LoopbackListener
 from answerable.server.login.provider_client import ProviderClient, load_provider_keys
-from answerable.services.federation.sign_in import SignInEnvironment
+from answerable.services.federation.oidc_sign_in import SignInEnvironment
 
 _BYTES = 32  # of each fresh value; a verifier has 43 letters then (RFC 7636 4.1)
 
@@ -36,10 +36,10 @@ def build_sign_in_environment(
         keys=partial(load_provider_keys, ask),
         listen=LoopbackListener,
         show=open_in_browser if browser else _no_browser,
-        tell=print_line,
-        seal=generate_secrets,
+        print_line=print_line,
+        generate_secrets=generate_secrets,
         now=time.time,
-        ticks=time.monotonic,
+        monotonic=time.monotonic,
         sleep=time.sleep,
     )
 

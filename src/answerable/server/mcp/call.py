@@ -19,7 +19,7 @@ from answerable.server.mcp.json_members import (
     is_object,
     known_keys,
     read_string,
-    refuse_lookalikes,
+    refuse_lookalike_keys,
 )
 from answerable.server.mcp.messages import (
     JsonRpcMessage,
@@ -40,7 +40,7 @@ from answerable.server.mcp.request_metadata import (
     parse_revision,
     parse_session_id,
 )
-from answerable.server.mcp.server_path import parse_server_name
+from answerable.server.mcp.server_target_path import parse_server_name
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
 from answerable.server.wire.request_head import HttpRequestHead
 
@@ -259,7 +259,7 @@ def _resolve_target(
     if method.target is not TargetKind.REFERENCE:
         return method.target, name
     ref = _read_object(body, params, "ref")
-    refuse_lookalikes(ref, REF_KEYS)
+    refuse_lookalike_keys(ref, REF_KEYS)
     match read_string(body, ref.get("type")):
         case "ref/prompt":
             target, named = TargetKind.PROMPT, read_string(body, ref.get("name"))
@@ -298,7 +298,7 @@ def _read_subscriptions(
     if method.target is not TargetKind.STREAM:
         return ()
     filters = _read_object(body, params, method.key)
-    refuse_lookalikes(filters, WATCH_KEYS)
+    refuse_lookalike_keys(filters, WATCH_KEYS)
     uris = _read_string_list(body, filters.get("resourceSubscriptions"))
     tasks = _read_string_list(body, filters.get("taskIds"))
     if len(uris) + len(tasks) > MAX_WATCHED:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
-from answerable.model.json_keys import fold_json_key
+from answerable.model.json_key_lookalikes import fold_json_key
 from answerable.server.mcp.json_nesting import exceeds_depth
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
 
@@ -179,11 +179,11 @@ class KnownKeys:
 
 
 def known_keys(*names: str) -> KnownKeys:
-    """Build the set of known keys for `refuse_lookalikes`, with their folded forms."""
+    """Build the set of known keys for `refuse_lookalike_keys`, with their folded forms."""
     return KnownKeys(frozenset(names), frozenset(map(fold_json_key, names)))
 
 
-def refuse_lookalikes(members: Mapping[str, Span], known: KnownKeys) -> None:
+def refuse_lookalike_keys(members: Mapping[str, Span], known: KnownKeys) -> None:
     """Refuse keys that another JSON reader takes for a known one (`fold_json_key`).
 
     Go's encoding/json, among others, accepts `Name` and `NAME` for `name`, and the long

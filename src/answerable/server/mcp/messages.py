@@ -22,7 +22,7 @@ from answerable.server.mcp.json_members import (
     is_object,
     known_keys,
     read_string,
-    refuse_lookalikes,
+    refuse_lookalike_keys,
 )
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
 
@@ -90,7 +90,7 @@ def parse_message(body: bytes, depth: int = MAX_DEPTH) -> JsonRpcMessage:
     if body.lstrip(WHITESPACE)[:1] == b"[":
         raise RequestRefused(RefusalReason.BATCH)
     top = find_members(body)
-    refuse_lookalikes(top, TOP_KEYS)
+    refuse_lookalike_keys(top, TOP_KEYS)
     if read_string(body, top.get("jsonrpc")) != "2.0":
         raise RequestRefused(RefusalReason.NOT_A_MESSAGE)
     if "method" in top:
@@ -119,7 +119,7 @@ def _parse_params(body: bytes, span: Span | None) -> dict[str, Span]:
     if not is_object(body, span):
         raise RequestRefused(RefusalReason.PARAMS_TYPE)
     params = find_members(body, span)
-    refuse_lookalikes(params, PARAMS_KEYS)
+    refuse_lookalike_keys(params, PARAMS_KEYS)
     return params
 
 

@@ -23,7 +23,7 @@ from answerable.server.mcp.json_members import (
     is_object,
     known_keys,
     read_string,
-    refuse_lookalikes,
+    refuse_lookalike_keys,
 )
 from answerable.server.mcp.json_nesting import exceeds_depth
 from answerable.server.mcp.messages import JsonRpcMessage, MessageKind
@@ -200,14 +200,14 @@ def check_meta(
     span = message.params.get("_meta")
     if span is None or not is_object(body, span):
         raise RequestRefused(RefusalReason.NO_META)
-    version, has_tasks = read_declared(body[span])
+    version, has_tasks = read_declared_version_and_tasks(body[span])
     if version != revision.value:
         raise RequestRefused(RefusalReason.HEADER_MISMATCH)
     if needs_tasks and not has_tasks:
         raise RequestRefused(RefusalReason.CAPABILITY)
 
 
-def read_declared(meta: bytes) -> tuple[str, bool]:
+def read_declared_version_and_tasks(meta: bytes) -> tuple[str, bool]:
     """Return the protocol version in a `_meta`, and whether tasks are declared.
 
     A client sends the same with each request, so the result is cached.
@@ -229,7 +229,7 @@ def _parse_version_and_tasks(data: bytes) -> tuple[str, bool]:
     if exceeds_depth(data, MAX_PARAMS_DEPTH):
         raise RequestRefused(RefusalReason.TOO_DEEP)
     meta = find_members(data)
-    refuse_lookalikes(meta, META_KEYS)
+    refuse_lookalike_keys(meta, META_KEYS)
     version = read_string(data, meta.get(VERSION_KEY))
     capabilities = meta.get(CAPABILITIES_KEY)
     if version is None or capabilities is None or not is_object(data, capabilities):

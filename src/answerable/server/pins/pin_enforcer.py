@@ -11,17 +11,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice, product
 
-from answerable.authorization.pins.definitions import build_definition
+from answerable.authorization.pins.canonical_definitions import build_definition
 from answerable.authorization.pins.lookalikes import NameIndex, compare_names
-from answerable.authorization.pins.observation import (
+from answerable.authorization.pins.pin_comparison import (
     ObservedList,
     is_quarantined,
     observe_identity,
     observe_list,
 )
 from answerable.model.config import UpstreamServer
-from answerable.model.errors import EnvironmentFailure
-from answerable.model.pin import (
+from answerable.model.definition_pin import (
     DefinitionKind,
     McpDefinition,
     ServerPins,
@@ -29,6 +28,7 @@ from answerable.model.pin import (
     item_key,
     split_item_key,
 )
+from answerable.model.errors import EnvironmentFailure
 from answerable.server.pins.pin_files import PinFiles
 from answerable.server.pins.pin_watch import PinListener, PinWatch, QuarantineTarget
 

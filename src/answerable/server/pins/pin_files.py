@@ -12,8 +12,8 @@ from typing import TypeVar
 
 import msgspec
 
+from answerable.model.definition_pin import NO_PINS, ServerPins
 from answerable.model.errors import EnvironmentFailure
-from answerable.model.pin import NO_PINS, ServerPins
 from answerable.store.durable_files import (
     make_folder,
     read_file,

@@ -7,14 +7,13 @@ import asyncio
 from collections.abc import Iterable
 from typing import Protocol
 
-from answerable.authorization.pins.observation import (
+from answerable.authorization.pins.pin_comparison import (
     approved_mappings,
     build_quarantine,
 )
 from answerable.authorization.quarantine import Quarantine
 from answerable.model.config import UpstreamServer
-from answerable.model.errors import EnvironmentFailure
-from answerable.model.pin import (
+from answerable.model.definition_pin import (
     NO_PINS,
     DefinitionKind,
     PinningMode,
@@ -22,6 +21,7 @@ from answerable.model.pin import (
     item_id,
     item_key,
 )
+from answerable.model.errors import EnvironmentFailure
 from answerable.server.pins.pin_files import PinFiles, PinFileStamp
 
 POLL_INTERVAL = 0.25  # seconds

@@ -19,11 +19,11 @@ import msgspec
 
 from answerable.model.errors import EnvironmentFailure
 from answerable.server.processes.agent_programs import find_client
-from answerable.server.processes.held_process import (
+from answerable.server.processes.pidfd_process import (
     ProcessGone,
     open_pidfd,
-    read_held_facts,
     read_proc_file,
+    read_process_facts,
 )
 from answerable.server.processes.proc_parsing import parse_start, parse_uid
 
@@ -182,7 +182,7 @@ def _collect_ancestors(pid: int) -> tuple[Ancestor, ...]:
 def _read_process(pid: int) -> Ancestor:
     """Describe a process while a pidfd holds it."""
     try:
-        return read_held_facts(open_pidfd(pid), pid, _describe_process)
+        return read_process_facts(open_pidfd(pid), pid, _describe_process)
     except ProcessGone:
         if not Path("/proc", str(pid)).exists() and _is_alive(pid):
             raise _unknown_ancestors_error(f"/proc hides process {pid}") from None

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from answerable.server.connection_info import UnixPeer
-from answerable.server.processes.held_process import (
+from answerable.server.processes.pidfd_process import (
     ProcessGone,
     open_pidfd,
-    read_held_facts,
     read_proc_file,
+    read_process_facts,
 )
 from answerable.server.processes.proc_parsing import (
     parse_gid,
@@ -45,7 +45,7 @@ def read_parent() -> ParentProcess:
         ProcessGone: It ended meanwhile.
     """
     pid = os.getppid()
-    peer, executable = read_held_facts(open_pidfd(pid), pid, _describe_parent)
+    peer, executable = read_process_facts(open_pidfd(pid), pid, _describe_parent)
     # Still our parent, so its pid was not reused.
     if os.getppid() != pid:
         raise ProcessGone

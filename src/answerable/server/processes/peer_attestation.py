@@ -10,7 +10,7 @@ import os
 import socket
 from pathlib import Path
 
-from answerable.model.attestation import Attestation, Attestor, ProcessIdentity
+from answerable.model.workload_attestation import Attestation, Attestor, ProcessIdentity
 from answerable.server.processes.attestation_statements import (
     PeerFacts,
     list_proven,
@@ -18,15 +18,19 @@ from answerable.server.processes.attestation_statements import (
 )
 from answerable.server.processes.container_id import parse_container_id
 from answerable.server.processes.executable_digest import ExecutableDigests
-from answerable.server.processes.held_process import NotAttested, read_proc_file
-from answerable.server.processes.pidfd_info import ProcessCredentials
+from answerable.server.processes.pidfd_credentials import ProcessCredentials
+from answerable.server.processes.pidfd_process import NotAttested, read_proc_file
 from answerable.server.processes.proc_parsing import parse_unit
 from answerable.server.processes.run_registry import (
     RegisteredRun,
     RunRegistry,
     identify_process,
 )
-from answerable.server.processes.unix_peer import SO_PEERPIDFD, SocketPeer, hold_peer
+from answerable.server.processes.unix_peer import (
+    SO_PEERPIDFD,
+    SocketPeer,
+    open_peer_process,
+)
 
 ROOT = 0
 _UNITS = Path("/run/systemd/units")
@@ -55,7 +59,7 @@ def attest_peer(
         NotAttested: It ended (`process-gone`), is root (`superuser`), or has several
             users, or another one than when it connected (`several-users`).
     """
-    peer = hold_peer(connection, peer_option)
+    peer = open_peer_process(connection, peer_option)
     with peer.process as process:
         before = require_one_user(peer, allow_root=allow_root)
         facts = _read_facts(peer)

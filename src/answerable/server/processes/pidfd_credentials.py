@@ -41,7 +41,7 @@ class ProcessCredentials:
         return len(set(self.uids)) == 1 and len(set(self.gids)) == 1
 
 
-def read_pidfd_info(pidfd: int) -> ProcessCredentials | None:
+def read_pidfd_credentials(pidfd: int) -> ProcessCredentials | None:
     """Read the credentials from a pidfd.
 
     Returns:

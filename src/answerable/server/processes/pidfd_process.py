@@ -12,7 +12,10 @@ from types import TracebackType
 from typing import TypeVar
 
 from answerable.model.errors import AnswerableError
-from answerable.server.processes.pidfd_info import ProcessCredentials, read_pidfd_info
+from answerable.server.processes.pidfd_credentials import (
+    ProcessCredentials,
+    read_pidfd_credentials,
+)
 from answerable.server.processes.proc_parsing import parse_credentials
 
 FactsT = TypeVar("FactsT")
@@ -39,7 +42,7 @@ class ProcessGone(NotAttested):
         super().__init__("process-gone", "the process at the other end is gone")
 
 
-class HeldProcess:
+class PidfdProcess:
     """Process that a pidfd holds; while it lives, its pid is not reused.
 
     Args:
@@ -50,7 +53,7 @@ class HeldProcess:
     def __init__(self, pidfd: int, pid: int) -> None:
         self.pidfd, self.pid = pidfd, pid
 
-    def __enter__(self) -> "HeldProcess":
+    def __enter__(self) -> "PidfdProcess":
         return self
 
     def __exit__(
@@ -101,14 +104,14 @@ class HeldProcess:
         Raises:
             ProcessGone: It ended.
         """
-        told = read_pidfd_info(self.pidfd)
+        told = read_pidfd_credentials(self.pidfd)
         if told is None:
             return self.read_facts(_parse_credentials)
         self.check_alive()
         return told
 
 
-def read_held_facts(
+def read_process_facts(
     pidfd: int, pid: int, read_folder: Callable[[Path], FactsT]
 ) -> FactsT:
     """Read the facts of a process from /proc, and check that it still runs.
@@ -121,7 +124,7 @@ def read_held_facts(
     Raises:
         ProcessGone: It ended.
     """
-    with HeldProcess(pidfd, pid) as process:
+    with PidfdProcess(pidfd, pid) as process:
         return process.read_facts(read_folder)
 
 
@@ -137,7 +140,7 @@ def open_pidfd(pid: int) -> int:
         raise ProcessGone from None
 
 
-def hold_parent(child: HeldProcess) -> HeldProcess | None:
+def open_parent_process(child: PidfdProcess) -> PidfdProcess | None:
     """Open a pidfd of a process's parent; None where none is visible.
 
     The pid of a parent is not reused until the parent was reaped. An orphaned child
@@ -150,7 +153,7 @@ def hold_parent(child: HeldProcess) -> HeldProcess | None:
     pid = child.read_credentials().ppid
     if pid <= 0:
         return None
-    parent = HeldProcess(open_pidfd(pid), pid)
+    parent = PidfdProcess(open_pidfd(pid), pid)
     try:
         if child.read_credentials().ppid != pid:
             raise ProcessGone

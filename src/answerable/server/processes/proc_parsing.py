@@ -4,7 +4,7 @@ The unit is that of the system's service manager. A user may run a manager below
 own unit and choose any names, so deeper units do not count.
 """
 
-from answerable.server.processes.pidfd_info import ProcessCredentials
+from answerable.server.processes.pidfd_credentials import ProcessCredentials
 
 # man 5 systemd.unit; slices hold units, and a process is in one of these.
 _KINDS = (".service", ".scope", ".socket", ".mount", ".swap")

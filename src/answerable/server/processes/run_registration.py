@@ -21,23 +21,23 @@ from pathlib import Path
 
 import msgspec
 
-from answerable.model.attestation import ProcessIdentity
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.ids import AgentId
-from answerable.server.processes.held_process import (
-    HeldProcess,
+from answerable.model.workload_attestation import ProcessIdentity
+from answerable.server.processes.peer_attestation import ROOT, require_one_user
+from answerable.server.processes.pidfd_process import (
     NotAttested,
+    PidfdProcess,
     open_pidfd,
     read_proc_file,
 )
-from answerable.server.processes.peer_attestation import ROOT, require_one_user
 from answerable.server.processes.proc_parsing import is_only_forked
 from answerable.server.processes.run_registry import (
     RegisteredRun,
     RunRegistry,
     identify_process,
 )
-from answerable.server.processes.unix_peer import SocketPeer, hold_peer
+from answerable.server.processes.unix_peer import SocketPeer, open_peer_process
 
 MAX_REQUEST = 16 * 1024  # bytes of a request
 CREATED, NO_CONTENT = 201, 204
@@ -144,9 +144,9 @@ def register_run(
     try:
         asked = _parse_request(body)
         with ExitStack() as held:
-            launcher = hold_peer(connection)
+            launcher = open_peer_process(connection)
             held.enter_context(launcher.process)
-            child = HeldProcess(open_pidfd(asked.pid), asked.pid)
+            child = PidfdProcess(open_pidfd(asked.pid), asked.pid)
             held.enter_context(child)
             run = _check_request(
                 runs,
@@ -185,7 +185,7 @@ def finish_run(
         noticed before its launcher reports it.
     """
     try:
-        with hold_peer(connection).process as launcher:
+        with open_peer_process(connection).process as launcher:
             run = runs.find(id)
             if run is not None and identify_process(launcher) == run.launcher:
                 runs.end(run)
@@ -225,7 +225,7 @@ def _parse_request(body: bytes) -> _RegistrationRequest:
 def _check_request(
     runs: RunRegistry,
     launcher: SocketPeer,
-    child: HeldProcess,
+    child: PidfdProcess,
     request: _RegistrationRequest,
     find_launch_rule: FindLaunchRule,
     now: int,
@@ -293,7 +293,7 @@ def _check_request(
 
 
 def _check_child(
-    child: HeldProcess, launcher: HeldProcess, request: _RegistrationRequest
+    child: PidfdProcess, launcher: PidfdProcess, request: _RegistrationRequest
 ) -> tuple[ProcessIdentity, int, int]:
     """Check that a process is the launcher's, new, and has one user.
 

@@ -23,13 +23,13 @@ from pathlib import Path
 
 import msgspec
 
-from answerable.model.attestation import ProcessIdentity
 from answerable.model.ids import AgentId
-from answerable.server.processes.held_process import (
-    HeldProcess,
+from answerable.model.workload_attestation import ProcessIdentity
+from answerable.server.processes.pidfd_process import (
     NotAttested,
+    PidfdProcess,
     ProcessGone,
-    hold_parent,
+    open_parent_process,
     open_pidfd,
     read_boot_id,
     read_proc_file,
@@ -95,7 +95,7 @@ class _LiveRun:
     """Run whose process and launcher are held."""
 
     def __init__(
-        self, run: RegisteredRun, process: HeldProcess, launcher: HeldProcess | None
+        self, run: RegisteredRun, process: PidfdProcess, launcher: PidfdProcess | None
     ) -> None:
         self.run, self.process, self.launcher = run, process, launcher
 
@@ -128,12 +128,12 @@ class RunRegistry:
         self._stamp = -1  # of the folder when it was read, -1 where that may be stale
         self._lock = threading.RLock()
         make_folder(self._folder)
-        self.sweep()
+        self.refresh_runs()
 
     def __iter__(self) -> Iterator[RegisteredRun]:
         """Yield the runs that are alive."""
         with self._lock:
-            self.sweep()
+            self.refresh_runs()
             return iter([each.run for each in self._living.values()])
 
     def close(self) -> None:
@@ -142,7 +142,7 @@ class RunRegistry:
             for name in list(self._living):
                 self._drop_run(name)
 
-    def find_by_process(self, process: HeldProcess) -> RegisteredRun | None:
+    def find_by_process(self, process: PidfdProcess) -> RegisteredRun | None:
         """Find the run that a process descends from, if its user is the run's user.
 
         Raises:
@@ -153,7 +153,7 @@ class RunRegistry:
             return None
         return run if set(process.read_credentials().uids) == {run.uid} else None
 
-    def find_ancestor_run(self, process: HeldProcess) -> RegisteredRun | None:
+    def find_ancestor_run(self, process: PidfdProcess) -> RegisteredRun | None:
         """Find the run that a process descends from, whatever its user is now.
 
         Raises:
@@ -171,18 +171,18 @@ class RunRegistry:
                     process.check_alive()
         raise ProcessGone
 
-    def _find_nearest_run(self, process: HeldProcess) -> RegisteredRun | None:
+    def _find_nearest_run(self, process: PidfdProcess) -> RegisteredRun | None:
         """Return the run of the nearest ancestor that has one."""
         found: RegisteredRun | None = None
         with ExitStack() as held:
-            each: HeldProcess | None = process
+            each: PidfdProcess | None = process
             for generation in range(MAX_GENERATIONS):
                 if each is None:
                     break
                 found = self._find_run_by_root(each, is_orphan=generation > 0)
                 if found is not None:
                     break
-                each = hold_parent(each)
+                each = open_parent_process(each)
                 if each is not None:
                     held.enter_context(each)
         # Each was alive when its parent was read, and this one still is.
@@ -190,7 +190,7 @@ class RunRegistry:
         return found
 
     def add(
-        self, run: RegisteredRun, process: HeldProcess, launcher: HeldProcess
+        self, run: RegisteredRun, process: PidfdProcess, launcher: PidfdProcess
     ) -> None:
         """Register a run, on disk on return.
 
@@ -206,10 +206,10 @@ class RunRegistry:
             write_file(self._folder / run.id, msgspec.json.encode(run))
             self._index_run(_LiveRun(run, process, launcher))
 
-    def find_by_launcher(self, launcher: HeldProcess) -> RegisteredRun | None:
+    def find_by_launcher(self, launcher: PidfdProcess) -> RegisteredRun | None:
         """Find the run of a launcher process that is still alive."""
         with self._lock:
-            self.sweep()
+            self.refresh_runs()
             living = self._launchers.get(launcher.pid)
             if living is None or living.launcher is None:
                 return None
@@ -234,7 +234,7 @@ class RunRegistry:
         sync_folder(self._folder)
         self._ended(run)
 
-    def sweep(self) -> None:
+    def refresh_runs(self) -> None:
         """Load new runs from disk, and drop runs whose process has ended."""
         with self._lock:
             self._reload_folder()
@@ -251,7 +251,7 @@ class RunRegistry:
         return len(theirs) >= MAX_RUNS or sum(theirs) >= MAX_RUNS_PER_USER
 
     def _find_run_by_root(
-        self, process: HeldProcess, *, is_orphan: bool
+        self, process: PidfdProcess, *, is_orphan: bool
     ) -> RegisteredRun | None:
         """Return the run whose first process this is, or whose launcher adopted it.
 
@@ -336,7 +336,7 @@ def is_run_file_name(name: str) -> bool:
     return len(name) == 32 and set(name) <= set("0123456789abcdef")
 
 
-def identify_process(process: HeldProcess) -> ProcessIdentity:
+def identify_process(process: PidfdProcess) -> ProcessIdentity:
     """Return an identity of a process that is never reused: boot, pid, start.
 
     Raises:
@@ -348,12 +348,12 @@ def identify_process(process: HeldProcess) -> ProcessIdentity:
     return ProcessIdentity(read_boot_id(), process.pid, start)
 
 
-def reopen_process(identity: ProcessIdentity) -> HeldProcess | None:
+def reopen_process(identity: ProcessIdentity) -> PidfdProcess | None:
     """Open a pidfd of a process that was identified earlier; None if it ended."""
     if identity.boot != read_boot_id():
         return None
     try:
-        hold = HeldProcess(open_pidfd(identity.pid), identity.pid)
+        hold = PidfdProcess(open_pidfd(identity.pid), identity.pid)
     except ProcessGone:
         return None
     try:

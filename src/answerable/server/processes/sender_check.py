@@ -17,8 +17,8 @@ import struct
 from collections.abc import Iterable
 from contextlib import suppress
 
-from answerable.server.processes.held_process import NotAttested
-from answerable.server.processes.unix_peer import hold_peer
+from answerable.server.processes.pidfd_process import NotAttested
+from answerable.server.processes.unix_peer import open_peer_process
 
 _CREDENTIALS = struct.Struct("=iII")
 _SCM_CREDENTIALS = 2  # <linux/socket.h>; Python names it from 3.14 on
@@ -65,7 +65,7 @@ class SenderCheckedReader:
         # On an older kernel, received files are closed.
         with suppress(OSError):
             connection.setsockopt(socket.SOL_SOCKET, _SO_PASSRIGHTS, 0)
-        self._connector = hold_peer(connection)
+        self._connector = open_peer_process(connection)
 
     def close(self) -> None:
         """Release the pidfd of the connecting process."""

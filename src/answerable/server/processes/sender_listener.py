@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from answerable.server.accept_loop import AcceptLoop
-from answerable.server.processes.held_process import NotAttested
+from answerable.server.processes.pidfd_process import NotAttested
 from answerable.server.processes.sender_check import (
     SenderCheckedReader,
     enable_sender_credentials,

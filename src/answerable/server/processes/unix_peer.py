@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from answerable.server.connection_info import UnixPeer
-from answerable.server.processes.held_process import (
-    HeldProcess,
+from answerable.server.processes.pidfd_process import (
+    PidfdProcess,
     ProcessGone,
     open_pidfd,
     read_proc_file,
@@ -35,13 +35,15 @@ class SocketPeer:
             another process by now.
     """
 
-    process: HeldProcess
+    process: PidfdProcess
     uid: int
     gid: int
     is_certain: bool
 
 
-def hold_peer(connection: socket.socket, peer_option: int = SO_PEERPIDFD) -> SocketPeer:
+def open_peer_process(
+    connection: socket.socket, peer_option: int = SO_PEERPIDFD
+) -> SocketPeer:
     """Open a pidfd of the process that connected; the caller closes it.
 
     Args:
@@ -61,7 +63,7 @@ def hold_peer(connection: socket.socket, peer_option: int = SO_PEERPIDFD) -> Soc
         pidfd, certain = connection.getsockopt(socket.SOL_SOCKET, peer_option), True
     except OSError:
         pidfd, certain = open_pidfd(pid), False
-    return SocketPeer(HeldProcess(pidfd, pid), uid, gid, certain)
+    return SocketPeer(PidfdProcess(pidfd, pid), uid, gid, certain)
 
 
 def read_unix_peer(
@@ -77,7 +79,7 @@ def read_unix_peer(
     Raises:
         ProcessGone: It ended, or is outside our pid namespace.
     """
-    peer = hold_peer(connection, peer_option)
+    peer = open_peer_process(connection, peer_option)
     with peer.process as process:
         start, unit = process.read_facts(_read_start_and_unit)
     unit = unit if peer.is_certain else ""

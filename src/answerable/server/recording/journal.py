@@ -13,13 +13,16 @@ from pathlib import Path
 from answerable.evidence.spool_format import encode_record
 from answerable.model.spool_record import RecorderClosed, RecorderOpened, SpoolRecord
 from answerable.server.recording.agent_quotas import AgentQuotas
-from answerable.server.recording.group_commit import (
+from answerable.server.recording.record_group_commit import (
     GroupCommitWriter,
     JournalEntry,
     WriterCallbacks,
 )
 from answerable.server.recording.record_ticket import NotRecorded, RecordTicket
-from answerable.server.recording.segments import SegmentWriter, replace_recorder
+from answerable.server.recording.spool_segments import (
+    SegmentWriter,
+    replace_worker_recorder,
+)
 
 
 class RecordJournal:
@@ -64,7 +67,7 @@ class RecordJournal:
         self._closed = False
         segments = SegmentWriter(spool, self.name)
         # Once its folder exists: the next recorder reads it.
-        previous, recorded = replace_recorder(spool, worker, self.name)
+        previous, recorded = replace_worker_recorder(spool, worker, self.name)
         heard = WriterCallbacks(self._on_written, self._on_failed, self._quotas.release)
         self._writer = GroupCommitWriter(spool, segments, loop, heard)
         self.append(
@@ -78,9 +81,9 @@ class RecordJournal:
         return self._closed
 
     @property
-    def is_behind(self) -> bool:
+    def is_disk_stalled(self) -> bool:
         """True where the disk neither completes nor fails a write."""
-        return self._writer.is_behind
+        return self._writer.is_disk_stalled
 
     @property
     def spooled(self) -> int:
@@ -127,7 +130,7 @@ class RecordJournal:
 
     def find_obstacle(self, agent: str) -> str:
         """Return why no record can be written for an agent now, else empty."""
-        if self.alarm or self._closed or self._writer.is_behind:
+        if self.alarm or self._closed or self._writer.is_disk_stalled:
             return "disk"
         if self._writer.spooled >= self._most:
             return "spool-full"

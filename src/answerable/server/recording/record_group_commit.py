@@ -20,7 +20,10 @@ import msgspec
 
 from answerable.evidence.spool_format import encode_lines
 from answerable.server.recording.record_ticket import RecordTicket
-from answerable.server.recording.segments import SegmentWriter, count_spooled_bytes
+from answerable.server.recording.spool_segments import (
+    SegmentWriter,
+    count_spooled_bytes,
+)
 
 GROUP_SECONDS = 0.020
 RETRY_SECONDS = 0.5  # after an error of the disk
@@ -125,7 +128,7 @@ class GroupCommitWriter:
         self._thread.start()
 
     @property
-    def is_behind(self) -> bool:
+    def is_disk_stalled(self) -> bool:
         """True where the disk neither completes nor fails a write."""
         began = self._began
         stalls = began > 0 and time.monotonic() - began > STALL_SECONDS

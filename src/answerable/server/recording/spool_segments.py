@@ -42,7 +42,7 @@ SUFFIX = ".jsonl"
 RESOURCE_ERRORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
-def is_recorded_now(spool: Path) -> bool:
+def is_recorder_running(spool: Path) -> bool:
     """Tell whether a process records in a spool now; True if that is unknown."""
     try:
         folders = [each for each in spool.iterdir() if each.is_dir()]
@@ -211,7 +211,7 @@ def _file_size(file: os.DirEntry[str]) -> int:
         return 0  # shipped meanwhile
 
 
-def replace_recorder(spool: Path, worker: int, new_name: str) -> tuple[str, int]:
+def replace_worker_recorder(spool: Path, worker: int, new_name: str) -> tuple[str, int]:
     """Register a new recorder of a worker; return the previous one.
 
     Returns:

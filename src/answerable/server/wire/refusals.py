@@ -328,7 +328,7 @@ class RequestRefused(AnswerableError):  # noqa: N818 - reads as the refusal it i
         """Return a copy of this refusal with the id and method of the request."""
         return RequestRefused(self.why, offset=self.offset, id=id, method=method)
 
-    def as_bad_reply(self) -> "RequestRefused":
+    def as_bad_gateway(self) -> "RequestRefused":
         """Return the refusal as a fault of the upstream server, status 502 or more."""
         is_said = self.wire.status >= BAD_GATEWAY
         return self if is_said else RequestRefused(RefusalReason.REPLY_MALFORMED)

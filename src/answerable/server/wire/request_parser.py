@@ -85,7 +85,7 @@ class RequestParser(Generic[HeadT]):
         self._reading: _FixedBody | ChunkedDecoder | None = None
 
     @property
-    def is_between(self) -> bool:
+    def is_between_requests(self) -> bool:
         """True where no byte of the next request has arrived."""
         return not self._head and self._reading is None
 

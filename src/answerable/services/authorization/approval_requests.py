@@ -13,15 +13,15 @@ from answerable.model.documents.approval_requests import (
 )
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
-from answerable.model.owner_key import OwnerStatement, StatementType
+from answerable.model.owner_signing_key import OwnerStatement, StatementType
 from answerable.model.policy_exception import (
     ANY_ARGUMENTS,
     NO_ARGUMENTS,
     NO_EXPIRY,
     PolicyExceptionInvalidity,
 )
+from answerable.presentation.answer_coverage import format_time
 from answerable.presentation.command_hints import format_command
-from answerable.presentation.inventory_lists import format_time
 from answerable.services.authorization import decision_records
 from answerable.services.authorization.decision_records import SpooledDecisions
 from answerable.services.statements.policy_exceptions import (
@@ -69,11 +69,11 @@ class ApprovalRequest:
             statement names it; it does not change when the agent tries again.
     """
 
-    wanted: ApprovalScope
+    scope: ApprovalScope
     newest: NewestDecision
     first: int
     count: int
-    named: str
+    decision_id: str
 
 
 def find_approval_request(
@@ -85,7 +85,7 @@ def find_approval_request(
         UsageError: The decision does not exist, or an owner cannot lift it.
     """
     event = decision_records.find_decision(store, spooled, text)[0].event
-    ask = request_from_decision(event)
+    ask = build_approval_request(event)
     if ask is None:
         said = decision_records.decision_facts(event)
         raise UsageError(
@@ -95,16 +95,16 @@ def find_approval_request(
             format_command("decision", event.decision_id),
         )
     since = event.event_time - ASK_LIFE
-    alike = group_held_acts(store, spooled, since, ask.wanted.agent)
-    whole = next((each for each in alike if each.wanted == ask.wanted), ask)
-    return replace(whole, named=event.decision_id)
+    alike = group_blocked_calls(store, spooled, since, ask.scope.agent)
+    whole = next((each for each in alike if each.scope == ask.scope), ask)
+    return replace(whole, decision_id=event.decision_id)
 
 
-def build_ask_item(
+def build_approval_request_item(
     request: ApprovalRequest, exceptions: PolicyExceptions, now: int
 ) -> ApprovalRequestItem:
     """Build the output item of an approval request."""
-    wanted = request.wanted
+    wanted = request.scope
     owner = exceptions.owners.get(wanted.agent)
     shown: ApprovalRequestItem = {
         "id": request.newest.decision_id,
@@ -126,11 +126,11 @@ def build_ask_item(
     }
     standing = [
         each
-        for each in exceptions.judged
-        if each.fallen is None and matches_act(each.said.statement, wanted)
+        for each in exceptions.statuses
+        if each.invalidity is None and is_about_call(each.statement.statement, wanted)
     ]
     if standing:
-        allowed = standing[-1].amendment
+        allowed = standing[-1].exception
         shown["state"], shown["by"] = "allowed", list(allowed.persons)
         shown["amendment"] = allowed.id
         shown["until"] = format_time(allowed.until * 10**9) if allowed.until else None
@@ -147,18 +147,18 @@ def _find_refusal(
     """Return the owner's refusal if it is the latest statement about a call."""
     words = [
         each.statement
-        for each in exceptions.said
+        for each in exceptions.statements
         if each.statement.type
         in (StatementType.AMENDMENT, StatementType.AMENDMENT_REFUSED)
-        and matches_act(each.statement, scope)
-        and exceptions.who.is_owner(each.key.person, scope.agent)
+        and is_about_call(each.statement, scope)
+        and exceptions.owner_directory.is_owner(each.key.person, scope.agent)
     ]
     if not words or words[-1].type is not StatementType.AMENDMENT_REFUSED:
         return None
     return words[-1]
 
 
-def matches_act(statement: OwnerStatement, scope: ApprovalScope) -> bool:
+def is_about_call(statement: OwnerStatement, scope: ApprovalScope) -> bool:
     """Return whether a signed statement is about this call of this agent."""
     named = (scope.agent, scope.server, scope.target.value, scope.name)
     said = tuple(statement.get_claim(each) for each in ("server", "target", "name"))
@@ -169,7 +169,7 @@ def matches_act(statement: OwnerStatement, scope: ApprovalScope) -> bool:
 
 def build_exception_item(status: ExceptionStatus) -> PolicyExceptionItem:
     """Build the output item of a policy exception."""
-    amendment, said = status.amendment, status.said.statement
+    amendment, said = status.exception, status.statement.statement
     until = said.get_claim("until")
     return {
         "id": amendment.id,
@@ -184,7 +184,7 @@ def build_exception_item(status: ExceptionStatus) -> PolicyExceptionItem:
         "until": None if until == NO_EXPIRY else format_time(int(until)),
         "code": said.get_claim("code") or None,
         "decision": said.get_claim("decision") or None,
-        "state": _get_exception_state(status.fallen),
+        "state": _get_exception_state(status.invalidity),
     }
 
 
@@ -208,7 +208,7 @@ def find_policy_exception(
         UsageError: There is none, or the prefix is ambiguous.
     """
     asked = text.strip().lower().removeprefix("amendment:")
-    found = [each for each in statuses if each.amendment.id.startswith(asked)]
+    found = [each for each in statuses if each.exception.id.startswith(asked)]
     if len(asked) < decision_records.MIN_ID_LENGTH or len(found) != 1:
         raise UsageError(
             f"no amendment, or more than one, is called {asked[:80]!r} (expected its "
@@ -218,7 +218,7 @@ def find_policy_exception(
     return found[0]
 
 
-def group_held_acts(
+def group_blocked_calls(
     store: EvidenceStore, spooled: SpooledDecisions, since: int, agent: str = ""
 ) -> list[ApprovalRequest]:
     """Group blocked decisions by agent and call, newest first."""
@@ -233,7 +233,9 @@ def group_held_acts(
             from_mediators=believed,
             agent=agent,
         ):
-            wanted = decision_records.requested_act_of(act, act.target, act.arguments)
+            wanted = decision_records.build_requested_call(
+                act, act.target, act.arguments
+            )
             if wanted is not None:
                 newest = NewestDecision(
                     act.decision_id, act.at, act.event_id, act.reason, act.written_by
@@ -245,17 +247,17 @@ def group_held_acts(
     fresh = [e for e in spooled.events if e.event_time >= since and _can_owner_lift(e)]
     known = find_stored_digests(store, fresh)
     for event in fresh:
-        one = request_from_decision(event)
+        one = build_approval_request(event)
         if one is None or event.raw_sha256 in known:
             continue
-        if agent in ("", one.wanted.agent):
-            found[one.wanted] = _merge_requests(found.get(one.wanted), one)
+        if agent in ("", one.scope.agent):
+            found[one.scope] = _merge_requests(found.get(one.scope), one)
     return sorted(found.values(), key=lambda each: each.newest.sort_key, reverse=True)
 
 
-def request_from_decision(event: AuditEvent) -> ApprovalRequest | None:
+def build_approval_request(event: AuditEvent) -> ApprovalRequest | None:
     """Build the approval request of one decision; None if an owner cannot lift it."""
-    wanted = decision_records.requested_act(event)
+    wanted = decision_records.get_requested_call(event)
     if wanted is None or not _can_owner_lift(event):
         return None
     reason = decision_records.decision_facts(event).get("reason", "")
@@ -277,7 +279,7 @@ def _merge_requests(
         return second
     newest = max(first.newest, second.newest, key=lambda each: each.sort_key)
     return ApprovalRequest(
-        first.wanted,
+        first.scope,
         newest,
         min(first.first, second.first),
         first.count + second.count,

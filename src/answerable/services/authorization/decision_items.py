@@ -10,7 +10,7 @@ from answerable.authorization.policy_exceptions import (
     BREAK_GLASS_LIFTABLE,
     OWNER_LIFTABLE,
 )
-from answerable.baseline.findings import describe_origin
+from answerable.baseline.deviation_explanations import describe_origin
 from answerable.connectors.config.parse.rule_quote import quote_rule
 from answerable.model.approval_request import ApprovalScope
 from answerable.model.baseline_assessment import BaselineDeviation
@@ -24,17 +24,17 @@ from answerable.model.documents.decisions import (
     ValueOriginItem,
 )
 from answerable.model.event import AuditEvent
-from answerable.model.event_sources import GATEWAY
+from answerable.model.log_sources import GATEWAY
 from answerable.model.policy_exception import PolicyException
 from answerable.model.spool_record import CallBehaviour
+from answerable.presentation.answer_coverage import format_time
 from answerable.presentation.command_hints import format_command
-from answerable.presentation.inventory_lists import format_time
 from answerable.services.authorization import decision_records
 from answerable.services.authorization.decision_records import (
     FoundDecision,
     SpooledDecisions,
 )
-from answerable.store.chain_queries import count_sources
+from answerable.store.event_queries import count_sources
 from answerable.store.store import EvidenceStore
 
 EXCEPTION_PREFIX = "amendment:"  # prefix of an id among the determining rules
@@ -70,12 +70,12 @@ def build_decision_coverage(
     store: EvidenceStore, spooled: SpooledDecisions
 ) -> CoverageRecord:
     """Build the coverage of an answer about decisions; empty if no gateway recorded."""
-    recorded = spooled.there or any(
+    recorded = spooled.exists or any(
         source == GATEWAY for source, _ in count_sources(store)
     )
     missing = [] if recorded else ["gateway"]
-    if spooled.unread:
-        missing = [f"gateway ({spooled.unread})"]
+    if spooled.read_error:
+        missing = [f"gateway ({spooled.read_error})"]
     return {
         "partial": False,
         "sources": [],
@@ -131,7 +131,7 @@ def build_decision_item(
         "recorder": event.recorder,
         "sequence": event.sequence,
         "stored": found.stored,
-        "amendment": build_wanted_exception(event),
+        "amendment": propose_exception(event),
         "baseline": (acted.profile or None) if acted is not None else None,
         "findings": []
         if acted is None
@@ -203,10 +203,10 @@ def _describe_exception(exception: PolicyException) -> str:
     return f"signed by {persons}, until {until} ({exception.kind})"
 
 
-def build_wanted_exception(event: AuditEvent) -> ProposedExceptionItem | None:
+def propose_exception(event: AuditEvent) -> ProposedExceptionItem | None:
     """Build the exception that would allow a call like this; None if none would."""
     reason = decision_records.decision_facts(event).get("reason", "")
-    wanted = decision_records.requested_act(event)
+    wanted = decision_records.get_requested_call(event)
     if wanted is None or reason not in BREAK_GLASS_LIFTABLE:
         return None
     if reason not in OWNER_LIFTABLE and not wanted.name:

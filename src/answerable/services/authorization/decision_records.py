@@ -70,8 +70,8 @@ class SpooledDecisions:
     """
 
     events: tuple[AuditEvent, ...] = ()
-    unread: str = ""
-    there: bool = False
+    read_error: str = ""
+    exists: bool = False
 
 
 def read_spool(spool: SpoolPlaces) -> SpooledDecisions:
@@ -79,18 +79,18 @@ def read_spool(spool: SpoolPlaces) -> SpooledDecisions:
     if isinstance(spool, tuple):
         each = [read_spool(one) for one in spool]
         events = tuple(event for one in each for event in one.events)
-        unread = next((one.unread for one in each if one.unread), "")
-        return SpooledDecisions(events, unread, any(one.there for one in each))
+        unread = next((one.read_error for one in each if one.read_error), "")
+        return SpooledDecisions(events, unread, any(one.exists for one in each))
     if spool is None or not spool.is_dir():
         return SpooledDecisions()
     try:
         with lock_spool(spool, fcntl.LOCK_SH, timeout_seconds=_SPOOL_WAIT_SECONDS):
-            return SpooledDecisions(tuple(_read_spool_decisions(spool)), there=True)
+            return SpooledDecisions(tuple(_read_spool_decisions(spool)), exists=True)
     except EnvironmentFailure as error:
-        return SpooledDecisions(unread=error.message, there=True)
+        return SpooledDecisions(read_error=error.message, exists=True)
     except OSError as error:
         return SpooledDecisions(
-            unread=f"may not be read: {spool} ({error.strerror})", there=True
+            read_error=f"may not be read: {spool} ({error.strerror})", exists=True
         )
 
 
@@ -145,10 +145,10 @@ def find_decision(
 
 def _explain_not_found(text: str, spooled: SpooledDecisions) -> UsageError:
     """Build the error for a decision id that neither store nor spool contains."""
-    if spooled.unread:
+    if spooled.read_error:
         return UsageError(
             f"no decision {text!r} in the store, and not all is known of what waits: "
-            f"{spooled.unread}",
+            f"{spooled.read_error}",
             "ask as the gateway's user, or once it has shipped its records",
         )
     return UsageError(
@@ -185,13 +185,15 @@ def decision_target_name(event: CallSubject, target: str) -> str:
     return ""
 
 
-def requested_act(event: AuditEvent) -> ApprovalScope | None:
+def get_requested_call(event: AuditEvent) -> ApprovalScope | None:
     """Return the call that a policy exception would have to allow; None if none can."""
     said = decision_facts(event)
-    return requested_act_of(event, said.get("target", ""), said.get("arguments", ""))
+    return build_requested_call(
+        event, said.get("target", ""), said.get("arguments", "")
+    )
 
 
-def requested_act_of(
+def build_requested_call(
     event: CallSubject, target: str, arguments: str
 ) -> ApprovalScope | None:
     """Return the same for any call subject; None if no exception can allow it."""

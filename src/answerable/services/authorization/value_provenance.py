@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from answerable.baseline.findings import describe_origin
+from answerable.baseline.deviation_explanations import describe_origin
 from answerable.model.behaviour import ArgumentValue, OriginKind, ValueOrigin
 from answerable.model.decision import DecisionReason
 from answerable.model.spool_record import CallBehaviour
@@ -45,10 +45,10 @@ def describe_provenance(
         store: Store of the decision.
         spooled: Spool content.
     """
-    event = decision_records.find_decision(store, spooled, request.named)[0].event
+    event = decision_records.find_decision(store, spooled, request.decision_id)[0].event
     acted = decode_observed_call(decision_records.decision_facts(event))
     if acted is None:
-        return ValueProvenance((NOT_KEPT,) if request.wanted.arguments else (), False)
+        return ValueProvenance((NOT_KEPT,) if request.scope.arguments else (), False)
     held = request.newest.reason == DecisionReason.BEHAVIOUR
     doubtful = any(
         _may_be_untrusted(each, blocked_for_behaviour=held)

@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from answerable.baseline.counts import select_training_runs
-from answerable.baseline.learning import build_profile, training_rows
+from answerable.baseline.learning import build_profile, list_training_set_leaves
 from answerable.baseline.profile_document import (
     decode_profile,
     document_digest,
     encode_profile,
 )
-from answerable.baseline.run_fold import TrainingState, fold_into_state
 from answerable.baseline.tool_renames import rename_call, resolve_renames
+from answerable.baseline.training_counts import select_training_runs
+from answerable.baseline.training_run_merge import TrainingState, merge_runs_into_state
 from answerable.evidence.merkle import leaf_hash, merkle_root
 from answerable.model.baseline import (
     BaselineProfile,
@@ -27,7 +27,7 @@ from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
 from answerable.model.provenance import WrittenBy
 from answerable.model.spool_record import CallBehaviour
-from answerable.store.behaviour_queries import WatchedCall, find_watched_calls
+from answerable.store.monitored_call_queries import MonitoredCall, find_monitored_calls
 from answerable.store.store import EvidenceStore
 
 BASELINE = "baseline"  # kind of the objects: profiles, signed or not
@@ -44,7 +44,7 @@ class RecordedCall:
         seen: Observed call with its id and result.
     """
 
-    row: WatchedCall
+    row: MonitoredCall
     acted: CallBehaviour
     seen: CallObservation
 
@@ -65,17 +65,17 @@ def read_recorded_calls(
     """
     decoder = msgspec.json.Decoder(CallBehaviour)
     found = []
-    for row in find_watched_calls(store, agent, since=since, until=until):
+    for row in find_monitored_calls(store, agent, since=since, until=until):
         acted = decoder.decode(row.behaviour)
         found.append(RecordedCall(row, acted, _add_result(acted.seen, row)))
     return found
 
 
-def _add_result(observation: CallObservation, row: WatchedCall) -> CallObservation:
+def _add_result(observation: CallObservation, row: MonitoredCall) -> CallObservation:
     """Add the size, record count and trust of the call's result to an observation."""
     size, records, untrusted = 0, 0, False
-    if row.came:
-        said = row.came.split()
+    if row.result:
+        said = row.result.split()
         size, records, untrusted = int(said[0]), int(said[1]), said[2] == "untrusted"
     return replace(
         observation, id=row.decision_id, size=size, records=records, untrusted=untrusted
@@ -107,9 +107,9 @@ def group_into_runs(calls: Iterable[RecordedCall], identity: str) -> Iterator[Ag
         )
 
 
-def fold_runs(calls: list[RecordedCall], identity: str) -> TrainingState:
+def build_training_state(calls: list[RecordedCall], identity: str) -> TrainingState:
     """Fold the runs of one identity into the state from which a profile is learned."""
-    return fold_into_state({}, group_into_runs(calls, identity))
+    return merge_runs_into_state({}, group_into_runs(calls, identity))
 
 
 def learn_profile(
@@ -133,12 +133,14 @@ def learn_profile(
     names = resolve_renames(renames)
     if names:
         calls = [replace(each, seen=rename_call(each.seen, names)) for each in calls]
-    state = fold_runs(calls, subject.identity)
+    state = build_training_state(calls, subject.identity)
     accepted = previous.accepted if previous is not None else ()
     profile = build_profile(state, subject, parameters, now, accepted)
     rows = map(
         leaf_hash,
-        training_rows(select_training_runs(state, subject, parameters, now, accepted)),
+        list_training_set_leaves(
+            select_training_runs(state, subject, parameters, now, accepted)
+        ),
     )
     parent = "" if previous is None else document_digest(encode_profile(previous))
     stance = profile.stance if previous is None else previous.stance
@@ -151,7 +153,7 @@ def learn_profile(
     )
 
 
-def list_subjects(calls: Iterable[RecordedCall]) -> list[BaselineSubject]:
+def list_profile_subjects(calls: Iterable[RecordedCall]) -> list[BaselineSubject]:
     """List the subjects (agent, identity, server) of some calls."""
     named = {(c.acted.identity, c.row.agent, c.server) for c in calls}
     return [BaselineSubject(*each) for each in sorted(named)]

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Set
 
-from answerable.baseline.confidence import is_ready
-from answerable.baseline.findings import describe_edge, describe_pattern
+from answerable.baseline.confidence import is_ready_to_enforce
+from answerable.baseline.deviation_explanations import describe_edge, describe_pattern
 from answerable.model.baseline import (
     BaselineProfile,
     BaselineStage,
@@ -16,7 +16,7 @@ from answerable.model.documents.baseline import (
     BaselineItem,
 )
 from answerable.model.documents.core import CoverageRecord
-from answerable.presentation.inventory_lists import format_time
+from answerable.presentation.answer_coverage import format_time
 from answerable.services.statements.signed_baselines import (
     ActiveBaseline,
 )
@@ -62,7 +62,7 @@ def build_baseline_item(
         "until": format_time(profile.until * _SECOND),
         "parent": profile.parent or None,
         "root": profile.root or None,
-        "ready": is_ready(profile, LearningParameters()),
+        "ready": is_ready_to_enforce(profile, LearningParameters()),
         "not_ready": not_ready,
         "layers": [
             {

@@ -11,7 +11,7 @@ Progress = Callable[[int, int, str], None]
 
 
 @contextmanager
-def reduce_gc() -> Iterator[None]:
+def reduce_garbage_collection() -> Iterator[None]:
     """Collect garbage less often while batches are read."""
     usual = gc.get_threshold()
     gc.set_threshold(100_000, 50, 100)

@@ -9,17 +9,17 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TypedDict
 
-from answerable.federation.token_exchange import (
+from answerable.federation.token_exchange_decision import (
     OwnToken,
     TicketGrant,
     TokenGrantDecision,
 )
-from answerable.model.attestation import Attestation
-from answerable.model.claims import Confirmation, SignedClaims
 from answerable.model.delegation import Delegation
-from answerable.model.exchange import TokenRequest, TokenRequestRefusal
 from answerable.model.ids import AgentId
 from answerable.model.spool_record import ExchangeRecord
+from answerable.model.token_claims import Confirmation, SignedClaims
+from answerable.model.token_request import TokenRequest, TokenRequestRefusal
+from answerable.model.workload_attestation import Attestation
 from answerable.store.token_state.replay_keys import ReplayKey
 
 RECORD_KIND = "exchange"
@@ -42,7 +42,7 @@ class PresentedRequest:
     cnf: Confirmation
     proof: ReplayKey | None = None
     attested: Attestation | None = None
-    reviewed: Collection[bytes] = ()
+    reviewed_tokens: Collection[bytes] = ()
     gateway: bool = False
 
 
@@ -73,7 +73,7 @@ def build_issued_record(
         audience=decision.audience,
         scopes=decision.scopes,
         expires=decision.expires,
-        bound=name_binding(decision.cnf),
+        bound=describe_token_binding(decision.cnf),
     )
 
 
@@ -106,7 +106,7 @@ def list_delegation_agents(delegation: Delegation) -> tuple[str, ...]:
     return tuple(line)
 
 
-def name_binding(cnf: Confirmation) -> str:
+def describe_token_binding(cnf: Confirmation) -> str:
     """Name the sender constraint of a token: `dpop`, `mtls` or `bearer` (none)."""
     if cnf.jkt:
         return "dpop"

@@ -7,25 +7,25 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from answerable.federation.errors import TokenFault, TokenRejected, UnknownKey
 from answerable.federation.jws_parsing import UnverifiedToken, parse_jws
 from answerable.federation.spiffe_id import parse_trust_domain
-from answerable.federation.token_exchange import OwnToken as HeldNow
-from answerable.federation.token_exchange import TicketGrant
-from answerable.federation.token_verification import IssuerIndex, verify_parsed
-from answerable.model.attestation import Attestation
-from answerable.model.claims import SignedClaims, TokenType
+from answerable.federation.token_errors import TokenFault, TokenRejected, UnknownKey
+from answerable.federation.token_exchange_decision import OwnToken as HeldNow
+from answerable.federation.token_exchange_decision import TicketGrant
+from answerable.federation.token_verification import IssuerIndex, verify_parsed_token
 from answerable.model.config import IssuerConfig
-from answerable.model.exchange import (
+from answerable.model.token_claims import SignedClaims, TokenType
+from answerable.model.token_request import (
     PEER_TYPE_URI,
     TICKET_TYPE_URI,
     OAuthError,
     TokenRequestRefusal,
 )
-from answerable.services.federation.exchange_records import PresentedRequest
-from answerable.services.federation.own_tokens import OwnTokenVerifier
+from answerable.model.workload_attestation import Attestation
+from answerable.services.federation.exchange_audit_records import PresentedRequest
+from answerable.services.federation.issued_token_verification import OwnTokenVerifier
 from answerable.store.token_state.interface import TokenState, TokenStateUnavailable
-from answerable.store.token_state.replay_keys import ReplayKey, token_replay_key
+from answerable.store.token_state.replay_keys import ReplayKey, build_token_replay_key
 
 # Accepted token types for our own tokens.
 OWN_TOKEN_TYPES = frozenset({TokenType.ACCESS_TOKEN.value, TokenType.JWT.value})
@@ -54,7 +54,7 @@ class ExchangeRefused(Exception):  # noqa: N818 - ends the story
         self.refusal = TokenRequestRefusal(error, reason, detail)
 
 
-def refuse_unavailable() -> ExchangeRefused:
+def build_unavailable_refusal() -> ExchangeRefused:
     """Build the refusal for an unavailable token state database."""
     return ExchangeRefused(OAuthError.TEMPORARILY_UNAVAILABLE, "control")
 
@@ -72,7 +72,7 @@ class VerifiedCredentials:
 
     subject: SignedClaims | Attestation | HeldNow | TicketGrant | None = None
     actor: HeldNow | Attestation | None = None
-    uses: list[ReplayKey] = field(default_factory=list)
+    replay_keys: list[ReplayKey] = field(default_factory=list)
     token: ReplayKey | None = None
 
 
@@ -110,7 +110,7 @@ class ExchangeVerifier:
         """
         request = presented.request
         if presented.proof is not None:
-            verified.uses.append(presented.proof)
+            verified.replay_keys.append(presented.proof)
         try:
             verified.subject = self._verify_subject(presented, verified, now)
             if request.actor_type == PEER_TYPE_URI:
@@ -124,7 +124,7 @@ class ExchangeVerifier:
         except TokenRejected as refused:
             raise _build_refusal(refused.reason.value) from None
         except TokenStateUnavailable:
-            raise refuse_unavailable() from None
+            raise build_unavailable_refusal() from None
 
     def _verify_subject(
         self, presented: PresentedRequest, verified: VerifiedCredentials, now: float
@@ -154,15 +154,15 @@ class ExchangeVerifier:
         kind = TokenType(request.subject_type)
         if kind is TokenType.JWT and _is_svid(unverified, issuers):
             kind = TokenType.JWT_SVID
-        claims = verify_parsed(unverified, issuers, int(now), kind)
+        claims = verify_parsed_token(unverified, issuers, int(now), kind)
         issuer = self._pinned_issuers().get(claims.issuer)
         if issuer is not None and issuer.review is not None:
             # A workload presents one token repeatedly; the API server knows whether
             # its pod still runs.
-            if claims.token_sha256 not in presented.reviewed:
+            if claims.token_sha256 not in presented.reviewed_tokens:
                 raise TokenReviewNeeded(claims, request.unverified_subject)
         else:
-            verified.token = token_replay_key(claims)
+            verified.token = build_token_replay_key(claims)
         return claims
 
     def _verify_own_token(self, unverified: UnverifiedToken, now: float) -> HeldNow:

@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from answerable.authorization.revocations import Revocations
-from answerable.federation.errors import TokenFault, TokenRejected, UnknownKey
 from answerable.federation.jwk_set import IssuerKeySet
 from answerable.federation.jws_parsing import UnverifiedToken, parse_jws
+from answerable.federation.token_errors import TokenFault, TokenRejected, UnknownKey
 from answerable.federation.token_verification import (
     IssuerIndex,
     IssuerWithKeys,
-    verify_parsed,
+    verify_parsed_token,
 )
-from answerable.model.claims import SignedClaims, TokenType, TrustedIssuer
 from answerable.model.delegation import Delegation
+from answerable.model.token_claims import SignedClaims, TokenType, TrustedIssuer
 from answerable.store.token_state.interface import DelegationChain, TokenState
 
 OWN_ISSUER_NAME = "answerable"  # our own name in evidence
@@ -100,7 +100,9 @@ class OwnTokenVerifier:
         audience = said if isinstance(said, str) else ""
         ours = IssuerIndex(IssuerWithKeys(self._pin, audience, self._keys()))
         try:
-            return verify_parsed(unverified, ours, int(now), TokenType.ACCESS_TOKEN)
+            return verify_parsed_token(
+                unverified, ours, int(now), TokenType.ACCESS_TOKEN
+            )
         except UnknownKey:
             # Our keys are all in our own set: there is no issuer to ask for more.
             raise TokenRejected(
@@ -126,7 +128,7 @@ class OwnTokenVerifier:
         self, claims: SignedClaims, now: float
     ) -> DelegationChain | None:
         """Return a token's delegation chain; None if token or chain is inactive."""
-        delegation = claims.find_leaf("answerable", "dlg")
+        delegation = claims.find_claim("answerable", "dlg")
         if not isinstance(delegation, str):
             return None
         token = self._token_state.find_token(delegation, claims.jti)

@@ -18,9 +18,9 @@ from answerable.federation.oidc_login.requests import (
     LoginSecrets,
 )
 from answerable.federation.person_claim import PersonRejected, read_person
-from answerable.model.claims import SignedClaims, TokenType
 from answerable.model.config import IssuerConfig
 from answerable.model.ids import PersonId
+from answerable.model.token_claims import SignedClaims, TokenType
 
 
 class ProviderRequest(Protocol):
@@ -63,14 +63,14 @@ class SignInEnvironment:
     keys: Callable[[IssuerConfig, ProviderMetadata], IssuerKeySet]
     listen: Callable[[], AbstractContextManager[RedirectListener]]
     show: Callable[[str], bool]
-    tell: Callable[[str], None]
-    seal: Callable[[], LoginSecrets]
+    print_line: Callable[[str], None]
+    generate_secrets: Callable[[], LoginSecrets]
     now: Callable[[], float]
-    ticks: Callable[[], float]
+    monotonic: Callable[[], float]
     sleep: Callable[[float], None]
 
 
-def names_people(issuer: IssuerConfig) -> bool:
+def identifies_persons(issuer: IssuerConfig) -> bool:
     """Return whether the ID tokens of an issuer identify persons (not workloads)."""
     return bool(issuer.person) and TokenType.ID_TOKEN in issuer.pin.token_types
 

@@ -13,7 +13,7 @@ from answerable.federation.trust_rules.matching import (
     MatchSubject,
     UnmatchedRule,
     UnsignedClaims,
-    explain_rules,
+    explain_mismatches,
 )
 from answerable.model.config import Config
 from answerable.model.documents.trust_rules import (
@@ -39,12 +39,12 @@ class KnownAgents:
     owners: Mapping[AgentId, PersonId] | None = None
 
 
-def explain_matches(
+def explain_trust_rules(
     rules: tuple[TrustRule, ...], subject: MatchSubject
 ) -> list[RuleMatchItem]:
     """Explain for each trust rule whether it matches, or its first failed condition."""
     items: list[RuleMatchItem] = []
-    for rule, held in zip(rules, explain_rules(rules, subject), strict=True):
+    for rule, held in zip(rules, explain_mismatches(rules, subject), strict=True):
         failed = held if isinstance(held, UnmatchedRule) else None
         items.append(
             {
@@ -59,7 +59,7 @@ def explain_matches(
     return items
 
 
-def claims_of_issuer(payload: JsonObject, config: Config) -> UnsignedClaims:
+def build_unverified_claims(payload: JsonObject, config: Config) -> UnsignedClaims:
     """Build unverified claims with the configured issuer that `iss` names, if any."""
     named = (payload.get("iss"), parse_trust_domain(payload.get("sub")))
     issuer = next((each for each in config.issuers if each.pin.iss in named), None)

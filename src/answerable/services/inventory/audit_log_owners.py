@@ -3,8 +3,12 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from answerable.lineage.issuance_path import IssuanceIndex, index_issuances, trace_back
-from answerable.lineage.stitch_inputs import SourcedChainKey
+from answerable.lineage.chain_stitching_types import SourcedChainKey
+from answerable.lineage.issuance_path import (
+    IssuanceIndex,
+    index_issuances,
+    trace_to_origin,
+)
 from answerable.model.credential import CredentialLink
 from answerable.model.errors import IdError
 from answerable.model.ids import CredentialId, IdentityId, PersonId, person_id
@@ -13,14 +17,14 @@ from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
 from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.model.sighting import SightedFacts
 from answerable.store import lineage_facts
-from answerable.store.lineage_facts import TrailFacts
+from answerable.store.lineage_facts import LineageFacts
 from answerable.store.store import EvidenceStore
 
 # An identity that assumes a role at least this often, and most often, may own it.
 MIN_ASSUMPTIONS = 3
 
 
-def collect_trail_facts(store: EvidenceStore) -> SightedFacts:
+def collect_audit_log_facts(store: EvidenceStore) -> SightedFacts:
     """Collect ownership evidence and credential links of ingested logs."""
     known = lineage_facts.load_facts(store)
     return SightedFacts(
@@ -29,7 +33,7 @@ def collect_trail_facts(store: EvidenceStore) -> SightedFacts:
     )
 
 
-def _list_credential_links(facts: TrailFacts) -> Iterator[CredentialLink]:
+def _list_credential_links(facts: LineageFacts) -> Iterator[CredentialLink]:
     """List the identity of each access key, from its use or its creation."""
     used: dict[str, set[str]] = {}
     for use in facts.uses:
@@ -51,7 +55,7 @@ def _list_credential_links(facts: TrailFacts) -> Iterator[CredentialLink]:
             )
 
 
-def _list_owner_evidence(facts: TrailFacts) -> Iterator[OwnerEvidence]:
+def _list_owner_evidence(facts: LineageFacts) -> Iterator[OwnerEvidence]:
     """Yield creators and frequent assumers of identities as owner evidence."""
     issued = index_issuances(facts.issuances)
     for change in facts.changes:
@@ -74,7 +78,7 @@ def _list_owner_evidence(facts: TrailFacts) -> Iterator[OwnerEvidence]:
 
 
 def _list_key_creators(
-    facts: TrailFacts, issuances: IssuanceIndex
+    facts: LineageFacts, issuances: IssuanceIndex
 ) -> Iterator[OwnerEvidence]:
     """Yield the person who created each long-lived access key."""
     for made in facts.issuances:
@@ -94,7 +98,7 @@ def _list_key_creators(
 
 
 def _list_frequent_assumers(
-    facts: TrailFacts, issuances: IssuanceIndex
+    facts: LineageFacts, issuances: IssuanceIndex
 ) -> Iterator[OwnerEvidence]:
     """Yield the person who assumes a role most often, if clearly ahead."""
     counts: dict[str, Counter[PersonId]] = {}
@@ -131,7 +135,7 @@ def _find_origin_person(
     key: ChainKey, source: str, issuances: IssuanceIndex
 ) -> tuple[PersonId | None, str]:
     """Follow sessions back to a person: a signed-in person or an IAM user."""
-    path = trace_back(SourcedChainKey(key, source, believed=True), issuances)
+    path = trace_to_origin(SourcedChainKey(key, source, believed=True), issuances)
     for step in path.steps:
         if step.person:
             return PersonId(step.person), step.identity

@@ -8,7 +8,7 @@ from answerable.model.ids import CredentialId
 from answerable.model.inventory import AgentEntity, Inventory, ToolUse
 from answerable.model.lineage import DeclaredUse
 from answerable.model.person import OwnerState, SubjectOwnership
-from answerable.presentation.inventory_items import select_sighting
+from answerable.presentation.inventory_items import select_credential_place
 
 # Only these states name a person in a chain; guesses do not.
 _NAMED_STATES = (OwnerState.ATTESTED, OwnerState.CONFIRMED, OwnerState.INFERRED)
@@ -30,7 +30,7 @@ class InventoryInterval:
     valid_to: int
 
 
-def declare_uses(history: Iterable[InventoryInterval]) -> tuple[DeclaredUse, ...]:
+def list_declared_uses(history: Iterable[InventoryInterval]) -> tuple[DeclaredUse, ...]:
     """List who used and owned each identity, credential and agent, and when.
 
     Args:
@@ -160,7 +160,7 @@ def _find_declaring_place(
 ) -> str:
     """Return the place of a credential: the tool's entry, else the agent's home."""
     entity = inventory.credentials.get(credential)
-    sighting = select_sighting(entity, use) if entity is not None else None
+    sighting = select_credential_place(entity, use) if entity is not None else None
     entry, scope = use.tool.seen.place, agent.agent.scope
     if sighting is None:
         return entry

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from answerable import inventory as room
+from answerable import inventory as inventory_logic
 from answerable.model.connector import ignore_progress
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.inventory import DERIVATION_STAGES, Inventory, ProgressCallback
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
 from answerable.model.sighting import Snapshot, Sync
 from answerable.store import derived_inventory
-from answerable.store.lineage_facts import chains_generation
+from answerable.store.lineage_facts import compute_chains_generation
 from answerable.store.store import EvidenceStore
 
 # The rest is imported where a snapshot is joined: most commands read a joined one.
 if TYPE_CHECKING:
     from answerable.model.lineage import DeclaredUse
-    from answerable.services.inventory.declared_uses import InventoryInterval
+    from answerable.services.inventory.ownership_history import InventoryInterval
     from answerable.services.inventory.stored_sync import StoredSync
 
 LATEST = "latest"
@@ -77,16 +77,16 @@ def load_inventory(
     """
     chosen = _select_snapshot(list_snapshots(store), name)
     newest_one = chosen is None or chosen == list_snapshots(store)[-1]
-    generation = chains_generation(store)
+    generation = compute_chains_generation(store)
     if not newest_one:
         joined = _join_snapshot(store, chosen)
-        return room.reassess_owners(joined, now or joined.judged_at)
+        return inventory_logic.reassess_owners(joined, now or joined.judged_at)
     kept = derived_inventory.load_inventory(store, generation, now)
     if kept is None:
         progress(0, DERIVATION_STAGES, "joining what was scanned")
         joined = _join_snapshot(store, chosen)
         derived_inventory.save_inventory(store, generation, joined)
-        kept = room.reassess_owners(joined, now or joined.judged_at)
+        kept = inventory_logic.reassess_owners(joined, now or joined.judged_at)
     return replace(
         kept, derived=derived_inventory.DerivedFiles(store, generation, progress)
     )
@@ -96,10 +96,10 @@ def _join_snapshot(store: EvidenceStore, selected: NamedSnapshot | None) -> Inve
     """Build the inventory of a snapshot and the audit logs, as of its time."""
     snapshot = Snapshot(0, ())
     if selected is not None:
-        snapshot = read_object(store, selected.digest, Snapshot)
-    syncs = [read_object(store, digest, Sync) for _, digest in snapshot.syncs]
+        snapshot = read_stored_object(store, selected.digest, Snapshot)
+    syncs = [read_stored_object(store, digest, Sync) for _, digest in snapshot.syncs]
     trail = _build_audit_log_sync(store, syncs)
-    joined = room.join(
+    joined = inventory_logic.join_syncs(
         [(sync.source, sync) for sync in (*syncs, trail)],
         now=snapshot.taken_at or trail.started_at,
         taken_at=snapshot.taken_at,
@@ -117,9 +117,9 @@ def _build_audit_log_sync(store: EvidenceStore, syncs: Sequence[Sync]) -> Sync:
     An audit log has a new session key every hour. The inventory lists only long-lived
     keys, and keys that a source found in a place.
     """
-    from answerable.services.inventory.trail_ownership import collect_trail_facts
+    from answerable.services.inventory.audit_log_owners import collect_audit_log_facts
 
-    facts = collect_trail_facts(store)
+    facts = collect_audit_log_facts(store)
     lying = {credential.id for sync in syncs for credential in sync.facts.credentials}
     links = tuple(
         link
@@ -131,7 +131,7 @@ def _build_audit_log_sync(store: EvidenceStore, syncs: Sequence[Sync]) -> Sync:
     return Sync("trail:", "trail", last, replace(facts, links=links))
 
 
-def complete_snapshot(
+def store_snapshot(
     store: EvidenceStore, syncs: "Sequence[StoredSync]", now: int
 ) -> str:
     """Store a snapshot: these syncs, and the latest sync of every other source.
@@ -150,7 +150,7 @@ def complete_snapshot(
 def load_latest_snapshot(store: EvidenceStore) -> Snapshot | None:
     """Return the latest snapshot, or None if nothing was scanned."""
     logged = store.list_objects("snapshot")
-    return read_object(store, logged[-1].digest, Snapshot) if logged else None
+    return read_stored_object(store, logged[-1].digest, Snapshot) if logged else None
 
 
 def list_snapshots(store: EvidenceStore) -> tuple[NamedSnapshot, ...]:
@@ -179,7 +179,7 @@ def read_ownership_statements(store: EvidenceStore) -> tuple[OwnerEvidence, ...]
     from answerable.services.statements import owner_keys
 
     plain = (
-        read_object(store, logged.digest, OwnerEvidence)
+        read_stored_object(store, logged.digest, OwnerEvidence)
         for logged in store.list_objects("attestation")
     )
     unsigned = (
@@ -191,7 +191,7 @@ def read_ownership_statements(store: EvidenceStore) -> tuple[OwnerEvidence, ...]
     return (*unsigned, *owner_keys.read_attestations(store))
 
 
-def read_object(
+def read_stored_object(
     store: EvidenceStore, digest: str, kind: type[StoredObject]
 ) -> StoredObject:
     """Read one stored object, and decode it as its type.
@@ -215,17 +215,17 @@ def read_object(
 FOREVER = (1 << 63) - 1
 
 
-def iterate_history(store: EvidenceStore) -> "Iterator[InventoryInterval]":
+def iterate_snapshot_history(store: EvidenceStore) -> "Iterator[InventoryInterval]":
     """Yield each snapshot with the time interval in which it was the latest.
 
     A statement about an owner counts from the snapshot that was the latest at its time.
     """
-    from answerable.services.inventory.declared_uses import InventoryInterval
+    from answerable.services.inventory.ownership_history import InventoryInterval
 
     said = read_ownership_statements(store)
     syncs: dict[str, Sync] = {}
     every = [
-        (each, read_object(store, each.digest, Snapshot))
+        (each, read_stored_object(store, each.digest, Snapshot))
         for each in list_snapshots(store)
     ]
     for position, (each, snapshot) in enumerate(every):
@@ -233,8 +233,8 @@ def iterate_history(store: EvidenceStore) -> "Iterator[InventoryInterval]":
         until = FOREVER if last else every[position + 1][1].taken_at
         for _, digest in snapshot.syncs:
             if digest not in syncs:
-                syncs[digest] = read_object(store, digest, Sync)
-        joined = room.join(
+                syncs[digest] = read_stored_object(store, digest, Sync)
+        joined = inventory_logic.join_syncs(
             [(source, syncs[digest]) for source, digest in snapshot.syncs],
             now=snapshot.taken_at,
             taken_at=snapshot.taken_at,
@@ -250,9 +250,9 @@ def load_declared_uses(store: EvidenceStore) -> "tuple[DeclaredUse, ...]":
     Returns:
         Uses sorted by subject and time; intervals of one subject do not overlap.
     """
-    from answerable.services.inventory import declared_uses
+    from answerable.services.inventory import ownership_history
 
-    return declared_uses.declare_uses(iterate_history(store))
+    return ownership_history.list_declared_uses(iterate_snapshot_history(store))
 
 
 def _select_snapshot(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from answerable.lineage.stitch_inputs import ChainTimeline
+from answerable.lineage.chain_stitching_types import ChainTimeline
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.inventory import Inventory
 from answerable.services.lineage import name_resolution
@@ -16,7 +16,7 @@ _NAMED = (
 )
 
 
-def resolve_trail_identity(
+def resolve_audit_log_identity(
     store: EvidenceStore,
     inventory: Inventory,
     chains: Sequence[ChainTimeline],
@@ -37,7 +37,7 @@ def resolve_trail_identity(
         UsageError: Neither the snapshot nor an event knows it.
         AmbiguousError: It names several identities.
     """
-    if not text or name_resolution.is_pattern(text):
+    if not text or name_resolution.is_glob(text):
         return text
     try:
         name_resolution.resolve_identity(inventory, chains, text)

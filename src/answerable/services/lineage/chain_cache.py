@@ -1,7 +1,7 @@
 """Load or compute the chains (person, agent, tool, identity) of all events, cached."""
 
 from answerable.lineage.chain_index import ChainIndex
-from answerable.lineage.stitch import stitch_chains
+from answerable.lineage.chain_stitching import stitch_chains
 from answerable.model.inventory import Inventory
 from answerable.services.inventory import snapshots
 from answerable.store import chain_tables, lineage_facts

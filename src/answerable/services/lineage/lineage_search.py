@@ -8,9 +8,9 @@ from functools import cache
 import re2
 
 from answerable.lineage.chain_index import ChainIndex, list_searchable_texts
+from answerable.lineage.chain_stitching import find_chain_at, stitch_chains
+from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
 from answerable.lineage.search_query import SearchQuery
-from answerable.lineage.stitch import find_chain_at, stitch_chains
-from answerable.lineage.stitch_inputs import ChainTimeline, SourcedChainKey
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 from answerable.model.inventory import Inventory
@@ -18,11 +18,11 @@ from answerable.model.lineage import ChainRow, HopStatus, LineageChain
 from answerable.presentation.time_input import parse_time
 from answerable.services.lineage import name_resolution
 from answerable.services.lineage.resource_filter import (
-    narrow_to_resource,
     parse_event_id,
+    restrict_to_resource,
 )
-from answerable.store.chain_queries import EventFilter
 from answerable.store.chain_tables import JointInterval
+from answerable.store.event_queries import EventFilter
 from answerable.store.investigation_queries import EventAlternative, InvestigationFilter
 
 PAGE_SIZE = 50
@@ -43,7 +43,7 @@ class SearchScope:
 
     inventory: Inventory
     chains: Sequence[ChainTimeline]
-    only: VisibleAgents = None
+    visible_agents: VisibleAgents = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def build_event_filter(
         event=number or b"",
     )
     return InvestigationFilter(
-        narrow_to_resource(asked, query.get("resource")),
+        restrict_to_resource(asked, query.get("resource")),
         _build_alternatives(scope, query),
         equal,
     )
@@ -123,15 +123,15 @@ def build_event_filter(
 
 def join_chains(events: Sequence[AuditEvent], scope: SearchScope) -> Iterator[ChainRow]:
     """Join events with their chains; compute the chain of an event that lacks one."""
-    joints = {name_resolution.event_joint(event) for event in events}
-    stitched = ChainIndex.wrap(scope.chains).chains_by_joint
+    joints = {name_resolution.get_event_chain_key(event) for event in events}
+    stitched = ChainIndex.wrap(scope.chains).chains_by_key
     known = {joint: stitched[joint] for joint in joints if joint in stitched}
     new = [joint for joint in joints if joint not in known]
     for each in stitch_chains(new, ()) if new else ():
-        known[each.joint] = each.chains
+        known[each.chain_key] = each.chains
     for event in events:
         chain = find_chain_at(
-            known[name_resolution.event_joint(event)], event.event_time
+            known[name_resolution.get_event_chain_key(event)], event.event_time
         )
         yield ChainRow(event, chain)
 
@@ -147,11 +147,12 @@ def is_visible(chain: LineageChain, visible_agents: VisibleAgents) -> bool:
 
 def hide_invisible_chains(scope: SearchScope) -> SearchScope:
     """Remove chains that the caller may not see, so that no suggestion names them."""
-    if scope.only is None:
+    if scope.visible_agents is None:
         return scope
     told = (
         ChainTimeline(
-            each.joint, tuple(c for c in each.chains if is_visible(c, scope.only))
+            each.chain_key,
+            tuple(c for c in each.chains if is_visible(c, scope.visible_agents)),
         )
         for each in scope.chains
     )
@@ -168,14 +169,18 @@ def _build_alternatives(
     others = replace(asked, identity="")
     beside = _build_chain_tests(scope, others, query)
     if not identity:
-        return split_by_words(_select_chains_by_id(scope, others), beside, query.words)
+        return build_word_alternatives(
+            _select_chains_by_id(scope, others), beside, query.words
+        )
     by_name = _build_chain_tests(scope, asked, query)
-    parts = split_by_words(_select_chains_by_id(scope, asked), by_name, query.words)
-    if not name_resolution.is_pattern(identity):
+    parts = build_word_alternatives(
+        _select_chains_by_id(scope, asked), by_name, query.words
+    )
+    if not name_resolution.is_glob(identity):
         about = name_resolution.resolve_identity(
             scope.inventory, scope.chains, identity
         )
-        touched = split_by_words(
+        touched = build_word_alternatives(
             _select_chains_by_id(scope, others), beside, query.words
         )
         parts += [replace(part, about=about) for part in touched]
@@ -187,7 +192,7 @@ def _select_chains_by_id(
 ) -> Sequence[ChainTimeline]:
     """Select the chains that contain a requested id."""
     chains = scope.chains
-    if scope.only is not None or not isinstance(chains, ChainIndex):
+    if scope.visible_agents is not None or not isinstance(chains, ChainIndex):
         return chains  # made for this query only: scanning them is cheaper
     found = name_resolution.list_required_ids(scope.inventory, chains, names)
     return min(
@@ -202,8 +207,8 @@ def _build_chain_tests(
     tests = name_resolution.build_chain_tests(scope.inventory, scope.chains, names)
     if query.get("status"):
         tests.append(_build_status_test(query.get("status")))
-    if scope.only is not None:
-        tests.append(lambda chain: is_visible(chain, scope.only))
+    if scope.visible_agents is not None:
+        tests.append(lambda chain: is_visible(chain, scope.visible_agents))
     return tests
 
 
@@ -212,11 +217,11 @@ def _build_status_test(text: str) -> Test:
     hop, _, status = text.rpartition("=")
     wanted_status = HopStatus(status)
     if hop:
-        return lambda chain: hop_statuses(chain)[hop] is wanted_status
-    return lambda chain: wanted_status in hop_statuses(chain).values()
+        return lambda chain: get_hop_statuses(chain)[hop] is wanted_status
+    return lambda chain: wanted_status in get_hop_statuses(chain).values()
 
 
-def hop_statuses(chain: LineageChain) -> Mapping[str, HopStatus]:
+def get_hop_statuses(chain: LineageChain) -> Mapping[str, HopStatus]:
     """Return the status of each hop from person to identity, by name."""
     return {
         "person": chain.person.status,
@@ -226,7 +231,7 @@ def hop_statuses(chain: LineageChain) -> Mapping[str, HopStatus]:
     }
 
 
-def split_by_words(
+def build_word_alternatives(
     chains: Sequence[ChainTimeline], tests: Sequence[Test], words: Sequence[str]
 ) -> list[EventAlternative]:
     """Split a filter by the search words that a chain contains; events match others."""
@@ -240,7 +245,7 @@ def split_by_words(
         for chain in each.chains:
             if all(test(chain) for test in tests):
                 held = frozenset(n for n, h in enumerate(holds) if h(chain))
-                _extend_interval(keys[held], each.joint, chain)
+                _extend_interval(keys[held], each.chain_key, chain)
     if not tests:
         keys.pop(frozenset(), None)
     if len(keys) > _MOST_PARTS:
@@ -260,9 +265,7 @@ def _select_candidates(
     chains: Sequence[ChainTimeline], words: Sequence[str]
 ) -> Sequence[ChainTimeline]:
     """Select the chains that contain at least one of some words."""
-    if not isinstance(chains, ChainIndex) or any(
-        map(name_resolution.is_pattern, words)
-    ):
+    if not isinstance(chains, ChainIndex) or any(map(name_resolution.is_glob, words)):
         return chains
     return chains.find_candidates(words)
 
@@ -285,7 +288,7 @@ def _remaining_words(words: Sequence[str], matched: frozenset[int]) -> tuple[str
 def _build_word_test(word: str) -> Test:
     """Build a predicate for chains that contain a word or pattern."""
     folded = word.lower()
-    if not name_resolution.is_pattern(word):
+    if not name_resolution.is_glob(word):
         return lambda chain: any(
             folded in value.lower() for value in list_searchable_texts(chain)
         )

@@ -8,10 +8,14 @@ from typing import Protocol
 
 import re2
 
+from answerable.inventory.name_resolution import (
+    EntityKind,
+    resolve_entity,
+    select_similar_names,
+)
 from answerable.inventory.people import PersonDirectory, get_handle
-from answerable.inventory.resolve import EntityKind, resolve, select_similar_names
 from answerable.lineage.chain_index import ChainIndex, ShortNameIndex, list_short_names
-from answerable.lineage.stitch_inputs import ChainTimeline, SourcedChainKey
+from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
 from answerable.model.errors import AmbiguousError, IdError, UsageError
 from answerable.model.event import AuditEvent
 from answerable.model.ids import (
@@ -57,7 +61,7 @@ class NameQuery(Protocol):
         ...
 
 
-def event_joint(event: AuditEvent) -> SourcedChainKey:
+def get_event_chain_key(event: AuditEvent) -> SourcedChainKey:
     """Return the key and source of an event, by which it is joined with its chain."""
     key = ChainKey(
         identity=event.identity,
@@ -121,7 +125,7 @@ def list_required_ids(
     return [each.id for each in fits if isinstance(each, _EqualsId)]
 
 
-def is_pattern(text: str) -> bool:
+def is_glob(text: str) -> bool:
     """Return whether a name is a glob pattern."""
     return "*" in text or "?" in text
 
@@ -154,7 +158,7 @@ def _build_agent_test(
     inventory: Inventory, chains: Sequence[ChainTimeline], text: str
 ) -> IdTest:
     """Build a predicate for the agent of a chain, by id, name or pattern."""
-    if is_pattern(text):
+    if is_glob(text):
         return build_pattern_test(text)
     return _EqualsId(resolve_agent(inventory, chains, text))
 
@@ -165,7 +169,7 @@ def _build_identity_test(
     """Build a predicate for an identity of a chain, by ARN, name or pattern."""
     return (
         build_pattern_test(text)
-        if is_pattern(text)
+        if is_glob(text)
         else _EqualsId(resolve_identity(inventory, chains, text))
     )
 
@@ -174,7 +178,7 @@ def _build_credential_test(
     inventory: Inventory, chains: Sequence[ChainTimeline], text: str
 ) -> IdTest:
     """Build a predicate for a credential of a chain, by id or pattern."""
-    if is_pattern(text):
+    if is_glob(text):
         return build_pattern_test(text)
     return _EqualsId(_resolve_credential(inventory, chains, text))
 
@@ -183,7 +187,7 @@ def _build_person_test(
     inventory: Inventory, chains: Sequence[ChainTimeline], text: str
 ) -> IdTest:
     """Build a predicate for the person of a chain, by any id or alias."""
-    if is_pattern(text):
+    if is_glob(text):
         return build_pattern_test(text)
     return _list_person_aliases(inventory, chains, text).__contains__
 
@@ -240,7 +244,7 @@ def _resolve_logged_name(
         key for names in known_names for key in names.ids_by_short_name.get(asked, ())
     }
     try:
-        short.add(resolve(inventory, asked, (kind,)))
+        short.add(resolve_entity(inventory, asked, (kind,)))
     except AmbiguousError as error:
         short |= set(error.candidates)
     except UsageError:
@@ -303,14 +307,14 @@ def _build_tool_test(
     inventory: Inventory, chains: Sequence[ChainTimeline], text: str
 ) -> IdTest:
     """Build a predicate for the tool of a chain, by name or pattern."""
-    if is_pattern(text):
+    if is_glob(text):
         return build_pattern_test(text)
     return _EqualsId(
         _resolve_logged_name(inventory, text, "tool", ChainIndex.wrap(chains).tools)
     )
 
 
-def list_doubtful_aliases(
+def list_unconfirmed_aliases(
     inventory: Inventory, chains: Sequence[ChainTimeline], names: NameQuery
 ) -> list[str]:
     """List persons whose rows are included only because of an unconfirmed alias.
@@ -318,7 +322,7 @@ def list_doubtful_aliases(
     An alias that an agent could have written finds rows; only a trusted source can
     confirm that both are one person.
     """
-    if not names.person or is_pattern(names.person):
+    if not names.person or is_glob(names.person):
         return []
     try:
         known = _resolve_person(inventory, names.person)
@@ -344,7 +348,11 @@ def _resolve_person(inventory: Inventory, text: str) -> str:
         UsageError: The name is unknown or ambiguous.
     """
     own = f"person:{text.strip().lower()}"
-    return own if own in inventory.persons else resolve(inventory, text, ("person",))
+    return (
+        own
+        if own in inventory.persons
+        else resolve_entity(inventory, text, ("person",))
+    )
 
 
 def _build_person_directory(inventory: Inventory) -> PersonDirectory:

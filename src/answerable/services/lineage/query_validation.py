@@ -5,8 +5,8 @@ from difflib import get_close_matches
 from answerable.connectors.iam_catalogue.fetch import load_catalogue
 from answerable.connectors.registry import CONNECTORS, EVENTS
 from answerable.model.errors import UsageError
-from answerable.reach.aws.action_names import suggest_for_unmatched_glob
-from answerable.store.chain_queries import EventFilter, count_sources, find_events
+from answerable.reach.aws.action_validation import suggest_for_unmatched_glob
+from answerable.store.event_queries import EventFilter, count_sources, find_events
 from answerable.store.store import EvidenceStore
 
 _SIMILARITY = 0.6

@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from answerable.lineage.chain_index import ChainIndex
-from answerable.lineage.data_events import is_data_event
-from answerable.lineage.stitch_inputs import ChainTimeline
+from answerable.lineage.chain_stitching_types import ChainTimeline
+from answerable.lineage.cloudtrail_data_events import is_data_event
 from answerable.model.action_catalogue import ActionCatalogue
 from answerable.model.documents.logged_days import LoggedDaysItem
 from answerable.model.event import EventOutcome
@@ -13,8 +13,8 @@ from answerable.model.ids import AgentId, CredentialId
 from answerable.model.inventory import Inventory
 from answerable.model.lineage import LineageChain
 from answerable.presentation.recorded_days import build_recorded_item
-from answerable.services.lineage.stitched_chains import load_chains
-from answerable.store.chain_queries import (
+from answerable.services.lineage.chain_cache import load_chains
+from answerable.store.event_queries import (
     AccountLogSpan,
     count_calls,
     read_account_log_spans,
@@ -60,9 +60,9 @@ def count_recorded_calls(
     if isinstance(loaded_chains, ChainIndex):  # its lookups are cached
         every = loaded_chains.chains_by_id.get(subject, ())
     chains = [
-        (each.joint, chain)
+        (each.chain_key, chain)
         for each in every
-        if each.joint.believed and not each.joint.key.agent
+        if each.chain_key.believed and not each.chain_key.key.agent
         for chain in each.chains
         if acts(chain)
     ]
@@ -95,7 +95,7 @@ def _build_subject_test(
 
 
 @dataclass(frozen=True, slots=True)
-class TrailCoverage:
+class LogCoverage:
     """Calls and days that the ingested logs record.
 
     Attributes:
@@ -108,7 +108,7 @@ class TrailCoverage:
     catalogue: ActionCatalogue
     days: Mapping[str, Mapping[str, frozenset[int]]]
 
-    def missing_log(self, action: str, accounts: Collection[str]) -> str:
+    def find_missing_log(self, action: str, accounts: Collection[str]) -> str:
         """Name the missing log without which "no call" does not mean "unused".
 
         Args:
@@ -123,7 +123,7 @@ class TrailCoverage:
             return "data-events"
         return ""
 
-    def recorded_since(self, accounts: Collection[str]) -> int:
+    def get_recording_start(self, accounts: Collection[str]) -> int:
         """Return the time since which all of these accounts are logged."""
         return max(self.logs[account].since for account in accounts)
 
@@ -136,10 +136,8 @@ class TrailCoverage:
         ]
 
 
-def read_trail_coverage(
-    store: EvidenceStore, catalogue: ActionCatalogue
-) -> TrailCoverage:
+def read_log_coverage(store: EvidenceStore, catalogue: ActionCatalogue) -> LogCoverage:
     """Read which accounts, days and data events the ingested logs cover."""
-    return TrailCoverage(
+    return LogCoverage(
         read_account_log_spans(store), catalogue, read_logged_days(store)
     )

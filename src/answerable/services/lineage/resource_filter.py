@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from answerable.lineage.chain_index import ChainIndex
 from answerable.model.inventory import Inventory
-from answerable.reach.aws.resource_arguments import convert_s3_uri
-from answerable.store.chain_queries import EventFilter
+from answerable.reach.aws.resource_argument_parser import convert_s3_uri
+from answerable.store.event_queries import EventFilter
 from answerable.store.investigation_queries import InvestigationFilter, suggest_values
 from answerable.store.store import EvidenceStore
 
@@ -30,7 +30,7 @@ def parse_event_id(text: str) -> bytes | None:
     return number if len(number) == 16 and len(digits) == 32 else None
 
 
-def narrow_to_resource(event_filter: EventFilter, resource: str) -> EventFilter:
+def restrict_to_resource(event_filter: EventFilter, resource: str) -> EventFilter:
     """Restrict a filter to a resource, or to the one event with that id."""
     text = resource.strip()
     if not text:
@@ -38,10 +38,10 @@ def narrow_to_resource(event_filter: EventFilter, resource: str) -> EventFilter:
     number = parse_event_id(text)
     if number is not None:
         return replace(event_filter, event=number)
-    return replace(event_filter, resources=resource_patterns(text))
+    return replace(event_filter, resources=build_resource_patterns(text))
 
 
-def resource_patterns(resource: str) -> list[str]:
+def build_resource_patterns(resource: str) -> list[str]:
     """Return glob patterns; a matching resource fits at least one.
 
     An ARN or a URI is used as it is, other text matches part of a name. An `s3://` URI

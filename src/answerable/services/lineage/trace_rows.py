@@ -4,24 +4,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from answerable.lineage.chain_index import ChainIndex
-from answerable.lineage.stitch import find_chain_at
-from answerable.lineage.stitch_inputs import ChainTimeline
+from answerable.lineage.chain_stitching import find_chain_at
+from answerable.lineage.chain_stitching_types import ChainTimeline
 from answerable.model.documents.core import CoverageRecord
 from answerable.model.documents.trace import HopItem, HopsItem, TraceItem
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 from answerable.model.inventory import Inventory
 from answerable.model.lineage import ChainRow, Hop, HopStatus
+from answerable.presentation.answer_coverage import build_coverage, format_time
 from answerable.presentation.command_hints import format_command
-from answerable.presentation.inventory_lists import build_coverage, format_time
 from answerable.services.lineage import name_resolution
 from answerable.services.lineage.resource_filter import (
     collect_entities,
-    narrow_to_resource,
+    restrict_to_resource,
     suggest_similar,
 )
-from answerable.store.chain_queries import EventFilter, count_sources
 from answerable.store.chain_tables import JointInterval
+from answerable.store.event_queries import EventFilter, count_sources
 from answerable.store.investigation_queries import (
     EventAlternative,
     InvestigationFilter,
@@ -69,7 +69,7 @@ def build_filters(
     """Build two event filters: without and with the actor of the query."""
     identity = query.identity
     if identity:  # a pattern matches acts of identities, not acts on them
-        wild = name_resolution.is_pattern(identity)
+        wild = name_resolution.is_glob(identity)
         identity = (
             ""
             if wild
@@ -78,7 +78,7 @@ def build_filters(
     others = replace(query, identity="")
     keys = _select_intervals(inventory, chains, query)
     about = _select_intervals(inventory, chains, others) if identity else None
-    asked = narrow_to_resource(
+    asked = restrict_to_resource(
         EventFilter(
             actions=[query.action] if query.action else [],
             since=query.since,
@@ -99,10 +99,12 @@ def build_event_filter(
     Raises:
         UsageError: A name is unknown or ambiguous.
     """
-    return split_filter(*build_filters(inventory, ChainIndex.wrap(chains), query))
+    return build_filter_alternatives(
+        *build_filters(inventory, ChainIndex.wrap(chains), query)
+    )
 
 
-def split_filter(
+def build_filter_alternatives(
     event_filter: EventFilter, actor_filter: EventFilter
 ) -> InvestigationFilter:
     """Split a filter into its alternatives: by actor, or by acts on an identity."""
@@ -114,7 +116,7 @@ def split_filter(
     return InvestigationFilter(event_filter, parts)
 
 
-def check_query(query: TraceQuery) -> None:
+def validate_trace_query(query: TraceQuery) -> None:
     """Refuse a query that nothing can match.
 
     Raises:
@@ -176,7 +178,7 @@ def _select_intervals(
     if not tests:
         return None
     return [
-        (each.joint, chain.valid_from, chain.valid_to)
+        (each.chain_key, chain.valid_from, chain.valid_to)
         for each in chains
         for chain in each.chains
         if all(test(chain) for test in tests)
@@ -187,12 +189,12 @@ def join_chains(
     events: Sequence[AuditEvent], chains: Sequence[ChainTimeline]
 ) -> Iterator[ChainRow]:
     """Join events with their chains."""
-    by_joint = ChainIndex.wrap(chains).chains_by_joint
+    by_joint = ChainIndex.wrap(chains).chains_by_key
     for event in events:
         yield ChainRow(
             event,
             find_chain_at(
-                by_joint[name_resolution.event_joint(event)], event.event_time
+                by_joint[name_resolution.get_event_chain_key(event)], event.event_time
             ),
         )
 
@@ -261,7 +263,7 @@ def build_trace_coverage(
 ) -> CoverageRecord:
     """Build the coverage of an answer: scans, logs and unconfirmed aliases."""
     logs = ChainIndex.wrap(chains).sources
-    missing = name_resolution.list_doubtful_aliases(inventory, chains, query)
+    missing = name_resolution.list_unconfirmed_aliases(inventory, chains, query)
     covered = build_coverage(inventory, now, missing if logs else ["cloudtrail"])
     covered["seen"] = sorted(logs.union(covered["seen"]))
     return covered

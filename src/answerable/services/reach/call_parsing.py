@@ -2,10 +2,10 @@
 
 from answerable.connectors.iam_catalogue.fetch import load_catalogue
 from answerable.model.inventory import Inventory
-from answerable.reach.aws import resource_arguments
-from answerable.reach.aws.action_names import check_action_glob, parse_action
-from answerable.reach.aws.permission_rows.row_types import RowFilter, parse_filter
-from answerable.reach.aws.policy_names import PolicyNames, collect_policy_names
+from answerable.reach.aws import resource_argument_parser
+from answerable.reach.aws.action_validation import check_action_glob, parse_action
+from answerable.reach.aws.permission_rows.row_types import RowFilter, parse_row_filter
+from answerable.reach.aws.policy_vocabulary import PolicyNames, collect_policy_names
 from answerable.services.reach.query_context import QueryContext
 
 
@@ -21,7 +21,7 @@ def parse_call(query: QueryContext, action: str, resource: str) -> tuple[str, st
         return _collect_used_names(query.inventory)
 
     spelled = parse_action(action, load_catalogue, used)
-    return spelled, resource_arguments.parse_resource(
+    return spelled, resource_argument_parser.parse_resource(
         resource, facts, load_catalogue, used
     )
 
@@ -42,9 +42,11 @@ def parse_permission_filter(
 
     if action.strip("*"):
         check_action_glob(action, load_catalogue, used)
-    return parse_filter(
+    return parse_row_filter(
         action,
-        resource_arguments.parse_resource_glob(resource, facts, load_catalogue, used),
+        resource_argument_parser.parse_resource_glob(
+            resource, facts, load_catalogue, used
+        ),
     )
 
 

@@ -5,24 +5,24 @@ from dataclasses import dataclass, field
 
 from answerable.connectors.iam_catalogue.fetch import load_catalogue
 from answerable.lineage.chain_index import ChainIndex
-from answerable.lineage.stitch_inputs import ChainTimeline
+from answerable.lineage.chain_stitching_types import ChainTimeline
 from answerable.model.documents.what_if import BreakageItem, BrokenUseItem
 from answerable.model.event import EventOutcome
 from answerable.model.ids import IdentityId
-from answerable.presentation.inventory_lists import format_time
+from answerable.presentation.answer_coverage import format_time
 from answerable.reach.aws.bulk.closure import get_closure
 from answerable.reach.aws.compiled.principal_element import get_arn_account
-from answerable.reach.aws.permission_rows.row_types import parse_filter
+from answerable.reach.aws.permission_rows.row_types import parse_row_filter
 from answerable.reach.aws.what_if.edit_scope import EditScope, find_edit_scope
 from answerable.reach.aws.what_if.minimal_cuts import StatementSet
-from answerable.reach.queries import list_callable_rows
+from answerable.reach.subject_queries import list_callable_rows
+from answerable.services.lineage.chain_cache import load_chains
 from answerable.services.lineage.recorded_calls import (
     CallCount,
-    TrailCoverage,
+    LogCoverage,
     count_recorded_calls,
-    read_trail_coverage,
+    read_log_coverage,
 )
-from answerable.services.lineage.stitched_chains import load_chains
 from answerable.services.reach.query_context import QueryContext
 from answerable.store.store import EvidenceStore
 
@@ -39,11 +39,11 @@ class BrokenCallFinder:
     """
 
     store: EvidenceStore
-    asked: QueryContext
-    stood: Sequence[ChainTimeline] | None
+    query: QueryContext
+    chains: Sequence[ChainTimeline] | None
     _chains: ChainIndex | None = None
     _calls: dict[str, list[CallCount]] = field(default_factory=dict)
-    _trail: TrailCoverage | None = None
+    _trail: LogCoverage | None = None
 
     def find_broken_calls(
         self, after: QueryContext, removed: StatementSet
@@ -56,12 +56,12 @@ class BrokenCallFinder:
         Args:
             after: Snapshot without the statements.
         """
-        scope = find_edit_scope(self.asked.estate, after.estate)
+        scope = find_edit_scope(self.query.compiled_accounts, after.compiled_accounts)
         if self._chains is None:
             self._chains = ChainIndex.wrap(
-                load_chains(self.store) if self.stood is None else self.stood
+                load_chains(self.store) if self.chains is None else self.chains
             )
-        known = self.asked.estate.principals
+        known = self.query.compiled_accounts.principals
         names = [
             IdentityId(name)
             for name in sorted(self._chains.identities.ids)
@@ -85,8 +85,8 @@ class BrokenCallFinder:
         if name in scope.identities or scope.resources:
             return True
         rows = [
-            whole.step_table.steps[whole.get_number(graph.get_start_node(name))]
-            for graph in (self.asked.graph, after.graph)
+            whole.step_table.steps[whole.get_node_number(graph.get_start_node(name))]
+            for graph in (self.query.graph, after.graph)
             for whole in [get_closure(graph)]
         ]
         return rows[0] != rows[1]
@@ -97,7 +97,7 @@ class BrokenCallFinder:
         """Yield the recorded actions of an identity that it could no longer call."""
         if name not in self._calls:
             self._calls[name] = count_recorded_calls(
-                self.store, self.asked.inventory, name, self._chains
+                self.store, self.query.inventory, name, self._chains
             )
         calls: dict[str, list[CallCount]] = {}
         for call in self._calls[name]:
@@ -117,7 +117,7 @@ class BrokenCallFinder:
         self, name: IdentityId, action: str, after: QueryContext
     ) -> bool:
         """Return whether an edit removes any permission for an action."""
-        wanted = parse_filter(action, "*")
+        wanted = parse_row_filter(action, "*")
         rows = [
             {
                 (row.actions, row.resources, row.formula)
@@ -125,20 +125,20 @@ class BrokenCallFinder:
                     graph, graph.get_principal(graph.get_start_node(name)), wanted
                 )
             }
-            for graph in (self.asked.graph, after.graph)
+            for graph in (self.query.graph, after.graph)
         ]
         return bool(rows[0] - rows[1])
 
     def _find_recording_start(self, removed: StatementSet, scope: EditScope) -> int:
         """Return since when audit logs record the affected calls; 0 if they do not."""
         if self._trail is None:
-            self._trail = read_trail_coverage(self.store, load_catalogue())
+            self._trail = read_log_coverage(self.store, load_catalogue())
         accounts = {get_arn_account(name) for name in scope.identities}
         accounts |= {get_arn_account(one.policy) for one in removed}
         accounts -= {"", "aws"}
         if not accounts:
-            accounts = {each.account for each in self.asked.inventory.facts.identities}
-        policies = {one.id: one for one in self.asked.inventory.facts.policies}
+            accounts = {each.account for each in self.query.inventory.facts.identities}
+        policies = {one.id: one for one in self.query.inventory.facts.policies}
         actions = {
             action
             for one in removed
@@ -147,6 +147,8 @@ class BrokenCallFinder:
             if statement.sid == one.sid
             for action in statement.actions or ("*",)
         }
-        if not accounts or any(self._trail.missing_log(a, accounts) for a in actions):
+        if not accounts or any(
+            self._trail.find_missing_log(a, accounts) for a in actions
+        ):
             return 0
-        return self._trail.recorded_since(accounts)
+        return self._trail.get_recording_start(accounts)

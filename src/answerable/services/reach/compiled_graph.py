@@ -19,10 +19,10 @@ from answerable.model.inventory import (
     Inventory,
 )
 from answerable.model.sighting import SightedFacts
-from answerable.reach import subjects
-from answerable.reach.aws.bulk import step_tables
+from answerable.reach import subject_identities
+from answerable.reach.aws.bulk import closure_tables
 from answerable.reach.aws.bulk.closure import get_closure
-from answerable.reach.aws.bulk.partition import list_condition_keys
+from answerable.reach.aws.bulk.key_partition import list_condition_keys
 from answerable.reach.aws.compiled import account_tables
 from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
@@ -31,8 +31,8 @@ from answerable.reach.aws.condition_keys.self_tagging import list_tag_statements
 from answerable.reach.aws.evaluation.context_keys import select_session_keys
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.unknown_subjects import UnknownSubject, list_unknown_identities
-from answerable.services.gc_control import suspend_gc
-from answerable.services.reach.request_context import StatedContext
+from answerable.services.garbage_collection import pause_garbage_collection
+from answerable.services.reach.stated_request_context import StatedContext
 
 _STEPS, _ESTATE = "steps", "estate"
 
@@ -44,7 +44,7 @@ class UnknownIdentity(NamedTuple):
     kind: str
 
 
-class EstateSummary(NamedTuple):
+class SnapshotSummary(NamedTuple):
     """Summary of a whole snapshot that every query needs.
 
     Attributes:
@@ -80,7 +80,7 @@ def load_graph(
         stated: Stated context.
         compile_all: Compile every statement.
     """
-    derived, tables = inventory.derived, open_estate_tables(inventory)
+    derived, tables = inventory.derived, open_snapshot_tables(inventory)
     if tables is None or stated.policies or compile_all:
         if derived is not None:
             derived.progress(1, DERIVATION_STAGES, "compiling policies")
@@ -91,7 +91,7 @@ def load_graph(
         graph = IdentityGraph(
             account_tables.restore_accounts(tables, catalogue, stated.context)
         )
-        clauses, tagged = graph.estate.clauses, load_summary(inventory, graph).tagged
+        clauses, tagged = graph.accounts.clauses, load_summary(inventory, graph).tagged
         graph.tagged = tuple(clauses[number] for number in tagged)
     if derived is not None and not stated.policies:
         name = _get_steps_file_name(inventory, graph, stated)
@@ -104,18 +104,18 @@ def _compile_snapshot(
     inventory: Inventory, catalogue: ActionCatalogue, stated: StatedContext
 ) -> CompiledAccounts:
     """Compile all accounts and policies of a snapshot, garbage collector paused."""
-    with suspend_gc():
+    with pause_garbage_collection():
         return compile_accounts(
             inventory.facts,
             catalogue,
             stated_keys=stated.context,
-            tags_collected=tags_collected(inventory),
+            tags_collected=are_tags_collected(inventory),
             session=stated.session,
             endpoint=stated.endpoint,
         )
 
 
-def tags_collected(inventory: Inventory) -> bool:
+def are_tags_collected(inventory: Inventory) -> bool:
     """Return whether every source that lists resources also read their tags."""
     told = [c.collected for c in inventory.coverage if c.connector == "aws-resources"]
     return bool(told) and all("resource-tags" in words for words in told)
@@ -129,16 +129,16 @@ def _load_stored_steps(
     if tables is None:
         derived.progress(2, DERIVATION_STAGES, "following paths of all identities")
         return None
-    return step_tables.restore_closure(graph, tables)
+    return closure_tables.restore_closure(graph, tables)
 
 
 def _store_steps(graph: IdentityGraph, derived: DerivedState, name: str) -> None:
     """Store the computed paths between identities."""
     derived.progress(3, DERIVATION_STAGES, "storing paths")
-    derived.save(name, step_tables.encode_steps(get_closure(graph)))
+    derived.save(name, closure_tables.encode_steps(get_closure(graph)))
 
 
-def open_estate_tables(inventory: Inventory) -> DerivedTables | None:
+def open_snapshot_tables(inventory: Inventory) -> DerivedTables | None:
     """Open the derived tables of a snapshot; None if there are none."""
     return inventory.get_or_compute("estate tables", _load_snapshot_tables)
 
@@ -156,7 +156,7 @@ def _store_compiled_snapshot(
     derived.save(
         _ESTATE,
         {
-            **account_tables.encode_accounts(graph.estate),
+            **account_tables.encode_accounts(graph.accounts),
             "summary": [("", summary)],
             "attached": sorted(index_policy_attachments(inventory.facts).items()),
         },
@@ -165,7 +165,7 @@ def _store_compiled_snapshot(
 
 def load_policy_attachments(inventory: Inventory) -> Mapping[str, Sequence[str]]:
     """Load the index of attached policy ids by layer and target."""
-    tables = open_estate_tables(inventory)
+    tables = open_snapshot_tables(inventory)
     if tables is not None:
         return tables.section("attached", list[str])
     return index_policy_attachments(inventory.facts)
@@ -179,29 +179,29 @@ def index_policy_attachments(facts: SightedFacts) -> Mapping[str, list[str]]:
     return found
 
 
-def load_summary(inventory: Inventory, graph: IdentityGraph) -> EstateSummary:
+def load_summary(inventory: Inventory, graph: IdentityGraph) -> SnapshotSummary:
     """Load the summary of a compiled snapshot: services, keys, unknown identities.
 
     Args:
         graph: Graph of the snapshot, read if no summary is stored.
     """
 
-    def made(each: Inventory) -> EstateSummary:
-        tables = open_estate_tables(each)
+    def made(each: Inventory) -> SnapshotSummary:
+        tables = open_snapshot_tables(each)
         if tables is not None:
-            return tables.section("summary", EstateSummary)[""]
+            return tables.section("summary", SnapshotSummary)[""]
         return _build_summary(each, graph)
 
     return inventory.get_or_compute("summary of the estate", made)
 
 
-def _build_summary(inventory: Inventory, graph: IdentityGraph) -> EstateSummary:
+def _build_summary(inventory: Inventory, graph: IdentityGraph) -> SnapshotSummary:
     """Build the summary of a snapshot from its compiled graph."""
-    estate = graph.estate
+    estate = graph.accounts
     kinds = {each.id: each.kind for each in inventory.facts.identities}
     unknown = list_unknown_identities(estate, inventory)
-    return EstateSummary(
-        services=subjects.list_policy_services(inventory.facts),
+    return SnapshotSummary(
+        services=subject_identities.list_policy_services(inventory.facts),
         keys=frozenset(
             key for clause in estate.clauses for key in list_condition_keys(clause)
         ),
@@ -216,11 +216,11 @@ def _build_summary(inventory: Inventory, graph: IdentityGraph) -> EstateSummary:
 
 def list_policy_services(inventory: Inventory) -> frozenset[str]:
     """List the services that policies name, `*` excluded."""
-    tables = open_estate_tables(inventory)
+    tables = open_snapshot_tables(inventory)
     if tables is not None:
-        return tables.section("summary", EstateSummary)[""].services
+        return tables.section("summary", SnapshotSummary)[""].services
     return inventory.get_or_compute(
-        "services", lambda each: subjects.list_policy_services(each.facts)
+        "services", lambda each: subject_identities.list_policy_services(each.facts)
     )
 
 

@@ -6,27 +6,30 @@ from typing import cast
 
 from answerable.model.documents.core import Document, PermissionCheckItem
 from answerable.model.ids import IdentityId
-from answerable.presentation import inventory_lists
+from answerable.presentation import answer_coverage
 from answerable.presentation.command_hints import format_command
-from answerable.reach import answer_documents, queries, subjects
+from answerable.reach import answer_items, subject_identities, subject_queries
+from answerable.reach.aws.answer_coverage import depends_on_unread_policy
 from answerable.reach.aws.condition_keys.self_tagging import (
     answer_with_self_set_tags,
     list_tag_granted_resources,
 )
 from answerable.reach.aws.condition_keys.tag_explanations import TagExplainer
-from answerable.reach.aws.coverage import rests_on_unread_policy
-from answerable.reach.aws.pattern_answers import (
+from answerable.reach.aws.resource_pattern_answers import (
     answer_can_on_pattern,
     is_pattern_question,
 )
-from answerable.reach.aws.pattern_parts import list_example_resources, merge_answers
+from answerable.reach.aws.resource_pattern_union import (
+    list_example_resources,
+    merge_pattern_answers,
+)
 from answerable.reach.expected_verdict import VerdictExpectation
 from answerable.reach.formula import FALSE, get_verdict
-from answerable.reach.queries import PatternExtent, ReachAnswer
-from answerable.reach.subjects import SubjectIdentities, SubjectIdentity
+from answerable.reach.subject_identities import SubjectIdentities, SubjectIdentity
+from answerable.reach.subject_queries import PatternExtent, ReachAnswer
 from answerable.reach.unknown_subjects import UnknownSubject, rests_on_uncollected_allow
 from answerable.services.reach.call_parsing import parse_call
-from answerable.services.reach.policy_layers import list_policy_layers
+from answerable.services.reach.policy_layer_states import list_policy_layers
 from answerable.services.reach.query_context import (
     QueryContext,
     build_query_coverage,
@@ -39,7 +42,7 @@ from answerable.services.reach.statement_quotes import (
     load_statement_index,
 )
 from answerable.services.reach.subject_resolution import resolve_subject
-from answerable.services.reach.unknown_permissions import (
+from answerable.services.reach.unknown_verdict_rows import (
     build_unknown_items,
     build_unknown_row,
     suggest_scan_command,
@@ -66,7 +69,7 @@ def check_call(
     inventory = query.inventory
     spelled, target = parse_call(query, action, resource)
     name = resolve_subject(inventory, subject)
-    found = subjects.find_subject_identities(query.graph, inventory, name)
+    found = subject_identities.find_subject_identities(query.graph, inventory, name)
     known, unknown = _evaluate_identities(query, found, name, spelled, target)
     reply = (
         mark_unknown_action(
@@ -79,7 +82,7 @@ def check_call(
     certain = reply is not None and get_verdict(reply.formula) == "always"
     absent = set(found.not_collected) if unknown and not certain else set()
     if reply is None or (unknown and reply.formula == FALSE):
-        coverage = inventory_lists.build_coverage(inventory, query.now, sorted(absent))
+        coverage = answer_coverage.build_coverage(inventory, query.now, sorted(absent))
         row = build_unknown_row(inventory, name, spelled, target, unknown[0])
         item = cast("PermissionCheckItem", {**row, "coverage": coverage})
         item["unknown"] = build_unknown_items(inventory, unknown)
@@ -90,7 +93,7 @@ def check_call(
             absent |= list_missing_for_reply(query, one, spelled, target)
         item = _build_check_item(query, reply, spelled, target, absent)
         following = format_command("who-can", spelled, target)
-        unread = rests_on_unread_policy([reply])
+        unread = depends_on_unread_policy([reply])
     coverage = item["coverage"]
     return Document(
         kind="can",
@@ -119,27 +122,29 @@ def _evaluate_identities(
         if start.unknown and _is_open_for_subject(query, reply, action, resource):
             unknown.insert(0, start.unknown)
         else:
-            known.append(subjects.prepend_subject(start, reply))
+            known.append(subject_identities.prepend_subject(start, reply))
     if unknown and not known and _is_impossible(query, action, resource):
         anyone = IdentityId("*")
-        reply = queries.answer_can(query.graph, anyone, action, resource, direct=True)
+        reply = subject_queries.answer_can(
+            query.graph, anyone, action, resource, direct=True
+        )
         return [replace(reply, subject=subject)], []
     return known, unknown
 
 
 def _is_impossible(query: QueryContext, action: str, resource: str) -> bool:
     """Return whether an action never takes such a resource."""
-    pattern = is_pattern_question(query.estate, action, resource)
-    return not pattern and query.estate.get_request(action, resource) is None
+    pattern = is_pattern_question(query.compiled_accounts, action, resource)
+    return not pattern and query.compiled_accounts.get_request(action, resource) is None
 
 
 def _merge_answers(
     query: QueryContext, answers: list[ReachAnswer], action: str, resource: str
 ) -> ReachAnswer:
     """Merge the answers of the identities that one subject acts as."""
-    if is_pattern_question(query.estate, action, resource):
-        return merge_answers(query.graph, action, resource, answers)
-    return subjects.choose_best_answer(answers)
+    if is_pattern_question(query.compiled_accounts, action, resource):
+        return merge_pattern_answers(query.graph, action, resource, answers)
+    return subject_identities.choose_best_answer(answers)
 
 
 def _is_open_for_subject(
@@ -152,7 +157,7 @@ def _is_open_for_subject(
     """
     if not rests_on_uncollected_allow(answer.formula):
         return False
-    if query.estate.get_request(action, resource) is None:
+    if query.compiled_accounts.get_request(action, resource) is None:
         return False
     denied = any(each.effect in ("deny", "impossible") for each in answer.determining)
     return not (query.direct and denied)
@@ -167,12 +172,12 @@ def _build_check_item(
 ) -> PermissionCheckItem:
     """Build the output item of an answer, with proof, assumptions and policy layers."""
     coverage = build_query_coverage(query, [answer], missing)
-    item = answer_documents.build_can_item(answer, action, resource, coverage)
+    item = answer_items.build_can_item(answer, action, resource, coverage)
     item = TagExplainer(query.graph).explain(answer, item)
     item["assuming"] = list_assumed_policies(query, answer, missing)
     item["layers"] = list_policy_layers(query, answer, action, resource, missing)
     quotes = StatementQuotes(
-        load_statement_index(query.inventory), query.given.policies
+        load_statement_index(query.inventory), query.stated.policies
     )
     quotes.set_call(action, resource)
     quotes.add_quotes(item["determining"])
@@ -187,12 +192,14 @@ def _add_tag_example(
     subject = IdentityId(answer.subject)
     if (
         answer.covers is not PatternExtent.NONE
-        or subject not in query.estate.principals
+        or subject not in query.compiled_accounts.principals
     ):
         return answer
-    account = query.estate.principals[subject].identity.account
+    account = query.compiled_accounts.principals[subject].identity.account
     granted = list_tag_granted_resources(query.graph, action)
-    written = list_example_resources(query.estate, action, resource, account, granted)
+    written = list_example_resources(
+        query.compiled_accounts, action, resource, account, granted
+    )
     for one in islice(written, _MOST_EXAMPLES):
         found = answer_with_self_set_tags(
             query.graph, subject, action, one, direct=query.direct
@@ -212,10 +219,10 @@ def _evaluate_identity(
 ) -> ReachAnswer:
     """Evaluate the call for one identity, also with the tags that it may set itself."""
     graph, subject = query.graph, start.identity
-    if is_pattern_question(query.estate, action, resource):
+    if is_pattern_question(query.compiled_accounts, action, resource):
         reply = answer_can_on_pattern(graph, subject, action, resource, direct=direct)
         return _add_tag_example(query, reply, action, resource)
-    reply = queries.answer_can(graph, subject, action, resource, direct=direct)
+    reply = subject_queries.answer_can(graph, subject, action, resource, direct=direct)
     if get_verdict(reply.formula) != "never":
         return reply
     return (

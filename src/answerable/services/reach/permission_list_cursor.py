@@ -19,7 +19,7 @@ class PermissionPage:
 
     document: Document
     after: str
-    gone: int = 0
+    examined: int = 0
     shown: TruncationItem | None = None
 
     @property

@@ -11,8 +11,8 @@ from answerable.model.documents.core import (
     TruncationItem,
 )
 from answerable.presentation.command_hints import format_command
-from answerable.reach import answer_documents, queries, subjects
-from answerable.reach.acting_agents import grade_by_agents, list_agents_through
+from answerable.reach import answer_items, subject_identities, subject_queries
+from answerable.reach.acting_agents import list_agents_through, rank_by_agents
 from answerable.reach.answer_pages import (
     PageCursor,
     count_identities,
@@ -21,15 +21,15 @@ from answerable.reach.answer_pages import (
     list_reach_page,
 )
 from answerable.reach.aws.condition_keys.tag_explanations import TagExplainer
-from answerable.reach.aws.pattern_answers import is_pattern_question
-from answerable.reach.aws.patterns.globs import is_literal
-from answerable.reach.aws.permission_rows.row_types import build_action_speller
-from answerable.reach.queries import ReachAnswer
+from answerable.reach.aws.patterns.glob_matching import is_literal
+from answerable.reach.aws.permission_rows.row_types import build_action_formatter
+from answerable.reach.aws.resource_pattern_answers import is_pattern_question
+from answerable.reach.subject_queries import ReachAnswer
 from answerable.reach.unknown_subjects import rests_on_uncollected_allow
 from answerable.reach.who_can import build_caller_query
 from answerable.reach.who_can import list_who_can as who_can_in
 from answerable.services.reach.call_parsing import parse_call, parse_permission_filter
-from answerable.services.reach.permission_pages import (
+from answerable.services.reach.permission_list_cursor import (
     PermissionPage,
     format_cursor,
     parse_cursor,
@@ -41,11 +41,11 @@ from answerable.services.reach.query_context import (
     mark_unknown_action,
 )
 from answerable.services.reach.subject_resolution import resolve_subject
-from answerable.services.reach.unknown_permissions import (
+from answerable.services.reach.unknown_verdict_rows import (
     build_unknown_row,
     build_unknown_rows,
     describe_search_scope,
-    list_unknown_holders,
+    list_identities_not_collected,
     suggest_scan_command,
 )
 
@@ -84,13 +84,15 @@ def list_permissions(
         return listed.document_with_counts
     inventory, direct = query.inventory, query.direct
     name = resolve_subject(inventory, subject)
-    found = subjects.find_subject_identities(query.graph, inventory, name)
+    found = subject_identities.find_subject_identities(query.graph, inventory, name)
     wanted = parse_permission_filter(query, action, resource)
     replies: list[ReachAnswer] = []
     for start in found.starts:
         progress(len(replies), 0, "rows")
-        rows = queries.iterate_reach(query.graph, start.identity, wanted, direct=direct)
-        replies += subjects.prepend_subject_to_rows(start, rows)
+        rows = subject_queries.iterate_reach(
+            query.graph, start.identity, wanted, direct=direct
+        )
+        replies += subject_identities.prepend_subject_to_rows(start, rows)
     unknown = build_unknown_rows(query, found, name, action, resource)
     return _build_permission_document(
         query, found, replies, action, resource, unknown=unknown
@@ -99,7 +101,7 @@ def list_permissions(
 
 def _count_examined_identities(
     query: QueryContext,
-    identities: subjects.SubjectIdentities,
+    identities: subject_identities.SubjectIdentities,
     rows: int,
     first: int,
     position: PageCursor,
@@ -144,7 +146,9 @@ def list_permissions_page(
         UsageError: As for `list_permissions`; or the cursor is malformed.
     """
     name = resolve_subject(query.inventory, subject)
-    found = subjects.find_subject_identities(query.graph, query.inventory, name)
+    found = subject_identities.find_subject_identities(
+        query.graph, query.inventory, name
+    )
     wanted = parse_permission_filter(query, action, resource)
     first, place = parse_cursor(after)
     # The first part lists unknowns, as the length of the rest is not known.
@@ -164,10 +168,10 @@ def list_permissions_page(
             max_rows=rows - len(replies),
             max_identities=max_paths - gone,
         )
-        replies += subjects.prepend_subject_to_rows(start, got.replies)
+        replies += subject_identities.prepend_subject_to_rows(start, got.replies)
         gone += got.ways
         first, place = (number, got.after) if got.after else (number + 1, PageCursor())
-    tagging = len(query.estate.principals) <= _MOST_ASKED
+    tagging = len(query.compiled_accounts.principals) <= _MOST_ASKED
     ended = first >= len(found.starts)
     document = _build_permission_document(
         query,
@@ -188,7 +192,7 @@ def list_permissions_page(
     )
 
 
-def list_holders(
+def list_permitted_identities(
     query: QueryContext, action: str, resource: str, *, limit: int = 0
 ) -> Document:
     """List all identities that can make one call.
@@ -204,7 +208,7 @@ def list_holders(
         spelled,
         target,
         direct=query.direct,
-        ranking=grade_by_agents(query.inventory),
+        ranking=rank_by_agents(query.inventory),
     )
     return _build_who_can_document(
         query, list(found), spelled, target, is_last_page=True
@@ -220,11 +224,11 @@ def _list_first_permitted(
         action,
         resource,
         direct=query.direct,
-        ranking=grade_by_agents(query.inventory),
+        ranking=rank_by_agents(query.inventory),
         max_callers=limit,
     )
     ended = first.done == first.of
-    tagging = ended or len(query.estate.principals) <= _MOST_ASKED
+    tagging = ended or len(query.compiled_accounts.principals) <= _MOST_ASKED
     document = _build_who_can_document(
         query,
         first.replies,
@@ -240,7 +244,7 @@ def _list_first_permitted(
     ).document_with_counts
 
 
-def list_holders_page(
+def list_permitted_identities_page(
     query: QueryContext, action: str, resource: str, *, after: str = "", rows: int = 100
 ) -> PermissionPage:
     """List one page of the identities that can make one call.
@@ -251,12 +255,12 @@ def list_holders_page(
         after: Cursor, empty for the beginning.
 
     Raises:
-        UsageError: As for `list_holders`; or the cursor is malformed.
+        UsageError: As for `list_permitted_identities`; or the cursor is malformed.
     """
     spelled, target = parse_call(query, action, resource)
     _, place = parse_cursor(after)
     some, on, gone = _find_permitted_identities(query, spelled, target, place, rows)
-    tagging = len(query.estate.principals) <= _MOST_ASKED
+    tagging = len(query.compiled_accounts.principals) <= _MOST_ASKED
     document = _build_who_can_document(
         query, some, spelled, target, explain_tagging=tagging, is_last_page=on is None
     )
@@ -267,12 +271,15 @@ def _find_permitted_identities(
     query: QueryContext, action: str, resource: str, position: PageCursor, rows: int
 ) -> tuple[Sequence[ReachAnswer], PageCursor | None, int]:
     """Find a page of identities that can call, the next cursor, the number examined."""
-    graph, gravity = query.graph, grade_by_agents(query.inventory)
-    direct, pattern = query.direct, is_pattern_question(query.estate, action, resource)
+    graph, gravity = query.graph, rank_by_agents(query.inventory)
+    direct, pattern = (
+        query.direct,
+        is_pattern_question(query.compiled_accounts, action, resource),
+    )
     if direct or pattern:
         got = list_callers_page(
             build_caller_query(graph, action, resource, gravity, direct=direct),
-            len(query.estate.principals),
+            len(query.compiled_accounts.principals),
             after=position,
             max_rows=rows,
             max_identities=_MOST_ON_PATTERN if pattern else _MOST_AT_ONCE,
@@ -281,12 +288,12 @@ def _find_permitted_identities(
     found = who_can_in(graph, action, resource, direct=False, ranking=gravity)
     some = list(islice(found, position.row, position.row + rows + 1))
     on = PageCursor(0, position.row + rows) if len(some) > rows else None
-    return some[:rows], on, len(query.estate.principals)
+    return some[:rows], on, len(query.compiled_accounts.principals)
 
 
 def _build_permission_document(
     query: QueryContext,
-    identities: subjects.SubjectIdentities,
+    identities: subject_identities.SubjectIdentities,
     answers: Sequence[ReachAnswer],
     action: str,
     resource: str,
@@ -295,9 +302,11 @@ def _build_permission_document(
     unknown: Sequence[ReachItem] = (),
 ) -> Document:
     """Build the output document of `reach`: permissions, coverage, next command."""
-    spelled = build_action_speller(query.estate.catalogue, query.estate.written, action)
+    spelled = build_action_formatter(
+        query.compiled_accounts.catalogue, query.compiled_accounts.written, action
+    )
     answers = [_mark_unknown_action(query, reply, spelled) for reply in answers]
-    listed = [answer_documents.build_reach_item(reply, spelled) for reply in answers]
+    listed = [answer_items.build_reach_item(reply, spelled) for reply in answers]
     listed = _explain_tagging(query, answers, listed, explain_tagging)
     pairs = list(zip(answers, listed, strict=True))
     who = [start.identity for start in identities.starts]
@@ -323,8 +332,8 @@ def _build_who_can_document(
 ) -> Document:
     """Build the output document of `who-can`, with unknown identities at the end."""
     unknown = (
-        list_unknown_holders(query)
-        if query.estate.get_request(action, resource)
+        list_identities_not_collected(query)
+        if query.compiled_accounts.get_request(action, resource)
         else []
     )
     open_ids = {each.id for each in unknown}
@@ -336,7 +345,7 @@ def _build_who_can_document(
     ]
     replies = [mark_unknown_action(query, reply, action) for reply in answers]
     listed = [
-        answer_documents.build_pair_item(reply, action, resource) for reply in replies
+        answer_items.build_permission_item(reply, action, resource) for reply in replies
     ]
     for item in listed:
         item["agents"] = list_agents_through(query.inventory, item["subject"])

@@ -8,7 +8,7 @@ from answerable.model.ids import AgentId, CredentialId, PersonId
 from answerable.model.inventory import Inventory
 from answerable.model.policy import PolicyLayer
 from answerable.model.sighting import SightedFacts
-from answerable.presentation.conditions import short_policy_name
+from answerable.presentation.policy_condition_text import shorten_policy_name
 from answerable.reach.aws.what_if.policy_edits import (
     attach_policy,
     find_policy,
@@ -17,7 +17,7 @@ from answerable.reach.aws.what_if.policy_edits import (
     remove_statements,
 )
 from answerable.reach.person_identities import list_person_identities
-from answerable.services.reach.request_context import read_policy_file
+from answerable.services.reach.stated_request_context import read_policy_file
 
 _MOST_LISTED = 4
 _LAYERS = tuple(
@@ -103,8 +103,10 @@ def apply_edit(
         UsageError: A statement, policy, target or layer is unknown, or a file holds no
             policy; the hint has the nearest spelling.
     """
-    found = [find_statement(facts, text, short_policy_name) for text in edit.statements]
-    named = [find_policy(facts, text, short_policy_name) for text in edit.policies]
+    found = [
+        find_statement(facts, text, shorten_policy_name) for text in edit.statements
+    ]
+    named = [find_policy(facts, text, shorten_policy_name) for text in edit.policies]
     facts = remove_statements(facts, found) if found else facts
     for policy in named:
         facts = remove_policy(facts, policy.id)

@@ -4,14 +4,14 @@ from collections.abc import Collection, Iterator
 
 from answerable.model.documents.core import PolicyLayerItem
 from answerable.model.ids import IdentityId
+from answerable.reach.aws.answer_coverage import list_missing_rcps
 from answerable.reach.aws.compiled.principal_element import get_arn_account
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.service_facts import (
     supports_rcps,
     supports_resource_policies,
 )
-from answerable.reach.aws.coverage import list_missing_rcps
-from answerable.reach.queries import ReachAnswer
+from answerable.reach.subject_queries import ReachAnswer
 from answerable.services.reach.query_context import QueryContext
 
 DECIDED, PASSED, NONE = "decided", "passed", "none"
@@ -60,7 +60,7 @@ def list_policy_layers(
 
 def _find_actor(query: QueryContext, answer: ReachAnswer) -> CompiledPrincipal | None:
     """Return the compiled identity that acts in an answer, if it was collected."""
-    return query.estate.principals.get(answer.actor)
+    return query.compiled_accounts.principals.get(answer.actor)
 
 
 def _list_actor_layers(
@@ -74,7 +74,7 @@ def _list_actor_layers(
         return
     yield "identity", PASSED if actor.grants else NONE
     yield "boundary", NONE if actor.boundary is None else PASSED
-    session = query.given.session
+    session = query.stated.session
     begins = not answer.path or answer.actor == IdentityId(answer.subject)
     if session:
         yield "session", PASSED if begins else IDLE
@@ -87,11 +87,11 @@ def _list_account_layers(
 ) -> Iterator[tuple[str, str]]:
     """Yield the state of the service control policies of the actor's account."""
     number = get_arn_account(answer.actor)
-    account = query.estate.accounts.get(number)
+    account = query.compiled_accounts.accounts.get(number)
     actor = _find_actor(query, answer)
     if (actor and actor.linked) or (account and account.management):
         yield "scp", IDLE
-    elif query.estate.controls.get(number):
+    elif query.compiled_accounts.scp_levels.get(number):
         yield "scp", PASSED
     elif not number:
         yield "scp", IDLE
@@ -105,13 +105,13 @@ def _get_rcp_layer_state(
     query: QueryContext, answer: ReachAnswer, action: str, resource: str
 ) -> str:
     """Return the state of resource control policies (RCPs), as coverage shows it."""
-    estate, actor = query.estate, _find_actor(query, answer)
-    owner = estate.describe_resource(resource).owner if "*" not in resource else ""
+    estate, actor = query.compiled_accounts, _find_actor(query, answer)
+    owner = estate.look_up_resource(resource).owner if "*" not in resource else ""
     account = estate.accounts.get(owner)
     exempt = (actor and actor.linked) or (account and account.management)
     if exempt or not supports_rcps(action):
         return IDLE
-    if owner in estate.fences:
+    if owner in estate.rcps:
         return PASSED
     missing = any(list_missing_rcps(estate, query.collected, resource, answer))
     return UNCOLLECTED if missing else NONE
@@ -121,8 +121,8 @@ def _list_resource_layers(
     query: QueryContext, action: str, resource: str
 ) -> Iterator[tuple[str, str]]:
     """Yield the state of the resource policy and the VPC endpoint policy."""
-    estate = query.estate
-    place = estate.describe_resource(resource) if "*" not in resource else None
+    estate = query.compiled_accounts
+    place = estate.look_up_resource(resource) if "*" not in resource else None
     held = estate.holders.get(place.holder) if place else None
     if not supports_resource_policies(action) or resource == "*":
         yield "resource", IDLE

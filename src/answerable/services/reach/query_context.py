@@ -12,31 +12,31 @@ from answerable.model.documents.core import CoverageRecord, ReachItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
-from answerable.presentation import inventory_lists
-from answerable.reach import queries
+from answerable.presentation import answer_coverage
+from answerable.reach import subject_queries
 from answerable.reach.assumptions import list_assumptions
+from answerable.reach.aws.answer_coverage import (
+    depends_on_unread_policy,
+    list_acting_principals,
+    list_not_collected,
+)
 from answerable.reach.aws.bulk.closure import GraphClosure
 from answerable.reach.aws.bulk.incremental_update import try_incremental_update
 from answerable.reach.aws.bulk.reuse_facts import reuse_unchanged_facts
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.condition_keys.self_tagging import list_tag_statements
-from answerable.reach.aws.coverage import (
-    list_acting_principals,
-    list_not_collected,
-    rests_on_unread_policy,
-)
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.collected_data import CollectedData
 from answerable.reach.formula import FALSE, build_atom, conjoin
-from answerable.reach.queries import ReachAnswer
-from answerable.services.gc_control import suspend_gc
+from answerable.reach.subject_queries import ReachAnswer
+from answerable.services.garbage_collection import pause_garbage_collection
 from answerable.services.reach.compiled_graph import (
+    are_tags_collected,
     list_policy_services,
     load_graph,
-    tags_collected,
 )
-from answerable.services.reach.request_context import StatedContext
+from answerable.services.reach.stated_request_context import StatedContext
 from answerable.services.reach.statement_quotes import (
     STATEMENTS_KEY,
     load_statement_index,
@@ -70,15 +70,15 @@ class QueryContext:
     inventory: Inventory
     graph: IdentityGraph
     collected: CollectedData
-    given: StatedContext
+    stated: StatedContext
     direct: bool
     now: int
     cut: bool = False
 
     @property
-    def estate(self) -> CompiledAccounts:
+    def compiled_accounts(self) -> CompiledAccounts:
         """Compiled accounts and policies of the snapshot."""
-        return self.graph.estate
+        return self.graph.accounts
 
 
 def build_query_context(
@@ -104,12 +104,12 @@ def build_query_context(
     kept = inventory.get_computed(_KEPT_GRAPH)
     if isinstance(kept, CompiledSnapshot) and not stated.policies:
         graph = kept.graph_for(stated)
-        cut = not direct and len(graph.estate.principals) > MOST_FOLLOWED
+        cut = not direct and len(graph.accounts.principals) > MOST_FOLLOWED
         return QueryContext(
             inventory=inventory,
             graph=graph,
             collected=collected,
-            given=stated,
+            stated=stated,
             direct=direct or cut,
             now=now,
             cut=cut,
@@ -118,12 +118,12 @@ def build_query_context(
     graph = load_graph(
         inventory, load_catalogue(needed), stated, compile_all=compile_all
     )
-    cut = not direct and len(graph.estate.principals) > MOST_AT_COMMAND
+    cut = not direct and len(graph.accounts.principals) > MOST_AT_COMMAND
     return QueryContext(
         inventory=inventory,
         graph=graph,
         collected=collected,
-        given=stated,
+        stated=stated,
         direct=direct or cut,
         now=now,
         cut=cut,
@@ -144,8 +144,8 @@ class CompiledSnapshot:
         self._graph = graph or load_graph(
             inventory, load_catalogue(), StatedContext(), compile_all=True
         )
-        with suspend_gc():
-            self._graph.estate.build_lookups()
+        with pause_garbage_collection():
+            self._graph.accounts.build_lookups()
             list_tag_statements(self._graph)
 
     def update(self, before: Inventory, after: Inventory) -> "CompiledSnapshot":
@@ -159,7 +159,7 @@ class CompiledSnapshot:
         """
         with self.alone:
             whole = self._graph.all
-            tags = tags_collected(before) == tags_collected(after)
+            tags = are_tags_collected(before) == are_tags_collected(after)
             if isinstance(whole, GraphClosure) and tags:
                 facts = reuse_unchanged_facts(before.facts, after.facts)
                 now = facts and try_incremental_update(whole, before.facts, facts)
@@ -173,7 +173,7 @@ class CompiledSnapshot:
             return self._graph
         # Places stay known; steps may depend on the stated context.
         return self._graph.for_accounts(
-            self._graph.estate.with_stated_keys(stated.context)
+            self._graph.accounts.with_stated_keys(stated.context)
         )
 
 
@@ -224,7 +224,7 @@ def serialize_queries(
     return run_locked
 
 
-def require_paths(query: QueryContext) -> None:
+def require_followed_paths(query: QueryContext) -> None:
     """Refuse a query that needs assume-role paths if they are not followed.
 
     Raises:
@@ -232,7 +232,7 @@ def require_paths(query: QueryContext) -> None:
     """
     if not query.cut:
         return
-    size = len(query.estate.principals)
+    size = len(query.compiled_accounts.principals)
     if size > MOST_AT_COMMAND:
         raise UsageError(
             "too many identities to follow every path "
@@ -253,7 +253,7 @@ def mark_unknown_action(
 
     It may be new or misspelled, and its resource types are not known.
     """
-    if answer.formula == FALSE or query.estate.catalogue.find_action(action):
+    if answer.formula == FALSE or query.compiled_accounts.catalogue.find_action(action):
         return answer
     unheld = build_atom(CATALOGUE, "Holds", (action,))
     parts = tuple(
@@ -284,7 +284,9 @@ def list_missing_data(
         found |= absent
     # Uncollected data that could add a row.
     for subject in subjects:
-        nothing = replace(queries.empty_answer(), subject=subject, actor=subject)
+        nothing = replace(
+            subject_queries.empty_answer(), subject=subject, actor=subject
+        )
         found |= list_missing_for_reply(query, nothing, action, resource)
     return found
 
@@ -295,7 +297,7 @@ def list_missing_for_reply(
     """List uncollected data that could change one answer."""
     found = set(
         list_not_collected(
-            query.estate,
+            query.compiled_accounts,
             query.collected,
             action,
             resource,
@@ -303,7 +305,9 @@ def list_missing_for_reply(
             direct=query.direct,
         )
     )
-    if not set("*? ") & set(action) and not query.estate.catalogue.find_action(action):
+    if not set("*? ") & set(
+        action
+    ) and not query.compiled_accounts.catalogue.find_action(action):
         found.add("action-catalogue")
     return found
 
@@ -314,7 +318,8 @@ def list_assumed_policies(
     """List the kinds of uncollected policy that could change one verdict."""
     words = set(missing)
     accounts = {
-        actor.identity.account for actor in list_acting_principals(query.estate, answer)
+        actor.identity.account
+        for actor in list_acting_principals(query.compiled_accounts, answer)
     }
     words |= _list_required_data(query, accounts)
     if query.cut:
@@ -331,11 +336,11 @@ def _list_required_data(query: QueryContext, accounts: Set[str]) -> set[str]:
     }
 
 
-def pick_account_actors(query: QueryContext) -> list[IdentityId]:
+def pick_identity_per_account(query: QueryContext) -> list[IdentityId]:
     """Pick one collected identity of each account, to report the account's gaps."""
     found = {
         each.identity.account: each.id
-        for each in query.estate.principals.values()
+        for each in query.compiled_accounts.principals.values()
         if each.collected
     }
     return [name for _, name in sorted(found.items())]
@@ -353,13 +358,13 @@ def build_query_coverage(
     acting = (
         actor
         for reply in answers
-        for actor in list_acting_principals(query.estate, reply)
+        for actor in list_acting_principals(query.compiled_accounts, reply)
     )
     accounts = {actor.identity.account for actor in acting}
     needed = _list_required_data(query, accounts or {""})
     paths = {"paths"} if query.cut else set()
     known = sorted((missing | needed | paths) - {""})
-    coverage = inventory_lists.build_coverage(query.inventory, query.now, known)
-    if rests_on_unread_policy(answers):
+    coverage = answer_coverage.build_coverage(query.inventory, query.now, known)
+    if depends_on_unread_policy(answers):
         coverage["partial"] = True
     return coverage

@@ -10,7 +10,11 @@ from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.statements import PolicyStatement
 from answerable.reach.aws.patterns.action_resource_matrix import can_act_on
-from answerable.reach.aws.patterns.globs import decode_glob, encode_glob, matches
+from answerable.reach.aws.patterns.glob_matching import (
+    decode_glob,
+    encode_glob,
+    matches_glob,
+)
 
 _POLICY_SHARE = 0.75
 _TRIES = 20
@@ -25,7 +29,7 @@ class SampledQuestion:
     resource: str
 
 
-def draw_questions(
+def sample_questions(
     accounts: CompiledAccounts,
     principals: Sequence[CompiledPrincipal],
     glob: str,
@@ -59,7 +63,7 @@ class _QuestionSampler:
         self.estate, self.random = accounts, random
         wanted = encode_glob(glob.lower())
         self.names = [
-            n for n in _list_action_names(accounts.catalogue) if matches(wanted, n)
+            n for n in _list_action_names(accounts.catalogue) if matches_glob(wanted, n)
         ]
         self._resources: dict[str, list[str]] = {}
         for resource in sorted(accounts.resources):

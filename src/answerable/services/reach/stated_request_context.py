@@ -16,10 +16,10 @@ from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.compiled.principal_element import parse_session_arn
 from answerable.reach.aws.compiled.principal_matching import SESSION_NAME
 from answerable.reach.aws.compiled.principals import is_role
-from answerable.reach.aws.condition_keys.classification import (
+from answerable.reach.aws.condition_keys.key_classification import (
     KeyKind,
     classify_key,
-    list_keys,
+    list_classified_keys,
 )
 from answerable.reach.aws.condition_keys.value_types import check_value, get_value_type
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
@@ -175,7 +175,9 @@ def _require_known_key(key: str, known_keys: Container[str]) -> None:
     head, slash, tag = key.partition("/")
     service = f"{head.partition(':')[0].lower()}:"
     known = {
-        n.partition("/")[0] for n, _ in list_keys() if n.lower().startswith(service)
+        n.partition("/")[0]
+        for n, _ in list_classified_keys()
+        if n.lower().startswith(service)
     }
     near = get_close_matches(head, sorted(known), n=1, cutoff=0.85)
     if near:

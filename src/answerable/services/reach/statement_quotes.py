@@ -10,7 +10,7 @@ from answerable.model.inventory import Inventory
 from answerable.model.policy import ConditionClause, Policy, PolicyEffect, Statement
 from answerable.model.resource import PublicAccessBlock
 from answerable.model.sighting import SightedFacts
-from answerable.reach.aws.patterns.globs import encode_glob, matches
+from answerable.reach.aws.patterns.glob_matching import encode_glob, matches_glob
 from answerable.services.reach.compiled_graph import (
     index_policy_attachments,
     load_policy_attachments,
@@ -160,11 +160,13 @@ class StatementQuotes:
             encode_glob(pattern.lower())
             for pattern in statement.actions or statement.not_actions
         ]
-        named = any(matches(pattern, self._action) for pattern in patterns)
+        named = any(matches_glob(pattern, self._action) for pattern in patterns)
         if named != bool(statement.not_actions):
             return _StatementDistance.SAME_ACTION
         service = self._action.partition(":")[0]
-        near = any(matches(pattern.partition(":")[0], service) for pattern in patterns)
+        near = any(
+            matches_glob(pattern.partition(":")[0], service) for pattern in patterns
+        )
         return (
             _StatementDistance.SAME_SERVICE
             if near or named
@@ -174,7 +176,7 @@ class StatementQuotes:
     def _measure_resource_distance(self, statement: Statement) -> tuple[bool, int]:
         """Measure how far a statement's resource is from the queried one."""
         patterns = [encode_glob(pattern) for pattern in statement.resources]
-        if not patterns or any(matches(each, self._resource) for each in patterns):
+        if not patterns or any(matches_glob(each, self._resource) for each in patterns):
             return False, 0
         return True, -max(
             _common_prefix_length(each, self._resource) for each in patterns

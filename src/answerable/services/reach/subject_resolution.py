@@ -1,6 +1,6 @@
 """Resolve the subject of a permission query by id, ARN or name."""
 
-from answerable.inventory.resolve import EntityKind, resolve
+from answerable.inventory.name_resolution import EntityKind, resolve_entity
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.inventory import Inventory
 from answerable.reach.aws.compiled.external_callers import parse_caller
@@ -15,7 +15,7 @@ def resolve_subject(inventory: Inventory, text: str) -> str:
         UsageError: The name is unknown or ambiguous.
     """
     try:
-        return resolve(inventory, text, _SUBJECT_KINDS)
+        return resolve_entity(inventory, text, _SUBJECT_KINDS)
     except AmbiguousError:
         raise
     except UsageError:
@@ -45,7 +45,7 @@ def resolve_person(inventory: Inventory, text: str) -> str | None:
         AmbiguousError: The name is ambiguous.
     """
     try:
-        return resolve(inventory, text, ("person",))
+        return resolve_entity(inventory, text, ("person",))
     except AmbiguousError:
         raise
     except UsageError:

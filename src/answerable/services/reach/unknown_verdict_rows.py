@@ -3,16 +3,16 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from answerable.inventory.resolve import ENTITY_KINDS, resolve
+from answerable.inventory.name_resolution import ENTITY_KINDS, resolve_entity
 from answerable.model.documents.core import ReachItem
 from answerable.model.documents.not_known import SearchScopeItem, UncollectedSubjectItem
 from answerable.model.errors import AnswerableError
 from answerable.model.inventory import Inventory
 from answerable.presentation.command_hints import format_command
-from answerable.reach.answer_documents import build_path_item
-from answerable.reach.aws.paths.search import PathHop
+from answerable.reach.answer_items import build_path_item
+from answerable.reach.aws.paths.path_search import PathHop
 from answerable.reach.formula import Verdict
-from answerable.reach.subjects import SubjectIdentities
+from answerable.reach.subject_identities import SubjectIdentities
 from answerable.reach.unknown_subjects import (
     AWS,
     UnknownSubject,
@@ -40,7 +40,7 @@ def build_unknown_items(
 def _suggest_scanned_id(inventory: Inventory, key: str) -> str:
     """Return the scanned id whose spelling is nearest."""
     try:
-        resolve(inventory, key, ENTITY_KINDS)
+        resolve_entity(inventory, key, ENTITY_KINDS)
     except AnswerableError as error:
         return f"; {error.hint}" if error.hint.startswith("did you mean") else ""
     return ""
@@ -89,7 +89,7 @@ def build_unknown_rows(
     ]
 
 
-def list_unknown_holders(query: QueryContext) -> list[UnknownSubject]:
+def list_identities_not_collected(query: QueryContext) -> list[UnknownSubject]:
     """List the AWS identities whose permissions were not collected.
 
     Without a scanned account and a named identity, one pattern represents all of
@@ -97,7 +97,7 @@ def list_unknown_holders(query: QueryContext) -> list[UnknownSubject]:
     """
     found = load_summary(query.inventory, query.graph).unknown
     of_aws = [each.subject for each in found if each.subject.source == AWS]
-    every = explain_unscanned_platform(query.estate)
+    every = explain_unscanned_platform(query.compiled_accounts)
     return of_aws if of_aws or every is None else [every]
 
 
@@ -109,7 +109,7 @@ def describe_search_scope(query: QueryContext) -> SearchScopeItem:
     )
     return {
         "identities": summary.collected,
-        "accounts": sorted(query.estate.collected_accounts - {""}),
+        "accounts": sorted(query.compiled_accounts.collected_accounts - {""}),
         "platforms": [AWS] if summary.collected else [],
         "not_evaluated": [
             {"kind": kind, "count": count, "source": source}

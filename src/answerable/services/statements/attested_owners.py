@@ -10,14 +10,14 @@ from types import MappingProxyType
 
 import msgspec
 
-from answerable.inventory.merge import merge_facts, select_newest_syncs
 from answerable.inventory.ownership_score import (
     get_attestation_end,
     is_valid_attestation,
 )
-from answerable.inventory.people import PersonDirectory, is_pipeline
+from answerable.inventory.people import PersonDirectory, is_machine_user
+from answerable.inventory.sync_merge import merge_facts, select_newest_syncs
 from answerable.model.ids import AgentId, PersonId
-from answerable.model.owner_key import OwnerKeyId
+from answerable.model.owner_signing_key import OwnerKeyId
 from answerable.model.person import OwnerEvidence, Person
 from answerable.model.sighting import SightedFacts, Snapshot, Sync
 from answerable.services.statements import owner_keys
@@ -111,7 +111,7 @@ class AttestedOwnerReader:
             person = self._people(item.person)
             rank = (item.seen.at, person)
             agent = AgentId(item.subject)
-            if is_pipeline(person) or (agent in found and found[agent][0] >= rank):
+            if is_machine_user(person) or (agent in found and found[agent][0] >= rank):
                 continue
             found[agent] = (
                 rank,

@@ -6,13 +6,13 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from answerable.evidence import dsse, owner_attestations, signed_statements
-from answerable.evidence.note import VerifierKey
+from answerable.evidence.signed_note import VerifierKey
 from answerable.evidence.signed_statements import OwnerKeys
 from answerable.model.documents.core import CoverageRecord, Document
 from answerable.model.documents.owners import NewOwnerKeyItem, OwnerKeyItem
 from answerable.model.errors import AmbiguousError, UsageError, VerificationError
 from answerable.model.ids import PersonId
-from answerable.model.owner_key import (
+from answerable.model.owner_signing_key import (
     KeyEnrolment,
     KeyRevocation,
     LogPosition,
@@ -20,13 +20,13 @@ from answerable.model.owner_key import (
     OwnerKeyId,
     OwnerStatement,
     VerifiedStatement,
+    get_unlogged_position,
     owner_key_id,
-    pending_position,
 )
 from answerable.model.person import OwnerEvidence
 from answerable.model.provenance import WrittenBy
+from answerable.presentation.answer_coverage import format_time
 from answerable.presentation.command_hints import format_command
-from answerable.presentation.inventory_lists import format_time
 from answerable.store.store import EvidenceStore
 
 ENROLMENT, REVOCATION, ATTESTATION = (
@@ -138,19 +138,19 @@ def read_attestations(store: EvidenceStore) -> tuple[OwnerEvidence, ...]:
     logged = store.list_objects(ATTESTATION)
     if not logged:
         return ()
-    known, here = read_owner_keys(store), store_identity(store)
+    known, here = read_owner_keys(store), get_store_id(store)
     found: dict[str, OwnerEvidence | None] = {}
     for each in logged:
         if each.digest not in found:
             data = load_statement(store, each.digest)
             placed = LogPosition(each.index, each.at)
-            found[each.digest] = owner_attestations.read_ownership_evidence(
+            found[each.digest] = owner_attestations.build_ownership_evidence(
                 data, known, placed, here
             )
     return tuple(item for item in found.values() if item is not None)
 
 
-def store_identity(store: EvidenceStore) -> str:
+def get_store_id(store: EvidenceStore) -> str:
     """Return the id of the store in statements: the fingerprint of its log key."""
     key: VerifierKey = store.keys.public_key
     return str(key)
@@ -174,7 +174,10 @@ def verify_statement(
         VerificationError: A stored object was changed.
     """
     return signed_statements.verify_statement(
-        envelope, read_owner_keys(store), pending_position(now), store_identity(store)
+        envelope,
+        read_owner_keys(store),
+        get_unlogged_position(now),
+        get_store_id(store),
     )
 
 
@@ -310,7 +313,7 @@ def find_key(keys: OwnerKeys, name: str) -> OwnerKey:
     return keys[fit[0]]
 
 
-def key_state(key: OwnerKey, now: int) -> str:
+def get_key_state(key: OwnerKey, now: int) -> str:
     """Return the current state of a key as one word."""
     if any(said.since <= now for _, said in key.revoked):
         return "revoked"
@@ -343,7 +346,7 @@ def _build_key_item(key: OwnerKey, now: int, signed: int) -> OwnerKeyItem:
     return {
         "id": key.id,
         "person": key.person,
-        "state": key_state(key, now),
+        "state": get_key_state(key, now),
         "valid_from": format_time(min(each.valid_from for _, each in key.enrolled)),
         "valid_until": format_time(max(each.valid_until for _, each in key.enrolled)),
         "revoked_at": None if since is None else format_time(since),

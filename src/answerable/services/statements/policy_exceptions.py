@@ -10,7 +10,7 @@ from answerable.authorization.exception_validity import (
 )
 from answerable.evidence import policy_exceptions as room
 from answerable.model.ids import AgentId
-from answerable.model.owner_key import VerifiedStatement
+from answerable.model.owner_signing_key import VerifiedStatement
 from answerable.model.policy_exception import PolicyException
 from answerable.services.statements import owner_keys
 from answerable.services.statements.attested_owners import (
@@ -19,7 +19,7 @@ from answerable.services.statements.attested_owners import (
 )
 from answerable.services.statements.verified_statements import (
     RejectedStatement,
-    build_rejected,
+    build_rejected_statement,
     verify_statements,
 )
 from answerable.store.store import EvidenceStore
@@ -39,16 +39,18 @@ class PolicyExceptions:
         who: The same owners, in the form that validation reads.
     """
 
-    judged: tuple[ExceptionStatus, ...]
-    said: tuple[VerifiedStatement, ...]
-    unheld: tuple[RejectedStatement, ...]
+    statuses: tuple[ExceptionStatus, ...]
+    statements: tuple[VerifiedStatement, ...]
+    rejected: tuple[RejectedStatement, ...]
     owners: Mapping[AgentId, AttestedOwner]
-    who: OwnerDirectory
+    owner_directory: OwnerDirectory
 
     @property
     def active(self) -> tuple[PolicyException, ...]:
         """Exceptions in force."""
-        return tuple(each.amendment for each in self.judged if each.fallen is None)
+        return tuple(
+            each.exception for each in self.statuses if each.invalidity is None
+        )
 
 
 class PolicyExceptionReader:
@@ -98,7 +100,7 @@ class PolicyExceptionReader:
         )
         if objects != self._objects:
             found = verify_statements(
-                self._store, AMENDMENT, room.verify_exception, build_rejected
+                self._store, AMENDMENT, room.verify_exception, build_rejected_statement
             )
             self._said, self._unheld = found
             self._objects = objects

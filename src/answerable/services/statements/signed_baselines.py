@@ -13,7 +13,7 @@ from answerable.evidence import signed_statements
 from answerable.model.baseline import BaselineProfile, BaselineStage, BaselineSubject
 from answerable.model.errors import VerificationError
 from answerable.model.ids import AgentId
-from answerable.model.owner_key import VerifiedStatement
+from answerable.model.owner_signing_key import VerifiedStatement
 from answerable.services.statements import owner_keys
 from answerable.services.statements.attested_owners import (
     AttestedOwner,
@@ -21,7 +21,7 @@ from answerable.services.statements.attested_owners import (
 )
 from answerable.services.statements.verified_statements import (
     RejectedStatement,
-    build_rejected,
+    build_rejected_statement,
     verify_statements,
 )
 from answerable.store.store import EvidenceStore
@@ -60,8 +60,8 @@ class SignedBaselines:
         unheld: Invalid statements, in log order.
     """
 
-    standing: Mapping[BaselineSubject, ActiveBaseline]
-    unheld: tuple[RejectedStatement, ...]
+    active: Mapping[BaselineSubject, ActiveBaseline]
+    rejected: tuple[RejectedStatement, ...]
 
 
 class SignedBaselineReader:
@@ -113,7 +113,7 @@ class SignedBaselineReader:
             self._store,
             SIGNED_BASELINE,
             signed_statements.verify_statement,
-            build_rejected,
+            build_rejected_statement,
         )
         falling = list(void)
         lines: dict[str, list[str]] = defaultdict(list)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from answerable.evidence.signed_statements import InvalidStatement, OwnerKeys
-from answerable.model.owner_key import LogPosition, VerifiedStatement
+from answerable.model.owner_signing_key import LogPosition, VerifiedStatement
 from answerable.services.statements import owner_keys
 from answerable.store.object_store import LoggedObject
 from answerable.store.store import EvidenceStore
@@ -28,7 +28,7 @@ class RejectedStatement:
     why: str
 
 
-def build_rejected(
+def build_rejected_statement(
     logged: LoggedObject, invalid: InvalidStatement
 ) -> RejectedStatement:
     """Build the record of an invalid statement: its digest and the reason."""
@@ -56,7 +56,7 @@ def verify_statements(
     Raises:
         VerificationError: A stored object was changed.
     """
-    known, here = owner_keys.read_owner_keys(store), owner_keys.store_identity(store)
+    known, here = owner_keys.read_owner_keys(store), owner_keys.get_store_id(store)
     held: dict[str, VerifiedStatement] = {}
     rest: dict[str, RejectedItem] = {}
     for each in store.list_objects(kind):

@@ -4,7 +4,7 @@ import hashlib
 
 import msgspec
 
-from answerable.model.claims import DpopProof, SignedClaims
+from answerable.model.token_claims import DpopProof, SignedClaims
 
 CLOCK_SKEW = 30  # maximum seconds that an issuer's clock may be ahead of ours
 
@@ -13,7 +13,7 @@ class ReplayKey(msgspec.Struct, frozen=True, gc=False):
     """Single-use key of the replay cache: a token or a DPoP proof.
 
     Attributes:
-        key: Unique 32 octets: see `token_replay_key`, `dpop_replay_key`.
+        key: Unique 32 octets: see `build_token_replay_key`, `build_dpop_replay_key`.
         since: Earliest time, by our clock, at which it can have been presented.
         expires: Time after which its verifier rejects it as too old; it is kept until
             then.
@@ -24,7 +24,7 @@ class ReplayKey(msgspec.Struct, frozen=True, gc=False):
     expires: int
 
 
-def token_replay_key(claims: SignedClaims) -> ReplayKey:
+def build_token_replay_key(claims: SignedClaims) -> ReplayKey:
     """Build the replay key of a presented token.
 
     The key is (issuer, audience, `jti`); without `jti` it uses `uti`, the same claim in
@@ -34,7 +34,7 @@ def token_replay_key(claims: SignedClaims) -> ReplayKey:
     Source:
     https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
     """
-    uti = claims.find_leaf("uti")
+    uti = claims.find_claim("uti")
     if claims.jti:
         key = _digest_parts("token", claims.iss, claims.aud, claims.jti)
     elif isinstance(uti, str) and uti:
@@ -44,7 +44,9 @@ def token_replay_key(claims: SignedClaims) -> ReplayKey:
     return ReplayKey(key, claims.iat - CLOCK_SKEW, claims.exp + CLOCK_SKEW)
 
 
-def dpop_replay_key(proof: DpopProof, *, has_fresh_nonce: bool = False) -> ReplayKey:
+def build_dpop_replay_key(
+    proof: DpopProof, *, has_fresh_nonce: bool = False
+) -> ReplayKey:
     """Build the replay key of a DPoP proof from (jkt, jti).
 
     Args:

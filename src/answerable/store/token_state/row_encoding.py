@@ -18,7 +18,7 @@ def encode_row(row: Delegation | DelegationTicket) -> str:
     return _ENCODE(row).decode()
 
 
-def delegation_row(delegation: Delegation) -> tuple[str, str | None, int, str]:
+def build_delegation_row(delegation: Delegation) -> tuple[str, str | None, int, str]:
     """Build the columns of a delegation row: id, parent, expiry and JSON text."""
     return (
         delegation.id,
@@ -28,7 +28,7 @@ def delegation_row(delegation: Delegation) -> tuple[str, str | None, int, str]:
     )
 
 
-def token_row(token: IssuedTokenRecord) -> tuple[str, str, bytes, int, int]:
+def build_token_row(token: IssuedTokenRecord) -> tuple[str, str, bytes, int, int]:
     """Build the columns of a token row for SQLite, its delegation first."""
     place = token.delegation, token.jti
     return *place, token.sha256, token.expires, token.revoked

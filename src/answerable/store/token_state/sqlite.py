@@ -32,11 +32,11 @@ from answerable.store.token_state.revocation import (
 )
 from answerable.store.token_state.row_encoding import (
     SubjectMatcher,
+    build_delegation_row,
+    build_token_row,
     decode_delegation,
     decode_ticket,
-    delegation_row,
     encode_row,
-    token_row,
 )
 from answerable.store.token_state.sqlite_expiry import ExpiryCursors
 from answerable.store.token_state.sqlite_file import (
@@ -189,8 +189,8 @@ class SqliteTokenState:
                 return False
             if each.ticket and not self._delete_ticket(each, now):
                 return False
-        opened = [delegation_row(each.opens) for each in exchanges if each.opens]
-        tokens = [token_row(each.token) for each in exchanges if each.token]
+        opened = [build_delegation_row(each.opens) for each in exchanges if each.opens]
+        tokens = [build_token_row(each.token) for each in exchanges if each.token]
         self._file.connection.executemany(_INSERT_DELEGATION, opened)
         self._file.connection.executemany(_INSERT_TOKENS, tokens)
         return True
@@ -207,9 +207,9 @@ class SqliteTokenState:
         if exchange.ticket and not self._delete_ticket(exchange, now):
             return CommitResult(CommitOutcome.TICKET)
         if exchange.opens is not None:
-            self._execute(_INSERT_DELEGATION, delegation_row(exchange.opens))
+            self._execute(_INSERT_DELEGATION, build_delegation_row(exchange.opens))
         if exchange.token is not None:
-            self._execute(_INSERT_TOKENS, token_row(exchange.token))
+            self._execute(_INSERT_TOKENS, build_token_row(exchange.token))
         return COMMITTED
 
     def _delete_ticket(self, exchange: ExchangeCommit, now: float) -> bool:

@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 import msgspec
 
 from answerable.authorization.revocations import parse_revocation_subject
-from answerable.federation.strict_json import AmbiguousInput, decode_object
+from answerable.federation.strict_json import AmbiguousInput, decode_json_object
 from answerable.model.errors import AnswerableError, IdError
-from answerable.model.exchange import OAuthError
+from answerable.model.token_request import OAuthError
 from answerable.server.revocation_list import RevocationList
 from answerable.sts.http.request import StsRequest
 from answerable.sts.http.responses import (
@@ -119,7 +119,7 @@ class AdminEndpoints:
 
 def _read_subject(body: bytes) -> str:
     """Return the subject that a JSON body names."""
-    subject = decode_object(body).get("subject")
+    subject = decode_json_object(body).get("subject")
     if not isinstance(subject, str):
         raise IdError("not a subject (expected text)")
     return subject
@@ -127,12 +127,12 @@ def _read_subject(body: bytes) -> str:
 
 def _read_reason(body: bytes) -> str:
     """Return the reason that a JSON body gives; empty without one."""
-    reason = decode_object(body).get("reason")
+    reason = decode_json_object(body).get("reason")
     return reason if isinstance(reason, str) else ""
 
 
 def _read_requester(request: StsRequest) -> str:
     """Return the operator that the request names, else its user."""
-    by = decode_object(request.body).get("by")
+    by = decode_json_object(request.body).get("by")
     peer = request.link.peer
     return by if isinstance(by, str) and by else f"user {peer.uid}" if peer else ""

@@ -16,28 +16,32 @@ from msgspec.structs import replace
 
 from answerable.federation.delegations import DelegationRequest, issue_ticket
 from answerable.federation.denials import ExchangeDenied as NotGiven
-from answerable.federation.errors import NonceRequired, TokenRejected
-from answerable.federation.strict_json import AmbiguousInput, decode_object
+from answerable.federation.strict_json import AmbiguousInput, decode_json_object
+from answerable.federation.token_errors import NonceRequired, TokenRejected
 from answerable.federation.trust_state import check_chain_in_force
 from answerable.model.delegation import DelegationTicket
-from answerable.model.exchange import TICKET_TYPE_URI, OAuthError, TokenRequestRefusal
 from answerable.model.ids import AgentId
 from answerable.model.spool_record import ExchangeRecord
+from answerable.model.token_request import (
+    TICKET_TYPE_URI,
+    OAuthError,
+    TokenRequestRefusal,
+)
 from answerable.server.recording.record_ticket import NotRecorded
-from answerable.services.federation.exchange_records import list_delegation_agents
-from answerable.services.federation.own_tokens import LiveOwnToken
+from answerable.services.federation.exchange_audit_records import list_delegation_agents
+from answerable.services.federation.issued_token_verification import LiveOwnToken
 from answerable.store.token_state.interface import (
     CommitOutcome,
     TokenState,
     TokenStateUnavailable,
 )
 from answerable.sts.endpoints.proof_of_possession import ProofVerifier
-from answerable.sts.endpoints.token_revocation import start_record
+from answerable.sts.endpoints.token_revocation import evidence_record_factory
 from answerable.sts.http.request import StsRequest
 from answerable.sts.http.responses import StsResponse, error_response, json_response
 from answerable.sts.http.server import EndpointHandler
 from answerable.sts.recording.exchange_recorder import ExchangeRecorder
-from answerable.sts.runtime.executor import RecordExecutor
+from answerable.sts.runtime.database_executor import DatabaseExecutor
 from answerable.usecases.federation.token_exchange import TokenExchange
 
 PATH = "/delegate"
@@ -64,7 +68,7 @@ class DelegateEndpoint:
         exchanges: TokenExchange,
         control: TokenState,
         proving: ProofVerifier,
-        blocking: RecordExecutor,
+        blocking: DatabaseExecutor,
         recorder: ExchangeRecorder,
         clock: Callable[[], float],
     ) -> None:
@@ -118,7 +122,7 @@ class DelegateEndpoint:
                 own_token, TokenRequestRefusal(OAuthError.INVALID_GRANT, "dead")
             )
         parent = own_token.delegation
-        record = start_record(RECORD_KIND, own_token.claims)(
+        record = evidence_record_factory(RECORD_KIND, own_token.claims)(
             chain=(*list_delegation_agents(parent), str(ticket.agent)),
             parent=parent.id,
             issued=sha256,
@@ -126,7 +130,7 @@ class DelegateEndpoint:
             bound="dpop",
         )
         try:
-            await self._recorder.record_issued(with_delegate(record, ticket))
+            await self._recorder.record_issued(add_delegate_to_record(record, ticket))
         except NotRecorded:
             return error_response(OAuthError.TEMPORARILY_UNAVAILABLE)
         life = ticket.expires - int(now)
@@ -158,13 +162,15 @@ class DelegateEndpoint:
         detail = f": {refusal.detail}" if refusal.detail else ""
         begun = ExchangeRecord(0, 0, "", RECORD_KIND)
         if own_token is not None:
-            begun = start_record(RECORD_KIND, own_token.claims)()
+            begun = evidence_record_factory(RECORD_KIND, own_token.claims)()
         error, reason = refusal.error.value, refusal.reason + detail
         self._recorder.record_refused(replace(begun, error=error, reason=reason))
         return error_response(refusal.error)
 
 
-def with_delegate(record: ExchangeRecord, ticket: DelegationTicket) -> ExchangeRecord:
+def add_delegate_to_record(
+    record: ExchangeRecord, ticket: DelegationTicket
+) -> ExchangeRecord:
     """Return the record with the agent, audiences and scopes of the ticket."""
     audiences = " ".join(ticket.audiences)
     scopes = tuple(dict.fromkeys(scope for _, scope in ticket.scopes))
@@ -181,7 +187,7 @@ def with_delegate(record: ExchangeRecord, ticket: DelegationTicket) -> ExchangeR
 def parse_delegation_request(body: bytes) -> DelegationRequest | None:
     """Parse the JSON body of a delegation request; None if it is malformed."""
     try:
-        asked = decode_object(body)
+        asked = decode_json_object(body)
     except AmbiguousInput:
         return None
     agent, jkt, ttl = (

@@ -11,19 +11,19 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 
-from answerable.federation.errors import NonceRequired, TokenRejected
 from answerable.federation.jws_parsing import parse_jws
-from answerable.model.claims import SignedClaims
-from answerable.model.exchange import OAuthError
-from answerable.services.federation.own_tokens import OwnTokenVerifier
+from answerable.federation.token_errors import NonceRequired, TokenRejected
+from answerable.model.token_claims import SignedClaims
+from answerable.model.token_request import OAuthError
+from answerable.services.federation.issued_token_verification import OwnTokenVerifier
 from answerable.store.token_state.interface import TokenStateUnavailable
 from answerable.sts.endpoints.admin import is_admin
-from answerable.sts.endpoints.forms import parse_form
+from answerable.sts.endpoints.form_bodies import parse_form
 from answerable.sts.endpoints.proof_of_possession import ProofVerifier
 from answerable.sts.http.request import StsRequest
 from answerable.sts.http.responses import StsResponse, error_response, json_response
 from answerable.sts.http.server import EndpointHandler
-from answerable.sts.runtime.executor import RecordExecutor
+from answerable.sts.runtime.database_executor import DatabaseExecutor
 
 PATH = "/introspect"
 REQUIRED_SCOPE = "introspect"
@@ -45,7 +45,7 @@ class IntrospectionEndpoint:
         self,
         own: OwnTokenVerifier,
         proving: ProofVerifier,
-        blocking: RecordExecutor,
+        blocking: DatabaseExecutor,
         admins: Callable[[], Collection[int]],
         clock: Callable[[], float],
     ) -> None:

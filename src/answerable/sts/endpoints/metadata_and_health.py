@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from answerable.federation.key_rotation import CACHE_MAX_AGE
-from answerable.model.exchange import OAuthError
+from answerable.model.token_request import OAuthError
 from answerable.sts.http.request import StsRequest
 from answerable.sts.http.responses import (
     METRICS_TYPE,
@@ -24,7 +24,7 @@ from answerable.sts.http.server_metadata import (
 _METADATA_MAX_AGE = 300  # seconds that clients may keep it
 
 
-class PublicPages:
+class PublicEndpoints:
     """Public pages of the service.
 
     Args:

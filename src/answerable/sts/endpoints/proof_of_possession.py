@@ -11,15 +11,18 @@ from functools import partial
 import msgspec
 
 from answerable.federation.dpop import verify_proof
-from answerable.federation.errors import ProofRejected, TokenFault, TokenRejected
 from answerable.federation.jws_parsing import parse_jws
-from answerable.federation.sender_constraint import check_sender
+from answerable.federation.sender_constraint import check_sender_constraint
 from answerable.federation.strict_json import encode_base64url
-from answerable.model.claims import Confirmation, TokenPresentation
+from answerable.federation.token_errors import ProofRejected, TokenFault, TokenRejected
+from answerable.model.token_claims import Confirmation, TokenPresentation
 from answerable.server.dpop_replay_cache import DpopNonces
-from answerable.services.federation.own_tokens import LiveOwnToken, OwnTokenVerifier
+from answerable.services.federation.issued_token_verification import (
+    LiveOwnToken,
+    OwnTokenVerifier,
+)
 from answerable.store.token_state.interface import CommitOutcome, TokenState
-from answerable.store.token_state.replay_keys import ReplayKey, dpop_replay_key
+from answerable.store.token_state.replay_keys import ReplayKey, build_dpop_replay_key
 from answerable.sts.http.request import StsRequest
 
 
@@ -71,7 +74,7 @@ class ProofVerifier:
         proof = verify_proof(
             text, request.head.method, self._at + path, int(now), is_nonce_valid=holds
         )
-        use = dpop_replay_key(proof, has_fresh_nonce=holds is not None)
+        use = build_dpop_replay_key(proof, has_fresh_nonce=holds is not None)
         return ProvenKeys(Confirmation(jkt=proof.jkt, x5t_s256=x5t), use)
 
     def authenticate(self, request: StsRequest, path: str, now: float) -> LiveOwnToken:
@@ -96,11 +99,11 @@ class ProofVerifier:
             certificate=request.link.certificate,
         )
         holds = self._nonce_check(now)
-        sender = check_sender(
+        sender = check_sender_constraint(
             token, held.claims, presented, int(now), is_nonce_valid=holds
         )
         if sender.proof is not None:
-            use = dpop_replay_key(sender.proof, has_fresh_nonce=holds is not None)
+            use = build_dpop_replay_key(sender.proof, has_fresh_nonce=holds is not None)
             if self._control.record_use(use, now) is not CommitOutcome.DONE:
                 raise ProofRejected(
                     TokenFault.REPLAYED, "expected a proof not seen before"

@@ -4,8 +4,8 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from answerable.model.exchange import OAuthError
 from answerable.model.spool_record import ExchangeRecord
+from answerable.model.token_request import OAuthError
 from answerable.server.operator_log import OperatorLog
 from answerable.server.processes import run_registration
 from answerable.server.processes.run_registration import FindLaunchRule
@@ -94,7 +94,7 @@ class RunsEndpoint:
         )
 
 
-def record_end(
+def record_run_end(
     recorder: ExchangeRecorder, log: OperatorLog, run: RegisteredRun
 ) -> None:
     """Record the end of a run; log it if it cannot be recorded.

@@ -4,27 +4,27 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 
-from answerable.federation.errors import NonceRequired, ProofRejected, UnknownKey
+from answerable.federation.token_errors import NonceRequired, ProofRejected, UnknownKey
 from answerable.federation.token_request import parse_token_request
-from answerable.model.attestation import Attestation
-from answerable.model.claims import TokenType
-from answerable.model.exchange import (
+from answerable.model.spool_record import ExchangeRecord
+from answerable.model.token_claims import TokenType
+from answerable.model.token_request import (
     PEER_TYPE_URI,
     OAuthError,
     TokenRequest,
     TokenRequestRefusal,
 )
-from answerable.model.spool_record import ExchangeRecord
 from answerable.model.trust_rule import GrantedTokenKind
+from answerable.model.workload_attestation import Attestation
 from answerable.server.issuers.key_cache import IssuerKeyCache
-from answerable.server.processes.held_process import NotAttested
 from answerable.server.processes.peer_attestation import attest_peer
+from answerable.server.processes.pidfd_process import NotAttested
 from answerable.server.processes.run_registry import RunRegistry
 from answerable.server.recording.record_ticket import NotRecorded
-from answerable.services.federation.exchange_records import PresentedRequest
+from answerable.services.federation.exchange_audit_records import PresentedRequest
 from answerable.services.federation.exchange_verification import TokenReviewNeeded
 from answerable.sts.endpoints.admin import is_admin
-from answerable.sts.endpoints.forms import check_content_type
+from answerable.sts.endpoints.form_bodies import check_content_type
 from answerable.sts.endpoints.proof_of_possession import ProofVerifier
 from answerable.sts.http.request import StsRequest
 from answerable.sts.http.responses import (
@@ -35,7 +35,7 @@ from answerable.sts.http.responses import (
 )
 from answerable.sts.http.server import EndpointHandler
 from answerable.sts.recording.exchange_recorder import ExchangeRecorder
-from answerable.sts.runtime.executor import RecordExecutor
+from answerable.sts.runtime.database_executor import DatabaseExecutor
 from answerable.sts.runtime.group_commit import GroupCommit
 from answerable.usecases.federation.token_exchange import ExchangeOutcome, TokenExchange
 
@@ -73,7 +73,7 @@ class TokenEndpoint:
         keys: IssuerKeyCache,
         review: TokenReview,
         runs: RunRegistry,
-        blocking: RecordExecutor,
+        blocking: DatabaseExecutor,
         gathering: GroupCommit,
         recorder: ExchangeRecorder,
         gateways: Callable[[], Collection[int]],
@@ -163,7 +163,7 @@ class TokenEndpoint:
             request.actor_type,
         ):
             return None
-        root = self._exchanges.in_force.root
+        root = self._exchanges.in_force.allow_root
         return await asyncio.to_thread(
             attest_peer, connection, self._runs, allow_root=root
         )
@@ -197,7 +197,8 @@ class TokenEndpoint:
                         OAuthError.INVALID_GRANT, "review", needed.issuer
                     )
                 presented = replace(
-                    presented, reviewed=(*presented.reviewed, needed.sha256)
+                    presented,
+                    reviewed_tokens=(*presented.reviewed_tokens, needed.sha256),
                 )
         return TokenRequestRefusal(OAuthError.INVALID_GRANT, "key-unknown")
 

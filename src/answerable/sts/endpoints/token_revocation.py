@@ -6,31 +6,31 @@ the unix socket may revoke it. The delegation ends with its tokens, tickets and 
 
 from collections.abc import Callable, Collection
 
-from answerable.federation.errors import (
+from answerable.federation.sender_constraint import check_certificate_binding
+from answerable.federation.token_errors import (
     NonceRequired,
     ProofRejected,
     TokenFault,
     TokenRejected,
 )
-from answerable.federation.sender_constraint import check_certificate
-from answerable.model.claims import SignedClaims
-from answerable.model.exchange import OAuthError
 from answerable.model.spool_record import ExchangeRecord
+from answerable.model.token_claims import SignedClaims
+from answerable.model.token_request import OAuthError
 from answerable.server.recording.record_ticket import NotRecorded
-from answerable.services.federation.own_tokens import OwnTokenVerifier
+from answerable.services.federation.issued_token_verification import OwnTokenVerifier
 from answerable.store.token_state.interface import (
     RevokedDelegations,
     TokenState,
     TokenStateUnavailable,
 )
 from answerable.sts.endpoints.admin import is_admin
-from answerable.sts.endpoints.forms import parse_form
+from answerable.sts.endpoints.form_bodies import parse_form
 from answerable.sts.endpoints.proof_of_possession import ProofVerifier
 from answerable.sts.http.request import StsRequest
 from answerable.sts.http.responses import StsResponse, error_response
 from answerable.sts.http.server import EndpointHandler
 from answerable.sts.recording.exchange_recorder import ExchangeRecorder
-from answerable.sts.runtime.executor import RecordExecutor
+from answerable.sts.runtime.database_executor import DatabaseExecutor
 
 PATH = "/revoke"
 RECORD_KIND = "revoke"
@@ -54,7 +54,7 @@ class RevocationEndpoint:
         own: OwnTokenVerifier,
         control: TokenState,
         proving: ProofVerifier,
-        blocking: RecordExecutor,
+        blocking: DatabaseExecutor,
         recorder: ExchangeRecorder,
         admins: Callable[[], Collection[int]],
         ended: EndedCallback,
@@ -76,7 +76,7 @@ class RevocationEndpoint:
             claims = self._own.verify(token, now)
         except TokenRejected:
             return _EMPTY_ANSWER  # RFC 7009 2.2: what is no token is revoked already
-        record = start_record(RECORD_KIND, claims)
+        record = evidence_record_factory(RECORD_KIND, claims)
         try:
             died = await self._blocking.run(
                 lambda: self._end_delegation(request, claims, now)
@@ -104,7 +104,7 @@ class RevocationEndpoint:
         """End the delegation of a token, after a check of the requester."""
         if not is_admin(request, self._admins()):
             self._check_holder(request, claims, now)
-        delegation = claims.find_leaf("answerable", "dlg")
+        delegation = claims.find_claim("answerable", "dlg")
         if not isinstance(delegation, str):
             return RevokedDelegations()
         return self._control.revoke_delegation(delegation, now)
@@ -120,7 +120,7 @@ class RevocationEndpoint:
         if "authorization" in request.head.fields:
             above = self._proving.authenticate(request, PATH, now).delegation.id
             chain = self._control.find_chain(
-                str(claims.find_leaf("answerable", "dlg")), now
+                str(claims.find_claim("answerable", "dlg")), now
             )
             if above not in {link.id for link in chain.links}:
                 raise ProofRejected(TokenFault.SCHEME, "expected a token from above it")
@@ -131,15 +131,17 @@ class RevocationEndpoint:
                     TokenFault.THUMBPRINT, "expected the token's own key"
                 )
         elif claims.cnf.x5t_s256:
-            check_certificate(claims.cnf.x5t_s256, request.link.certificate)
+            check_certificate_binding(claims.cnf.x5t_s256, request.link.certificate)
 
 
-def start_record(kind: str, claims: SignedClaims) -> Callable[..., ExchangeRecord]:
+def evidence_record_factory(
+    kind: str, claims: SignedClaims
+) -> Callable[..., ExchangeRecord]:
     """Return a function that builds the evidence record of a request with our token."""
     said = {
         name: value
         for name in ("agent", "owner", "rule", "rule_hash", "dlg")
-        if isinstance(value := claims.find_leaf("answerable", name), str)
+        if isinstance(value := claims.find_claim("answerable", name), str)
     }
 
     def record(**more: object) -> ExchangeRecord:

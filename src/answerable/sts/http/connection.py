@@ -11,9 +11,9 @@ from typing import cast
 
 from answerable.server.admission import ConnectionSlot, counted_address
 from answerable.server.connection_info import ConnectionInfo
-from answerable.server.connection_probe import read_connection_info
+from answerable.server.connection_info_reader import read_connection_info
 from answerable.server.deadline_timer import NEVER
-from answerable.server.processes.held_process import ProcessGone
+from answerable.server.processes.pidfd_process import ProcessGone
 from answerable.server.wire.connection_deadlines import ConnectionWait, compute_deadline
 from answerable.server.wire.host_check import ServedNames, check_host_and_origin
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
@@ -115,7 +115,7 @@ class StsConnection(asyncio.Protocol):
 
     def on_deadline(self) -> None:
         """Close a connection that is too slow in its present state."""
-        if self._head is None and self._intake.is_between:
+        if self._head is None and self._intake.is_between_requests:
             self.abort()
         else:
             self._reject(RequestRefused(RefusalReason.SLOW))
@@ -152,7 +152,7 @@ class StsConnection(asyncio.Protocol):
         slot = self._slot
         if slot is None or slot.caller or not self._posted or answer.status != 200:
             return False
-        return not self._door.admission.identify(slot, slot.address)
+        return not self._door.admission.count_for_caller(slot, slot.address)
 
     # Requests.
 
@@ -225,7 +225,7 @@ class StsConnection(asyncio.Protocol):
             wait = ConnectionWait.ANSWER
         elif self._head is not None:
             wait = ConnectionWait.BODY
-        elif not self._intake.is_between:
+        elif not self._intake.is_between_requests:
             wait = ConnectionWait.HEAD
         else:
             wait = ConnectionWait.FIRST if self._is_new else ConnectionWait.REQUEST

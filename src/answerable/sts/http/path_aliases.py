@@ -10,6 +10,6 @@ import re
 _AZURE = re.compile(r"/[A-Za-z0-9.-]{1,128}/oauth2/v2\.0/token")
 
 
-def canonical_path(path: str) -> str:
+def resolve_path_alias(path: str) -> str:
     """Return the path of the endpoint behind an alias, else the path itself."""
     return "/token" if _AZURE.fullmatch(path) else path

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from answerable.model.exchange import OAuthError
+from answerable.model.token_request import OAuthError
 
 JSON_TYPE = "application/json"
 TEXT_TYPE = "text/plain; charset=utf-8"

@@ -9,14 +9,14 @@ from typing import Protocol
 import msgspec
 
 from answerable.model.config import TlsTerminator
-from answerable.model.exchange import OAuthError
+from answerable.model.token_request import OAuthError
 from answerable.model.worker_limits import WorkerLimits
 from answerable.server.admission import AdmissionControl
 from answerable.server.client_certificates import with_valid_certificate
 from answerable.server.deadline_timer import DeadlineTimer, HasDeadline
 from answerable.server.wire.refusals import RequestRefused
 from answerable.server.wire.request_head import HttpRequestHead
-from answerable.sts.http.path_aliases import canonical_path
+from answerable.sts.http.path_aliases import resolve_path_alias
 from answerable.sts.http.request import StsRequest
 from answerable.sts.http.responses import StsResponse, empty_response, error_response
 
@@ -62,7 +62,7 @@ class RouteTable:
         if path not in self._paths and self._base:
             path = path.removeprefix(self._base)
         if path not in self._paths:
-            path = canonical_path(path)
+            path = resolve_path_alias(path)
         if path not in self._paths:
             path = path[: path.rfind("/") + 1]
         found = self._handlers.get((head.method, path))

@@ -10,7 +10,7 @@ import msgspec
 
 from answerable.federation.algorithms import KEY_TYPES
 from answerable.federation.dpop import PROOF_ALGORITHMS
-from answerable.model.exchange import GrantType
+from answerable.model.token_request import GrantType
 
 OAUTH_METADATA_PATH = "/.well-known/oauth-authorization-server"
 OPENID_METADATA_PATH = "/.well-known/openid-configuration"

@@ -8,8 +8,8 @@ import asyncio
 
 from msgspec.structs import replace
 
-from answerable.model.event_sources import STS, STS_PREFIX
 from answerable.model.ids import event_id
+from answerable.model.log_sources import STS, STS_PREFIX
 from answerable.model.spool_record import ExchangeRecord
 from answerable.server.recording.record_ticket import NotRecorded, RecordTicket
 from answerable.server.recording.server_recorder import ServerRecorder

@@ -14,7 +14,7 @@ from answerable.server.issuers.key_cache import IssuerKeyCache
 from answerable.server.listeners import Listeners
 from answerable.server.listening_sockets import BoundListener, bind_listener
 from answerable.server.metrics import MetricNames, render_metrics
-from answerable.server.open_files import raise_open_files
+from answerable.server.open_file_limit import raise_open_files
 from answerable.server.operator_log import OperatorLog
 from answerable.server.processes.run_registration import LaunchRequest, LaunchRevoked
 from answerable.server.processes.run_registry import RegisteredRun, RunRegistry
@@ -29,28 +29,31 @@ from answerable.server.revocation_notices import RevocationNotices
 from answerable.server.shared_secret import load_shared_secret
 from answerable.server.sign_in_accounts import SignInAccounts
 from answerable.server.wire.host_check import ServedNames
-from answerable.services.federation.own_tokens import OwnTokenVerifier
+from answerable.services.federation.issued_token_verification import OwnTokenVerifier
 from answerable.store.token_state.restore_detection import advance_generation
 from answerable.sts.endpoints.admin import AdminEndpoints
 from answerable.sts.endpoints.delegation import DelegateEndpoint
 from answerable.sts.endpoints.introspection import IntrospectionEndpoint
+from answerable.sts.endpoints.metadata_and_health import PublicEndpoints
 from answerable.sts.endpoints.proof_of_possession import ProofVerifier
-from answerable.sts.endpoints.public_pages import PublicPages
-from answerable.sts.endpoints.run_registration import RunsEndpoint, record_end
+from answerable.sts.endpoints.run_registration import RunsEndpoint, record_run_end
 from answerable.sts.endpoints.token import TokenEndpoint
 from answerable.sts.endpoints.token_revocation import RevocationEndpoint
 from answerable.sts.http.connection import StsConnection
 from answerable.sts.http.server import EndpointHandler, RouteTable, StsHttpServer
 from answerable.sts.http.server_metadata import base_path
 from answerable.sts.recording.exchange_recorder import ExchangeRecorder
+from answerable.sts.runtime.current_revocations import RevocationState
+from answerable.sts.runtime.database_executor import DatabaseExecutor
 from answerable.sts.runtime.delegation_revoker import DelegationRevoker
-from answerable.sts.runtime.executor import RecordExecutor
 from answerable.sts.runtime.group_commit import GroupCommit
 from answerable.sts.runtime.health_listener import open_health_listener
 from answerable.sts.runtime.maintenance import Maintenance
 from answerable.sts.runtime.owner_watch import OwnerWatch
-from answerable.sts.runtime.restore_recovery import close_record, open_record
-from answerable.sts.runtime.revocation_state import RevocationState
+from answerable.sts.runtime.restore_recovery import (
+    close_token_database,
+    open_token_database,
+)
 from answerable.sts.runtime.settings import (
     StsSettings,
     build_exchange_rules,
@@ -91,7 +94,7 @@ class StsApp:
         self._clock: Callable[[], float] = time.time
         now = self._clock()
         secret = load_shared_secret(state)
-        self._control = open_record(plan, now, log)
+        self._control = open_token_database(plan, now, log)
         self._count_up = partial(advance_generation, self._control, state)
         self._signing = signing = TokenSigning(
             KeyRing(
@@ -101,7 +104,7 @@ class StsApp:
             )
         )
         self._events = EventPusher(service, signing, log, self._clock)
-        self._blocking = RecordExecutor(beside=bool(service.database))
+        self._blocking = DatabaseExecutor(beside=bool(service.database))
         self._nonces = DpopNonces(secret, since=self._control.read_epoch())
         self._bounds = RevocationState()
         self._list = RevocationList(plan.store, state)
@@ -178,7 +181,7 @@ class StsApp:
         await open_health_listener(
             settings, house.door, house._build_handlers(), house._listeners, log
         )
-        house._tasks.spawn(house._owners.keep_fresh())
+        house._tasks.spawn(house._owners.poll_forever())
         house._upkeep = upkeep = Maintenance(
             house._keys,
             house._signing,
@@ -229,7 +232,7 @@ class StsApp:
         self._blocking.close()
         self._runs.close()
         self._recorder.close()
-        close_record(self._control, self._count_up)
+        close_token_database(self._control, self._count_up)
 
     # The endpoints.
 
@@ -243,7 +246,7 @@ class StsApp:
             return self._plan.service.admins
 
         return {
-            **PublicPages(
+            **PublicEndpoints(
                 url,
                 self._signing.jwks,
                 self.not_ready_reasons,
@@ -280,7 +283,7 @@ class StsApp:
                 self._runs,
                 self._find_launch_rule,
                 recorder,
-                lambda: self._exchanges.in_force.root,
+                lambda: self._exchanges.in_force.allow_root,
                 clock,
             ).handlers(),
             **self._admin.handlers(),
@@ -329,7 +332,7 @@ class StsApp:
     def _on_run_ended(self, run: RegisteredRun) -> None:
         """Log and record the end of a run; callable from any thread."""
         self._log.info("run.ended", run=run.name, agent=run.agent)
-        self._loop.call_soon_threadsafe(record_end, self._recorder, self._log, run)
+        self._loop.call_soon_threadsafe(record_run_end, self._recorder, self._log, run)
 
     def _log_failure(self, error: BaseException) -> None:
         self._log.log_loop_error(self._loop, {"exception": error})

@@ -16,7 +16,7 @@ from answerable.store.token_state.restore_detection import (
     RestoreRevocations,
     revoke_after_restore,
 )
-from answerable.sts.runtime.restore_recovery import revoke_at_gateways
+from answerable.sts.runtime.restore_recovery import revoke_keys_at_gateways
 from answerable.sts.runtime.settings import StsSettings
 
 
@@ -70,7 +70,7 @@ def recover_after_restore(settings: StsSettings) -> tuple[RestoreRevocations, bo
     now = time.time()
     with _open_database(settings, now) as control:
         ended = revoke_after_restore(control, settings.state, now)
-    return ended, revoke_at_gateways(settings, ended)
+    return ended, revoke_keys_at_gateways(settings, ended)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ MAX_THREADS = 8
 ResultT = TypeVar("ResultT")
 
 
-class RecordExecutor:
+class DatabaseExecutor:
     """Executor for calls that may block."""
 
     def __init__(self, *, beside: bool) -> None:

@@ -6,7 +6,7 @@ from answerable.model.errors import AnswerableError
 from answerable.server.background_tasks import BackgroundTasks
 from answerable.server.operator_log import OperatorLog
 from answerable.store.token_state.interface import RevokedDelegations, TokenState
-from answerable.sts.runtime.executor import RecordExecutor
+from answerable.sts.runtime.database_executor import DatabaseExecutor
 from answerable.sts.security_events import EventPusher, SessionRevoked
 
 # Kinds of subjects that delegations are on record by.
@@ -25,7 +25,7 @@ class DelegationRevoker:
     def __init__(
         self,
         control: TokenState,
-        blocking: RecordExecutor,
+        blocking: DatabaseExecutor,
         events: EventPusher | None,
         tasks: BackgroundTasks,
         clock: Callable[[], float],

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from answerable.model.spool_record import ExchangeRecord
 from answerable.server.recording.record_ticket import NotRecorded
-from answerable.services.federation.exchange_records import PresentedRequest
+from answerable.services.federation.exchange_audit_records import PresentedRequest
 from answerable.usecases.federation.token_exchange import ExchangeOutcome
 
 # Exchanges in a group: the first waits for the last, and larger groups save little. A

@@ -119,7 +119,7 @@ class Maintenance:
             await asyncio.sleep(RUN_CHECK_INTERVAL)
             why = ""
             try:
-                await asyncio.to_thread(self._runs.sweep)
+                await asyncio.to_thread(self._runs.refresh_runs)
             except EnvironmentFailure as error:
                 why = error.message
             except OSError as error:

@@ -15,7 +15,9 @@ from answerable.store.token_state.restore_detection import (
 from answerable.sts.runtime.settings import StsSettings
 
 
-def open_record(settings: StsSettings, now: float, log: OperatorLog) -> TokenState:
+def open_token_database(
+    settings: StsSettings, now: float, log: OperatorLog
+) -> TokenState:
     """Open the database; after a restore, revoke what may be lost.
 
     Args:
@@ -35,7 +37,7 @@ def open_record(settings: StsSettings, now: float, log: OperatorLog) -> TokenSta
     return control
 
 
-def close_record(
+def close_token_database(
     token_state: TokenState, increment_generation: Callable[[], None]
 ) -> None:
     """Increment the database generation, so that copies are older, and close."""
@@ -56,12 +58,12 @@ def _log_restore(
         keys=list(revoked.keys),
     )
     try:
-        revoke_at_gateways(settings, revoked)
+        revoke_keys_at_gateways(settings, revoked)
     except AnswerableError as error:
         log.error("control.keys-not-killed-at-gateways", why=error.message)
 
 
-def revoke_at_gateways(settings: StsSettings, revoked: RestoreRevocations) -> bool:
+def revoke_keys_at_gateways(settings: StsSettings, revoked: RestoreRevocations) -> bool:
     """Revoke the keys that a restore lost at the gateways of the same file.
 
     Returns:

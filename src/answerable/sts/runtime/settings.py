@@ -15,7 +15,7 @@ from answerable.model.trust_rule import (
     PeerSubject,
     RuleSubject,
 )
-from answerable.server.reloadable_plan import require_config, resolve_store
+from answerable.server.reloadable_settings import require_config, resolve_store
 from answerable.server.state_folders import token_service_state
 from answerable.server.tls import without_tls_files
 from answerable.usecases.federation.token_exchange import ExchangeConfig

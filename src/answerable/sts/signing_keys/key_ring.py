@@ -17,7 +17,7 @@ from answerable.federation.key_rotation import (
     RotationStep,
     active_key_id,
     key_state,
-    next_change,
+    next_state_change,
     plan_rotation,
     published_keys,
 )
@@ -71,7 +71,7 @@ class KeyRing:
         self.refresh(now)
 
     @property
-    def is_early(self) -> bool:
+    def is_active_key_too_new(self) -> bool:
         """Tell whether verifiers may not have fetched the active key yet.
 
         A replica that joins others should get no traffic during that time.
@@ -141,7 +141,7 @@ class KeyRing:
             keys=keys,
             signers={kid: self._get_signer(kid) for kid in mine},
             kid=active_key_id(keys, replica, now),
-            until=next_change(keys, now),
+            until=next_state_change(keys, now),
             jwks=_encode_jwks(published_keys(keys, now)),
             early=step.early,
         )

@@ -9,7 +9,11 @@ from answerable.model.approval_request import ApprovalScope
 from answerable.model.documents.core import Document
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.ids import PersonId
-from answerable.model.owner_key import StatementType, is_key_valid, pending_position
+from answerable.model.owner_signing_key import (
+    StatementType,
+    get_unlogged_position,
+    is_key_valid,
+)
 from answerable.model.policy_exception import (
     NO_EXPIRY,
     PolicyExceptionInvalidity,
@@ -42,9 +46,9 @@ class ExceptionTerm:
         code: Reason code of a break-glass, e.g. an incident number; may be empty.
     """
 
-    life: int
+    lifetime: int
     any_arguments: bool = False
-    code: str = ""
+    reason_code: str = ""
 
 
 def parse_reason_code(text: str, name: str) -> str:
@@ -83,19 +87,23 @@ def sign_exception(
             key is not valid now. Nothing is recorded.
     """
     ask = approval_requests.find_approval_request(store, spooled, ask_id)
-    is_wide = term.any_arguments or not term.life
+    is_wide = term.any_arguments or not term.lifetime
     if is_wide and describe_provenance(store, spooled, ask).is_doubtful:
         raise UsageError(
             "strangers may have written what the agent wants to act with (expected an "
             "end, and these arguments alone)",
-            format_command("asks", "allow", ask.named, "--key", "KEY", "--for", "1h"),
+            format_command(
+                "asks", "allow", ask.decision_id, "--key", "KEY", "--for", "1h"
+            ),
         )
     said = read_policy_exceptions(store, now)
-    until = str(signer.signing_time(now) + term.life) if term.life else NO_EXPIRY
+    until = (
+        str(signer.signing_time(now) + term.lifetime) if term.lifetime else NO_EXPIRY
+    )
     claims = _build_act_claims(ask, any_arguments=term.any_arguments) | {"until": until}
-    _require_agent_owner(store, said, ask.wanted.agent, signer)
+    _require_agent_owner(store, said, ask.scope.agent, signer)
     _sign_and_record(
-        store, StatementType.AMENDMENT, ask.wanted.agent, claims, signer, now
+        store, StatementType.AMENDMENT, ask.scope.agent, claims, signer, now
     )
     return _build_ask_document(store, ask, now)
 
@@ -116,11 +124,11 @@ def sign_refusal(
     """
     ask = approval_requests.find_approval_request(store, spooled, ask_id)
     _require_agent_owner(
-        store, read_policy_exceptions(store, now), ask.wanted.agent, signer
+        store, read_policy_exceptions(store, now), ask.scope.agent, signer
     )
     claims = _build_act_claims(ask, any_arguments=False)
     kind = StatementType.AMENDMENT_REFUSED
-    _sign_and_record(store, kind, ask.wanted.agent, claims, signer, now)
+    _sign_and_record(store, kind, ask.scope.agent, claims, signer, now)
     return _build_ask_document(store, ask, now)
 
 
@@ -135,17 +143,19 @@ def sign_revocation(
             Nothing is recorded.
     """
     said = read_policy_exceptions(store, now)
-    found = approval_requests.find_policy_exception(said.judged, exception_id)
-    person, agent = _require_key_person(store, signer), found.amendment.agent
-    signed = {said.who.same(each) for each in found.amendment.persons}
-    if said.who.same(person) not in signed and not said.who.is_owner(person, agent):
+    found = approval_requests.find_policy_exception(said.statuses, exception_id)
+    person, agent = _require_key_person(store, signer), found.exception.agent
+    signed = {said.owner_directory.same(each) for each in found.exception.persons}
+    if said.owner_directory.same(
+        person
+    ) not in signed and not said.owner_directory.is_owner(person, agent):
         raise VerificationError(
             f"{person} neither signed this exception nor owns {agent}",
             _NOT_RECORDED,
         )
-    claims = {"amendment": found.amendment.id}
+    claims = {"amendment": found.exception.id}
     _sign_and_record(store, StatementType.AMENDMENT_REVOKED, agent, claims, signer, now)
-    return _build_exception_document(store, found.amendment.id, now)
+    return _build_exception_document(store, found.exception.id, now)
 
 
 def start_break_glass(
@@ -165,8 +175,11 @@ def start_break_glass(
     said = read_policy_exceptions(store, now)
     _require_attested_owner(store, said, signer)
     any_arguments = term.any_arguments
-    claims = room.call_claims(scope, decision="", any_arguments=any_arguments)
-    claims |= {"until": str(signer.signing_time(now) + term.life), "code": term.code}
+    claims = room.encode_call_claims(scope, decision="", any_arguments=any_arguments)
+    claims |= {
+        "until": str(signer.signing_time(now) + term.lifetime),
+        "code": term.reason_code,
+    }
     digest = _sign_and_record(
         store, StatementType.BREAK_GLASS, scope.agent, claims, signer, now
     )
@@ -185,45 +198,49 @@ def confirm_break_glass(
             neither signer is the owner of the agent. Nothing is recorded.
     """
     said = read_policy_exceptions(store, now)
-    found = approval_requests.find_policy_exception(said.judged, exception_id)
-    if found.fallen is not PolicyExceptionInvalidity.UNCONFIRMED:
+    found = approval_requests.find_policy_exception(said.statuses, exception_id)
+    if found.invalidity is not PolicyExceptionInvalidity.UNCONFIRMED:
         raise UsageError(
-            f"the amendment {found.amendment.id[:16]} waits for nobody "
+            f"the amendment {found.exception.id[:16]} waits for nobody "
             f"({approval_requests.build_exception_item(found)['state']})",
             "see `answerable asks amendments`",
         )
     person = _require_attested_owner(store, said, signer)
-    (first,) = found.amendment.persons
-    if not is_key_valid(found.said.key, pending_position(now)):
+    (first,) = found.exception.persons
+    if not is_key_valid(found.statement.key, get_unlogged_position(now)):
         raise VerificationError(
             f"the key of {first} is not in force any more (expected both keys to be)",
             "have the first half signed again: answerable break-glass start",
         )
-    agent = found.amendment.agent
-    if said.who.same(first) == said.who.same(person):
+    agent = found.exception.agent
+    if said.owner_directory.same(first) == said.owner_directory.same(person):
         raise VerificationError(
             f"{person} has signed the first half (expected another person)",
             _NOT_RECORDED,
         )
-    if not any(said.who.is_owner(PersonId(each), agent) for each in (first, person)):
+    if not any(
+        said.owner_directory.is_owner(PersonId(each), agent) for each in (first, person)
+    ):
         raise VerificationError(
             f"neither {first} nor {person} answers for {agent} (expected its attested "
             "owner among the two)",
             format_command("who-owns", agent),
         )
-    claims = {"start": found.amendment.id}
+    claims = {"start": found.exception.id}
     _sign_and_record(
         store, StatementType.BREAK_GLASS_CONFIRMED, agent, claims, signer, now
     )
-    return _build_exception_document(store, found.amendment.id, now)
+    return _build_exception_document(store, found.exception.id, now)
 
 
 def _build_act_claims(
     ask: approval_requests.ApprovalRequest, *, any_arguments: bool
 ) -> dict[str, str]:
     """Return the signed claims for the act that an approval request is about."""
-    wanted, decision = ask.wanted, ask.named
-    return room.call_claims(wanted, decision=decision, any_arguments=any_arguments)
+    wanted, decision = ask.scope, ask.decision_id
+    return room.encode_call_claims(
+        wanted, decision=decision, any_arguments=any_arguments
+    )
 
 
 def _require_key_person(store: EvidenceStore, signer: StatementSigner) -> PersonId:
@@ -250,7 +267,7 @@ def _require_agent_owner(
 ) -> None:
     """Refuse a signer who is not the attested owner of the agent."""
     person = _require_key_person(store, signer)
-    if exceptions.who.is_owner(person, agent):
+    if exceptions.owner_directory.is_owner(person, agent):
         return
     owner = next((o.person for a, o in exceptions.owners.items() if a == agent), None)
     name = person.removeprefix("person:")
@@ -268,7 +285,10 @@ def _require_attested_owner(
 ) -> PersonId:
     """Refuse a signer who is not the attested owner of any agent."""
     person = _require_key_person(store, signer)
-    if exceptions.who.same(person) not in exceptions.who.attested:
+    if (
+        exceptions.owner_directory.same(person)
+        not in exceptions.owner_directory.attested
+    ):
         raise VerificationError(
             f"{person} is no attested owner here (expected one)",
             "answerable attest ID --owner PERSON --key KEY",
@@ -285,14 +305,14 @@ def _sign_and_record(
     now: int,
 ) -> str:
     """Sign a statement, verify it as every later read will, and record it."""
-    here = owner_keys.store_identity(store)
+    here = owner_keys.get_store_id(store)
     signing = SignatureContext(
         _require_key_person(store, signer), here, signer.signing_time(now)
     )
-    said = room.build_statement(kind, agent, claims, signing, signer.id)
+    said = room.build_exception_statement(kind, agent, claims, signing, signer.id)
     envelope = signer.sign(said)
     found = room.verify_exception(
-        envelope, owner_keys.read_owner_keys(store), pending_position(now), here
+        envelope, owner_keys.read_owner_keys(store), get_unlogged_position(now), here
     )
     store.put_object(AMENDMENT, envelope, now)
     return found.digest
@@ -305,7 +325,7 @@ def _build_ask_document(
     return Document(
         "asks",
         [
-            approval_requests.build_ask_item(
+            approval_requests.build_approval_request_item(
                 ask, read_policy_exceptions(store, now), now
             )
         ],
@@ -318,7 +338,7 @@ def _build_exception_document(
 ) -> Document:
     """Build the document of one policy exception, found by its digest."""
     found = approval_requests.find_policy_exception(
-        read_policy_exceptions(store, now).judged, digest
+        read_policy_exceptions(store, now).statuses, digest
     )
     items = [approval_requests.build_exception_item(found)]
     return Document(

@@ -7,8 +7,11 @@ Its state is replaced as a whole, so a call sees one policy.
 import threading
 from collections.abc import Callable
 
-from answerable.authorization.decision import EMPTY_STATE, RuntimeState, decide
-from answerable.authorization.decision_table import DecisionTable, build_fallback_table
+from answerable.authorization.decision import EMPTY_STATE, PolicyOverrides, decide
+from answerable.authorization.decision_table import (
+    DecisionTable,
+    build_missing_policy_table,
+)
 from answerable.authorization.policy_exceptions import ExceptionIndex, apply_exceptions
 from answerable.authorization.quarantine import Quarantine
 from answerable.authorization.revocations import NO_REVOCATIONS, Revocations
@@ -23,8 +26,8 @@ class Authorizer:
     """
 
     def __init__(self, table: DecisionTable | None = None) -> None:
-        self._table = table or build_fallback_table(())
-        self._standing: RuntimeState = EMPTY_STATE
+        self._table = table or build_missing_policy_table(())
+        self._standing: PolicyOverrides = EMPTY_STATE
         self._cuts: list[Callable[[Revocations], None]] = []
         self._cut: Revocations = NO_REVOCATIONS
         self._changing = threading.Lock()
@@ -42,7 +45,7 @@ class Authorizer:
     @property
     def revocations(self) -> Revocations:
         """Subjects that are revoked."""
-        return self._standing.kills
+        return self._standing.revocations
 
     def authorize(self, request: AuthorizationRequest) -> Decision:
         """Decide one request. Never raises: an error is a denial with its reason."""
@@ -56,7 +59,7 @@ class Authorizer:
         self, request: AuthorizationRequest, decision: Decision
     ) -> Decision:
         """Lift a denial by a baseline if a policy exception covers the request."""
-        return apply_exceptions(self._standing.amendments, request, decision)
+        return apply_exceptions(self._standing.exceptions, request, decision)
 
     def with_policy(self, table: DecisionTable) -> "Authorizer":
         """Return an authorizer with another policy and all other state unchanged."""
@@ -64,7 +67,7 @@ class Authorizer:
         other._standing = self._standing
         return other
 
-    def lists(self, request: AuthorizationRequest) -> Decision:
+    def is_listed(self, request: AuthorizationRequest) -> Decision:
         """Decide whether `tools/list` shows an item: some arguments may be allowed.
 
         Never raises; the call itself is decided when it comes.
@@ -113,8 +116,8 @@ class Authorizer:
         """Replace part of the decision state; revocations come from another thread."""
         with self._changing:
             before = self._standing
-            self._standing = RuntimeState(
-                kills=before.kills if kills is None else kills,
+            self._standing = PolicyOverrides(
+                revocations=before.revocations if kills is None else kills,
                 quarantine=before.quarantine if quarantine is None else quarantine,
-                amendments=before.amendments if amendments is None else amendments,
+                exceptions=before.exceptions if amendments is None else amendments,
             )

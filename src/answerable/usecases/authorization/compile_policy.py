@@ -2,7 +2,7 @@
 
 from answerable.authorization.decision_table import (
     DecisionTable,
-    build_fallback_table,
+    build_missing_policy_table,
     compile_table,
 )
 from answerable.model.cedar_policy import CedarPolicySet
@@ -26,4 +26,4 @@ def compile_decision_table(
     """
     if is_valid:
         return compile_table(config, policies, previous)
-    return build_fallback_table(server.name for server in config.servers)
+    return build_missing_policy_table(server.name for server in config.servers)

@@ -65,6 +65,6 @@ def _load_deciding_exceptions(
     if EXCEPTION_PREFIX not in rules:
         return {}
     return {
-        each.amendment.id: each.amendment
-        for each in read_policy_exceptions(store, now).judged
+        each.exception.id: each.exception
+        for each in read_policy_exceptions(store, now).statuses
     }

@@ -1,14 +1,14 @@
 """List approval requests and signed policy exceptions (command `asks`)."""
 
 from answerable.model.documents.core import Document
+from answerable.presentation.answer_coverage import format_time
 from answerable.presentation.command_hints import format_command
-from answerable.presentation.inventory_lists import format_time
 from answerable.services.authorization import decision_records
 from answerable.services.authorization.approval_requests import (
-    build_ask_item,
+    build_approval_request_item,
     build_exception_item,
     find_approval_request,
-    group_held_acts,
+    group_blocked_calls,
 )
 from answerable.services.authorization.decision_items import build_decision_coverage
 from answerable.services.authorization.decision_records import SpooledDecisions
@@ -40,15 +40,15 @@ def list_approval_requests(
     waiting = decision_records.read_spool(spool)
     said = read_policy_exceptions(store, now)
     items = [
-        build_ask_item(each, said, now)
-        for each in group_held_acts(store, waiting, since, agent)
+        build_approval_request_item(each, said, now)
+        for each in group_blocked_calls(store, waiting, since, agent)
     ]
     kept = [each for each in items if state in ("", each["state"])]
     first = next((each for each in kept if each["state"] == "open"), None)
     following = format_command("asks", "show", first["id"]) if first else ""
     searched = ""
     if not kept:
-        every = group_held_acts(store, waiting, since) if agent else items
+        every = group_blocked_calls(store, waiting, since) if agent else items
         count = f"none of {len(every)}" if every else "there is none"
         searched = f"{count} since {format_time(since)}"
     covered = build_decision_coverage(store, waiting)
@@ -70,7 +70,7 @@ def show_approval_request(
     waiting = decision_records.read_spool(spool)
     ask = find_approval_request(store, waiting, decision_id)
     said = read_policy_exceptions(store, now)
-    shown = build_ask_item(ask, said, now)
+    shown = build_approval_request_item(ask, said, now)
     following = ""
     if shown["state"] != "allowed":
         following = format_command(
@@ -84,10 +84,12 @@ def show_approval_request(
 def list_policy_exceptions(store: EvidenceStore, *, now: int) -> Document:
     """List all signed policy exceptions, newest first."""
     said = read_policy_exceptions(store, now)
-    items = [build_exception_item(each) for each in reversed(said.judged)]
+    items = [build_exception_item(each) for each in reversed(said.statuses)]
     searched = ""
-    if said.unheld and not items:
-        searched = f"{len(said.unheld)} signed; of the newest: {said.unheld[-1].why}"
+    if said.rejected and not items:
+        searched = (
+            f"{len(said.rejected)} signed; of the newest: {said.rejected[-1].why}"
+        )
     return Document(
         "amendments",
         items,

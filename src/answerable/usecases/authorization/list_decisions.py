@@ -55,7 +55,7 @@ def list_decisions(
         for each in _filter_spooled(waiting, decision_filter)
         if each.raw_sha256 not in known
     ]
-    found.sort(key=lambda each: event_position(each.event), reverse=True)
+    found.sort(key=lambda each: get_sort_position(each.event), reverse=True)
     shown = found[:limit]
     items = [build_decision_item(each) for each in shown]
     more = len(found) > limit
@@ -133,20 +133,20 @@ def matches_filter(event: AuditEvent, decision_filter: DecisionFilter) -> bool:
         and decision_filter.effect in ("", said.get("effect", ""))
         and decision_filter.reason in ("", said.get("reason", ""))
     )
-    own = decision_filter.of is None or bool(
-        decision_filter.of & {event.agent, event.identity}
+    own = decision_filter.identities is None or bool(
+        decision_filter.identities & {event.agent, event.identity}
     )
     return (
         alike
         and own
         and (
             not decision_filter.before[0]
-            or event_position(event) < decision_filter.before
+            or get_sort_position(event) < decision_filter.before
         )
     )
 
 
-def event_position(event: AuditEvent) -> tuple[int, bytes]:
+def get_sort_position(event: AuditEvent) -> tuple[int, bytes]:
     """Return time and id of an event, by which lists are sorted."""
     return event.event_time, event.event_id
 

@@ -6,7 +6,7 @@ from answerable.model.documents.policy_replay import (
     PolicyReplayItem,
 )
 from answerable.model.policy_replay import ChangedDecisions, PolicyReplayResult
-from answerable.presentation.inventory_lists import empty_coverage
+from answerable.presentation.answer_coverage import empty_coverage
 
 
 def build_replay_document(policy: str, replayed: PolicyReplayResult) -> Document:

@@ -4,10 +4,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
 from answerable.authorization.pins.lookalikes import compare_names
-from answerable.authorization.pins.observation import ApprovalSelection
+from answerable.authorization.pins.pin_comparison import ApprovalSelection
 from answerable.evidence import signed_statements
 from answerable.inventory.people import PersonDirectory
 from answerable.model.config import Config
+from answerable.model.definition_pin import (
+    DefinitionApproval,
+    DefinitionPin,
+    McpDefinition,
+    PinnedServerIdentity,
+    PinOrigin,
+    ServerPins,
+    item_id,
+    split_item_key,
+)
 from answerable.model.documents.core import CoverageRecord, Document
 from answerable.model.documents.pins import (
     DefinitionApprovalItem,
@@ -19,23 +29,17 @@ from answerable.model.documents.pins import (
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.ids import PersonId, person_id
 from answerable.model.inventory import Inventory
-from answerable.model.owner_key import OwnerStatement, StatementType, VerifiedStatement
-from answerable.model.pin import (
-    DefinitionApproval,
-    DefinitionPin,
-    McpDefinition,
-    PinnedServerIdentity,
-    PinOrigin,
-    ServerPins,
-    item_id,
-    split_item_key,
+from answerable.model.owner_signing_key import (
+    OwnerStatement,
+    StatementType,
+    VerifiedStatement,
 )
-from answerable.presentation.inventory_lists import format_time
+from answerable.presentation.answer_coverage import format_time
 from answerable.services.statements import owner_keys
 from answerable.services.statements.owner_keys import StatementSigner
 from answerable.services.statements.verified_statements import (
     TOOLS_APPROVAL,
-    build_rejected,
+    build_rejected_statement,
     verify_statements,
 )
 from answerable.store.store import EvidenceStore
@@ -64,7 +68,10 @@ def read_signed_approvals(store: EvidenceStore) -> SignedApprovals:
         VerificationError: A stored object was changed.
     """
     said, _ = verify_statements(
-        store, TOOLS_APPROVAL, signed_statements.verify_statement, build_rejected
+        store,
+        TOOLS_APPROVAL,
+        signed_statements.verify_statement,
+        build_rejected_statement,
     )
     return {
         each.digest: frozenset(each.statement.claims)
@@ -73,7 +80,7 @@ def read_signed_approvals(store: EvidenceStore) -> SignedApprovals:
     }
 
 
-def show_differences(
+def show_definition_differences(
     pins_by_server: Mapping[str, ServerPins],
     servers: Iterable[str],
     approvals: SignedApprovals,
@@ -296,7 +303,7 @@ def approve_definitions(
         claims,
         signer.signing_time(now),
         signer.id,
-        owner_keys.store_identity(store),
+        owner_keys.get_store_id(store),
     )
     envelope = signer.sign(said)
     verified = owner_keys.verify_statement(store, envelope, now)

@@ -7,11 +7,11 @@ only two layers are checked: actions (L1) and their resources (L2).
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from answerable.baseline.entity_extraction import canonical_form, classify
+from answerable.baseline.entity_extraction import canonicalise_entity, classify_value
 from answerable.baseline.judgement import judge_call
 from answerable.baseline.learning import build_profile
 from answerable.baseline.profile_index import ProfileIndex
-from answerable.baseline.run_fold import fold_into_state
+from answerable.baseline.training_run_merge import merge_runs_into_state
 from answerable.model.baseline import (
     BaselineProfile,
     BaselineSubject,
@@ -28,9 +28,9 @@ from answerable.model.documents.baseline import BaselineCheckItem
 from answerable.model.documents.core import CoverageRecord, Document
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
-from answerable.presentation.inventory_lists import format_time
+from answerable.presentation.answer_coverage import format_time
 from answerable.services.baseline.profile_learning import WINDOW
-from answerable.store.behaviour_queries import find_events_of_identity
+from answerable.store.monitored_call_queries import find_events_of_identity
 from answerable.store.store import EvidenceStore
 
 CLOUD = "cloud"  # server name of cloud events
@@ -90,21 +90,25 @@ def learn_from_events(
             person="",
             started=members[0].event_time,
             written_by=members[0].written_by,
-            calls=tuple(map(observation_of_event, members)),
+            calls=tuple(map(convert_to_observation, members)),
         )
         for name, members in by_run.items()
     ]
     subject = BaselineSubject(identity, "", CLOUD)
     return build_profile(
-        fold_into_state({}, runs), subject, LearningParameters(min_persons=1), now
+        merge_runs_into_state({}, runs), subject, LearningParameters(min_persons=1), now
     )
 
 
-def observation_of_event(event: AuditEvent) -> CallObservation:
+def convert_to_observation(event: AuditEvent) -> CallObservation:
     """Convert an event to an observed call: its action and its resources."""
     named = [each for each in (event.resource, *event.resources) if each]
     values = tuple(
-        ArgumentValue("resource", classify(each), canonical_form(classify(each), each))
+        ArgumentValue(
+            "resource",
+            classify_value(each),
+            canonicalise_entity(classify_value(each), each),
+        )
         for each in dict.fromkeys(named)
     )
     return CallObservation(
@@ -130,7 +134,7 @@ def _list_departures(
     for event in events:
         if event.event_time < since:
             continue
-        judgement = judge_call(held, observation_of_event(event), RunProgress())
+        judgement = judge_call(held, convert_to_observation(event), RunProgress())
         found = [each for each in judgement.findings if each.layer in ("L1", "L2")]
         if judgement.effect is DecisionEffect.ALLOW or not found:
             continue

@@ -74,13 +74,13 @@ def _build_subject_items(
     lapse_reason: str,
 ) -> Iterator[BaselineItem]:
     """Yield the signed baseline of a subject, then its newer draft, if any."""
-    newest, stands = logged[-1], baselines.standing.get(subject)
+    newest, stands = logged[-1], baselines.active.get(subject)
     if stands is not None:
-        yield build_baseline_item(stands.digest, stands.profile, baselines.standing)
+        yield build_baseline_item(stands.digest, stands.profile, baselines.active)
         known = max(each.index for each in logged if each.digest == stands.digest)
         if newest.index <= known:
             return
-    draft = build_baseline_item(newest.digest, newest.profile, baselines.standing)
+    draft = build_baseline_item(newest.digest, newest.profile, baselines.active)
     if lapse_reason:
         draft["lapsed"] = lapse_reason
     yield draft
@@ -90,8 +90,8 @@ def _explain_lapsed_baselines(
     store: EvidenceStore, baselines: SignedBaselines
 ) -> dict[str, str]:
     """Explain why the latest signed baseline of each subject is not in force."""
-    reasons = {each.digest: each.why for each in baselines.unheld}
-    standing = {subject_id(each) for each in baselines.standing}
+    reasons = {each.digest: each.why for each in baselines.rejected}
+    standing = {subject_id(each) for each in baselines.active}
     found: dict[str, str] = {}
     for each in store.list_objects(SIGNED_BASELINE):
         try:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from answerable.baseline.learning import cold_profile
+from answerable.baseline.learning import build_empty_profile
 from answerable.baseline.profile_diff import ProfileChange, diff_profiles
 from answerable.baseline.profile_document import encode_profile
 from answerable.baseline.profile_verification import (
@@ -22,9 +22,9 @@ from answerable.model.documents.baseline import (
 from answerable.model.documents.core import Document
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.ids import AgentId
-from answerable.model.owner_key import OwnerStatement, StatementType
+from answerable.model.owner_signing_key import OwnerStatement, StatementType
+from answerable.presentation.answer_coverage import format_time
 from answerable.presentation.command_hints import format_command
-from answerable.presentation.inventory_lists import format_time
 from answerable.services.baseline import profile_learning
 from answerable.services.baseline.profile_learning import BASELINE, WINDOW, load_profile
 from answerable.services.baseline.profiles import (
@@ -68,8 +68,8 @@ def learn_profiles(
     """
     begin = max(since, now - WINDOW)
     found = profile_learning.read_recorded_calls(store, agent, since=begin, until=now)
-    known = profile_learning.list_subjects(found)
-    standing = signed_baselines.read_signed_baselines(store, now).standing
+    known = profile_learning.list_profile_subjects(found)
+    standing = signed_baselines.read_signed_baselines(store, now).active
     items = []
     for subject in known:
         if server not in ("", subject.server) or identity not in (
@@ -118,7 +118,7 @@ def show_profile(store: EvidenceStore, name: str, *, now: int) -> Document:
         UsageError: The profile does not exist.
         VerificationError: A stored profile was changed.
     """
-    standing = signed_baselines.read_signed_baselines(store, now).standing
+    standing = signed_baselines.read_signed_baselines(store, now).active
     if not name.startswith("agent:"):
         digest_, profile = load_profile(store, name)
         return Document(
@@ -158,10 +158,10 @@ def compare_profiles(store: EvidenceStore, old: str, new: str, *, now: int) -> D
         VerificationError: A stored profile was changed.
     """
     after = load_profile(store, new)[1]
-    before = cold_profile(after.subject)
+    before = build_empty_profile(after.subject)
     if old:
         before = load_profile(store, old)[1]
-    elif stands := signed_baselines.read_signed_baselines(store, now).standing.get(
+    elif stands := signed_baselines.read_signed_baselines(store, now).active.get(
         after.subject
     ):
         before = stands.profile
@@ -203,7 +203,7 @@ def sign_profile(
             now, or the profile does not follow the one in force. Nothing is recorded.
     """
     full, profile = load_profile(store, name)
-    stands = signed_baselines.read_signed_baselines(store, now).standing.get(
+    stands = signed_baselines.read_signed_baselines(store, now).active.get(
         profile.subject
     )
     _require_owner(store, profile.subject, signer, now)
@@ -242,13 +242,13 @@ def sign_profile(
         ),
         signed_at=at,
         key=signer.id,
-        store=owner_keys.store_identity(store),
+        store=owner_keys.get_store_id(store),
     )
     envelope = signer.sign(said)
     verified = owner_keys.verify_statement(store, envelope, now)
     signed_baselines.require_valid_statement(store, verified, now)
     store.put_object(SIGNED_BASELINE, envelope, now)
-    standing = signed_baselines.read_signed_baselines(store, now).standing
+    standing = signed_baselines.read_signed_baselines(store, now).active
     return Document(
         "baselines", [build_baseline_item(full, profile, standing)], COVERAGE
     )
@@ -264,9 +264,7 @@ def signing_ends_enforcement(
     """
     _, profile = load_profile(store, name)
     return turns_off_enforcement(
-        signed_baselines.read_signed_baselines(store, now).standing.get(
-            profile.subject
-        ),
+        signed_baselines.read_signed_baselines(store, now).active.get(profile.subject),
         stage,
     )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from answerable.baseline.judgement import judge_call
 from answerable.baseline.profile_index import ProfileIndex
-from answerable.baseline.window import Window
+from answerable.baseline.recent_result_window import Window
 from answerable.model.baseline import BaselineProfile
 from answerable.model.baseline_assessment import BaselineAssessment
 from answerable.model.decision import DecisionEffect
@@ -18,12 +18,12 @@ from answerable.model.documents.baseline import BaselineReplayItem, ReplayedCall
 from answerable.model.documents.core import Document
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
-from answerable.presentation.inventory_lists import format_time
+from answerable.presentation.answer_coverage import format_time
 from answerable.services.baseline import profile_learning
 from answerable.services.baseline.profile_learning import RecordedCall, load_profile
 from answerable.services.baseline.profiles import COVERAGE
 from answerable.services.statements import signed_baselines
-from answerable.store.behaviour_queries import find_window_start
+from answerable.store.monitored_call_queries import find_window_start
 from answerable.store.store import EvidenceStore
 
 _SECOND = 10**9
@@ -62,7 +62,7 @@ def replay_profile(
     if name:
         profiles.append(load_profile(store, name))
     else:
-        standing = signed_baselines.read_signed_baselines(store, now).standing
+        standing = signed_baselines.read_signed_baselines(store, now).active
         profiles += [
             (each.digest, each.profile)
             for subject, each in standing.items()
@@ -97,20 +97,20 @@ def _replay_worker(
 ) -> Iterator[ReplayedJudgement]:
     """Yield a judgement per call of one gateway worker, in recorded order."""
     steps = [(each.row.sequence, each, True) for each in calls]
-    steps += [(each.row.ended, each, False) for each in calls if each.row.came]
+    steps += [(each.row.ended, each, False) for each in calls if each.row.result]
     window: Window | None = None
     for _, each, is_decision in sorted(steps, key=lambda step: step[0]):
         if window is None:
             window = Window({}, span=each.acted.span * _SECOND)
         run, seen = each.row.run, each.seen
         if not is_decision:
-            window.add_recorded(run, seen)
+            window.add_recorded_call(run, seen)
             continue
         if not window.has_run(run):
-            window.begin(run, seen.at)
+            window.begin_run(run, seen.at)
         subject = index.profile.subject
         if (each.acted.identity, each.server) == (subject.identity, subject.server):
-            progress = window.progress(run, seen.at)
+            progress = window.sum_recent_calls(run, seen.at)
             judgement = judge_call(
                 index, each.acted.seen, progress, each.acted.envelope
             )

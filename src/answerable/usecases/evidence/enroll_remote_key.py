@@ -3,11 +3,11 @@
 import msgspec
 
 from answerable.evidence import dsse, signed_statements
-from answerable.evidence.note import VerifierKey, verify_bytes
+from answerable.evidence.signed_note import VerifierKey, verify_bytes
 from answerable.model.documents.core import Document
 from answerable.model.errors import VerificationError
 from answerable.model.ids import PersonId
-from answerable.model.owner_key import owner_key_id
+from answerable.model.owner_signing_key import owner_key_id
 from answerable.services.statements import owner_keys
 from answerable.services.statements.owner_keys import KeyAuthority
 from answerable.store.store import EvidenceStore
@@ -26,7 +26,7 @@ def build_possession_payload(
     said = {
         "key": owner_key_id(public),
         "person": person,
-        "store": owner_keys.store_identity(store),
+        "store": owner_keys.get_store_id(store),
     }
     return msgspec.json.encode(said, order="sorted")
 
@@ -53,7 +53,9 @@ def enroll_remote_key(
         UsageError: The key is malformed, belongs to another person or is revoked.
         VerificationError: The signature does not prove possession for this person.
     """
-    said = dsse.pae(POSSESSION, build_possession_payload(store, public, person))
+    said = dsse.pre_authentication_encoding(
+        POSSESSION, build_possession_payload(store, public, person)
+    )
     key = VerifierKey(owner_key_id(public), public)
     if signed_statements.is_valid_public_key(public) and not verify_bytes(
         key, proof, said

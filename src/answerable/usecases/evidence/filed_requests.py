@@ -9,25 +9,25 @@ from answerable.baseline.request_values import (
     canonical_value,
     extract_values,
 )
-from answerable.connectors.formats.secret_shapes import contains_credential
-from answerable.evidence import user_requests as room
+from answerable.connectors.formats.secret_formats import contains_credential
+from answerable.evidence import signed_user_requests as room
 from answerable.evidence.signed_statements import InvalidStatement
-from answerable.evidence.user_requests import UserRequest
+from answerable.evidence.signed_user_requests import UserRequest
 from answerable.model.documents.core import Document
 from answerable.model.documents.person_requests import PersonRequestItem
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.ids import AgentId, PersonId
-from answerable.model.owner_key import (
+from answerable.model.owner_signing_key import (
     MAX_CLOCK_SKEW,
     OwnerStatement,
     StatementInvalidity,
     VerifiedStatement,
-    pending_position,
+    get_unlogged_position,
 )
 from answerable.model.person_request import ANY_RUN, MAX_REQUEST_LIFETIME, PersonRequest
 from answerable.model.policy_exception import SignatureContext
+from answerable.presentation.answer_coverage import empty_coverage, format_time
 from answerable.presentation.command_hints import format_command
-from answerable.presentation.inventory_lists import empty_coverage, format_time
 from answerable.services.statements import owner_keys
 from answerable.services.statements.attested_owners import open_owner_reader
 from answerable.services.statements.owner_keys import StatementSigner
@@ -51,9 +51,9 @@ class RejectedRequest:
     """
 
     digest: str
-    why: str
+    reason: str
     at: int
-    void: StatementInvalidity
+    invalidity: StatementInvalidity
     statement: OwnerStatement | None
 
 
@@ -66,8 +66,8 @@ class FiledRequests:
         unheld: Invalid requests, in log order.
     """
 
-    standing: tuple[PersonRequest, ...]
-    unheld: tuple[RejectedRequest, ...]
+    active: tuple[PersonRequest, ...]
+    rejected: tuple[RejectedRequest, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,9 @@ class RequestDraft:
 
     agent: AgentId
     text: str
-    named: tuple[str, ...]
+    extra_values: tuple[str, ...]
     run: str
-    life: int
+    lifetime: int
 
 
 class FiledRequestReader:
@@ -129,7 +129,7 @@ class FiledRequestReader:
             for each in self._said
             if each.statement.signed_at - MAX_CLOCK_SKEW
             <= now
-            < room.read_expiry(each.statement)
+            < room.get_request_expiry(each.statement)
         ]
         return FiledRequests(tuple(standing), self._unheld)
 
@@ -147,8 +147,8 @@ class FiledRequestReader:
             is_owners=owner is not None and owner.person == person,
             run=said.get_claim("run"),
             since=said.signed_at,
-            until=room.read_expiry(said),
-            values=room.read_values(said),
+            until=room.get_request_expiry(said),
+            values=room.get_requested_values(said),
         )
 
 
@@ -168,7 +168,7 @@ def list_named_values(draft: RequestDraft) -> tuple[str, ...]:
         UsageError: It names nothing, or too much.
     """
     found = dict.fromkeys(
-        (*map(canonical_value, draft.named), *extract_values(draft.text))
+        (*map(canonical_value, draft.extra_values), *extract_values(draft.text))
     )
     values = tuple(each for each in found if not contains_credential(each))
     short = [each for each in values if len(each.encode()) < MIN_VALUE]
@@ -206,16 +206,16 @@ def file_request(
         run=draft.run or ANY_RUN,
         sha256=hashlib.sha256(data).hexdigest(),
         size=len(data),
-        until=at + min(draft.life, MAX_REQUEST_LIFETIME),
+        until=at + min(draft.lifetime, MAX_REQUEST_LIFETIME),
         values=values,
     )
-    here = owner_keys.store_identity(store)
-    said = room.build_statement(
+    here = owner_keys.get_store_id(store)
+    said = room.build_request_statement(
         filed, SignatureContext(key.person, here, at), signer.id
     )
     envelope = signer.sign(said)
     found = room.verify_request(
-        envelope, owner_keys.read_owner_keys(store), pending_position(now), here
+        envelope, owner_keys.read_owner_keys(store), get_unlogged_position(now), here
     )
     store.put_object(REQUEST, envelope, now)
     return Document("requests", [_build_request_item(found, now)], empty_coverage())
@@ -268,12 +268,12 @@ def _build_request_item(request: VerifiedStatement, now: int) -> PersonRequestIt
         "agent": said.subject,
         "person": request.key.person,
         "run": None if run == ANY_RUN else run,
-        "state": "standing" if now < room.read_expiry(said) else "ended",
+        "state": "standing" if now < room.get_request_expiry(said) else "ended",
         "signed_at": format_time(said.signed_at),
-        "until": format_time(room.read_expiry(said)),
+        "until": format_time(room.get_request_expiry(said)),
         "size": int(said.get_claim("size")),
         "sha256": said.get_claim("sha256"),
-        "values": list(room.read_values(said)),
+        "values": list(room.get_requested_values(said)),
     }
 
 
@@ -285,7 +285,7 @@ def _build_rejected_item(rejected: RejectedRequest) -> PersonRequestItem:
         "agent": said.subject if said is not None else "",
         "person": None,
         "run": None,
-        "state": rejected.void.value,
+        "state": rejected.invalidity.value,
         "signed_at": format_time(rejected.at),
         "until": None,
         "size": 0,

@@ -10,9 +10,13 @@ from answerable.model.documents.core import CoverageSourceItem, Document, Ingest
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent, QuarantinedRecord
 from answerable.model.sighting import ReadProblem
+from answerable.presentation.answer_coverage import format_problem, format_time
 from answerable.presentation.command_hints import format_command
-from answerable.presentation.inventory_lists import format_problem, format_time
-from answerable.services.evidence.ingest import BATCH_SIZE, Progress, reduce_gc
+from answerable.services.evidence.ingest_garbage_collection import (
+    BATCH_SIZE,
+    Progress,
+    reduce_garbage_collection,
+)
 from answerable.store.investigation_queries import read_time_range
 from answerable.store.store import EvidenceStore
 
@@ -64,7 +68,7 @@ def ingest_logs(
     for source, batches in opened:
         begun = perf_counter()
         counts = _IngestCounts()
-        with reduce_gc():
+        with reduce_garbage_collection():
             _store_batches(store, batches, counts, now, progress)
             segments = store.seal(now)
         items.append(

@@ -13,7 +13,11 @@ from typing import NoReturn, TypeVar
 
 from answerable.evidence import dsse, signed_statements
 from answerable.model.errors import VerificationError
-from answerable.model.owner_key import MAX_CLOCK_SKEW, OwnerKeyId, OwnerStatement
+from answerable.model.owner_signing_key import (
+    MAX_CLOCK_SKEW,
+    OwnerKeyId,
+    OwnerStatement,
+)
 from answerable.services.statements import (
     owner_keys,
     policy_exceptions,
@@ -71,7 +75,7 @@ class SubmittedEnvelope:
     """
 
     statement: OwnerStatement
-    signed: dsse.DsseEnvelope
+    envelope: dsse.DsseEnvelope
 
     @property
     def id(self) -> OwnerKeyId:
@@ -99,16 +103,16 @@ class SubmittedEnvelope:
         Raises:
             VerificationError: It holds another statement.
         """
-        if signed_statements.encode_payload(statement) != self.signed.payload:
+        if signed_statements.encode_payload(statement) != self.envelope.payload:
             raise VerificationError(
                 "what was signed is not what would be recorded now "
                 f"({_list_differing_fields(statement, self.statement)} differ)",
                 _PREPARE_AGAIN,
             )
         # Other content of the envelope is not signed.
-        own = tuple(s for s in self.signed.signatures if s.keyid in ("", self.id))[:1]
+        own = tuple(s for s in self.envelope.signatures if s.keyid in ("", self.id))[:1]
         kept = dsse.DsseEnvelope(
-            signed_statements.PAYLOAD_TYPE, self.signed.payload, own
+            signed_statements.PAYLOAD_TYPE, self.envelope.payload, own
         )
         return dsse.encode_envelope(kept)
 

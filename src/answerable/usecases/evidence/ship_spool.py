@@ -9,8 +9,10 @@ import msgspec
 from answerable.connectors.gateway.fetch import SpoolReader, lock_spool
 from answerable.model.connector import EventLimits
 from answerable.model.sighting import ReadProblem
-from answerable.presentation.inventory_lists import format_problem
-from answerable.services.evidence.ingest import reduce_gc
+from answerable.presentation.answer_coverage import format_problem
+from answerable.services.evidence.ingest_garbage_collection import (
+    reduce_garbage_collection,
+)
 from answerable.store.durable_files import translate_os_errors
 from answerable.store.store import EvidenceStore
 
@@ -51,7 +53,7 @@ def ship_spool(store: EvidenceStore, spool: Path, *, now: int) -> ShipResult:
     with (
         translate_os_errors("ship", spool),
         lock_spool(spool, fcntl.LOCK_EX),
-        reduce_gc(),
+        reduce_garbage_collection(),
     ):
         reading = SpoolReader(spool)
         shipped = _store_records(store, reading, now)

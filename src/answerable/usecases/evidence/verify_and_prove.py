@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
-from answerable.evidence.canonical import decode_event
+from answerable.evidence.canonical_event import decode_event
 from answerable.evidence.checkpoint import parse_checkpoint
 from answerable.evidence.log_entries import SegmentManifest, decode_entry
 from answerable.evidence.merkle import leaf_hash
-from answerable.evidence.note import VerifierKey
 from answerable.evidence.proof_bundle import decode_bundle, encode_bundle, verify_bundle
+from answerable.evidence.signed_note import VerifierKey
 from answerable.model.connector import ignore_progress
 from answerable.model.documents.core import CoverageRecord, Document
 from answerable.model.documents.evidence import (
@@ -18,7 +18,7 @@ from answerable.model.documents.evidence import (
 )
 from answerable.model.errors import UsageError, VerificationError
 from answerable.presentation.command_hints import format_command
-from answerable.store import fsck, inclusion_proofs, signed_heads
+from answerable.store import export_checkpoint, fsck, inclusion_proofs
 from answerable.store.fsck_segments import format_count
 from answerable.store.store import EvidenceStore
 
@@ -97,7 +97,7 @@ def _check_bundle(
 def show_checkpoint(store: EvidenceStore, *, now: int) -> Document:
     """Show the signed head of the log and of journals; `note` is the text to export."""
     del now
-    note = signed_heads.sign_heads(store)
+    note = export_checkpoint.sign_export_checkpoint(store)
     if not note:
         raise UsageError(
             "nothing is in the log yet", "run: answerable ingest cloudtrail:PATH"

@@ -6,7 +6,11 @@ from typing import Any
 
 from answerable.connectors.config.parse.config_file import ConfigReading
 from answerable.connectors.config.parse.trust_rules import format_rule_fault
-from answerable.federation.strict_json import AmbiguousInput, JsonObject, decode_object
+from answerable.federation.strict_json import (
+    AmbiguousInput,
+    JsonObject,
+    decode_json_object,
+)
 from answerable.federation.trust_rules.matching import (
     MatchSubject,
 )
@@ -15,7 +19,6 @@ from answerable.federation.trust_rules.validation import (
     ValidationContext,
     validate_rules,
 )
-from answerable.model.attestation import Attestation, Attestor, ProcessIdentity
 from answerable.model.config import Config
 from answerable.model.documents.core import Document
 from answerable.model.documents.trust_rules import (
@@ -25,13 +28,14 @@ from answerable.model.documents.trust_rules import (
 from answerable.model.errors import UsageError
 from answerable.model.ids import PersonId
 from answerable.model.trust_rule import IssuedSubject, LaunchedSubject, TrustRule
-from answerable.presentation.inventory_lists import empty_coverage
-from answerable.services.federation.trust_rules import (
+from answerable.model.workload_attestation import Attestation, Attestor, ProcessIdentity
+from answerable.presentation.answer_coverage import empty_coverage
+from answerable.services.federation.trust_rule_dry_run import (
     MAX_CLAIMS,
     NO_RULE,
     KnownAgents,
-    claims_of_issuer,
-    explain_matches,
+    build_unverified_claims,
+    explain_trust_rules,
 )
 
 _PLACE = re.compile(r"rules\[([0-9]+)\]\.?(.*)")
@@ -73,7 +77,7 @@ def match_rules(
     """
     if expected not in ("", NO_RULE, *(rule.id for rule in config_reading.rules)):
         raise UsageError(f"no rule of that id (got {expected[:80]!r})")
-    items = explain_matches(
+    items = explain_trust_rules(
         config_reading.rules, _parse_claims(claims, _require_config(config_reading))
     )
     fitting = [item["rule"] for item in items if item["fits"]] or [NO_RULE]
@@ -93,13 +97,13 @@ def _parse_claims(claims: bytes, config: Config) -> MatchSubject:
     if len(claims) > MAX_CLAIMS:
         raise UsageError(f"too many claims (expected at most {MAX_CLAIMS >> 10} KiB)")
     try:
-        payload = decode_object(claims)
+        payload = decode_json_object(claims)
     except AmbiguousInput as unread:
         raise UsageError(f"no claims: {unread.message}") from None
     return (
         _parse_attestation(payload)
         if "attestor" in payload
-        else claims_of_issuer(payload, config)
+        else build_unverified_claims(payload, config)
     )
 
 
@@ -141,8 +145,8 @@ def _list_file_faults(config_reading: ConfigReading) -> list[tuple[int, RuleFaul
     for fault in config_reading.faults:
         place = _PLACE.fullmatch(fault.path)
         if place is not None:
-            line, column = fault.mark.line, fault.mark.column
-            at, what = place[2], fault.what
+            line, column = fault.position.line, fault.position.column
+            at, what = place[2], fault.message
             item = RuleFaultItem(at=at, line=line, column=column, what=what)
             found.append((int(place[1]), item))
     return found

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator
 
 from answerable.connectors.config.parse.config_file import ConfigReading
-from answerable.federation.errors import TokenRejected
 from answerable.federation.jwk_set import IssuerKeySet
 from answerable.federation.jws_parsing import UnverifiedToken, parse_jws
 from answerable.federation.spiffe_id import parse_trust_domain
 from answerable.federation.strict_json import JsonObject
+from answerable.federation.token_errors import TokenRejected
 from answerable.federation.token_verification import (
     IssuerIndex,
     IssuerWithKeys,
@@ -16,8 +16,11 @@ from answerable.federation.token_verification import (
 from answerable.model.config import Config, IssuerConfig
 from answerable.model.documents.core import Document
 from answerable.model.documents.trust_rules import TokenCheckItem
-from answerable.presentation.inventory_lists import empty_coverage
-from answerable.services.federation.trust_rules import claims_of_issuer, explain_matches
+from answerable.presentation.answer_coverage import empty_coverage
+from answerable.services.federation.trust_rule_dry_run import (
+    build_unverified_claims,
+    explain_trust_rules,
+)
 
 # Returns an issuer's keys from a local file; None for keys elsewhere.
 KeyLookup = Callable[[IssuerConfig], IssuerKeySet | None]
@@ -145,7 +148,9 @@ def _check_rules(
     yield _build_token_check(
         "the rules are in force", holds, "" if holds else "one is wrong", hint
     )
-    items = explain_matches(config_reading.rules, claims_of_issuer(payload, config))
+    items = explain_trust_rules(
+        config_reading.rules, build_unverified_claims(payload, config)
+    )
     fitting = [item["rule"] for item in items if item["fits"]]
     yield _build_token_check(
         "one rule fits", len(fitting) == 1, ", ".join(fitting) or "none does"

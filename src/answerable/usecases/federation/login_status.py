@@ -4,7 +4,7 @@ from pathlib import Path
 
 from answerable.model.documents.core import Document
 from answerable.model.documents.login import LoginItem
-from answerable.presentation.inventory_lists import empty_coverage, format_time
+from answerable.presentation.answer_coverage import empty_coverage, format_time
 from answerable.services.federation.stored_login import FILE_NAME, load_login
 
 

@@ -1,6 +1,5 @@
 """Sign a person in by OpenID Connect at a terminal: browser or device code."""
 
-from answerable.federation.errors import FederationError
 from answerable.federation.oidc_login.device_polling import DevicePolling
 from answerable.federation.oidc_login.errors import LoginFailed
 from answerable.federation.oidc_login.provider_metadata import (
@@ -23,17 +22,18 @@ from answerable.federation.oidc_login.responses import (
     parse_pending,
     parse_redirect,
 )
+from answerable.federation.token_errors import FederationError
 from answerable.federation.token_verification import (
     IssuerIndex,
     IssuerWithKeys,
     verify_token,
 )
-from answerable.model.claims import SignedClaims, TokenType
 from answerable.model.config import IssuerConfig
 from answerable.model.errors import EnvironmentFailure, UsageError
-from answerable.services.federation.sign_in import (
+from answerable.model.token_claims import SignedClaims, TokenType
+from answerable.services.federation.oidc_sign_in import (
     SignInEnvironment,
-    names_people,
+    identifies_persons,
     resolve_person,
 )
 from answerable.services.federation.stored_login import StoredLogin
@@ -56,14 +56,14 @@ def sign_in(
         LoginFailed: A response is invalid, or the person did not sign in in time.
         EnvironmentFailure: The provider cannot be reached.
     """
-    if not names_people(issuer):
+    if not identifies_persons(issuer):
         raise UsageError(
             f"issuer {issuer.pin.name} is not one that people sign in at",
             "give it `person: CLAIM` and `tokens: [id-token]` in the configuration",
         )
     client = OidcClient(issuer.audience, issuer.person)
     provider = _load_provider(environment, issuer.pin.iss)
-    sealed = environment.seal()
+    sealed = environment.generate_secrets()
     way = _sign_in_by_device if device else _sign_in_by_browser
     id_token = way(environment, provider, client, sealed)
     claims = _verify_id_token(environment, issuer, provider, id_token)
@@ -96,10 +96,10 @@ def _sign_in_by_browser(
         redirect_uri = listening.redirect_uri
         url = build_authorization_url(provider, client, redirect_uri, secrets)
         if environment.show(url):
-            environment.tell("a browser was opened; if it was not, sign in here:")
+            environment.print_line("a browser was opened; if it was not, sign in here:")
         else:
-            environment.tell("sign in here, in a browser on this machine:")
-        environment.tell(f"  {url}")
+            environment.print_line("sign in here, in a browser on this machine:")
+        environment.print_line(f"  {url}")
         query = listening.wait_for_query(BROWSER_TIMEOUT)
     if query is None:
         raise LoginFailed(
@@ -123,12 +123,16 @@ def _sign_in_by_device(
         provider.device, build_device_form(provider, client, secrets)
     )
     code = parse_device_code(*asked, provider.iss)
-    environment.tell("sign in here, in a browser on any machine, and compare the code:")
-    environment.tell(f"  {code.whole or code.page}")
-    environment.tell(f"  code: {code.user_code}")
+    environment.print_line(
+        "sign in here, in a browser on any machine, and compare the code:"
+    )
+    environment.print_line(f"  {code.whole or code.page}")
+    environment.print_line(f"  code: {code.user_code}")
     form = build_device_token_form(client, code.device_code)
-    polling = DevicePolling.start(code.interval, code.expires_in, environment.ticks())
-    while pause := polling.pause(environment.ticks()):
+    polling = DevicePolling.start(
+        code.interval, code.expires_in, environment.monotonic()
+    )
+    while pause := polling.pause(environment.monotonic()):
         environment.sleep(pause)
         try:
             answer = environment.ask(provider.token, form)

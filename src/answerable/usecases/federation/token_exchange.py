@@ -15,8 +15,8 @@ from typing import Protocol
 import msgspec
 
 from answerable.authorization.revocations import Revocations
-from answerable.federation.person_claim import AccountBinding, any_account
-from answerable.federation.token_exchange import (
+from answerable.federation.person_claim import AccountBinding, accept_any_account
+from answerable.federation.token_exchange_decision import (
     FreshIds,
     TokenGrantDecision,
     TrustState,
@@ -27,11 +27,11 @@ from answerable.federation.token_verification import IssuerIndex
 from answerable.federation.trust_rules.rule_index import RuleIndex
 from answerable.model.config import IssuerConfig
 from answerable.model.errors import AnswerableError
-from answerable.model.exchange import OAuthError, TokenRequestRefusal
 from answerable.model.ids import AgentId, PersonId
 from answerable.model.spool_record import ExchangeRecord
+from answerable.model.token_request import OAuthError, TokenRequestRefusal
 from answerable.model.trust_rule import TokenReuse
-from answerable.services.federation.exchange_records import (
+from answerable.services.federation.exchange_audit_records import (
     PresentedRequest,
     build_issued_record,
     build_refused_record,
@@ -40,9 +40,12 @@ from answerable.services.federation.exchange_verification import (
     ExchangeRefused,
     ExchangeVerifier,
     VerifiedCredentials,
-    refuse_unavailable,
+    build_unavailable_refusal,
 )
-from answerable.services.federation.own_tokens import OwnTokenVerifier, find_revocation
+from answerable.services.federation.issued_token_verification import (
+    OwnTokenVerifier,
+    find_revocation,
+)
 from answerable.store.token_state.interface import (
     CommitOutcome,
     CommitResult,
@@ -96,7 +99,7 @@ class ExchangeConfig:
 
     rules: RuleIndex
     issuers: Mapping[str, IssuerConfig]
-    root: bool = False
+    allow_root: bool = False
     gateways: frozenset[str] = frozenset()
 
 
@@ -131,10 +134,10 @@ class _ExchangeState:
         ended: Outcome, None while the request is in progress.
     """
 
-    shown: PresentedRequest
-    found: VerifiedCredentials = field(default_factory=VerifiedCredentials)
-    minting: TokenGrantDecision | None = None
-    ended: PreparedExchange | ExchangeOutcome | Exception | None = None
+    request: PresentedRequest
+    credentials: VerifiedCredentials = field(default_factory=VerifiedCredentials)
+    grant: TokenGrantDecision | None = None
+    outcome: PreparedExchange | ExchangeOutcome | Exception | None = None
 
 
 class TokenExchange:
@@ -158,7 +161,7 @@ class TokenExchange:
         issuers: Callable[[float], IssuerIndex],
         owners: Callable[[float], Mapping[AgentId, PersonId]],
         revocations: Callable[[], Revocations],
-        is_bound: AccountBinding = any_account,
+        is_bound: AccountBinding = accept_any_account,
     ) -> None:
         self._url, self._control, self._signs = url, token_state, signer
         self._owners, self._kills = owners, revocations
@@ -233,9 +236,9 @@ class TokenExchange:
         stories = [_ExchangeState(each) for each in requests]
         for step in (self._verify_step, self._decide_step, self._sign_step):
             for story in stories:
-                if story.ended is None:
+                if story.outcome is None:
                     _run_step(step, story, now)
-        return [story.ended for story in stories if story.ended is not None]
+        return [story.outcome for story in stories if story.outcome is not None]
 
     def _commit_all(
         self, prepared: Sequence[PreparedExchange], now: float
@@ -253,12 +256,12 @@ class TokenExchange:
     ) -> ExchangeOutcome | Exception:
         """Finish a request by its commit result; return an unexpected error."""
         if isinstance(commit_result, TokenStateUnavailable):
-            return self.finish(prepared, None)
+            return self.finish_exchange(prepared, None)
         if isinstance(commit_result, Exception):
             return commit_result
-        return self.finish(prepared, commit_result)
+        return self.finish_exchange(prepared, commit_result)
 
-    def finish(
+    def finish_exchange(
         self, prepared: PreparedExchange, commit_result: CommitResult | None
     ) -> ExchangeOutcome:
         """Build the final outcome of a request after the commit of its exchange.
@@ -269,7 +272,9 @@ class TokenExchange:
         """
         shown, found, minting = prepared.shown, prepared.found, prepared.minting
         if commit_result is None:
-            return _build_refused_outcome(shown, found, refuse_unavailable().refusal)
+            return _build_refused_outcome(
+                shown, found, build_unavailable_refusal().refusal
+            )
         if commit_result.outcome is not CommitOutcome.DONE:
             return _build_refused_outcome(
                 shown, found, _explain_commit_failure(commit_result, shown.proof)
@@ -287,11 +292,11 @@ class TokenExchange:
 
     def _verify_step(self, state: _ExchangeState, now: float) -> None:
         """Verify the presented tokens, and collect the credentials."""
-        self._verifying.verify(state.shown, state.found, now)
+        self._verifying.verify(state.request, state.credentials, now)
 
     def _decide_step(self, state: _ExchangeState, now: float) -> None:
         """Decide by the trust rules which token to issue, or refuse."""
-        shown, found = state.shown, state.found
+        shown, found = state.request, state.credentials
         assert found.subject is not None  # noqa: S101 - found, or refused before
         asked = VerifiedRequest(
             shown.request, found.subject, found.actor, shown.cnf, shown.gateway
@@ -299,13 +304,13 @@ class TokenExchange:
         ids = FreshIds(generate_id(now), generate_id(now))
         decided = decide_exchange(asked, self.current_state(now), ids, int(now))
         if isinstance(decided, TokenRequestRefusal):
-            state.ended = _build_refused_outcome(shown, found, decided)
+            state.outcome = _build_refused_outcome(shown, found, decided)
         else:
-            state.minting = decided
+            state.grant = decided
 
     def _sign_step(self, state: _ExchangeState, now: float) -> None:
         """Sign the token and prepare the exchange for its commit."""
-        shown, found, minting = state.shown, state.found, state.minting
+        shown, found, minting = state.request, state.credentials, state.grant
         assert minting is not None  # noqa: S101 - decided, or refused before
         try:
             token = self._signs.sign(minting.claims, minting.typ, now)
@@ -314,7 +319,7 @@ class TokenExchange:
             raise ExchangeRefused(error, "no-signing-key") from None
         sha256 = hashlib.sha256(token.encode("ascii")).digest()
         exchange = _build_exchange(found, minting, sha256)
-        state.ended = PreparedExchange(exchange, shown, found, minting, token, sha256)
+        state.outcome = PreparedExchange(exchange, shown, found, minting, token, sha256)
 
 
 def _run_step(
@@ -324,9 +329,11 @@ def _run_step(
     try:
         step(state, now)
     except ExchangeRefused as refused:
-        state.ended = _build_refused_outcome(state.shown, state.found, refused.refusal)
+        state.outcome = _build_refused_outcome(
+            state.request, state.credentials, refused.refusal
+        )
     except Exception as error:  # noqa: BLE001 - it is raised for whoever waits for it
-        state.ended = error
+        state.outcome = error
 
 
 def _build_refused_outcome(
@@ -357,7 +364,7 @@ def _build_exchange(
         (credentials.token,) if credentials.token is not None and is_single_use else ()
     )
     return ExchangeCommit(
-        uses=(*credentials.uses, *token),
+        uses=(*credentials.replay_keys, *token),
         ticket=grant.ticket,
         under=grant.under,
         opens=grant.delegation if grant.opens else None,

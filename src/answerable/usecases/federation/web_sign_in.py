@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from answerable.federation.claim_parsing import CLOCK_SKEW
-from answerable.federation.errors import FederationError
 from answerable.federation.jwk_set import IssuerKeySet
 from answerable.federation.oidc_login.errors import LoginFailed
 from answerable.federation.oidc_login.provider_metadata import (
@@ -29,17 +28,18 @@ from answerable.federation.oidc_login.responses import (
     parse_id_token,
     parse_redirect,
 )
-from answerable.federation.person_claim import AccountBinding, any_account
+from answerable.federation.person_claim import AccountBinding, accept_any_account
+from answerable.federation.token_errors import FederationError
 from answerable.federation.token_verification import (
     IssuerIndex,
     IssuerWithKeys,
     verify_token,
 )
-from answerable.model.claims import SignedClaims, TokenType
 from answerable.model.config import IssuerConfig
 from answerable.model.ids import PersonId
+from answerable.model.token_claims import SignedClaims, TokenType
 from answerable.model.web_config import WebLoginConfig, WebRole
-from answerable.services.federation.sign_in import resolve_person
+from answerable.services.federation.oidc_sign_in import resolve_person
 
 REAUTHENTICATION_AGE = 5 * 60  # seconds since the latest authentication
 MAX_SESSION_AGE = 8 * 3600
@@ -70,11 +70,11 @@ class WebSignInEnvironment:
         is_bound: Returns whether a person's token has the account they are bound to.
     """
 
-    ask: WebProviderRequest
-    keys: Callable[[IssuerConfig, ProviderMetadata], IssuerKeySet]
-    seal: Callable[[], LoginSecrets]
+    send_request: WebProviderRequest
+    load_keys: Callable[[IssuerConfig, ProviderMetadata], IssuerKeySet]
+    generate_secrets: Callable[[], LoginSecrets]
     now: Callable[[], float]
-    is_bound: AccountBinding = any_account
+    is_bound: AccountBinding = accept_any_account
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class WebSignInConfig:
         redirect_uri: Redirect URI of this server.
     """
 
-    pinned: IssuerConfig
+    issuer: IssuerConfig
     login: WebLoginConfig
     secret: str = field(repr=False)
     redirect_uri: str
@@ -97,7 +97,7 @@ class WebSignInConfig:
         """OAuth client of this server at the provider."""
         claims = (self.login.claim,) if self.login.claim else ()
         return OidcClient(
-            self.login.client_id, self.pinned.person, claims, self.login.scopes
+            self.login.client_id, self.issuer.person, claims, self.login.scopes
         )
 
 
@@ -112,7 +112,7 @@ class PendingSignIn:
     """
 
     provider: ProviderMetadata
-    sealed: LoginSecrets
+    secrets: LoginSecrets
     url: str
     max_age: int
 
@@ -133,7 +133,7 @@ class SignedInPerson:
     roles: frozenset[WebRole]
     iss: str
     sub: str
-    proved: int
+    authenticated_at: int
 
 
 def load_provider(environment: WebSignInEnvironment, iss: str) -> ProviderMetadata:
@@ -143,7 +143,7 @@ def load_provider(environment: WebSignInEnvironment, iss: str) -> ProviderMetada
         LoginFailed: It is no provider, or not the pinned one.
         EnvironmentFailure: It cannot be reached.
     """
-    status, body = environment.ask(metadata_url(iss), None)
+    status, body = environment.send_request(metadata_url(iss), None)
     if status != 200:
         raise LoginFailed(f"the issuer has no metadata (status {status})")
     provider = parse_metadata(body, iss)
@@ -165,7 +165,7 @@ def begin_sign_in(
         require_login: Require a new authentication of the person.
     """
     sealed, max_age = (
-        environment.seal(),
+        environment.generate_secrets(),
         REAUTHENTICATION_AGE if require_login else MAX_SESSION_AGE,
     )
     more = {"max_age": str(max_age)} | ({"prompt": "login"} if require_login else {})
@@ -187,26 +187,26 @@ def finish_sign_in(
         LoginFailed: The response is invalid, or the person has no role here.
         EnvironmentFailure: The provider cannot be reached.
     """
-    code = parse_redirect(query, pending.sealed, pending.provider)
-    form = build_code_form(config.client, config.redirect_uri, code, pending.sealed)
+    code = parse_redirect(query, pending.secrets, pending.provider)
+    form = build_code_form(config.client, config.redirect_uri, code, pending.secrets)
     authorization = ""
     if config.secret and pending.provider.takes_secret_in_form:
         form = {**form, "client_secret": config.secret}
     elif config.secret:
         authorization = basic_authorization(config.login.client_id, config.secret)
-    answered = environment.ask(pending.provider.token, form, authorization)
+    answered = environment.send_request(pending.provider.token, form, authorization)
     claims = _verify_id_token(
         environment, config, pending.provider, parse_id_token(*answered)
     )
-    check_nonce(claims, pending.sealed, required=True)
-    found = admit_person(claims, config.pinned, config.login, environment.is_bound)
+    check_nonce(claims, pending.secrets, required=True)
+    found = admit_person(claims, config.issuer, config.login, environment.is_bound)
     # OpenID Connect Core 3.1.2.1: a client that sends max_age checks auth_time.
-    if not found.proved:
+    if not found.authenticated_at:
         raise LoginFailed(
             "the provider does not say when the person signed in "
             "(expected a number in auth_time, as max_age was asked for)"
         )
-    if environment.now() > found.proved + pending.max_age + CLOCK_SKEW:
+    if environment.now() > found.authenticated_at + pending.max_age + CLOCK_SKEW:
         raise LoginFailed("the sign-in at the provider is too long ago")
     return found
 
@@ -215,7 +215,7 @@ def admit_person(
     claims: SignedClaims,
     issuer: IssuerConfig,
     login: WebLoginConfig,
-    is_bound: AccountBinding = any_account,
+    is_bound: AccountBinding = accept_any_account,
 ) -> SignedInPerson:
     """Return the person of a verified token, with their roles here.
 
@@ -223,7 +223,7 @@ def admit_person(
         LoginFailed: It names no person, or a person without a role; or an agent that
             acts for them presents it.
     """
-    if claims.act.actors or claims.find_leaf("act") is not None:
+    if claims.act.actors or claims.find_claim("act") is not None:
         raise LoginFailed("the token belongs to an agent that acts for a person")
     person = resolve_person(claims, issuer.person)
     roles = login.roles_for_claims(_list_claim_values(claims, login.claim))
@@ -237,7 +237,7 @@ def admit_person(
             f"{person} signed in with another account before",
             f"an administrator: answerable sign-ins --release {person} --config FILE",
         )
-    at = _parse_numeric_date(claims.find_leaf("auth_time"))
+    at = _parse_numeric_date(claims.find_claim("auth_time"))
     return SignedInPerson(person, roles, claims.iss, claims.sub, at)
 
 
@@ -252,9 +252,9 @@ def _list_claim_values(claims: SignedClaims, claim: str) -> frozenset[str]:
     """List the values of a claim; dots name a nested claim, `realm.roles`."""
     if not claim:
         return frozenset()
-    found = claims.find_leaf(claim)
+    found = claims.find_claim(claim)
     if found is None and "." in claim:
-        found = claims.find_leaf(*claim.split("."))
+        found = claims.find_claim(*claim.split("."))
     values = found if isinstance(found, tuple) else (found,)
     return frozenset(each for each in values if isinstance(each, str))
 
@@ -266,9 +266,9 @@ def _verify_id_token(
     id_token: str,
 ) -> SignedClaims:
     """Verify an ID token with the keys of its provider and return its claims."""
-    pinned = config.pinned
+    pinned = config.issuer
     try:
-        keys = environment.keys(pinned, provider)
+        keys = environment.load_keys(pinned, provider)
         issuers = IssuerIndex(IssuerWithKeys(pinned.pin, config.login.client_id, keys))
         return verify_token(
             id_token, issuers, int(environment.now()), TokenType.ID_TOKEN

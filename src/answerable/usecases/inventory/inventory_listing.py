@@ -10,6 +10,11 @@ from answerable.model.documents.core import (
 )
 from answerable.model.ids import PersonId
 from answerable.model.inventory import Inventory
+from answerable.presentation.answer_coverage import (
+    build_list_coverage,
+    refuse_misspelled,
+    require_owner_state,
+)
 from answerable.presentation.inventory_items import (
     build_agent_item,
     build_credential_item,
@@ -19,11 +24,6 @@ from answerable.presentation.inventory_items import (
 )
 from answerable.presentation.inventory_items import build_owner_item as build_owner_item
 from answerable.presentation.inventory_items import format_time as format_time
-from answerable.presentation.inventory_lists import (
-    build_list_coverage,
-    refuse_misspelled,
-    require_owner_state,
-)
 
 _SCAN_COMMAND = "answerable scan"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from answerable.connectors import registry
 from answerable.model.documents.core import Document
 from answerable.model.documents.evidence import ProbeItem
-from answerable.presentation.inventory_lists import empty_coverage
+from answerable.presentation.answer_coverage import empty_coverage
 from answerable.services.inventory import scan_sources as named
 
 

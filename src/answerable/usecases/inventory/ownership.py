@@ -4,11 +4,11 @@ import shlex
 
 import msgspec
 
-from answerable import inventory as room
 from answerable.evidence import owner_attestations
+from answerable.inventory import reassess_owners, resolve_entity
+from answerable.inventory.name_resolution import EntityKind
 from answerable.inventory.ownership_score import is_valid_attestation
 from answerable.inventory.people import PersonDirectory
-from answerable.inventory.resolve import EntityKind
 from answerable.model.documents.core import Document
 from answerable.model.documents.owners import (
     OwnerCandidateItem,
@@ -18,7 +18,7 @@ from answerable.model.documents.owners import (
 from answerable.model.errors import AmbiguousError, UsageError, VerificationError
 from answerable.model.ids import PersonId, person_id
 from answerable.model.inventory import Inventory
-from answerable.model.owner_key import pending_position
+from answerable.model.owner_signing_key import get_unlogged_position
 from answerable.model.person import (
     OwnerCandidate,
     OwnerEvidence,
@@ -27,8 +27,8 @@ from answerable.model.person import (
     SubjectOwnership,
 )
 from answerable.model.provenance import FactProvenance, WrittenBy
+from answerable.presentation.answer_coverage import build_list_coverage, format_time
 from answerable.presentation.command_hints import format_command
-from answerable.presentation.inventory_lists import build_list_coverage, format_time
 from answerable.services.inventory import snapshots
 from answerable.services.statements import owner_keys
 from answerable.services.statements.owner_keys import StatementSigner
@@ -48,7 +48,7 @@ def show_owner(
         UsageError: The subject is unknown or ambiguous.
     """
     del store  # the inventory already contains facts from audit logs
-    inventory = room.reassess_owners(inventory, now)
+    inventory = reassess_owners(inventory, now)
     return _build_document(inventory, resolve_subject(inventory, subject), now)
 
 
@@ -118,7 +118,7 @@ def attest_signed(
             f"{owner} has left and cannot be an owner",
             "let a person sign who has not left",
         )
-    here = owner_keys.store_identity(store)
+    here = owner_keys.get_store_id(store)
     said = owner_attestations.build_attestation(
         key,
         enrolled.person,
@@ -128,7 +128,9 @@ def attest_signed(
         now=signer.signing_time(now),
     )
     envelope = signer.sign(said)
-    owner_attestations.verify_attestation(envelope, known, pending_position(now), here)
+    owner_attestations.verify_attestation(
+        envelope, known, get_unlogged_position(now), here
+    )
     store.put_object(owner_keys.ATTESTATION, envelope, now)
     name = inventory.name or snapshots.LATEST
     return _build_document(snapshots.load_inventory(store, name, now=now), key, now)
@@ -172,7 +174,7 @@ def resolve_subject(inventory: Inventory, text: str) -> str:
     if text.strip() in known:
         return text.strip()
     try:
-        return room.resolve(inventory, text, _OWNABLE_KINDS)
+        return resolve_entity(inventory, text, _OWNABLE_KINDS)
     except AmbiguousError:
         raise
     except UsageError:

@@ -8,7 +8,7 @@ from answerable.model.connector import SyncContext, ignore_progress
 from answerable.model.documents.core import Document, ScanItem
 from answerable.model.errors import AnswerableError
 from answerable.model.inventory import SourceCoverage
-from answerable.presentation.inventory_lists import (
+from answerable.presentation.answer_coverage import (
     build_source_coverage,
     format_problem,
 )
@@ -63,7 +63,7 @@ def scan_sources(
         for outcome in _scan_source(store, source, context, tuple(regions))
     ]
     stored = [sync for each in done for sync in each.stored]
-    name = snapshots.complete_snapshot(store, stored, now) if stored else ""
+    name = snapshots.store_snapshot(store, stored, now) if stored else ""
     for each in done:
         each.end()
     errors = [each.error for each in done if each.error is not None]

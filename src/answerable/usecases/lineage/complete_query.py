@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from answerable.lineage.chain_index import ChainIndex
+from answerable.lineage.chain_stitching_types import ChainTimeline
 from answerable.lineage.search_query import (
     CHOICES,
     FIELDS,
@@ -12,21 +13,20 @@ from answerable.lineage.search_query import (
     SearchQuery,
     format_value,
 )
-from answerable.lineage.stitch_inputs import ChainTimeline
 from answerable.model.lineage import LineageChain
+from answerable.services.lineage.lineage_search import (
+    SearchScope,
+    Test,
+    build_word_alternatives,
+    is_visible,
+)
 from answerable.services.lineage.name_resolution import FIELDS as FIELDS_OF_NAMES
 from answerable.services.lineage.resource_filter import (
     Entities,
     collect_entities,
     suggest_similar,
 )
-from answerable.services.lineage.row_search import (
-    SearchScope,
-    Test,
-    is_visible,
-    split_by_words,
-)
-from answerable.store.chain_queries import EventFilter
+from answerable.store.event_queries import EventFilter
 from answerable.store.investigation_queries import InvestigationFilter, suggest_values
 from answerable.store.store import EvidenceStore
 
@@ -88,14 +88,16 @@ def suggest_alternatives(
     store: EvidenceStore, scope: SearchScope, query: SearchQuery
 ) -> str:
     """Suggest visible names that are spelled like the ones without a match."""
-    only = scope.only
+    only = scope.visible_agents
     tests: list[Test] = []
     known: Entities = {}
     if only is None:
         known = collect_entities(scope.inventory, ChainIndex.wrap(scope.chains))
     else:
         tests = [lambda chain: is_visible(chain, only)]
-    among = InvestigationFilter(EventFilter(), split_by_words(scope.chains, tests, ()))
+    among = InvestigationFilter(
+        EventFilter(), build_word_alternatives(scope.chains, tests, ())
+    )
     named = ((f, query.get(f)) for f in FIELDS_OF_NAMES if query.get(f))
     return suggest_similar(
         store, known, among, [query.get("resource"), *query.words], named
@@ -132,16 +134,16 @@ def _complete_value(
     if field in ("since", "until"):
         return [each for each in _SPANS if each.startswith(folded)]
     if field in _IN_EVENTS:
-        only = scope.only
+        only = scope.visible_agents
         tests = [] if only is None else [lambda chain: is_visible(chain, only)]
         wanted = InvestigationFilter(
-            EventFilter(), split_by_words(scope.chains, tests, ())
+            EventFilter(), build_word_alternatives(scope.chains, tests, ())
         )
         return suggest_values(store, field, word, wanted, MOST)
     counts = Counter(
         value
         for chain in _iterate_chains(scope.chains)
-        if is_visible(chain, scope.only)
+        if is_visible(chain, scope.visible_agents)
         for value in set(_list_field_values(chain, field))
         if value
     )

@@ -8,25 +8,25 @@ from difflib import get_close_matches
 from typing import cast
 
 from answerable.lineage.chain_index import ChainIndex
-from answerable.lineage.stitch import stitch_chains
-from answerable.lineage.stitch_inputs import ChainTimeline
+from answerable.lineage.chain_stitching import stitch_chains
+from answerable.lineage.chain_stitching_types import ChainTimeline
 from answerable.model.documents.core import Document
 from answerable.model.documents.trace import EventCountItem
 from answerable.model.errors import UsageError
 from answerable.model.lineage import HopStatus, LineageChain
 from answerable.services.inventory import snapshots
-from answerable.services.lineage.filter_checks import require_known_action
-from answerable.services.lineage.stitched_chains import load_chains
+from answerable.services.lineage.audit_log_identities import resolve_audit_log_identity
+from answerable.services.lineage.chain_cache import load_chains
+from answerable.services.lineage.query_validation import require_known_action
 from answerable.services.lineage.trace_rows import (
     HOPS,
     TraceQuery,
     build_event_filter,
     build_trace_coverage,
-    check_query,
     describe_search,
     format_wider_query,
+    validate_trace_query,
 )
-from answerable.services.lineage.trail_identities import resolve_trail_identity
 from answerable.store import investigation_queries
 from answerable.store.chain_tables import JointInterval
 from answerable.store.investigation_queries import InvestigationFilter
@@ -63,11 +63,11 @@ def count_by_fields(
     Raises:
         UsageError: A field or a name is unknown, or nothing matches.
     """
-    check_query(query)
+    validate_trace_query(query)
     fields = parse_fields(field_names)
     inventory = snapshots.load_inventory(store, now=now)
     chains = load_chains(store, inventory)
-    identity = resolve_trail_identity(store, inventory, chains, query.identity)
+    identity = resolve_audit_log_identity(store, inventory, chains, query.identity)
     query = replace(query, identity=identity)
     wanted = build_event_filter(inventory, chains, query)
     hops = [name for name in fields if name in HOPS]
@@ -175,10 +175,12 @@ def _narrow_chains(
     chains: Sequence[ChainTimeline], event_filter: InvestigationFilter
 ) -> Sequence[ChainTimeline]:
     """Drop chains that the keys of a query exclude."""
-    if any(part.keys is None for part in event_filter.parts):
+    if any(part.keys is None for part in event_filter.alternatives):
         return chains
-    by_joint = ChainIndex.wrap(chains).chains_by_joint
-    joints = {joint for part in event_filter.parts for joint, _, _ in part.keys or ()}
+    by_joint = ChainIndex.wrap(chains).chains_by_key
+    joints = {
+        joint for part in event_filter.alternatives for joint, _, _ in part.keys or ()
+    }
     return [ChainTimeline(joint, by_joint[joint]) for joint in joints]
 
 
@@ -195,10 +197,10 @@ def _group_chains(
             since = chain.valid_from
             if intervals:
                 last, (joint, start, end) = intervals[-1]
-                if last == number and joint is each.joint and end == since:
+                if last == number and joint is each.chain_key and end == since:
                     intervals.pop()
                     since = start
-            intervals.append((number, (each.joint, since, chain.valid_to)))
+            intervals.append((number, (each.chain_key, since, chain.valid_to)))
     return _ChainGroups(list(numbers), intervals)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import chain as all_of
 from typing import cast
 
+from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
 from answerable.lineage.mediation import (
     CLOCK_SKEW,
     MAX_UNENDED,
@@ -20,30 +21,29 @@ from answerable.lineage.mediation import (
     get_server,
     parse_gateway_call,
 )
-from answerable.lineage.stitch_inputs import ChainTimeline, SourcedChainKey
 from answerable.model.documents.core import CoverageRecord, Document
 from answerable.model.documents.mediation import MediationItem
 from answerable.model.documents.trace import UnmediatedEventItem
 from answerable.model.event import AuditEvent
-from answerable.model.event_sources import GATEWAY, STS
 from answerable.model.inventory import Inventory
 from answerable.model.lineage import HopStatus, LineageChain
-from answerable.presentation.inventory_lists import format_time
+from answerable.model.log_sources import GATEWAY, STS
+from answerable.presentation.answer_coverage import format_time
 from answerable.services.inventory import snapshots
 from answerable.services.lineage import name_resolution
-from answerable.services.lineage.filter_checks import require_known_action
-from answerable.services.lineage.stitched_chains import load_chains
+from answerable.services.lineage.chain_cache import load_chains
+from answerable.services.lineage.query_validation import require_known_action
 from answerable.services.lineage.trace_rows import (
     TraceQuery,
     build_trace_coverage,
     build_trace_item,
-    check_query,
     format_wider_query,
     join_chains,
+    validate_trace_query,
 )
-from answerable.store import mediation_queries as held
-from answerable.store.chain_queries import EventFilter, find_events
+from answerable.store import mediated_call_queries as held
 from answerable.store.chain_tables import JointInterval
+from answerable.store.event_queries import EventFilter, find_events
 from answerable.store.store import EvidenceStore
 
 _SECOND = 1_000_000_000
@@ -71,25 +71,27 @@ class _MediationVerdicts:
     """Verdicts, and the moments of unmediated use with their event counts."""
 
     counts: Counter[MediationVerdict]
-    why: dict[EventMoment, MediationVerdict]
+    verdict_by_moment: dict[EventMoment, MediationVerdict]
     events: dict[EventMoment, int]
     acts: list[PlatformEvent]
 
 
-def find_unmediated(store: EvidenceStore, query: TraceQuery, *, now: int) -> Document:
+def find_bypassing_events(
+    store: EvidenceStore, query: TraceQuery, *, now: int
+) -> Document:
     """Return the events that no gateway call explains, and count the other events.
 
     Raises:
         UsageError: A name is unknown or ambiguous, or the span is empty.
     """
-    check_query(query)
+    validate_trace_query(query)
     inventory = snapshots.load_inventory(store, now=now)
-    return find_unmediated_in_chains(
+    return find_bypassing_events_in_chains(
         store, inventory, load_chains(store), query, now=now
     )
 
 
-def find_unmediated_in_chains(
+def find_bypassing_events_in_chains(
     store: EvidenceStore,
     inventory: Inventory,
     chains: Sequence[ChainTimeline],
@@ -98,7 +100,7 @@ def find_unmediated_in_chains(
     now: int,
 ) -> Document:
     """Find unmediated events, given a loaded inventory and chains."""
-    check_query(query)
+    validate_trace_query(query)
     gateways = _load_gateway_records(store, inventory, chains, query.until)
     judged = _judge_events(
         store, query, _select_platform_chains(inventory, chains, query), gateways
@@ -129,9 +131,9 @@ def _select_platform_chains(
     """Select the matching chains, without those of this product's own recorders."""
     tests = name_resolution.build_chain_tests(inventory, chains, query)
     return [
-        ((each.joint, chain.valid_from, chain.valid_to), chain)
+        ((each.chain_key, chain.valid_from, chain.valid_to), chain)
         for each in chains
-        if each.joint.believed and each.joint.source not in (GATEWAY, STS)
+        if each.chain_key.believed and each.chain_key.source not in (GATEWAY, STS)
         for chain in each.chains
         if all(test(chain) for test in tests)
     ]
@@ -145,9 +147,9 @@ def _load_gateway_records(
 ) -> _GatewayRecords:
     """Load the gateway's calls, and the agents and times that its records cover."""
     flat = [
-        ((each.joint, chain.valid_from, chain.valid_to), chain)
+        ((each.chain_key, chain.valid_from, chain.valid_to), chain)
         for each in chains
-        if each.joint.believed and each.joint.source == GATEWAY
+        if each.chain_key.believed and each.chain_key.source == GATEWAY
         for chain in each.chains
     ]
     seen = {agent for _, chain in flat for agent in chain.agent_path}
@@ -183,7 +185,7 @@ def _judge_events(
     known = [(key, chain) for key, chain in chain_intervals if chain.agent_path]
     unknown = [key for key, chain in chain_intervals if not chain.agent_path]
     judged = _MediationVerdicts(Counter(), {}, {}, [])
-    judged.counts[MediationVerdict.AGENT_MISSING] = held.count_events_of_joints(
+    judged.counts[MediationVerdict.AGENT_MISSING] = held.count_events_of_chain_keys(
         store, unknown, wanted
     )
     judge = MediationJudge(gateway_records.calls, gateway_records.records)
@@ -192,11 +194,11 @@ def _judge_events(
     ):
         (joint, _, _), chain = known[n]
         act = _build_platform_event(chain, at)
-        verdict = judge.judge(act)
+        verdict = judge.judge_event(act)
         judged.acts.append(act)
         judged.counts[verdict] += count
         if verdict in UNMEDIATED:
-            judged.why[joint, at] = verdict
+            judged.verdict_by_moment[joint, at] = verdict
             judged.events[joint, at] = count
     return judged
 
@@ -237,14 +239,14 @@ def _build_rows(
     return [
         {
             **build_trace_item(row),
-            "why": verdicts.why[_get_event_moment(row.event)].value,
+            "why": verdicts.verdict_by_moment[_get_event_moment(row.event)].value,
         }
         for row in join_chains(events, chains)
     ]
 
 
 def _get_event_moment(event: AuditEvent) -> EventMoment:
-    return name_resolution.event_joint(event), event.event_time
+    return name_resolution.get_event_chain_key(event), event.event_time
 
 
 def _list_identity_servers(inventory: Inventory) -> frozenset[tuple[str, str]]:
@@ -323,7 +325,7 @@ def _add_missing_logs(
     coverage: CoverageRecord, mediation: MediationItem, chains: Sequence[ChainTimeline]
 ) -> None:
     """Add the logs to `not_collected` without which nothing can be judged."""
-    logs = {each.joint.source for each in chains}
+    logs = {each.chain_key.source for each in chains}
     missing = set(coverage["not_collected"])
     if not logs - {GATEWAY, STS}:
         missing.add("cloudtrail")

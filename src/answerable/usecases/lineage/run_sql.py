@@ -4,18 +4,18 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from answerable.lineage.stitch_inputs import ChainTimeline
+from answerable.lineage.chain_stitching_types import ChainTimeline
 from answerable.model.documents.core import Document
 from answerable.model.inventory import Inventory
-from answerable.presentation.inventory_lists import (
+from answerable.presentation.answer_coverage import (
     LIST_KINDS,
     build_coverage,
     list_missing_data,
 )
-from answerable.services.lineage import stitched_chains
+from answerable.services.lineage import chain_cache
 from answerable.store import decision_queries, query_views
-from answerable.store.chain_queries import count_sources
 from answerable.store.chain_tables import build_lineage_view
+from answerable.store.event_queries import count_sources
 from answerable.store.query_engine import NO_QUERY_LIMITS, QueryLimits
 from answerable.store.query_tables import ColumnType, NamedTable
 from answerable.store.store import EvidenceStore
@@ -25,7 +25,7 @@ _TIME, _BOOL, _FLOAT = ColumnType.TIME, ColumnType.BOOL, ColumnType.FLOAT
 
 # Views of other packages are added here.
 VIEW_BUILDERS: tuple[query_views.ViewProvider, ...] = (
-    stitched_chains.build_lineage_view,
+    chain_cache.build_lineage_view,
     decision_queries.build_decisions_view,
 )
 

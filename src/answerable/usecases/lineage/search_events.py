@@ -10,11 +10,7 @@ from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 from answerable.presentation.time_input import parse_time
 from answerable.services.lineage import name_resolution
-from answerable.services.lineage.filter_checks import (
-    require_known_action,
-    require_known_source,
-)
-from answerable.services.lineage.row_search import (
+from answerable.services.lineage.lineage_search import (
     PAGE_SIZE,
     EventHistogram,
     HistogramBar,
@@ -22,6 +18,10 @@ from answerable.services.lineage.row_search import (
     SearchScope,
     hide_invisible_chains,
     join_chains,
+)
+from answerable.services.lineage.query_validation import (
+    require_known_action,
+    require_known_source,
 )
 from answerable.services.lineage.trace_rows import (
     build_trace_coverage,
@@ -66,17 +66,17 @@ def search_rows(
     """
     query = replace(query, before=_parse_cursor(cursor) if cursor else None)
     found = investigation_queries.find_newest_events(store, query, limit + 1)
-    if not found and not cursor and scope.only is None:
+    if not found and not cursor and scope.visible_agents is None:
         # A visitor with a partial view must not learn about other calls.
         for glob in query.filter.actions:
             require_known_action(store, glob)
-        require_known_source(store, dict(query.equal).get("source", ""))
+        require_known_source(store, dict(query.equal_columns).get("source", ""))
     items = [build_trace_item(row) for row in join_chains(found[:limit], scope)]
     more = _format_cursor(found[limit - 1]) if len(found) > limit else ""
     covered = build_trace_coverage(scope.inventory, scope.chains, now)
     if person:
         said = SearchNames(person, "", "", "", "")
-        doubted = name_resolution.list_doubtful_aliases(
+        doubted = name_resolution.list_unconfirmed_aliases(
             scope.inventory, hide_invisible_chains(scope).chains, said
         )
         covered["not_collected"] = [*covered["not_collected"], *doubted]

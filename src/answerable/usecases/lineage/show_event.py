@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from answerable.model.documents.trace import TraceItem
 from answerable.model.event import AuditEvent
 from answerable.model.lineage import ChainRow
-from answerable.services.lineage.row_search import SearchScope, is_visible, join_chains
+from answerable.services.lineage.lineage_search import (
+    SearchScope,
+    is_visible,
+    join_chains,
+)
 from answerable.services.lineage.trace_rows import build_trace_item
 from answerable.store import investigation_queries
-from answerable.store.chain_queries import EventFilter
+from answerable.store.event_queries import EventFilter
 from answerable.store.investigation_queries import InvestigationFilter
 from answerable.store.store import EvidenceStore
 
@@ -36,7 +40,7 @@ def find_event_rows(
 ) -> list[ChainRow]:
     """Return the visible records of an event id, each with its chain."""
     rows = join_chains(investigation_queries.find_events_by_id(store, event_id), scope)
-    return [row for row in rows if is_visible(row.chain, scope.only)]
+    return [row for row in rows if is_visible(row.chain, scope.visible_agents)]
 
 
 def find_related_events(
@@ -52,10 +56,10 @@ def find_related_events(
     else:
         return RelatedEvents("", ())
     events = investigation_queries.find_newest_events(
-        store, InvestigationFilter(span, equal=[(shared, value)]), NEAR + 1
+        store, InvestigationFilter(span, equal_columns=[(shared, value)]), NEAR + 1
     )
     near = join_chains(events[:NEAR], scope)
-    told = [row for row in near if is_visible(row.chain, scope.only)]
+    told = [row for row in near if is_visible(row.chain, scope.visible_agents)]
     return RelatedEvents(
         shared, [build_trace_item(row) for row in told], len(events) > NEAR
     )

@@ -5,30 +5,27 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from answerable.lineage.chain_index import ChainIndex
-from answerable.lineage.stitch_inputs import ChainTimeline
+from answerable.lineage.chain_stitching_types import ChainTimeline
 from answerable.model.documents.core import Document
 from answerable.model.inventory import Inventory
 from answerable.model.lineage import HopStatus, LineageChain
 from answerable.services.inventory import snapshots
-from answerable.services.lineage.filter_checks import require_known_action
-from answerable.services.lineage.stitched_chains import load_chains
+from answerable.services.lineage.audit_log_identities import resolve_audit_log_identity
+from answerable.services.lineage.chain_cache import load_chains
+from answerable.services.lineage.query_validation import require_known_action
 from answerable.services.lineage.trace_rows import (
     HOPS,
     TraceQuery,
+    build_filter_alternatives,
     build_filters,
     build_trace_coverage,
     build_trace_item,
-    check_query,
     describe_search,
     format_wider_query,
     join_chains,
-    split_filter,
+    validate_trace_query,
 )
-from answerable.services.lineage.trail_identities import resolve_trail_identity
-from answerable.store.chain_queries import (
-    count_events,
-    find_events,
-)
+from answerable.store.event_queries import count_events, find_events
 from answerable.store.investigation_queries import (
     count_events_matching,
 )
@@ -41,7 +38,7 @@ def trace_events(store: EvidenceStore, query: TraceQuery, *, now: int) -> Docume
     Raises:
         UsageError: A name is unknown or ambiguous, or the span is empty.
     """
-    check_query(query)
+    validate_trace_query(query)
     inventory = snapshots.load_inventory(store, now=now)
     return trace_with_chains(store, inventory, load_chains(store), query, now=now)
 
@@ -55,9 +52,9 @@ def trace_with_chains(
     now: int,
 ) -> Document:
     """Return lineage rows, given a loaded inventory and chains."""
-    check_query(query)
+    validate_trace_query(query)
     chains = ChainIndex.wrap(chains)
-    identity = resolve_trail_identity(store, inventory, chains, query.identity)
+    identity = resolve_audit_log_identity(store, inventory, chains, query.identity)
     query = replace(query, identity=identity)
     asked, whole = build_filters(inventory, chains, query)
     found = find_events(store, whole)
@@ -72,7 +69,9 @@ def trace_with_chains(
         build_trace_coverage(inventory, chains, now, query),
         next=format_wider_query(query) if more else "",
         searched="" if items else describe_search(store, inventory, chains, query),
-        total=count_events_matching(store, split_filter(asked, whole)) if more else -1,
+        total=count_events_matching(store, build_filter_alternatives(asked, whole))
+        if more
+        else -1,
     )
 
 
@@ -99,7 +98,7 @@ _SUPPLYING_SOURCES = {
 }
 
 
-def score_coverage(store: EvidenceStore, *, now: int) -> Document:
+def count_hop_coverage(store: EvidenceStore, *, now: int) -> Document:
     """Count, per source and hop, the events in each hop status.
 
     Returns:
@@ -108,10 +107,10 @@ def score_coverage(store: EvidenceStore, *, now: int) -> Document:
         `supplied_by` names sources that would supply missing hops.
     """
     inventory = snapshots.load_inventory(store, now=now)
-    return score_with_chains(store, inventory, load_chains(store), now=now)
+    return count_hop_coverage_with_chains(store, inventory, load_chains(store), now=now)
 
 
-def score_with_chains(
+def count_hop_coverage_with_chains(
     store: EvidenceStore,
     inventory: Inventory,
     chains: Sequence[ChainTimeline],
@@ -120,7 +119,7 @@ def score_with_chains(
 ) -> Document:
     """Count hop statuses by source, given a loaded inventory and chains."""
     flat = [
-        ((each.joint, c.valid_from, c.valid_to), c)
+        ((each.chain_key, c.valid_from, c.valid_to), c)
         for each in chains
         for c in each.chains
     ]

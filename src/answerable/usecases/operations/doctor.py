@@ -12,7 +12,7 @@ from answerable.connectors import registry
 from answerable.model.documents.core import Document
 from answerable.model.documents.evidence import CheckItem
 from answerable.model.errors import AnswerableError
-from answerable.presentation.inventory_lists import empty_coverage, format_time
+from answerable.presentation.answer_coverage import empty_coverage, format_time
 from answerable.services.inventory import scan_sources as named
 from answerable.services.inventory.snapshots import load_inventory
 from answerable.store.store import EvidenceStore

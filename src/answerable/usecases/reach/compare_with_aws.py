@@ -24,14 +24,17 @@ from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.model.policy import PolicyLayer
 from answerable.model.sighting import SightedFacts
-from answerable.presentation.inventory_lists import build_coverage
-from answerable.reach import answer_documents, subjects
+from answerable.presentation.answer_coverage import build_coverage
+from answerable.reach import answer_items, subject_identities
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.evaluation.single_request import evaluate_action
 from answerable.reach.formula import Verdict, get_verdict
 from answerable.services.reach.query_context import QueryContext, build_query_context
-from answerable.services.reach.question_sampling import SampledQuestion, draw_questions
-from answerable.services.reach.request_context import StatedContext
+from answerable.services.reach.question_sampling import (
+    SampledQuestion,
+    sample_questions,
+)
+from answerable.services.reach.stated_request_context import StatedContext
 from answerable.services.reach.statement_quotes import (
     StatementQuotes,
     StatementTextIndex,
@@ -105,11 +108,11 @@ def compare_with_simulator(
         )
         simulator = open_simulator(context)
     facts = _select_simulated_facts(inventory.facts)
-    services = subjects.list_policy_services(inventory.facts)
+    services = subject_identities.list_policy_services(inventory.facts)
     compared = replace(inventory, facts=facts, derived=None)
     asked = build_query_context(compared, services, StatedContext(), now)
-    drawn = draw_questions(
-        asked.estate,
+    drawn = sample_questions(
+        asked.compiled_accounts,
         _select_principals(asked, simulator, subject),
         action,
         sample,
@@ -143,7 +146,7 @@ def _select_principals(
     query: QueryContext, simulator: PolicySimulator, subject: str
 ) -> list[CompiledPrincipal]:
     """Select the scanned users and roles of the simulator's account, or one of them."""
-    held = [p for p in query.estate.principals.values() if p.collected]
+    held = [p for p in query.compiled_accounts.principals.values() if p.collected]
     mine = [p for p in held if p.identity.account == simulator.account]
     if subject:
         name = resolve_subject(query.inventory, subject)
@@ -173,13 +176,13 @@ def _query_simulator(
     answered = False
     for done, question in enumerate(questions):
         progress(done, len(questions), "questions put to AWS")
-        principal = query.estate.principals[question.principal]
+        principal = query.compiled_accounts.principals[question.principal]
         answer = evaluate_action(
-            query.estate, principal, question.action, question.resource
+            query.compiled_accounts, principal, question.action, question.resource
         )
         ours, named = (
             get_verdict(answer.formula),
-            answer_documents.build_determining_items(answer.determining),
+            answer_items.build_determining_items(answer.determining),
         )
         quotes.set_call(question.action, question.resource)
         quotes.add_quotes(named)
@@ -189,7 +192,7 @@ def _query_simulator(
             continue
         if len(refused) >= _MAX_REFUSALS:
             yield _ComparedQuestion(
-                question, ours, named, None, UNANSWERED, refused[-1].why
+                question, ours, named, None, UNANSWERED, refused[-1].reason
             )
             continue
         theirs = simulator.simulate(
@@ -201,7 +204,7 @@ def _query_simulator(
             if len(refused) >= _MAX_REFUSALS and not answered:
                 raise _explain_declined(theirs)
             outcome = UNANSWERED if lasting else SET_ASIDE
-            yield _ComparedQuestion(question, ours, named, None, outcome, theirs.why)
+            yield _ComparedQuestion(question, ours, named, None, outcome, theirs.reason)
             continue
         refused, answered = [], True
         yield _compare_answers(question, ours, named, theirs, aside)
@@ -210,8 +213,8 @@ def _query_simulator(
 def _explain_declined(declined: SimulationDeclined) -> EnvironmentFailure:
     """Convert a refusal of the simulator to an error with a hint."""
     if declined.kind is SimulationRefusal.DENIED:
-        return EnvironmentFailure(declined.why, f"allow {PERMISSION} to who asks")
-    return EnvironmentFailure(declined.why, "ask again later, or a smaller --sample")
+        return EnvironmentFailure(declined.reason, f"allow {PERMISSION} to who asks")
+    return EnvironmentFailure(declined.reason, "ask again later, or a smaller --sample")
 
 
 def _compare_answers(
@@ -250,7 +253,7 @@ class _SimulatorLimits:
     """
 
     def __init__(self, query: QueryContext) -> None:
-        self._estate, self._collected = query.estate, query.collected
+        self._estate, self._collected = query.compiled_accounts, query.collected
         policies = {p.id: p for p in query.inventory.facts.policies}
         attached = [
             a for a in query.inventory.facts.attachments if a.layer is PolicyLayer.SCP
@@ -300,7 +303,7 @@ def _build_document(
     """Build the document of the comparison; it fails if a verdict differs."""
     listed = [_build_compared_item(each) for each in compared]
     accounts = {
-        query.estate.principals[each.question.principal].identity.account
+        query.compiled_accounts.principals[each.question.principal].identity.account
         for each in compared
     }
     lacking = {

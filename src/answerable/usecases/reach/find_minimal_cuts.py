@@ -3,38 +3,38 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from answerable.lineage.stitch_inputs import ChainTimeline
+from answerable.lineage.chain_stitching_types import ChainTimeline
 from answerable.model.documents.core import CoverageRecord, Document, TruncationItem
 from answerable.model.documents.what_if import CutSetItem, CutStatementItem
 from answerable.model.inventory import Inventory
 from answerable.presentation.command_hints import format_command
-from answerable.reach import queries, subjects
+from answerable.reach import subject_identities, subject_queries
 from answerable.reach.aws.bulk.closure import get_closure
 from answerable.reach.aws.condition_keys.self_tagging import answer_with_self_set_tags
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.pattern_answers import is_pattern_question
 from answerable.reach.aws.permission_rows.row_types import RowFilter
+from answerable.reach.aws.resource_pattern_answers import is_pattern_question
 from answerable.reach.aws.what_if.minimal_cuts import CutSearch, StatementSet
 from answerable.reach.aws.what_if.policy_edits import StatementId
 from answerable.reach.formula import FALSE, Verdict, get_verdict
-from answerable.reach.queries import ReachAnswer
-from answerable.reach.subjects import SubjectIdentities, SubjectIdentity
+from answerable.reach.subject_identities import SubjectIdentities, SubjectIdentity
+from answerable.reach.subject_queries import ReachAnswer
 from answerable.reach.unknown_subjects import rests_on_uncollected_allow
-from answerable.services.reach.broken_calls import BrokenCallFinder
 from answerable.services.reach.call_parsing import parse_call, parse_permission_filter
+from answerable.services.reach.calls_broken_by_edit import BrokenCallFinder
 from answerable.services.reach.query_context import (
     QueryContext,
     build_query_context,
     build_query_coverage,
     list_assumed_policies,
     list_missing_for_reply,
-    require_paths,
+    require_followed_paths,
     serialize_queries,
 )
-from answerable.services.reach.request_context import StatedContext
+from answerable.services.reach.stated_request_context import StatedContext
 from answerable.services.reach.statement_quotes import format_statement
 from answerable.services.reach.subject_resolution import resolve_subject
-from answerable.services.reach.unknown_permissions import (
+from answerable.services.reach.unknown_verdict_rows import (
     build_unknown_items,
     suggest_scan_command,
 )
@@ -70,10 +70,10 @@ def find_cuts(
         UsageError: The subject is not known, or no action or resource can match.
     """
     asked = build_query_context(inventory, None, StatedContext(), now, compile_all=True)
-    require_paths(asked)
+    require_followed_paths(asked)
     name = resolve_subject(inventory, subject)
     target = _parse_target(asked, action, resource)
-    starts = subjects.find_subject_identities(asked.graph, inventory, name)
+    starts = subject_identities.find_subject_identities(asked.graph, inventory, name)
     question = _CutQuery(asked, name, starts, target)
     before = question.find_open_path(asked.graph)
     items: list[CutSetItem] = []
@@ -96,7 +96,7 @@ class _CutTarget:
 
     action: str
     resource: str
-    wanted: RowFilter | None
+    row_filter: RowFilter | None
 
 
 def _parse_target(query: QueryContext, action: str, resource: str) -> _CutTarget:
@@ -106,7 +106,7 @@ def _parse_target(query: QueryContext, action: str, resource: str) -> _CutTarget
             action, resource, parse_permission_filter(query, action, resource)
         )
     spelled, place = parse_call(query, action, resource)
-    pattern = is_pattern_question(query.estate, spelled, place)
+    pattern = is_pattern_question(query.compiled_accounts, spelled, place)
     wanted = parse_permission_filter(query, spelled, place) if pattern else None
     return _CutTarget(spelled, place, wanted)
 
@@ -121,7 +121,7 @@ class _CutQuery:
         found: Number of cuts, listed or not.
     """
 
-    asked: QueryContext
+    query: QueryContext
     subject: str
     starts: SubjectIdentities
     target: _CutTarget
@@ -130,8 +130,8 @@ class _CutQuery:
 
     def find_open_path(self, graph: IdentityGraph) -> ReachAnswer | None:
         """Find an answer that allows the access, always or under conditions."""
-        found = subjects.find_subject_identities(
-            graph, self.asked.inventory, self.subject
+        found = subject_identities.find_subject_identities(
+            graph, self.query.inventory, self.subject
         )
         entered = {
             (one.identity, bool(_list_entry_statements(one))) for one in found.starts
@@ -140,20 +140,20 @@ class _CutQuery:
             # The statement that admitted a workflow may be among the removed ones.
             if (start.identity, bool(_list_entry_statements(start))) in entered:
                 for reply in self._list_replies(graph, start):
-                    return subjects.prepend_subject(start, reply)
+                    return subject_identities.prepend_subject(start, reply)
         return None
 
     def _list_replies(
         self, graph: IdentityGraph, start: SubjectIdentity
     ) -> Iterator[ReachAnswer]:
         """Yield the answers that allow the access to an identity of the subject."""
-        if self.target.wanted is not None:
-            yield from queries.iterate_reach(
-                graph, start.identity, self.target.wanted, direct=False
+        if self.target.row_filter is not None:
+            yield from subject_queries.iterate_reach(
+                graph, start.identity, self.target.row_filter, direct=False
             )
             return
         call = self.target.action, self.target.resource
-        reply = queries.answer_can(graph, start.identity, *call, direct=False)
+        reply = subject_queries.answer_can(graph, start.identity, *call, direct=False)
         if reply.formula == FALSE:
             found = answer_with_self_set_tags(
                 graph, start.identity, *call, direct=False
@@ -168,9 +168,9 @@ class _CutQuery:
         """Run the search and build an item per cut."""
         call = self.target.action, self.target.resource
         search = CutSearch(
-            get_closure(self.asked.graph),
-            self.asked.inventory.facts,
-            ("", "") if self.target.wanted else call,
+            get_closure(self.query.graph),
+            self.query.inventory.facts,
+            ("", "") if self.target.row_filter else call,
             self.find_open_path,
             MOST_TRIED,
             MOST_STATEMENTS,
@@ -209,10 +209,10 @@ class _CutQuery:
         broken_calls: BrokenCallFinder,
     ) -> CutSetItem:
         """Build the item of one set of statements, with the calls that it breaks."""
-        after = replace(self.asked, graph=graph)
+        after = replace(self.query, graph=graph)
         start = self.starts.starts[0]
         reply = replace(
-            queries.empty_answer(), subject=self.subject, actor=start.identity
+            subject_queries.empty_answer(), subject=self.subject, actor=start.identity
         )
         absent = list_missing_for_reply(
             after, reply, self.target.action, self.target.resource
@@ -232,7 +232,7 @@ class _CutQuery:
 
     def _build_statement_item(self, statement_id: StatementId) -> CutStatementItem:
         """Convert a statement of a cut to a document item with its text."""
-        policies = self.asked.inventory.facts.policies
+        policies = self.query.inventory.facts.policies
         texts = [
             format_statement(statement)
             for policy in policies
@@ -263,23 +263,23 @@ class _CutQuery:
             "statements": [],
             "breaks": {"used": None, "since": None},
             "assuming": [],
-            "unknown": build_unknown_items(self.asked.inventory, self.starts.unknown),
+            "unknown": build_unknown_items(self.query.inventory, self.starts.unknown),
         }
 
     def build_document(self, items: list[CutSetItem]) -> Document:
         """Build the document of the cuts with its coverage."""
         start = next(iter(self.starts.starts), None)
         nothing = replace(
-            queries.empty_answer(),
+            subject_queries.empty_answer(),
             subject=self.subject,
-            actor=start.identity if start else queries.empty_answer().actor,
+            actor=start.identity if start else subject_queries.empty_answer().actor,
         )
         absent = list_missing_for_reply(
-            self.asked, nothing, self.target.action, self.target.resource
+            self.query, nothing, self.target.action, self.target.resource
         )
         absent |= self.missing | set(self.starts.not_collected)
         absent -= {"action-catalogue"}
-        coverage: CoverageRecord = build_query_coverage(self.asked, [nothing], absent)
+        coverage: CoverageRecord = build_query_coverage(self.query, [nothing], absent)
         if self.found > len(items):
             coverage["shown"] = TruncationItem(
                 rows=len(items), what="cuts", done=len(items), of=self.found

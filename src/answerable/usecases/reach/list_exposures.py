@@ -6,8 +6,8 @@ from answerable.model.documents.core import Document, TruncationItem
 from answerable.model.documents.what_if import ExposureItem
 from answerable.model.inventory import Inventory
 from answerable.presentation.command_hints import format_command
-from answerable.reach import answer_documents, queries
-from answerable.reach.acting_agents import grade_by_agents, list_agents_through
+from answerable.reach import answer_items, subject_queries
+from answerable.reach.acting_agents import list_agents_through, rank_by_agents
 from answerable.reach.aws.compiled.principal_element import get_arn_account
 from answerable.reach.exposure import AccountExposure, ExposureGrade, IdentityExposure
 from answerable.reach.formula import Verdict
@@ -17,15 +17,15 @@ from answerable.services.reach.query_context import (
     build_query_context,
     build_query_coverage,
     list_missing_for_reply,
-    pick_account_actors,
-    require_paths,
+    pick_identity_per_account,
+    require_followed_paths,
     serialize_queries,
 )
-from answerable.services.reach.request_context import StatedContext
-from answerable.services.reach.unknown_permissions import (
+from answerable.services.reach.stated_request_context import StatedContext
+from answerable.services.reach.unknown_verdict_rows import (
     build_unknown_items,
     describe_search_scope,
-    list_unknown_holders,
+    list_identities_not_collected,
     suggest_scan_command,
 )
 
@@ -42,10 +42,10 @@ def list_exposures(inventory: Inventory, *, now: int, limit: int = 0) -> Documen
         limit: Most items; 0 for all.
     """
     asked = build_query_context(inventory, None, StatedContext(), now, compile_all=True)
-    require_paths(asked)
+    require_followed_paths(asked)
     exposure = AccountExposure(asked.graph)
-    graded = grade_by_agents(inventory)
-    unknown = list_unknown_holders(asked)
+    graded = rank_by_agents(inventory)
+    unknown = list_identities_not_collected(asked)
     open_ids = {each.id for each in unknown}
     found = [
         each
@@ -65,11 +65,11 @@ def list_exposures(inventory: Inventory, *, now: int, limit: int = 0) -> Documen
     listed = [_build_exposure_item(asked, exposure, each) for each in shown]
     listed += [_build_unknown_item(inventory, each) for each in unknown]
     replies = [
-        replace(queries.empty_answer(), subject=name, actor=name)
-        for name in pick_account_actors(asked)
+        replace(subject_queries.empty_answer(), subject=name, actor=name)
+        for name in pick_identity_per_account(asked)
     ]
     absent: set[str] = set()
-    for reply in replies or [queries.empty_answer()]:
+    for reply in replies or [subject_queries.empty_answer()]:
         absent |= list_missing_for_reply(asked, reply, "sts:AssumeRole", "*")
     coverage = build_query_coverage(asked, replies, absent)
     coverage["looked"] = describe_search_scope(asked)
@@ -99,7 +99,7 @@ def _build_exposure_item(
         "examples": list(names[:_EXAMPLES]),
         "agents": list_agents_through(query.inventory, exposure.identity),
         "path": [
-            answer_documents.build_path_item(hop)
+            answer_items.build_path_item(hop)
             for hop in account_exposure.find_path(exposure)
         ],
         "entered_by": list(exposure.entered_by),

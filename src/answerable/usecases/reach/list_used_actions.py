@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from answerable.connectors.iam_catalogue.fetch import load_catalogue
-from answerable.lineage.stitch_inputs import ChainTimeline
+from answerable.lineage.chain_stitching_types import ChainTimeline
 from answerable.model.action_catalogue import ActionCatalogue
 from answerable.model.connector import ignore_progress
 from answerable.model.documents.core import CoverageRecord, Document
@@ -14,27 +14,27 @@ from answerable.model.documents.permission_usage import ActionUsageItem
 from answerable.model.errors import UsageError
 from answerable.model.event import EventOutcome
 from answerable.model.inventory import Inventory
+from answerable.presentation.answer_coverage import format_time
 from answerable.presentation.command_hints import format_command
-from answerable.presentation.inventory_lists import format_time
-from answerable.reach import answer_documents, queries, subjects
+from answerable.reach import answer_items, subject_identities, subject_queries
 from answerable.reach.aws.compiled.principal_element import get_arn_account
 from answerable.reach.aws.evaluation.request import DENY_KEY
-from answerable.reach.aws.patterns.globs import encode_glob, matches
-from answerable.reach.aws.permission_rows.row_actions import (
+from answerable.reach.aws.patterns.glob_matching import encode_glob, matches_glob
+from answerable.reach.aws.permission_rows.row_action_expansion import (
     ActionMatcher,
     list_row_services,
 )
 from answerable.reach.aws.permission_rows.row_types import (
     SCOPE,
-    build_action_speller,
-    parse_filter,
+    build_action_formatter,
+    parse_row_filter,
 )
 from answerable.reach.formula import Verdict, get_verdict
-from answerable.reach.queries import ReachAnswer
+from answerable.reach.subject_queries import ReachAnswer
 from answerable.services.lineage.recorded_calls import (
     CallCount,
     count_recorded_calls,
-    read_trail_coverage,
+    read_log_coverage,
 )
 from answerable.services.reach.call_parsing import parse_permission_filter
 from answerable.services.reach.query_context import (
@@ -45,9 +45,9 @@ from answerable.services.reach.query_context import (
     list_missing_data,
     serialize_queries,
 )
-from answerable.services.reach.request_context import parse_stated_context
+from answerable.services.reach.stated_request_context import parse_stated_context
 from answerable.services.reach.subject_resolution import resolve_subject
-from answerable.services.reach.unknown_permissions import suggest_scan_command
+from answerable.services.reach.unknown_verdict_rows import suggest_scan_command
 from answerable.store.store import EvidenceStore
 
 Progress = Callable[[int, int, str], None]
@@ -76,8 +76,8 @@ class _ActionUsage:
     """
 
     granted: Verdict = _NEVER
-    through: Verdict = _NEVER
-    rough: bool = False
+    through_other_identities: Verdict = _NEVER
+    is_overlapping: bool = False
     accounts: set[str] = field(default_factory=set)
     used: int = 0
     blocked: int = 0
@@ -88,7 +88,9 @@ class _ActionUsage:
     @property
     def is_relevant(self) -> bool:
         """True if the action is granted, reachable or was called."""
-        allowed = _stronger_verdict(self.granted, self.through) is not _NEVER
+        allowed = (
+            _stronger_verdict(self.granted, self.through_other_identities) is not _NEVER
+        )
         return allowed or bool(self.used or self.blocked)
 
 
@@ -130,7 +132,7 @@ def list_used_actions(
     )
     asked = build_query_context(inventory, None, given, now, direct=direct)
     name = _resolve_subject(store, inventory, subject, chains)
-    found = subjects.find_subject_identities(asked.graph, inventory, name)
+    found = subject_identities.find_subject_identities(asked.graph, inventory, name)
     rights = _SubjectPermissions(asked, found)
     pairs = rights.list_rows(action)
     progress(0, 0, "events")
@@ -140,29 +142,30 @@ def list_used_actions(
     )
     table = _expand_rows(rights, pairs, catalogue)
     _add_calls(table, catalogue, calls)
-    trail = read_trail_coverage(store, catalogue)
+    trail = read_log_coverage(store, catalogue)
     glob = encode_glob(action.lower())
     kept = [
         name
         for name in sorted(table, key=str.lower)
-        if matches(glob, name.lower()) and table[name].is_relevant
+        if matches_glob(glob, name.lower()) and table[name].is_relevant
     ]
     if not kept:
         parse_permission_filter(asked, action, "*")  # an error if no action can match
     least = _UNKNOWN if found.unknown else _NEVER
     listed = []
-    silent = {*found.not_collected, trail.missing_log(action, rights.home_accounts)} - {
-        ""
-    }
+    silent = {
+        *found.not_collected,
+        trail.find_missing_log(action, rights.home_accounts),
+    } - {""}
     for spelled in kept:
         accounts = table[spelled].accounts or rights.home_accounts
-        lacking = trail.missing_log(spelled, accounts)
+        lacking = trail.find_missing_log(spelled, accounts)
         silent |= {lacking} - {""}
-        since = 0 if lacking else trail.recorded_since(accounts)
+        since = 0 if lacking else trail.get_recording_start(accounts)
         listed.append(_build_used_item(name, spelled, table[spelled], since, least))
     if not listed and found.unknown:
-        lacking = trail.missing_log(action, rights.home_accounts)
-        since = 0 if lacking else trail.recorded_since(rights.home_accounts)
+        lacking = trail.find_missing_log(action, rights.home_accounts)
+        since = 0 if lacking else trail.get_recording_start(rights.home_accounts)
         listed.append(_build_used_item(name, action, _ActionUsage(), since, least))
     days = trail.list_recorded_days(
         rights.home_accounts.union(*(table[n].accounts for n in kept))
@@ -206,19 +209,19 @@ _Pairs = list[tuple[ReachAnswer, bool]]
 class _SubjectPermissions:
     """Permissions of a subject."""
 
-    asked: QueryContext
-    found: subjects.SubjectIdentities
+    query: QueryContext
+    identities: subject_identities.SubjectIdentities
 
     def list_rows(self, action: str) -> _Pairs:
         """List the rows of an action, each with whether own policies grant it."""
-        graph, wanted = self.asked.graph, parse_filter(action, "*")
+        graph, wanted = self.query.graph, parse_row_filter(action, "*")
         return [
             (reply, len(reply.path) == len(start.hops))
-            for start in self.found.starts
-            for reply in subjects.prepend_subject_to_rows(
+            for start in self.identities.starts
+            for reply in subject_identities.prepend_subject_to_rows(
                 start,
-                queries.iterate_reach(
-                    graph, start.identity, wanted, direct=self.asked.direct
+                subject_queries.iterate_reach(
+                    graph, start.identity, wanted, direct=self.query.direct
                 ),
             )
         ]
@@ -226,9 +229,9 @@ class _SubjectPermissions:
     @property
     def home_accounts(self) -> set[str]:
         """Return the accounts of the subject's own identities."""
-        principals = self.asked.estate.principals
-        known = (principals.get(start.identity) for start in self.found.starts)
-        named = (get_arn_account(each.id) for each in self.found.unknown)
+        principals = self.query.compiled_accounts.principals
+        known = (principals.get(start.identity) for start in self.identities.starts)
+        named = (get_arn_account(each.id) for each in self.identities.unknown)
         return {*(p.identity.account for p in known if p), *named} - {""}
 
 
@@ -250,7 +253,7 @@ def _expand_rows(
     actions = ActionMatcher(catalogue)
     table: dict[str, _ActionUsage] = defaultdict(_ActionUsage)
     _add_rows(table, pairs, actions)
-    rough = [name for name, found in table.items() if found.rough]
+    rough = [name for name, found in table.items() if found.is_overlapping]
     for name in rough[:_MAX_EVALUATED]:
         sharp: dict[str, _ActionUsage] = defaultdict(_ActionUsage)
         _add_rows(sharp, permissions.list_rows(name), actions)
@@ -273,8 +276,10 @@ def _add_rows(
             if own:
                 found.granted = _stronger_verdict(found.granted, held)
             else:
-                found.through = _stronger_verdict(found.through, held)
-            found.rough |= rough
+                found.through_other_identities = _stronger_verdict(
+                    found.through_other_identities, held
+                )
+            found.is_overlapping |= rough
             found.accounts |= {account} - {""}
 
 
@@ -322,7 +327,7 @@ def _build_used_item(
         "service": action.partition(":")[0],
         "action": action,
         "granted": granted.value,
-        "reachable": _stronger_verdict(granted, usage.through).value,
+        "reachable": _stronger_verdict(granted, usage.through_other_identities).value,
         "used": usage.used if since else usage.used or None,
         "last_used": _format_time(usage.last_used),
         "used_by": sorted(usage.by),
@@ -353,12 +358,14 @@ def _build_coverage(
     missing_logs: set[str],
 ) -> CoverageRecord:
     """Build the coverage of the answer, with the logs that are missing."""
-    asked = permissions.asked
-    spelled = build_action_speller(asked.estate.catalogue, asked.estate.written, action)
+    asked = permissions.query
+    spelled = build_action_formatter(
+        asked.compiled_accounts.catalogue, asked.compiled_accounts.written, action
+    )
     pairs = [
-        (reply, answer_documents.build_reach_item(reply, spelled)) for reply in replies
+        (reply, answer_items.build_reach_item(reply, spelled)) for reply in replies
     ]
-    who = [start.identity for start in permissions.found.starts]
+    who = [start.identity for start in permissions.identities.starts]
     absent = list_missing_data(asked, pairs, action, "*", who)
     return build_query_coverage(asked, replies, absent | missing_logs)
 

@@ -8,13 +8,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from answerable.lineage.data_events import has_data_events
+from answerable.lineage.cloudtrail_data_events import has_data_events
 from answerable.model.documents.core import ReachItem
 from answerable.model.documents.permission_usage import PatternUsageItem
 from answerable.model.event import EventOutcome
-from answerable.presentation.inventory_lists import format_time
-from answerable.reach.aws.patterns.globs import encode_glob, matches
-from answerable.services.lineage.recorded_calls import CallCount, TrailCoverage
+from answerable.presentation.answer_coverage import format_time
+from answerable.reach.aws.patterns.glob_matching import encode_glob, matches_glob
+from answerable.services.lineage.recorded_calls import CallCount, LogCoverage
 
 _RANK = {"never": 0, "not-known": 1, "only-if": 2, "always": 3}
 _NEVER, _UNKNOWN = "never", "not-known"
@@ -41,7 +41,7 @@ def list_permission_usage(
     subject: str,
     rows: Sequence[ReachItem],
     calls: Sequence[CallCount],
-    trail: TrailCoverage,
+    trail: LogCoverage,
     accounts: frozenset[str],
 ) -> list[PatternUsageItem]:
     """Compare granted and reachable permissions with recorded calls.
@@ -67,7 +67,9 @@ def list_permission_usage(
     patterns = [(name, encode_glob(name.lower())) for name in found]
     fitting: dict[str, list[CallCount]] = defaultdict(list)
     for call in calls:
-        held = [name for name, glob in patterns if matches(glob, call.action.lower())]
+        held = [
+            name for name, glob in patterns if matches_glob(glob, call.action.lower())
+        ]
         for name in held or [call.action]:
             fitting[name].append(call)
     return [
@@ -87,10 +89,10 @@ def _stronger_verdict(one: str, other: str) -> str:
     return max(one, other, key=lambda verdict: _RANK.get(verdict, 0))
 
 
-def _is_recorded(action: str, trail: TrailCoverage, accounts: frozenset[str]) -> bool:
+def _is_recorded(action: str, trail: LogCoverage, accounts: frozenset[str]) -> bool:
     """Return whether "no call" of a pattern means that it was not called."""
     if "*" not in action and "?" not in action:
-        return not trail.missing_log(action, accounts)
+        return not trail.find_missing_log(action, accounts)
     service = action.partition(":")[0]
     if not accounts or not accounts <= trail.logs.keys():
         return False

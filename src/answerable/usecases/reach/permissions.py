@@ -12,14 +12,14 @@ from answerable.services.reach.query_context import (
     build_query_context,
     serialize_queries,
 )
-from answerable.services.reach.request_context import (
+from answerable.services.reach.stated_request_context import (
     parse_stated_context,
     resolve_role_session,
 )
 
 if TYPE_CHECKING:
+    from answerable.services.reach.permission_list_cursor import PermissionPage
     from answerable.services.reach.permission_lists import Progress
-    from answerable.services.reach.permission_pages import PermissionPage
 
 
 @serialize_queries
@@ -153,7 +153,9 @@ def list_who_can(
     )
     service = action.partition(":")[0]
     asked = build_query_context(inventory, {service}, given, now, direct=direct)
-    return permission_lists.list_holders(asked, action, resource, limit=limit)
+    return permission_lists.list_permitted_identities(
+        asked, action, resource, limit=limit
+    )
 
 
 @serialize_queries
@@ -232,6 +234,6 @@ def list_who_can_page(
     given = parse_stated_context(inventory.facts, context, "", "", now)
     service = action.partition(":")[0]
     asked = build_query_context(inventory, {service}, given, now, direct=direct)
-    return permission_lists.list_holders_page(
+    return permission_lists.list_permitted_identities_page(
         asked, action, resource, after=cursor, rows=max_rows
     )

@@ -13,30 +13,30 @@ from answerable.model.inventory import Inventory
 from answerable.model.policy import PolicyLayer
 from answerable.model.sighting import SightedFacts
 from answerable.presentation.command_hints import format_command
-from answerable.reach import answer_documents, subjects
+from answerable.reach import answer_items, subject_identities
 from answerable.reach.acting_agents import list_agents_through
 from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
 from answerable.reach.aws.bulk.incremental_update import update_closure_for_edit
 from answerable.reach.aws.compiled.statements import PolicyGap
 from answerable.reach.aws.permission_rows.row_types import (
     RowFilter,
-    build_action_speller,
+    build_action_formatter,
 )
-from answerable.reach.aws.what_if.differences import (
+from answerable.reach.aws.what_if.edit_scope import EditScope, find_edit_scope
+from answerable.reach.aws.what_if.external_caller_comparison import (
+    list_caller_differences,
+    list_changed_subjects,
+    list_role_trust_differences,
+)
+from answerable.reach.aws.what_if.permission_comparison import (
     ReachChange,
     ReachComparison,
     ReachDifference,
 )
-from answerable.reach.aws.what_if.edit_scope import EditScope, find_edit_scope
-from answerable.reach.aws.what_if.external_differences import (
-    list_caller_differences,
-    list_changed_subjects,
-    list_entry_differences,
-)
 from answerable.reach.aws.what_if.subject_reach import SubjectReach
 from answerable.reach.formula import TRUE, Verdict
-from answerable.reach.queries import PatternExtent, ReachAnswer, empty_answer
-from answerable.reach.subjects import SubjectIdentities, SubjectIdentity
+from answerable.reach.subject_identities import SubjectIdentities, SubjectIdentity
+from answerable.reach.subject_queries import PatternExtent, ReachAnswer, empty_answer
 from answerable.reach.unknown_subjects import UnknownSubject, rests_on_uncollected_allow
 from answerable.services.reach.call_parsing import parse_permission_filter
 from answerable.services.reach.compiled_graph import list_policy_services
@@ -51,13 +51,13 @@ from answerable.services.reach.query_context import (
     build_query_coverage,
     list_assumed_policies,
     list_missing_for_reply,
-    pick_account_actors,
-    require_paths,
+    pick_identity_per_account,
+    require_followed_paths,
     serialize_queries,
 )
-from answerable.services.reach.request_context import StatedContext
+from answerable.services.reach.stated_request_context import StatedContext
 from answerable.services.reach.subject_resolution import resolve_subject
-from answerable.services.reach.unknown_permissions import (
+from answerable.services.reach.unknown_verdict_rows import (
     build_unknown_items,
     describe_search_scope,
     suggest_scan_command,
@@ -88,7 +88,9 @@ def apply_graph_edit(query: QueryContext, facts: SightedFacts) -> EditedGraph:
         get_closure(query.graph), query.inventory.facts, facts
     )
     after = replace(query, graph=whole.graph)
-    return EditedGraph(query, after, find_edit_scope(query.estate, after.estate))
+    return EditedGraph(
+        query, after, find_edit_scope(query.compiled_accounts, after.compiled_accounts)
+    )
 
 
 @serialize_queries
@@ -124,11 +126,11 @@ def compare_edit(
     facts = apply_edit(inventory.facts, edit, name, now)
     services = list_policy_services(inventory)
     if edit.file:
-        services |= subjects.list_policy_services(facts)
+        services |= subject_identities.list_policy_services(facts)
     asked = build_query_context(
         inventory, services, StatedContext(), now, compile_all=True
     )
-    require_paths(asked)
+    require_followed_paths(asked)
     edited = apply_graph_edit(asked, facts)
     return compare_graphs(edited, name, action=action, resource=resource, limit=limit)
 
@@ -170,8 +172,12 @@ class _DifferenceList:
         """Compare every identity of a subject."""
         before, after = self.edited.asked, self.edited.after
         inventory = before.inventory
-        found = subjects.find_subject_identities(before.graph, inventory, subject)
-        now = subjects.find_subject_identities(after.graph, inventory, subject)
+        found = subject_identities.find_subject_identities(
+            before.graph, inventory, subject
+        )
+        now = subject_identities.find_subject_identities(
+            after.graph, inventory, subject
+        )
         self.unknown += found.unknown
         self.missing |= set(found.not_collected)
         for identity in dict.fromkeys(
@@ -191,7 +197,7 @@ class _DifferenceList:
         """Yield the differences of one identity between the two graphs."""
         before, after = self.edited.asked.graph, self.edited.after.graph
         name = start.identity
-        if name not in before.estate.principals:
+        if name not in before.accounts.principals:
             yield from list_caller_differences(before, after, name, self.wanted)
             return
         lost = start_after is None or _is_entry_removed(start_before, start_after)
@@ -219,14 +225,14 @@ class _DifferenceList:
                 gaps = side.graph.get_principal(node).list_gaps(PolicyLayer.IDENTITY)
                 self.gaps |= dict.fromkeys(gaps)
         yield from comparison.list_differences()
-        self.compared += comparison.compared
-        self.of += comparison.of
+        self.compared += comparison.compared_identities
+        self.of += comparison.total_identities
 
     def add_all(self) -> None:
         """Compare every identity that the edit could affect, and external callers."""
         before, after = self.edited.asked.graph, self.edited.after.graph
         scope = self.edited.scope
-        self._add_differences(list_entry_differences(before, after, scope), None)
+        self._add_differences(list_role_trust_differences(before, after, scope), None)
         for name in list_changed_subjects(before, after, scope):
             sides = SubjectReach(before, name), SubjectReach(after, name)
             found = self._list_differences(sides, own_rows=True)
@@ -239,7 +245,11 @@ class _DifferenceList:
         room = max(0, self.limit - len(self.pairs))
         differences = iter(candidates)
         for each in islice(differences, room):
-            reply = subjects.prepend_subject(start, each.reply) if start else each.reply
+            reply = (
+                subject_identities.prepend_subject(start, each.reply)
+                if start
+                else each.reply
+            )
             if start and start.unknown and rests_on_uncollected_allow(reply.formula):
                 continue
             self.pairs.append((reply, self._build_item(each, reply, start)))
@@ -257,14 +267,14 @@ class _DifferenceList:
         open_entry = start is not None and any(
             hop.formula != TRUE for hop in start.hops
         )
-        spelled = build_action_speller(
-            asked.estate.catalogue, asked.estate.written, "*"
+        spelled = build_action_formatter(
+            asked.compiled_accounts.catalogue, asked.compiled_accounts.written, "*"
         )
-        row = answer_documents.build_reach_item(reply, spelled)
+        row = answer_items.build_reach_item(reply, spelled)
         if difference.identity is not None:
             row["resource"] = difference.identity
             row["action"] = reply.path[-1].via if reply.path else "runs as"
-        change = difference.change
+        change = difference.direction
         at = (
             self.edited.after
             if change in (ReachChange.APPEARS, ReachChange.STRONGER)
@@ -296,11 +306,11 @@ class _DifferenceList:
         """List the identities that an empty answer is about."""
         asked = self.edited.asked
         if subject:
-            found = subjects.find_subject_identities(
+            found = subject_identities.find_subject_identities(
                 asked.graph, asked.inventory, subject
             )
             return [start.identity for start in found.starts]
-        return pick_account_actors(asked)
+        return pick_identity_per_account(asked)
 
     def build_document(self, subject: str, action: str, resource: str) -> Document:
         """Build the document, most severe items first, with its coverage."""

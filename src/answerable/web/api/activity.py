@@ -15,9 +15,9 @@ from answerable.model.documents.trace import (
 from answerable.model.errors import UsageError
 from answerable.presentation.time_input import parse_time
 from answerable.services.authorization import decision_records
-from answerable.services.lineage import name_resolution, row_search
+from answerable.services.lineage import lineage_search, name_resolution
+from answerable.services.lineage.lineage_search import is_visible, join_chains
 from answerable.services.lineage.resource_filter import parse_event_id
-from answerable.services.lineage.row_search import is_visible, join_chains
 from answerable.services.lineage.trace_rows import (
     TraceQuery,
     build_trace_coverage,
@@ -27,9 +27,9 @@ from answerable.store.decision_queries import DecisionFilter as Wanted
 from answerable.store.investigation_queries import count_events_matching
 from answerable.usecases.authorization import explain_decision
 from answerable.usecases.authorization import list_decisions as flow
-from answerable.usecases.lineage import find_unmediated, search, trace
+from answerable.usecases.lineage import find_gateway_bypasses, search_events, trace
 from answerable.usecases.lineage import show_event as events
-from answerable.web.activity_scope import build_scope, visible_subjects
+from answerable.web.activity_scope import build_search_scope, visible_subjects
 from answerable.web.api.operations import (
     ACTIVITY,
     ALL_ACTIVITY,
@@ -40,7 +40,7 @@ from answerable.web.api.operations import (
     DocumentPart,
     OperationParams,
     current_minute,
-    read_limit,
+    read_page_size,
 )
 from answerable.web.routing import Forbidden
 from answerable.web.store_cache import StoreCache
@@ -95,21 +95,21 @@ def _get_trace(
 ) -> DocumentPart:
     """Return one page of lineage rows that match the query, newest first."""
     scope, view, query = (
-        build_scope(cache, visitor),
+        build_search_scope(cache, visitor),
         cache.current_view(),
         _parse_query(params),
     )
-    event_filter = row_search.build_event_filter(
+    event_filter = lineage_search.build_event_filter(
         scope, query, now=current_minute(cache)
     )
     with cache.open_store() as store:
-        document, after = search.search_rows(
+        document, after = search_events.search_rows(
             store,
             scope,
             event_filter,
             now=view.at,
             cursor=params.get("after", ""),
-            limit=read_limit(params),
+            limit=read_page_size(params),
             person=query.get("person"),
         )
         if after or "after" in params:
@@ -117,7 +117,7 @@ def _get_trace(
             key = (
                 cache.version(),
                 current_minute(cache),
-                scope.only,
+                scope.visible_agents,
                 frozenset(filters.items()),
             )
             total = cache.totals.get(
@@ -136,7 +136,7 @@ def _get_score(
     def scored() -> Document:
         view = cache.current_view()
         with cache.open_store() as store:
-            return trace.score_with_chains(
+            return trace.count_hop_coverage_with_chains(
                 store, view.inventory, view.chains, now=view.at
             )
 
@@ -154,9 +154,11 @@ def _list_unmediated(
         parse_time(params[name], now, name) if name in params else 0
         for name in ("since", "until")
     )
-    question = TraceQuery(**fields, since=since, until=until, limit=read_limit(params))
+    question = TraceQuery(
+        **fields, since=since, until=until, limit=read_page_size(params)
+    )
     with cache.open_store() as store:
-        return find_unmediated.find_unmediated_in_chains(
+        return find_gateway_bypasses.find_bypassing_events_in_chains(
             store, view.inventory, view.chains, question, now=view.at
         )
 
@@ -165,7 +167,7 @@ def _get_event(
     cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> Document:
     """Return an event with its chain; not found if the visitor may not see it."""
-    scope = build_scope(cache, visitor)
+    scope = build_search_scope(cache, visitor)
     number = parse_event_id(params["id"])
     with cache.open_store() as store:
         rows = events.find_event_rows(store, scope, number) if number else []
@@ -181,8 +183,8 @@ def _get_decision(
     cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> Document:
     """Return a decision; not found if the visitor may not see its activity."""
-    scope = build_scope(cache, visitor)
-    if scope.only is not None and parse_event_id(params["id"]) is None:
+    scope = build_search_scope(cache, visitor)
+    if scope.visible_agents is not None and parse_event_id(params["id"]) is None:
         raise Forbidden  # prefixes could be enumerated
     waiting = decision_records.read_spool(
         cache.spools
@@ -194,11 +196,11 @@ def _get_decision(
             )
             found = decision_records.find_decision(store, waiting, params["id"])
         except UsageError:
-            if scope.only is not None:
+            if scope.visible_agents is not None:
                 raise Forbidden from None
             raise
     for row in join_chains([each.event for each in found], scope):
-        if not is_visible(row.chain, scope.only):
+        if not is_visible(row.chain, scope.visible_agents):
             raise Forbidden
     return document
 
@@ -208,18 +210,22 @@ def _list_decisions(
 ) -> DocumentPart:
     """Return one page of the decisions that the visitor may see."""
     decision_filter = Wanted(
-        of=visible_subjects(visitor),
+        identities=visible_subjects(visitor),
         agent=params.get("agent", ""),
         effect=params.get("effect", ""),
         reason=params.get("reason", ""),
         before=flow.parse_position(params.get("after", "")),
     )
-    limit, now = read_limit(params), current_minute(cache)
+    limit, now = read_page_size(params), current_minute(cache)
     with cache.open_store() as store:
         document, after = flow.list_decisions(
             store, cache.spools, decision_filter, limit=limit, now=now
         )
-        if decision_filter.agent and decision_filter.of is None and not document.items:
+        if (
+            decision_filter.agent
+            and decision_filter.identities is None
+            and not document.items
+        ):
             # A visitor with limited scope must not learn names of other agents.
             view = cache.current_view()
             agent = name_resolution.resolve_agent(
@@ -236,17 +242,17 @@ def _list_decisions(
 OPERATIONS: tuple[ApiOperation, ...] = (
     ApiOperation(
         path="/trace",
-        what="Lineage rows with every hop's status, the newest first.",
-        tell=_get_trace,
+        summary="Lineage rows with every hop's status, the newest first.",
+        handler=_get_trace,
         kind="trace",
         item=TraceItem,
-        takes=(
+        parameters=(
             ApiParameter("q", "A query as in the search box: `agent:*bot since:7d`."),
             *_BY_FIELD,
             *PAGING_PARAMETERS,
         ),
-        may=ACTIVITY,
-        passing=True,
+        permissions=ACTIVITY,
+        varies_with_time=True,
         command="trace",
     ),
     ApiOperation(
@@ -255,47 +261,47 @@ OPERATIONS: tuple[ApiOperation, ...] = (
         _get_score,
         "trace-score",
         HopStatusCountItem,
-        may=ALL_ACTIVITY,
+        permissions=ALL_ACTIVITY,
         command="trace --score",
     ),
     ApiOperation(
         path="/trace/unmediated",
-        what="Calls that bypassed the gateway, oldest first.",
-        tell=_list_unmediated,
+        summary="Calls that bypassed the gateway, oldest first.",
+        handler=_list_unmediated,
         kind="trace-unmediated",
         item=UnmediatedEventItem,
-        takes=(*_BY_HOP, LIMIT),
-        may=ALL_ACTIVITY,
-        passing=True,
+        parameters=(*_BY_HOP, LIMIT),
+        permissions=ALL_ACTIVITY,
+        varies_with_time=True,
         command="trace --unmediated",
     ),
     ApiOperation(
         path="/event",
-        what="One event with its chain; several where records of one id differ.",
-        tell=_get_event,
+        summary="One event with its chain; several where records of one id differ.",
+        handler=_get_event,
         kind="event",
         item=TraceItem,
-        takes=(_ID,),
-        may=ACTIVITY,
+        parameters=(_ID,),
+        permissions=ACTIVITY,
     ),
     ApiOperation(
         path="/decision",
-        what="One decision with its reason, what determined it, and what would allow it.",
-        tell=_get_decision,
+        summary="One decision with its reason, what determined it, and what would allow it.",
+        handler=_get_decision,
         kind="decision",
         item=DecisionItem,
-        takes=(_ID,),
-        may=ACTIVITY,
-        passing=True,
+        parameters=(_ID,),
+        permissions=ACTIVITY,
+        varies_with_time=True,
         command="decision ID",
     ),
     ApiOperation(
         path="/decisions",
-        what="Decisions, the newest first; those that are not shipped yet too.",
-        tell=_list_decisions,
+        summary="Decisions, the newest first; those that are not shipped yet too.",
+        handler=_list_decisions,
         kind="decisions",
         item=DecisionItem,
-        takes=(
+        parameters=(
             ApiParameter("agent", "Only this agent's."),
             ApiParameter(
                 "effect", "Only these.", tuple(e.value for e in DecisionEffect)
@@ -305,7 +311,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
             ),
             *PAGING_PARAMETERS,
         ),
-        may=ACTIVITY,
-        passing=True,
+        permissions=ACTIVITY,
+        varies_with_time=True,
     ),
 )

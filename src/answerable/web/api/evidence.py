@@ -8,15 +8,15 @@ from answerable.model.documents.evidence import (
     InclusionProofItem,
 )
 from answerable.model.documents.web import ActionResultItem, VerificationCheckItem
-from answerable.presentation.inventory_lists import empty_coverage, format_time
+from answerable.presentation.answer_coverage import empty_coverage, format_time
 from answerable.services.lineage.resource_filter import parse_event_id
 from answerable.store import investigation_queries
 from answerable.store.query_engine import QueryLimits
 from answerable.store.store import EvidenceStore
-from answerable.usecases.evidence import prove
+from answerable.usecases.evidence import verify_and_prove
 from answerable.usecases.lineage import run_sql
 from answerable.usecases.lineage import show_event as events
-from answerable.web.activity_scope import build_scope
+from answerable.web.activity_scope import build_search_scope
 from answerable.web.api.operations import (
     ACTIVITY,
     ApiOperation,
@@ -25,7 +25,7 @@ from answerable.web.api.operations import (
     current_minute,
 )
 from answerable.web.http.request_parsing import MAX_FORM
-from answerable.web.pages.evidence import log_verifier
+from answerable.web.pages.evidence import get_log_verifier
 from answerable.web.routing import Forbidden
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor, WebPermission
@@ -41,7 +41,7 @@ def _get_checkpoint(
     """Return the signed checkpoint of the transparency log."""
     del visitor, params
     with cache.open_store() as store:
-        return prove.show_checkpoint(store, now=current_minute(cache))
+        return verify_and_prove.show_checkpoint(store, now=current_minute(cache))
 
 
 def _require_visible_id(
@@ -50,7 +50,7 @@ def _require_visible_id(
     """Return the event id if the visitor may see all of its records."""
     event_id = parse_event_id(id_text)
     rows = (
-        events.find_event_rows(store, build_scope(cache, visitor), event_id)
+        events.find_event_rows(store, build_search_scope(cache, visitor), event_id)
         if event_id
         else ()
     )
@@ -70,7 +70,7 @@ def _get_proof(
     """Return the inclusion proof of a record."""
     with cache.open_store() as store:
         number = _require_visible_id(cache, visitor, store, params["id"])
-        return prove.prove_record(store, number, now=current_minute(cache))
+        return verify_and_prove.prove_record(store, number, now=current_minute(cache))
 
 
 def _get_bundle(
@@ -79,7 +79,7 @@ def _get_bundle(
     """Return a record with its proof and checkpoint as one file content."""
     with cache.open_store() as store:
         number = _require_visible_id(cache, visitor, store, params["id"])
-        return prove.build_bundle(store, [number], now=current_minute(cache))
+        return verify_and_prove.build_bundle(store, [number], now=current_minute(cache))
 
 
 def _get_verification(
@@ -87,7 +87,7 @@ def _get_verification(
 ) -> Document:
     """Return the checks of the last full verification; none if none has run."""
     del visitor, params
-    last = log_verifier(cache).last
+    last = get_log_verifier(cache).last
     if last is None:
         return Document("verification", [], empty_coverage())
     items: list[VerificationCheckItem] = [
@@ -103,7 +103,7 @@ def _start_verification(
     """Start a verification of the whole log in the background."""
     del visitor, params
     with cache.open_store() as store:
-        started = log_verifier(cache).start(len(store.log.entries()))
+        started = get_log_verifier(cache).start(len(store.log.entries()))
     said = "every record is being checked" if started else "a check runs already"
     item: ActionResultItem = {"said": said}
     return Document("done", [item], empty_coverage())
@@ -115,7 +115,9 @@ def _verify_bundle(
     """Verify a bundle from the request body; the server does not store it."""
     del visitor
     data = params["bundle"].encode()
-    return prove.verify_evidence(data, key=params["key"].strip(), now=cache.now)
+    return verify_and_prove.verify_evidence(
+        data, key=params["key"].strip(), now=cache.now
+    )
 
 
 def _run_sql(cache: StoreCache, visitor: Visitor, params: OperationParams) -> Document:
@@ -137,81 +139,81 @@ def _run_sql(cache: StoreCache, visitor: Visitor, params: OperationParams) -> Do
 OPERATIONS: tuple[ApiOperation, ...] = (
     ApiOperation(
         path="/evidence/checkpoint",
-        what="The signed head of the log; `note` is what to keep elsewhere.",
-        tell=_get_checkpoint,
+        summary="The signed head of the log; `note` is what to keep elsewhere.",
+        handler=_get_checkpoint,
         kind="checkpoint",
         item=CheckpointItem,
-        takes=(),
-        may=ACTIVITY,
+        parameters=(),
+        permissions=ACTIVITY,
         command="evidence checkpoint",
     ),
     ApiOperation(
         path="/evidence/prove",
-        what="A record with the hashes that lead from it to the signed head.",
-        tell=_get_proof,
+        summary="A record with the hashes that lead from it to the signed head.",
+        handler=_get_proof,
         kind="prove",
         item=InclusionProofItem,
-        takes=(_ID,),
-        may=ACTIVITY,
+        parameters=(_ID,),
+        permissions=ACTIVITY,
         command="evidence prove ID",
     ),
     ApiOperation(
         path="/evidence/bundle",
-        what="A record with its proof and the checkpoint; `bundle` is a file's content.",
-        tell=_get_bundle,
+        summary="A record with its proof and the checkpoint; `bundle` is a file's content.",
+        handler=_get_bundle,
         kind="bundle",
         item=EvidenceBundleItem,
-        takes=(_ID,),
-        may=ACTIVITY,
+        parameters=(_ID,),
+        permissions=ACTIVITY,
         command="evidence bundle ID",
     ),
     ApiOperation(
         path="/evidence/verify",
-        what="The result of the last full verification; no items if there was none.",
-        tell=_get_verification,
+        summary="The result of the last full verification; no items if there was none.",
+        handler=_get_verification,
         kind="verification",
         item=VerificationCheckItem,
-        takes=(),
-        may=_CHECKS,
-        held=False,
+        parameters=(),
+        permissions=_CHECKS,
+        has_etag=False,
         command="evidence verify",
     ),
     ApiOperation(
         path="/evidence/verify",
-        what="Verify every record in the background; GET returns the result.",
-        tell=_start_verification,
+        summary="Verify every record in the background; GET returns the result.",
+        handler=_start_verification,
         kind="done",
         item=ActionResultItem,
-        takes=(),
-        may=_CHECKS,
+        parameters=(),
+        permissions=_CHECKS,
         method="POST",
     ),
     ApiOperation(
         path="/evidence/bundle/verify",
-        what="Check a bundle with the public key of its log; nothing of it is kept.",
-        tell=_verify_bundle,
+        summary="Check a bundle with the public key of its log; nothing of it is kept.",
+        handler=_verify_bundle,
         kind="verify",
         item=CheckItem,
-        takes=(
+        parameters=(
             ApiParameter(
-                "bundle", "Content of its file.", required=True, longest=MAX_FORM
+                "bundle", "Content of its file.", required=True, max_length=MAX_FORM
             ),
             ApiParameter("key", "Text of the public key.", required=True),
         ),
-        may=ACTIVITY,
+        permissions=ACTIVITY,
         method="POST",
         command="evidence verify BUNDLE --key PUB",
     ),
     ApiOperation(
         path="/sql",
-        what=f"One SELECT over the documented views: at most {_BOUNDS.rows:,} rows, "
+        summary=f"One SELECT over the documented views: at most {_BOUNDS.rows:,} rows, "
         f"{_BOUNDS.seconds:.0f} seconds. For who investigates and administers.",
-        tell=_run_sql,
+        handler=_run_sql,
         kind="sql",
         item=None,
-        takes=(ApiParameter("query", "The SELECT.", required=True),),
-        may=frozenset({WebPermission.ADMINISTER}),
-        held=False,  # the query may use the current time
+        parameters=(ApiParameter("query", "The SELECT.", required=True),),
+        permissions=frozenset({WebPermission.ADMINISTER}),
+        has_etag=False,  # the query may use the current time
         command="sql QUERY",
     ),
 )

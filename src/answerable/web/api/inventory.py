@@ -17,7 +17,7 @@ from answerable.model.documents.core import (
 from answerable.model.documents.owners import OwnershipItem
 from answerable.model.documents.pins import DefinitionDiffItem
 from answerable.model.person import OwnerState
-from answerable.presentation import inventory_lists
+from answerable.presentation import answer_coverage
 from answerable.presentation.inventory_items import format_time
 from answerable.server.pins.pin_files import PinFiles
 from answerable.server.state_folders import gateway_state
@@ -32,11 +32,11 @@ from answerable.web.api.operations import (
     DocumentPart,
     OperationParams,
     flag_parameter,
-    is_set,
-    read_limit,
+    is_flag_set,
+    read_page_size,
 )
 from answerable.web.paged_list import ListDefinition, ListQuery, PagedList
-from answerable.web.pages import inventory_listings
+from answerable.web.pages import inventory_list_definitions
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor
 
@@ -53,7 +53,7 @@ def _list_handler(
     ) -> DocumentPart:
         del visitor
         view, listing = cache.current_view(), build_list(cache)
-        coverage = inventory_lists.build_list_coverage(kind, view.inventory, view.at)
+        coverage = answer_coverage.build_list_coverage(kind, view.inventory, view.at)
         if params.get("id"):
             item = listing.by_key.get(params["id"])
             return DocumentPart(
@@ -61,7 +61,7 @@ def _list_handler(
             )
         for name in facets:
             if name in params and params[name] not in listing.counts[name]:
-                inventory_lists.refuse_misspelled(
+                answer_coverage.refuse_misspelled(
                     name, params[name], listing.counts[name]
                 )
         query = ListQuery(
@@ -70,7 +70,7 @@ def _list_handler(
             order=params.get("sort", ""),
             after=params.get("after", ""),
         )
-        shown = listing.get_page(query, read_limit(params))
+        shown = listing.get_page(query, read_page_size(params))
         total = shown.total if shown.total > len(shown.rows) else -1
         return DocumentPart(
             Document(kind, shown.rows, coverage, total=total), shown.older
@@ -89,7 +89,7 @@ def _list_operation(
 ) -> ApiOperation:
     """Build the GET operation of one inventory list: filters and sort fields."""
     sorts = (
-        inventory_listings.TOOL_ORDERS
+        inventory_list_definitions.TOOL_ORDERS
         if definition is None
         else tuple(definition.orders)
     )
@@ -146,8 +146,8 @@ def _get_pin_diff(
     shown = [each for each in known if wanted in ("", each)]
     with cache.open_store() as store:
         words = tool_pins.read_signed_approvals(store)
-    return tool_pins.show_differences(
-        known, shown, words, include_unchanged=is_set(params, "all")
+    return tool_pins.show_definition_differences(
+        known, shown, words, include_unchanged=is_flag_set(params, "all")
     )
 
 
@@ -163,7 +163,7 @@ def _list_snapshots(
         {"name": each.name, "at": format_time(at.at), "digest": each.digest}
         for each, at in zip(named, logged, strict=True)
     ]
-    coverage = inventory_lists.build_coverage(view.inventory, view.at)
+    coverage = answer_coverage.build_coverage(view.inventory, view.at)
     return Document("snapshots", items[::-1], coverage)
 
 
@@ -173,7 +173,7 @@ def _get_coverage(
     """Return the scanned sources with their age and problems."""
     del visitor, params
     view = cache.current_view()
-    coverage = inventory_lists.build_coverage(view.inventory, view.at)
+    coverage = answer_coverage.build_coverage(view.inventory, view.at)
     return Document("coverage", coverage["sources"], coverage)
 
 
@@ -182,8 +182,8 @@ OPERATIONS: tuple[ApiOperation, ...] = (
         "agents",
         AgentItem,
         "Agents with their tools, credentials and identities.",
-        inventory_listings.agents,
-        inventory_listings.AGENT_LIST,
+        inventory_list_definitions.agents,
+        inventory_list_definitions.AGENT_LIST,
         (
             _STATE,
             _KIND,
@@ -194,8 +194,8 @@ OPERATIONS: tuple[ApiOperation, ...] = (
         "identities",
         IdentityItem,
         "Identities, with the agents and credentials that reach each.",
-        inventory_listings.identities,
-        inventory_listings.IDENTITY_LIST,
+        inventory_list_definitions.identities,
+        inventory_list_definitions.IDENTITY_LIST,
         (
             _STATE,
             _KIND,
@@ -206,15 +206,15 @@ OPERATIONS: tuple[ApiOperation, ...] = (
         "credentials",
         CredentialItem,
         "Credentials with every place they lie; never a value.",
-        inventory_listings.credentials,
-        inventory_listings.credential_list(datetime.now(tz=UTC)),
+        inventory_list_definitions.credentials,
+        inventory_list_definitions.credential_list(datetime.now(tz=UTC)),
         (_STATE, _KIND, ApiParameter("lifetime", "How long it lives.")),
     ),
     _list_operation(
         "tools",
         ToolItem,
         "Tools of every agent; `kind` is the transport.",
-        inventory_listings.tools,
+        inventory_list_definitions.tools,
         None,
         (_STATE, _KIND, ApiParameter("runs", "How calls run.", (*_RUNS, "disabled"))),
     ),
@@ -222,8 +222,8 @@ OPERATIONS: tuple[ApiOperation, ...] = (
         "people",
         PersonItem,
         "People and teams, with what they answer for.",
-        inventory_listings.people,
-        inventory_listings.PERSON_LIST,
+        inventory_list_definitions.people,
+        inventory_list_definitions.PERSON_LIST,
         (
             ApiParameter("kind", "Only these.", ("person", "team")),
             ApiParameter("here", "Whether they are still here.", ("here", "left")),
@@ -249,7 +249,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
             ApiParameter("server", "This server alone."),
             flag_parameter("all", "Include unchanged definitions."),
         ),
-        passing=True,
+        varies_with_time=True,
         command="tools diff",
     ),
     ApiOperation(

@@ -97,17 +97,17 @@ def _describe_operation(
     """Return the OpenAPI operation object: parameters or request body, responses."""
     description: dict[str, object] = {
         "operationId": operation.operation_id,
-        "summary": operation.what,
+        "summary": operation.summary,
         "responses": _describe_responses(operation, refs),
-        "x-may": sorted(operation.may),
+        "x-may": sorted(operation.permissions),
     }
     if operation.command:
         description["x-command"] = f"answerable {operation.command}"
     if operation.method == "GET":
         description["parameters"] = [
-            _describe_parameter(parameter) for parameter in operation.takes
+            _describe_parameter(parameter) for parameter in operation.parameters
         ]
-    elif operation.takes:
+    elif operation.parameters:
         description["requestBody"] = {
             "required": True,
             "content": {
@@ -123,7 +123,7 @@ def _describe_parameter(parameter: ApiParameter) -> dict[str, object]:
         "name": parameter.name,
         "in": "query",
         "required": parameter.required,
-        "description": parameter.what,
+        "description": parameter.description,
         "schema": parameter.schema,
     }
 
@@ -134,11 +134,11 @@ def _form_schema(operation: ApiOperation) -> dict[str, object]:
         "type": "object",
         "additionalProperties": False,
         "required": [
-            parameter.name for parameter in operation.takes if parameter.required
+            parameter.name for parameter in operation.parameters if parameter.required
         ],
         "properties": {
-            parameter.name: {**parameter.schema, "description": parameter.what}
-            for parameter in operation.takes
+            parameter.name: {**parameter.schema, "description": parameter.description}
+            for parameter in operation.parameters
         },
     }
 
@@ -163,16 +163,16 @@ def _describe_responses(
         },
     }
     success: dict[str, object] = {
-        "description": operation.what,
+        "description": operation.summary,
         "content": {"application/json": {"schema": document}},
     }
-    if operation.method == "GET" and operation.held:
+    if operation.method == "GET" and operation.has_etag:
         success["headers"] = {
             "ETag": {"schema": {"type": "string"}},
             "Link": {"schema": {"type": "string"}, "description": 'rel="next"'},
         }
     responses: dict[str, object] = {"200": success}
-    if operation.method == "GET" and operation.held:
+    if operation.method == "GET" and operation.has_etag:
         responses["304"] = {"description": "Not modified."}
     problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
     for status, description in _REFUSALS.items():
@@ -193,6 +193,6 @@ def openapi_route(operations: tuple[ApiOperation, ...]) -> WebRoute:
     ) -> RouteAnswer:
         del cache, visitor
         body, etag = encode_document()
-        return NotModified(etag) if etag in request.held else JsonAnswer(body, etag)
+        return NotModified(etag) if etag in request.etags else JsonAnswer(body, etag)
 
     return WebRoute(OPENAPI_PATH, handle_document)

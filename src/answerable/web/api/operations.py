@@ -69,22 +69,22 @@ class ApiParameter:
     """
 
     name: str
-    what: str
+    description: str
     choices: tuple[str, ...] = ()
     required: bool = False
-    most: int = 0
-    usual: int = 0
-    longest: int = MAX_TEXT
+    maximum: int = 0
+    default: int = 0
+    max_length: int = MAX_TEXT
 
     @property
     def schema(self) -> Mapping[str, object]:
         """Return the JSON Schema of the parameter."""
-        if self.most:
+        if self.maximum:
             return {
                 "type": "integer",
                 "minimum": 1,
-                "maximum": self.most,
-                "default": self.usual,
+                "maximum": self.maximum,
+                "default": self.default,
             }
         if self.choices:
             return {"type": "string", "enum": list(self.choices)}
@@ -92,7 +92,7 @@ class ApiParameter:
         return {
             "type": "string",
             "minLength": least,
-            "maxLength": self.longest,
+            "maxLength": self.max_length,
             "pattern": _TEXT,
         }
 
@@ -104,12 +104,12 @@ class ApiParameter:
         """
         if value is None:
             if self.required:
-                raise _parameter_error(self.name, "is missing", self.what)
-        elif self.most:
+                raise _parameter_error(self.name, "is missing", self.description)
+        elif self.maximum:
             plain = value.isascii() and value.isdigit() and len(value) <= 9
-            if not plain or not 1 <= int(value) <= self.most or value[0] == "0":
+            if not plain or not 1 <= int(value) <= self.maximum or value[0] == "0":
                 raise _parameter_error(
-                    self.name, "is not a valid number", f"expected 1 to {self.most}"
+                    self.name, "is not a valid number", f"expected 1 to {self.maximum}"
                 )
         elif self.choices:
             if value not in self.choices:
@@ -118,11 +118,11 @@ class ApiParameter:
                     "is not one of its choices",
                     f"expected {', '.join(self.choices)}",
                 )
-        elif len(value) > self.longest or (self.required and not value):
+        elif len(value) > self.max_length or (self.required and not value):
             raise _parameter_error(
                 self.name,
                 "is empty or too long",
-                f"expected up to {self.longest:,} characters",
+                f"expected up to {self.max_length:,} characters",
             )
 
 
@@ -139,7 +139,7 @@ def flag_parameter(name: str, description: str) -> ApiParameter:
 
 
 LIMIT = ApiParameter(
-    "limit", "Most items of one answer.", most=MAX_ITEMS, usual=DEFAULT_ITEMS
+    "limit", "Most items of one answer.", maximum=MAX_ITEMS, default=DEFAULT_ITEMS
 )
 AFTER = ApiParameter("after", "Cursor: `after` of the previous answer.")
 PAGING_PARAMETERS = (LIMIT, AFTER)
@@ -162,16 +162,16 @@ class ApiOperation:
     """
 
     path: str
-    what: str
-    tell: OperationHandler
+    summary: str
+    handler: OperationHandler
     kind: str
     item: type | None
-    takes: tuple[ApiParameter, ...] = ()
-    may: frozenset[WebPermission] = LOOK
-    passing: bool = False
+    parameters: tuple[ApiParameter, ...] = ()
+    permissions: frozenset[WebPermission] = LOOK
+    varies_with_time: bool = False
     command: str = ""
     method: str = "GET"
-    held: bool = True
+    has_etag: bool = True
 
     @property
     def operation_id(self) -> str:
@@ -182,14 +182,14 @@ class ApiOperation:
     @property
     def to_route(self) -> WebRoute:
         """Return the web route that runs this operation."""
-        names = tuple(each.name for each in self.takes)
+        names = tuple(each.name for each in self.parameters)
         return WebRoute(
             PREFIX + self.path,
             self.handle,
-            self.may,
+            self.permissions,
             names,
             self.method,
-            blanks=True,
+            keeps_empty_fields=True,
         )
 
     def handle(
@@ -197,14 +197,14 @@ class ApiOperation:
     ) -> RouteAnswer:
         """Check the parameters; answer 304 for a known ETag, else run the handler."""
         sent = request.query if self.method == "GET" else request.form
-        for parameter in self.takes:
+        for parameter in self.parameters:
             parameter.validate(sent.get(parameter.name))
         params = {name: value for name, value in sent.items() if value}
-        has_etag = self.held and self.method == "GET"
+        has_etag = self.has_etag and self.method == "GET"
         etag = self._etag(cache, visitor, params) if has_etag else ""
-        if has_etag and etag in request.held:
+        if has_etag and etag in request.etags:
             return NotModified(etag)
-        answer = _map_name_errors(partial(self.tell, cache, visitor, params))
+        answer = _map_name_errors(partial(self.handler, cache, visitor, params))
         part = answer if isinstance(answer, DocumentPart) else DocumentPart(answer)
         next_url = ""
         if part.after:
@@ -224,7 +224,7 @@ class ApiOperation:
             *sorted(visitor.owns),
             *(f"{name}={value}" for name, value in sorted(params.items())),
         ]
-        if self.passing:
+        if self.varies_with_time:
             parts += [str(current_minute(cache)), *_spool_state(cache)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
@@ -287,7 +287,7 @@ def paginate(
             for e in items
             if (sort_key(e) < last if newest_first else sort_key(e) > last)
         ]
-    limit = read_limit(params)
+    limit = read_page_size(params)
     more = _encode_cursor(sort_key(items[limit - 1])) if len(items) > limit else ""
     total = len(document.items) if more or params.get("after") else -1
     kept = Document(document.kind, items[:limit], document.coverage, total=total)
@@ -313,12 +313,12 @@ def _decode_cursor(text: str) -> tuple[str, str]:
     return first, second
 
 
-def read_limit(params: OperationParams) -> int:
+def read_page_size(params: OperationParams) -> int:
     """Return the page size of the parameter `limit`, or its default."""
     return int(params.get("limit", DEFAULT_ITEMS))
 
 
-def is_set(params: OperationParams, name: str) -> bool:
+def is_flag_set(params: OperationParams, name: str) -> bool:
     """Tell whether a flag parameter is `true`."""
     return params.get(name) == "true"
 

@@ -7,8 +7,13 @@ from answerable.model.documents.what_if import (
     ExposureItem,
 )
 from answerable.services.reach.policy_edits import PolicyEdit
-from answerable.services.reach.request_context import parse_context_keys
-from answerable.usecases.reach import find_cuts, list_exposures, permissions, what_if
+from answerable.services.reach.stated_request_context import parse_context_keys
+from answerable.usecases.reach import (
+    find_minimal_cuts,
+    list_exposures,
+    permissions,
+    what_if,
+)
 from answerable.web.api.operations import (
     AFTER,
     LIMIT,
@@ -17,8 +22,8 @@ from answerable.web.api.operations import (
     DocumentPart,
     OperationParams,
     flag_parameter,
-    is_set,
-    read_limit,
+    is_flag_set,
+    read_page_size,
 )
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor, WebPermission
@@ -57,10 +62,10 @@ def _get_reach(
         now=view.at,
         action=params.get("action", "*"),
         resource=params.get("resource", "*"),
-        direct=is_set(params, "direct"),
+        direct=is_flag_set(params, "direct"),
         context=_read_context(params),
         cursor=params.get("after", ""),
-        max_rows=read_limit(params),
+        max_rows=read_page_size(params),
     )
     return DocumentPart(listed.document_with_counts, listed.after)
 
@@ -76,10 +81,10 @@ def _get_who_can(
         params["action"],
         params["resource"],
         now=view.at,
-        direct=is_set(params, "direct"),
+        direct=is_flag_set(params, "direct"),
         context=_read_context(params),
         cursor=params.get("after", ""),
-        max_rows=read_limit(params),
+        max_rows=read_page_size(params),
     )
     return DocumentPart(listed.document, listed.after)
 
@@ -94,7 +99,7 @@ def _get_can(cache: StoreCache, visitor: Visitor, params: OperationParams) -> Do
         params["action"],
         params["resource"],
         now=view.at,
-        direct=is_set(params, "direct"),
+        direct=is_flag_set(params, "direct"),
         context=_read_context(params),
     )
 
@@ -122,7 +127,7 @@ def _get_what_if(
         now=view.at,
         action=params.get("action", "*"),
         resource=params.get("resource", "*"),
-        limit=read_limit(params),
+        limit=read_page_size(params),
     )
 
 
@@ -131,7 +136,7 @@ def _get_cuts(cache: StoreCache, visitor: Visitor, params: OperationParams) -> D
     del visitor
     view = cache.current_view()
     with cache.open_store() as store:
-        return find_cuts.find_cuts(
+        return find_minimal_cuts.find_cuts(
             store,
             view.inventory,
             params["subject"],
@@ -149,7 +154,7 @@ def _get_exposures(
     del visitor
     view = cache.current_view()
     return list_exposures.list_exposures(
-        view.inventory, now=view.at, limit=read_limit(params)
+        view.inventory, now=view.at, limit=read_page_size(params)
     )
 
 
@@ -229,7 +234,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
             _RESOURCE,
             ApiParameter("action", "An action or a pattern; left out for any."),
         ),
-        may=frozenset({WebPermission.INVESTIGATE}),
+        permissions=frozenset({WebPermission.INVESTIGATE}),
         command="what-if SUBJECT --cuts RESOURCE",
     ),
 )

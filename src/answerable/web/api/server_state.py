@@ -11,9 +11,9 @@ from answerable.model.documents.evidence import CheckItem, ProbeItem
 from answerable.model.documents.trust_rules import TrustRuleItem
 from answerable.model.documents.web import RevocationItem
 from answerable.model.errors import UsageError
-from answerable.presentation.inventory_lists import build_coverage, empty_coverage
+from answerable.presentation.answer_coverage import build_coverage, empty_coverage
 from answerable.server.revocation_service import RevocationService
-from answerable.services.federation.trust_rules import KnownAgents
+from answerable.services.federation.trust_rule_dry_run import KnownAgents
 from answerable.services.inventory import scan_sources
 from answerable.services.statements.attested_owners import AttestedOwnerReader
 from answerable.usecases.federation import check_trust_rules
@@ -96,45 +96,45 @@ def _list_revocations(
 OPERATIONS: tuple[ApiOperation, ...] = (
     ApiOperation(
         path="/doctor",
-        what="Health checks of the server, with remedies.",
-        tell=_run_doctor,
+        summary="Health checks of the server, with remedies.",
+        handler=_run_doctor,
         kind="doctor",
         item=CheckItem,
-        takes=(),
-        may=_ADMINISTER,
-        held=False,
+        parameters=(),
+        permissions=_ADMINISTER,
+        has_etag=False,
         command="doctor",
     ),
     ApiOperation(
         path="/where",
-        what="Every place and call that the sources of the newest scan would read again.",
-        tell=_list_sources,
+        summary="Every place and call that the sources of the newest scan would read again.",
+        handler=_list_sources,
         kind="where",
         item=ProbeItem,
-        takes=(),
-        may=_ADMINISTER,
-        held=False,
+        parameters=(),
+        permissions=_ADMINISTER,
+        has_etag=False,
         command="where SOURCE...",
     ),
     ApiOperation(
         path="/sts/rules",
-        what="The trust rules of the file as it is now, each with what is wrong with it.",
-        tell=_list_trust_rules,
+        summary="The trust rules of the file as it is now, each with what is wrong with it.",
+        handler=_list_trust_rules,
         kind="sts-rules",
         item=TrustRuleItem,
-        takes=(),
-        may=_ADMINISTER,
-        held=False,
+        parameters=(),
+        permissions=_ADMINISTER,
+        has_etag=False,
         command="sts rules --config FILE",
     ),
     ApiOperation(
         path="/kills",
-        what="Kills in force, with author, time and reason if known.",
-        tell=_list_revocations,
+        summary="Kills in force, with author, time and reason if known.",
+        handler=_list_revocations,
         kind="kills",
         item=RevocationItem,
-        takes=(),
-        may=_ADMINISTER,
-        held=False,
+        parameters=(),
+        permissions=_ADMINISTER,
+        has_etag=False,
     ),
 )

@@ -8,7 +8,7 @@ from answerable.model.baseline import BaselineStage
 from answerable.model.documents.core import Document
 from answerable.model.documents.web import ActionResultItem, StatementDraftItem
 from answerable.model.errors import UsageError
-from answerable.presentation.inventory_lists import empty_coverage
+from answerable.presentation.answer_coverage import empty_coverage
 from answerable.usecases.evidence import remote_signing
 from answerable.web.api.operations import (
     ApiOperation,
@@ -19,7 +19,7 @@ from answerable.web.break_glass import BREAK_GLASS_SPANS as BREAKING
 from answerable.web.pages.revocations import revive, revoke
 from answerable.web.pages.signing import build_drafts, record_signature
 from answerable.web.routing import Redirect, RouteRequest
-from answerable.web.signing_actions import (
+from answerable.web.signing_action_builders import (
     ACTION_NAMES,
     EXCEPTION_SPANS,
     build_action,
@@ -50,7 +50,7 @@ def _submit_signature(
     """Record an action with the DSSE envelope that the visitor signed."""
     action = build_action(cache, visitor, params)
     record_signature(cache, visitor, action, params["envelope"].encode())
-    return _confirmation_document(action.said)
+    return _confirmation_document(action.confirmation)
 
 
 def _confirmation_document(message: str) -> Document:
@@ -70,7 +70,7 @@ def _action_handler(
         answer = page_handler(cache, visitor, RouteRequest(form=params))
         if not isinstance(answer, Redirect):
             raise UsageError("nothing was done")
-        return _confirmation_document(answer.said)
+        return _confirmation_document(answer.confirmation)
 
     return handle_action
 
@@ -86,54 +86,54 @@ _ACT = (
     ApiParameter("code", "Word of a break-glass: the number of an incident."),
 )
 _SUBJECT = ApiParameter("subject", "Id of an agent, a person or a key.", required=True)
-_REASON = ApiParameter("reason", "Why, kept with the record of it.", longest=500)
+_REASON = ApiParameter("reason", "Why, kept with the record of it.", max_length=500)
 _MINUTES = remote_signing.SIGNING_WINDOW // (60 * 10**9)
 
 OPERATIONS: tuple[ApiOperation, ...] = (
     ApiOperation(
         path="/sign",
-        what="The bytes to sign for an act of one's own: a draft for each of one's keys.",
-        tell=_get_drafts,
+        summary="The bytes to sign for an act of one's own: a draft for each of one's keys.",
+        handler=_get_drafts,
         kind="drafts",
         item=StatementDraftItem,
-        takes=_ACT,
-        may=frozenset({WebPermission.OWN}),
-        passing=True,
-        held=False,
+        parameters=_ACT,
+        permissions=frozenset({WebPermission.OWN}),
+        varies_with_time=True,
+        has_etag=False,
     ),
     ApiOperation(
         path="/sign",
-        what=f"Record what was signed within {_MINUTES} minutes of being put together.",
-        tell=_submit_signature,
+        summary=f"Record what was signed within {_MINUTES} minutes of being put together.",
+        handler=_submit_signature,
         kind="done",
         item=ActionResultItem,
-        takes=(
+        parameters=(
             *_ACT,
             ApiParameter(
-                "envelope", "DSSE envelope, JSON.", required=True, longest=65_536
+                "envelope", "DSSE envelope, JSON.", required=True, max_length=65_536
             ),
         ),
-        may=frozenset({WebPermission.OWN}),
+        permissions=frozenset({WebPermission.OWN}),
         method="POST",
     ),
     ApiOperation(
         path="/kill",
-        what="Stop all that a subject does: one's own agent, or anything to who administers.",
-        tell=_action_handler(revoke),
+        summary="Stop all that a subject does: one's own agent, or anything to who administers.",
+        handler=_action_handler(revoke),
         kind="done",
         item=ActionResultItem,
-        takes=(_SUBJECT, _REASON),
-        may=frozenset({WebPermission.ADMINISTER, WebPermission.OWN}),
+        parameters=(_SUBJECT, _REASON),
+        permissions=frozenset({WebPermission.ADMINISTER, WebPermission.OWN}),
         method="POST",
     ),
     ApiOperation(
         path="/revive",
-        what="Lift a kill.",
-        tell=_action_handler(revive),
+        summary="Lift a kill.",
+        handler=_action_handler(revive),
         kind="done",
         item=ActionResultItem,
-        takes=(_SUBJECT,),
-        may=frozenset({WebPermission.ADMINISTER}),
+        parameters=(_SUBJECT,),
+        permissions=frozenset({WebPermission.ADMINISTER}),
         method="POST",
     ),
 )

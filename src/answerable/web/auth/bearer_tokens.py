@@ -8,14 +8,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from answerable.federation.errors import TokenRejected, UnknownKey
 from answerable.federation.oidc_login.errors import LoginFailed
-from answerable.federation.person_claim import AccountBinding, any_account
-from answerable.federation.sender_constraint import check_sender
+from answerable.federation.person_claim import AccountBinding, accept_any_account
+from answerable.federation.sender_constraint import check_sender_constraint
+from answerable.federation.token_errors import TokenRejected, UnknownKey
 from answerable.federation.token_verification import verify_token
-from answerable.model.claims import SignedClaims, TokenPresentation
 from answerable.model.config import IssuerConfig
 from answerable.model.ids import PersonId
+from answerable.model.token_claims import SignedClaims, TokenPresentation
 from answerable.model.web_config import WebLoginConfig, WebRole
 from answerable.server.authentication.token_cache import build_principal
 from answerable.server.dpop_replay_cache import DpopReplayCache
@@ -52,7 +52,7 @@ class BearerTokenVerifier:
         login: WebLoginConfig,
         audience: str,
         clock: Callable[[], float],
-        is_bound: AccountBinding = any_account,
+        is_bound: AccountBinding = accept_any_account,
     ) -> None:
         self._is_bound = is_bound
         self._issuer, self._login, self._clock = issuer, login, clock
@@ -109,7 +109,7 @@ class BearerTokenVerifier:
         now: float,
     ) -> None:
         """Check DPoP or mTLS binding; a DPoP proof is accepted once."""
-        sender = check_sender(
+        sender = check_sender_constraint(
             token, claims, presentation, int(now), allow_bearer=self._issuer.bearer
         )
         if sender.proof is not None:

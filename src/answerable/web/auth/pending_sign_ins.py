@@ -71,7 +71,7 @@ class PendingSignInCookieCodec:
 
     def seal(self, sign_in: PendingSignIn, next_path: str) -> str:
         """Encrypt a new sign-in into a cookie value."""
-        secrets = sign_in.sealed
+        secrets = sign_in.secrets
         path = next_path if len(next_path) <= MAX_PATH else "/"
         until = self.clock() + PENDING_LIFETIME
         pending = PendingSignInCookie(

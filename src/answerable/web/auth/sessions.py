@@ -43,8 +43,8 @@ class WebSession:
     by: str
     began: float
     last: float
-    proved: float
-    said: str = ""
+    authenticated_at: float
+    confirmation: str = ""
     _secret: bytes = field(
         default_factory=lambda: secrets.token_bytes(_SECRET_SIZE), repr=False
     )
@@ -109,7 +109,7 @@ class SessionStore:
             by=by,
             began=now,
             last=now,
-            proved=proved_at,
+            authenticated_at=proved_at,
         )
         self._open[session.key] = session
         return cookie, session
@@ -132,7 +132,7 @@ class SessionStore:
 
     def is_fresh(self, session: WebSession) -> bool:
         """Tell whether the person authenticated within the last five minutes."""
-        return self._clock() < session.proved + FRESH_PERIOD
+        return self._clock() < session.authenticated_at + FRESH_PERIOD
 
     def end(self, session: WebSession) -> None:
         """End a session."""

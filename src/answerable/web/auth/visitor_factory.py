@@ -10,7 +10,7 @@ from answerable.web.auth.bearer_tokens import TokenPerson
 from answerable.web.auth.sessions import WebSession
 from answerable.web.store_cache import StoreCache
 from answerable.web.store_view import StoreView
-from answerable.web.visitor import Visitor, WebPermission, WebRole, permissions_of
+from answerable.web.visitor import Visitor, WebPermission, WebRole, permissions_of_roles
 
 ANONYMOUS = Visitor(None, frozenset())
 
@@ -41,12 +41,12 @@ class VisitorFactory:
         self, person: PersonId | None, roles: frozenset[WebRole]
     ) -> frozenset[str]:
         """Return the attested subjects of a person whose roles include OWN."""
-        if person is None or WebPermission.OWN not in permissions_of(roles):
+        if person is None or WebPermission.OWN not in permissions_of_roles(roles):
             return frozenset()
-        return attested_subjects(self._cache, person)
+        return find_attested_subjects(self._cache, person)
 
 
-def attested_subjects(cache: StoreCache, person: PersonId) -> frozenset[str]:
+def find_attested_subjects(cache: StoreCache, person: PersonId) -> frozenset[str]:
     """Return the subjects that a person owns by a valid attestation.
 
     In a large store the cached view may lag for new ownership; lost ownership takes

@@ -4,10 +4,10 @@ import hashlib
 from dataclasses import dataclass
 from typing import Protocol
 
-from answerable.model.claims import TokenPresentation
+from answerable.model.token_claims import TokenPresentation
 from answerable.web.auth.bearer_tokens import BearerTokenVerifier, TokenPerson
 from answerable.web.auth.sessions import SessionStore, WebSession
-from answerable.web.auth.visitors import ANONYMOUS, VisitorFactory
+from answerable.web.auth.visitor_factory import ANONYMOUS, VisitorFactory
 from answerable.web.http.cookies import cookie_name, read_cookie
 from answerable.web.http.errors import RequestRejected
 from answerable.web.http.incoming_request import IncomingRequest

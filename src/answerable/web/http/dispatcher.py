@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from answerable.model.errors import AnswerableError
 from answerable.server.connection_info import ConnectionInfo
-from answerable.web.auth.visitors import ANONYMOUS
+from answerable.web.auth.visitor_factory import ANONYMOUS
 from answerable.web.http import request_checks
 from answerable.web.http.authentication import AuthenticatedSender, RequestAuthenticator
 from answerable.web.http.errors import RequestRejected, from_domain_error, not_found
@@ -91,7 +91,7 @@ class WebDispatcher:
         request = Request(scope, receive)
         response = await self._build_response(request)
         link: ConnectionInfo = scope["state"]["link"]
-        for name, value in request_checks.security_fields(link.url).items():
+        for name, value in request_checks.security_headers(link.url).items():
             response.headers.setdefault(name, value)
         path = scope["path"]
         metric_path = self._metric_path(path)
@@ -131,7 +131,7 @@ class WebDispatcher:
             visitor = await self.pool.run(
                 partial(self._authenticator.build_visitor, sender)
             )
-            if route is None or visitor.may.isdisjoint(route.may):
+            if route is None or visitor.may.isdisjoint(route.permissions):
                 raise refusal
             if isinstance(route, StreamRoute):
                 return self._open_stream(route, incoming, sender, visitor)
@@ -143,7 +143,7 @@ class WebDispatcher:
         """Check headers, host, origin and length of a request."""
         scope = request.scope
         served, link = scope["state"]["served"], scope["state"]["link"]
-        fields = request_checks.parse_head(scope["headers"])
+        fields = request_checks.parse_headers(scope["headers"])
         request_checks.check_request(request.method, fields, served, link.url)
         if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_TARGET:
             raise RequestRejected(414, "too-long", "the address is too long")
@@ -204,15 +204,15 @@ class WebDispatcher:
         """Parse the request, run the handler in a worker thread, build the response."""
         request = await self._parse_request(route, incoming, sender)
         if not incoming.is_post and sender.session is not None and not request.part:
-            request, sender.session.said = (
-                _with_confirmation(request, sender.session.said),
+            request, sender.session.confirmation = (
+                _with_confirmation(request, sender.session.confirmation),
                 "",
             )
 
         def call_handler() -> Response:
             answer = route.handler(self.desk, visitor, request)
             if isinstance(answer, Redirect) and sender.session is not None:
-                sender.session.said = answer.said
+                sender.session.confirmation = answer.confirmation
             return build_response(answer, visitor, request)
 
         return await self.pool.run(call_handler)
@@ -225,13 +225,17 @@ class WebDispatcher:
             incoming.fields.get("hx-history-restore-request") != "true"
         )
         if not incoming.is_post:
-            query = parse_fields(incoming.query, route.takes, keep_empty=route.blanks)
+            query = parse_fields(
+                incoming.query, route.parameters, keep_empty=route.keeps_empty_fields
+            )
             etags = parse_etags(incoming.fields.get("if-none-match", ""))
             url = build_permalink(incoming.path, query)
-            return RouteRequest(query, {}, url, is_part, held=etags)
+            return RouteRequest(query, {}, url, is_part, etags=etags)
         if incoming.query:
             raise RequestRejected(400, "query", "a form has its fields in its body")
-        form = parse_fields(await read_form_body(incoming), (*route.takes, CSRF_FIELD))
+        form = parse_fields(
+            await read_form_body(incoming), (*route.parameters, CSRF_FIELD)
+        )
         token = form.pop(CSRF_FIELD, "") or incoming.fields.get("x-csrf-token", "")
         if sender.session is not None and not sender.session.accepts_csrf(token):
             raise RequestRejected(
@@ -258,14 +262,17 @@ class WebDispatcher:
         visitor: Visitor,
     ) -> Response:
         """Open a server-sent event stream for a route."""
-        query = parse_fields(incoming.query, stream.takes)
+        query = parse_fields(incoming.query, stream.parameters)
         last_event_id = incoming.fields.get("last-event-id", "")
         request = RouteRequest(
-            query, {}, build_permalink(incoming.path, query), heard=last_event_id
+            query,
+            {},
+            build_permalink(incoming.path, query),
+            last_event_id=last_event_id,
         )
         self.open.check_capacity(sender.key)
         is_alive = partial(self._authenticator.is_alive, sender)
-        events = stream.tell(self.desk, visitor, request)
+        events = stream.event_source(self.desk, visitor, request)
         fields = {"cache-control": "no-store", "x-accel-buffering": "no"}
         chunks = self.open.stream_events(events, sender.key, is_alive)
         return StreamingResponse(chunks, 200, fields, EVENT_STREAM_TYPE)

@@ -31,7 +31,7 @@ from answerable.web.http.cookies import (
 )
 from answerable.web.http.errors import not_found
 from answerable.web.http.incoming_request import Endpoint, IncomingRequest
-from answerable.web.http.request_parsing import local_path, parse_fields
+from answerable.web.http.request_parsing import parse_fields, sanitize_redirect_path
 from answerable.web.http.sign_in import SignInPages
 from answerable.web.http.worker_pool import WorkerPool
 
@@ -73,7 +73,7 @@ class ProviderSignIn:
         self._environment, self._config = environment, config
         self._metadata: tuple[ProviderMetadata, float] | None = None
         self._pending.rotate_key()
-        self._pages.issuer = config.pinned.pin.name if config else ""
+        self._pages.issuer = config.issuer.pin.name if config else ""
 
     def endpoints(self) -> dict[tuple[str, str], Endpoint]:
         """Return the public endpoints by path and method."""
@@ -85,7 +85,7 @@ class ProviderSignIn:
     async def handle_start(self, incoming: IncomingRequest) -> Response:
         """Redirect the browser to the authorization endpoint of the provider."""
         fields = parse_fields(incoming.query, ("next", "fresh"))
-        next_path = local_path(fields.get("next", "/"))
+        next_path = sanitize_redirect_path(fields.get("next", "/"))
         environment, config = self._require_provider()
         try:
             with self._limit_network(incoming.link.network):
@@ -142,14 +142,14 @@ class ProviderSignIn:
         next_path: str,
     ) -> Response:
         """Create the session of a signed-in person and delete the pending cookie."""
-        self._report_attempt(config.pinned.pin.name, "")
+        self._report_attempt(config.issuer.pin.name, "")
         response = self._pages.create_session(
             incoming,
             admitted.person,
             admitted.roles,
             f"{admitted.iss}#{admitted.sub}",
-            local_path(next_path),
-            authenticated_at=admitted.proved,
+            sanitize_redirect_path(next_path),
+            authenticated_at=admitted.authenticated_at,
         )
         delete_cookie = format_set_cookie(
             pending_cookie_name(session_cookie_name(incoming)), "", max_age=0
@@ -186,7 +186,7 @@ class ProviderSignIn:
         """Return the provider metadata, cached for five minutes."""
         if self._metadata is None or self._clock() >= self._metadata[1]:
             provider = await self._pool.run(
-                partial(load_provider, environment, config.pinned.pin.iss)
+                partial(load_provider, environment, config.issuer.pin.iss)
             )
             self._metadata = (provider, self._clock() + METADATA_MAX_AGE)
         return self._metadata[0]
@@ -194,5 +194,5 @@ class ProviderSignIn:
     def _reject(self, reason: str, error: AnswerableError, next_path: str) -> Response:
         """Report a failed sign-in and show the sign-in page with the error."""
         config = self._config
-        self._report_attempt(config.pinned.pin.name if config else "", reason)
+        self._report_attempt(config.issuer.pin.name if config else "", reason)
         return self._pages.render_page(next_path, error.message, 403)

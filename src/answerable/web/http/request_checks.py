@@ -31,7 +31,7 @@ MAX_HEAD = 32 << 10  # bytes
 ALLOWED_METHODS = ("GET", "HEAD", "POST")
 
 
-def parse_head(raw: list[tuple[bytes, bytes]]) -> Mapping[str, str]:
+def parse_headers(raw: list[tuple[bytes, bytes]]) -> Mapping[str, str]:
     """Parse the header fields by lower-case name; a known field may occur once.
 
     Raises:
@@ -94,7 +94,7 @@ def _check_cross_site_get(site: str, fields: Mapping[str, str]) -> None:
         raise RequestRejected(403, "other-origin", "another page asked for this")
 
 
-def security_fields(url: str) -> dict[str, str]:
+def security_headers(url: str) -> dict[str, str]:
     """Return the security headers of every response: CSP, HSTS and others."""
     csp = (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "

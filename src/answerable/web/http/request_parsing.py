@@ -60,7 +60,7 @@ def build_permalink(path: str, query: Mapping[str, str]) -> str:
     return f"{path}?{urlencode(query)}" if query else path
 
 
-def local_path(text: str) -> str:
+def sanitize_redirect_path(text: str) -> str:
     r"""Return a path that is safe for redirects; the front page for anything else.
 
     Browsers read `//host` and `/\host` as another host, and drop tabs and line ends

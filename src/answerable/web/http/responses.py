@@ -7,7 +7,7 @@ import msgspec
 from starlette.responses import Response
 
 from answerable.web.http.errors import RequestRejected
-from answerable.web.http.request_parsing import local_path
+from answerable.web.http.request_parsing import sanitize_redirect_path
 from answerable.web.routing import (
     DocumentAnswer,
     FileDownload,
@@ -67,7 +67,7 @@ def build_response(
         case FileDownload():
             return file_response(answer)
         case Redirect():
-            return redirect_response(answer.to)
+            return redirect_response(answer.location)
 
 
 def document_response(answer: DocumentAnswer) -> Response:
@@ -84,7 +84,7 @@ def document_response(answer: DocumentAnswer) -> Response:
         body["after"] = answer.after
     fields = _validation_fields(answer.version) if answer.version else dict(_NO_STORE)
     if answer.next:
-        fields["link"] = f'<{local_path(answer.next)}>; rel="next"'
+        fields["link"] = f'<{sanitize_redirect_path(answer.next)}>; rel="next"'
     return Response(msgspec.json.encode(body), answer.status, fields, JSON_TYPE)
 
 
@@ -116,7 +116,9 @@ def redirect_response(
 ) -> Response:
     """Build a redirect to a local path."""
     return Response(
-        b"", 303, {**_NO_STORE, "location": local_path(location), **(fields or {})}
+        b"",
+        303,
+        {**_NO_STORE, "location": sanitize_redirect_path(location), **(fields or {})},
     )
 
 

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from answerable.model.ids import PersonId
 from answerable.web.auth.local_token import LocalToken, is_local_peer
 from answerable.web.auth.sessions import MAX_LIFETIME, SessionStore, WebSession
-from answerable.web.auth.visitors import ANONYMOUS
+from answerable.web.auth.visitor_factory import ANONYMOUS
 from answerable.web.http.authentication import SessionAuthenticator, session_cookie_name
 from answerable.web.http.cookies import format_set_cookie
 from answerable.web.http.errors import RequestRejected
@@ -19,8 +19,8 @@ from answerable.web.http.incoming_request import (
 )
 from answerable.web.http.request_parsing import (
     build_permalink,
-    local_path,
     parse_fields,
+    sanitize_redirect_path,
 )
 from answerable.web.http.responses import build_response, redirect_response
 from answerable.web.routing import PageAnswer, RouteRequest
@@ -85,7 +85,9 @@ class SignInPages:
 
     async def handle_page(self, incoming: IncomingRequest) -> Response:
         """Show the sign-in page; `next` is the page to continue at."""
-        next_path = local_path(parse_fields(incoming.query, ("next",)).get("next", "/"))
+        next_path = sanitize_redirect_path(
+            parse_fields(incoming.query, ("next",)).get("next", "/")
+        )
         return self.render_page(next_path)
 
     def render_page(
@@ -105,7 +107,7 @@ class SignInPages:
     async def handle_token(self, incoming: IncomingRequest) -> Response:
         """Sign in with the one-time token; loopback clients only."""
         form = parse_fields(await read_form_body(incoming), ("token", "next"))
-        next_path = local_path(form.get("next", "/"))
+        next_path = sanitize_redirect_path(form.get("next", "/"))
         reason = self._check_token(incoming, form.get("token", ""))
         self._report_attempt(LOCAL_METHOD, reason)
         if reason:

@@ -5,10 +5,14 @@ from collections.abc import Mapping, Sequence
 
 from answerable.model.baseline import BaselineSubject
 from answerable.model.ids import AgentId
-from answerable.presentation.inventory_lists import format_time
+from answerable.presentation.answer_coverage import format_time
 from answerable.services.statements import signed_baselines
 from answerable.store.run_queries import list_runs
-from answerable.web.pages import inventory_listings, revocations, subject_sections
+from answerable.web.pages import (
+    inventory_list_definitions,
+    revocations,
+    subject_sections,
+)
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor
@@ -21,28 +25,30 @@ def show_agent(
 ) -> RouteAnswer:
     """Show one agent; a 404 page with similar names for an unknown id."""
     key = request.query.get("id", "")
-    item = inventory_listings.agents(cache).by_key.get(key)
+    item = inventory_list_definitions.agents(cache).by_key.get(key)
     if item is None:
-        return subject_sections.not_found_page(cache, "agents", key)
+        return subject_sections.build_not_found_page(cache, "agents", key)
     entity = cache.current_view().inventory.agents.get(AgentId(key))
     sees_activity = visitor.can_see_activity_of(key)
-    owners = inventory_listings.current_inventory(cache).owners
+    owners = inventory_list_definitions.current_inventory(cache).owners
     values = {
         "item": item,
         "facts": entity.agent.facts if entity else (),
-        "owned": subject_sections.owner_section(cache, key),
+        "owned": subject_sections.build_owner_section(cache, key),
         "children": _group_sub_agents(cache).get(key, ()),
         "owner_of": {
-            each: inventory_listings.owner_item(owners, each)
+            each: inventory_list_definitions.owner_item(owners, each)
             for each in item["identities"]
         },
-        "reached": subject_sections.reach_section(cache, key),
-        "deeds": subject_sections.activity_section(cache, visitor, "agent", key, key),
+        "reached": subject_sections.build_reach_section(cache, key),
+        "deeds": subject_sections.build_activity_section(
+            cache, visitor, "agent", key, key
+        ),
         "runs": _recent_runs(cache, key) if sees_activity else (),
         "baselines": _agent_baselines(cache, key) if sees_activity else None,
-        "slot": revocations.revocation_control(cache, visitor, key),
-        "declared": inventory_listings.declared_agents(cache).get(key),
-        "coverage": inventory_listings.coverage_document(cache).coverage,
+        "slot": revocations.build_revocation_control(cache, visitor, key),
+        "declared": inventory_list_definitions.declared_agents(cache).get(key),
+        "coverage": inventory_list_definitions.build_coverage_document(cache).coverage,
     }
     return PageAnswer("agent.html", item["name"] or key, values)
 
@@ -52,7 +58,7 @@ def _group_sub_agents(cache: StoreCache) -> Mapping[str, Sequence[str]]:
 
     def group_by_parent(_: object) -> Mapping[str, Sequence[str]]:
         found: dict[str, list[str]] = defaultdict(list)
-        for item in inventory_listings.agents(cache).items:
+        for item in inventory_list_definitions.agents(cache).items:
             if item["parent"]:
                 found[item["parent"]].append(item["id"])
         return found
@@ -84,7 +90,7 @@ def _agent_baselines(cache: StoreCache, key: str) -> list[dict[str, object]]:
         _: object,
     ) -> Mapping[BaselineSubject, signed_baselines.ActiveBaseline]:
         with cache.open_store() as store:
-            return signed_baselines.read_signed_baselines(store, cache.now).standing
+            return signed_baselines.read_signed_baselines(store, cache.now).active
 
     return [
         {
@@ -100,4 +106,4 @@ def _agent_baselines(cache: StoreCache, key: str) -> list[dict[str, object]]:
     ]
 
 
-ROUTES: tuple[WebRoute, ...] = (WebRoute("/agent", show_agent, takes=("id",)),)
+ROUTES: tuple[WebRoute, ...] = (WebRoute("/agent", show_agent, parameters=("id",)),)

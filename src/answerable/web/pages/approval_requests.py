@@ -1,7 +1,7 @@
 """`/asks`: list approval requests of agents and show the answers of owners."""
 
 from answerable.model.documents.approval_requests import PolicyExceptionItem
-from answerable.server.advisory import shared_uid
+from answerable.server.shared_user_check import uid_shared_with_agent
 from answerable.services.authorization import approval_requests as flow
 from answerable.services.authorization.approval_requests import STATES
 from answerable.services.authorization.decision_records import read_spool
@@ -10,7 +10,10 @@ from answerable.services.statements.policy_exceptions import read_policy_excepti
 from answerable.usecases.authorization import list_approval_requests
 from answerable.usecases.authorization.explain_decision import show_decision
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute
-from answerable.web.signing_actions import EXCEPTION_SPANS, find_approval_request
+from answerable.web.signing_action_builders import (
+    EXCEPTION_SPANS,
+    find_approval_request,
+)
 from answerable.web.store_cache import StoreCache
 from answerable.web.template_filters import build_url
 from answerable.web.visitor import Visitor, WebPermission
@@ -83,7 +86,7 @@ def show_request(
         document = show_decision(store, cache.spools, newest, now=now)
         items = list_approval_requests.list_policy_exceptions(store, now=now).items
         facts = describe_provenance(store, read_spool(cache.spools), ask)
-    wanted = ask.wanted
+    wanted = ask.scope
     matching: list[PolicyExceptionItem] = [
         item  # type: ignore[misc]  # items of this kind
         for item in items
@@ -92,13 +95,13 @@ def show_request(
     ]
     owner = exceptions.owners.get(wanted.agent)
     values = {
-        "ask": flow.build_ask_item(ask, exceptions, now),
-        "named": ask.named,
+        "ask": flow.build_approval_request_item(ask, exceptions, now),
+        "named": ask.decision_id,
         "decision": document.items[0],
         "amendments": matching,
         "owner": None if owner is None else owner.person,
         "own": visitor.answers_for(wanted.agent),
-        "advisory": shared_uid(
+        "advisory": uid_shared_with_agent(
             cache.current_view().inventory, wanted.agent, cache.config
         ),
         "facts": facts.lines,

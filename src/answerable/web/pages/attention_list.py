@@ -9,7 +9,7 @@ from weakref import WeakSet
 
 from answerable.model.documents.core import AgentItem
 from answerable.model.errors import AnswerableError
-from answerable.web.pages import inventory_listings, subject_sections
+from answerable.web.pages import inventory_list_definitions, subject_sections
 from answerable.web.store_cache import StoreCache
 from answerable.web.template_filters import build_url, entity_page
 
@@ -40,7 +40,7 @@ class AttentionItem:
     at: str = ""
 
 
-def inventory_items(cache: StoreCache) -> tuple[list[AttentionItem], bool]:
+def list_inventory_findings(cache: StoreCache) -> tuple[list[AttentionItem], bool]:
     """Return the findings, and whether the reach of keys is still being computed.
 
     In a large inventory the reach of keys is computed in the background at first.
@@ -71,10 +71,10 @@ def _key_items(cache: StoreCache) -> Sequence[AttentionItem]:
 def _start_key_computation(cache: StoreCache) -> None:
     """Compute the reach of keys in a background thread."""
     if cache not in _IN_PROGRESS:
-        Thread(target=compute_key_items, args=(cache,), daemon=True).start()
+        Thread(target=compute_key_findings, args=(cache,), daemon=True).start()
 
 
-def compute_key_items(cache: StoreCache) -> None:
+def compute_key_findings(cache: StoreCache) -> None:
     """Compute the findings about keys now, unless a computation runs."""
     if cache in _IN_PROGRESS:
         return
@@ -100,7 +100,7 @@ def _unowned_agents(cache: StoreCache) -> Iterator[AttentionItem]:
     """Yield agents without an owner, unattended ones first."""
     found = [
         a
-        for a in inventory_listings.agents(cache).items
+        for a in inventory_list_definitions.agents(cache).items
         if a["owner"]["state"] in _UNOWNED_STATES
     ]
 
@@ -129,7 +129,7 @@ def _unowned_agents(cache: StoreCache) -> Iterator[AttentionItem]:
 
 def _departed_owners(cache: StoreCache) -> Iterator[AttentionItem]:
     """Yield people who left and still own something."""
-    for item in inventory_listings.people(cache).items:
+    for item in inventory_list_definitions.people(cache).items:
         if not item["alive"] and item["owns"]:
             text = f"has left, and is the owner of {len(item['owns'])}"
             yield AttentionItem(
@@ -139,11 +139,11 @@ def _departed_owners(cache: StoreCache) -> Iterator[AttentionItem]:
 
 def _unattended_tools(cache: StoreCache) -> Iterator[AttentionItem]:
     """Yield unattended tools whose agent has no attested owner."""
-    owners = inventory_listings.current_inventory(cache).owners
-    for tool in inventory_listings.tools(cache).items:
+    owners = inventory_list_definitions.current_inventory(cache).owners
+    for tool in inventory_list_definitions.tools(cache).items:
         if not (tool["unattended"] and tool["enabled"]):
             continue
-        state = inventory_listings.owner_item(owners, tool["agent"])["state"]
+        state = inventory_list_definitions.owner_item(owners, tool["agent"])["state"]
         if state != "attested":
             text = f"{tool['id']} runs unattended; the owner of its agent is {state}"
             link = build_url("/tools", q=tool["id"], runs="unattended")
@@ -154,12 +154,12 @@ def _administrator_keys(cache: StoreCache) -> Iterator[AttentionItem]:
     """Yield static keys whose identity has administrator permissions."""
     keys = [
         item
-        for item in inventory_listings.credentials(cache).items
+        for item in inventory_list_definitions.credentials(cache).items
         if item["lifetime"] == "static" and item["identity"] and item["places"]
     ]
     keys.sort(key=lambda item: item["created_at"] or "9")
     for item in keys[:_MAX_KEYS]:
-        section = subject_sections.reach_section(cache, item["identity"] or "")
+        section = subject_sections.build_reach_section(cache, item["identity"] or "")
         if section.rows and section.rows[0]["admin"]:
             verdict = section.rows[0]["verdict"]
             text = (
@@ -173,7 +173,7 @@ def _administrator_keys(cache: StoreCache) -> Iterator[AttentionItem]:
 
 def _old_credentials(cache: StoreCache) -> Iterator[AttentionItem]:
     """Yield one entry that counts static credentials of 90 days or older."""
-    listing = inventory_listings.credentials(cache)
+    listing = inventory_list_definitions.credentials(cache)
     count = listing.count_matching({"lifetime": "static", "age": "old"})
     if count:
         text = f"{count:,} static credentials are 90 days old or older"
@@ -183,7 +183,9 @@ def _old_credentials(cache: StoreCache) -> Iterator[AttentionItem]:
 
 def _incomplete_sources(cache: StoreCache) -> Iterator[AttentionItem]:
     """Yield the sources that a scan could not read completely."""
-    for source in inventory_listings.coverage_document(cache).coverage["sources"]:
+    for source in inventory_list_definitions.build_coverage_document(cache).coverage[
+        "sources"
+    ]:
         if source["problems"]:
             text = (
                 f"{source['source']} could not be read whole: {source['problems'][0]}"

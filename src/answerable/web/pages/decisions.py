@@ -50,7 +50,7 @@ def build_filter(
 ) -> Wanted:
     """Build the decision filter of the query, limited to what the visitor may see."""
     return Wanted(
-        of=None if WebPermission.INVESTIGATE in visitor.may else visitor.owns,
+        identities=None if WebPermission.INVESTIGATE in visitor.may else visitor.owns,
         agent=query.get("agent", ""),
         effect=query.get("effect", ""),
         reason=query.get("reason", ""),

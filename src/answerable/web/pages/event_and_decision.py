@@ -9,23 +9,27 @@ from answerable.model.documents.evidence import InclusionProofItem
 from answerable.model.errors import AnswerableError, UsageError
 from answerable.model.event import AuditEvent
 from answerable.model.lineage import ChainRow
+from answerable.presentation.answer_coverage import build_owner_item
 from answerable.presentation.chain_groups import group_by_chain
 from answerable.presentation.decision_reasons import REASONS
-from answerable.presentation.inventory_lists import build_owner_item
 from answerable.services.authorization import decision_records
+from answerable.services.lineage.lineage_search import (
+    SearchScope,
+    is_visible,
+    join_chains,
+)
 from answerable.services.lineage.resource_filter import parse_event_id
-from answerable.services.lineage.row_search import SearchScope, is_visible, join_chains
 from answerable.services.lineage.trace_rows import (
     build_trace_coverage,
     build_trace_item,
 )
 from answerable.store.store import EvidenceStore
 from answerable.usecases.authorization import explain_decision
-from answerable.usecases.evidence import prove
+from answerable.usecases.evidence import verify_and_prove
 from answerable.usecases.lineage import show_event as flow
-from answerable.web.activity_scope import ACTIVITY_PERMISSIONS, build_scope
+from answerable.web.activity_scope import ACTIVITY_PERMISSIONS, build_search_scope
 from answerable.web.break_glass import BREAK_GLASS_SPANS
-from answerable.web.pages.revocations import revocation_control
+from answerable.web.pages.revocations import build_revocation_control
 from answerable.web.routing import (
     Forbidden,
     PageAnswer,
@@ -46,7 +50,7 @@ def show_event(
     cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
     """Show an event with its chain, records and proof."""
-    scope = build_scope(cache, visitor)
+    scope = build_search_scope(cache, visitor)
     event_id = parse_event_id(request.query.get("id", ""))
     with cache.open_store() as store:
         rows = flow.find_event_rows(store, scope, event_id) if event_id else []
@@ -55,7 +59,7 @@ def show_event(
         row = rows[0]
         values = {
             **_chain_values(row, scope),
-            "records": [record_values(each.event) for each in rows],
+            "records": [split_logged_fields(each.event) for each in rows],
             "related": flow.find_related_events(store, scope, row.event),
             "proven": _find_proof(store, row.event.event_id.hex()),
             "coverage": build_trace_coverage(scope.inventory, scope.chains, cache.now),
@@ -83,7 +87,7 @@ def _chain_values(row: ChainRow, scope: SearchScope) -> Mapping[str, object]:
     }
 
 
-def record_values(event: AuditEvent) -> Mapping[str, object]:
+def split_logged_fields(event: AuditEvent) -> Mapping[str, object]:
     """Return the logged fields of an event; self-reported ones are separate."""
     known = [(k, v) for k, v in event.facts if not k.startswith(_SELF_REPORTED_PREFIX)]
     return {
@@ -101,7 +105,7 @@ def record_values(event: AuditEvent) -> Mapping[str, object]:
 def _find_proof(store: EvidenceStore, event_id: str) -> InclusionProofItem | str:
     """Return the inclusion proof of an event, or the reason why there is none."""
     try:
-        document = prove.prove_record(store, event_id, now=0)
+        document = verify_and_prove.prove_record(store, event_id, now=0)
     except UsageError:
         return "stored and not sealed yet: it is durable, and its proof comes with the next segment"
     except AnswerableError as error:
@@ -113,9 +117,9 @@ def show_decision(
     cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
     """Show a decision with its reason, chain and possible exception."""
-    scope = build_scope(cache, visitor)
+    scope = build_search_scope(cache, visitor)
     id_text = request.query.get("id", "")
-    if scope.only is not None and parse_event_id(id_text) is None:
+    if scope.visible_agents is not None and parse_event_id(id_text) is None:
         raise Forbidden  # prefixes could be enumerated
     waiting = decision_records.read_spool(
         cache.spools
@@ -127,11 +131,11 @@ def show_decision(
             )
             event = decision_records.find_decision(store, waiting, id_text)[0].event
         except UsageError:
-            if scope.only is not None:
+            if scope.visible_agents is not None:
                 raise Forbidden from None
             raise
         row = next(join_chains([event], scope))
-        if not is_visible(row.chain, scope.only):
+        if not is_visible(row.chain, scope.visible_agents):
             raise Forbidden
         item = cast("Sequence[DecisionItem]", document.items)[0]
         values = {
@@ -140,7 +144,7 @@ def show_decision(
             "others": len(document.items) - 1,
             "why": REASONS.get(item["reason"], ""),
             "breaking": tuple(BREAK_GLASS_SPANS),
-            "slot": revocation_control(cache, visitor, item["agent"])
+            "slot": build_revocation_control(cache, visitor, item["agent"])
             if item["agent"]
             else None,
             "related": flow.find_related_events(store, scope, event),

@@ -3,10 +3,10 @@
 from answerable.lineage.search_query import parse_query
 from answerable.model.documents.core import Document
 from answerable.model.errors import UsageError
-from answerable.presentation.inventory_lists import build_coverage, format_time
-from answerable.services.lineage import row_search as flow
-from answerable.usecases.lineage import search
-from answerable.web.activity_scope import ACTIVITY_PERMISSIONS, build_scope
+from answerable.presentation.answer_coverage import build_coverage, format_time
+from answerable.services.lineage import lineage_search as flow
+from answerable.usecases.lineage import search_events
+from answerable.web.activity_scope import ACTIVITY_PERMISSIONS, build_search_scope
 from answerable.web.routing import (
     DocumentAnswer,
     Redirect,
@@ -27,12 +27,12 @@ def count_events(
     cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
     """Count the matching events per time span, empty spans included."""
-    scope = build_scope(cache, visitor)
+    scope = build_search_scope(cache, visitor)
     event_filter = flow.build_event_filter(
         scope, parse_query(request.query.get("q", "")), now=cache.now
     )
     with cache.open_store() as store:
-        histogram = search.count_over_time(store, event_filter)
+        histogram = search_events.count_over_time(store, event_filter)
     counts = {bar.at: bar.events for bar in histogram.bars}
     outcomes = [
         name for name in OUTCOMES if any(name in each for each in counts.values())

@@ -10,12 +10,12 @@ from answerable.model.lineage import ChainRow
 from answerable.services.lineage.resource_filter import parse_event_id
 from answerable.store import investigation_queries
 from answerable.store.store import EvidenceStore
-from answerable.usecases.evidence import prove as flow
+from answerable.usecases.evidence import verify_and_prove as flow
 from answerable.usecases.evidence.show_log import summarize_log
 from answerable.usecases.lineage import show_event as events
-from answerable.web.activity_scope import ACTIVITY_PERMISSIONS, build_scope
+from answerable.web.activity_scope import ACTIVITY_PERMISSIONS, build_search_scope
 from answerable.web.log_verification import LogVerifier
-from answerable.web.pages.event import record_values
+from answerable.web.pages.event_and_decision import split_logged_fields
 from answerable.web.routing import (
     FileDownload,
     Forbidden,
@@ -34,7 +34,7 @@ _TEXT = "text/plain; charset=utf-8"
 _verifications: WeakKeyDictionary[StoreCache, LogVerifier] = WeakKeyDictionary()
 
 
-def log_verifier(cache: StoreCache) -> LogVerifier:
+def get_log_verifier(cache: StoreCache) -> LogVerifier:
     """Return the background log verifier of a store."""
     return _verifications.setdefault(cache, LogVerifier(cache.root))
 
@@ -48,7 +48,7 @@ def show_evidence(
     with cache.open_store() as store:
         head = _find_checkpoint(store, cache.now)
         holds = summarize_log(store, _MAX_SEGMENTS) if sees else None
-    checks = log_verifier(cache) if sees else None
+    checks = get_log_verifier(cache) if sees else None
     values = {
         "head": head,
         "holds": holds,
@@ -76,7 +76,7 @@ def start_verification(
     del visitor, request
     with cache.open_store() as store:
         head = _find_checkpoint(store, cache.now)
-    started = log_verifier(cache).start(head["size"] if head else 0)
+    started = get_log_verifier(cache).start(head["size"] if head else 0)
     said = "Every record is being checked." if started else "A check runs already."
     return Redirect("/evidence", said)
 
@@ -142,7 +142,7 @@ def show_proof(
     values = {
         "id": number,
         "items": items,
-        "records": [record_values(row.event) for row in rows],
+        "records": [split_logged_fields(row.event) for row in rows],
         "waits": waits,
         "bundle": _bundle_file_name(number),
         "coverage": None,
@@ -176,7 +176,7 @@ def _visible_records(
     """Return the records of an event id if the visitor may see all of them."""
     event_id = parse_event_id(request.query.get("id", ""))
     rows = (
-        events.find_event_rows(store, build_scope(cache, visitor), event_id)
+        events.find_event_rows(store, build_search_scope(cache, visitor), event_id)
         if event_id
         else ()
     )

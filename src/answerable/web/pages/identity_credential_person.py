@@ -10,7 +10,7 @@ from answerable.model.ids import PersonId
 from answerable.presentation.credential_revocation import revocation_effect
 from answerable.services.statements.owner_keys import list_owner_keys
 from answerable.usecases.reach.permission_usage import count_patterns
-from answerable.web.pages import inventory_listings, subject_sections
+from answerable.web.pages import inventory_list_definitions, subject_sections
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute
 from answerable.web.store_cache import StoreCache
 from answerable.web.store_view import StoreView
@@ -25,22 +25,22 @@ def show_identity(
 ) -> RouteAnswer:
     """Show one identity: permissions granted, reachable and used, owner, tools."""
     key = request.query.get("id", "")
-    item = inventory_listings.identities(cache).by_key.get(key) or _unscanned_identity(
-        cache, key
-    )
+    item = inventory_list_definitions.identities(cache).by_key.get(
+        key
+    ) or _unscanned_identity(cache, key)
     if item is None:
-        return subject_sections.not_found_page(cache, "identities", key)
-    section = subject_sections.reach_section(cache, key)
+        return subject_sections.build_not_found_page(cache, "identities", key)
+    section = subject_sections.build_reach_section(cache, key)
     sees_activity = visitor.can_see_activity_of(key)
     accounts = {item["account"]} - {""}
-    rows = subject_sections.usage_rows(
+    rows = subject_sections.compare_permission_usage(
         cache, key, section, accounts, show_calls=sees_activity
     )
     rows.sort(key=lambda row: (not row["admin"], not row["blocked"]))
-    credentials = inventory_listings.credentials(cache).by_key
+    credentials = inventory_list_definitions.credentials(cache).by_key
     values = {
         "item": item,
-        "owned": subject_sections.owner_section(cache, key),
+        "owned": subject_sections.build_owner_section(cache, key),
         "tools": _tools_by_identity(cache).get(key, ())[:_MAX_ROWS],
         "tools_of": len(_tools_by_identity(cache).get(key, ())),
         "credentials": [
@@ -51,18 +51,18 @@ def show_identity(
         "patterns": len(rows),
         "counted": dict(count_patterns(rows)),
         "told": sees_activity,
-        "deeds": subject_sections.activity_section(
+        "deeds": subject_sections.build_activity_section(
             cache, visitor, "identity", key, key
         ),
         "coverage": section.coverage
-        or inventory_listings.coverage_document(cache).coverage,
+        or inventory_list_definitions.build_coverage_document(cache).coverage,
     }
     return PageAnswer("identity.html", item["name"] or key, values)
 
 
 def _unscanned_identity(cache: StoreCache, key: str) -> IdentityItem | None:
     """Build the list item of an identity that only logs mention."""
-    owners = inventory_listings.current_inventory(cache).owners
+    owners = inventory_list_definitions.current_inventory(cache).owners
     if key not in owners or key.startswith(("agent:", "cred:")):
         return None
     return {
@@ -70,7 +70,7 @@ def _unscanned_identity(cache: StoreCache, key: str) -> IdentityItem | None:
         "kind": "not scanned",
         "name": key.rpartition("/")[2],
         "account": "",
-        "owner": inventory_listings.owner_item(owners, key),
+        "owner": inventory_list_definitions.owner_item(owners, key),
         "agents": [],
         "credentials": [],
         "created_at": None,
@@ -87,7 +87,7 @@ def _tools_by_identity(cache: StoreCache) -> Mapping[str, Sequence[ToolItem]]:
 
     def group_tools(_: object) -> Mapping[str, Sequence[ToolItem]]:
         found: dict[str, list[ToolItem]] = defaultdict(list)
-        for tool in inventory_listings.tools(cache).items:
+        for tool in inventory_list_definitions.tools(cache).items:
             for each in tool["identities"]:
                 found[each].append(tool)
         return found
@@ -100,20 +100,20 @@ def show_credential(
 ) -> RouteAnswer:
     """Show one credential: places, identity, tools, and the effect of revoking it."""
     key = request.query.get("id", "")
-    item = inventory_listings.credentials(cache).by_key.get(key)
+    item = inventory_list_definitions.credentials(cache).by_key.get(key)
     if item is None:
-        return subject_sections.not_found_page(cache, "credentials", key)
+        return subject_sections.build_not_found_page(cache, "credentials", key)
     proves = [item["identity"]] if item["identity"] else []
     values = {
         "item": item,
-        "owned": subject_sections.owner_section(cache, key),
+        "owned": subject_sections.build_owner_section(cache, key),
         "residual": revocation_effect(item["kind"]),
         "tools": _tools_by_credential(cache).get(key, ())[:_MAX_ROWS],
         "tools_of": len(_tools_by_credential(cache).get(key, ())),
-        "deeds": subject_sections.activity_section(
+        "deeds": subject_sections.build_activity_section(
             cache, visitor, "credential", key, *proves
         ),
-        "coverage": inventory_listings.coverage_document(cache).coverage,
+        "coverage": inventory_list_definitions.build_coverage_document(cache).coverage,
     }
     return PageAnswer("credential.html", key, values)
 
@@ -124,7 +124,7 @@ def _tools_by_credential(cache: StoreCache) -> Mapping[str, Sequence[ToolItem]]:
     def group_tools(_: object) -> Mapping[str, Sequence[ToolItem]]:
         shown = {
             (tool["id"], tool["agent"], tool["target"]): tool
-            for tool in inventory_listings.tools(cache).items
+            for tool in inventory_list_definitions.tools(cache).items
         }
         found: dict[str, list[ToolItem]] = defaultdict(list)
         for key, entity in cache.current_view().inventory.agents.items():
@@ -142,15 +142,17 @@ def show_person(
 ) -> RouteAnswer:
     """Show one person: owned subjects and owner keys."""
     key = request.query.get("id", "")
-    item = inventory_listings.people(cache).by_key.get(key) or _unlisted_person(
+    item = inventory_list_definitions.people(cache).by_key.get(key) or _unlisted_person(
         cache, key
     )
     if item is None:
-        return subject_sections.not_found_page(cache, "people", key)
-    owners = inventory_listings.current_inventory(cache).owners
+        return subject_sections.build_not_found_page(cache, "people", key)
+    owners = inventory_list_definitions.current_inventory(cache).owners
     kinds: dict[str, list[tuple[str, object]]] = defaultdict(list)
-    for kind, subject in inventory_listings.owned_subjects(item):
-        kinds[kind].append((subject, inventory_listings.owner_item(owners, subject)))
+    for kind, subject in inventory_list_definitions.iterate_owned_subjects(item):
+        kinds[kind].append(
+            (subject, inventory_list_definitions.owner_item(owners, subject))
+        )
     apart = _unmerged_persons(cache).get(key, frozenset())
     names = {f"person:{alias}" for alias in item["aliases"]} - apart
     with cache.open_store() as store:
@@ -161,7 +163,7 @@ def show_person(
         ]
     deeds = None
     if WebPermission.INVESTIGATE in visitor.may:
-        deeds = subject_sections.activity_section(cache, visitor, "person", key)
+        deeds = subject_sections.build_activity_section(cache, visitor, "person", key)
         # A search matches every alias; drop the events of unmerged persons.
         own = [r for r in deeds.rows if r["hops"]["person"]["value"] not in apart]
         deeds = replace(deeds, rows=own, left_out=len(deeds.rows) - len(own))
@@ -173,7 +175,7 @@ def show_person(
         "counts": {kind: len(found) for kind, found in kinds.items()},
         "keys": keys,
         "deeds": deeds,
-        "coverage": inventory_listings.coverage_document(cache).coverage,
+        "coverage": inventory_list_definitions.build_coverage_document(cache).coverage,
     }
     return PageAnswer("person.html", item["name"] or key, values)
 
@@ -184,7 +186,7 @@ def _unmerged_persons(cache: StoreCache) -> Mapping[str, frozenset[str]]:
     def find_pairs(view: StoreView) -> Mapping[str, frozenset[str]]:
         directory = PersonDirectory(view.inventory.facts.persons)
         found: dict[str, set[str]] = defaultdict(set)
-        for item in inventory_listings.people(cache).items:
+        for item in inventory_list_definitions.people(cache).items:
             for alias in item["aliases"]:
                 other = PersonId(f"person:{alias}")
                 if directory(other) != directory(item["id"]):
@@ -197,7 +199,7 @@ def _unmerged_persons(cache: StoreCache) -> Mapping[str, frozenset[str]]:
 
 def _unlisted_person(cache: StoreCache, key: str) -> PersonItem | None:
     """Build the list item of a person that only owns subjects or keys."""
-    owners = inventory_listings.current_inventory(cache).owners
+    owners = inventory_list_definitions.current_inventory(cache).owners
     owns = sorted(each for each, known in owners.items() if known.person == key)
     with cache.open_store() as store:
         known = owns or any(
@@ -218,7 +220,7 @@ def _unlisted_person(cache: StoreCache, key: str) -> PersonItem | None:
 
 
 ROUTES: tuple[WebRoute, ...] = (
-    WebRoute("/identity", show_identity, takes=("id",)),
-    WebRoute("/credential", show_credential, takes=("id",)),
-    WebRoute("/person", show_person, takes=("id",)),
+    WebRoute("/identity", show_identity, parameters=("id",)),
+    WebRoute("/credential", show_credential, parameters=("id",)),
+    WebRoute("/person", show_person, parameters=("id",)),
 )

@@ -19,7 +19,7 @@ from answerable.model.documents.core import (
 from answerable.model.inventory import Inventory
 from answerable.model.person import OwnerState, SubjectOwnership
 from answerable.model.provenance import WrittenBy
-from answerable.presentation import inventory_lists
+from answerable.presentation import answer_coverage
 from answerable.usecases.inventory import inventory_listing
 from answerable.web.paged_list import ListDefinition, ListFacet, PagedList
 from answerable.web.store_cache import StoreCache
@@ -203,7 +203,7 @@ def agents(cache: StoreCache) -> PagedList[AgentItem]:
         acting = {
             agent
             for joint in view.chains
-            if joint.joint.believed
+            if joint.chain_key.believed
             for chained in joint.chains
             for agent in chained.agent_path
         }
@@ -289,7 +289,7 @@ def tools(cache: StoreCache) -> PagedList[ToolItem]:
     )
 
 
-def coverage_document(cache: StoreCache, kind: str = "") -> Document:
+def build_coverage_document(cache: StoreCache, kind: str = "") -> Document:
     """Return the coverage of a list: its sources, without items.
 
     Args:
@@ -297,13 +297,13 @@ def coverage_document(cache: StoreCache, kind: str = "") -> Document:
     """
     inventory = cache.current_view().inventory
     return Document(
-        "coverage", (), inventory_lists.build_list_coverage(kind, inventory, cache.now)
+        "coverage", (), answer_coverage.build_list_coverage(kind, inventory, cache.now)
     )
 
 
-def known_count(cache: StoreCache, kind: str, count: int) -> int | None:
+def count_or_none_if_unscanned(cache: StoreCache, kind: str, count: int) -> int | None:
     """Return a count; None instead of 0 if a source was not scanned."""
-    return inventory_lists.count_or_unknown(kind, cache.current_view().inventory, count)
+    return answer_coverage.count_or_unknown(kind, cache.current_view().inventory, count)
 
 
 def _build_document(cache: StoreCache, view: StoreView, kind: str) -> Document:
@@ -311,7 +311,7 @@ def _build_document(cache: StoreCache, view: StoreView, kind: str) -> Document:
     return inventory_listing.BY_KIND[kind](view.inventory, now=view.at)
 
 
-def owned_subjects(person: PersonItem) -> Iterator[tuple[str, str]]:
+def iterate_owned_subjects(person: PersonItem) -> Iterator[tuple[str, str]]:
     """Yield kind and id of each subject that a person owns."""
     for subject in person["owns"]:
         kind = {"agent:": "agent", "cred:": "credential"}

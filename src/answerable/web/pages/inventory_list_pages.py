@@ -7,7 +7,7 @@ from typing import Any
 from answerable.model.documents.core import Document
 from answerable.presentation.serialization import to_csv, to_json
 from answerable.web.paged_list import ListQuery, PagedList
-from answerable.web.pages import inventory_listings
+from answerable.web.pages import inventory_list_definitions
 from answerable.web.routing import (
     FileDownload,
     PageAnswer,
@@ -63,7 +63,9 @@ class _InventoryListPage:
             "heading": self.title,
             "rows": shown.rows,
             "total": shown.total,
-            "all": inventory_listings.known_count(cache, self.kind, len(listing.items)),
+            "all": inventory_list_definitions.count_or_none_if_unscanned(
+                cache, self.kind, len(listing.items)
+            ),
             "older": shown.older and build_url(path, **{**kept, "after": shown.older}),
             "newer": shown.newer and build_url(path, **{**kept, "before": shown.newer}),
             "facets": [
@@ -76,7 +78,9 @@ class _InventoryListPage:
             ),
             "files": {f: build_url(path, **{**kept, "as": f}) for f in _EXPORT_TYPES},
             "fill": self.empty,
-            "coverage": inventory_listings.coverage_document(cache, self.kind).coverage,
+            "coverage": inventory_list_definitions.build_coverage_document(
+                cache, self.kind
+            ).coverage,
         }
         return PageAnswer("list.html", self.title, values)
 
@@ -91,7 +95,9 @@ class _InventoryListPage:
         document = Document(
             self.kind,
             listing.all_rows(list_query),
-            inventory_listings.coverage_document(cache, self.kind).coverage,
+            inventory_list_definitions.build_coverage_document(
+                cache, self.kind
+            ).coverage,
         )
         if export_format == "csv":
             text = "".join(f"{line}\r\n" for line in to_csv(document))
@@ -121,21 +127,21 @@ _LIST_PAGES = (
     _InventoryListPage(
         "agents",
         "Agents",
-        inventory_listings.agents,
+        inventory_list_definitions.agents,
         ("owner-state", "kind", "runs"),
         ("A scan of a home and of repositories finds the agents there.", _SCAN_COMMAND),
     ),
     _InventoryListPage(
         "identities",
         "Identities",
-        inventory_listings.identities,
+        inventory_list_definitions.identities,
         ("owner-state", "kind", "agents"),
         ("A scan of an account finds its roles and users.", f"{_SCAN_COMMAND} aws:"),
     ),
     _InventoryListPage(
         "credentials",
         "Credentials",
-        inventory_listings.credentials,
+        inventory_list_definitions.credentials,
         ("owner-state", "kind", "lifetime", "held", "age"),
         (
             "A scan of a home finds credentials and their places, never values.",
@@ -145,14 +151,14 @@ _LIST_PAGES = (
     _InventoryListPage(
         "tools",
         "Tools",
-        inventory_listings.tools,
+        inventory_list_definitions.tools,
         ("kind", "runs", "owner-state"),
         ("A scan finds the tools that agents carry.", _SCAN_COMMAND),
     ),
     _InventoryListPage(
         "people",
         "People",
-        inventory_listings.people,
+        inventory_list_definitions.people,
         ("kind", "here", "owns"),
         ("People are found as owners: in tags, files and histories.", _SCAN_COMMAND),
     ),
@@ -162,7 +168,7 @@ ROUTES: tuple[WebRoute, ...] = tuple(
     WebRoute(
         f"/{screen.kind}",
         screen,
-        takes=("q", "sort", "after", "before", "as", *screen.facets),
+        parameters=("q", "sort", "after", "before", "as", *screen.facets),
     )
     for screen in _LIST_PAGES
 )

@@ -10,28 +10,28 @@ from answerable.model.documents.core import Document
 from answerable.model.documents.trace import TraceItem
 from answerable.model.errors import UsageError
 from answerable.model.lineage import HopStatus
+from answerable.presentation.answer_coverage import format_time
 from answerable.presentation.chain_groups import (
     ChainGroup,
     group_by_chain,
     hops_by_name,
 )
-from answerable.presentation.inventory_lists import format_time
 from answerable.presentation.serialization import to_csv, to_json, to_ndjson
-from answerable.services.lineage import row_search as flow
-from answerable.services.lineage.row_search import (
+from answerable.services.lineage import lineage_search as flow
+from answerable.services.lineage.lineage_search import (
     EventHistogram,
     HistogramBar,
     SearchScope,
 )
 from answerable.services.lineage.trace_rows import build_trace_coverage
 from answerable.store.investigation_queries import count_events_matching
-from answerable.usecases.lineage import search
+from answerable.usecases.lineage import search_events
 from answerable.usecases.lineage.complete_query import (
     complete_query,
     suggest_alternatives,
 )
 from answerable.usecases.lineage.count_events import count_hop_statuses
-from answerable.web.activity_scope import ACTIVITY_PERMISSIONS, build_scope
+from answerable.web.activity_scope import ACTIVITY_PERMISSIONS, build_search_scope
 from answerable.web.routing import (
     FileDownload,
     PageAnswer,
@@ -63,7 +63,7 @@ def show_trace(
 ) -> RouteAnswer:
     """Show the events of a query with chain diagram and timeline, newest first."""
     text = request.query.get("q", "")
-    scope = build_scope(cache, visitor)
+    scope = build_search_scope(cache, visitor)
     try:
         query = parse_query(text)
         event_filter = flow.build_event_filter(scope, query, now=cache.now)
@@ -72,7 +72,7 @@ def show_trace(
     after = request.query.get("after", "")
     with cache.open_store() as store:
         try:
-            document, older = search.search_rows(
+            document, older = search_events.search_rows(
                 store,
                 scope,
                 event_filter,
@@ -84,7 +84,9 @@ def show_trace(
             return _query_error(text, error)
         items = cast("Sequence[TraceItem]", document.items)
         whole = not (after or older)
-        times = search.count_over_time(store, event_filter, items if whole else None)
+        times = search_events.count_over_time(
+            store, event_filter, items if whole else None
+        )
         like = "" if items else suggest_alternatives(store, scope, query)
     groups = group_by_chain(items)
     values = {
@@ -114,7 +116,7 @@ def show_hops(
     cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
     """Show how often each hop has each status, over all matching events."""
-    scope = build_scope(cache, visitor)
+    scope = build_search_scope(cache, visitor)
     query = parse_query(request.query.get("q", ""))
     event_filter = flow.build_event_filter(scope, query, now=cache.now)
     with cache.open_store() as store:
@@ -146,7 +148,7 @@ def export_rows(
             "expected json, ndjson or csv)"
         )
     media, write_lines = _EXPORT_FORMATS[export_format]
-    document = _export_document(cache, build_scope(cache, visitor), request)
+    document = _export_document(cache, build_search_scope(cache, visitor), request)
     lines = write_lines(document)
     body = "".join(f"{line}\n" for line in lines).encode()
     return FileDownload(f"trace.{export_format}", media, body)
@@ -162,7 +164,7 @@ def _export_document(
         query.get("person"),
     )
     with cache.open_store() as store:
-        document, older = search.search_rows(
+        document, older = search_events.search_rows(
             store,
             scope,
             event_filter,
@@ -183,7 +185,7 @@ def suggest_completions(
     """Suggest completions for the last word of a query."""
     text = request.query.get("q", "")
     with cache.open_store() as store:
-        proposed = complete_query(store, build_scope(cache, visitor), text)
+        proposed = complete_query(store, build_search_scope(cache, visitor), text)
     return PageAnswer("trace-complete.html", "Completion", {"proposed": proposed})
 
 

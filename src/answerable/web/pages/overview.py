@@ -22,7 +22,7 @@ from answerable.usecases.authorization.list_decisions import (
 )
 from answerable.usecases.baseline.list_profiles import list_baselines
 from answerable.web.activity_scope import visible_subjects
-from answerable.web.pages import attention_list, inventory_listings
+from answerable.web.pages import attention_list, inventory_list_definitions
 from answerable.web.pages.attention_list import AttentionItem
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute
 from answerable.web.store_cache import StoreCache
@@ -40,7 +40,7 @@ def show_overview(
 ) -> RouteAnswer:
     """Show the key numbers, and the most severe findings."""
     del request
-    looks, working = attention_list.inventory_items(cache)
+    looks, working = attention_list.list_inventory_findings(cache)
     quarantine, pinned = _count_pins(cache)
     looks += quarantine
     deeds: Mapping[str, object] | None = None
@@ -48,7 +48,7 @@ def show_overview(
         deeds, more = _count_activity(cache, visitor)
         looks += more
     looks.sort(key=lambda look: look.rank)
-    document = inventory_listings.coverage_document(cache)
+    document = inventory_list_definitions.build_coverage_document(cache)
     sources = document.coverage["sources"]
     values = {
         "agents": _count_agents(cache),
@@ -61,7 +61,7 @@ def show_overview(
         "more": max(0, len(looks) - attention_list.MAX_ENTRIES),
         "oldest": min((each["at"] for each in sources), default=""),
         "sources": len(sources),
-        "empty": not sources and not inventory_listings.agents(cache).items,
+        "empty": not sources and not inventory_list_definitions.agents(cache).items,
         "coverage": document.coverage,
     }
     return PageAnswer("overview.html", "Overview", values)
@@ -69,10 +69,12 @@ def show_overview(
 
 def _count_agents(cache: StoreCache) -> dict[str, object]:
     """Count agents by owner state, and unattended ones."""
-    listing = inventory_listings.agents(cache)
+    listing = inventory_list_definitions.agents(cache)
     states = listing.counts["owner-state"]
     return {
-        "total": inventory_listings.known_count(cache, "agents", len(listing.items)),
+        "total": inventory_list_definitions.count_or_none_if_unscanned(
+            cache, "agents", len(listing.items)
+        ),
         "states": [(s.value, states[s.value]) for s in OwnerState if states[s.value]],
         "unattended": listing.counts["runs"]["unattended"],
     }
@@ -80,35 +82,41 @@ def _count_agents(cache: StoreCache) -> dict[str, object]:
 
 def _count_identities(cache: StoreCache) -> dict[str, object]:
     """Count identities, those that agents reach, and those without an owner."""
-    listing = inventory_listings.identities(cache)
+    listing = inventory_list_definitions.identities(cache)
     reached = listing.counts["agents"]["some"]
     return {
-        "total": inventory_listings.known_count(
+        "total": inventory_list_definitions.count_or_none_if_unscanned(
             cache, "identities", len(listing.items)
         ),
-        "reached": inventory_listings.known_count(cache, "identities", reached),
+        "reached": inventory_list_definitions.count_or_none_if_unscanned(
+            cache, "identities", reached
+        ),
         "unowned": listing.count_matching({"agents": "some", "owner-state": "none"})
         if reached
-        else inventory_listings.known_count(cache, "identities", 0),
+        else inventory_list_definitions.count_or_none_if_unscanned(
+            cache, "identities", 0
+        ),
     }
 
 
 def _count_credentials(cache: StoreCache) -> dict[str, object]:
     """Count credentials: static, old, and in clear text."""
-    listing = inventory_listings.credentials(cache)
+    listing = inventory_list_definitions.credentials(cache)
     static = listing.counts["lifetime"]["static"]
     old = listing.count_matching({"lifetime": "static", "age": "old"})
     undated = listing.count_matching({"lifetime": "static", "age": "not-collected"})
     return {
-        "total": inventory_listings.known_count(
+        "total": inventory_list_definitions.count_or_none_if_unscanned(
             cache, "credentials", len(listing.items)
         ),
-        "static": inventory_listings.known_count(cache, "credentials", static),
+        "static": inventory_list_definitions.count_or_none_if_unscanned(
+            cache, "credentials", static
+        ),
         "old": old
         if old or (static and not undated)
         else _zero_or_unknown(cache, undated),
         "undated": undated if old else 0,
-        "literal": inventory_listings.known_count(
+        "literal": inventory_list_definitions.count_or_none_if_unscanned(
             cache, "credentials", listing.counts["held"]["literal"]
         ),
     }
@@ -119,16 +127,20 @@ def _zero_or_unknown(cache: StoreCache, undated_count: int) -> int | None:
     return (
         None
         if undated_count
-        else inventory_listings.known_count(cache, "credentials", 0)
+        else inventory_list_definitions.count_or_none_if_unscanned(
+            cache, "credentials", 0
+        )
     )
 
 
 def _count_tools(cache: StoreCache) -> dict[str, object]:
     """Count tools, and unattended ones."""
-    listing = inventory_listings.tools(cache)
+    listing = inventory_list_definitions.tools(cache)
     return {
-        "total": inventory_listings.known_count(cache, "tools", len(listing.items)),
-        "unattended": inventory_listings.known_count(
+        "total": inventory_list_definitions.count_or_none_if_unscanned(
+            cache, "tools", len(listing.items)
+        ),
+        "unattended": inventory_list_definitions.count_or_none_if_unscanned(
             cache, "tools", listing.counts["runs"]["unattended"]
         ),
     }
@@ -148,7 +160,7 @@ def _count_pins(cache: StoreCache) -> tuple[list[AttentionItem], dict[str, objec
         return [], {"unread": True}
     if not known and cache.config is None:
         return [], {}
-    document = tool_pins.show_differences(
+    document = tool_pins.show_definition_differences(
         known, known, approvals, include_unchanged=False
     )
     items = cast("Sequence[DefinitionDiffItem]", document.items)
@@ -181,12 +193,12 @@ def _count_activity(
     now, own = cache.now, visible_subjects(visitor)
     with cache.open_store() as store:
         counts = count_decision_effects(
-            store, cache.spools, Wanted(of=own), since=now - _DAY
+            store, cache.spools, Wanted(identities=own), since=now - _DAY
         )
         denied, _ = list_decisions(
             store,
             cache.spools,
-            Wanted(of=own, effect="deny"),
+            Wanted(identities=own, effect="deny"),
             limit=_MAX_DENIALS,
             now=now,
         )

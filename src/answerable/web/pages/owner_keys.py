@@ -7,7 +7,7 @@ from base64 import b64decode
 from answerable.inventory.people import PersonDirectory
 from answerable.model.errors import UsageError
 from answerable.model.ids import PersonId, person_id
-from answerable.model.owner_key import KEY_LIFETIME, PUBLIC_KEY_BYTES
+from answerable.model.owner_signing_key import KEY_LIFETIME, PUBLIC_KEY_BYTES
 from answerable.model.provenance import WrittenBy
 from answerable.presentation.command_hints import format_command
 from answerable.services.statements import owner_keys
@@ -39,7 +39,7 @@ def list_keys(
     del request
     with cache.open_store() as store:
         document = owner_keys.list_owner_keys(store, now=cache.now)
-        here = owner_keys.store_identity(store)
+        here = owner_keys.get_store_id(store)
         mine = _own_key_ids(store, visitor, cache.now)
     every = bool({WebPermission.INVESTIGATE, WebPermission.ADMINISTER} & visitor.may)
     items = [item for item in document.items if every or item["id"] in mine]

@@ -26,7 +26,7 @@ def show_pin_diff(
         raise Forbidden
     with cache.open_store() as store:
         words = flow.read_signed_approvals(store)
-    document = flow.show_differences(
+    document = flow.show_definition_differences(
         known, [server] if server else known, words, include_unchanged=every
     )
     servers = [server] if server else list(known)
@@ -43,5 +43,5 @@ def show_pin_diff(
 
 
 ROUTES: tuple[WebRoute, ...] = (
-    WebRoute("/tools/diff", show_pin_diff, takes=("server", "all")),
+    WebRoute("/tools/diff", show_pin_diff, parameters=("server", "all")),
 )

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import msgspec
 
 from answerable.model.errors import AnswerableError
-from answerable.presentation.inventory_lists import format_time
+from answerable.presentation.answer_coverage import format_time
 from answerable.server.revocation_list import RevocationNote
 from answerable.server.revocation_records import (
     RevocationRecord,
-    put_record,
-    read_records,
+    put_revocation_record,
+    read_revocation_records,
 )
 from answerable.server.revocation_service import RevocationResult, RevocationService
 from answerable.web.routing import (
@@ -50,7 +50,7 @@ class RevocationControl:
     revives: bool
 
 
-def revocation_control(
+def build_revocation_control(
     cache: StoreCache, visitor: Visitor, agent: str
 ) -> RevocationControl:
     """Return the state of the kill button of an agent."""
@@ -71,7 +71,7 @@ def list_revocations(
     """List the revocations in force, and the records of recent ones."""
     del visitor, request
     with cache.open_store() as store:
-        said, total = read_records(store, _MAX_RECORDS)
+        said, total = read_revocation_records(store, _MAX_RECORDS)
     values = {
         "killed": sorted(
             RevocationService(cache.root, cache.config).list_revoked().items()
@@ -152,7 +152,7 @@ def _record_action(
     )
     try:
         with cache.open_store() as store:
-            put_record(store, record)
+            put_revocation_record(store, record)
     except AnswerableError as error:
         return f" Who did it could not be recorded: {error.message}."
     return ""

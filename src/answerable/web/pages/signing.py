@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from answerable.evidence import signed_statements
 from answerable.model.errors import VerificationError
-from answerable.model.owner_key import OwnerKey, OwnerStatement
+from answerable.model.owner_signing_key import OwnerKey, OwnerStatement
 from answerable.model.policy_exception import ANY_ARGUMENTS, NO_ARGUMENTS, NO_EXPIRY
-from answerable.presentation.inventory_lists import format_time
-from answerable.server.advisory import shared_uid
+from answerable.presentation.answer_coverage import format_time
+from answerable.server.shared_user_check import uid_shared_with_agent
 from answerable.services.statements import owner_keys
 from answerable.services.statements.attested_owners import AttestedOwnerReader
 from answerable.store.store import EvidenceStore
@@ -21,7 +21,7 @@ from answerable.web.routing import (
     WebRoute,
 )
 from answerable.web.signing_action import SigningAction
-from answerable.web.signing_actions import ACTION_FIELDS, build_action
+from answerable.web.signing_action_builders import ACTION_FIELDS, build_action
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor, WebPermission
 
@@ -64,7 +64,7 @@ def show_statement(
         },
         "type": signed_statements.PAYLOAD_TYPE,
         "minutes": remote_signing.SIGNING_WINDOW // (60 * 10**9),
-        "advisory": shared_uid(
+        "advisory": uid_shared_with_agent(
             cache.current_view().inventory, action.subject, cache.config
         ),
     }
@@ -80,7 +80,7 @@ def build_drafts(
         return [
             _build_draft(
                 remote_signing.prepare_statement(
-                    lambda signer: action.tell(store, signer, now), key.id
+                    lambda signer: action.execute(store, signer, now), key.id
                 )
             )
             for key in valid_keys(store, visitor, now)[:_MAX_KEYS]
@@ -94,7 +94,7 @@ def submit_signature(
     action = build_action(cache, visitor, request.form)
     envelope = request.form.get("envelope", "").encode()
     record_signature(cache, visitor, action, envelope)
-    return Redirect(action.back, action.said)
+    return Redirect(action.back, action.confirmation)
 
 
 def record_signature(
@@ -115,7 +115,7 @@ def record_signature(
                 "see your keys: /keys",
             )
         remote_signing.submit_statement(
-            store, lambda signer: action.tell(store, signer, now), envelope, now
+            store, lambda signer: action.execute(store, signer, now), envelope, now
         )
 
 
@@ -130,7 +130,7 @@ def valid_keys(store: EvidenceStore, visitor: Visitor, now: int) -> list[OwnerKe
         key
         for key in owner_keys.read_owner_keys(store).values()
         if owners.canonical_person(key.person) == person
-        and owner_keys.key_state(key, now) == "valid"
+        and owner_keys.get_key_state(key, now) == "valid"
     ]
     return sorted(own, key=lambda key: key.enrolled[-1][0].index, reverse=True)
 

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import cast
 
 from answerable.connectors.iam_catalogue.fetch import load_catalogue
-from answerable.inventory.resolve import select_similar_names
+from answerable.inventory.name_resolution import select_similar_names
 from answerable.lineage.search_query import SearchQuery
 from answerable.model.documents.core import CoverageRecord, ReachItem
 from answerable.model.documents.owners import OwnerEvidenceItem, OwnershipItem
@@ -14,18 +14,18 @@ from answerable.model.documents.permission_usage import PatternUsageItem
 from answerable.model.documents.trace import TraceItem
 from answerable.model.errors import AnswerableError
 from answerable.presentation.owner_evidence import OWNER_STATES, describe_evidence
-from answerable.presentation.unknown_text import describe_unknown
-from answerable.services.lineage import row_search
+from answerable.presentation.unknown_permission_text import describe_unknown
+from answerable.services.lineage import lineage_search
 from answerable.services.lineage.recorded_calls import (
-    TrailCoverage,
+    LogCoverage,
     count_recorded_calls,
-    read_trail_coverage,
+    read_log_coverage,
 )
 from answerable.usecases.inventory.ownership import build_ownership_item
-from answerable.usecases.lineage import search
+from answerable.usecases.lineage import search_events
 from answerable.usecases.reach import permissions
 from answerable.usecases.reach.permission_usage import list_permission_usage
-from answerable.web.pages import inventory_listings
+from answerable.web.pages import inventory_list_definitions
 from answerable.web.routing import PageAnswer
 from answerable.web.store_cache import StoreCache
 from answerable.web.template_filters import build_url
@@ -88,10 +88,12 @@ class ReachSection:
     more: bool = False
 
 
-def owner_section(cache: StoreCache, subject: str) -> OwnerSection:
+def build_owner_section(cache: StoreCache, subject: str) -> OwnerSection:
     """Build the ownership section: owner, candidates and evidence."""
     now = cache.now
-    item = build_ownership_item(inventory_listings.current_inventory(cache), subject)
+    item = build_ownership_item(
+        inventory_list_definitions.current_inventory(cache), subject
+    )
     return OwnerSection(
         item,
         OWNER_STATES.get(item["state"], ""),
@@ -109,7 +111,7 @@ def owner_section(cache: StoreCache, subject: str) -> OwnerSection:
     )
 
 
-def activity_section(
+def build_activity_section(
     cache: StoreCache, visitor: Visitor, field: str, key: str, *subjects: str
 ) -> ActivitySection:
     """Build the activity section: the newest events that the visitor may see.
@@ -124,11 +126,13 @@ def activity_section(
         return ActivitySection(told=False, rows=(), more="")
     view = cache.current_view()
     only = None if WebPermission.INVESTIGATE in visitor.may else visitor.owns
-    scope = row_search.SearchScope(view.inventory, view.chains, only)
+    scope = lineage_search.SearchScope(view.inventory, view.chains, only)
     try:
         with cache.open_store() as store:
-            event_filter = row_search.build_event_filter(scope, query, now=cache.now)
-            document, _ = search.search_rows(
+            event_filter = lineage_search.build_event_filter(
+                scope, query, now=cache.now
+            )
+            document, _ = search_events.search_rows(
                 store, scope, event_filter, now=cache.now, limit=MAX_EVENTS
             )
     except AnswerableError:  # no log was ingested, so there are no events
@@ -136,7 +140,7 @@ def activity_section(
     return ActivitySection(True, cast("Sequence[TraceItem]", document.items), more)
 
 
-def reach_section(cache: StoreCache, subject: str) -> ReachSection:
+def build_reach_section(cache: StoreCache, subject: str) -> ReachSection:
     """Build the reach section: the most severe permissions, and counts."""
     try:
         listed = permissions.list_reach_page(
@@ -179,7 +183,7 @@ def _severity_key(row: ReachItem) -> tuple[bool, bool, bool, int]:
     )
 
 
-def usage_rows(
+def compare_permission_usage(
     cache: StoreCache,
     subject: str,
     section: ReachSection,
@@ -195,7 +199,7 @@ def usage_rows(
     """
     view = cache.current_view()
     if not show_calls:
-        silent = TrailCoverage({}, load_catalogue(()), {})
+        silent = LogCoverage({}, load_catalogue(()), {})
         return list_permission_usage(
             subject, section.every, (), silent, frozenset(accounts)
         )
@@ -205,21 +209,21 @@ def usage_rows(
     named = [row["action"] for row in section.every] + [call.action for call in calls]
     services = {each.partition(":")[0] for each in named}
     plain = frozenset(each for each in services if "*" not in each and "?" not in each)
-    trail = TrailCoverage(logs.logs, load_catalogue(plain), logs.days)
+    trail = LogCoverage(logs.logs, load_catalogue(plain), logs.days)
     return list_permission_usage(
         subject, section.every, calls, trail, frozenset(accounts)
     )
 
 
-def _read_log_coverage(cache: StoreCache) -> TrailCoverage:
+def _read_log_coverage(cache: StoreCache) -> LogCoverage:
     """Read which services and days the stored logs cover."""
     with cache.open_store() as store:
-        return read_trail_coverage(store, load_catalogue(()))
+        return read_log_coverage(store, load_catalogue(()))
 
 
-def not_found_page(cache: StoreCache, kind: str, key: str) -> PageAnswer:
+def build_not_found_page(cache: StoreCache, kind: str, key: str) -> PageAnswer:
     """Build the 404 page of an unknown id, with similar ids."""
-    listing = getattr(inventory_listings, kind)(cache)
+    listing = getattr(inventory_list_definitions, kind)(cache)
     folded = key.casefold()
     tail = folded.rpartition("/")[2].rpartition(":")[2]
     names = list(listing.by_key)
@@ -234,6 +238,6 @@ def not_found_page(cache: StoreCache, kind: str, key: str) -> PageAnswer:
         "kind": kind,
         "key": key,
         "near": near,
-        "coverage": inventory_listings.coverage_document(cache).coverage,
+        "coverage": inventory_list_definitions.build_coverage_document(cache).coverage,
     }
     return PageAnswer("missing.html", "Not found", values, status=404)

@@ -8,27 +8,27 @@ from answerable.server.admission import AdmissionControl
 from answerable.server.asgi import AsgiServer
 from answerable.server.listeners import Listeners
 from answerable.server.listening_sockets import BoundListener, bind_listener
-from answerable.server.open_files import raise_open_files
+from answerable.server.open_file_limit import raise_open_files
 from answerable.server.operator_log import OperatorLog
 from answerable.server.runtime import SIGN_IN_LINK, Endpoints
 from answerable.web.auth.local_token import LocalToken
 from answerable.web.auth.sessions import SessionStore, WebSession
-from answerable.web.auth.visitors import VisitorFactory
+from answerable.web.auth.visitor_factory import VisitorFactory
 from answerable.web.cache_warmup import warm_up
 from answerable.web.http.authentication import SessionAuthenticator
 from answerable.web.http.dispatcher import WebDispatcher
 from answerable.web.http.provider_sign_in import ProviderSignIn
-from answerable.web.http.public_pages import public_endpoints
+from answerable.web.http.public_endpoints import public_endpoints
 from answerable.web.http.sign_in import LOCAL_METHOD, SignInPages
 from answerable.web.route_table import ROUTES, STREAMS
 from answerable.web.runtime.settings import WebSettings
 from answerable.web.runtime.sign_in_recorder import SignInRecorder
 from answerable.web.runtime.sign_in_setup import (
-    build_login_effects,
     build_login_settings,
+    build_provider_environment,
     build_token_verifier,
+    configured_local_person,
     is_local_listener,
-    local_person,
 )
 from answerable.web.store_cache import StoreCache
 
@@ -51,7 +51,9 @@ class WebApp:
         self._settings, self._log = settings, log
         self._loop = loop = asyncio.get_running_loop()
         self._cache = StoreCache(
-            settings.store, settings.config if settings.named else None, settings.spools
+            settings.store,
+            settings.config if settings.has_file else None,
+            settings.spools,
         )
         self._authenticator = SessionAuthenticator(
             SessionStore(time.time), VisitorFactory(self._cache)
@@ -62,7 +64,7 @@ class WebApp:
         self._sign_in_pages = SignInPages(
             self._authenticator,
             self._token,
-            local_person(settings),
+            configured_local_person(settings),
             self._on_sign_in_attempt,
             self._on_sign_in,
             self._on_sign_out,
@@ -122,7 +124,7 @@ class WebApp:
         person = self._sign_in_pages.person
         self._configure_sign_in(settings)  # last step that can fail
         use_certificates()
-        self._cache.config = settings.config if settings.named else None
+        self._cache.config = settings.config if settings.has_file else None
         self._cache.spools = settings.spools
         # The link keeps its person, because no second link can be issued.
         same = self._sign_in_pages.person == person
@@ -151,12 +153,12 @@ class WebApp:
         urls = self._listeners.urls
         config = build_login_settings(settings, urls[0][1] if urls else "")
         environment, verifier = (
-            build_login_effects(settings),
+            build_provider_environment(settings),
             build_token_verifier(settings),
         )
         self._provider_sign_in.reconfigure(environment, config)
         self._authenticator.bearers = verifier
-        self._sign_in_pages.person = local_person(settings)
+        self._sign_in_pages.person = configured_local_person(settings)
 
     # Endpoints.
 
@@ -198,7 +200,7 @@ class WebApp:
             self._local_urls.append(bound.url)
         await self._connections.listen(SERVER_NAME, bound)
 
-    def sign_in_links(self) -> Endpoints:
+    def pop_sign_in_link(self) -> Endpoints:
         """Return the one-time sign-in link on the first call; later none."""
         if self._token is None:
             return []

@@ -32,7 +32,7 @@ def run_server(
     async def open_app(settings: WebSettings, log: OperatorLog) -> WebApp:
         app = await WebApp.open(settings, log)
         apps.append(app)
-        links.extend(app.sign_in_links())
+        links.extend(app.pop_sign_in_link())
         return app
 
     def report_ready(listening: Endpoints) -> None:

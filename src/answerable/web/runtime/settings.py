@@ -9,7 +9,7 @@ from answerable.connectors.config.parse.addresses import is_loopback, parse_addr
 from answerable.connectors.config.parse.config_file import ConfigReading, parse_config
 from answerable.model.config import Config, Listener
 from answerable.model.errors import UsageError
-from answerable.server.reloadable_plan import require_config, resolve_store
+from answerable.server.reloadable_settings import require_config, resolve_store
 from answerable.server.state_folders import decisions_state, gateway_state
 from answerable.server.tls import without_tls_files
 from answerable.store.store import EvidenceStore
@@ -30,7 +30,7 @@ class WebSettings:
     """
 
     config: Config
-    named: bool
+    has_file: bool
     listen: tuple[Listener, ...]
     reading: ConfigReading
     store: Path
@@ -49,7 +49,7 @@ class WebSettings:
             places.append(self.token_service_folder)
         if self.config.decisions is not None:
             places.append(decisions_state(self.config.decisions, self.store))
-        elif not self.named:
+        elif not self.has_file:
             places += [self.store / each for each in ("sts", "decisions")]
         return tuple(place / "spool" for place in places)
 

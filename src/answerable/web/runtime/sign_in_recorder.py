@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from answerable.model.event_sources import WEB_PREFIX
+from answerable.model.log_sources import WEB_PREFIX
 from answerable.model.spool_record import SignInRecord
 from answerable.model.worker_limits import WorkerLimits
 from answerable.server.recording.server_recorder import ServerRecorder

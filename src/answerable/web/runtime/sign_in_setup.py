@@ -39,7 +39,7 @@ def _host_name(authority: str) -> str:
     return urlsplit(f"//{authority}").hostname or ""
 
 
-def local_person(settings: WebSettings) -> PersonId | None:
+def configured_local_person(settings: WebSettings) -> PersonId | None:
     """Return the configured person of the one-time link, None without one."""
     local = settings.config.web.local if settings.config.web else ""
     return person_id(local) if local else None
@@ -69,7 +69,7 @@ def build_login_settings(settings: WebSettings, url: str) -> WebSignInConfig | N
     return WebSignInConfig(pinned, login, secret, base + CALLBACK)
 
 
-def build_login_effects(settings: WebSettings) -> WebSignInEnvironment | None:
+def build_provider_environment(settings: WebSettings) -> WebSignInEnvironment | None:
     """Return the provider client and account store, None without a login.
 
     Raises:

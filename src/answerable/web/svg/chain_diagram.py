@@ -21,7 +21,7 @@ from answerable.web.svg.chain_layout import (
     PlacedChain,
     place_chains,
 )
-from answerable.web.svg.elements import (
+from answerable.web.svg.svg_elements import (
     SvgMarkup,
     build_element,
     build_link,
@@ -199,12 +199,12 @@ def _draw_node(node: ChainNode, top: int) -> str:
 def _draw_box(node: ChainNode, x: float, y: float, width: float) -> str:
     """Draw the box of a node with label, tooltip and link."""
     frame = "gap" if node.status == "missing" else "box"
-    ended = f" {node.ended}" if node.ended in ("denied", "error") else ""
+    ended = f" {node.outcome}" if node.outcome in ("denied", "error") else ""
     place = {"x": x + 0.5, "y": y + 0.5, "width": width - 1, "height": _BOX - 1}
     group = build_element(
         "g",
         {"class": f"node{ended}"},
-        build_tooltip(node.whole),
+        build_tooltip(node.tooltip),
         build_element("rect", {**place, "rx": 3, "class": frame}),
         build_element(
             "text",
@@ -212,7 +212,7 @@ def _draw_box(node: ChainNode, x: float, y: float, width: float) -> str:
             escape_text(node.text),
         ),
     )
-    return build_link(node.to, group) if node.to else group
+    return build_link(node.link, group) if node.link else group
 
 
 def _draw_narrow(chain: PlacedChain, when: str) -> SvgMarkup:

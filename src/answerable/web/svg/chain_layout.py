@@ -12,7 +12,7 @@ from answerable.presentation.chain_groups import (
     ChainGroup,
     MissingHopNotes,
     hops_by_name,
-    is_broken_glass,
+    is_break_glass_call,
     is_missing,
     shorten_id,
     shorten_path,
@@ -43,10 +43,10 @@ class ChainNode:
     row: int
     depth: int
     text: str
-    whole: str
+    tooltip: str
     status: str
-    ended: str = ""
-    to: str = ""
+    outcome: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class ChainLinks:
     query: SearchQuery
     page: Callable[[str], str]
 
-    def narrow_query(self, **fields: str) -> str:
+    def link_to_narrower_query(self, **fields: str) -> str:
         """Return the link to the query with further fields."""
         query = self.query
         for field, value in fields.items():
@@ -122,11 +122,13 @@ def _place_chain(
         nodes = list(_path_nodes(name, hops[name], path.get(name, []), gaps))
         owner = item["identity_owner"]
         if name == "identity" and owner["value"]:
-            whole = f"{nodes[-1].whole}; owned by {owner['value']} ({owner['status']})"
-            nodes[-1] = replace(nodes[-1], whole=whole)
+            whole = (
+                f"{nodes[-1].tooltip}; owned by {owner['value']} ({owner['status']})"
+            )
+            nodes[-1] = replace(nodes[-1], tooltip=whole)
         who.append(
             [
-                replace(node, row=row + at, to=node.to and links.page(node.to))
+                replace(node, row=row + at, link=node.link and links.page(node.link))
                 for at, node in enumerate(nodes)
             ]
         )
@@ -149,7 +151,7 @@ def _path_nodes(
     """Yield the nodes of a hop: one, or a path from the root down."""
     column = COLUMNS.index(name)
     if is_missing(hop):
-        number = gaps.note_number(name, hop)
+        number = gaps.get_note_number(name, hop)
         source = hop["source"] or "no source is known"
         whole = f"{name} missing: {source}"
         yield ChainNode(column, 0, 0, f"∅ {number} {source}", whole, _MISSING)
@@ -163,7 +165,7 @@ def _path_nodes(
     for depth, (value, text) in enumerate(zip(values, texts, strict=True)):
         last = depth == len(values) - 1
         whole = f"{name} {value}" + (f" ({_describe_hop_status(hop)})" if last else "")
-        yield ChainNode(column, 0, depth, text, whole, hop["status"], to=value)
+        yield ChainNode(column, 0, depth, text, whole, hop["status"], link=value)
 
 
 def _describe_hop_status(hop: HopItem) -> str:
@@ -184,9 +186,9 @@ def _action_nodes(
         to = _same_chain_link(group.item, links)
         text = f"… {len(omitted)} more acts"
         whole = f"{len(omitted)} more acts, {events} events: ask for this chain alone"
-        more = ChainNode(4, 0, 0, text, whole, "observed", to=to)
+        more = ChainNode(4, 0, 0, text, whole, "observed", link=to)
         nodes.append(
-            (more, ChainNode(5, 0, 0, f"{events} events", whole, "observed", to=to))
+            (more, ChainNode(5, 0, 0, f"{events} events", whole, "observed", link=to))
         )
     return nodes
 
@@ -199,7 +201,7 @@ def _same_chain_link(item: TraceItem, links: ChainLinks) -> str:
         for name in ("agent", "identity")
         if not is_missing(hops[name])
     }
-    return links.narrow_query(**fields)
+    return links.link_to_narrower_query(**fields)
 
 
 def _action_node(act: ActGroup, links: ChainLinks) -> ChainNode:
@@ -207,7 +209,7 @@ def _action_node(act: ActGroup, links: ChainLinks) -> ChainNode:
     item, hop = act.item, hops_by_name(act.item)["action"]
     outcome = item["outcome"] if item["outcome"] not in _SUCCESSFUL else ""
     text = shorten_id("action", hop["value"])
-    if is_broken_glass(item):
+    if is_break_glass_call(item):
         text = f"BREAK-GLASS {text}"
     if outcome:
         text += f" ({outcome})"
@@ -218,16 +220,16 @@ def _action_node(act: ActGroup, links: ChainLinks) -> ChainNode:
     link = f"/event?{urlencode({'id': item['event_id']})}"
     if len(act.items) > 1:
         pattern = f"{act.resource}*" if act.resources > 1 else act.resource
-        link = links.narrow_query(action=hop["value"], resource=pattern)
+        link = links.link_to_narrower_query(action=hop["value"], resource=pattern)
     return ChainNode(
         column=4,
         row=0,
         depth=0,
         text=text,
-        whole=tooltip,
+        tooltip=tooltip,
         status=hop["status"],
-        ended=outcome,
-        to=link,
+        outcome=outcome,
+        link=link,
     )
 
 
@@ -236,17 +238,17 @@ def _resource_node(act: ActGroup, links: ChainLinks) -> ChainNode:
     hop = hops_by_name(act.item)["resource"]
     if act.resources > 1:
         text = f"{act.resources:,} under {act.resource}"
-        link = links.narrow_query(resource=f"{act.resource}*")
-        return ChainNode(5, 0, 0, text, text, hop["status"], to=link)
+        link = links.link_to_narrower_query(resource=f"{act.resource}*")
+        return ChainNode(5, 0, 0, text, text, hop["status"], link=link)
     if is_missing(hop):
         source = hop["source"] or "no source is known"
         return ChainNode(
             5, 0, 0, "∅ not named", f"resource missing: {source}", _MISSING
         )
     whole = f"{hop['value']} ({_describe_hop_status(hop)})"
-    link = links.narrow_query(resource=hop["value"])
+    link = links.link_to_narrower_query(resource=hop["value"])
     return ChainNode(
-        5, 0, 0, shorten_id("resource", hop["value"]), whole, hop["status"], to=link
+        5, 0, 0, shorten_id("resource", hop["value"]), whole, hop["status"], link=link
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from answerable.presentation.text import shorten
-from answerable.web.svg.elements import (
+from answerable.web.svg.svg_elements import (
     SvgMarkup,
     build_element,
     build_link,
@@ -35,10 +35,10 @@ class DiagramNode:
 
     key: str
     text: str
-    whole: str
+    tooltip: str
     column: int
     kind: str
-    to: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +49,13 @@ class DiagramEdge:
         origin: Key of the first node.
         target: Key of the second node.
         via: The call that makes the step.
-        open: Whether it has conditions.
+        is_conditional: Whether it has conditions.
     """
 
     origin: str
     target: str
     via: str
-    open: bool
+    is_conditional: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def _draw_edge(edge: DiagramEdge, positions: Mapping[str, _NodePosition]) -> str
         else f"C{half:g} {origin.center_y:g} {half:g} {target.center_y:g} "
         f"{x + _GAP * 2 / 3:g} {target.center_y:g}H{to:g}"
     )
-    kind = "only-if" if edge.open else "always"
+    kind = "only-if" if edge.is_conditional else "always"
     marks = [
         build_element("path", {"d": path, "class": f"line {kind}"}),
         build_element(
@@ -142,7 +142,7 @@ def _draw_edge(edge: DiagramEdge, positions: Mapping[str, _NodePosition]) -> str
             },
         ),
     ]
-    via = f"{edge.via} (only-if)" if edge.open else edge.via
+    via = f"{edge.via} (only-if)" if edge.is_conditional else edge.via
     text = {
         "x": to - 9,
         "y": target.center_y - 5,
@@ -169,8 +169,8 @@ def _draw_node(node: DiagramNode, position: _NodePosition) -> str:
     group = build_element(
         "g",
         {"class": "node"},
-        build_tooltip(node.whole),
+        build_tooltip(node.tooltip),
         build_element("rect", box),
         build_element("text", text, escape_text(shorten(node.text, _CELLS, "…"))),
     )
-    return build_link(node.to, group) if node.to else group
+    return build_link(node.link, group) if node.link else group

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from answerable.web.svg.elements import (
+from answerable.web.svg.svg_elements import (
     SvgMarkup,
     build_element,
     build_link,
@@ -25,10 +25,10 @@ class TimelineBar:
         when: Time range as text.
     """
 
-    at: int
+    index: int
     events: Mapping[str, int]
     when: str
-    to: str
+    link: str
 
 
 def draw_timeline(bars: Sequence[TimelineBar], bar_count: int, label: str) -> SvgMarkup:
@@ -56,7 +56,7 @@ def draw_timeline(bars: Sequence[TimelineBar], bar_count: int, label: str) -> Sv
 
 def _draw_bar(bar: TimelineBar, width: float, max_events: int) -> str:
     """Draw one bar with a part per outcome, as a link to its events."""
-    x, y = bar.at * width, HEIGHT - 1.0
+    x, y = bar.index * width, HEIGHT - 1.0
     parts = []
     for outcome in OUTCOMES:
         events = bar.events.get(outcome, 0)
@@ -70,5 +70,5 @@ def _draw_bar(bar: TimelineBar, width: float, max_events: int) -> str:
     label = f"{bar.when}: {counts}"
     # Sixty bars are not tab stops before the rows: a query can do the same.
     return build_link(
-        bar.to, build_tooltip(label), *parts, label=label, focusable=False
+        bar.link, build_tooltip(label), *parts, label=label, focusable=False
     )

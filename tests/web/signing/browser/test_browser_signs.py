@@ -141,8 +141,8 @@ def test_a_key_is_made_in_the_browser_and_signs_there(
     page.wait_for_url(lambda url: "/ask" in url)
     assert "allowed" in page.locator("#main").inner_text()
     with EvidenceStore.open(serving.store, now=time.time_ns()) as store:
-        (judged,) = read_policy_exceptions(store, time.time_ns()).judged
-    assert (judged.fallen, judged.said.key.id) == (None, key.id)
+        (judged,) = read_policy_exceptions(store, time.time_ns()).statuses
+    assert (judged.invalidity, judged.statement.key.id) == (None, key.id)
 
     assert wrong == []
     others_sign_nothing(serving, chromium, context.storage_state())

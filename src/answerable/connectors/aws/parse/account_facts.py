@@ -19,17 +19,20 @@ from answerable.connectors.aws.parse.authorization_details import (
     RoleDetail,
     UserDetail,
 )
+from answerable.connectors.aws.parse.inferred_agents import find_trusted_agents
 from answerable.connectors.aws.parse.named_resources import (
     find_instance_profiles,
     find_named_resources,
 )
 from answerable.connectors.aws.parse.owner_tags import find_tag_owners
-from answerable.connectors.aws.parse.trusted_agents import find_trusted_agents
 from answerable.connectors.formats.aws_api_answers import (
     DECODE_ERRORS,
     parse_timestamp_ns,
 )
-from answerable.connectors.formats.iam_policy import make_unread_policy, parse_policy
+from answerable.connectors.formats.iam_policy import (
+    make_unreadable_policy,
+    parse_policy,
+)
 from answerable.connectors.formats.problem_collector import ProblemCollector
 from answerable.model.agent import Agent
 from answerable.model.errors import ParseError
@@ -125,7 +128,7 @@ def _add_policy(
             provenance=seen,
         )
     except ParseError as error:
-        policy = make_unread_policy(policy_id, name, error.reason, seen)
+        policy = make_unreadable_policy(policy_id, name, error.reason, seen)
     for unread in policy.unread[:3]:
         what = f"statement {unread.sid!r} could not be read: {unread.why}"
         facts.add_problem(place, what)

@@ -17,7 +17,10 @@ from answerable.connectors.formats.aws_api_answers import (
     parse_aws_answers,
     wrong_kind_error,
 )
-from answerable.connectors.formats.iam_policy import make_unread_policy, parse_policy
+from answerable.connectors.formats.iam_policy import (
+    make_unreadable_policy,
+    parse_policy,
+)
 from answerable.model.coverage import CoverageScope
 from answerable.model.errors import IdError, ParseError
 from answerable.model.identity import Account
@@ -187,7 +190,7 @@ def _parse_control_policy(
             provenance=provenance,
         )
     except ParseError as error:
-        policy = make_unread_policy(policy_id, name, error.reason, provenance)
+        policy = make_unreadable_policy(policy_id, name, error.reason, provenance)
     for unread in policy.unread[:3]:
         what = f"statement {unread.sid!r} could not be read: {unread.why}"
         tree.add_problem(provenance.place, what)

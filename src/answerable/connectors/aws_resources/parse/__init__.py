@@ -154,7 +154,7 @@ def _set_caller_account(
         (inventory.caller,) = good
     elif numbers:
         what = "one account a file: which one owns the buckets cannot be told"
-        inventory.reading.add_problem(place, what)
+        inventory.reader.add_problem(place, what)
 
 
 def _read_text(answer: AwsAnswer, name: str) -> str:
@@ -170,7 +170,7 @@ def _check_bucket_owners(inventory: ResourceInventory, place: str) -> None:
     bare = [item for item in inventory.items.values() if not item.account]
     if any(item.arn.service == "s3" for item in bare) and not inventory.caller:
         what = "whose the buckets are is not said: add `aws sts get-caller-identity`"
-        inventory.reading.add_problem(place, what)
+        inventory.reader.add_problem(place, what)
 
 
 def _list_collected_kinds(
@@ -183,7 +183,7 @@ def _list_collected_kinds(
         for name in _LISTS_WITH_FACTS
         if name in answer.fields
     }
-    there = inventory.seen | present
+    there = inventory.answered_fields | present
     words = [word for word, fields in _FIELDS_OF_KIND if there & set(fields)]
     if there >= _RUNNING_CODE_LISTS:
         words.append(declaration.RUNNING)

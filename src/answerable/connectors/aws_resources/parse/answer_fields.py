@@ -57,8 +57,8 @@ class AnswerField:
     field: str
     action: str
     kind: str
-    none: frozenset[str] = frozenset()
-    holds: str = ""
+    absent_codes: frozenset[str] = frozenset()
+    document_field: str = ""
     bare: bool = False
 
 
@@ -183,7 +183,7 @@ class FieldAnswer:
         place: Place in the file.
     """
 
-    asked: str
+    queried_id: str
     raw: msgspec.Raw | None
     place: str
 
@@ -221,7 +221,7 @@ class AnswerReader(ProblemCollector):
         ).items():
             place = f"{parent_place}/{name}/{redact_name(asked)}"
             code = read_error_code(raw)
-            if bytes(raw) == b"null" or (code and code in answer_field.none):
+            if bytes(raw) == b"null" or (code and code in answer_field.absent_codes):
                 yield FieldAnswer(asked, None, place)
             elif code is None:
                 yield FieldAnswer(asked, raw, place)
@@ -231,7 +231,7 @@ class AnswerReader(ProblemCollector):
 
     def check_complete(self, fields: AnswerFields, parent_place: str) -> None:
         """Add a problem if an answer is not the last page."""
-        if has_more(fields):
+        if is_truncated(fields):
             what = "more entries follow that are missing: collect without --max-items"
             self.add_problem(parent_place, what)
 
@@ -251,7 +251,7 @@ class AnswerReader(ProblemCollector):
         )
 
 
-def has_more(fields: AnswerFields) -> bool:
+def is_truncated(fields: AnswerFields) -> bool:
     """Tell whether an answer is not the last page."""
     return any(
         bytes(fields.get(n, b"null")) not in (b"null", b'""')

@@ -81,7 +81,7 @@ class BedrockAgentReader:
         parents: Supervisor by collaborator, by the platform's own ids.
     """
 
-    estate: ResourceInventory
+    inventory: ResourceInventory
     source: str
     now: int
     agents: dict[str, Agent] = field(default_factory=dict)
@@ -89,7 +89,7 @@ class BedrockAgentReader:
 
     def read(self, fields: AnswerFields, parent_place: str) -> None:
         """Read every agent, runtime and gateway of one answer."""
-        reader = self.estate.reading
+        reader = self.inventory.reader
         for entry in reader.iter_answers(fields, AGENTS, parent_place):
             answer = reader.decode(entry.raw or NOTHING, _AgentAnswer, entry.place)
             if answer is not None:
@@ -128,8 +128,8 @@ class BedrockAgentReader:
         for each in collaborators.agent_collaborator_summaries:
             # arn:aws:bedrock:REGION:ACCOUNT:agent-alias/AGENT/ALIAS
             pieces = each.agent_descriptor.alias_arn.rpartition(":")[2].split("/")
-            if len(pieces) == 3 and pieces[1] != entry.asked:
-                self.parents.setdefault(pieces[1], entry.asked)
+            if len(pieces) == 3 and pieces[1] != entry.queried_id:
+                self.parents.setdefault(pieces[1], entry.queried_id)
 
     def _add_agent(
         self,
@@ -164,7 +164,7 @@ class BedrockAgentReader:
         self, text: str, role: str, entry: FieldAnswer
     ) -> Arn | None:
         """Add a resource with its role; None for an invalid ARN."""
-        item = self.estate.get_or_add_arn(text, entry.place)
+        item = self.inventory.get_or_add_arn(text, entry.place)
         if item is None:
             return None
         item.runs_as = parse_role_arn(role) or item.runs_as

@@ -11,7 +11,7 @@ from answerable.connectors.aws_resources.parse.answer_fields import (
     CLUSTER_TASKS,
     LISTS,
     TEMPLATE_VERSIONS,
-    has_more,
+    is_truncated,
 )
 from answerable.connectors.aws_resources.parse.resource_lists import ResourceInventory
 from answerable.connectors.formats.aws_api_answers import AwsAnswer
@@ -45,7 +45,7 @@ def compute_coverage(
         answered_fields: ARNs of resources with an answered policy query.
         regions: Regions that the file states.
     """
-    ended = _list_complete_fields(answers) - inventory.broken
+    ended = _list_complete_fields(answers) - inventory.incomplete_lists
     places = {name: set(_regions_of_list(inventory, name, regions)) for name in ended}
     policies = [
         CoverageScope(declaration.POLICIES, account, region, service)
@@ -58,8 +58,10 @@ def compute_coverage(
         )
     ]
     both = places.get("Functions", set()) & places.get("Reservations", set())
-    instances = [p for arn, p in inventory.launched.items() if ":instance/" in arn]
-    if not set(instances) <= inventory.profiles.keys():
+    instances = [
+        p for arn, p in inventory.instance_profiles.items() if ":instance/" in arn
+    ]
+    if not set(instances) <= inventory.profile_roles.keys():
         both = set()  # whom instances run as is not known
     running = [CoverageScope(declaration.RUNNING, *place) for place in both]
     running += _launch_coverage(inventory, places)
@@ -83,7 +85,8 @@ def _launch_coverage(
             listed = inventory.listed.get(name, ())
             here = {arn for arn in listed if _account_region(inventory, arn) == place}
             known = all(
-                inventory.launched.get(str(arn), "") in {"", *inventory.profiles}
+                inventory.instance_profiles.get(str(arn), "")
+                in {"", *inventory.profile_roles}
                 for arn in here
             )
             if here <= answered and known:
@@ -96,7 +99,7 @@ def _list_complete_fields(answers: Sequence[AwsAnswer]) -> set[str]:
     broken = {
         n
         for answer in answers
-        if has_more(answer.fields)
+        if is_truncated(answer.fields)
         for n in LISTS
         if n in answer.fields
     }

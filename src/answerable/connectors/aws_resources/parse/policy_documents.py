@@ -43,7 +43,7 @@ def extract_document(
         return NOTHING
     if "Statement" in fields:
         return entry.raw
-    if answer_field.holds == "Attributes":
+    if answer_field.document_field == "Attributes":
         answer = reader.decode(entry.raw, AttributesAnswer, entry.place)
         found = answer.attributes.policy if answer else None
         if found is None:
@@ -54,7 +54,9 @@ def extract_document(
         return unquote_document(found)
     if answer_field.bare:
         return None
-    reader.add_problem(entry.place, f"the answer holds no {answer_field.holds}")
+    reader.add_problem(
+        entry.place, f"the answer holds no {answer_field.document_field}"
+    )
     return NOTHING
 
 
@@ -62,7 +64,7 @@ def _find_document_field(
     answer_field: AnswerField, fields: Mapping[str, msgspec.Raw]
 ) -> msgspec.Raw:
     """Find the field of an answer that contains the document."""
-    names = (answer_field.holds,) if answer_field.kind else _DOCUMENT_FIELDS
+    names = (answer_field.document_field,) if answer_field.kind else _DOCUMENT_FIELDS
     return next((fields[name] for name in names if name in fields), NOTHING)
 
 

@@ -28,8 +28,8 @@ from answerable.connectors.aws_resources.parse.execution_roles import (
 from answerable.connectors.aws_resources.parse.kms_grants import parse_grant
 from answerable.connectors.aws_resources.parse.launch_roles import (
     assign_task_roles,
-    read_tasks,
-    read_versions,
+    read_ecs_tasks,
+    read_launch_template_version,
 )
 from answerable.connectors.aws_resources.parse.policy_documents import extract_document
 from answerable.connectors.aws_resources.parse.resource_lists import (
@@ -41,7 +41,7 @@ from answerable.connectors.formats.arn_kind import resource_kind_of_arn
 from answerable.connectors.formats.aws_api_answers import DECODE_ERRORS, AnswerFields
 from answerable.connectors.formats.iam_policy import (
     WHOLE_DOCUMENT,
-    make_unread_policy,
+    make_unreadable_policy,
     parse_policy,
 )
 from answerable.model.errors import ParseError
@@ -66,7 +66,7 @@ class ResourceFactsBuilder:
 
     source: str
     now: int
-    estate: ResourceInventory
+    inventory: ResourceInventory
     policies: dict[str, Policy] = field(default_factory=dict)
     holders: dict[str, str] = field(default_factory=dict)
     blocks: dict[str, PublicAccessBlock] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class ResourceFactsBuilder:
     @property
     def answer_reader(self) -> AnswerReader:
         """Reader that collects the problems."""
-        return self.estate.reading
+        return self.inventory.reader
 
     def provenance(self, place: str) -> FactProvenance:
         """Build the provenance of a fact."""
@@ -90,11 +90,11 @@ def read_answers(
     builder: ResourceFactsBuilder, fields: AnswerFields, parent_place: str
 ) -> None:
     """Read every answer stored under a queried id."""
-    reader, inventory = builder.answer_reader, builder.estate
+    reader, inventory = builder.answer_reader, builder.inventory
     for entry in reader.iter_answers(fields, ACCESS_POINT, parent_place):
         answer = _decode_access_point(builder, entry, api_records.AccessPointRecord)
         if answer is not None and read_access_point(inventory, answer, entry.place):
-            inventory.seen.add(ACCESS_POINT.field)
+            inventory.answered_fields.add(ACCESS_POINT.field)
             if answer.public_access_block_configuration is None:
                 inventory.blocks[answer.access_point_arn] = (
                     api_records.BlockConfiguration(),
@@ -112,14 +112,14 @@ def read_answers(
         for entry in reader.iter_answers(fields, question, parent_place):
             take(builder, question, entry)
     for entry in reader.iter_answers(fields, CLUSTER_TASKS, parent_place):
-        read_tasks(inventory, entry)
+        read_ecs_tasks(inventory, entry)
     for entry in reader.iter_answers(fields, TEMPLATE_VERSIONS, parent_place):
-        read_versions(inventory, entry)
+        read_launch_template_version(inventory, entry)
 
 
 def build_facts(builder: ResourceFactsBuilder) -> SightedFacts:
     """Return the facts built so far."""
-    inventory = builder.estate
+    inventory = builder.inventory
     for arn, (block, place) in inventory.blocks.items():
         _add_public_access_block(builder, arn, block, place)
     _assign_launch_roles(builder)
@@ -149,7 +149,7 @@ def _build_resource(builder: ResourceFactsBuilder, item: ListedResource) -> Reso
         account=item.account,
         tags=tuple(sorted(item.tags.items())),
         seen=builder.provenance(item.place),
-        behind=ResourceId(item.behind),
+        behind=ResourceId(item.underlying_resource),
         runs_as=IdentityId(item.runs_as),
         network=item.network,
     )
@@ -171,8 +171,8 @@ def _find_resource(
     builder: ResourceFactsBuilder, answer_field: AnswerField, entry: FieldAnswer
 ) -> ListedResource | None:
     """Find the queried resource."""
-    inventory = builder.estate
-    arn = inventory.names.resolve(entry.asked, answer_field.kind)
+    inventory = builder.inventory
+    arn = inventory.names.resolve(entry.queried_id, answer_field.kind)
     if arn is None:
         kind = answer_field.kind or "resource"
         what = f"which {kind} this is cannot be told (expected its ARN)"
@@ -202,7 +202,7 @@ def _add_policy(
     found = extract_document(builder.answer_reader, answer_field, entry)
     if found == NOTHING:
         return
-    builder.estate.seen.add(answer_field.field)
+    builder.inventory.answered_fields.add(answer_field.field)
     policy_id = PolicyId(f"{item.arn}#policy")
     seen = builder.provenance(entry.place)
     policy = Policy(policy_id, "policy", (), (), seen)
@@ -217,7 +217,7 @@ def _add_policy(
                 provenance=seen,
             )
         except ParseError as error:
-            policy = make_unread_policy(policy_id, "policy", error.reason, seen)
+            policy = make_unreadable_policy(policy_id, "policy", error.reason, seen)
     _report_unread_statements(builder, policy)
     builder.attach_policy(str(item.arn), policy)
 
@@ -264,7 +264,7 @@ def _add_grants(
         answer = builder.answer_reader.decode(entry.raw, _GrantList, entry.place)
     if answer is None:
         return
-    builder.estate.seen.add(answer_field.field)
+    builder.inventory.answered_fields.add(answer_field.field)
     key = str(item.arn)
     read: list[Statement | UnreadStatement] = []
     for position, raw in enumerate(answer.grants[:_MAX_GRANTS]):
@@ -290,7 +290,7 @@ def _add_block_answer(
     builder: ResourceFactsBuilder, answer_field: AnswerField, entry: FieldAnswer
 ) -> None:
     """Add the public access block in an answer for a bucket or an account."""
-    target = entry.asked
+    target = entry.queried_id
     if answer_field.kind == "account":
         if len(target) != 12 or not target.isdecimal():
             builder.answer_reader.add_problem(
@@ -310,7 +310,7 @@ def _add_block_answer(
         if answer is None:
             return
         block = answer.public_access_block_configuration
-    builder.estate.seen.add(answer_field.field)
+    builder.inventory.answered_fields.add(answer_field.field)
     _add_public_access_block(builder, target, block, entry.place)
 
 
@@ -343,7 +343,7 @@ def _add_tags(
         if answer is None:
             return
         item.tags |= {tag.key: tag.value for tag in answer.tag_set}
-    builder.estate.seen.add(answer_field.field)
+    builder.inventory.answered_fields.add(answer_field.field)
 
 
 def _add_task_definition(
@@ -356,7 +356,7 @@ def _add_task_definition(
     if answer is None:
         return
     task = answer.task_definition
-    item = builder.estate.get_or_add_arn(
+    item = builder.inventory.get_or_add_arn(
         task.task_definition_arn, entry.place, answer_field.kind
     )
     if item is not None:
@@ -374,11 +374,11 @@ def _add_execution_role(
 
 def _assign_launch_roles(builder: ResourceFactsBuilder) -> None:
     """Assign the profile's role to instances and launch templates."""
-    inventory = builder.estate
+    inventory = builder.inventory
     missing = 0
-    for arn, profile in inventory.launched.items():
-        if profile in inventory.profiles:
-            inventory.items[arn].runs_as = inventory.profiles[profile]
+    for arn, profile in inventory.instance_profiles.items():
+        if profile in inventory.profile_roles:
+            inventory.items[arn].runs_as = inventory.profile_roles[profile]
         elif ":instance/" in arn:
             missing += 1
     if missing:
@@ -390,4 +390,4 @@ def _assign_launch_roles(builder: ResourceFactsBuilder) -> None:
 
 def _place_of_first_launch(inventory: ResourceInventory) -> str:
     """Return the place of the first launched resource."""
-    return next(inventory.items[arn].place for arn in inventory.launched)
+    return next(inventory.items[arn].place for arn in inventory.instance_profiles)

@@ -35,7 +35,7 @@ class ListedResource:
     place: str
     account: str = ""
     tags: dict[str, str] = field(default_factory=dict)
-    behind: str = ""
+    underlying_resource: str = ""
     runs_as: str = ""
     network: str = ""
 
@@ -60,7 +60,7 @@ class ResourceInventory:
         broken: Lists with an unidentified entry.
     """
 
-    reading: AnswerReader
+    reader: AnswerReader
     names: ResourceNames = field(default_factory=ResourceNames)
     items: dict[str, ListedResource] = field(default_factory=dict)
     caller: str = ""
@@ -68,13 +68,13 @@ class ResourceInventory:
     blocks: dict[str, tuple[api_records.BlockConfiguration, str]] = field(
         default_factory=dict
     )
-    profiles: dict[str, str] = field(default_factory=dict)
-    launched: dict[str, str] = field(default_factory=dict)
-    defined: dict[str, str] = field(default_factory=dict)
+    profile_roles: dict[str, str] = field(default_factory=dict)
+    instance_profiles: dict[str, str] = field(default_factory=dict)
+    task_definitions: dict[str, str] = field(default_factory=dict)
     answered: dict[str, set[Arn]] = field(default_factory=dict)
-    seen: set[str] = field(default_factory=set)
+    answered_fields: set[str] = field(default_factory=set)
     listed: dict[str, set[Arn]] = field(default_factory=dict)
-    broken: set[str] = field(default_factory=set)
+    incomplete_lists: set[str] = field(default_factory=set)
 
     def get_or_add(self, arn: Arn, place: str, *names: str) -> ListedResource:
         """Return the resource, added on its first mention."""
@@ -93,14 +93,14 @@ class ResourceInventory:
         """Return the resource of an ARN; None and a problem for an invalid ARN."""
         arn = parse_resource_arn(text, kind)
         if arn is None:
-            self.reading.add_problem(place, f"no usable ARN of {kind or 'a resource'}")
+            self.reader.add_problem(place, f"no usable ARN of {kind or 'a resource'}")
             return None
         return self.get_or_add(arn, place, *names)
 
     def record_listing(self, name: str, item: ListedResource | None) -> None:
         """Record a listed resource, or an unidentified entry."""
         if item is None:
-            self.broken.add(name)
+            self.incomplete_lists.add(name)
         else:
             self.listed.setdefault(name, set()).add(item.arn)
 
@@ -109,7 +109,7 @@ def read_lists(
     inventory: ResourceInventory, fields: AnswerFields, parent_place: str
 ) -> None:
     """Read every list of one answer."""
-    reading = inventory.reading
+    reading = inventory.reader
     for bucket, place in reading.iter_records(
         fields, "Buckets", api_records.S3Bucket, parent_place
     ):
@@ -138,7 +138,7 @@ def _read_data_resources(
     inventory: ResourceInventory, fields: AnswerFields, parent_place: str
 ) -> None:
     """Read resources that store or carry data."""
-    reading = inventory.reading
+    reading = inventory.reader
     for key, place in reading.iter_records(
         fields, "Keys", api_records.KmsKey, parent_place
     ):
@@ -188,7 +188,7 @@ def read_access_point(
         inventory.names.bucket_arn(access_point.bucket) if access_point.bucket else None
     )
     if bucket is not None:
-        item.behind = str(bucket)
+        item.underlying_resource = str(bucket)
         if access_point.bucket_account_id.isdecimal():
             inventory.get_or_add(bucket, place).account = access_point.bucket_account_id
     block = access_point.public_access_block_configuration
@@ -201,7 +201,7 @@ def _read_compute_resources(
     inventory: ResourceInventory, fields: AnswerFields, parent_place: str
 ) -> None:
     """Read compute resources: functions, instances and their profiles."""
-    reading = inventory.reading
+    reading = inventory.reader
     for function, place in reading.iter_records(
         fields, "Functions", api_records.LambdaFunction, parent_place
     ):
@@ -220,7 +220,7 @@ def _read_compute_resources(
             reading.add_problem(place, "no usable ARN of an instance profile")
             continue
         item = inventory.get_or_add(arn, place)
-        item.runs_as = inventory.profiles[profile.arn] = roles[0] if roles else ""
+        item.runs_as = inventory.profile_roles[profile.arn] = roles[0] if roles else ""
     for reservation, place in reading.iter_records(
         fields, "Reservations", api_records.Ec2Reservation, parent_place
     ):
@@ -232,7 +232,7 @@ def _read_launch_resources(
     inventory: ResourceInventory, fields: AnswerFields, parent_place: str
 ) -> None:
     """Read launch resources: clusters and launch templates."""
-    reading = inventory.reading
+    reading = inventory.reader
     for cluster, place in reading.iter_records(
         fields, "clusterArns", str, parent_place
     ):
@@ -286,7 +286,7 @@ def _read_instance(
         return
     item = inventory.get_or_add_arn(str(arn), place, "ec2:instance")
     if item is not None:
-        inventory.launched[str(arn)] = profile.arn
+        inventory.instance_profiles[str(arn)] = profile.arn
 
 
 def _add_tags(item: ListedResource | None, tags: list[api_records.ResourceTag]) -> None:

@@ -51,7 +51,7 @@ class CloudTrailCaller:
     credential: str = ""
     person: str = ""
     account: str = ""
-    by: str = ""
+    sign_in_method: str = ""
 
 
 def resolve_caller(
@@ -210,4 +210,4 @@ def _set_person(caller: CloudTrailCaller, subject: str, sign_in_method: str) -> 
         caller.person = person_id(subject)
     except IdError:
         return
-    caller.by = sign_in_method
+    caller.sign_in_method = sign_in_method

@@ -53,7 +53,7 @@ class RecordPiece(NamedTuple):
 
     offset: int
     raw: bytes
-    why: str = ""
+    refusal_reason: str = ""
 
 
 class _SplitterMode(Enum):

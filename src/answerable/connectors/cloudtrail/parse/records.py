@@ -29,14 +29,14 @@ from answerable.connectors.cloudtrail.parse.record_types import (
 from answerable.connectors.cloudtrail.parse.resources import (
     MAX_ARN_LENGTH,
     derive_resources,
-    resource_prefix,
-    stated_resources,
+    list_logged_resources,
+    parent_resource,
 )
 from answerable.connectors.cloudtrail.parse.timestamps import parse_instant
 from answerable.connectors.cloudtrail.parse.user_identity import (
     ParsedUserIdentity,
     derive_caller,
-    flag_text,
+    flag_to_text,
     has_unique_keys,
     parse_user_identity,
 )
@@ -88,7 +88,7 @@ class RecordRefused:
         skipped: True if it is well-formed but not an audit record.
     """
 
-    why: str
+    reason: str
     skipped: bool = False
 
 
@@ -226,7 +226,7 @@ def _build_event(
         caller.credential,
         caller.person,
         touched[0] if touched else "",
-        resource_prefix(touched[0]) if touched else "",
+        parent_resource(touched[0]) if touched else "",
         tuple(touched[1:]),
         (record.source_ip or "")[:_MAX_FACT_LENGTH],
         brought.issued,
@@ -263,7 +263,7 @@ def _list_resources(
     """List the resources of a call: created, stated or derived ones."""
     if effects.created or effects.deleted:
         return [effects.created or effects.deleted]
-    found = stated_resources(record.resources)
+    found = list_logged_resources(record.resources)
     if not found and record.request_parameters != NULL:
         found = derive_resources(
             action.partition(":")[0],
@@ -296,7 +296,7 @@ def _collect_facts(
     """Collect the facts of the record, in sorted order."""
     tls = record.tls_details
     values = (
-        caller.by,
+        caller.sign_in_method,
         IAM_ACTION_OF_CALL.get(action),
         record.event_category if record.event_category != "Management" else "",
         "true" if record.session_credential_from_console in (True, "true") else "",
@@ -304,7 +304,7 @@ def _collect_facts(
         record.event_type if record.event_type != "AwsApiCall" else "",
         user_identity.identity.invoked_by,
         user_identity.mfa,
-        flag_text(record.read_only),
+        flag_to_text(record.read_only),
         record.aws_region,
         record.request_id,
         effects.session_name,
@@ -335,7 +335,7 @@ def _has_ambiguous_caller(
     ends = raw.find(b'"eventTime"', begins)
     # In CloudTrail's own order and spelling nothing but the element is in between.
     if ends - begins == len(element) + _IDENTITY_KEY_BYTES:
-        plain = user_identity.plain
+        plain = user_identity.has_unique_keys
     else:
         plain = has_unique_keys(raw[begins:ends], user_identity.identity)
     if (

@@ -102,7 +102,7 @@ _ITEMS = msgspec.json.Decoder(_InstanceItems)
 _NAMES = msgspec.json.Decoder(list[str])
 
 
-def stated_resources(
+def list_logged_resources(
     resources: Sequence[ResourceEntry | str | None] | None,
 ) -> list[str]:
     """Return the ARNs listed in a record, an object before its bucket."""
@@ -141,7 +141,7 @@ def derive_resources(
     return _find_first_arn(params)
 
 
-def resource_prefix(arn: str) -> str:
+def parent_resource(arn: str) -> str:
     """Return the parent of a resource: a bucket, or a kind within an account."""
     head, colon, resource = arn.rpartition(":")
     if arn.count(":") == 5:

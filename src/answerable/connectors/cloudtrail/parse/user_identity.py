@@ -36,7 +36,7 @@ class ParsedUserIdentity:
 
     identity: UserIdentity
     caller: CloudTrailCaller | None
-    plain: bool
+    has_unique_keys: bool
     mfa: str
     issuer_id: str
     source_identity: str
@@ -68,7 +68,7 @@ def _decode_user_identity(element: bytes) -> ParsedUserIdentity:
         identity,
         resolve_caller(CloudTrailRecord(), identity) if identity.account_id else None,
         has_unique_keys(element, identity),
-        flag_text(attributes.mfa_authenticated if attributes else None),
+        flag_to_text(attributes.mfa_authenticated if attributes else None),
         (issuer.principal_id if issuer else "") or "",
         (context.source_identity if context else "") or "",
     )
@@ -101,7 +101,7 @@ def has_unique_keys(element: bytes, identity: UserIdentity) -> bool:
     )
 
 
-def flag_text(flag: Flag) -> str:
+def flag_to_text(flag: Flag) -> str:
     """Return a boolean or text flag as text, empty if absent."""
     if isinstance(flag, bool):
         return "true" if flag else "false"

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterator
 
 from answerable.connectors.config.parse.addresses import is_name
-from answerable.connectors.config.parse.behaviour import read_baseline
 from answerable.connectors.config.parse.config_section import ConfigSection
 from answerable.connectors.config.parse.servers import read_patterns
+from answerable.connectors.config.parse.tool_behaviour import read_baseline
 from answerable.model.config import (
     AllowRule,
     CallerRule,
@@ -43,7 +43,7 @@ def read_agents(
             id=agent_id(DECLARED_KIND, name),
             name=name,
             owner=section.read_text("owner"),
-            mode=section.read_word("mode", EnforcementMode.ENFORCE),
+            mode=section.read_enum("mode", EnforcementMode.ENFORCE),
             callers=tuple(_read_callers(section, servers, issuers)),
             allow=tuple(_read_allow_rules(section, servers)),
             baseline=read_baseline(section),

@@ -23,9 +23,9 @@ class ConfigFault:
         file: Policy file, empty for the configuration itself.
     """
 
-    mark: TextPosition
+    position: TextPosition
     path: str
-    what: str
+    message: str
     file: str = ""
 
 
@@ -46,9 +46,9 @@ class ConfigError(UsageError):
 def format_faults(place: str, faults: tuple[ConfigFault, ...]) -> list[str]:
     """Format faults for display, one a line."""
     return [
-        f"{fault.file or place}:{fault.mark.line}:{fault.mark.column}: "
+        f"{fault.file or place}:{fault.position.line}:{fault.position.column}: "
         + (f"{fault.path}: " if fault.path else "")
-        + fault.what
+        + fault.message
         for fault in faults
     ]
 
@@ -64,7 +64,7 @@ class ConfigFaults:
     """
 
     found: list[ConfigFault] = field(default_factory=list)
-    asked: set[str] = field(default_factory=set)
+    known_keys: set[str] = field(default_factory=set)
 
     def add(self, position: TextPosition, path: str, message: str) -> None:
         """Add a fault."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, fields, replace
 from answerable.connectors.config.parse.addresses import is_url, read_path
 from answerable.connectors.config.parse.agents import read_agents
 from answerable.connectors.config.parse.approval_requests import read_approval_requests
-from answerable.connectors.config.parse.behaviour import read_reference_tables
 from answerable.connectors.config.parse.config_faults import (
     ConfigFault,
     ConfigFaults,
@@ -23,6 +22,7 @@ from answerable.connectors.config.parse.listeners import read_listen
 from answerable.connectors.config.parse.policy_files import read_policy_key
 from answerable.connectors.config.parse.servers import read_servers
 from answerable.connectors.config.parse.token_service import read_token_service
+from answerable.connectors.config.parse.tool_behaviour import read_reference_tables
 from answerable.connectors.config.parse.trust_rules import read_trust_rules
 from answerable.connectors.config.parse.web_page import read_web
 from answerable.connectors.config.parse.yaml_nodes import (
@@ -79,10 +79,10 @@ class ConfigReading:
 
     config: Config | None
     faults: tuple[ConfigFault, ...]
-    asked: frozenset[str]
+    known_keys: frozenset[str]
     data: bytes = field(repr=False)
     rules: tuple[TrustRule, ...] = ()
-    policy_marks: tuple[TextPosition, ...] = ()
+    policy_positions: tuple[TextPosition, ...] = ()
     policies: CedarPolicySet = NO_CEDAR_POLICIES
 
     @property
@@ -154,7 +154,7 @@ def parse_config(data: bytes, place: str, folder: str) -> ConfigReading:
         listen=listen,
         issuers=issuers,
         servers=servers,
-        default_mode=file.read_word("default_mode", EnforcementMode.ENFORCE),
+        default_mode=file.read_enum("default_mode", EnforcementMode.ENFORCE),
         agents=tuple(
             read_agents(
                 file,
@@ -180,7 +180,7 @@ def parse_config(data: bytes, place: str, folder: str) -> ConfigReading:
         web=read_web(file, listen, folder, issuers),
     )
     file.report_unknown_keys()
-    found, asked = tuple(sorted(faults.found)), frozenset(faults.asked)
+    found, asked = tuple(sorted(faults.found)), frozenset(faults.known_keys)
     marks = file.item_positions("policy")
     reading = ConfigReading(config, found, asked, data, rules, marks)
     if reading.has_rules:

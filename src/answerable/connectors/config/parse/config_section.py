@@ -35,7 +35,7 @@ class ConfigSection:
     def __init__(
         self, node: YamlNode, path: str, shape: str, faults: ConfigFaults
     ) -> None:
-        self.mark = node.mark
+        self.mark = node.position
         self.path = path
         self._shape = shape
         self._faults = faults
@@ -44,7 +44,7 @@ class ConfigSection:
         if isinstance(node.value, dict):
             self._members = node.value
         elif node.value is not None:
-            faults.add(node.mark, path, "a mapping was expected")
+            faults.add(node.position, path, "a mapping was expected")
 
     def __bool__(self) -> bool:
         return bool(self._members)
@@ -56,7 +56,7 @@ class ConfigSection:
     def report_fault(self, key: str, message: str) -> None:
         """Report a fault at a key, or at the section for a missing key."""
         member = self._members.get(key)
-        mark = member.node.mark if member else self.mark
+        mark = member.node.position if member else self.mark
         self._faults.add(mark, self._path_of(key) if key else self.path, message)
 
     def read_text(self, key: str, default: str | None = "") -> str:
@@ -74,7 +74,7 @@ class ConfigSection:
         if node is None:
             return ()
         if not isinstance(node.value, list):
-            self._faults.add(node.mark, self._path_of(key), "a list was expected")
+            self._faults.add(node.position, self._path_of(key), "a list was expected")
             return ()
         read = [
             self._parse_text(item, f"{self._path_of(key)}[{index}]")
@@ -86,7 +86,7 @@ class ConfigSection:
         """Return the positions of a list's items."""
         member = self._members.get(key)
         value = member.node.value if member else None
-        return tuple(node.mark for node in value) if isinstance(value, list) else ()
+        return tuple(node.position for node in value) if isinstance(value, list) else ()
 
     def read_pairs(self, key: str) -> tuple[tuple[str, str], ...]:
         """Read a mapping of names to texts, empty if missing."""
@@ -94,7 +94,9 @@ class ConfigSection:
         if node is None:
             return ()
         if not isinstance(node.value, dict):
-            self._faults.add(node.mark, self._path_of(key), "a mapping was expected")
+            self._faults.add(
+                node.position, self._path_of(key), "a mapping was expected"
+            )
             return ()
         read = [
             (name, self._parse_text(member.node, f"{self._path_of(key)}.{name}"))
@@ -117,7 +119,7 @@ class ConfigSection:
         ]
         if not isinstance(node.value, list) or len(read) != len(items):
             what = f"a list of numbers from {minimum} to {maximum} was expected"
-            self._faults.add(node.mark, self._path_of(key), what)
+            self._faults.add(node.position, self._path_of(key), what)
         return tuple(read)
 
     def read_number(self, key: str, default: int, minimum: int, maximum: int) -> int:
@@ -129,12 +131,12 @@ class ConfigSection:
         # To Python, true is 1.
         if isinstance(value, bool) or not isinstance(value, int):
             self._faults.add(
-                node.mark, self._path_of(key), "a whole number was expected"
+                node.position, self._path_of(key), "a whole number was expected"
             )
             return default
         if not minimum <= value <= maximum:
             what = f"a number from {minimum} to {maximum} was expected"
-            self._faults.add(node.mark, self._path_of(key), what)
+            self._faults.add(node.position, self._path_of(key), what)
             return default
         return value
 
@@ -148,15 +150,17 @@ class ConfigSection:
             value = int(said[1]) * _UNITS[said[2]]
         if isinstance(value, bool) or not isinstance(value, int):
             what = "whole seconds, or a text like 10m, were expected"
-            self._faults.add(node.mark, self._path_of(key), what)
+            self._faults.add(node.position, self._path_of(key), what)
             return default
         if not minimum <= value <= maximum:
             what = f"{minimum} to {maximum} seconds were expected"
-            self._faults.add(node.mark, self._path_of(key), what)
+            self._faults.add(node.position, self._path_of(key), what)
             return default
         return value
 
-    def read_leaves(self, key: str) -> "tuple[tuple[tuple[str, ...], LeafValue], ...]":
+    def read_nested_values(
+        self, key: str
+    ) -> "tuple[tuple[tuple[str, ...], LeafValue], ...]":
         """Read nested mappings of names to texts, numbers, booleans, or lists of them.
 
         A nested value is returned with its path.
@@ -165,7 +169,9 @@ class ConfigSection:
         if node is None:
             return ()
         if not isinstance(node.value, dict):
-            self._faults.add(node.mark, self._path_of(key), "a mapping was expected")
+            self._faults.add(
+                node.position, self._path_of(key), "a mapping was expected"
+            )
             return ()
         return tuple(self._iter_leaves((), node.value, self._path_of(key)))
 
@@ -176,12 +182,12 @@ class ConfigSection:
             return False
         if not isinstance(node.value, bool):
             self._faults.add(
-                node.mark, self._path_of(key), "true or false was expected"
+                node.position, self._path_of(key), "true or false was expected"
             )
             return False
         return node.value
 
-    def read_word(self, key: str, default: EnumWordT) -> EnumWordT:
+    def read_enum(self, key: str, default: EnumWordT) -> EnumWordT:
         """Read a text that must be a member of an enumeration."""
         text = self.read_text(key)
         if not self.has(key):
@@ -211,7 +217,7 @@ class ConfigSection:
         if node is None:
             return
         if not isinstance(node.value, list):
-            self._faults.add(node.mark, self._path_of(key), "a list was expected")
+            self._faults.add(node.position, self._path_of(key), "a list was expected")
             return
         for index, item in enumerate(node.value):
             yield self._open_section(item, f"{key}[{index}]", f"{key}[]")
@@ -224,7 +230,7 @@ class ConfigSection:
                 known = ", ".join(sorted(set(self._asked)))
                 hint = f"did you mean {close[0]}?" if close else f"known: {known}"
                 self._faults.add(
-                    member.mark, self.path, f"unknown key {name[:80]!r}; {hint}"
+                    member.key_position, self.path, f"unknown key {name[:80]!r}; {hint}"
                 )
 
     def check(self, key: str, is_valid: Callable[[str], bool], message: str) -> None:
@@ -234,7 +240,7 @@ class ConfigSection:
         nodes = value if isinstance(value, list) else [member.node] if member else []
         for node in nodes:
             if isinstance(node.value, str) and not is_valid(node.value):
-                self._faults.add(node.mark, self._path_of(key), message)
+                self._faults.add(node.position, self._path_of(key), message)
 
     def _iter_leaves(
         self, path_keys: tuple[str, ...], members: dict[str, YamlMember], path: str
@@ -260,12 +266,12 @@ class ConfigSection:
                 )
             else:
                 what = "a text, a number, true, false or a list of them was expected"
-                self._faults.add(member.node.mark, spelled, what)
+                self._faults.add(member.node.position, spelled, what)
 
     def _find_member(self, key: str) -> YamlNode | None:
         """Return a member by its key, and mark the key as known."""
         self._asked.append(key)
-        self._faults.asked.add(f"{self._shape}.{key}".removeprefix("."))
+        self._faults.known_keys.add(f"{self._shape}.{key}".removeprefix("."))
         member = self._members.get(key)
         return None if member is None or member.node.value is None else member.node
 
@@ -282,10 +288,10 @@ class ConfigSection:
         """Return a printable text, None and a fault for anything else."""
         value = node.value
         if not isinstance(value, str):
-            self._faults.add(node.mark, path, "a text was expected (quote numbers)")
+            self._faults.add(node.position, path, "a text was expected (quote numbers)")
         elif not _is_printable_text(value):
             what = f"a printable text of 1 to {MAX_TEXT_LENGTH} characters was expected"
-            self._faults.add(node.mark, path, what)
+            self._faults.add(node.position, path, what)
         else:
             return value
         return None

@@ -14,7 +14,10 @@ from answerable.connectors.config.parse.listeners import (
     read_optional_listeners,
 )
 from answerable.model.config import ListenConfig, TokenCallerRule, UnixCallerRule
-from answerable.model.decision_point import DecisionPointConfig, EnforcementPointRule
+from answerable.model.decision_point_config import (
+    DecisionPointConfig,
+    EnforcementPointRule,
+)
 
 DEFAULT_ADDRESS = "127.0.0.1:8473"
 

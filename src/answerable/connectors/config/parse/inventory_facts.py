@@ -13,7 +13,7 @@ from answerable.model.tool import Tool
 _MAX_SHOWN = 200
 
 
-def sight_config(config: Config, context: SightingContext) -> SightedFacts:
+def build_config_facts(config: Config, context: SightingContext) -> SightedFacts:
     """Build the inventory facts of a configuration."""
     servers = {server.name: server for server in config.servers}
     owned = [agent for agent in config.agents if agent.owner]

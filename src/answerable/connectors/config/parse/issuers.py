@@ -8,9 +8,9 @@ from answerable.connectors.config.parse.addresses import is_name, is_url, read_p
 from answerable.connectors.config.parse.config_section import ConfigSection
 from answerable.federation.algorithms import KEY_TYPES
 from answerable.federation.token_verification import validate_issuer
-from answerable.model.claims import TokenType, TrustedIssuer
 from answerable.model.config import IssuerConfig, TokenReviewConfig
 from answerable.model.errors import UsageError
+from answerable.model.token_claims import TokenType, TrustedIssuer
 
 DEFAULT_ALGORITHMS = ("ES256", "RS256")
 MAX_TTL = 3600
@@ -57,7 +57,7 @@ def _read_issuer(name: str, section: ConfigSection, folder: str) -> IssuerConfig
         algs=section.read_texts("algs") or DEFAULT_ALGORITHMS,
         token_types=_read_token_types(section),
         max_ttl=section.read_seconds("max_ttl", MAX_TTL, 1, DAY),
-        jti_required=section.read_word("jti", JtiRequirement.OPTIONAL)
+        jti_required=section.read_enum("jti", JtiRequirement.OPTIONAL)
         is JtiRequirement.REQUIRED,
         ours=section.read_flag("ours"),
     )

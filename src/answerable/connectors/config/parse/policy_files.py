@@ -17,13 +17,13 @@ def read_policy_key(file: ConfigSection, folder: str) -> tuple[str, ...]:
     return tuple(str(PurePath(folder) / text) for text in file.read_texts("policy"))
 
 
-def list_known_names(config: Config) -> frozenset[str]:
+def list_policy_entity_names(config: Config) -> frozenset[str]:
     """List the names of a configuration that a policy may use."""
     servers = {f"server:{server.name}" for server in config.servers}
     return frozenset(servers | {agent.id for agent in config.agents})
 
 
-def fault_of_policy(fault: CedarFault) -> ConfigFault:
+def to_config_fault(fault: CedarFault) -> ConfigFault:
     """Convert a policy fault to a configuration fault."""
     path = f"policy[{fault.policy}]" if fault.policy else "policy"
     return ConfigFault(TextPosition(fault.line, 1), path, fault.what, fault.file)

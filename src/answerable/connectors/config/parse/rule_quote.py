@@ -54,7 +54,7 @@ def _find_rule(root: YamlNode, rule: str) -> tuple[TextPosition, YamlNode] | Non
     """Find the rule of an agent; other sections may contain private data."""
     file = root.value if isinstance(root.value, dict) else {}
     if rule == "default_mode" and rule in file:
-        return file[rule].mark, file[rule].node
+        return file[rule].key_position, file[rule].node
     named = _RULE.fullmatch(rule)
     if named is None or "agents" not in file:
         return None
@@ -67,15 +67,15 @@ def _find_rule(root: YamlNode, rule: str) -> tuple[TextPosition, YamlNode] | Non
     if not isinstance(listed, list) or int(named[3]) >= len(listed):
         return None
     node = listed[int(named[3])]
-    return node.mark, node
+    return node.position, node
 
 
 def _node_lines(node: YamlNode) -> Iterator[int]:
     """Yield the lines on which a part of a node begins."""
-    yield node.mark.line
+    yield node.position.line
     if isinstance(node.value, dict):
         for member in node.value.values():
-            yield member.mark.line
+            yield member.key_position.line
             yield from _node_lines(member.node)
     elif isinstance(node.value, list):
         for item in node.value:

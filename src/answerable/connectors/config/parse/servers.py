@@ -9,13 +9,13 @@ from answerable.connectors.config.parse.addresses import (
     is_url,
     read_path,
 )
-from answerable.connectors.config.parse.behaviour import read_tool_facts
 from answerable.connectors.config.parse.config_section import ConfigSection
+from answerable.connectors.config.parse.tool_behaviour import read_tool_facts
 from answerable.connectors.config.parse.upstream_credential import (
     read_upstream_credential,
 )
 from answerable.model.config import UpstreamServer
-from answerable.model.pin import PinningMode
+from answerable.model.definition_pin import PinningMode
 
 HOOK_CLIENTS = ("claude-code", "cursor")
 _PATTERN_HINT = "a name, `*`, or a plain prefix that ends in `*` was expected"
@@ -82,7 +82,7 @@ def _read_server(name: str, section: ConfigSection, folder: str) -> UpstreamServ
         sensitive=read_patterns(section, "sensitive"),
         audience=section.read_text("audience"),
         credential=read_upstream_credential(section, folder, url, given),
-        pin=section.read_word("pin", PinningMode.FIRST_USE),
+        pin=section.read_enum("pin", PinningMode.FIRST_USE),
         tools=tuple(read_tool_facts(section, section.read_texts("reads"))),
         hook=hook,
     )

@@ -10,7 +10,7 @@ from answerable.authorization.name_patterns import matches
 from answerable.connectors.config.parse.addresses import is_name
 from answerable.connectors.config.parse.config_section import ConfigSection
 from answerable.model.behaviour import EntityKind, ReferenceTable, ToolFacts
-from answerable.model.learning import LearningConfig
+from answerable.model.learning_config import LearningConfig
 from answerable.model.provenance import WrittenBy
 
 _HOUR, _DAY = 3600, 86_400
@@ -83,7 +83,7 @@ def read_baseline(agent: ConfigSection) -> LearningConfig | None:
     learning = LearningConfig(
         values=not section.has("values") or section.read_flag("values"),
         span=section.read_seconds("span", usual.span, 60, _DAY),
-        cold=section.read_word("cold", usual.cold),
+        cold=section.read_enum("cold", usual.cold),
     )
     section.report_unknown_keys()
     return learning

@@ -12,7 +12,7 @@ from answerable.federation.trust_rules.faults import RuleFault, RuleFaultCode
 from answerable.federation.trust_rules.rule_digest import rule_digest
 from answerable.federation.trust_rules.validation import (
     ValidationContext,
-    max_ttl,
+    max_grant_ttl,
     validate_rules,
 )
 from answerable.model.errors import IdError
@@ -87,7 +87,7 @@ def _read_rule(section: ConfigSection) -> _PlacedRule:
         grants=tuple(grants),
         delegate_to=tuple(map(AgentId, section.read_texts("delegate_to"))),
         on_behalf_of=section.read_texts("on_behalf_of"),
-        reuse=section.read_word("reuse", TokenReuse.ONCE),
+        reuse=section.read_enum("reuse", TokenReuse.ONCE),
     )
     section.report_unknown_keys()
     return _PlacedRule(replace(rule, digest=rule_digest(rule)), places)
@@ -103,9 +103,9 @@ def _read_grant(section: ConfigSection) -> TokenGrant:
                 key, f"{RuleFaultCode.BROKERED}: nothing here gives cloud credentials"
             )
             brokered = True
-    bind = section.read_word("bind", RequiredBinding.DPOP)
-    gives = section.read_word("gives", GrantedTokenKind.ACCESS_TOKEN)
-    most = max_ttl(bind, gives)
+    bind = section.read_enum("bind", RequiredBinding.DPOP)
+    gives = section.read_enum("gives", GrantedTokenKind.ACCESS_TOKEN)
+    most = max_grant_ttl(bind, gives)
     usual = min(DEFAULT_TTL, most)
     grant = TokenGrant(
         audience=section.read_text("audience", "" if brokered else None),
@@ -125,7 +125,7 @@ def _read_subject(rule: ConfigSection) -> RuleSubject:
     kinds = [key for key in _SUBJECT_KINDS if rule.has(key)]
     issued = IssuedSubject(
         issuer=rule.read_text("issuer"),
-        match=rule.read_leaves("match"),
+        match=rule.read_nested_values("match"),
         match_glob=tuple(_read_claim_patterns(rule)),
     )
     root = rule.read_flag("root")
@@ -145,7 +145,7 @@ def _read_subject(rule: ConfigSection) -> RuleSubject:
 
 def _read_claim_patterns(rule: ConfigSection) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield glob patterns for token claims, by claim path."""
-    for path, pattern in rule.read_leaves("match_glob"):
+    for path, pattern in rule.read_nested_values("match_glob"):
         if isinstance(pattern, str):
             yield path, pattern
         else:

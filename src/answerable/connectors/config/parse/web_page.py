@@ -12,10 +12,10 @@ from answerable.connectors.config.parse.addresses import (
 )
 from answerable.connectors.config.parse.config_section import ConfigSection, LeafValue
 from answerable.connectors.config.parse.listeners import read_listeners
-from answerable.model.claims import TokenType
 from answerable.model.config import IssuerConfig, ListenConfig, Listener
 from answerable.model.errors import IdError
 from answerable.model.ids import person_id
+from answerable.model.token_claims import TokenType
 from answerable.model.web_config import WebConfig, WebLoginConfig, WebRole
 
 DEFAULT_ADDRESS = "127.0.0.1:8470"
@@ -132,7 +132,7 @@ def _check_issuer(
 
 def _read_role_map(roles: ConfigSection) -> Iterator[tuple[str, frozenset[WebRole]]]:
     """Yield the roles for each value of the role claim."""
-    for path, leaf in roles.read_leaves("map"):
+    for path, leaf in roles.read_nested_values("map"):
         if len(path) != 1:
             roles.report_fault(
                 "map", "a value of the claim and its roles were expected"

@@ -46,7 +46,7 @@ class YamlRefused(Exception):  # noqa: N818 - the text, not the program, is at f
     """Refused text: not YAML, or an ambiguous construct."""
 
     def __init__(self, fault: ConfigFault) -> None:
-        super().__init__(fault.what)
+        super().__init__(fault.message)
         self.fault = fault
 
 
@@ -54,7 +54,7 @@ class YamlRefused(Exception):  # noqa: N818 - the text, not the program, is at f
 class YamlNode:
     """YAML value with its position."""
 
-    mark: TextPosition
+    position: TextPosition
     value: YamlValue = field(repr=False)
 
 
@@ -62,7 +62,7 @@ class YamlNode:
 class YamlMember:
     """Member of a mapping: its value and the key's position."""
 
-    mark: TextPosition
+    key_position: TextPosition
     node: YamlNode
 
 
@@ -70,10 +70,10 @@ class YamlMember:
 class _OpenYamlCollection:
     """Open collection during parsing."""
 
-    mark: TextPosition
-    into: dict[str, YamlMember] | list[YamlNode]
+    position: TextPosition
+    content: dict[str, YamlMember] | list[YamlNode]
     key: str = ""
-    key_mark: TextPosition | None = None
+    key_position: TextPosition | None = None
 
 
 def parse_yaml_nodes(text: str) -> YamlNode:
@@ -98,11 +98,11 @@ def parse_yaml_nodes(text: str) -> YamlNode:
             stack.append(_OpenYamlCollection(mark, {} if is_mapping else []))
         elif isinstance(event, yaml.CollectionEndEvent):
             ended = stack.pop()
-            done = YamlNode(ended.mark, ended.into)
+            done = YamlNode(ended.position, ended.content)
         elif isinstance(event, yaml.ScalarEvent):
             top = stack[-1] if stack else None
-            if top and isinstance(top.into, dict) and top.key_mark is None:
-                _set_key(top, top.into, event.value, mark)
+            if top and isinstance(top.content, dict) and top.key_position is None:
+                _set_key(top, top.content, event.value, mark)
             else:
                 done = YamlNode(mark, _parse_scalar(event, mark))
         if done is not None:
@@ -140,7 +140,7 @@ def _set_key(
     """Set the key of the next value; raises if it is repeated."""
     if key in mapping:
         raise _refused_error(position, "this key is repeated")
-    collection.key, collection.key_mark = key, position
+    collection.key, collection.key_position = key, position
 
 
 def _attach_node(stack: list[_OpenYamlCollection], node: YamlNode) -> YamlNode | None:
@@ -148,13 +148,13 @@ def _attach_node(stack: list[_OpenYamlCollection], node: YamlNode) -> YamlNode |
     if not stack:
         return node
     top = stack[-1]
-    if isinstance(top.into, list):
-        top.into.append(node)
-    elif top.key_mark is None:
-        raise _refused_error(node.mark, "a key must be text")
+    if isinstance(top.content, list):
+        top.content.append(node)
+    elif top.key_position is None:
+        raise _refused_error(node.position, "a key must be text")
     else:
-        top.into[top.key] = YamlMember(top.key_mark, node)
-        top.key_mark = None
+        top.content[top.key] = YamlMember(top.key_position, node)
+        top.key_position = None
     return None
 
 

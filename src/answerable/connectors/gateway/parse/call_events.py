@@ -13,8 +13,8 @@ from answerable.connectors.gateway.declaration import DECLARATION
 from answerable.connectors.gateway.parse.event_ids import recorded_event_id
 from answerable.model.decision import DecisionEffect, TargetKind
 from answerable.model.event import AuditEvent, EventOutcome
-from answerable.model.event_sources import HOOK, WEB, source_of_recorder
 from answerable.model.ids import EventId, token_credential_id
+from answerable.model.log_sources import HOOK, WEB, get_recorder_source
 from answerable.model.provenance import WrittenBy
 from answerable.model.spool_record import (
     CallEndRecord,
@@ -55,7 +55,7 @@ def build_call_event(
 
     Args:
         recorder: Name of the recorder.
-        raw_decision: The decision, with its own id (`has_own_id`).
+        raw_decision: The decision, with its own id (`has_matching_id`).
         call_end: End of its call; None for a blocked call or an unknown end.
         raw: Bytes of the end, empty without one.
     """
@@ -64,7 +64,7 @@ def build_call_event(
     return AuditEvent(
         event_id=EventId(bytes.fromhex(decided.id)),
         event_time=decided.at,
-        source=source_of_recorder(recorder),
+        source=get_recorder_source(recorder),
         scope=recorder,
         written_by=_written_by_of_recorder(recorder),
         raw_sha256=hashlib.sha256(raw_decision.raw + b"\n" + raw).digest(),
@@ -97,7 +97,7 @@ def build_refusals_event(
     return AuditEvent(
         event_id=recorded_event_id(recorder, refusals),
         event_time=refusals.at,
-        source=source_of_recorder(recorder),
+        source=get_recorder_source(recorder),
         scope=recorder,
         written_by=_written_by_of_recorder(recorder),
         raw_sha256=hashlib.sha256(raw).digest(),
@@ -121,7 +121,7 @@ def build_revocation_event(
     return AuditEvent(
         event_id=recorded_event_id(recorder, revocation),
         event_time=revocation.at,
-        source=source_of_recorder(recorder),
+        source=get_recorder_source(recorder),
         scope=recorder,
         written_by=_written_by_of_recorder(recorder),
         raw_sha256=hashlib.sha256(raw).digest(),
@@ -136,11 +136,11 @@ def build_revocation_event(
 
 def _written_by_of_recorder(recorder: str) -> WrittenBy:
     """Return the author class of a record; a client hook's is self-reported."""
-    is_hook = source_of_recorder(recorder) == HOOK
+    is_hook = get_recorder_source(recorder) == HOOK
     return WrittenBy.SELF_REPORTED if is_hook else DECLARATION.written_by
 
 
-def has_own_id(recorder: str, decision_record: DecisionRecord) -> bool:
+def has_matching_id(recorder: str, decision_record: DecisionRecord) -> bool:
     """Tell whether a decision has the id that its recorder assigned."""
     return decision_record.id == recorded_event_id(recorder, decision_record).hex()
 
@@ -154,7 +154,7 @@ def _refused_action(recorder: str, method: str) -> str:
     """Return the refused action: a call, or a sign-in at the web page."""
     return (
         f"web:{method}"
-        if source_of_recorder(recorder) == WEB
+        if get_recorder_source(recorder) == WEB
         else _action_of_method(method)
     )
 

@@ -1,7 +1,7 @@
 """Compute the ids of recorded events, as the recorders assign them."""
 
-from answerable.model.event_sources import source_of_recorder
 from answerable.model.ids import EventId, event_id
+from answerable.model.log_sources import get_recorder_source
 from answerable.model.spool_record import (
     DecisionRecord,
     ExchangeRecord,
@@ -16,5 +16,5 @@ def recorded_event_id(
 ) -> EventId:
     """Compute the event id of a numbered record."""
     return event_id(
-        record.at, source_of_recorder(recorder), recorder, b"%d" % record.sequence
+        record.at, get_recorder_source(recorder), recorder, b"%d" % record.sequence
     )

@@ -8,8 +8,8 @@ import hashlib
 from answerable.connectors.gateway.declaration import DECLARATION
 from answerable.connectors.gateway.parse.event_ids import recorded_event_id
 from answerable.model.event import AuditEvent, EventOutcome
-from answerable.model.event_sources import source_of_recorder
 from answerable.model.ids import token_credential_id
+from answerable.model.log_sources import get_recorder_source
 from answerable.model.spool_record import ExchangeRecord
 
 _NS_PER_SECOND = 1_000_000_000  # nanoseconds
@@ -24,7 +24,7 @@ def build_exchange_event(
     return AuditEvent(
         event_id=recorded_event_id(recorder, record),
         event_time=record.at,
-        source=source_of_recorder(recorder),
+        source=get_recorder_source(recorder),
         scope=recorder,
         written_by=DECLARATION.written_by,
         raw_sha256=hashlib.sha256(raw).digest(),
@@ -45,7 +45,7 @@ def build_exchange_event(
     )
 
 
-def has_own_exchange_id(recorder: str, record: ExchangeRecord) -> bool:
+def has_matching_exchange_id(recorder: str, record: ExchangeRecord) -> bool:
     """Tell whether an attempt has the id that its recorder assigned."""
     return record.id == recorded_event_id(recorder, record).hex()
 

@@ -9,11 +9,11 @@ from answerable.connectors.gateway.parse.call_events import (
     build_call_event,
     build_refusals_event,
     build_revocation_event,
-    has_own_id,
+    has_matching_id,
 )
 from answerable.connectors.gateway.parse.exchange_events import (
     build_exchange_event,
-    has_own_exchange_id,
+    has_matching_exchange_id,
 )
 from answerable.connectors.gateway.parse.sign_in_events import build_sign_in_event
 from answerable.evidence.spool_format import (
@@ -64,7 +64,7 @@ class RecorderLines:
 
     Args:
         name: The recorder's name.
-        progress: Start position; updated while reading, except `waiting` (`save_waiting`).
+        progress: Start position; updated while reading, except `waiting` (`save_unfinished_calls`).
 
     Attributes:
         problems: Missing or invalid records, one line each.
@@ -109,7 +109,7 @@ class RecorderLines:
             yield build_call_event(self._name, self._waiting[number], None, b"")
         self._waiting.clear()
 
-    def save_waiting(self) -> None:
+    def save_unfinished_calls(self) -> None:
         """Save the decisions without an end in the read progress."""
         self._progress.waiting = {
             number: told.raw.decode() for number, told in self._waiting.items()
@@ -165,7 +165,7 @@ class RecorderLines:
 
     def _handle_decision(self, record: DecisionRecord, raw: bytes) -> AuditEvent | None:
         """Return a refusal's event; a passed call waits for its end."""
-        if not has_own_id(self._name, record):
+        if not has_matching_id(self._name, record):
             raise ParseError("the decision has the id of another record")
         if not record.decision.passes:
             return build_call_event(self._name, RawRecord(record, raw), None, b"")
@@ -174,7 +174,7 @@ class RecorderLines:
 
     def _handle_exchange(self, record: ExchangeRecord, raw: bytes) -> AuditEvent:
         """Build the event of a token exchange, after checking its id."""
-        if not has_own_exchange_id(self._name, record):
+        if not has_matching_exchange_id(self._name, record):
             raise ParseError("the exchange has the id of another record")
         return build_exchange_event(self._name, record, raw)
 

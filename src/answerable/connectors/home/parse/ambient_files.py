@@ -21,13 +21,7 @@ from answerable.connectors.home.parse.cloud_logins import (
     parse_gcloud_adc,
     parse_gcloud_configuration,
 )
-from answerable.connectors.home.parse.file_logins import (
-    parse_pgpass,
-    parse_pypirc,
-    parse_terraform_credentials,
-    parse_terraformrc,
-)
-from answerable.connectors.home.parse.tool_logins import (
+from answerable.connectors.home.parse.developer_tool_logins import (
     parse_docker_config,
     parse_gh_hosts,
     parse_git_credentials,
@@ -36,6 +30,12 @@ from answerable.connectors.home.parse.tool_logins import (
     parse_private_key,
     parse_ssh_config,
     parse_token_file,
+)
+from answerable.connectors.home.parse.service_logins import (
+    parse_pgpass,
+    parse_pypirc,
+    parse_terraform_credentials,
+    parse_terraformrc,
 )
 from answerable.model.errors import ParseError
 
@@ -52,7 +52,7 @@ class AmbientFile:
         parse: Its parser; raises ParseError.
     """
 
-    what: str
+    description: str
     path: str
     parse: AmbientFileParser
 

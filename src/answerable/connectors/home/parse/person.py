@@ -47,7 +47,7 @@ def parse_git_person(text: str) -> tuple[str, str]:
     return user.get("name", ""), user.get("email", "")
 
 
-def sight_person(
+def build_home_person(
     login: str,
     name: str,
     aliases: tuple[str, ...],

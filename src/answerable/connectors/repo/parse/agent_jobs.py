@@ -6,13 +6,13 @@ from answerable.connectors.formats.agent_config import make_identity_ids
 from answerable.connectors.formats.redaction import clean_text, redact_name
 from answerable.connectors.formats.sighting_context import (
     SightingContext,
-    join_place,
-    sight_credential,
+    build_credential,
+    join_file_and_pointer,
 )
 from answerable.connectors.formats.tool_rules import (
     RuledBuiltInTool,
+    build_built_in_tool,
     list_built_in_tools,
-    sight_built_in_tool,
 )
 from answerable.connectors.repo.parse.github_workflow import AgentJob
 from answerable.connectors.repo.parse.workflow_step_rules import read_step_settings
@@ -35,7 +35,7 @@ _LIFETIMES = {
 
 
 @dataclass(slots=True)
-class JobSightings:
+class WorkflowJobFacts:
     """Combined sightings of a project's workflows.
 
     Attributes:
@@ -54,13 +54,13 @@ class JobSightings:
     identities: list[Identity] = field(default_factory=list)
 
 
-def sight_job(
+def add_job_facts(
     job: AgentJob,
     id_parts: tuple[str, ...],
     path: str,
     place: str,
     context: SightingContext,
-    sightings: JobSightings,
+    sightings: WorkflowJobFacts,
 ) -> None:
     """Add the inventory facts of one job: agents, tools and credentials.
 
@@ -75,7 +75,7 @@ def sight_job(
     name = redact_name(job.job)
     this = agent_id("github-actions", *map(redact_name, id_parts), name)
     scope = f"github-actions:{'/'.join((*map(redact_name, id_parts), name))}"
-    job_place = join_place(place, job.pointer)
+    job_place = join_file_and_pointer(place, job.pointer)
     agent = Agent(
         id=this,
         kind="github-actions",
@@ -102,7 +102,7 @@ def sight_job(
         # The token of each job is its own; a secret is the same in every job.
         own = ambient and found.kind == "github-token"
         named = replace(found, value=f"{scope}:{found.value}") if own else found
-        credential = sight_credential(named, place, context)
+        credential = build_credential(named, place, context)
         lifetime = _LIFETIMES.get(found.kind) if ambient else None
         sightings.credentials.append(
             replace(credential, scope=scope, lifetime=lifetime or credential.lifetime)
@@ -115,7 +115,7 @@ def sight_job(
                 _build_federation_link(credential.id, arn, credential.place, context)
             )
     for server in job.servers:
-        sighted = [(f, sight_credential(f, place, context)) for f in server.found]
+        sighted = [(f, build_credential(f, place, context)) for f in server.found]
         sightings.credentials += [replace(item, scope=scope) for _, item in sighted]
         stated = [item for f, item in sighted if f.pointer not in server.withheld]
         server_name = redact_name(server.name)
@@ -129,14 +129,14 @@ def sight_job(
                 enabled=server.enabled,
                 unattended=True,
                 credentials=tuple(dict.fromkeys(item.id for item in stated)),
-                seen=context.provenance(join_place(place, server.pointer)),
+                seen=context.provenance(join_file_and_pointer(place, server.pointer)),
             )
         )
 
-    for client in job.runs:
+    for client in job.clients:
         seen = context.provenance(job_place)
         sightings.tools += [
-            sight_built_in_tool(tool, client, this, tuple(variables), seen)
+            build_built_in_tool(tool, client, this, tuple(variables), seen)
             for tool in _list_built_in_tools(job, client)
         ]
 
@@ -175,9 +175,9 @@ def _job_facts(job: AgentJob) -> tuple[tuple[str, str], ...]:
     """Return the facts of a job: clients, events and permissions."""
     permissions = ", ".join(f"{scope}: {access}" for scope, access in job.permissions)
     facts = [
-        ("client", ", ".join(job.runs)),
+        ("client", ", ".join(job.clients)),
         ("events", clean_text(", ".join(job.events) or "-")),
-        ("outsider-events", ", ".join(job.outsiders)),
+        ("outsider-events", ", ".join(job.outsider_events)),
         ("permissions", clean_text(permissions or "not stated")),
         ("id-token", "write" if job.id_token else ""),
     ]

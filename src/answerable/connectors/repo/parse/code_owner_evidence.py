@@ -17,7 +17,7 @@ _OWNER = re.compile(
 )
 
 
-def sight_code_owners(
+def build_code_owner_evidence(
     owners: CodeOwners,
     agents: Iterable[tuple[Agent, str, WrittenBy]],
     place: str,

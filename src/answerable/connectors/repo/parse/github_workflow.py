@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from answerable.connectors.formats.agent_clients import ClientConfigFile
-from answerable.connectors.formats.credential_detection import (
+from answerable.connectors.formats.credential_locations import (
     FoundCredential,
-    NamedPosition,
+    NamedText,
     find_in_credential_field,
     find_in_environment,
     find_in_variable,
@@ -108,8 +108,8 @@ class AgentJob:
 
     job: str
     pointer: str
-    runs: list[str]
-    outsiders: tuple[str, ...]
+    clients: list[str]
+    outsider_events: tuple[str, ...]
     events: tuple[str, ...]
     permissions: tuple[tuple[str, str], ...]
     id_token: bool
@@ -178,8 +178,8 @@ def _build_agent_job(
     read = AgentJob(
         job=name,
         pointer=job.pointer,
-        runs=runs,
-        outsiders=tuple(event for event in events if event in OUTSIDER_EVENTS),
+        clients=runs,
+        outsider_events=tuple(event for event in events if event in OUTSIDER_EVENTS),
         events=events,
         permissions=permissions,
         id_token="write" in (stated.get("id-token"), stated.get("all")),
@@ -192,7 +192,7 @@ def _build_agent_job(
                 _read_env_block(block, read)
         script = holder.get("run")
         if script is not None:
-            position = NamedPosition("run", script.pointer, script.text())
+            position = NamedText("run", script.pointer, script.text())
             read.found += (
                 *_find_secret_references(position),
                 *find_script_literals(position),
@@ -258,11 +258,11 @@ def _read_permissions(node: DocumentNode) -> tuple[tuple[str, str], ...]:
 
 def _read_env_block(block: DocumentNode, job: AgentJob) -> None:
     """Add the servers and credentials of an `env` or `with` block to a job."""
-    plain: list[NamedPosition] = []
+    plain: list[NamedText] = []
     for leaf in walk_scalars(block):
         name = leaf.pointer.rpartition("/")[2]
         text = leaf.text()
-        position = NamedPosition(name, leaf.pointer, text)
+        position = NamedText(name, leaf.pointer, text)
         if "{" in text and "mcpServers" in text:
             job.servers += _read_inline_servers(leaf, text)
         secrets = _find_secret_references(position)
@@ -285,7 +285,7 @@ def _read_inline_servers(leaf: DocumentNode, text: str) -> tuple[McpServerEntry,
     return parse_server_maps(_INLINE, DocumentNode(leaf.pointer, raw)).servers
 
 
-def _find_secret_references(position: NamedPosition) -> tuple[FoundCredential, ...]:
+def _find_secret_references(position: NamedText) -> tuple[FoundCredential, ...]:
     """Find `${{ secrets.X }}` anywhere in a text."""
     names: list[str] = []
     text = position.value
@@ -304,7 +304,7 @@ def _find_secret_references(position: NamedPosition) -> tuple[FoundCredential, .
     found: list[FoundCredential] = []
     # The job's own token is counted once, below, wherever it is handed on.
     for name in dict.fromkeys(name for name in names if name != "GITHUB_TOKEN"):
-        reference = NamedPosition(position.name, position.pointer, "${" + name + "}")
+        reference = NamedText(position.name, position.pointer, "${" + name + "}")
         found += find_in_credential_field(
             reference, credential_kind_of_name(name), literal=False
         )

@@ -1,9 +1,9 @@
 """Determine a project's name, and the folder that a configuration applies to."""
 
 from answerable.connectors.formats.agent_clients import ClientConfigFile
-from answerable.connectors.formats.credential_detection import (
+from answerable.connectors.formats.credential_locations import (
     FoundCredential,
-    NamedPosition,
+    NamedText,
     find_in_header,
     find_in_url,
 )
@@ -49,10 +49,10 @@ def find_remote_credentials(git_config: str) -> tuple[FoundCredential, ...]:
     for setting in parse_ini(git_config):
         if setting.name in ("url", "pushurl") and setting.section.startswith("remote"):
             pointer = f"/{setting.line}"
-            found += find_in_url(NamedPosition(setting.name, pointer, setting.value))
+            found += find_in_url(NamedText(setting.name, pointer, setting.value))
         elif setting.name == "extraheader":
             _, _, value = setting.value.partition(":")
-            header = NamedPosition("Authorization", f"/{setting.line}", value.strip())
+            header = NamedText("Authorization", f"/{setting.line}", value.strip())
             found += find_in_header(header)
     return tuple(found)
 

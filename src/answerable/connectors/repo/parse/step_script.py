@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from answerable.connectors.formats.credential_detection import (
+from answerable.connectors.formats.credential_locations import (
     FoundCredential,
-    NamedPosition,
-    find_by_shape,
+    NamedText,
+    find_by_format,
     find_in_free_text,
     find_in_variable,
 )
@@ -24,32 +24,32 @@ _WORD = re.compile(r"""[^\s;&|()"']*(?:"[^"\n]*"|'[^'\n]*')|[^\s;&|()]+""")
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,127})=(.*)", re.DOTALL)
 
 
-def find_script_literals(script: NamedPosition) -> tuple[FoundCredential, ...]:
+def find_script_literals(script: NamedText) -> tuple[FoundCredential, ...]:
     """Find literal credentials: assignments, options and values of known forms."""
     found: dict[FoundCredential, None] = {}
     seen: set[str] = set()
     for line in script.value[:_TEXT_LIMIT].split("\n"):
-        for each in _find_line_literals(NamedPosition("run", script.pointer, line)):
+        for each in _find_line_literals(NamedText("run", script.pointer, line)):
             if each.value not in seen:
                 seen.add(each.value)
                 found[each] = None
     return tuple(found)
 
 
-def _find_line_literals(line: NamedPosition) -> Iterator[FoundCredential]:
+def _find_line_literals(line: NamedText) -> Iterator[FoundCredential]:
     """Yield the literal credentials of one line."""
     words = [word.group() for word in _WORD.finditer(line.value)][:_WORDS_LIMIT]
     for word in words:
         assigned = _ASSIGNMENT.fullmatch(word)
         if assigned is not None:
             bare = assigned[2].strip("\"'")
-            named = NamedPosition(assigned[1], line.pointer, bare)
+            named = NamedText(assigned[1], line.pointer, bare)
             yield from filter(_is_static_literal, find_in_variable(named))
         elif "=" not in word:
             bare = word.strip("\"'")
             yield from filter(
                 _is_static_literal,
-                find_by_shape(NamedPosition("run", line.pointer, bare)),
+                find_by_format(NamedText("run", line.pointer, bare)),
             )
     for each in find_in_free_text(line):
         if _is_static_literal(each) and looks_generated(each.value):

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from answerable.reach.aws.bulk.bitset_encoding import encode_bitset
-from answerable.reach.aws.bulk.edges import CompiledGraph
+from answerable.reach.aws.bulk.graph_compiler import CompiledGraph
 from answerable.reach.aws.bulk.holder_table import (
     HolderTable,
     list_literal_prefixes,
-    list_services,
+    list_statement_services,
 )
-from answerable.reach.aws.bulk.partition import KeyPartition
-from answerable.reach.aws.paths.edges import IdentityNode
+from answerable.reach.aws.bulk.key_partition import KeyPartition
+from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.lazy_tables import encode_number_key, encode_numbers
 
 NODES_PER_ROW = 256  # nodes in a row
@@ -123,7 +123,7 @@ def _encode_holders(name: str, table: HolderTable) -> Mapping[str, _TableRows]:
     wide: dict[str, list[int]] = defaultdict(list)
     narrow: dict[str, list[int]] = defaultdict(list)
     for clause in table.actors:
-        for service in list_services(clause):
+        for service in list_statement_services(clause):
             by_service[service].append(clause.number)
             if clause.wide:
                 wide[service].append(clause.number)

@@ -4,17 +4,17 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from answerable.reach.aws.bulk.bitset import build_bitset, build_range, list_positions
-from answerable.reach.aws.bulk.caller_side import NO_VERDICTS, VerdictBits
+from answerable.reach.aws.bulk.caller_policies import NO_VERDICTS, VerdictBits
 from answerable.reach.aws.bulk.code_takeover import TakeoverSteps
 from answerable.reach.aws.bulk.create_principal import IdentityCreation
-from answerable.reach.aws.bulk.edges import (
+from answerable.reach.aws.bulk.equivalence_classes import EquivalenceClasses
+from answerable.reach.aws.bulk.existing_resources import ExistingResources
+from answerable.reach.aws.bulk.graph_compiler import (
     AssumeRolePermissions,
     CallVerdicts,
     CompiledGraph,
     PassRolePermissions,
 )
-from answerable.reach.aws.bulk.equivalence_classes import EquivalenceClasses
-from answerable.reach.aws.bulk.existing_resources import ExistingResources
 from answerable.reach.aws.bulk.pass_role import PassRoleSteps
 from answerable.reach.aws.escalation_rules.registry import (
     EDIT_RULES,
@@ -24,7 +24,7 @@ from answerable.reach.aws.escalation_rules.registry import (
     list_rule_actions,
 )
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
-from answerable.reach.aws.paths.edges import IdentityNode
+from answerable.reach.aws.paths.identity_edges import IdentityNode
 
 # New nodes, and whether unconditionally.
 GroupNodes = tuple[tuple[IdentityNode, bool], ...]
@@ -86,7 +86,7 @@ class StepRows:
         """Compute the adjacency rows (one-step reach) of some principals."""
         index = graph.index.restrict_to(build_bitset(actors, len(graph.nodes)))
         alone = replace(graph, index=index)
-        return cls(alone, actors, existing.for_graph(alone))
+        return cls(alone, actors, existing.with_graph(alone))
 
     def __post_init__(self) -> None:
         """Compute rows: role assumption by principal, the rest once per class."""
@@ -114,7 +114,7 @@ class StepRows:
         wide = [
             able
             for edit, able in self._edits.items()
-            if edit.gives in _WIDENING_EFFECTS
+            if edit.effect in _WIDENING_EFFECTS
         ]
         editing = set().union(*wide)
         editors = (n for n in actors if self._first[n] in editing)
@@ -140,7 +140,7 @@ class StepRows:
 
         A node with unrestricted permissions makes one that joined a group redundant.
         """
-        joins = [edit for edit in EDIT_RULES if edit.gives is EditEffect.MEMBERSHIP]
+        joins = [edit for edit in EDIT_RULES if edit.effect is EditEffect.MEMBERSHIP]
         for edit in joins:
             for number, actor in enumerate(self.actors):
                 groups = self._edits[edit].get(self._first[actor], NO_VERDICTS)
@@ -229,7 +229,7 @@ class StepRows:
             EditTarget.BOUNDARY: policies,
         }
         stated = ContextKeys({key: (value,) for key, value in edit.context})
-        ground = grounds.get(edit.on, realm.identities)
+        ground = grounds.get(edit.target, realm.identities)
         return CallVerdicts(realm, edit.action, ground, stated).evaluate()
 
     def _combine_identities_of_edits(
@@ -242,9 +242,9 @@ class StepRows:
             verdicts = self._edits[edit].get(actor, NO_VERDICTS)
             if not verdicts.some:
                 continue
-            if edit.gives is EditEffect.TARGET:
+            if edit.effect is EditEffect.TARGET:
                 found.append(verdicts.restrict_to(realm.users))
-            elif edit.gives is EditEffect.TRUST:
+            elif edit.effect is EditEffect.TRUST:
                 after = assume_role.evaluate_after_trust_edit(actor)
                 both = VerdictBits(
                     verdicts.sure & after.sure, verdicts.some & after.some
@@ -283,7 +283,7 @@ class StepRows:
         found = self._abling.get((leader, effect))
         if found is None:
             listed = (
-                e for e in EDIT_RULES if e.gives is effect and leader in self._edits[e]
+                e for e in EDIT_RULES if e.effect is effect and leader in self._edits[e]
             )
             found = self._abling[leader, effect] = tuple(listed)
         return found
@@ -338,7 +338,7 @@ class StepRows:
         """Return the identities whose policies an edit would widen."""
         realm = self.realm
         verdicts = self._edits[edit][actor]
-        match edit.on:
+        match edit.target:
             case EditTarget.USER:
                 row = verdicts.restrict_to(realm.users)
             case EditTarget.ROLE:
@@ -375,15 +375,15 @@ class StepRows:
         )
         for edit in possible_edits:
             verdicts = self._edits[edit][leader]
-            match edit.on:
+            match edit.target:
                 case EditTarget.USER:
                     mine = 1 << base & realm.users
                 case EditTarget.ROLE:
                     mine = 1 << base & realm.editable
                 case EditTarget.GROUP:
-                    mine = self._encode_targets(edit.on, principal.groups)
+                    mine = self._encode_targets(edit.target, principal.groups)
                 case EditTarget.POLICY | EditTarget.BOUNDARY:
-                    mine = self._encode_targets(edit.on, principal.policies)
+                    mine = self._encode_targets(edit.target, principal.policies)
             sure = verdicts.sure & mine and edit.action != _SET_DEFAULT_VERSION
             yield VerdictBits(to if sure else 0, to if verdicts.some & mine else 0)
 

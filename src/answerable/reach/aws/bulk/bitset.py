@@ -10,12 +10,16 @@ from collections.abc import Iterable, Sequence
 from itertools import compress, groupby
 from typing import NamedTuple
 
-from answerable.reach.aws.patterns.arns import ANY_ARN, ArnParts, split_arn_uncached
-from answerable.reach.aws.patterns.globs import (
+from answerable.reach.aws.patterns.arn_matching import (
+    ANY_ARN,
+    ArnParts,
+    split_arn_uncached,
+)
+from answerable.reach.aws.patterns.glob_matching import (
     ANY_CHARACTER,
     ANY_TEXT,
     is_literal,
-    matches,
+    matches_glob,
 )
 
 _FEW = 8
@@ -150,7 +154,7 @@ class ArnIndex:
             found = [
                 block
                 for other, blocks in self._blocks.items()
-                if all(map(matches, prefix, other))
+                if all(map(matches_glob, prefix, other))
                 for block in blocks
             ]
             self._heads[prefix] = found
@@ -169,5 +173,5 @@ def _match_in_block(block: _ArnBlock, pattern: str) -> int:
     rest = pattern[len(prefix) :]
     if block.ordered and rest.strip(ANY_TEXT) == "" and rest:
         return build_range(low, high) << block.start
-    hits = [n for n in range(low, high) if matches(pattern, tails[n])]
+    hits = [n for n in range(low, high) if matches_glob(pattern, tails[n])]
     return build_bitset(hits, high) << block.start if hits else 0

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from answerable.reach.aws.bulk.bitset import EMPTY_BOUNDS, BitsetBounds, list_positions
-from answerable.reach.aws.bulk.caller_side import (
+from answerable.reach.aws.bulk.caller_policies import (
     NO_VERDICTS,
     BulkCall,
     CallerBits,
@@ -60,8 +60,8 @@ class BulkEvaluation:
     exact: EvaluateOne
     besides: int = 0
     actors: int = 0
-    owns: CallerSide = field(init=False)
-    voices: ResourceSide = field(init=False)
+    caller_side: CallerSide = field(init=False)
+    resource_side: ResourceSide = field(init=False)
     _fences_unread: int = 0
     _clash: bool = False
     _shared: dict[tuple[object, ...], VerdictBits] = field(default_factory=dict)
@@ -72,31 +72,36 @@ class BulkEvaluation:
         index, ground, action = self.index, self.ground, self.call.action
         bound = supports_rcps(action)
         fences = list_rcp_denies(self.estate, ground, action) if bound else ()
-        self.voices = ResourceSide(index, self.naming, self.call, ground.spoken, fences)
+        self.resource_side = ResourceSide(
+            index, self.naming, self.call, ground.spoken, fences
+        )
         self._fences_unread = find_unread_rcps(self.estate, ground) if bound else 0
         required = ground.arns.all if action in TRUST_POLICY_ACTIONS else ground.keys
-        named = self.voices.named
+        named = self.resource_side.named
         if ground.unread or ground.missing & required:
             named = index.scope
-        self.owns = CallerSide(index, self.call, named | self.besides)
-        self.actors = self.owns.allowing | named
-        allow = self.owns.allow_atoms | self.voices.allow_atoms
-        deny = self.owns.deny_atoms | self.voices.deny_atoms
+        self.caller_side = CallerSide(index, self.call, named | self.besides)
+        self.actors = self.caller_side.allowing | named
+        allow = self.caller_side.allow_atoms | self.resource_side.allow_atoms
+        deny = self.caller_side.deny_atoms | self.resource_side.deny_atoms
         self._clash = not allow.isdisjoint(deny)
 
     def evaluate_actor(self, actor: int, resources: int) -> VerdictBits:
         """Return, exactly, which of some resources a principal may call."""
-        found = self.evaluate_bits(actor)
+        found = self.evaluate_all_resources(actor)
         if found.doubt & resources:
-            found = resolve_doubts(
+            found = resolve_undecided(
                 found,
                 self._evaluate_exactly(actor, found.doubt & resources, self.exact),
             )
         return found.restrict_to(resources)
 
-    def evaluate_bits(self, actor: int) -> VerdictBits:
+    def evaluate_all_resources(self, actor: int) -> VerdictBits:
         """Return a principal's verdict bits on all resources, some still undecided."""
-        own, voice = self.owns.get_actor_bits(actor), self.voices.get_actor_bits(actor)
+        own, voice = (
+            self.caller_side.get_principal_result(actor),
+            self.resource_side.get_principal_result(actor),
+        )
         principal = self.index.actors[actor]
         key = id(own), id(voice), principal.identity.account, principal.linked
         found = self._shared.get(key)
@@ -108,7 +113,10 @@ class BulkEvaluation:
         self, actor: int, evaluate_exactly: EvaluateOne
     ) -> VerdictBits:
         """Evaluate the account's resources as if their policies named the principal."""
-        own, voice = self.owns.get_actor_bits(actor), self.voices.get_actor_bits(actor)
+        own, voice = (
+            self.caller_side.get_principal_result(actor),
+            self.resource_side.get_principal_result(actor),
+        )
         principal = self.index.actors[actor]
         account = principal.identity.account
         key = id(own), id(voice), account, principal.is_role, principal.linked
@@ -127,7 +135,7 @@ class BulkEvaluation:
             self._shared[key] = found
         if not found.doubt:
             return found
-        return resolve_doubts(
+        return resolve_undecided(
             found, self._evaluate_exactly(actor, found.doubt, evaluate_exactly)
         )
 
@@ -233,7 +241,7 @@ def _combine_allows(
     return found & caller_bits.control[bound]
 
 
-def resolve_doubts(
+def resolve_undecided(
     verdicts: VerdictBits, exact_results: Iterator[tuple[int, Formula]]
 ) -> VerdictBits:
     """Replace undecided verdicts by the results of exact evaluations."""

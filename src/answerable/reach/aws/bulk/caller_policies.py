@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from answerable.model.policy import PolicyEffect, PolicyLayer
 from answerable.reach.aws.bulk.bitset import EMPTY_BOUNDS, BitsetBounds, list_positions
-from answerable.reach.aws.bulk.partition import list_condition_atoms
+from answerable.reach.aws.bulk.key_partition import list_condition_atoms
 from answerable.reach.aws.bulk.statement_effects import CallResources, apply_statement
 from answerable.reach.aws.bulk.statement_index import StatementEffect, StatementIndex
-from answerable.reach.aws.compiled.organization_policies import LimitingLayer
+from answerable.reach.aws.compiled.limiting_policies import LimitingLayer
 from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
 
@@ -150,7 +150,7 @@ class CallerSide:
             for actor in index.list_members(part.actors & self.actors):
                 self._of[actor].append(number)
 
-    def get_actor_bits(self, actor: int) -> CallerBits:
+    def get_principal_result(self, actor: int) -> CallerBits:
         """Return the resources that one principal's own policies allow and deny."""
         *open_at, denies = self._gaps.get(actor, _READ)
         said = self._of.get(actor, ())

@@ -12,15 +12,15 @@ from itertools import compress
 from operator import is_not
 from typing import NamedTuple, Protocol
 
-from answerable.reach.aws.bulk.all_principals import StepTable, compute_step_table
 from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
-from answerable.reach.aws.bulk.caller_side import NO_VERDICTS, VerdictBits
-from answerable.reach.aws.bulk.edges import CompiledGraph, compile_graph
+from answerable.reach.aws.bulk.caller_policies import NO_VERDICTS, VerdictBits
+from answerable.reach.aws.bulk.graph_compiler import CompiledGraph, compile_graph
 from answerable.reach.aws.bulk.incremental_closure import update_closure
 from answerable.reach.aws.bulk.policy_diff import AttachmentsByPolicy
 from answerable.reach.aws.bulk.resource_policies import PrincipalMatcher
 from answerable.reach.aws.bulk.statement_index import StatementIndex
-from answerable.reach.aws.bulk.targets import TargetEvaluation
+from answerable.reach.aws.bulk.step_table import StepTable, compute_step_table
+from answerable.reach.aws.bulk.target_evaluation import TargetEvaluation
 from answerable.reach.aws.bulk.transitive_closure import (
     TransitiveClosure,
     compute_closure,
@@ -31,8 +31,8 @@ from answerable.reach.aws.evaluation.single_request import (
     evaluate_action,
     is_owner_only,
 )
-from answerable.reach.aws.paths.created_identities import is_uncreated
-from answerable.reach.aws.paths.edges import IdentityNode
+from answerable.reach.aws.paths.identity_creation import is_not_yet_created
+from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.formula import TRUE, Verdict
 
@@ -153,7 +153,7 @@ class GraphClosure:
             lambda: [row.some for row in now],
         )
 
-    def get_number(self, node: IdentityNode) -> int:
+    def get_node_number(self, node: IdentityNode) -> int:
         """Return a node's number; number it if it is not a principal of the graph."""
         found = self.actors.numbers.get(node)
         if found is None:
@@ -174,7 +174,7 @@ class GraphClosure:
         """Count of numbered nodes."""
         return self.size + len(self._more)
 
-    def get_steps(self, number: int) -> VerdictBits:
+    def get_next_nodes(self, number: int) -> VerdictBits:
         """Return the nodes one step from a node, as a bitset, without itself."""
         row = self._get_row(number)[0]
         if number >= self.size:
@@ -191,7 +191,7 @@ class GraphClosure:
             itself |= 1 << wider
         return row.restrict_to(~itself)
 
-    def order_steps(self, number: int, targets: int) -> list[int]:
+    def list_next_targets(self, number: int, targets: int) -> list[int]:
         """List the target nodes one step from a node, role assumptions first."""
         return [
             to
@@ -199,8 +199,8 @@ class GraphClosure:
             for to in list_positions(part)
         ]
 
-    def choose_step(self, number: int, targets: int) -> int:
-        """Return the first target node that `order_steps` lists."""
+    def choose_next_target(self, number: int, targets: int) -> int:
+        """Return the first target node that `list_next_targets` lists."""
         part = next(part for part in self._split_by_step_kind(number, targets) if part)
         return (part & -part).bit_length() - 1
 
@@ -223,7 +223,7 @@ class GraphClosure:
         """Compute the one-step reach of a session, which the graph does not hold."""
         sure = some = assumed = 0
         for edge in self.graph.list_edges(node):
-            bit = 1 << self.get_number(edge.to)
+            bit = 1 << self.get_node_number(edge.to)
             some |= bit
             sure |= bit if edge.formula == TRUE else 0
             assumed |= bit if edge.via == "sts:AssumeRole" else 0
@@ -233,7 +233,7 @@ class GraphClosure:
         """Return the nodes that a node reaches in any number of steps, as a bitset."""
         if number < self.size:
             return self.some.beyond[number]
-        found = row = self.get_steps(number).some
+        found = row = self.get_next_nodes(number).some
         for to in list_positions(row):
             found |= self.some.beyond[to] if to < self.size else 0
         return found
@@ -253,7 +253,7 @@ class GraphClosure:
         best = Verdict.NEVER
         if targets.some >> number & 1:
             best = Verdict.ALWAYS if targets.sure >> number & 1 else Verdict.ONLY_IF
-        row = self.get_steps(number)
+        row = self.get_next_nodes(number)
         for to in list_positions(row.some):
             if to != number and best is not Verdict.ALWAYS:
                 there = self.evaluate_reach(to, targets)
@@ -265,7 +265,7 @@ class GraphClosure:
 
     def find_direct_callers(self, action: str, resource: str) -> VerdictBits:
         """Return the principals that may make a call without becoming another."""
-        accounts, realm = self.graph.estate, self.actors
+        accounts, realm = self.graph.accounts, self.actors
         folded = action.lower()
         if not accounts.can_act_on(action, resource):
             return NO_VERDICTS
@@ -288,7 +288,7 @@ class GraphClosure:
             near = 0
             for account, members in realm.naming.accounts.items():
                 if not is_owner_only(accounts, account, action, resource):
-                    near |= realm.index.expand_to_nodes(members)
+                    near |= realm.index.include_copies(members)
         return found.restrict_to(near)
 
     def _evaluate_each_actor(self, action: str, resource: str) -> VerdictBits:
@@ -296,13 +296,13 @@ class GraphClosure:
         sure = some = 0
         for number, actor in enumerate(self.actors.index.actors):
             formula = evaluate_action(
-                self.graph.estate, actor, action, resource
+                self.graph.accounts, actor, action, resource
             ).formula
             some |= (1 << number) if formula else 0
             sure |= (1 << number) if formula == TRUE else 0
         return VerdictBits(sure, some)
 
-    def add_session_nodes(
+    def add_session_callers(
         self,
         targets: VerdictBits,
         nodes: Iterable[IdentityNode],
@@ -312,11 +312,11 @@ class GraphClosure:
         """Add to the targets those sessions that may make the call."""
         sure, some = targets.sure, targets.some
         for node in nodes:
-            number = self.get_number(node)
+            number = self.get_node_number(node)
             if number >= self.size:
                 principal = self.graph.get_principal(node)
                 formula = evaluate_action(
-                    self.graph.estate, principal, action, resource
+                    self.graph.accounts, principal, action, resource
                 ).formula
                 some |= (1 << number) if formula else 0
                 sure |= (1 << number) if formula == TRUE else 0
@@ -332,7 +332,8 @@ def build_closure(
     """Build a graph closure from computed steps and transitive closures."""
     nodes = compiled_graph.nodes
     made = build_bitset(
-        (n for n, node in enumerate(nodes) if is_uncreated(node.identity)), len(nodes)
+        (n for n, node in enumerate(nodes) if is_not_yet_created(node.identity)),
+        len(nodes),
     )
     return GraphClosure(
         graph=graph,

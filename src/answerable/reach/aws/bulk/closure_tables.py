@@ -11,16 +11,20 @@ import msgspec
 
 from answerable.model.inventory import DerivedTables
 from answerable.reach.aws.bulk import actor_tables, stored_actors
-from answerable.reach.aws.bulk.all_principals import StepTable
 from answerable.reach.aws.bulk.bitset import build_bitset
 from answerable.reach.aws.bulk.bitset_encoding import decode_bitset, encode_bitset
-from answerable.reach.aws.bulk.caller_side import VerdictBits
+from answerable.reach.aws.bulk.caller_policies import VerdictBits
 from answerable.reach.aws.bulk.closure import ActorSteps, GraphClosure
-from answerable.reach.aws.bulk.edges import CompiledGraph, add_nodes, compile_graph
 from answerable.reach.aws.bulk.existing_resources import ExistingResources
+from answerable.reach.aws.bulk.graph_compiler import (
+    CompiledGraph,
+    add_nodes,
+    compile_graph,
+)
+from answerable.reach.aws.bulk.step_table import StepTable
 from answerable.reach.aws.bulk.stored_actors import StoredActors
 from answerable.reach.aws.bulk.transitive_closure import TransitiveClosure
-from answerable.reach.aws.paths.created_identities import is_uncreated
+from answerable.reach.aws.paths.identity_creation import is_not_yet_created
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.lazy_tables import (
     LazySequence,
@@ -83,7 +87,11 @@ def encode_steps(closure: GraphClosure) -> Tables:
         size=closure.size,
         made=encode_bitset(
             build_bitset(
-                (n for n, each in enumerate(nodes) if is_uncreated(each.identity)),
+                (
+                    n
+                    for n, each in enumerate(nodes)
+                    if is_not_yet_created(each.identity)
+                ),
                 closure.size,
             )
         ),

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 
 from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
-from answerable.reach.aws.bulk.caller_side import NO_VERDICTS, VerdictBits
-from answerable.reach.aws.bulk.edges import CompiledGraph, PassRolePermissions
+from answerable.reach.aws.bulk.caller_policies import NO_VERDICTS, VerdictBits
 from answerable.reach.aws.bulk.existing_resources import ExistingResources
+from answerable.reach.aws.bulk.graph_compiler import CompiledGraph, PassRolePermissions
 from answerable.reach.aws.escalation_rules.registry import TakeoverRule
 
 
@@ -24,7 +24,7 @@ class TakeoverSteps:
         for rule, there, able in self.existing.list_takeover_targets(account):
             if not able >> actor & 1:
                 continue
-            missing = row.some if rule.awaits else row.sure
+            missing = row.some if rule.precondition else row.sure
             if self._find_run_as_identities(there) & ~missing:
                 row = self._apply_rule(actor, rule, there, row)
         return row
@@ -40,7 +40,7 @@ class TakeoverSteps:
         if rule.service:
             passed = self.passing.evaluate_service(rule.service).get(actor, NO_VERDICTS)
             sure, some = sure & passed.sure, some & passed.some
-        if rule.awaits:
+        if rule.precondition:
             sure = 0
         return VerdictBits(row.sure | sure, row.some | some)
 

@@ -4,15 +4,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import product
 
-from answerable.reach.aws.bulk.caller_side import NO_VERDICTS, VerdictBits
-from answerable.reach.aws.bulk.edges import CompiledGraph
+from answerable.reach.aws.bulk.caller_policies import NO_VERDICTS, VerdictBits
 from answerable.reach.aws.bulk.equivalence_classes import (
     ALWAYS_ALLOWED,
     ALWAYS_DENIED,
     CONDITIONAL,
     EquivalenceClasses,
-    combine_results,
+    combine_required_results,
 )
+from answerable.reach.aws.bulk.graph_compiler import CompiledGraph
 from answerable.reach.aws.escalation_rules.registry import (
     CREATION_RULES,
     PASS_ROLE_RULES,
@@ -20,12 +20,12 @@ from answerable.reach.aws.escalation_rules.registry import (
     EditTarget,
     RequiredPermission,
 )
-from answerable.reach.aws.paths.created_identities import (
+from answerable.reach.aws.paths.identity_creation import (
     find_best_name,
-    find_created_node,
-    list_launch_edges,
+    find_uncreated_identity_node,
+    list_create_and_pass_role_edges,
 )
-from answerable.reach.aws.paths.edges import IdentityNode
+from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.aws.paths.pass_role import PASS_ROLE
 from answerable.reach.formula import TRUE
 
@@ -44,15 +44,23 @@ class IdentityCreation:
     def __post_init__(self) -> None:
         """Build equivalence classes over all actions that creation rules need."""
         launching = [
-            n for launch in PASS_ROLE_RULES for n in (*launch.needs, *launch.also)
+            n
+            for launch in PASS_ROLE_RULES
+            for n in (*launch.needs, *launch.new_role_permissions)
         ]
         every = [need.action.lower() for need in launching] + [PASS_ROLE.lower()]
         for make in CREATION_RULES:
             create = make.create.action.lower()
-            needs = [create, *(n.action.lower() for n in make.widen + make.enter)]
+            needs = [
+                create,
+                *(
+                    n.action.lower()
+                    for n in make.grant_alternatives + make.become_alternatives
+                ),
+            ]
             self._by_name[make] = EquivalenceClasses(self.realm, needs, [create])
             self._able |= self._by_name[make].able
-            if make.on is EditTarget.ROLE:
+            if make.target is EditTarget.ROLE:
                 self._by_launch = EquivalenceClasses(
                     self.realm, [*needs, *every], [create]
                 )
@@ -67,12 +75,12 @@ class IdentityCreation:
         found = self._made.get(key)
         if found is None:
             others = [
-                make for make in CREATION_RULES if make.on is not EditTarget.GROUP
+                make for make in CREATION_RULES if make.target is not EditTarget.GROUP
             ]
             found = self._made[key] = self._evaluate_rules(
                 actor, representative, others
             )
-        groups = [make for make in CREATION_RULES if make.on is EditTarget.GROUP]
+        groups = [make for make in CREATION_RULES if make.target is EditTarget.GROUP]
         own = self._evaluate_rules(actor, representative, groups)
         return VerdictBits(found.sure | own.sure, found.some | own.some)
 
@@ -86,7 +94,7 @@ class IdentityCreation:
         for make in rules:
             if not self._by_name[make].able >> representative & 1:
                 continue
-            to = find_created_node(realm.graph, node, principal, make)
+            to = find_uncreated_identity_node(realm.graph, node, principal, make)
             how = self._evaluate_rule(representative, make, to) if to else ALWAYS_DENIED
             if to and how != ALWAYS_DENIED:
                 bit = 1 << realm.numbers[IdentityNode(to.identity, to.extra)]
@@ -101,15 +109,17 @@ class IdentityCreation:
         kin = self._by_name[rule].get_class_key(actor)
         how = self._met.get((rule, kin))
         if how is None:
-            calls = product([rule.create], rule.widen, rule.enter)
+            calls = product(
+                [rule.create], rule.grant_alternatives, rule.become_alternatives
+            )
             how = max(self._evaluate_best_name(actor, rule, needs) for needs in calls)
             self._met[rule, kin] = how
-        if rule.on is not EditTarget.ROLE or how == ALWAYS_ALLOWED:
+        if rule.target is not EditTarget.ROLE or how == ALWAYS_ALLOWED:
             return how
         # Launching something under the new role helps where assuming it does not.
         ready = self._met.get((rule, "ready", kin))
         if ready is None:
-            pairs = product([rule.create], rule.widen)
+            pairs = product([rule.create], rule.grant_alternatives)
             ready = max(self._evaluate_best_name(actor, rule, needs) for needs in pairs)
             self._met[rule, "ready", kin] = ready
         return (
@@ -125,9 +135,9 @@ class IdentityCreation:
         permissions: tuple[RequiredPermission, ...],
     ) -> int:
         """Evaluate all permissions for the resource name that suits best."""
-        accounts, principal = self.realm.graph.estate, self.realm.index.actors[actor]
+        accounts, principal = self.realm.graph.accounts, self.realm.index.actors[actor]
         found = find_best_name(accounts, principal, permissions)
-        return combine_results(found.answers) if found else ALWAYS_DENIED
+        return combine_required_results(found.answers) if found else ALWAYS_DENIED
 
     def _evaluate_launches(
         self, actor: int, rule: CreationRule, created: IdentityNode
@@ -137,14 +147,14 @@ class IdentityCreation:
         found = self._met.get(key)
         if found is None:
             accounts, principal = (
-                self.realm.graph.estate,
+                self.realm.graph.accounts,
                 self.realm.index.actors[actor],
             )
             formulas = [
                 edge.formula
                 for launch in PASS_ROLE_RULES
-                if not launch.changes
-                for edge in list_launch_edges(
+                if not launch.changed_resource_kind
+                for edge in list_create_and_pass_role_edges(
                     accounts, principal, rule, launch, created
                 )
             ]

@@ -7,7 +7,7 @@ exactly, once for a representative of each class.
 from collections import defaultdict
 from collections.abc import Hashable, Iterable
 
-from answerable.reach.aws.bulk.edges import CompiledGraph
+from answerable.reach.aws.bulk.graph_compiler import CompiledGraph
 from answerable.reach.aws.bulk.statement_effects import group_actors
 from answerable.reach.aws.compiled.service_facts import supports_rcps
 from answerable.reach.aws.compiled.statements import CompiledStatement
@@ -18,7 +18,7 @@ from answerable.reach.formula import FALSE, TRUE
 ALWAYS_DENIED, CONDITIONAL, ALWAYS_ALLOWED = range(3)
 
 
-def combine_results(results: Iterable[Evaluation]) -> int:
+def combine_required_results(results: Iterable[Evaluation]) -> int:
     """Return the worst of several required results: denied, conditional or allowed."""
     least = ALWAYS_ALLOWED
     for answer in results:
@@ -52,7 +52,7 @@ class EquivalenceClasses:
             naming_statements: Statements of resource policies, each with the actors it names.
         """
         index = self._index = compiled_graph.index
-        self._fences = compiled_graph.graph.estate.fences.values()
+        self._fences = compiled_graph.graph.accounts.rcps.values()
         self._of: dict[int, list[int]] = defaultdict(list)
         self._marks = 0
         self.able = index.scope

@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 from answerable.model.resource import Resource
 from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
-from answerable.reach.aws.bulk.caller_side import NO_VERDICTS, VerdictBits
-from answerable.reach.aws.bulk.edges import CallVerdicts, CompiledGraph
+from answerable.reach.aws.bulk.caller_policies import NO_VERDICTS, VerdictBits
 from answerable.reach.aws.bulk.equivalence_classes import (
     ALWAYS_ALLOWED,
     ALWAYS_DENIED,
     EquivalenceClasses,
-    combine_results,
+    combine_required_results,
 )
+from answerable.reach.aws.bulk.graph_compiler import CallVerdicts, CompiledGraph
 from answerable.reach.aws.bulk.resource_space import ResourceSpace, build_resource_space
 from answerable.reach.aws.compiled.saml_providers import get_resource_arn
 from answerable.reach.aws.compiled.statements import CompiledStatement
@@ -26,7 +26,7 @@ from answerable.reach.aws.escalation_rules.registry import (
     TakeoverRule,
 )
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
-from answerable.reach.aws.paths.witness_resources import find_common_resources
+from answerable.reach.aws.paths.witness_resources import find_witness_resources
 
 _EXISTING = "{existing}"
 RequiredPermissions = tuple[RequiredPermission, ...]
@@ -80,9 +80,9 @@ class ExistingResources:
 
     def __post_init__(self) -> None:
         """Collect the resources of the kinds that rules act on."""
-        accounts = self.realm.graph.estate
+        accounts = self.realm.graph.accounts
         kinds = {rule.kind for rule in TAKEOVER_RULES} | {
-            rule.changes for rule in PASS_ROLE_RULES
+            rule.changed_resource_kind for rule in PASS_ROLE_RULES
         }
         found = (one for one in accounts.list_takeover_resources() if one.kind in kinds)
         self.resources = sorted(found, key=lambda one: one.id)
@@ -114,11 +114,13 @@ class ExistingResources:
         """Drop policy statements that name no principal of the graph."""
         naming = self.realm.naming
         heard = (
-            c for c in space.spoken if c[0].not_principals or naming.find_named(c[0])
+            c
+            for c in space.spoken
+            if c[0].not_principals or naming.find_named_principals(c[0])
         )
         return replace(space, spoken=tuple(heard))
 
-    def for_graph(self, compiled_graph: CompiledGraph) -> "ExistingResources":
+    def with_graph(self, compiled_graph: CompiledGraph) -> "ExistingResources":
         """Return a copy of these resources for the principals of another graph."""
         new = copy(self)
         new.realm = compiled_graph
@@ -128,7 +130,7 @@ class ExistingResources:
     def list_named_principals(self) -> Iterator[tuple[CompiledStatement, int]]:
         """List resource policy statements, and the principals that they name."""
         for clause in self._named:
-            for name in self.realm.naming.find_named(clause):
+            for name in self.realm.naming.find_named_principals(clause):
                 yield clause, name.actors
 
     def find_resources(self, kind: str, account: str) -> int:
@@ -208,9 +210,9 @@ class ExistingResources:
             how = self._met.get(key)
             if how is None:
                 principal = self.realm.index.actors[actor]
-                accounts = self.realm.graph.estate
-                how = combine_results(
-                    find_common_resources(accounts, principal, permissions, resource)
+                accounts = self.realm.graph.accounts
+                how = combine_required_results(
+                    find_witness_resources(accounts, principal, permissions, resource)
                 )
                 self._met[key] = how
             met_some |= bits if how != ALWAYS_DENIED else 0

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 
 from answerable.model.ids import IdentityId, PolicyId
 from answerable.reach.aws.bulk.bitset import ArnIndex, build_bitset
-from answerable.reach.aws.bulk.caller_side import NO_VERDICTS, BulkCall, VerdictBits
-from answerable.reach.aws.bulk.evaluate import BulkEvaluation
+from answerable.reach.aws.bulk.bulk_evaluation import BulkEvaluation
+from answerable.reach.aws.bulk.caller_policies import NO_VERDICTS, BulkCall, VerdictBits
 from answerable.reach.aws.bulk.resource_policies import PrincipalMatcher
 from answerable.reach.aws.bulk.resource_space import (
     ResourceSpace,
     build_resource_space,
-    without_policies,
+    without_resource_policies,
 )
 from answerable.reach.aws.bulk.statement_index import StatementIndex
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
@@ -42,12 +42,12 @@ from answerable.reach.aws.evaluation.context_keys import (
     ContextKeys,
     select_session_keys,
 )
-from answerable.reach.aws.evaluation.trust import ASSUME_ROLE
-from answerable.reach.aws.paths.created_identities import build_created_id
-from answerable.reach.aws.paths.edges import IdentityNode
-from answerable.reach.aws.paths.hop_evaluation import evaluate_hop
+from answerable.reach.aws.evaluation.trust_policies import ASSUME_ROLE
+from answerable.reach.aws.paths.identity_creation import build_uncreated_identity_id
+from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.paths.pass_role import PASS_ROLE
+from answerable.reach.aws.paths.path_step_evaluation import evaluate_path_step_call
 from answerable.reach.formula import TRUE, Formula
 
 
@@ -114,14 +114,14 @@ class CompiledGraph:
 
 def compile_graph(graph: IdentityGraph) -> CompiledGraph:
     """Compile an identity graph into numbered nodes, statement index and bitsets."""
-    accounts = graph.estate
+    accounts = graph.accounts
     held = accounts.principals
     ids = sorted(held, key=lambda one: not _has_effective_boundary(graph, held[one]))
     made = list_created_nodes(accounts)
     nodes = [IdentityNode(one) for one in ids] + made
     index = StatementIndex(graph.get_principal(node) for node in nodes)
     wide = [IdentityNode(one, "*") for one in ids]
-    widened = index.add(map(graph.get_principal, wide), range(len(ids))).start
+    widened = index.add_actors(map(graph.get_principal, wide), range(len(ids))).start
     nodes += wide
     bounded, bare = _add_unbounded_nodes(graph, index, nodes, len(ids))
     index.scope = index.all
@@ -145,7 +145,7 @@ def compile_graph(graph: IdentityGraph) -> CompiledGraph:
         nodes=nodes,
         numbers={node: number for number, node in enumerate(nodes)},
         naming=PrincipalMatcher(index, accounts.given),
-        identities=without_policies(trusting),
+        identities=without_resource_policies(trusting),
         trusting=trusting,
         groups=groups,
         policies=edited,
@@ -216,7 +216,7 @@ def find_service_trusting_roles(
         roles: Roles to check; all by default.
     """
     sure = some = 0
-    trusting = graph.estate.by_service.get(service, ())
+    trusting = graph.accounts.by_service.get(service, ())
     for role in trusting if roles is None else set(trusting) & set(roles):
         for entry in graph.list_service_entries(role, service):
             some |= 1 << number_by_role[role]
@@ -237,7 +237,9 @@ def _add_unbounded_nodes(
 ) -> tuple[range, tuple[int, int]]:
     """Add identities without their permissions boundary, if any can be removed."""
     index.scope = index.all
-    free = (edit.action.lower() for edit in EDIT_RULES if edit.gives is EditEffect.FREE)
+    free = (
+        edit.action.lower() for edit in EDIT_RULES if edit.effect is EditEffect.FREE
+    )
     if not any(map(index.find_action_holders, free)):
         return range(0), (len(nodes), len(nodes))
     held = sum(
@@ -249,7 +251,7 @@ def _add_unbounded_nodes(
         bare = [
             IdentityNode(nodes[number].identity, extra, bare=True) for number in bounded
         ]
-        starts.append(index.add(map(graph.get_principal, bare), bounded).start)
+        starts.append(index.add_actors(map(graph.get_principal, bare), bounded).start)
         nodes += bare
     return bounded, (starts[0], starts[1])
 
@@ -257,7 +259,7 @@ def _add_unbounded_nodes(
 def add_nodes(compiled_graph: CompiledGraph, nodes: Sequence[IdentityNode]) -> range:
     """Add nodes to a compiled graph: identities that gained permissions on a path."""
     base = [compiled_graph.numbers[IdentityNode(node.identity)] for node in nodes]
-    added = compiled_graph.index.add(
+    added = compiled_graph.index.add_actors(
         map(compiled_graph.graph.get_principal, nodes), base
     )
     for number, node in zip(added, nodes, strict=True):
@@ -273,7 +275,7 @@ def list_created_nodes(compiled_accounts: CompiledAccounts) -> list[IdentityNode
         for one in compiled_accounts.principals.values()
     }
     return sorted(
-        IdentityNode(build_created_id(account, on, partition), "*")
+        IdentityNode(build_uncreated_identity_id(account, on, partition), "*")
         for account, partition in accounts
         for on in (EditTarget.ROLE, EditTarget.USER)
     )
@@ -301,7 +303,7 @@ class CallVerdicts:
         known = self.stated.merge_over(realm.known)
         call = BulkCall(self.action.lower(), self.ground.space, known)
         hearing = BulkEvaluation(
-            realm.graph.estate,
+            realm.graph.accounts,
             realm.index,
             realm.naming,
             self.ground,
@@ -321,8 +323,8 @@ class CallVerdicts:
 
     def _evaluate_exactly(self, principal: CompiledPrincipal, resource: str) -> Formula:
         """Return the exact formula for one principal and resource."""
-        accounts = self.realm.graph.estate
-        return evaluate_hop(
+        accounts = self.realm.graph.accounts
+        return evaluate_path_step_call(
             accounts, principal, self.action, resource, self.stated
         ).formula
 
@@ -369,7 +371,7 @@ class AssumeRolePermissions:
         realm = self.realm
         call = BulkCall(ASSUME_ROLE, realm.trusting.space, realm.known)
         self.hearing = BulkEvaluation(
-            realm.graph.estate,
+            realm.graph.accounts,
             realm.index,
             realm.naming,
             realm.trusting,
@@ -390,10 +392,10 @@ class AssumeRolePermissions:
 
     def _evaluate_exactly(self, principal: CompiledPrincipal, role: str) -> Formula:
         """Return the exact formula for one principal and role."""
-        accounts = self.realm.graph.estate
+        accounts = self.realm.graph.accounts
         return evaluate_assume_role(accounts, principal, IdentityId(role)).formula
 
     def _evaluate_after_edit(self, principal: CompiledPrincipal, role: str) -> Formula:
         """Return the exact formula once the role trusts the principal."""
-        accounts = self.realm.graph.estate
+        accounts = self.realm.graph.accounts
         return evaluate_after_trust_edit(accounts, principal, IdentityId(role)).formula

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from answerable.model.policy import PolicyEffect
 from answerable.reach.aws.bulk.bitset import build_bitset
 from answerable.reach.aws.compiled.statements import CompiledStatement, PolicyStatement
-from answerable.reach.aws.patterns.globs import is_literal
+from answerable.reach.aws.patterns.glob_matching import is_literal
 
 _PLAIN = re.compile(r"[*?$]")
 
@@ -34,7 +34,9 @@ class HolderList:
     def __init__(self) -> None:
         self._found: dict[CompiledStatement, list[int]] = defaultdict(list)
 
-    def add_holder(self, statements: Iterable[PolicyStatement], number: int) -> None:
+    def add_statements(
+        self, statements: Iterable[PolicyStatement], number: int
+    ) -> None:
         """Record a principal as holder of statements."""
         for grant in statements:
             self._found[grant.clause].append(number)
@@ -58,7 +60,7 @@ class HolderTable:
     def add(self, statement: CompiledStatement, actors: int) -> None:
         """Add holders of a statement, and index the statement."""
         if statement not in self.actors:
-            for service in list_services(statement):
+            for service in list_statement_services(statement):
                 self._by_service[service].append(statement)
             self._taking.clear()
             self._narrow.clear()
@@ -77,7 +79,7 @@ class HolderTable:
             new.actors[clause] &= ~actors
         for clause, actors in added.list_holders(size):
             if clause not in new.actors:
-                for service in list_services(clause):
+                for service in list_statement_services(clause):
                     new._by_service[service] = [*new._by_service[service], clause]
             new.actors[clause] = new.actors.get(clause, 0) | actors
         return new
@@ -147,7 +149,7 @@ def list_literal_prefixes(statement: CompiledStatement) -> set[str]:
     return {_PLAIN.split(written, maxsplit=1)[0] for written in statement.resources}
 
 
-def list_services(statement: CompiledStatement) -> set[str]:
+def list_statement_services(statement: CompiledStatement) -> set[str]:
     """Return the service prefixes that a statement may match; empty for any."""
     named = {pattern.partition(":")[0] for pattern in statement.actions}
     if statement.not_actions or not all(map(is_literal, named)):

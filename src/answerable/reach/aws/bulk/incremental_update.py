@@ -18,26 +18,29 @@ from dataclasses import dataclass, field, replace
 
 from answerable.model.ids import IdentityId
 from answerable.model.sighting import SightedFacts
-from answerable.reach.aws.bulk.all_principals import StepTable
 from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
-from answerable.reach.aws.bulk.caller_side import VerdictBits
+from answerable.reach.aws.bulk.caller_policies import VerdictBits
 from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
-from answerable.reach.aws.bulk.edges import CompiledGraph, find_service_trusting_roles
+from answerable.reach.aws.bulk.graph_compiler import (
+    CompiledGraph,
+    find_service_trusting_roles,
+)
 from answerable.reach.aws.bulk.holder_table import HolderList
 from answerable.reach.aws.bulk.policy_diff import AttachmentsByPolicy, diff_policies
+from answerable.reach.aws.bulk.policy_recompilation import Recompilation
 from answerable.reach.aws.bulk.rcp_update import diff_step_denies, find_affected_actors
-from answerable.reach.aws.bulk.recompile import Recompilation
 from answerable.reach.aws.bulk.resource_space import ResourceSpace
 from answerable.reach.aws.bulk.statement_index import StatementIndex
-from answerable.reach.aws.bulk.targets import TargetEvaluation
+from answerable.reach.aws.bulk.step_table import StepTable
+from answerable.reach.aws.bulk.target_evaluation import TargetEvaluation
 from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
-from answerable.reach.aws.compiled.organization_policies import LimitingLayer
+from answerable.reach.aws.compiled.limiting_policies import LimitingLayer
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.saml_providers import list_trusted_saml_providers
 from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.evaluation.assume_role import evaluate_assume_role
-from answerable.reach.aws.evaluation.trust import ASSUME_ROLE, RoleTrust
+from answerable.reach.aws.evaluation.trust_policies import ASSUME_ROLE, RoleTrust
 from answerable.reach.aws.paths.administrator import is_administrator
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 
@@ -53,7 +56,7 @@ def update_closure_for_edit(
         after: Facts after the edit.
     """
     new = try_incremental_update(closure, before, after)
-    return new or _recompute_all(closure.graph.estate, after)
+    return new or _recompute_all(closure.graph.accounts, after)
 
 
 def try_incremental_update(
@@ -120,10 +123,10 @@ class _IncrementalUpdate:
             return None
         self.old = whole.compiled_graph
         turned = list(self._list_admin_changes())
-        now = exchange.graph.estate.fences
-        fences = diff_step_denies(whole.graph.estate.fences, now)
+        now = exchange.graph.accounts.rcps
+        fences = diff_step_denies(whole.graph.accounts.rcps, now)
         roles = {*exchange.trusts, *self._list_service_roles(fences)}
-        trusts = whole.graph.estate.trusts
+        trusts = whole.graph.accounts.trusts
         if any(
             one.allows_session_tags != trusts[role].allows_session_tags
             or list_trusted_saml_providers(one)
@@ -168,13 +171,13 @@ class _IncrementalUpdate:
         """Return the principals in the account of a principal."""
         account = self.old.index.actors[number].identity.account
         accounts = self.old.naming.accounts
-        return self.old.index.expand_to_nodes(accounts.get(account, 0))
+        return self.old.index.include_copies(accounts.get(account, 0))
 
     def _list_service_roles(self, accounts: Collection[str]) -> Iterator[IdentityId]:
         """List the roles of some accounts that trust a service."""
         if not accounts:
             return
-        estate = self.exchange.whole.graph.estate
+        estate = self.exchange.whole.graph.accounts
         for role in {one for some in estate.by_service.values() for one in some}:
             if estate.trusts[role].account in accounts:
                 yield role
@@ -189,7 +192,7 @@ class _IncrementalUpdate:
             for account in rcps:
                 near = self.old.naming.accounts.get(account, 0)
                 passers = self.exchange.whole.step_table.passers
-                found |= passers & self.old.index.expand_to_nodes(near)
+                found |= passers & self.old.index.include_copies(near)
         return found
 
     def _update_graph(
@@ -201,7 +204,7 @@ class _IncrementalUpdate:
         admins = old.admins ^ build_bitset(
             (n for n in admin_changes if n < old.plain), old.plain
         )
-        trusts, was = exchange.trusts, exchange.whole.graph.estate.trusts
+        trusts, was = exchange.trusts, exchange.whole.graph.accounts.trusts
         return replace(
             old,
             graph=exchange.graph,
@@ -270,7 +273,7 @@ def _evaluate_assume_role(
     compiled_graph: CompiledGraph, role: IdentityId
 ) -> VerdictBits:
     """Evaluate which principals may assume one role."""
-    accounts = compiled_graph.graph.estate
+    accounts = compiled_graph.graph.accounts
     goal = TargetEvaluation(
         accounts,
         compiled_graph.index,
@@ -316,8 +319,8 @@ def _update_statement_index(
         was = index.actors[number].boundary
         listed[number] = actor
         if was is not actor.boundary:
-            lost.add_holder(was or (), number)
-            gained.add_holder(actor.boundary or (), number)
+            lost.add_statements(was or (), number)
+            gained.add_statements(actor.boundary or (), number)
     new.boundary = index.boundary.with_changes(lost, gained, len(index.actors))
     new.limits = {
         new_levels.get(limit, limit): who for limit, who in index.limits.items()

@@ -18,10 +18,10 @@ from answerable.reach.aws.evaluation.context_keys import (
     NO_KEYS,
     ContextKeys,
     has_variable,
-    join_colons,
+    unescape_colons,
 )
-from answerable.reach.aws.patterns.arns import split_pattern
-from answerable.reach.aws.patterns.globs import encode_glob, encode_literal
+from answerable.reach.aws.patterns.arn_matching import split_pattern
+from answerable.reach.aws.patterns.glob_matching import encode_glob, encode_literal
 
 _VARIABLE = re.compile(r"\$\{([^},]*)")
 ConditionLines = Sequence[ConditionClause]
@@ -210,4 +210,4 @@ class KeyPartition:
 
 def _normalise_value(value: str) -> str:
     """Normalise a value, so that values that compare as equal are equal."""
-    return join_colons(encode_literal(value))
+    return unescape_colons(encode_literal(value))

@@ -3,18 +3,18 @@
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-from answerable.reach.aws.bulk.caller_side import NO_VERDICTS, VerdictBits
-from answerable.reach.aws.bulk.edges import CompiledGraph, PassRolePermissions
+from answerable.reach.aws.bulk.caller_policies import NO_VERDICTS, VerdictBits
 from answerable.reach.aws.bulk.equivalence_classes import (
     ALWAYS_ALLOWED,
     ALWAYS_DENIED,
     CONDITIONAL,
     EquivalenceClasses,
-    combine_results,
+    combine_required_results,
 )
 from answerable.reach.aws.bulk.existing_resources import ExistingResources
+from answerable.reach.aws.bulk.graph_compiler import CompiledGraph, PassRolePermissions
 from answerable.reach.aws.escalation_rules.registry import PASS_ROLE_RULES, PassRoleRule
-from answerable.reach.aws.paths.pass_role import evaluate_launch
+from answerable.reach.aws.paths.pass_role import evaluate_pass_role_rule_calls
 
 
 @dataclass(eq=False, slots=True)
@@ -62,13 +62,13 @@ class PassRoleSteps:
         index = self.realm.index
         account = index.actors[actor].identity.account
         there = (
-            self.existing.find_resources(launch.changes, account)
-            if launch.changes
+            self.existing.find_resources(launch.changed_resource_kind, account)
+            if launch.changed_resource_kind
             else 0
         )
         if there:
             places = self.existing.find_permitted_resources(actor, launch.needs, there)
-            if places.sure and not launch.awaits:
+            if places.sure and not launch.precondition:
                 return ALWAYS_ALLOWED
             return CONDITIONAL if places.some else ALWAYS_DENIED
         kin = self._kin.get(launch)
@@ -80,6 +80,8 @@ class PassRoleSteps:
         key = launch, kin.get_class_key(actor)
         found = self._met.get(key)
         if found is None:
-            answers = evaluate_launch(self.realm.graph, index.actors[actor], launch)
-            found = self._met[key] = combine_results(answers)
+            answers = evaluate_pass_role_rule_calls(
+                self.realm.graph, index.actors[actor], launch
+            )
+            found = self._met[key] = combine_required_results(answers)
         return found

@@ -10,8 +10,8 @@ from answerable.reach.aws.bulk.closure import GraphClosure
 from answerable.reach.aws.bulk.policy_diff import PolicyDiff
 from answerable.reach.aws.bulk.rcp_update import RcpDeniesByAccount, recompile_rcps
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
-from answerable.reach.aws.compiled.compile_parts import are_unconditional_allows
-from answerable.reach.aws.compiled.organization_policies import LimitingLayer
+from answerable.reach.aws.compiled.limiting_policies import LimitingLayer
+from answerable.reach.aws.compiled.policy_compiler import are_unconditional_allows
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.statements import PolicyStatement
 from answerable.reach.aws.compiled.trust_index import (
@@ -21,8 +21,8 @@ from answerable.reach.aws.compiled.trust_index import (
     update_role_index,
 )
 from answerable.reach.aws.evaluation.resource_policies import ResourcePolicy
-from answerable.reach.aws.evaluation.trust import RoleTrust
-from answerable.reach.aws.paths.edges import IdentityNode
+from answerable.reach.aws.evaluation.trust_policies import RoleTrust
+from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 
 StatementsByPolicy = Mapping[PolicyId, list[PolicyStatement]]
@@ -62,9 +62,9 @@ class Recompilation:
             one for one in map(IdentityId, own) if one in self._compiled_principals
         }
         self.trusts = {
-            role: self._recompile_trust(graph.estate.trusts[role])
+            role: self._recompile_trust(graph.accounts.trusts[role])
             for role in map(IdentityId, targets[PolicyLayer.TRUST])
-            if role in graph.estate.trusts
+            if role in graph.accounts.trusts
         }
         self.graph = graph.for_accounts(self._recompile_accounts(controls))
         self.graph.tagged = None  # other statements may depend on a tag now
@@ -77,7 +77,7 @@ class Recompilation:
 
     @property
     def _compiled_principals(self) -> Mapping[IdentityId, CompiledPrincipal]:
-        return self.whole.graph.estate.principals
+        return self.whole.graph.accounts.principals
 
     def _recompile_scps(self) -> dict[str, ScpLevels]:
         """Return the SCP levels of each account, with edited statements replaced."""
@@ -85,7 +85,7 @@ class Recompilation:
             self.edited.texts[PolicyLayer.SCP],
             self.edited.targets[PolicyLayer.SCP],
         )
-        controls = dict(self.whole.graph.estate.controls)
+        controls = dict(self.whole.graph.accounts.scp_levels)
         for account, levels in controls.items() if texts else ():
             for level in levels:
                 if level.target in targets and level not in self.limits:
@@ -100,7 +100,7 @@ class Recompilation:
         self, scp_levels: Mapping[str, ScpLevels]
     ) -> CompiledAccounts:
         """Return the compiled accounts with all edited statements replaced."""
-        accounts, texts = self.whole.graph.estate, self.edited.texts
+        accounts, texts = self.whole.graph.accounts, self.edited.texts
         principals = dict(accounts.principals)
         for one in principals if self._levels else self._own:
             principal = principals[one]
@@ -116,7 +116,7 @@ class Recompilation:
             principals=principals,
             _holding=None,
             groups=groups,
-            controls=scp_levels,
+            scp_levels=scp_levels,
             written={**self.edited.written, **accounts.written},
         )
         if self.trusts:
@@ -126,7 +126,7 @@ class Recompilation:
             self.lost |= fences is None
             if fences is not None:
                 new = replace(
-                    new, fences=fences, trusts=_apply_rcps_to_trusts(new, fences)
+                    new, rcps=fences, trusts=_apply_rcps_to_trusts(new, fences)
                 )
         if texts[PolicyLayer.RESOURCE]:
             holders = self._recompile_resource_policies(accounts.holders)
@@ -200,7 +200,7 @@ class Recompilation:
             (realm.numbers[IdentityNode(one)] for one in self._own), size
         )
         joined = range(realm.first_group_node, size if groups else 0)
-        own = index.expand_to_nodes(ids) | build_bitset(
+        own = index.include_copies(ids) | build_bitset(
             (n for n in joined if realm.nodes[n].extra in groups), size
         )
         told = own
@@ -250,9 +250,9 @@ def _apply_rcps_to_trusts(
     """Return all trust policies with the RCPs of their accounts."""
     return {
         role: trust
-        if trust.fence is (fence := rcps.get(trust.account))
+        if trust.rcps is (fence := rcps.get(trust.account))
         or accounts.principals[role].linked
-        else replace(trust, fence=fence)
+        else replace(trust, rcps=fence)
         for role, trust in accounts.trusts.items()
     }
 

@@ -13,7 +13,7 @@ from answerable.reach.aws.bulk.policy_diff import RULE_ACTIONS, PolicyDiff
 from answerable.reach.aws.bulk.statement_effects import group_actors
 from answerable.reach.aws.bulk.statement_index import StatementIndex
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
-from answerable.reach.aws.compiled.organization_policies import RcpDenies
+from answerable.reach.aws.compiled.limiting_policies import RcpDenies
 from answerable.reach.aws.compiled.service_facts import supports_rcps
 from answerable.reach.aws.compiled.statements import CompiledStatement, PolicyStatement
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
@@ -31,7 +31,7 @@ def recompile_rcps(
         Denies by account, in order; None where a target's accounts are not known.
     """
     targets = diff.targets[PolicyLayer.RCP]
-    under = {target for target in targets if target in accounts.fences}
+    under = {target for target in targets if target in accounts.rcps}
     for number, account in accounts.accounts.items():
         if not account.management and not targets.isdisjoint(
             (*account.parents, number)
@@ -40,7 +40,7 @@ def recompile_rcps(
     over = {parent for one in accounts.accounts.values() for parent in one.parents}
     if targets - under - over - accounts.accounts.keys():
         return None
-    found = dict(accounts.fences)
+    found = dict(accounts.rcps)
     for number in under:
         fence = _recompile_account_rcps(accounts, diff, number)
         found.pop(number, None)
@@ -55,7 +55,7 @@ def _recompile_account_rcps(
     """Recompile the RCP denies of one account."""
     account = accounts.accounts.get(account_id)
     held: dict[PolicyId, list[PolicyStatement]] = {}
-    was = accounts.fences.get(account_id)
+    was = accounts.rcps.get(account_id)
     for grant in was.denies if was else ():
         held.setdefault(grant.policy, []).append(grant)
     texts = diff.texts[PolicyLayer.RCP]

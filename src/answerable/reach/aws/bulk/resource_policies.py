@@ -16,8 +16,8 @@ from answerable.reach.aws.bulk.bitset import (
     build_bitset,
     list_positions,
 )
-from answerable.reach.aws.bulk.caller_side import BulkCall
-from answerable.reach.aws.bulk.partition import list_condition_atoms
+from answerable.reach.aws.bulk.caller_policies import BulkCall
+from answerable.reach.aws.bulk.key_partition import list_condition_atoms
 from answerable.reach.aws.bulk.statement_effects import apply_statement
 from answerable.reach.aws.bulk.statement_index import StatementEffect, StatementIndex
 from answerable.reach.aws.compiled.principal_matching import (
@@ -131,7 +131,9 @@ class PrincipalMatcher:
         new._index = index
         return new
 
-    def find_named(self, statement: CompiledStatement) -> list[NamedPrincipals]:
+    def find_named_principals(
+        self, statement: CompiledStatement
+    ) -> list[NamedPrincipals]:
         """List the principals that a statement's Principal element names."""
         key = (statement, len(self._index.actors))
         found = self._found.get(key)
@@ -156,7 +158,7 @@ class PrincipalMatcher:
         for account in naming.accounts:
             if account in self.accounts:
                 yield NamedPrincipals(
-                    DELEGATES_TO_ACCOUNT, index.expand_to_nodes(self.accounts[account])
+                    DELEGATES_TO_ACCOUNT, index.include_copies(self.accounts[account])
                 )
         if naming.canonical:
             yield NamedPrincipals(DELEGATES_TO_ACCOUNT, index.all, is_open=True)
@@ -185,7 +187,7 @@ class PrincipalMatcher:
     ) -> Iterator[NamedPrincipals]:
         """Match identities; include their nodes with gained permissions."""
         for name in self._match_each(statement, numbers):
-            yield name._replace(actors=self._index.expand_to_nodes(name.actors))
+            yield name._replace(actors=self._index.include_copies(name.actors))
 
     def _match_each(
         self, statement: CompiledStatement, numbers: Iterable[int]
@@ -244,7 +246,7 @@ class ResourceSide:
         self._said: dict[tuple[int, int], tuple[BitsetBounds, int]] = {}
         for clause, resources in policy_statements:
             if clause.matches_action(call.action):
-                for name in matcher.find_named(clause):
+                for name in matcher.find_named_principals(clause):
                     if name.actors & index.scope:
                         how = DENIES if clause.effect is PolicyEffect.DENY else name.how
                         self._apply_statement(clause, resources, name._replace(how=how))
@@ -260,7 +262,7 @@ class ResourceSide:
                 self._of[actor].append(number)
         self._shared: dict[tuple[int, ...], ResourceBits] = {(): NO_POLICY_BITS}
 
-    def get_actor_bits(self, actor: int) -> ResourceBits:
+    def get_principal_result(self, actor: int) -> ResourceBits:
         """Return the resources whose policies allow or deny one principal."""
         key = tuple(self._of.get(actor, ()))
         found = self._shared.get(key)

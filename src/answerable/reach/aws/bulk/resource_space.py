@@ -14,12 +14,12 @@ from answerable.reach.aws.bulk.bitset import (
 )
 from answerable.reach.aws.bulk.statement_effects import CallResources
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
-from answerable.reach.aws.compiled.organization_policies import SERVICE_ROLE_PATH
+from answerable.reach.aws.compiled.limiting_policies import SERVICE_ROLE_PATH
 from answerable.reach.aws.compiled.s3_public_access import evaluate_public_policy
 from answerable.reach.aws.compiled.service_facts import needs_key_policy
 from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.evaluation.resource_policies import ResourcePolicy
-from answerable.reach.aws.evaluation.trust import RoleTrust
+from answerable.reach.aws.evaluation.trust_policies import RoleTrust
 from answerable.reach.formula import FALSE, TRUE
 
 
@@ -101,7 +101,7 @@ def build_resource_space(
     """
     listed = list(resources)
     size = len(listed)
-    places = [accounts.describe_resource(text) for text in listed]
+    places = [accounts.look_up_resource(text) for text in listed]
     owners: dict[str, list[int]] = defaultdict(list)
     for number, place in enumerate(places):
         owners[place.owner].append(number)
@@ -132,12 +132,12 @@ def build_resource_space(
         missing=gather(n for n, own in enumerate(held) if own is None),
         keys=gather(n for n, text in enumerate(listed) if needs_key_policy(text)),
         shut=_find_public_access_blocked(accounts, held, size),
-        doors=gather(n for n, place in enumerate(places) if place.door),
+        doors=gather(n for n, place in enumerate(places) if place.access_point),
         free=gather(n for n, text in enumerate(listed) if SERVICE_ROLE_PATH in text),
     )
 
 
-def without_policies(space: ResourceSpace) -> ResourceSpace:
+def without_resource_policies(space: ResourceSpace) -> ResourceSpace:
     """Return the same resources without their resource policies."""
     return replace(space, spoken=(), unread=0, unread_denies=0, missing=0)
 
@@ -162,7 +162,7 @@ def _find_public_access_blocked(
             own.resource in blocks or own.account in blocks
         ):
             public = evaluate_public_policy(
-                own, accounts.doors.get(ResourceId(own.resource))
+                own, accounts.access_points.get(ResourceId(own.resource))
             )
             if public != FALSE:
                 maybe.append(number)
@@ -175,7 +175,7 @@ def list_rcp_denies(
     accounts: CompiledAccounts, space: ResourceSpace, action: str
 ) -> Iterator[tuple[CompiledStatement, int]]:
     """List the RCP denies of an action, each with the resources it applies to."""
-    for account, fence in accounts.fences.items():
+    for account, fence in accounts.rcps.items():
         bits = space.owners.get(account, 0) & ~space.free
         for grant in fence.select_denies(action) if bits else ():
             yield grant.clause, bits
@@ -184,7 +184,7 @@ def list_rcp_denies(
 def find_unread_rcps(accounts: CompiledAccounts, space: ResourceSpace) -> int:
     """Return the resources of accounts that have an RCP that was not read."""
     found = 0
-    for account, fence in accounts.fences.items():
+    for account, fence in accounts.rcps.items():
         if fence.gaps:
             found |= space.owners.get(account, 0)
     return found & ~space.free

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 from answerable.model.policy import ConditionClause
 from answerable.reach.aws.bulk.bitset import EMPTY_BOUNDS, ArnIndex, BitsetBounds
-from answerable.reach.aws.bulk.partition import (
+from answerable.reach.aws.bulk.key_partition import (
     KMS_CALLER_ACCOUNT,
     KeyPartition,
     PartitionCell,
@@ -21,7 +21,7 @@ from answerable.reach.aws.evaluation.context_keys import (
     has_variable,
     resolve_variables,
 )
-from answerable.reach.aws.patterns.arns import split_pattern
+from answerable.reach.aws.patterns.arn_matching import split_pattern
 from answerable.reach.formula import FALSE, TRUE, Formula
 
 _ONE_VARIABLE = re.compile(r"\$\{([^}*?$,]+)\}")
@@ -65,7 +65,7 @@ def apply_statement(
     if statement.static:
         plane = _match_resources(statement, resources.texts, known_keys)
         return [StatementEffect(actors, plane)] if plane.maybe else []
-    mine, others = split_actor_lines(statement, index, known_keys)
+    mine, others = split_actor_conditions(statement, index, known_keys)
     theirs, others = _split_resource_conditions(others, resources, known_keys)
     keys = list_condition_keys(statement, others)
     stated = tuple(known_keys.get(key) for key in keys)
@@ -195,7 +195,7 @@ def group_actors(
     actors: int,
 ) -> Iterator[ActorGroup]:
     """Group the principals to which a statement may apply by its meaning for them."""
-    about_them, others = split_actor_lines(statement, index, known_keys)
+    about_them, others = split_actor_conditions(statement, index, known_keys)
     return _group_actors_by_keys(
         about_them, list_condition_keys(statement, others), index, actors
     )
@@ -224,7 +224,7 @@ def _group_actors_by_keys(
                 return
 
 
-def split_actor_lines(
+def split_actor_conditions(
     statement: CompiledStatement, index: StatementIndex, known_keys: ContextKeys
 ) -> tuple[ConditionLines, ConditionLines]:
     """Split conditions into those about the principal alone, and all others."""

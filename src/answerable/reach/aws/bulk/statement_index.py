@@ -18,8 +18,8 @@ from answerable.reach.aws.bulk.bitset import (
     list_positions,
 )
 from answerable.reach.aws.bulk.holder_table import HolderList, HolderTable
-from answerable.reach.aws.bulk.partition import KeyPartition, PartitionCell
-from answerable.reach.aws.compiled.organization_policies import LimitingLayer
+from answerable.reach.aws.bulk.key_partition import KeyPartition, PartitionCell
+from answerable.reach.aws.compiled.limiting_policies import LimitingLayer
 from answerable.reach.aws.compiled.principals import (
     FULL_ACCESS_STATEMENT,
     CompiledPrincipal,
@@ -59,7 +59,7 @@ class StatementIndex:
         """Index identities; the number of each is its position."""
         plain = list(identities)
         self._reset([], len(plain))
-        self.add(plain, range(self.size))
+        self.add_actors(plain, range(self.size))
         names = ArnIndex([principal.id for principal in plain])
         self.known = KeyPartition([principal.known for principal in plain], names)
 
@@ -82,7 +82,7 @@ class StatementIndex:
         self.parted: dict[tuple[CompiledStatement, int], list[int]] = {}
         self._members: dict[int, list[int]] = {}
 
-    def add(
+    def add_actors(
         self, actors: Iterable[CompiledPrincipal], identities: Sequence[int]
     ) -> range:
         """Add principals: identities with permissions gained; return their numbers."""
@@ -116,8 +116,10 @@ class StatementIndex:
         lost, gained = HolderList(), HolderList()
         size = len(self.actors)
         for number, actor in actors.items():
-            lost.add_holder(_select_relevant_statements(self.actors[number]), number)
-            gained.add_holder(_select_relevant_statements(actor), number)
+            lost.add_statements(
+                _select_relevant_statements(self.actors[number]), number
+            )
+            gained.add_statements(_select_relevant_statements(actor), number)
             listed[number] = actor
             for layer in (PolicyLayer.IDENTITY, None):
                 new.unread[layer] &= ~(1 << number)
@@ -144,8 +146,8 @@ class StatementIndex:
         identity, boundary, size = HolderList(), HolderList(), len(self.actors)
         for number in numbers:
             actor = self.actors[number]
-            identity.add_holder(_select_relevant_statements(actor), number)
-            boundary.add_holder(actor.boundary or (), number)
+            identity.add_statements(_select_relevant_statements(actor), number)
+            boundary.add_statements(actor.boundary or (), number)
         for noted, held in ((identity, self.identity), (boundary, self.boundary)):
             for clause, holding in noted.list_holders(size):
                 held.add(clause, holding)
@@ -194,7 +196,7 @@ class StatementIndex:
             found |= self.identity.actors[clause]
         return found & self.scope
 
-    def expand_to_nodes(self, identities: int) -> int:
+    def include_copies(self, identities: int) -> int:
         """Return identities together with their copies of gained permissions."""
         found = identities
         for start, low, high in self.runs:
@@ -229,8 +231,8 @@ class StatementIndex:
         if found is None:
             held = self.known.find_members_where(condition)
             sure, maybe = (
-                self.expand_to_nodes(held.sure),
-                self.expand_to_nodes(held.maybe),
+                self.include_copies(held.sure),
+                self.include_copies(held.maybe),
             )
             found = self._held[key] = BitsetBounds(sure, maybe)
         return found
@@ -242,7 +244,7 @@ class StatementIndex:
         found = self._cells.get(key)
         if found is None:
             found = [
-                PartitionCell(self.expand_to_nodes(c.members), c.known) for c in mine
+                PartitionCell(self.include_copies(c.members), c.known) for c in mine
             ]
             self._cells[key] = found
         return found

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 from answerable.reach.aws.bulk.adjacency import GroupNodes, StepRows, union_verdicts
 from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
-from answerable.reach.aws.bulk.caller_side import NO_VERDICTS, VerdictBits
-from answerable.reach.aws.bulk.edges import CompiledGraph, add_nodes
+from answerable.reach.aws.bulk.caller_policies import NO_VERDICTS, VerdictBits
 from answerable.reach.aws.bulk.existing_resources import ExistingResources
+from answerable.reach.aws.bulk.graph_compiler import CompiledGraph, add_nodes
 
 
 @dataclass(frozen=True, slots=True, eq=False)

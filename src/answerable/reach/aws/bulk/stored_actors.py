@@ -17,15 +17,15 @@ from answerable.reach.aws.bulk.actor_tables import (
 from answerable.reach.aws.bulk.bitset import ArnIndex, build_range
 from answerable.reach.aws.bulk.bitset_encoding import decode_bitset
 from answerable.reach.aws.bulk.holder_table import ActorsByEffect, HolderTable
-from answerable.reach.aws.bulk.partition import KeyPartition, PartitionCell
+from answerable.reach.aws.bulk.key_partition import KeyPartition, PartitionCell
 from answerable.reach.aws.bulk.resource_policies import PrincipalMatcher
 from answerable.reach.aws.bulk.statement_index import StatementIndex
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
-from answerable.reach.aws.compiled.organization_policies import LimitingLayer
+from answerable.reach.aws.compiled.limiting_policies import LimitingLayer
 from answerable.reach.aws.compiled.principals import FULL_ACCESS_STATEMENT
 from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
-from answerable.reach.aws.paths.edges import IdentityNode
+from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.lazy_tables import (
     LazyMapping,
@@ -66,7 +66,7 @@ class StoredActors:
         )
         self.naming = PrincipalMatcher.from_index(
             self.index,
-            graph.estate.given,
+            graph.accounts.given,
             accounts=LazyMapping(tables.section("accounts", bytes), _decode_set),
             by_id=LazyMapping(tables.section("names", bytes), _decode_numbers),
             by_role=_RoleNumbers(tables.section("roles", bytes)),
@@ -131,7 +131,7 @@ class _StoredStatementIndex(StatementIndex):
         header: ActorsHeader,
         nodes: Sequence[IdentityNode],
     ) -> None:
-        accounts, size = graph.estate, len(nodes)
+        accounts, size = graph.accounts, len(nodes)
         actors = LazySequence(size, lambda n: graph.get_principal(nodes[n]))
         self._reset(actors, header.size)
         self.base = decode_numbers(header.base)
@@ -155,7 +155,9 @@ class _StoredStatementIndex(StatementIndex):
 
 def _index_scp_levels(accounts: CompiledAccounts) -> Mapping[str, LimitingLayer]:
     """Return the SCP levels of all accounts by target."""
-    return {one.target: one for levels in accounts.controls.values() for one in levels}
+    return {
+        one.target: one for levels in accounts.scp_levels.values() for one in levels
+    }
 
 
 class _StoredHolderTable(HolderTable):

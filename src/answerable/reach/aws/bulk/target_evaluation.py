@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from answerable.model.policy import PolicyEffect, PolicyLayer
 from answerable.reach.aws.bulk.bitset import EMPTY_BOUNDS, BitsetBounds, list_positions
-from answerable.reach.aws.bulk.caller_side import VerdictBits, subtract_denies
-from answerable.reach.aws.bulk.evaluate import resolve_doubts
+from answerable.reach.aws.bulk.bulk_evaluation import resolve_undecided
+from answerable.reach.aws.bulk.caller_policies import VerdictBits, subtract_denies
 from answerable.reach.aws.bulk.holder_table import HolderTable
-from answerable.reach.aws.bulk.partition import list_condition_atoms
+from answerable.reach.aws.bulk.key_partition import list_condition_atoms
 from answerable.reach.aws.bulk.resource_policies import (
     BYPASSES_BOUNDARY,
     DELEGATES_TO_ACCOUNT,
@@ -28,7 +28,7 @@ from answerable.reach.aws.bulk.resource_space import (
 from answerable.reach.aws.bulk.statement_effects import apply_statement
 from answerable.reach.aws.bulk.statement_index import StatementIndex
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
-from answerable.reach.aws.compiled.organization_policies import LimitingLayer
+from answerable.reach.aws.compiled.limiting_policies import LimitingLayer
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.service_facts import (
     TRUST_POLICY_ACTIONS,
@@ -77,7 +77,7 @@ class TargetEvaluation:
         found = self._evaluate_bits()
         actors = self.index.actors
         asked = ((n, evaluate_exactly(actors[n])) for n in list_positions(found.doubt))
-        return resolve_doubts(found, asked)
+        return resolve_undecided(found, asked)
 
     def _evaluate_bits(self) -> VerdictBits:
         """Combine all policies in bitsets; some principals stay undecided."""
@@ -131,7 +131,7 @@ class TargetEvaluation:
         for owner in self._ground.owners:
             if not owner:
                 return self.index.all
-            found |= self.index.expand_to_nodes(self.naming.accounts.get(owner, 0))
+            found |= self.index.include_copies(self.naming.accounts.get(owner, 0))
         return found
 
     def _evaluate_caller_policies(
@@ -210,7 +210,7 @@ class TargetEvaluation:
         found = [EMPTY_BOUNDS] * 4
         for clause, _ in self._ground.spoken:
             if clause.matches_action(self.action):
-                for name in self.naming.find_named(clause):
+                for name in self.naming.find_named_principals(clause):
                     plane = self._apply_statement(clause, name.actors)
                     if name.is_open and plane.maybe:
                         plane = BitsetBounds(0, plane.maybe)

@@ -6,7 +6,7 @@ from answerable.model.policy import Policy, PolicyLayer
 from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.attachments import AttachmentCompiler
-from answerable.reach.aws.compiled.compile_parts import (
+from answerable.reach.aws.compiled.policy_compiler import (
     compile_principal,
     compile_rcps,
     compile_resource_policies,
@@ -68,10 +68,12 @@ def compile_accounts(
         by_service=index_roles(list_trusted_services(trusts.values())),
         by_named=index_roles(list_trusted_principals(trusts.values())),
         by_provider=index_roles(list_trusted_providers(trusts.values())),
-        controls=controls,
-        fences=fences,
+        scp_levels=controls,
+        rcps=fences,
         holders=holders,
-        doors={i: r for i, r in resources.items() if r.kind == "s3:accesspoint"},
+        access_points={
+            i: r for i, r in resources.items() if r.kind == "s3:accesspoint"
+        },
         public_access={block.target: block for block in facts.public_access},
         session=of_session,
         endpoint=of_endpoint,

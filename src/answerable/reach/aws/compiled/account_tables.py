@@ -15,20 +15,20 @@ from answerable.model.ids import IdentityId, PolicyId, ResourceId
 from answerable.model.inventory import DerivedTables
 from answerable.model.policy import ConditionClause, PolicyLayer
 from answerable.model.resource import PublicAccessBlock, Resource
-from answerable.reach.aws.compiled import holder_tables
+from answerable.reach.aws.compiled import statement_holder_tables
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
-from answerable.reach.aws.compiled.compile_parts import are_unconditional_allows
-from answerable.reach.aws.compiled.holder_tables import StoredHolderIndex
-from answerable.reach.aws.compiled.organization_policies import (
+from answerable.reach.aws.compiled.limiting_policies import (
     LimitingLayer,
     RcpDenies,
     is_service_linked,
 )
+from answerable.reach.aws.compiled.policy_compiler import are_unconditional_allows
 from answerable.reach.aws.compiled.principals import (
     FULL_ACCESS_STATEMENT,
     CompiledPrincipal,
     collect_principal_keys,
 )
+from answerable.reach.aws.compiled.statement_holder_tables import StoredHolderIndex
 from answerable.reach.aws.compiled.statements import (
     CompiledStatement,
     PolicyGap,
@@ -42,7 +42,7 @@ from answerable.reach.aws.evaluation.resource_policies import (
     ResourcePolicy,
     build_resource_policy,
 )
-from answerable.reach.aws.evaluation.trust import RoleTrust
+from answerable.reach.aws.evaluation.trust_policies import RoleTrust
 from answerable.reach.lazy_tables import LazyMapping, LazySequence, encode_number_key
 
 _StatementRefs = list[
@@ -133,7 +133,7 @@ class _AccountsHeader(msgspec.Struct, array_like=True):
 
 def encode_accounts(accounts: CompiledAccounts) -> Tables:
     """Encode compiled accounts, without a stated policy, as storable tables."""
-    levels = {one: None for each in accounts.controls.values() for one in each}
+    levels = {one: None for each in accounts.scp_levels.values() for one in each}
     numbers = {level: number for number, level in enumerate(levels)}
     head = _AccountsHeader(
         clauses=len(accounts.clauses),
@@ -145,13 +145,13 @@ def encode_accounts(accounts: CompiledAccounts) -> Tables:
         ),
         controls={
             account: [numbers[level] for level in each]
-            for account, each in accounts.controls.items()
+            for account, each in accounts.scp_levels.items()
         },
         fences=tuple(
             _LimitingLayerRow(account, _encode_statement_refs(fence.denies), fence.gaps)
-            for account, fence in accounts.fences.items()
+            for account, fence in accounts.rcps.items()
         ),
-        doors=list(accounts.doors),
+        doors=list(accounts.access_points),
         public_access=tuple(accounts.public_access.values()),
         tags_collected=accounts.tags_collected,
         open_roles=list(accounts.externally_trusted_roles),
@@ -171,7 +171,7 @@ def encode_accounts(accounts: CompiledAccounts) -> Tables:
         "by_service": sorted(accounts.by_service.items()),
         "by_named": sorted(accounts.by_named.items()),
         "by_provider": sorted(accounts.by_provider.items()),
-        **holder_tables.encode_holders(accounts.holder_index),
+        **statement_holder_tables.encode_holders(accounts.holder_index),
     }
 
 
@@ -235,7 +235,7 @@ def _encode_trust(trust: RoleTrust) -> _ResourcePolicyRow:
         gaps=trust.gaps,
         collected=trust.collected,
         seen=trust.seen,
-        fenced=trust.fence is not None,
+        fenced=trust.rcps is not None,
     )
 
 
@@ -277,12 +277,12 @@ def restore_accounts(
         by_service=tables.section("by_service", _IdentityIds),
         by_named=tables.section("by_named", _IdentityIds),
         by_provider=tables.section("by_provider", _IdentityIds),
-        controls=read.controls,
-        fences=read.fences,
+        scp_levels=read.controls,
+        rcps=read.fences,
         holders=LazyMapping(
             tables.section("holders", _ResourcePolicyRow), read.read_resource_policy
         ),
-        doors=read.doors,
+        access_points=read.doors,
         public_access={block.target: block for block in head.public_access},
         _accounts=frozenset(head.inhabited),
         _open_roles=head.open_roles,
@@ -374,7 +374,7 @@ class _AccountsReader:
             gaps=row.gaps,
             collected=row.collected,
             plain=row.collected and not row.gaps and are_unconditional_allows(grants),
-            fence=self.fences.get(row.account) if row.fenced else None,
+            rcps=self.fences.get(row.account) if row.fenced else None,
             seen=row.seen,
         )
 

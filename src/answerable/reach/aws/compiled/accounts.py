@@ -8,8 +8,7 @@ from answerable.model.action_catalogue import ActionCatalogue
 from answerable.model.identity import Account
 from answerable.model.ids import IdentityId, ResourceId
 from answerable.model.resource import PublicAccessBlock, Resource
-from answerable.reach.aws.compiled.holder_index import StatementHolderIndex
-from answerable.reach.aws.compiled.organization_policies import (
+from answerable.reach.aws.compiled.limiting_policies import (
     SERVICE_ROLE_PATH,
     LimitingLayer,
     RcpDenies,
@@ -25,6 +24,7 @@ from answerable.reach.aws.compiled.resources import (
 )
 from answerable.reach.aws.compiled.saml_providers import pair_providers_with_roles
 from answerable.reach.aws.compiled.service_facts import supports_rcps
+from answerable.reach.aws.compiled.statement_holder_index import StatementHolderIndex
 from answerable.reach.aws.compiled.statements import CompiledStatement, PolicyStatement
 from answerable.reach.aws.evaluation.context_keys import (
     NO_KEYS,
@@ -38,7 +38,7 @@ from answerable.reach.aws.evaluation.resource_policies import (
     group_denying_policies,
     group_granting_policies,
 )
-from answerable.reach.aws.evaluation.trust import RoleTrust
+from answerable.reach.aws.evaluation.trust_policies import RoleTrust
 from answerable.reach.aws.patterns.action_resource_matrix import can_act_on
 
 _MOST_PLACES, _MOST_CALLS = 1 << 17, 1 << 16
@@ -80,10 +80,10 @@ class CompiledAccounts:
     by_service: Mapping[str, tuple[IdentityId, ...]] = field(default_factory=dict)
     by_named: Mapping[str, tuple[IdentityId, ...]] = field(default_factory=dict)
     by_provider: Mapping[str, tuple[IdentityId, ...]] = field(default_factory=dict)
-    controls: Mapping[str, tuple[LimitingLayer, ...]] = field(default_factory=dict)
-    fences: Mapping[str, RcpDenies] = field(default_factory=dict)
+    scp_levels: Mapping[str, tuple[LimitingLayer, ...]] = field(default_factory=dict)
+    rcps: Mapping[str, RcpDenies] = field(default_factory=dict)
     holders: Mapping[str, ResourcePolicy] = field(default_factory=dict)
-    doors: Mapping[ResourceId, Resource] = field(default_factory=dict)
+    access_points: Mapping[ResourceId, Resource] = field(default_factory=dict)
     public_access: Mapping[str, PublicAccessBlock] = field(default_factory=dict)
     session: LimitingLayer | None = None
     endpoint: LimitingLayer | None = None
@@ -110,8 +110,8 @@ class CompiledAccounts:
         """Build all lookup tables ahead of the first question."""
         _ = (
             self.holder_index,
-            self.deniers,
-            self.granters,
+            self.denying_policies,
+            self.granting_policies,
             self.collected_accounts,
             self._get_lookup(),
         )
@@ -150,7 +150,7 @@ class CompiledAccounts:
             action, resource, known_keys.merge_over(self._lasting), None
         )
 
-    def build_request_on(
+    def build_request_on_resource(
         self, request: AwsRequest, resource: str, known_keys: ContextKeys
     ) -> AwsRequest:
         """Build the same request on another resource, with more known keys."""
@@ -161,7 +161,7 @@ class CompiledAccounts:
         self, principal: CompiledPrincipal, action: str
     ) -> Iterator[PolicyStatement]:
         """List a principal's statements on an action, at all its policy layers."""
-        found = principal.match_action(action)
+        found = principal.select_statements(action)
         yield from found.allows + found.bounds
         for _, allows in found.levels:
             yield from allows
@@ -211,7 +211,7 @@ class CompiledAccounts:
             return False
         return can_act_on(self.catalogue, action, resource)
 
-    def describe_resource(
+    def look_up_resource(
         self, resource: str, *, is_pattern: bool = False
     ) -> RequestedResource:
         """Look up a resource's account, known condition keys and policy; cached."""
@@ -226,14 +226,14 @@ class CompiledAccounts:
         return found
 
     @property
-    def deniers(self) -> Mapping[str, tuple[DenyingPolicies, ...]]:
+    def denying_policies(self) -> Mapping[str, tuple[DenyingPolicies, ...]]:
         """Resource policies that may deny, by service, grouped by equal denies."""
         if self._deniers is None:
             self._deniers = group_denying_policies(self.holders.values())
         return self._deniers
 
     @property
-    def granters(self) -> Mapping[str, tuple[ResourcePolicy, ...]]:
+    def granting_policies(self) -> Mapping[str, tuple[ResourcePolicy, ...]]:
         """Resource policies by the id, session (`ACCOUNT ROLE`) or `*` they name."""
         if self._granters is None:
             self._granters = group_granting_policies(self.holders.values())
@@ -278,11 +278,11 @@ class CompiledAccounts:
     ) -> AwsRequest:
         """Build a request from stated keys and what is known of the resource."""
         wild = self._is_pattern(action, resource)
-        place = self.describe_resource(resource, is_pattern=wild)
+        place = self.look_up_resource(resource, is_pattern=wild)
         folded = action.lower()
         fences: tuple[RcpDenies, ...] = ()
         linked = SERVICE_ROLE_PATH in resource  # nor do RCPs bind such a role's trust
-        if self.fences and supports_rcps(folded) and not linked:
+        if self.rcps and supports_rcps(folded) and not linked:
             fences = self._list_rcps(place.owner, is_pattern=wild)
         known = stated_keys.merge_over(place.known)
         if resource == "*" and not wild and folded.startswith("s3:"):
@@ -294,11 +294,11 @@ class CompiledAccounts:
             known,
             wild=wild,
             owner=place.owner,
-            fences=fences,
+            rcps=fences,
             endpoint=endpoint,
             stated=stated_keys,
             holder=place.holder,
-            door=place.door,
+            access_point=place.access_point,
         )
 
     @property
@@ -321,9 +321,9 @@ class CompiledAccounts:
     def _list_rcps(self, owner: str, *, is_pattern: bool) -> tuple[RcpDenies, ...]:
         """Return the RCPs that apply to a resource of an account."""
         if owner or not is_pattern:
-            fence = self.fences.get(owner)
+            fence = self.rcps.get(owner)
             return (fence,) if fence else ()
-        return tuple(self.fences.values())
+        return tuple(self.rcps.values())
 
     def _is_pattern(self, action: str, resource: str) -> bool:
         """Tell whether a requested resource is a pattern, not a single resource."""

@@ -10,7 +10,7 @@ from answerable.reach.aws.compiled.attachments import (
     AttachedPolicies,
     AttachmentCompiler,
 )
-from answerable.reach.aws.compiled.organization_policies import (
+from answerable.reach.aws.compiled.limiting_policies import (
     LimitingLayer,
     RcpDenies,
     compile_rcp_denies,
@@ -37,7 +37,7 @@ from answerable.reach.aws.evaluation.resource_policies import (
     ResourcePolicy,
     build_resource_policy,
 )
-from answerable.reach.aws.evaluation.trust import RoleTrust
+from answerable.reach.aws.evaluation.trust_policies import RoleTrust
 
 
 def compile_stated_policy(
@@ -181,7 +181,7 @@ def compile_trust(
         plain=held.collected
         and not held.gaps
         and are_unconditional_allows(held.grants),
-        fence=None if linked else rcps.get(identity.account),
+        rcps=None if linked else rcps.get(identity.account),
         seen=found is not None,
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from answerable.model.identity import Account, Identity
 from answerable.model.ids import IdentityId, PolicyId
 from answerable.model.policy import PolicyEffect, PolicyLayer
-from answerable.reach.aws.compiled.organization_policies import LimitingLayer
+from answerable.reach.aws.compiled.limiting_policies import LimitingLayer
 from answerable.reach.aws.compiled.protected_objects import is_protected_role
 from answerable.reach.aws.compiled.service_facts import needs_no_permission
 from answerable.reach.aws.compiled.statements import (
@@ -15,9 +15,9 @@ from answerable.reach.aws.compiled.statements import (
     PolicyStatement,
 )
 from answerable.reach.aws.evaluation.context_keys import ABSENT_KEY, ContextKeys
-from answerable.reach.aws.patterns.action_sets import build_action_set
-from answerable.reach.aws.patterns.arns import ArnParts
-from answerable.reach.aws.patterns.globs import ANY_TEXT
+from answerable.reach.aws.patterns.action_pattern_index import build_action_set
+from answerable.reach.aws.patterns.arn_matching import ArnParts
+from answerable.reach.aws.patterns.glob_matching import ANY_TEXT
 
 LayerAllows = tuple[LimitingLayer, tuple[PolicyStatement, ...]]
 
@@ -106,7 +106,7 @@ class CompiledPrincipal:
             return caller.merge_over(self.known)
         return self.known
 
-    def match_action(self, action: str) -> MatchingStatements:
+    def select_statements(self, action: str) -> MatchingStatements:
         """Select the principal's statements on an action, by layer; cached."""
         found = self._by_action.get(action)
         if found is None:
@@ -192,7 +192,7 @@ class CompiledPrincipal:
         gaps = tuple(gap for gap in self.gaps if gap.layer is not PolicyLayer.BOUNDARY)
         return replace(self, boundary=None, boundary_id="", gaps=gaps, _by_action={})
 
-    def in_session(self, session: LimitingLayer) -> "CompiledPrincipal":
+    def with_session_policy(self, session: LimitingLayer) -> "CompiledPrincipal":
         """Return a copy that acts in a session with a session policy."""
         gaps = (*self.gaps, *session.gaps)
         return replace(self, session=session, gaps=gaps, _by_action={})

@@ -7,7 +7,11 @@ take.
 from functools import lru_cache
 from typing import NamedTuple
 
-from answerable.reach.aws.patterns.globs import encode_glob, encode_literal, matches
+from answerable.reach.aws.patterns.glob_matching import (
+    encode_glob,
+    encode_literal,
+    matches_glob,
+)
 
 # Not UpdateRole: the description of a service-linked role may be edited. Source: AWS IAM
 # User Guide, "Editing a service-linked role description".
@@ -127,7 +131,7 @@ def find_protection(action: str, resource: str) -> ProtectedObjects | None:
             one
             for one in PROTECTED_OBJECTS
             if action in one.actions
-            and matches(encode_glob(one.resources), encode_literal(resource))
+            and matches_glob(encode_glob(one.resources), encode_literal(resource))
         ),
         None,
     )

@@ -18,13 +18,13 @@ from answerable.reach.aws.evaluation.context_keys import (
     NO_KEYS,
     ContextKeys,
 )
-from answerable.reach.aws.patterns.arns import (
+from answerable.reach.aws.patterns.arn_matching import (
     ArnParts,
     overlaps_arn,
     split_arn_uncached,
     split_pattern,
 )
-from answerable.reach.aws.patterns.globs import ANY_TEXT, encode_glob
+from answerable.reach.aws.patterns.glob_matching import ANY_TEXT, encode_glob
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class RequestedResource(NamedTuple):
     owner: str
     known: ContextKeys
     holder: str
-    door: S3AccessPoint | None = None
+    access_point: S3AccessPoint | None = None
 
 
 @dataclass(frozen=True, slots=True)

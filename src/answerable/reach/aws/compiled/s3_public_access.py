@@ -63,7 +63,7 @@ def find_public_access_block(
     if block is None:
         return None
     public = evaluate_public_policy(
-        policy, accounts.doors.get(ResourceId(policy.resource))
+        policy, accounts.access_points.get(ResourceId(policy.resource))
     )
     return (public, block) if public != FALSE else None
 
@@ -77,9 +77,9 @@ def _list_block_targets(
     that bucket"; the same of an account.
     """
     found = [policy.resource, policy.account]
-    door = accounts.doors.get(ResourceId(policy.resource))
+    door = accounts.access_points.get(ResourceId(policy.resource))
     if door and door.behind:
-        found += [door.behind, accounts.describe_resource(door.behind).owner]
+        found += [door.behind, accounts.look_up_resource(door.behind).owner]
     return found
 
 

@@ -12,7 +12,10 @@ from answerable.model.policy import PolicyEffect
 from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.model.resource import Resource
 from answerable.reach.aws.compiled.principal_element import get_arn_account
-from answerable.reach.aws.evaluation.trust import ASSUME_ROLE_WITH_SAML, RoleTrust
+from answerable.reach.aws.evaluation.trust_policies import (
+    ASSUME_ROLE_WITH_SAML,
+    RoleTrust,
+)
 
 SAML_PROVIDER = "iam:saml-provider"
 _NO_SIGHTING = FactProvenance("", "", WrittenBy.PLATFORM, 0)

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import DerivedTables
-from answerable.reach.aws.compiled.holder_index import (
+from answerable.reach.aws.compiled.statement_holder_index import (
     IdentityNumbers,
     StatementHolderIndex,
 )

@@ -10,7 +10,7 @@ from answerable.reach.aws.compiled.statements import (
     compile_statement,
 )
 from answerable.reach.aws.evaluation.date_conditions import decide_date_condition
-from answerable.reach.aws.patterns.action_sets import fold_action
+from answerable.reach.aws.patterns.action_pattern_index import normalise_action
 
 
 class StatementInterner:
@@ -91,7 +91,7 @@ class StatementInterner:
         """Fold actions, and record how each was first written."""
         found = self._actions.get(actions)
         if found is None:
-            found = self._actions[actions] = tuple(map(fold_action, actions))
+            found = self._actions[actions] = tuple(map(normalise_action, actions))
             for pattern, action in zip(found, actions, strict=True):
                 self.written.setdefault(pattern, action)
         return found

@@ -18,20 +18,20 @@ from answerable.reach.aws.evaluation.context_keys import (
     has_variable,
     resolve_variables,
 )
-from answerable.reach.aws.patterns.action_sets import (
+from answerable.reach.aws.patterns.action_pattern_index import (
     NO_ACTIONS,
     ActionSet,
     build_action_set,
 )
-from answerable.reach.aws.patterns.arns import (
+from answerable.reach.aws.patterns.arn_matching import (
     ANY_ARN,
     ArnParts,
     matches_arn,
     overlaps_arn,
     split_pattern,
 )
-from answerable.reach.aws.patterns.globs import encode_glob, is_literal
-from answerable.reach.aws.patterns.terms import PatternTerm
+from answerable.reach.aws.patterns.glob_matching import encode_glob, is_literal
+from answerable.reach.aws.patterns.pattern_set_algebra import PatternTerm
 from answerable.reach.formula import (
     FALSE,
     TRUE,
@@ -268,7 +268,7 @@ def evaluate_statement(
     )
 
 
-def evaluate_for_all(
+def evaluate_on_whole_pattern(
     statement: CompiledStatement, resources: ArnParts, known_keys: ContextKeys
 ) -> Formula:
     """Build the condition under which a statement applies to a whole pattern."""
@@ -278,7 +278,7 @@ def evaluate_for_all(
     )
 
 
-def evaluate_for_some(
+def evaluate_on_part_of_pattern(
     statement: CompiledStatement, resources: ArnParts, known_keys: ContextKeys
 ) -> Formula:
     """Build the condition under which a statement applies to part of a pattern."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from answerable.model.ids import IdentityId
 from answerable.reach.aws.compiled.principal_element import get_named_account
-from answerable.reach.aws.evaluation.trust import RoleTrust
+from answerable.reach.aws.evaluation.trust_policies import RoleTrust
 
 TrustPair = tuple[str, IdentityId]
 

@@ -14,8 +14,8 @@ from enum import StrEnum
 from functools import cache, lru_cache
 
 from answerable.reach.aws.condition_keys import (
-    arguments_a_to_g,
-    arguments_h_to_z,
+    argument_keys_a_to_g,
+    argument_keys_h_to_z,
     global_keys,
     service_keys,
 )
@@ -73,11 +73,11 @@ _SIGNER = "the identity provider, for anyone it issues a token to"
 # (table, class); the service's prefix is appended to `_AUTHORIZATION_REFERENCE`.
 _TABLES: tuple[tuple[str, KeyClass], ...] = (
     (
-        arguments_a_to_g.ARGUMENTS,
+        argument_keys_a_to_g.ARGUMENTS,
         KeyClass(OPERATION_KEY, _BOUND_TO_CALL, _AUTHORIZATION_REFERENCE),
     ),
     (
-        arguments_h_to_z.ARGUMENTS,
+        argument_keys_h_to_z.ARGUMENTS,
         KeyClass(OPERATION_KEY, _BOUND_TO_CALL, _AUTHORIZATION_REFERENCE),
     ),
     (
@@ -277,7 +277,7 @@ _REQUESTED_CLAIM = KeyClass(
 GITHUB_ISSUER = "token.actions.githubusercontent.com"
 
 
-def list_keys() -> Iterator[tuple[str, KeyClass]]:
+def list_classified_keys() -> Iterator[tuple[str, KeyClass]]:
     """List every classified condition key, with `*` for a free part."""
     for table, entry in _TABLES:
         service = ""
@@ -310,7 +310,7 @@ def _build_index() -> _KeyIndex:
     """Index the classes by exact key, and by service for key patterns."""
     exact: dict[str, KeyClass] = dict(_ANSWERABLE_KEYS)
     patterns: dict[str, list[tuple[str, str, KeyClass]]] = {}
-    for name, entry in list_keys():
+    for name, entry in list_classified_keys():
         folded = name.lower()
         head, star, tail = folded.partition("*")
         if star:

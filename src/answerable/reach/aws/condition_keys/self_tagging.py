@@ -11,21 +11,21 @@ from itertools import islice
 
 from answerable.model.ids import IdentityId
 from answerable.model.policy import PolicyEffect
-from answerable.reach.answer_documents import build_pair_item
-from answerable.reach.aws.bulk.partition import list_condition_keys
+from answerable.reach.answer_items import build_permission_item
+from answerable.reach.aws.bulk.key_partition import list_condition_keys
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.statements import CompiledStatement
-from answerable.reach.aws.condition_keys.classification import KeyKind, classify_key
+from answerable.reach.aws.condition_keys.key_classification import KeyKind, classify_key
 from answerable.reach.aws.condition_keys.tag_explanations import TagExplainer
 from answerable.reach.aws.escalation_rules.registry import list_rule_actions
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
 from answerable.reach.aws.evaluation.single_request import evaluate_action
-from answerable.reach.aws.paths.edges import IdentityEdge, IdentityNode
+from answerable.reach.aws.paths.identity_edges import IdentityEdge, IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.paths.search import ReachPath, iterate_paths
-from answerable.reach.aws.patterns.arns import ArnParts
+from answerable.reach.aws.paths.path_search import ReachPath, iterate_paths
+from answerable.reach.aws.patterns.arn_matching import ArnParts
 from answerable.reach.formula import FALSE
-from answerable.reach.queries import ReachAnswer, build_answer
+from answerable.reach.subject_queries import ReachAnswer, build_answer
 
 _TAG_PREFIXES = ("aws:principaltag/", "aws:resourcetag/", "iam:resourcetag/")
 _MAX_PATHS = 256
@@ -46,7 +46,7 @@ def answer_with_self_set_tags(
         An answer whose open tag conditions the subject, or an identity on its path, may
         satisfy, those of each hop before it is taken; None where there is none.
     """
-    accounts = graph.estate
+    accounts = graph.accounts
     if subject not in accounts.principals or set("*?") & set(resource):
         return None
     tagged = list_tag_statements(graph)
@@ -75,7 +75,7 @@ def answer_with_self_set_tags(
             continue
         reply = build_answer(graph, subject, way, answer)
         if tagging.can_subject_set_tags(
-            reply, build_pair_item(reply, action, resource)
+            reply, build_permission_item(reply, action, resource)
         ):
             return reply
     return None
@@ -114,9 +114,9 @@ class _OpenTagGraph:
     def __init__(self, graph: IdentityGraph) -> None:
         self.tight = graph
         self._changed: dict[IdentityId, CompiledPrincipal] = {}
-        self._principals = _OverlaidPrincipals(self._changed, graph.estate.principals)
+        self._principals = _OverlaidPrincipals(self._changed, graph.accounts.principals)
         self.estate = replace(
-            graph.estate, principals=self._principals, tags_open=True, _places={}
+            graph.accounts, principals=self._principals, tags_open=True, _places={}
         )
         self.graph = IdentityGraph(self.estate)
 
@@ -149,7 +149,7 @@ def _list_paths(open_graph: _OpenTagGraph, start: IdentityNode) -> Iterator[Reac
             for more in islice(iterate_paths(graph, edge.to), _MAX_PATHS):
                 if more.target not in seen:
                     seen.add(more.target)
-                    trail = (*way.trail, *more.trail)
+                    trail = (*way.nodes, *more.nodes)
                     pairs = (*taken, *more.edges)
                     found = ReachPath(graph, trail, certain=False, _edges=pairs)
                     listed.append(found)
@@ -160,7 +160,7 @@ def list_tag_statements(graph: IdentityGraph) -> tuple[CompiledStatement, ...]:
     """List statements that depend on a tag, one for each set of actions."""
     if graph.tagged is None:
         found: dict[tuple[object, ...], CompiledStatement] = {}
-        for clause in graph.estate.clauses:
+        for clause in graph.accounts.clauses:
             actions = clause.actions, clause.not_actions
             if actions not in found and _depends_on_tags(clause):
                 found[actions] = clause
@@ -179,7 +179,7 @@ def list_tag_granted_resources(
     """
     folded = action.lower()
     found: dict[ArnParts, None] = {}
-    for clause in graph.estate.clauses:
+    for clause in graph.accounts.clauses:
         allows = clause.effect is PolicyEffect.ALLOW and clause.matches_action(folded)
         if allows and _depends_on_tags(clause):
             found |= dict.fromkeys(clause.parts)

@@ -17,9 +17,9 @@ from answerable.model.documents.core import (
     ReachItem,
 )
 from answerable.model.ids import IdentityId
-from answerable.reach.answer_documents import build_conditions
+from answerable.reach.answer_items import build_conditions
 from answerable.reach.aws.compiled.principal_element import get_arn_account
-from answerable.reach.aws.condition_keys.classification import (
+from answerable.reach.aws.condition_keys.key_classification import (
     AssertedBy,
     KeyKind,
     classify_key,
@@ -29,12 +29,12 @@ from answerable.reach.aws.condition_keys.tag_setters import (
     TagSetters,
     derive_wanted_tag,
     find_tag_setters,
-    list_principal_tagging,
-    list_resource_tagging,
+    list_principal_tagging_steps,
+    list_resource_tagging_steps,
 )
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.queries import ReachAnswer
+from answerable.reach.subject_queries import ReachAnswer
 
 MAX_LISTED_SETTERS = 10
 _MAX_IN_TEXT = 5
@@ -188,9 +188,9 @@ class TagExplainer:
     ) -> ConditionSetters | None:
         """Find the setters for one tag condition; None for any other."""
         kind = classify_key(condition["key"]).kind
-        actor = self.graph.estate.principals.get(IdentityId(subject.principal))
+        actor = self.graph.accounts.principals.get(IdentityId(subject.principal))
         if kind is KeyKind.PRINCIPAL_TAG and actor:
-            steps = list_principal_tagging(
+            steps = list_principal_tagging_steps(
                 actor, derive_wanted_tag(condition, actor.known)
             )
         elif kind is KeyKind.RESOURCE_TAG and _is_single_resource(
@@ -198,7 +198,7 @@ class TagExplainer:
         ):
             known = actor.known if actor else NO_KEYS
             wanted = derive_wanted_tag(condition, known)
-            steps = list_resource_tagging(
+            steps = list_resource_tagging_steps(
                 condition["key"], subject.find_tagged_resource(condition["key"]), wanted
             )
         else:
@@ -211,7 +211,7 @@ class TagExplainer:
         """Return the identities that may take any of some tagging steps; cached."""
         found = self._found.get(steps)
         if found is None:
-            found = self._found[steps] = find_tag_setters(self.graph.estate, steps)
+            found = self._found[steps] = find_tag_setters(self.graph.accounts, steps)
         return found
 
 

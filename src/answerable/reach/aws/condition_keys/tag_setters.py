@@ -13,7 +13,7 @@ from typing import NamedTuple
 from answerable.model.documents.core import ConditionItem
 from answerable.model.ids import IdentityId
 from answerable.model.policy import ConditionClause, PolicyEffect
-from answerable.reach.aws.candidate_callers import list_callers_of
+from answerable.reach.aws.candidate_callers import list_candidate_callers_of_request
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principals import CompiledPrincipal, is_role, is_root
 from answerable.reach.aws.condition_keys.tagging_actions import (
@@ -25,8 +25,8 @@ from answerable.reach.aws.evaluation.conditions import evaluate_line
 from answerable.reach.aws.evaluation.context_keys import (
     ContextKeys,
     has_variable,
-    join_colons,
     resolve_variables,
+    unescape_colons,
 )
 from answerable.reach.aws.evaluation.evaluate_principal import (
     evaluate_formula,
@@ -35,7 +35,11 @@ from answerable.reach.aws.evaluation.evaluate_principal import (
 from answerable.reach.aws.evaluation.request import AwsRequest
 from answerable.reach.aws.evaluation.resource_policies import requires_resource_policy
 from answerable.reach.aws.evaluation.single_request import is_owner_only
-from answerable.reach.aws.patterns.globs import ANY_CHARACTER, ANY_TEXT, decode_glob
+from answerable.reach.aws.patterns.glob_matching import (
+    ANY_CHARACTER,
+    ANY_TEXT,
+    decode_glob,
+)
 from answerable.reach.formula import (
     FALSE,
     Formula,
@@ -90,7 +94,7 @@ class TagSetters:
     root: bool = False
 
 
-def list_resource_tagging(
+def list_resource_tagging_steps(
     key: str, resource: str, wanted_tag: WantedTag
 ) -> tuple[TaggingStep, ...]:
     """List the ways to set the tag that a key names on a resource."""
@@ -98,11 +102,11 @@ def list_resource_tagging(
     return _build_steps(calls, holder, wanted_tag)
 
 
-def list_principal_tagging(
+def list_principal_tagging_steps(
     principal: CompiledPrincipal, wanted_tag: WantedTag
 ) -> tuple[TaggingStep, ...]:
     """List the ways to tag an identity; of a role also its session."""
-    steps = list_resource_tagging("aws:ResourceTag/", principal.id, wanted_tag)
+    steps = list_resource_tagging_steps("aws:ResourceTag/", principal.id, wanted_tag)
     if is_role(principal.identity):
         plain = WantedTag(wanted_tag.tag, wanted_tag.values, absent=False)
         steps += (
@@ -160,7 +164,7 @@ def _choose_value(
     pattern_text: str, known_keys: ContextKeys, *, wildcards: bool
 ) -> str:
     """Choose one value that a pattern with wildcards may match."""
-    pattern = join_colons(
+    pattern = unescape_colons(
         resolve_variables(pattern_text, known_keys, wildcards=wildcards).pattern
     )
     return decode_glob(pattern.replace(ANY_TEXT, "").replace(ANY_CHARACTER, "a"))
@@ -206,7 +210,7 @@ def _list_possible_callers(
 ) -> Iterator[CompiledPrincipal]:
     """List the principals that could make the first call of some alternative."""
     able_each = (
-        list_callers_of(accounts, way[0].request)
+        list_candidate_callers_of_request(accounts, way[0].request)
         for _, ways in prepared
         for way in ways
         if way
@@ -269,7 +273,7 @@ def evaluate_prepared(
 ) -> Formula:
     """Evaluate a prepared request for one principal."""
     action, resource = prepared.request.action, prepared.request.resource
-    silent = not (principal.gaps or principal.match_action(action).allows)
+    silent = not (principal.gaps or principal.select_statements(action).allows)
     if (silent and not prepared.granted) or is_owner_only(
         accounts, principal.identity.account, action, resource
     ):

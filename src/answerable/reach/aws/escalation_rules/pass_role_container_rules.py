@@ -3,7 +3,7 @@
 Sources: as in `pass_role_rules`.
 """
 
-from answerable.reach.aws.escalation_rules.rule_helpers import (
+from answerable.reach.aws.escalation_rules.rule_builders import (
     build_arn,
     build_pass_role_rule,
 )

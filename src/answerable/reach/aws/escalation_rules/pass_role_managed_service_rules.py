@@ -4,7 +4,7 @@ Sources: as in `pass_role_rules`; each rule names its page. A rule with an exter
 precondition stays open, since no snapshot shows it.
 """
 
-from answerable.reach.aws.escalation_rules.rule_helpers import (
+from answerable.reach.aws.escalation_rules.rule_builders import (
     EC2,
     build_arn,
     build_pass_role_rule,

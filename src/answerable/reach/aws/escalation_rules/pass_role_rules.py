@@ -6,9 +6,11 @@ must all be allowed on; "Granting a user permissions to pass a role to an AWS se
 catalogued path where there is one (pathfinding.cloud, by id).
 """
 
-from answerable.reach.aws.escalation_rules.containers import CONTAINERS
-from answerable.reach.aws.escalation_rules.managed_services import MANAGED_SERVICES
-from answerable.reach.aws.escalation_rules.rule_helpers import (
+from answerable.reach.aws.escalation_rules.pass_role_container_rules import CONTAINERS
+from answerable.reach.aws.escalation_rules.pass_role_managed_service_rules import (
+    MANAGED_SERVICES,
+)
+from answerable.reach.aws.escalation_rules.rule_builders import (
     EC2,
     build_arn,
     build_pass_role_rule,

@@ -209,10 +209,14 @@ EXTERNAL_EVENT = "answerable:awaited"
 
 def list_rule_actions() -> frozenset[str]:
     """Return every IAM action that some escalation rule needs."""
-    needs = [n for launch in PASS_ROLE_RULES for n in (*launch.needs, *launch.also)]
+    needs = [
+        n
+        for launch in PASS_ROLE_RULES
+        for n in (*launch.needs, *launch.new_role_permissions)
+    ]
     needs += [need for running in TAKEOVER_RULES for need in running.needs]
     for make in CREATION_RULES:
-        needs += [make.create, *make.widen, *make.enter]
+        needs += [make.create, *make.grant_alternatives, *make.become_alternatives]
     edits = {edit.action for edit in EDIT_RULES}
     return frozenset(
         {need.action for need in needs} | edits | {"iam:PassRole", "sts:AssumeRole"}

@@ -69,9 +69,9 @@ class PassRoleRule:
     service: str
     needs: tuple[RequiredPermission, ...]
     source: str
-    changes: str = ""
-    also: tuple[RequiredPermission, ...] = ()
-    awaits: str = ""
+    changed_resource_kind: str = ""
+    new_role_permissions: tuple[RequiredPermission, ...] = ()
+    precondition: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +90,7 @@ class TakeoverRule:
     needs: tuple[RequiredPermission, ...]
     source: str
     service: str = ""
-    awaits: str = ""
+    precondition: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,8 +104,8 @@ class IamEditRule:
     """
 
     action: str
-    on: EditTarget
-    gives: EditEffect
+    target: EditTarget
+    effect: EditEffect
     source: str
     context: tuple[tuple[str, str], ...] = ()
 
@@ -123,8 +123,8 @@ class CreationRule:
         source: Documentation.
     """
 
-    on: EditTarget
+    target: EditTarget
     create: RequiredPermission
-    widen: tuple[RequiredPermission, ...]
-    enter: tuple[RequiredPermission, ...]
+    grant_alternatives: tuple[RequiredPermission, ...]
+    become_alternatives: tuple[RequiredPermission, ...]
     source: str

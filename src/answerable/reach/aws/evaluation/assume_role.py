@@ -17,9 +17,9 @@ from answerable.reach.aws.evaluation.request import (
     DeterminingStatement,
     Evaluation,
     ResourcePolicyResult,
-    name_statement,
+    describe_statement,
 )
-from answerable.reach.aws.evaluation.trust import ASSUME_ROLE, RoleTrust
+from answerable.reach.aws.evaluation.trust_policies import ASSUME_ROLE, RoleTrust
 from answerable.reach.formula import FALSE, TRUE, disjoin
 
 
@@ -27,10 +27,10 @@ def evaluate_assume_role(
     accounts: CompiledAccounts, principal: CompiledPrincipal, role: IdentityId
 ) -> Evaluation:
     """Evaluate whether a principal may assume a role, as a hop of a path."""
-    return evaluate_assume_role_with(accounts, principal, role, NO_KEYS, hop=True)
+    return evaluate_assume_role_with_keys(accounts, principal, role, NO_KEYS, hop=True)
 
 
-def evaluate_assume_role_with(
+def evaluate_assume_role_with_keys(
     accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     role: IdentityId,
@@ -43,7 +43,7 @@ def evaluate_assume_role_with(
     A trust policy that was not collected leaves the answer open.
     """
     trust = accounts.trusts[role]
-    free = trust.fence is None and (hop or accounts.endpoint is None)
+    free = trust.rcps is None and (hop or accounts.endpoint is None)
     sure = (
         evaluate_for_all_resources(principal, ASSUME_ROLE)
         if trust.plain and free
@@ -73,7 +73,7 @@ def _combine_with_plain_trust(
             grant.clause, principal, stated_keys, starts_session=True
         )
         if named:
-            said.append(name_statement(grant))
+            said.append(describe_statement(grant))
             formula = disjoin(formula, *(when for _, when in named))
     if formula == FALSE:
         by = DeterminingStatement("trust", trust.policy, "", IMPLICIT_DENY)

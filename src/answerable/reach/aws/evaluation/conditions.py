@@ -21,16 +21,16 @@ from answerable.reach.aws.evaluation.context_keys import (
     NO_KEYS,
     ContextKeys,
     has_variable,
-    join_colons,
     resolve_variables,
+    unescape_colons,
 )
-from answerable.reach.aws.patterns.arns import (
+from answerable.reach.aws.patterns.arn_matching import (
     ANY_ARN,
     matches_arn,
     split_arn,
     split_pattern,
 )
-from answerable.reach.aws.patterns.globs import encode_literal, matches
+from answerable.reach.aws.patterns.glob_matching import encode_literal, matches_glob
 from answerable.reach.formula import FALSE, TRUE, ConditionAtom, Formula
 
 # Compares a policy's and a request's value; ValueError if either has the wrong type.
@@ -48,7 +48,7 @@ def _equals_ignoring_case(policy_value: str, request_value: str) -> bool:
 
 
 def _matches_glob(policy_value: str, request_value: str) -> bool:
-    return matches(policy_value, encode_literal(request_value))
+    return matches_glob(policy_value, encode_literal(request_value))
 
 
 def _matches_arn(policy_value: str, request_value: str) -> bool:
@@ -377,5 +377,7 @@ def _resolve_values(
             wanted.append(None)
         elif not resolved.void:  # nothing equals what is not there
             keep = operator.startswith("arn")
-            wanted.append(resolved.pattern if keep else join_colons(resolved.pattern))
+            wanted.append(
+                resolved.pattern if keep else unescape_colons(resolved.pattern)
+            )
     return tuple(wanted)

@@ -7,7 +7,11 @@ condition open.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from answerable.reach.aws.patterns.globs import ANY_TEXT, encode_glob, encode_literal
+from answerable.reach.aws.patterns.glob_matching import (
+    ANY_TEXT,
+    encode_glob,
+    encode_literal,
+)
 
 ABSENT_KEY: tuple[str, ...] = ()
 _COLON = "\ue003"
@@ -146,7 +150,7 @@ def split_arn_pattern(pattern: str) -> tuple[str, ...]:
     return tuple(part.replace(_COLON, ":") for part in parts)
 
 
-def join_colons(pattern: str) -> str:
+def unescape_colons(pattern: str) -> str:
     """Restore the escaped colons of an encoded pattern."""
     return pattern.replace(_COLON, ":")
 

@@ -9,8 +9,8 @@ from answerable.reach.aws.evaluation.request import (
     DeterminingStatement,
     EvaluationParts,
     ResourcePolicyResult,
-    name_gap,
-    name_statement,
+    describe_gap,
+    describe_statement,
 )
 from answerable.reach.formula import FALSE, TRUE
 
@@ -23,12 +23,12 @@ def list_determining(
     """List the statements that decided a result; for a denial, those that deny."""
     if parts.formula == FALSE:
         return _list_denying(principal, parts, policy_result)
-    named = [name_statement(g) for g in _select_unconditional(parts.allows)]
+    named = [describe_statement(g) for g in _select_unconditional(parts.allows)]
     for bar in parts.bars:
-        named += [name_statement(g) for g in _select_unconditional(bar.applied)]
+        named += [describe_statement(g) for g in _select_unconditional(bar.applied)]
     theirs = policy_result.determining if policy_result else ()
-    denied = [name_statement(grant) for grant, _ in parts.denies]
-    unread = [name_gap(gap) for gap in parts.gaps]
+    denied = [describe_statement(grant) for grant, _ in parts.denies]
+    unread = [describe_gap(gap) for gap in parts.gaps]
     return tuple(dict.fromkeys([*named, *theirs, *denied, *unread]))
 
 
@@ -38,11 +38,11 @@ def _list_denying(
     policy_result: ResourcePolicyResult | None,
 ) -> tuple[DeterminingStatement, ...]:
     """List the explicit denies; if none, every layer that does not allow."""
-    sure = [name_statement(grant) for grant, f in parts.denies if f == TRUE]
+    sure = [describe_statement(grant) for grant, f in parts.denies if f == TRUE]
     sure += policy_result.denying if policy_result else ()
     if sure:
         return tuple(dict.fromkeys(sure))
-    missing = [name_statement(grant) for grant, _ in parts.denies]
+    missing = [describe_statement(grant) for grant, _ in parts.denies]
     if not parts.allowed and not _does_resource_policy_suffice(policy_result):
         missing.append(
             DeterminingStatement(

@@ -18,7 +18,7 @@ from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
 from answerable.reach.aws.evaluation.evaluate_principal import (
     answer_without_permission,
-    assume_uncollected_policy,
+    build_uncollected_policy_result,
     evaluate_through_access_point,
     find_resource_policy,
 )
@@ -36,7 +36,7 @@ from answerable.reach.aws.evaluation.request import (
     DeterminingStatement,
     Evaluation,
     ResourcePolicyResult,
-    name_statement,
+    describe_statement,
 )
 from answerable.reach.aws.evaluation.resource_policies import (
     ResourcePolicy,
@@ -93,13 +93,13 @@ def _evaluate_resource_side(
             known,
         )
         allowed = conjoin(allowed, bar.formula)
-        by = [name_statement(grant) for grant, _ in bar.applied]
+        by = [describe_statement(grant) for grant, _ in bar.applied]
         if bar.formula == FALSE:
             by = [DeterminingStatement(bar.layer.value, bar.target, "", IMPLICIT_DENY)]
         gaps += request.endpoint.gaps
-    if request.fences:
+    if request.rcps:
         denies += apply_rcps(request, known)
-        gaps += tuple(gap for fence in request.fences for gap in fence.gaps)
+        gaps += tuple(gap for fence in request.rcps for gap in fence.gaps)
     may = (gap.get_open_condition("Denies") for gap in gaps)
     denied = disjoin(side.denied, *(f for _, f in denies), *may)
     formula = conjoin(allowed, side.also, negate(denied))
@@ -115,11 +115,11 @@ def _list_determining(
     """List the statements that decided an outside caller's request."""
     found = [
         *policy_result.determining,
-        *(name_statement(grant) for grant, _ in denies),
+        *(describe_statement(grant) for grant, _ in denies),
     ]
     if formula != FALSE:
         return tuple(dict.fromkeys([*found, *endpoint_statements]))
-    sure = [name_statement(grant) for grant, f in denies if f == TRUE]
+    sure = [describe_statement(grant) for grant, f in denies if f == TRUE]
     sure += policy_result.denying
     if sure:
         return tuple(dict.fromkeys(sure))
@@ -150,7 +150,7 @@ def _evaluate_resource_policy(
         )
     own = find_resource_policy(accounts, request)
     if own is None:
-        return assume_uncollected_policy(request, same_account=False)
+        return build_uncollected_policy_result(request, same_account=False)
     side = evaluate_policy(own, namer, request, known_keys)
     if caller.kind is ExternalCallerKind.SERVICE or not isinstance(own, ResourcePolicy):
         return side

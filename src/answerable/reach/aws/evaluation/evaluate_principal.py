@@ -37,7 +37,7 @@ from answerable.reach.aws.evaluation.request import (
 from answerable.reach.aws.evaluation.resource_policies import (
     ResourceOwnPolicy,
     ResourcePolicy,
-    assume_uncollected,
+    build_uncollected_result,
     evaluate_policy_for_principal,
     requires_resource_policy,
 )
@@ -52,7 +52,7 @@ def evaluate_principal_request(
     if is_free is not None:
         return answer_without_permission(request.action, allowed=is_free)
     answer = _evaluate_principal_policies(accounts, principal, request)
-    if request.door is None:
+    if request.access_point is None:
         return answer
     known = request.collect_keys_for(principal)
     return evaluate_through_access_point(
@@ -124,7 +124,7 @@ def evaluate_through_access_point(
         known_keys: All known keys.
         evaluate_bucket: Evaluates a request on the bucket.
     """
-    door = request.door
+    door = request.access_point
     if door is None or access_point_result.formula == FALSE:
         return access_point_result
     if door.behind and not accounts.can_act_on(request.action, door.behind):
@@ -132,12 +132,12 @@ def evaluate_through_access_point(
     if not door.behind:
         return access_point_result.with_condition(build_unknown_bucket_condition(door))
     back = evaluate_bucket(
-        accounts.build_request_on(
+        accounts.build_request_on_resource(
             request, door.behind, ContextKeys(build_access_point_keys(door))
         )
     )
     return combine_access_point_and_bucket(
-        access_point_result, back, build_network_condition(door, known_keys)
+        access_point_result, back, build_vpc_origin_condition(door, known_keys)
     )
 
 
@@ -169,7 +169,7 @@ def build_unknown_bucket_condition(access_point: S3AccessPoint) -> Formula:
     return build_atom(UNCOLLECTED, "Allows", (f"{access_point.point}#bucket",))
 
 
-def build_network_condition(
+def build_vpc_origin_condition(
     access_point: S3AccessPoint, known_keys: ContextKeys
 ) -> Formula:
     """Build the `aws:SourceVpc` condition of an S3 access point with VPC origin."""
@@ -201,7 +201,7 @@ def evaluate_resource_policy(
     if own is None:
         if near and not requires_resource_policy(request):
             return None
-        return assume_uncollected_policy(request, same_account=near)
+        return build_uncollected_policy_result(request, same_account=near)
     side = evaluate_policy_for_principal(own, principal, request, known_keys)
     if not near and isinstance(own, ResourcePolicy):
         return apply_public_access_block(accounts, own, request, side)
@@ -218,18 +218,18 @@ def find_resource_policy(
     return accounts.holders.get(request.holder)
 
 
-def assume_uncollected_policy(
+def build_uncollected_policy_result(
     request: AwsRequest, *, same_account: bool
 ) -> ResourcePolicyResult:
     """Build an undecided result for a resource policy not collected."""
     if request.action in TRUST_POLICY_ACTIONS:
-        return assume_uncollected(
+        return build_uncollected_result(
             f"{request.resource}#trust",
             PolicyLayer.TRUST,
             request,
             same_account=same_account,
         )
-    return assume_uncollected(
+    return build_uncollected_result(
         f"{request.holder}#policy",
         PolicyLayer.RESOURCE,
         request,

@@ -20,28 +20,28 @@ from answerable.reach.aws.compiled.service_facts import TRUST_POLICY_ACTIONS
 from answerable.reach.aws.compiled.statements import (
     PolicyGap,
     PolicyStatement,
-    evaluate_for_all,
+    evaluate_on_whole_pattern,
 )
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
 from answerable.reach.aws.evaluation.policy_layers import evaluate_partial_deny
 from answerable.reach.aws.evaluation.request import (
     AwsRequest,
     ResourcePolicyResult,
-    name_statement,
+    describe_statement,
 )
 from answerable.reach.aws.evaluation.resource_policies import (
     Namer,
     ResourcePolicy,
     build_neutral_result,
 )
-from answerable.reach.aws.patterns.arns import (
+from answerable.reach.aws.patterns.arn_matching import (
     ArnParts,
     matches_arn,
     overlaps_arn,
     split_pattern,
 )
-from answerable.reach.aws.patterns.globs import encode_glob
-from answerable.reach.aws.patterns.terms import (
+from answerable.reach.aws.patterns.glob_matching import encode_glob
+from answerable.reach.aws.patterns.pattern_set_algebra import (
     ALL_RESOURCES,
     RESOURCES,
     PatternTerm,
@@ -103,7 +103,7 @@ def build_pattern_result(
     if not denies and not gaps:
         return side
     denied = disjoin(*(formula for _, formula in denies))
-    by = tuple(dict.fromkeys(name_statement(grant) for grant, _ in denies))
+    by = tuple(dict.fromkeys(describe_statement(grant) for grant, _ in denies))
     return replace(side, denied=denied, determining=by, gaps=gaps)
 
 
@@ -145,7 +145,7 @@ def has_conditional_access_points(
         and any(
             overlaps_arn(part, resources.pattern) for part in _list_policy_scope(arn)
         )
-        for arn, door in accounts.doors.items()
+        for arn, door in accounts.access_points.items()
     )
 
 
@@ -170,7 +170,7 @@ def _contains_bucket(resources: PatternTerm[ArnParts], bucket: str) -> bool:
 def _is_same_account(accounts: CompiledAccounts, access_point: Resource) -> bool:
     """Tell whether an access point and its bucket share an account."""
     owner = (
-        accounts.describe_resource(access_point.behind).owner
+        accounts.look_up_resource(access_point.behind).owner
         if access_point.behind
         else "unknown"
     )
@@ -226,6 +226,6 @@ def _evaluate_deny_on_pattern(
     part = evaluate_partial_deny(statement, request, known_keys)
     if part != FALSE and any(matches_arn(p, request.parts) for p in policy.spoken_of):
         return disjoin(
-            evaluate_for_all(statement.clause, request.parts, known_keys), part
+            evaluate_on_whole_pattern(statement.clause, request.parts, known_keys), part
         )
     return part

@@ -8,7 +8,7 @@ policy, by every SCP level and by the endpoint policy.
 from collections.abc import Iterable
 
 from answerable.model.policy import PolicyLayer
-from answerable.reach.aws.compiled.organization_policies import LimitingLayer
+from answerable.reach.aws.compiled.limiting_policies import LimitingLayer
 from answerable.reach.aws.compiled.principal_matching import match_principal
 from answerable.reach.aws.compiled.principals import (
     CompiledPrincipal,
@@ -17,8 +17,8 @@ from answerable.reach.aws.compiled.principals import (
 from answerable.reach.aws.compiled.statements import (
     PolicyGap,
     PolicyStatement,
-    evaluate_for_all,
-    evaluate_for_some,
+    evaluate_on_part_of_pattern,
+    evaluate_on_whole_pattern,
     evaluate_statement,
 )
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
@@ -32,7 +32,7 @@ from answerable.reach.aws.evaluation.request import (
     EvaluationParts,
     LayerResult,
     ResourcePolicyResult,
-    name_statement,
+    describe_statement,
 )
 from answerable.reach.aws.evaluation.resource_policies import Namer
 from answerable.reach.formula import (
@@ -60,10 +60,10 @@ def evaluate_for_all_resources(
         statement allows the action on everything and nothing limits it; never, when
         nothing allows it, or a statement denies it on everything.
     """
-    found = principal.match_action(action)
+    found = principal.select_statements(action)
     denies = found.every_deny
     if any(g.clause.wide for g in denies):
-        return Evaluation(FALSE, tuple(name_statement(g) for g in denies))
+        return Evaluation(FALSE, tuple(describe_statement(g) for g in denies))
     if principal.gaps:
         return None
     if not found.allows or not all(
@@ -74,7 +74,7 @@ def evaluate_for_all_resources(
         return None
     if not all(any(g.clause.wide for g in allows) for _, allows in found.levels):
         return None
-    wide = [name_statement(g) for g in found.allows if g.clause.wide]
+    wide = [describe_statement(g) for g in found.allows if g.clause.wide]
     return Evaluation(TRUE, tuple(dict.fromkeys(wide))) if wide else None
 
 
@@ -108,14 +108,14 @@ def evaluate_with_keys(
     policy_result: ResourcePolicyResult | None,
 ) -> Evaluation:
     """Evaluate a request by all layers, with all known keys given."""
-    weighed = collect_parts(
+    weighed = evaluate_every_layer(
         principal, request, known_keys, policy_result, every_layer=False
     )
 
     def because() -> DeterminingStatements:
         never = weighed.formula == FALSE
         every = (
-            collect_parts(
+            evaluate_every_layer(
                 principal, request, known_keys, policy_result, every_layer=True
             )
             if never
@@ -130,14 +130,14 @@ def evaluate_identity_policies(
     principal: CompiledPrincipal, request: AwsRequest, known_keys: ContextKeys
 ) -> Formula:
     """Evaluate the identity policies of a principal for a request."""
-    found = principal.match_action(request.action)
+    found = principal.select_statements(request.action)
     if not found.allows and not principal.gaps:
         return FALSE
     allows = apply_statements(found.allows, request, known_keys)
     return disjoin(*(f for _, f in allows), *_list_unread_allows(principal))
 
 
-def collect_parts(
+def evaluate_every_layer(
     principal: CompiledPrincipal,
     request: AwsRequest,
     known_keys: ContextKeys,
@@ -154,10 +154,14 @@ def collect_parts(
         policy_result: Result of the resource policy.
         every_layer: Collect every layer, also where nothing allows the request.
     """
-    found = principal.match_action(request.action)
+    found = principal.select_statements(request.action)
     allows = apply_statements(found.allows, request, known_keys)
     allowed = disjoin(*[f for _, f in allows], *_list_unread_allows(principal))
-    if not every_layer and combine_sides(allowed, TRUE, policy_result) == FALSE:
+    if (
+        not every_layer
+        and combine_identity_and_resource_policies(allowed, TRUE, policy_result)
+        == FALSE
+    ):
         return EvaluationParts(
             FALSE,
             allowed,
@@ -173,7 +177,7 @@ def collect_parts(
     ]
     denies = apply_denies(found.every_deny, request, known_keys)
     gaps = _list_gaps(principal, request, policy_result)
-    if request.fences and not principal.linked:
+    if request.rcps and not principal.linked:
         denies += apply_rcps(request, known_keys)
     if request.endpoint:
         bar, more = evaluate_endpoint_policy(
@@ -185,7 +189,7 @@ def collect_parts(
         hard.append(bar)
         denies += more
     limit = conjoin(*[bar.formula for bar in soft])
-    formula = combine_sides(allowed, limit, policy_result)
+    formula = combine_identity_and_resource_policies(allowed, limit, policy_result)
     if hard:
         formula = conjoin(formula, *[bar.formula for bar in hard])
     if policy_result:
@@ -207,8 +211,8 @@ def _list_gaps(
 ) -> tuple[PolicyGap, ...]:
     """List all policies and statements that were not read and could matter."""
     gaps = principal.gaps
-    if request.fences and not principal.linked:
-        gaps += tuple(gap for fence in request.fences for gap in fence.gaps)
+    if request.rcps and not principal.linked:
+        gaps += tuple(gap for fence in request.rcps for gap in fence.gaps)
     if request.endpoint:
         gaps += request.endpoint.gaps
     return gaps + policy_result.gaps if policy_result else gaps
@@ -281,7 +285,7 @@ def apply_statements(
     statements: Iterable[PolicyStatement], request: AwsRequest, known_keys: ContextKeys
 ) -> AppliedStatements:
     """Pair each statement that may apply to a request with its condition."""
-    held = evaluate_for_all if request.wild else evaluate_statement
+    held = evaluate_on_whole_pattern if request.wild else evaluate_statement
     parts = request.parts
     found = []
     for grant in statements:
@@ -307,7 +311,7 @@ def _apply_partial_deny(
     statement: PolicyStatement, request: AwsRequest, known_keys: ContextKeys
 ) -> Formula:
     """Evaluate a deny on a pattern; left open if it covers only a part."""
-    whole = evaluate_for_all(statement.clause, request.parts, known_keys)
+    whole = evaluate_on_whole_pattern(statement.clause, request.parts, known_keys)
     return disjoin(whole, evaluate_partial_deny(statement, request, known_keys))
 
 
@@ -315,10 +319,10 @@ def evaluate_partial_deny(
     statement: PolicyStatement, request: AwsRequest, known_keys: ContextKeys
 ) -> Formula:
     """Build the open condition of a deny that may apply to a part of the pattern."""
-    part = evaluate_for_some(statement.clause, request.parts, known_keys)
+    part = evaluate_on_part_of_pattern(statement.clause, request.parts, known_keys)
     if part == FALSE:
         return FALSE
-    by = name_statement(statement)
+    by = describe_statement(statement)
     return conjoin(
         part, build_atom(DENY_KEY, "Matches", (f"{by.policy}#{by.statement}",))
     )
@@ -328,7 +332,7 @@ def apply_rcps(request: AwsRequest, known_keys: ContextKeys) -> AppliedStatement
     """Pair each RCP deny that may apply to a request with its condition."""
     grants = tuple(
         dict.fromkeys(
-            g for fence in request.fences for g in fence.select_denies(request.action)
+            g for fence in request.rcps for g in fence.select_denies(request.action)
         )
     )
     if request.owner or not request.wild:
@@ -350,7 +354,7 @@ def evaluate_boundary(
     )
 
 
-def combine_sides(
+def combine_identity_and_resource_policies(
     allowed: Formula, limiting: Formula, policy_result: ResourcePolicyResult | None
 ) -> Formula:
     """Combine the results of identity policies and resource policy.

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from answerable.model.policy import PolicyLayer
-from answerable.reach.aws.compiled.organization_policies import LimitingLayer, RcpDenies
+from answerable.reach.aws.compiled.limiting_policies import LimitingLayer, RcpDenies
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.resources import S3AccessPoint
 from answerable.reach.aws.compiled.statements import PolicyGap, PolicyStatement
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
-from answerable.reach.aws.patterns.arns import ArnParts
+from answerable.reach.aws.patterns.arn_matching import ArnParts
 from answerable.reach.formula import TRUE, Formula, conjoin
 
 
@@ -51,11 +51,11 @@ class AwsRequest(NamedTuple):
     known: ContextKeys
     wild: bool = False
     owner: str = ""
-    fences: tuple[RcpDenies, ...] = ()
+    rcps: tuple[RcpDenies, ...] = ()
     endpoint: LimitingLayer | None = None
     stated: ContextKeys = NO_KEYS
     holder: str = ""
-    door: S3AccessPoint | None = None
+    access_point: S3AccessPoint | None = None
 
     def collect_keys_for(self, principal: CompiledPrincipal) -> ContextKeys:
         """Return all condition keys known for a principal's request."""
@@ -174,7 +174,7 @@ class EvaluationParts(NamedTuple):
     gaps: tuple[PolicyGap, ...]
 
 
-def name_statement(statement: PolicyStatement) -> DeterminingStatement:
+def describe_statement(statement: PolicyStatement) -> DeterminingStatement:
     """Convert a statement to an entry of the output document."""
     effect = statement.clause.effect.value
     return DeterminingStatement(
@@ -182,7 +182,7 @@ def name_statement(statement: PolicyStatement) -> DeterminingStatement:
     )
 
 
-def name_gap(gap: PolicyGap) -> DeterminingStatement:
+def describe_gap(gap: PolicyGap) -> DeterminingStatement:
     """Convert an unread policy or statement to an entry of the output document."""
     return DeterminingStatement(
         gap.layer.value, gap.policy, gap.sid, gap.key.split(":")[1]

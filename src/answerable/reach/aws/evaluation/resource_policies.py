@@ -34,11 +34,11 @@ from answerable.reach.aws.evaluation.request import (
     AwsRequest,
     DeterminingStatement,
     ResourcePolicyResult,
-    name_gap,
-    name_statement,
+    describe_gap,
+    describe_statement,
 )
-from answerable.reach.aws.evaluation.trust import RoleTrust
-from answerable.reach.aws.patterns.arns import ArnParts
+from answerable.reach.aws.evaluation.trust_policies import RoleTrust
+from answerable.reach.aws.patterns.arn_matching import ArnParts
 from answerable.reach.formula import FALSE, TRUE, Formula, conjoin, disjoin
 
 
@@ -214,7 +214,7 @@ def evaluate_policy(
         held = evaluate_statement(clause, request.parts, known_keys)
         if held == FALSE:
             continue
-        by.append(name_statement(grant))
+        by.append(describe_statement(grant))
         for how, formula in named:
             when = held if formula == TRUE else conjoin(held, formula)
             if clause.effect is PolicyEffect.DENY:
@@ -229,7 +229,7 @@ def evaluate_policy(
                 account = disjoin(account, when)
     for gap in policy.gaps:
         direct = disjoin(direct, gap.get_open_condition("Allows"))
-        by.append(name_gap(gap))
+        by.append(describe_gap(gap))
     return ResourcePolicyResult(
         escaping=escaping,
         direct=direct,
@@ -252,7 +252,7 @@ def requires_resource_policy(request: AwsRequest) -> bool:
     return request.action.startswith("kms:") and needs_key_policy(request.resource)
 
 
-def assume_uncollected(
+def build_uncollected_result(
     policy: str, layer: PolicyLayer, request: AwsRequest, *, same_account: bool
 ) -> ResourcePolicyResult:
     """Build an undecided result for a policy that was not collected.
@@ -266,7 +266,7 @@ def assume_uncollected(
         account=FALSE,
         denied=FALSE,
         same_account=same_account,
-        determining=(name_gap(gap),),
+        determining=(describe_gap(gap),),
         gaps=(gap,),
         policy=policy,
         required=requires_resource_policy(request),

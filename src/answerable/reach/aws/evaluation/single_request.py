@@ -12,14 +12,14 @@ from answerable.reach.aws.compiled.protected_objects import (
     OWNER_ACCOUNT_ACTIONS,
     find_protection,
 )
-from answerable.reach.aws.evaluation.assume_role import evaluate_assume_role_with
+from answerable.reach.aws.evaluation.assume_role import evaluate_assume_role_with_keys
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS
 from answerable.reach.aws.evaluation.evaluate_external import evaluate_external_request
 from answerable.reach.aws.evaluation.evaluate_principal import (
     evaluate_principal_request,
 )
 from answerable.reach.aws.evaluation.request import DeterminingStatement, Evaluation
-from answerable.reach.aws.evaluation.trust import ASSUME_ROLE
+from answerable.reach.aws.evaluation.trust_policies import ASSUME_ROLE
 from answerable.reach.formula import FALSE
 
 
@@ -33,7 +33,7 @@ def evaluate_action(
     if is_owner_only(accounts, principal.identity.account, action, resource):
         return _build_other_account_result(action)
     if call.action == ASSUME_ROLE and IdentityId(resource) in accounts.trusts:
-        return evaluate_assume_role_with(
+        return evaluate_assume_role_with_keys(
             accounts, principal, IdentityId(resource), NO_KEYS, hop=False
         )
     return evaluate_principal_request(accounts, principal, call)
@@ -105,4 +105,4 @@ def is_owner_only(
         return get_arn_account(resource) not in ("", account)
     if folded not in OWNER_ACCOUNT_ACTIONS or set("*?") & set(resource):
         return False
-    return accounts.describe_resource(resource).owner not in ("", account)
+    return accounts.look_up_resource(resource).owner not in ("", account)

@@ -11,7 +11,7 @@ from answerable.model.identity import Account
 from answerable.model.ids import IdentityId
 from answerable.model.policy import PolicyEffect, PolicyLayer
 from answerable.reach.aws.compiled.external_callers import parse_caller
-from answerable.reach.aws.compiled.organization_policies import RcpDenies
+from answerable.reach.aws.compiled.limiting_policies import RcpDenies
 from answerable.reach.aws.compiled.principal_element import ANY_PRINCIPAL
 from answerable.reach.aws.compiled.statements import (
     PolicyGap,
@@ -21,8 +21,8 @@ from answerable.reach.aws.compiled.statements import (
 )
 from answerable.reach.aws.evaluation.conditions import evaluate_block
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
-from answerable.reach.aws.evaluation.request import Evaluation, name_statement
-from answerable.reach.aws.patterns.arns import split_arn
+from answerable.reach.aws.evaluation.request import Evaluation, describe_statement
+from answerable.reach.aws.patterns.arn_matching import split_arn
 from answerable.reach.formula import FALSE, Formula, conjoin, disjoin, negate
 
 ASSUME_ROLE = "sts:assumerole"
@@ -52,7 +52,7 @@ class RoleTrust:
     gaps: tuple[PolicyGap, ...]
     collected: bool
     plain: bool = False
-    fence: RcpDenies | None = None
+    rcps: RcpDenies | None = None
     seen: bool = True
     _by_action: dict[str, tuple[PolicyStatement, ...]] = field(default_factory=dict)
 
@@ -153,14 +153,17 @@ def _list_statement_entries(
         denies = _apply_denies(trust, kind, value, action, known_keys)
         denies += _apply_rcps(trust, action, known_keys)
         unread = (
-            [gap.get_open_condition("Denies") for gap in trust.fence.gaps]
-            if trust.fence
+            [gap.get_open_condition("Denies") for gap in trust.rcps.gaps]
+            if trust.rcps
             else []
         )
         denied = disjoin(*(f for _, f in denies), *unread)
         formula = conjoin(held, negate(denied))
         if formula != FALSE:
-            said = (name_statement(statement), *(name_statement(g) for g, _ in denies))
+            said = (
+                describe_statement(statement),
+                *(describe_statement(g) for g, _ in denies),
+            )
             yield TrustEntry(
                 value, kind, spelled, Evaluation(formula, said, trust.gaps)
             )
@@ -170,12 +173,12 @@ def _apply_rcps(
     trust: RoleTrust, action: str, known_keys: ContextKeys
 ) -> list[tuple[PolicyStatement, Formula]]:
     """Pair each RCP deny that applies to entering a role with its condition."""
-    if trust.fence is None:
+    if trust.rcps is None:
         return []
     role = split_arn(trust.role)
     pairs = (
         (grant, evaluate_statement(grant.clause, role, known_keys))
-        for grant in trust.fence.select_denies(action)
+        for grant in trust.rcps.select_denies(action)
     )
     return [(grant, formula) for grant, formula in pairs if formula != FALSE]
 

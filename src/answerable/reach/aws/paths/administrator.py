@@ -13,7 +13,7 @@ from answerable.reach.aws.compiled.statements import (
     matches_all_resources,
 )
 from answerable.reach.aws.patterns.action_resource_matrix import matches_every_action
-from answerable.reach.aws.patterns.globs import matches
+from answerable.reach.aws.patterns.glob_matching import matches_glob
 
 
 def is_administrator(principal: CompiledPrincipal) -> bool:
@@ -40,7 +40,7 @@ def allows_everything(grants: Iterable[PolicyStatement]) -> bool:
         return True
     # Everything but some actions, and those allowed elsewhere.
     return any(
-        all(any(matches(p, left) for p in patterns) for left in clause.not_actions)
+        all(any(matches_glob(p, left) for p in patterns) for left in clause.not_actions)
         for clause in clauses
         if clause.not_actions
     )

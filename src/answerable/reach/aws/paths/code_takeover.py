@@ -13,7 +13,7 @@ from answerable.reach.aws.escalation_rules.registry import (
     TakeoverRule,
 )
 from answerable.reach.aws.evaluation.request import Evaluation
-from answerable.reach.aws.paths.edges import (
+from answerable.reach.aws.paths.identity_edges import (
     IdentityEdge,
     IdentityFilter,
     IdentityNode,
@@ -21,14 +21,14 @@ from answerable.reach.aws.paths.edges import (
     has_unconditional_edge,
 )
 from answerable.reach.aws.paths.pass_role import PASS_ROLE, evaluate_pass_role
-from answerable.reach.aws.paths.witness_resources import find_common_resources
+from answerable.reach.aws.paths.witness_resources import find_witness_resources
 from answerable.reach.formula import FALSE, build_atom
 
 
 class _TakeoverGraph(Protocol):
     """Graph with the resources that run code, by identity."""
 
-    estate: CompiledAccounts
+    accounts: CompiledAccounts
 
     def list_takeover_code(
         self, rule: TakeoverRule, account: str
@@ -48,7 +48,7 @@ def list_takeover_edges(
             for resource in code.get(runs_as, ()) if runs_as != principal.id else ():
                 if not has_unconditional_edge(best_edges, IdentityNode(runs_as)):
                     yield from _list_takeover_rule_edges(
-                        graph.estate, principal, rule, resource, runs_as
+                        graph.accounts, principal, rule, resource, runs_as
                     )
 
 
@@ -61,16 +61,16 @@ def _list_takeover_rule_edges(
 ) -> Iterator[IdentityEdge]:
     """Yield the edge by one takeover rule on one running resource, if allowed."""
     place = get_resource_arn(resource)
-    answers = list(find_common_resources(accounts, principal, rule.needs, place))
+    answers = list(find_witness_resources(accounts, principal, rule.needs, place))
     if any(answer.formula == FALSE for answer in answers):
         return
     calls = list(dict.fromkeys(need.action for need in rule.needs))
     if rule.service:
         answers.append(evaluate_pass_role(accounts, principal, runs_as, rule.service))
         calls.insert(0, PASS_ROLE)
-    if rule.awaits:
+    if rule.precondition:
         answers.append(
-            Evaluation(build_atom(EXTERNAL_EVENT, "Exists", (rule.awaits,)), ())
+            Evaluation(build_atom(EXTERNAL_EVENT, "Exists", (rule.precondition,)), ())
         )
     via = f"{' + '.join(calls)} on {place}"
     yield from build_edge(IdentityNode(runs_as), via, *answers)

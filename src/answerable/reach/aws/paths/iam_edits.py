@@ -22,17 +22,17 @@ from answerable.reach.aws.evaluation.assume_role import evaluate_after_trust_edi
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
 from answerable.reach.aws.evaluation.policy_layers import evaluate_for_all_resources
 from answerable.reach.aws.evaluation.request import DeterminingStatement, Evaluation
-from answerable.reach.aws.paths.created_identities import build_created_id
-from answerable.reach.aws.paths.edges import (
+from answerable.reach.aws.paths.identity_creation import build_uncreated_identity_id
+from answerable.reach.aws.paths.identity_edges import (
     AdministratorGraph,
     IdentityEdge,
     IdentityFilter,
     IdentityNode,
     build_edge,
     has_unconditional_edge,
-    is_requested,
+    includes_identity,
 )
-from answerable.reach.aws.paths.hop_evaluation import evaluate_hop
+from answerable.reach.aws.paths.path_step_evaluation import evaluate_path_step_call
 from answerable.reach.formula import FALSE, TRUE, build_atom, conjoin
 
 BestEdges = Mapping[IdentityNode, IdentityEdge]
@@ -53,7 +53,7 @@ def list_administrator_edges(
         targets: Identities that are asked about.
     """
     account = principal.identity.account
-    for other in _list_account_identities(graph.estate, principal, targets):
+    for other in _list_account_identities(graph.accounts, principal, targets):
         if other.is_immutable_role:
             continue  # only AWS changes it
         enter = "iam:CreateAccessKey"
@@ -75,12 +75,16 @@ def list_administrator_edges(
     partition = get_partition(principal.id)
     for make in CREATION_RULES:
         made = (
-            build_created_id(account, make.on, partition)
-            if make.on is not EditTarget.GROUP
+            build_uncreated_identity_id(account, make.target, partition)
+            if make.target is not EditTarget.GROUP
             else None
         )
-        if made and made != principal.id and is_requested(targets, made):
-            calls = (make.create, make.widen[0], make.enter[0])
+        if made and made != principal.id and includes_identity(targets, made):
+            calls = (
+                make.create,
+                make.grant_alternatives[0],
+                make.become_alternatives[0],
+            )
             via = " + ".join(need.action for need in calls)
             yield IdentityEdge(IdentityNode(made, "*"), via, TRUE, determining, ())
 
@@ -96,24 +100,24 @@ def list_edit_edges(
     able = [edit for edit in EDIT_RULES if _may_allow_edit(principal, edit)]
     if not able:
         return
-    others = list(_list_account_identities(graph.estate, principal, targets))
+    others = list(_list_account_identities(graph.accounts, principal, targets))
     for edit in able:
-        match edit.gives:
+        match edit.effect:
             case EditEffect.TARGET | EditEffect.TRUST:
                 for other in others:
                     if not has_unconditional_edge(best_edges, IdentityNode(other.id)):
                         yield from _list_credential_or_trust_edges(
-                            graph.estate, principal, edit, other
+                            graph.accounts, principal, edit, other
                         )
             case EditEffect.MEMBERSHIP:
                 yield from _list_group_membership_edges(
-                    graph.estate, node, principal, edit
+                    graph.accounts, node, principal, edit
                 )
             case EditEffect.SELF:
                 yield from _list_own_policy_edges(graph, node, principal, edit)
             case EditEffect.FREE:
                 yield from _list_own_boundary_edges(graph, node, principal, edit)
-    if any(e.gives in _EFFECTS_ON_OTHERS for e in able):
+    if any(e.effect in _EFFECTS_ON_OTHERS for e in able):
         yield from _list_other_identity_edges(
             graph, principal, able, others, best_edges
         )
@@ -125,7 +129,7 @@ _EFFECTS_ON_OTHERS = (EditEffect.SELF, EditEffect.MEMBERSHIP, EditEffect.FREE)
 def _may_allow_edit(principal: CompiledPrincipal, edit: IamEditRule) -> bool:
     """Tell whether a principal may be allowed an edit on some resource."""
     action = edit.action.lower()
-    if not principal.match_action(action).allows and not principal.gaps:
+    if not principal.select_statements(action).allows and not principal.gaps:
         return False
     answer = evaluate_for_all_resources(principal, action)
     return answer is None or answer.formula != FALSE
@@ -153,10 +157,14 @@ def _list_credential_or_trust_edges(
     other: CompiledPrincipal,
 ) -> Iterator[IdentityEdge]:
     """Yield edges: make an access key for a user, or make a role trust you."""
-    if edit.gives is EditEffect.TARGET and not other.is_role:
+    if edit.effect is EditEffect.TARGET and not other.is_role:
         answer = _evaluate_edit(accounts, principal, edit, other.id)
         yield from build_edge(IdentityNode(other.id), edit.action, answer)
-    if edit.gives is EditEffect.TRUST and other.is_role and not other.is_immutable_role:
+    if (
+        edit.effect is EditEffect.TRUST
+        and other.is_role
+        and not other.is_immutable_role
+    ):
         answer = _evaluate_edit(accounts, principal, edit, other.id)
         if answer.formula != FALSE:
             then = evaluate_after_trust_edit(accounts, principal, other.id)
@@ -187,8 +195,8 @@ def _list_own_policy_edges(
     """Yield edges: grant more in one of the principal's own policies."""
     if node.extra == "*" or graph.is_administrator(node):
         return
-    for target in _list_edit_targets(graph.estate, edit, principal):
-        answer = _evaluate_edit(graph.estate, principal, edit, target)
+    for target in _list_edit_targets(graph.accounts, edit, principal):
+        answer = _evaluate_edit(graph.accounts, principal, edit, target)
         yield from build_edge(node._replace(extra="*"), edit.action, answer)
 
 
@@ -200,8 +208,8 @@ def _list_own_boundary_edges(
 ) -> Iterator[IdentityEdge]:
     """Yield edges: remove or widen the principal's own permissions boundary."""
     if not graph.is_administrator(node):
-        for target in _list_edit_targets(graph.estate, edit, principal):
-            answer = _evaluate_edit(graph.estate, principal, edit, target)
+        for target in _list_edit_targets(graph.accounts, edit, principal):
+            answer = _evaluate_edit(graph.accounts, principal, edit, target)
             yield from build_edge(node._replace(bare=True), edit.action, answer)
 
 
@@ -218,15 +226,15 @@ def _list_other_identity_edges(
         if step is None or graph.is_administrator(IdentityNode(other.id)):
             continue
         become = Evaluation(step.formula, step.determining, step.gaps)
-        free = _find_boundary_removal(graph.estate, principal, allowed_edits, other)
+        free = _find_boundary_removal(graph.accounts, principal, allowed_edits, other)
         if free:
             bare = IdentityNode(other.id, bare=True)
             yield from build_edge(bare, f"{free[0]} + {step.via}", free[1], become)
         for edit in allowed_edits:
-            if edit.gives not in (EditEffect.SELF, EditEffect.MEMBERSHIP):
+            if edit.effect not in (EditEffect.SELF, EditEffect.MEMBERSHIP):
                 continue
-            for target in _list_edit_targets(graph.estate, edit, other):
-                gained = target if edit.gives is EditEffect.MEMBERSHIP else "*"
+            for target in _list_edit_targets(graph.accounts, edit, other):
+                gained = target if edit.effect is EditEffect.MEMBERSHIP else "*"
                 to = IdentityNode(other.id, gained)
                 via = f"{edit.action} + {step.via}"
                 wider = to._replace(bare=True)
@@ -234,7 +242,7 @@ def _list_other_identity_edges(
                     not free or has_unconditional_edge(best_edges, wider)
                 ):
                     continue
-                answer = _evaluate_edit(graph.estate, principal, edit, target)
+                answer = _evaluate_edit(graph.accounts, principal, edit, target)
                 yield from build_edge(to, via, answer, become)
                 if free:
                     via = f"{free[0]} + {via}"
@@ -250,7 +258,7 @@ def _find_boundary_removal(
     """Find the best allowed call that removes an identity's boundary."""
     found: tuple[str, Evaluation] | None = None
     for edit in allowed_edits:
-        if edit.gives is EditEffect.FREE:
+        if edit.effect is EditEffect.FREE:
             for target in _list_edit_targets(accounts, edit, other):
                 answer = _evaluate_edit(accounts, principal, edit, target)
                 if answer.formula == TRUE:
@@ -270,7 +278,7 @@ def _evaluate_edit(
     if _get_account(target) != principal.identity.account:
         return Evaluation(FALSE, ())
     known = ContextKeys({key: (value,) for key, value in edit.context})
-    answer = evaluate_hop(accounts, principal, edit.action, target, known)
+    answer = evaluate_path_step_call(accounts, principal, edit.action, target, known)
     if edit.action != "iam:SetDefaultPolicyVersion" or answer.formula == FALSE:
         return answer
     wider = build_atom(OTHER_POLICY_VERSION, "Exists", ())
@@ -281,7 +289,7 @@ def _list_edit_targets(
     accounts: CompiledAccounts, edit: IamEditRule, principal: CompiledPrincipal
 ) -> tuple[str, ...]:
     """List the targets on which an edit changes the permissions of a principal."""
-    if edit.gives is EditEffect.MEMBERSHIP:
+    if edit.effect is EditEffect.MEMBERSHIP:
         if principal.is_role or is_root(principal.identity):
             return ()
         return tuple(
@@ -290,9 +298,9 @@ def _list_edit_targets(
             if _get_account(group) == principal.identity.account
             and group not in principal.groups
         )
-    if edit.gives is EditEffect.FREE and principal.boundary is None:
+    if edit.effect is EditEffect.FREE and principal.boundary is None:
         return ()
-    match edit.on:
+    match edit.target:
         case EditTarget.BOUNDARY:
             bound = principal.boundary_id
             return (bound,) if is_customer_managed_policy(bound) else ()

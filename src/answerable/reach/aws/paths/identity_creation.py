@@ -33,19 +33,19 @@ from answerable.reach.aws.escalation_rules.registry import (
 from answerable.reach.aws.evaluation.assume_role import evaluate_after_trust_edit
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
 from answerable.reach.aws.evaluation.request import Evaluation
-from answerable.reach.aws.paths.edges import (
+from answerable.reach.aws.paths.identity_edges import (
     AdministratorGraph,
     IdentityEdge,
     IdentityFilter,
     IdentityNode,
     build_edge,
     has_unconditional_edge,
-    is_requested,
+    includes_identity,
 )
 from answerable.reach.aws.paths.pass_role import PASS_ROLE
 from answerable.reach.aws.paths.witness_resources import (
-    evaluate_on_resource,
-    find_common_resources,
+    evaluate_permissions_on_resource,
+    find_witness_resources,
     list_candidate_resources,
 )
 from answerable.reach.formula import FALSE, TRUE, build_atom
@@ -55,25 +55,25 @@ _KINDS = {EditTarget.ROLE: "role", EditTarget.USER: "user"}
 _CREATOR_CHOSEN_KEYS = ("aws:principalarn", "aws:userid")  # follow from the chosen name
 
 
-def build_created_id(
+def build_uncreated_identity_id(
     account: str, kind: EditTarget, partition: str = "aws"
 ) -> IdentityId:
     """Build the placeholder ARN of an identity that principals could create."""
     arn = f"arn:{partition}:iam::{account}:{_KINDS[kind]}/{NEW_NAME}"
-    return IdentityId(mark_uncreated(arn))
+    return IdentityId(mark_not_yet_created(arn))
 
 
-def mark_uncreated(arn: str) -> str:
+def mark_not_yet_created(arn: str) -> str:
     """Mark an ARN as that of an identity which does not exist yet."""
     return f"{arn} ({NOT_YET_CREATED})"
 
 
-def is_uncreated(identity: IdentityId) -> bool:
+def is_not_yet_created(identity: IdentityId) -> bool:
     """Tell whether an identity is such a placeholder and does not exist yet."""
     return identity.endswith(f"({NOT_YET_CREATED})")
 
 
-def compile_created_principal(
+def compile_uncreated_principal(
     accounts: CompiledAccounts, identity: IdentityId
 ) -> CompiledPrincipal:
     """Compile a principal for a placeholder, with all permissions."""
@@ -98,7 +98,7 @@ def compile_created_principal(
     )
     kept = {key: value for key, value in known.values.items() if key not in chosen}
     policy = PolicyId(f"{identity}#chosen")
-    levels = accounts.controls.get(new.account, ())
+    levels = accounts.scp_levels.get(new.account, ())
     return CompiledPrincipal(
         identity=new,
         grants=(
@@ -122,32 +122,37 @@ def list_creation_edges(
 ) -> Iterator[IdentityEdge]:
     """List the edges of a principal that create an identity or a group."""
     for make in CREATION_RULES:
-        to = find_created_node(graph, node, principal, make)
+        to = find_uncreated_identity_node(graph, node, principal, make)
         if (
             to
-            and is_requested(targets, to.identity)
+            and includes_identity(targets, to.identity)
             and not has_unconditional_edge(best_edges, to)
         ):
-            yield from _list_create_and_assume_edges(graph.estate, principal, make, to)
+            yield from _list_create_and_assume_edges(
+                graph.accounts, principal, make, to
+            )
 
 
-def find_created_node(
+def find_uncreated_identity_node(
     graph: AdministratorGraph,
     node: IdentityNode,
     principal: CompiledPrincipal,
     creation_rule: CreationRule,
 ) -> IdentityNode | None:
     """Return the node that a creation rule leads to; None if it gains nothing."""
-    allows = principal.match_action(creation_rule.create.action.lower()).allows
+    allows = principal.select_statements(creation_rule.create.action.lower()).allows
     if not allows and not principal.gaps:
         return None
-    if creation_rule.on is EditTarget.GROUP:
+    if creation_rule.target is EditTarget.GROUP:
         if principal.is_role or node.extra == "*" or graph.is_administrator(node):
             return None
         return IdentityNode(node.identity, "*")
     partition = get_partition(principal.id)
     to = IdentityNode(
-        build_created_id(principal.identity.account, creation_rule.on, partition), "*"
+        build_uncreated_identity_id(
+            principal.identity.account, creation_rule.target, partition
+        ),
+        "*",
     )
     return None if to.identity == principal.id else to
 
@@ -159,7 +164,9 @@ def _list_create_and_assume_edges(
     target: IdentityNode,
 ) -> Iterator[IdentityEdge]:
     """Yield the edges by one creation rule: create, grant, then enter or launch."""
-    for widen, enter in product(creation_rule.widen, creation_rule.enter):
+    for widen, enter in product(
+        creation_rule.grant_alternatives, creation_rule.become_alternatives
+    ):
         found = find_best_name(
             accounts, principal, (creation_rule.create, widen, enter)
         )
@@ -168,15 +175,15 @@ def _list_create_and_assume_edges(
             yield from build_edge(target, via, *found.answers, new_name=found.arn)
             if found.is_unconditional:
                 return
-    if creation_rule.on is EditTarget.ROLE:
+    if creation_rule.target is EditTarget.ROLE:
         for launch in PASS_ROLE_RULES:
-            if not launch.changes:
-                yield from list_launch_edges(
+            if not launch.changed_resource_kind:
+                yield from list_create_and_pass_role_edges(
                     accounts, principal, creation_rule, launch, target
                 )
 
 
-def list_launch_edges(
+def list_create_and_pass_role_edges(
     accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     creation_rule: CreationRule,
@@ -186,14 +193,14 @@ def list_launch_edges(
     """Yield edges: create a role for a service, which then runs code under it."""
     passed = (("iam:passedtoservice", pass_role_rule.service),)
     enter = RequiredPermission(PASS_ROLE, creation_rule.create.resource, passed)
-    needs = (*pass_role_rule.also, *pass_role_rule.needs)
-    running = find_common_resources(accounts, principal, needs)
-    if pass_role_rule.awaits:
-        awaited = build_atom(EXTERNAL_EVENT, "Exists", (pass_role_rule.awaits,))
+    needs = (*pass_role_rule.new_role_permissions, *pass_role_rule.needs)
+    running = find_witness_resources(accounts, principal, needs)
+    if pass_role_rule.precondition:
+        awaited = build_atom(EXTERNAL_EVENT, "Exists", (pass_role_rule.precondition,))
         running = (*running, Evaluation(awaited, ()))
     if any(answer.formula == FALSE for answer in running):
         return
-    for widen in creation_rule.widen:
+    for widen in creation_rule.grant_alternatives:
         found = find_best_name(
             accounts, principal, (creation_rule.create, widen, enter)
         )
@@ -233,7 +240,7 @@ def find_best_name(
     for resource in list_candidate_resources(accounts, principal, needs):
         if IdentityId(resource) in accounts.principals or resource in accounts.groups:
             continue  # creating an existing name fails
-        answers = evaluate_on_resource(accounts, principal, calls, resource)
+        answers = evaluate_permissions_on_resource(accounts, principal, calls, resource)
         if len(calls) < len(needs):
             entering = evaluate_after_trust_edit(
                 accounts, principal, IdentityId(resource)

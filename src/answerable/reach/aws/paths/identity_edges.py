@@ -61,7 +61,7 @@ def build_edge(
     yield IdentityEdge(target, via, formula, tuple(determining), tuple(gaps), new_name)
 
 
-def is_requested(targets: IdentityFilter, identity: IdentityId) -> bool:
+def includes_identity(targets: IdentityFilter, identity: IdentityId) -> bool:
     """Tell whether the filter includes edges to an identity."""
     return targets is None or identity in targets
 
@@ -77,7 +77,7 @@ def has_unconditional_edge(
 class AdministratorGraph(Protocol):
     """Graph that knows which of its nodes are administrators."""
 
-    estate: CompiledAccounts
+    accounts: CompiledAccounts
 
     def is_administrator(self, node: IdentityNode) -> bool:
         """Tell whether a node has unrestricted permissions."""

@@ -19,8 +19,8 @@ from answerable.reach.aws.compiled.trust_index import get_service_principal_kind
 from answerable.reach.aws.escalation_rules.registry import TAKEOVER_RULES, TakeoverRule
 from answerable.reach.aws.evaluation.assume_role import evaluate_assume_role
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
-from answerable.reach.aws.evaluation.request import name_statement
-from answerable.reach.aws.evaluation.trust import (
+from answerable.reach.aws.evaluation.request import describe_statement
+from answerable.reach.aws.evaluation.trust_policies import (
     ASSUME_ROLE,
     TrustEntry,
     list_trust_entries,
@@ -30,24 +30,24 @@ from answerable.reach.aws.paths.administrator import (
     select_unrestricted_allows,
 )
 from answerable.reach.aws.paths.code_takeover import list_takeover_edges
-from answerable.reach.aws.paths.created_identities import (
-    compile_created_principal,
-    is_uncreated,
+from answerable.reach.aws.paths.iam_edits import (
+    list_administrator_edges,
+    list_edit_edges,
+)
+from answerable.reach.aws.paths.identity_creation import (
+    compile_uncreated_principal,
+    is_not_yet_created,
     list_creation_edges,
 )
-from answerable.reach.aws.paths.edges import (
+from answerable.reach.aws.paths.identity_edges import (
     IdentityEdge,
     IdentityFilter,
     IdentityNode,
     build_edge,
     has_unconditional_edge,
 )
-from answerable.reach.aws.paths.iam_edits import (
-    list_administrator_edges,
-    list_edit_edges,
-)
 from answerable.reach.aws.paths.pass_role import list_pass_role_edges
-from answerable.reach.aws.patterns.arns import ANY_ARN, matches_arn, split_arn
+from answerable.reach.aws.patterns.arn_matching import ANY_ARN, matches_arn, split_arn
 from answerable.reach.formula import TRUE
 
 
@@ -62,7 +62,7 @@ class IdentityGraph:
         keep: Stores the closure after it was computed.
     """
 
-    estate: CompiledAccounts
+    accounts: CompiledAccounts
     all: object = None
     tagged: tuple[CompiledStatement, ...] | None = None
     restore: Callable[["IdentityGraph"], object] | None = None
@@ -94,14 +94,14 @@ class IdentityGraph:
         found = self._principals.get(node)
         if found is None:
             found = self._build_principal(node)
-            if node.session and self.estate.session:
-                found = found.in_session(self.estate.session)
+            if node.session and self.accounts.session:
+                found = found.with_session_policy(self.accounts.session)
             self._principals[node] = found
         return found
 
     def get_start_node(self, identity: IdentityId) -> IdentityNode:
         """Return a subject's node, limited by its session policy."""
-        return IdentityNode(identity, session=self.estate.session is not None)
+        return IdentityNode(identity, session=self.accounts.session is not None)
 
     def is_administrator(self, node: IdentityNode) -> bool:
         """Tell whether a node is an administrator."""
@@ -138,9 +138,9 @@ class IdentityGraph:
         """List principals outside the snapshot that may assume a role."""
         found = self._entries.get(role)
         if found is None:
-            trust = self.estate.trusts.get(role)
-            known = self.estate.build_hop_request(ASSUME_ROLE, role).known
-            accounts = self.estate.accounts
+            trust = self.accounts.trusts.get(role)
+            known = self.accounts.build_hop_request(ASSUME_ROLE, role).known
+            accounts = self.accounts.accounts
             listed = tuple(list_trust_entries(trust, known, accounts)) if trust else ()
             found = self._entries[role] = listed
         return found
@@ -149,7 +149,7 @@ class IdentityGraph:
         """List resources whose policy may allow a takeover from other accounts."""
         if not self._lent:
             running: dict[str, list[Resource]] = defaultdict(list)
-            for resource in self.estate.resources.values():
+            for resource in self.accounts.resources.values():
                 if resource.runs_as:
                     running[resource.kind].append(resource)
             for one in TAKEOVER_RULES:
@@ -162,7 +162,7 @@ class IdentityGraph:
         """Yield resources whose policies may allow the takeover action."""
         action = rule.needs[0].action.lower()
         for resource in resources:
-            holder = self.estate.holders.get(resource.id)
+            holder = self.accounts.holders.get(resource.id)
             if holder and (holder.gaps or holder.select_statements(action)):
                 yield resource.id
 
@@ -170,7 +170,7 @@ class IdentityGraph:
         """List the resources of one kind in an account."""
         if self._resources is None:
             self._resources = defaultdict(list)
-            for resource in self.estate.list_takeover_resources():
+            for resource in self.accounts.list_takeover_resources():
                 owner = (*resource.id.split(":", 5), "", "", "", "", "")[4]
                 key = resource.kind, owner or resource.account
                 self._resources[key].append(resource.id)
@@ -186,19 +186,19 @@ class IdentityGraph:
         found = self._code.get((rule, account))
         if found is None:
             found = self._code[rule, account] = defaultdict(list)
-            principals = self.estate.principals
+            principals = self.accounts.principals
             near = self.list_resources(rule.kind, account)
             for resource in dict.fromkeys((*near, *self.list_shared_resources(rule))):
-                runs_as = self.estate.find_run_as(resource)
+                runs_as = self.accounts.find_run_as(resource)
                 if runs_as in principals:
                     found[runs_as].append(resource)
         return found
 
     def _build_principal(self, node: IdentityNode) -> CompiledPrincipal:
         """Build a node's principal with the permissions it gained."""
-        if is_uncreated(node.identity):
-            return compile_created_principal(self.estate, node.identity)
-        plain = self.estate.principals[node.identity]
+        if is_not_yet_created(node.identity):
+            return compile_uncreated_principal(self.accounts, node.identity)
+        plain = self.accounts.principals[node.identity]
         if node.bare:
             plain = plain.without_boundary()
         if not node.extra:
@@ -209,7 +209,7 @@ class IdentityGraph:
                 FULL_ACCESS_STATEMENT, PolicyLayer.IDENTITY, policy, "any"
             )
             return plain.with_statements("*", [grant])
-        gained = self.estate.groups[node.extra]
+        gained = self.accounts.groups[node.extra]
         managed = (
             grant.policy for grant in gained if is_customer_managed_policy(grant.policy)
         )
@@ -232,7 +232,7 @@ class IdentityGraph:
         ):
             by = tuple(
                 dict.fromkeys(
-                    name_statement(g)
+                    describe_statement(g)
                     for g in select_unrestricted_allows(principal.grants)
                 )
             )
@@ -253,7 +253,7 @@ class IdentityGraph:
         self, account: str, targets: IdentityFilter
     ) -> frozenset[IdentityId]:
         """List the requested roles of an account that cannot be edited."""
-        known = self.estate.principals
+        known = self.accounts.principals
         asked = known if targets is None else targets
         return frozenset(
             one
@@ -265,7 +265,7 @@ class IdentityGraph:
 
     def _may_rcp_deny_roles(self, account: str) -> bool:
         """Tell whether an RCP may deny an account's administrator its roles."""
-        fence = self.estate.fences.get(account)
+        fence = self.accounts.rcps.get(account)
         return fence is not None and bool(
             fence.gaps or fence.select_denies(ASSUME_ROLE)
         )
@@ -283,24 +283,24 @@ class IdentityGraph:
             self.list_assumable_roles(principal) if targets is None else sorted(targets)
         )
         for role in roles:
-            if role not in self.estate.trusts:
+            if role not in self.accounts.trusts:
                 continue
             if not include_same_account and self._is_same_account(principal, role):
                 continue
             if role != principal.id and not has_unconditional_edge(
                 best_edges, IdentityNode(role)
             ):
-                answer = evaluate_assume_role(self.estate, principal, role)
+                answer = evaluate_assume_role(self.accounts, principal, role)
                 yield from build_edge(IdentityNode(role), "sts:AssumeRole", answer)
 
     def list_assumable_roles(self, principal: CompiledPrincipal) -> list[IdentityId]:
         """List the roles whose trust policy could name a principal."""
         identity = principal.identity
         keys = ("*", identity.id, identity.unique_id, f"session {identity.account}")
-        named = self.estate.by_named
+        named = self.accounts.by_named
         found = {role for key in keys for role in named.get(key, ())}
         # A trust policy that names the account delegates to identity policies.
-        allows = principal.match_action(ASSUME_ROLE).allows
+        allows = principal.select_statements(ASSUME_ROLE).allows
         left = named.get(f"account {identity.account}", ())
         if principal.gaps or not all(grant.clause.parts for grant in allows):
             return sorted(found.union(left))
@@ -315,7 +315,7 @@ class IdentityGraph:
 
     def list_external_entries(self, role: IdentityId) -> tuple[TrustEntry, ...]:
         """List principals outside the snapshot that may assume a role."""
-        accounts = self.estate
+        accounts = self.accounts
         return tuple(
             entry
             for entry in self.list_trust_entries(role)
@@ -328,18 +328,18 @@ class IdentityGraph:
         self, role: IdentityId, service: str
     ) -> Iterator[TrustEntry]:
         """List how a service may assume a role of its own account."""
-        trust, accounts = self.estate.trusts[role], self.estate.accounts
+        trust, accounts = self.accounts.trusts[role], self.accounts.accounts
         kind = get_service_principal_kind(service)
         signed = kind == "Service" and trust.account
         source = {"aws:sourceaccount": (trust.account,)} if signed else {}
-        call = self.estate.build_hop_request(ASSUME_ROLE, role, ContextKeys(source))
+        call = self.accounts.build_hop_request(ASSUME_ROLE, role, ContextKeys(source))
         for entry in list_trust_entries(trust, call.known, accounts):
             if entry.kind == kind and entry.principal == service:
                 yield entry
 
     def _is_same_account(self, principal: CompiledPrincipal, role: IdentityId) -> bool:
         """Tell whether a role is in the principal's account."""
-        return self.estate.trusts[role].account == principal.identity.account
+        return self.accounts.trusts[role].account == principal.identity.account
 
 
 def _keep_best(
@@ -353,4 +353,4 @@ def _keep_best(
 
 def _edge_sort_key(edge: IdentityEdge) -> tuple[bool, bool, IdentityNode]:
     """Return a sort key that puts the edges cheapest to verify first."""
-    return is_uncreated(edge.to.identity), edge.via != "sts:AssumeRole", edge.to
+    return is_not_yet_created(edge.to.identity), edge.via != "sts:AssumeRole", edge.to

@@ -18,18 +18,18 @@ from answerable.reach.aws.escalation_rules.registry import (
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
 from answerable.reach.aws.evaluation.policy_layers import evaluate_for_all_resources
 from answerable.reach.aws.evaluation.request import Evaluation
-from answerable.reach.aws.evaluation.trust import TrustEntry
-from answerable.reach.aws.paths.edges import (
+from answerable.reach.aws.evaluation.trust_policies import TrustEntry
+from answerable.reach.aws.paths.identity_edges import (
     IdentityEdge,
     IdentityFilter,
     IdentityNode,
     build_edge,
     has_unconditional_edge,
 )
-from answerable.reach.aws.paths.hop_evaluation import evaluate_hop
+from answerable.reach.aws.paths.path_step_evaluation import evaluate_path_step_call
 from answerable.reach.aws.paths.witness_resources import (
     Evaluations,
-    find_common_resources,
+    find_witness_resources,
 )
 from answerable.reach.formula import FALSE, TRUE, build_atom
 
@@ -39,7 +39,7 @@ PASS_ROLE = "iam:PassRole"  # noqa: S105 - an action
 class _LaunchGraph(Protocol):
     """Graph with the services that may assume roles, and existing resources."""
 
-    estate: CompiledAccounts
+    accounts: CompiledAccounts
 
     def list_service_entries(
         self, role: IdentityId, service: str
@@ -57,7 +57,7 @@ def list_pass_role_edges(
     """List the edges of a principal by passing roles to services."""
     if not may_pass_any_role(principal):
         return
-    accounts = graph.estate
+    accounts = graph.accounts
     for launch in PASS_ROLE_RULES:
         roles = [
             role
@@ -90,7 +90,7 @@ def may_pass_any_role(principal: CompiledPrincipal) -> bool:
     sure = evaluate_for_all_resources(principal, PASS_ROLE.lower())
     if sure is not None:
         return sure.formula != FALSE
-    return bool(principal.match_action(PASS_ROLE.lower()).allows or principal.gaps)
+    return bool(principal.select_statements(PASS_ROLE.lower()).allows or principal.gaps)
 
 
 def _list_pass_role_rule_edges(
@@ -100,7 +100,7 @@ def _list_pass_role_rule_edges(
     roles: Iterable[IdentityId],
 ) -> Iterator[IdentityEdge]:
     """Yield an edge to each role that one PassRole rule lets a service run."""
-    answers = evaluate_launch(graph, principal, pass_role_rule)
+    answers = evaluate_pass_role_rule_calls(graph, principal, pass_role_rule)
     if any(answer.formula == FALSE for answer in answers):
         return
     calls = dict.fromkeys(need.action for need in pass_role_rule.needs)
@@ -111,7 +111,7 @@ def _list_pass_role_rule_edges(
         ]
         if trusts:
             passing = evaluate_pass_role(
-                graph.estate, principal, role, pass_role_rule.service
+                graph.accounts, principal, role, pass_role_rule.service
             )
             yield from build_edge(IdentityNode(role), via, passing, *answers, trusts[0])
 
@@ -124,19 +124,21 @@ def evaluate_pass_role(
 ) -> Evaluation:
     """Evaluate `iam:PassRole` of a role to a service."""
     known = ContextKeys({"iam:passedtoservice": (service,)})
-    return evaluate_hop(accounts, principal, PASS_ROLE, role, known)
+    return evaluate_path_step_call(accounts, principal, PASS_ROLE, role, known)
 
 
-def evaluate_launch(
+def evaluate_pass_role_rule_calls(
     graph: _LaunchGraph, principal: CompiledPrincipal, pass_role_rule: PassRoleRule
 ) -> Evaluations:
     """Evaluate all calls of a PassRole rule except `iam:PassRole`."""
     answers = _evaluate_rule_calls(graph, principal, pass_role_rule)
-    if not pass_role_rule.awaits:
+    if not pass_role_rule.precondition:
         return answers
     return (
         *answers,
-        Evaluation(build_atom(EXTERNAL_EVENT, "Exists", (pass_role_rule.awaits,)), ()),
+        Evaluation(
+            build_atom(EXTERNAL_EVENT, "Exists", (pass_role_rule.precondition,)), ()
+        ),
     )
 
 
@@ -144,13 +146,15 @@ def _evaluate_rule_calls(
     graph: _LaunchGraph, principal: CompiledPrincipal, pass_role_rule: PassRoleRule
 ) -> Evaluations:
     """Evaluate a rule's calls on new resources, or the best existing one."""
-    accounts = graph.estate
-    if not pass_role_rule.changes:
-        return find_common_resources(accounts, principal, pass_role_rule.needs)
+    accounts = graph.accounts
+    if not pass_role_rule.changed_resource_kind:
+        return find_witness_resources(accounts, principal, pass_role_rule.needs)
     best: Evaluations = (Evaluation(FALSE, ()),)
-    there = graph.list_resources(pass_role_rule.changes, principal.identity.account)
+    there = graph.list_resources(
+        pass_role_rule.changed_resource_kind, principal.identity.account
+    )
     for resource in there:
-        answers = find_common_resources(
+        answers = find_witness_resources(
             accounts, principal, pass_role_rule.needs, resource
         )
         if all(answer.formula == TRUE for answer in answers):
@@ -168,13 +172,15 @@ def _evaluate_calls_on_uncollected(
     pass_role_rule: PassRoleRule,
 ) -> Evaluations:
     """Evaluate a rule that changes a resource of a kind not collected."""
-    kind = RESOURCE_ARN_TEMPLATES[pass_role_rule.changes]
+    kind = RESOURCE_ARN_TEMPLATES[pass_role_rule.changed_resource_kind]
     needs = [
         RequiredPermission(
             need.action, need.resource.replace("{existing}", kind), need.context
         )
         for need in pass_role_rule.needs
     ]
-    answers = find_common_resources(accounts, principal, needs)
-    there = build_atom(EXISTING_RESOURCE, "Exists", (pass_role_rule.changes,))
+    answers = find_witness_resources(accounts, principal, needs)
+    there = build_atom(
+        EXISTING_RESOURCE, "Exists", (pass_role_rule.changed_resource_kind,)
+    )
     return (*answers, Evaluation(there, ()))

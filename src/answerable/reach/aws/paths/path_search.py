@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 
 from answerable.model.ids import IdentityId
 from answerable.reach.aws.bulk.bitset import list_positions
-from answerable.reach.aws.bulk.caller_side import VerdictBits
+from answerable.reach.aws.bulk.caller_policies import VerdictBits
 from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
 from answerable.reach.aws.evaluation.request import DeterminingStatement
-from answerable.reach.aws.paths.created_identities import is_uncreated, mark_uncreated
-from answerable.reach.aws.paths.edges import IdentityEdge, IdentityNode
+from answerable.reach.aws.paths.identity_creation import (
+    is_not_yet_created,
+    mark_not_yet_created,
+)
+from answerable.reach.aws.paths.identity_edges import IdentityEdge, IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.formula import TRUE, Formula, conjoin_hops
 
@@ -44,25 +47,25 @@ class ReachPath:
     """
 
     graph: IdentityGraph
-    trail: tuple[IdentityNode, ...]
+    nodes: tuple[IdentityNode, ...]
     certain: bool = True
     _edges: tuple[tuple[IdentityNode, IdentityEdge], ...] | None = None
 
     @property
     def target(self) -> IdentityNode:
         """Return the last node of the path."""
-        return self.trail[-1]
+        return self.nodes[-1]
 
     @property
     def step_count(self) -> int:
         """Return the number of steps."""
-        return len(self.trail) - 1
+        return len(self.nodes) - 1
 
     @property
     def edges(self) -> tuple[tuple[IdentityNode, IdentityEdge], ...]:
         """Return pairs (origin, edge), first step first; empty for the start."""
         if self._edges is None:
-            pairs = zip(self.trail, self.trail[1:], strict=False)
+            pairs = zip(self.nodes, self.nodes[1:], strict=False)
             self._edges = tuple(
                 (origin, self._find_edge(origin, to)) for origin, to in pairs
             )
@@ -85,7 +88,7 @@ class ReachPath:
     def hops(self) -> tuple[PathHop, ...]:
         """Return the steps as an answer prints them."""
         found: list[PathHop] = []
-        origin: str = self.trail[0].identity
+        origin: str = self.nodes[0].identity
         for _, edge in self.edges:
             to = _get_step_target_id(edge)
             found.append(PathHop(origin, edge.via, to, edge.formula, edge.determining))
@@ -95,8 +98,8 @@ class ReachPath:
 
 def _get_step_target_id(edge: IdentityEdge) -> str:
     """Return the id that a step leads to, with the name of a new identity."""
-    made = edge.new_name and is_uncreated(edge.to.identity)
-    return mark_uncreated(edge.new_name) if made else edge.to.identity
+    made = edge.new_name and is_not_yet_created(edge.to.identity)
+    return mark_not_yet_created(edge.new_name) if made else edge.to.identity
 
 
 def iterate_paths(
@@ -118,7 +121,7 @@ def iterate_paths(
         stop_bits: Bitset of nodes whose edges are not followed.
     """
     whole = get_closure(graph)
-    first = whole.get_number(start)
+    first = whole.get_node_number(start)
     wanted = -1 if end_bits is None else end_bits | 1 << first
     certain: _Predecessors = {}
     for number in _search_forward(whole, first, certain, stop_bits, unconditional=True):
@@ -139,7 +142,7 @@ def list_reachable_identities(
     """List the identities that a node can become, nearest first, without its own."""
     whole = get_closure(graph)
     numbers = _search_forward(
-        whole, whole.get_number(start), {}, 0, unconditional=False
+        whole, whole.get_node_number(start), {}, 0, unconditional=False
     )
     names = (whole.get_node(number).identity for number in numbers)
     return tuple(dict.fromkeys(name for name in names if name != start.identity))
@@ -165,10 +168,10 @@ def _search_forward(
         yield number
         if stop_bits >> number & 1:
             continue
-        row = graph_closure.get_steps(number)
+        row = graph_closure.get_next_nodes(number)
         new = (row.sure if unconditional else row.some) & ~seen
         seen |= new
-        for to in graph_closure.order_steps(number, new) if new else ():
+        for to in graph_closure.list_next_targets(number, new) if new else ():
             predecessors[to] = number
             waiting.append(to)
 
@@ -201,7 +204,7 @@ class BackwardSearch:
     def find_path(self, node: IdentityNode) -> ReachPath | None:
         """Return the path from a node to its target; None where there is none."""
         whole = self.whole
-        number = whole.get_number(node)
+        number = whole.get_node_number(node)
         steps = self._sure if number in self._sure else self._some
         if number not in steps:
             return None
@@ -221,7 +224,9 @@ def search_backward(
     """
     whole = get_closure(graph)
     loose = [
-        number for node in starts if (number := whole.get_number(node)) >= whole.size
+        number
+        for node in starts
+        if (number := whole.get_node_number(node)) >= whole.size
     ]
     found = BackwardSearch(graph, whole)
     _record_next_steps(whole, targets.sure, loose, found._sure, unconditional=True)
@@ -248,10 +253,10 @@ def _record_next_steps(
     while front and left:
         new = []
         for number in left:
-            row = graph_closure.get_steps(number)
+            row = graph_closure.get_next_nodes(number)
             ahead = (row.sure if unconditional else row.some) & front
             if ahead:
-                predecessors[number] = graph_closure.choose_step(number, ahead)
+                predecessors[number] = graph_closure.choose_next_target(number, ahead)
                 new.append(number)
         front = 0
         for number in new:

@@ -13,7 +13,7 @@ from answerable.reach.aws.evaluation.request import Evaluation
 _IAM_ARN_PREFIXES = ("arn:aws:iam:", "arn:aws-cn:iam:", "arn:aws-us-gov:iam:")
 
 
-def evaluate_hop(
+def evaluate_path_step_call(
     accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     action: str,
@@ -29,7 +29,7 @@ def evaluate_hop(
         resource: ARN, or `*`.
         context_keys: Condition keys that the call itself sets.
     """
-    sure = evaluate_hop_for_all(accounts, principal, action)
+    sure = evaluate_path_step_call_for_all(accounts, principal, action)
     if sure is not None and not _has_resource_side(accounts, principal, resource):
         return sure
     return evaluate_principal_request(
@@ -37,12 +37,12 @@ def evaluate_hop(
     )
 
 
-def evaluate_hop_for_all(
+def evaluate_path_step_call_for_all(
     accounts: CompiledAccounts, principal: CompiledPrincipal, action: str
 ) -> Evaluation | None:
     """Evaluate a call on all resources at once; None if the resource matters."""
     folded = action.lower()
-    if accounts.fences and supports_rcps(folded):
+    if accounts.rcps and supports_rcps(folded):
         return None
     return evaluate_for_all_resources(principal, folded)
 
@@ -53,6 +53,6 @@ def _has_resource_side(
     """Tell whether a resource's own policy or account may affect the call."""
     if resource == "*" or resource.startswith(_IAM_ARN_PREFIXES):
         return False
-    place = accounts.describe_resource(resource)
+    place = accounts.look_up_resource(resource)
     near = place.owner in ("", principal.identity.account)
     return not near or place.holder in accounts.holders

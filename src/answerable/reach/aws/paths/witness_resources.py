@@ -18,16 +18,19 @@ from answerable.reach.aws.escalation_rules.registry import (
 )
 from answerable.reach.aws.evaluation.context_keys import ContextKeys, resolve_variables
 from answerable.reach.aws.evaluation.request import Evaluation
-from answerable.reach.aws.paths.hop_evaluation import evaluate_hop, evaluate_hop_for_all
-from answerable.reach.aws.patterns.arns import ANY_ARN, ArnParts, split_pattern
-from answerable.reach.aws.patterns.common_match import find_common_match
-from answerable.reach.aws.patterns.globs import (
+from answerable.reach.aws.paths.path_step_evaluation import (
+    evaluate_path_step_call,
+    evaluate_path_step_call_for_all,
+)
+from answerable.reach.aws.patterns.arn_matching import ANY_ARN, ArnParts, split_pattern
+from answerable.reach.aws.patterns.common_match_search import find_common_match
+from answerable.reach.aws.patterns.glob_matching import (
     ANY_CHARACTER,
     ANY_TEXT,
     decode_glob,
     encode_glob,
     encode_literal,
-    matches,
+    matches_glob,
 )
 from answerable.reach.formula import FALSE, TRUE
 
@@ -36,7 +39,7 @@ Evaluations = tuple[Evaluation, ...]
 _DENIED: Evaluations = (Evaluation(FALSE, ()),)
 
 
-def find_common_resources(
+def find_witness_resources(
     accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     needs: Sequence[RequiredPermission],
@@ -54,7 +57,10 @@ def find_common_resources(
         One result per permission; a single denial where no resource fits all.
     """
     chosen = [need for need in needs if "{existing}" not in need.resource]
-    sure = [evaluate_hop_for_all(accounts, principal, need.action) for need in chosen]
+    sure = [
+        evaluate_path_step_call_for_all(accounts, principal, need.action)
+        for need in chosen
+    ]
     if any(answer is not None and answer.formula == FALSE for answer in sure):
         return _DENIED
     if len(chosen) == len(needs) and all(answer is not None for answer in sure):
@@ -105,7 +111,9 @@ def _evaluate_in_region(
         for resource in list_candidate_resources(
             accounts, principal, group, existing, region
         ):
-            answers = evaluate_on_resource(accounts, principal, group, resource)
+            answers = evaluate_permissions_on_resource(
+                accounts, principal, group, resource
+            )
             if _rank_results(answers) > _rank_results(best):
                 best = answers
             if _rank_results(best) == 2:
@@ -116,7 +124,7 @@ def _evaluate_in_region(
     return tuple(found)
 
 
-def evaluate_on_resource(
+def evaluate_permissions_on_resource(
     accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     group: Sequence[RequiredPermission],
@@ -126,7 +134,9 @@ def evaluate_on_resource(
     answers = []
     for need in group:
         known = ContextKeys({key: (value,) for key, value in need.context})
-        answer = evaluate_hop(accounts, principal, need.action, resource, known)
+        answer = evaluate_path_step_call(
+            accounts, principal, need.action, resource, known
+        )
         if answer.formula == FALSE:
             return _DENIED
         answers.append(answer)
@@ -151,12 +161,12 @@ def list_candidate_resources(
     template = group[0].resource
     if template == "*":
         return ["*"]
-    usual = fill_template(template, principal, NEW_NAME, region, existing)
+    usual = fill_arn_template(template, principal, NEW_NAME, region, existing)
     if "{name}" not in template:
         return [usual]
-    other = fill_template(template, principal, OTHER_NEW_NAME, region, existing)
+    other = fill_arn_template(template, principal, OTHER_NEW_NAME, region, existing)
     kind = split_pattern(
-        encode_glob(fill_template(template, principal, "?*", region, existing))
+        encode_glob(fill_arn_template(template, principal, "?*", region, existing))
     )
     found = {usual: None, other: None}
     spoken = list(_list_statement_patterns(accounts, principal, group))
@@ -169,7 +179,7 @@ def list_candidate_resources(
     return list(found)
 
 
-def fill_template(
+def fill_arn_template(
     template: str,
     principal: CompiledPrincipal,
     name: str,
@@ -215,10 +225,10 @@ def _fill_wildcards(
     chosen = [
         mine
         if ANY_TEXT not in mine and ANY_CHARACTER not in mine
-        else (plain if matches(mine, plain) else _replace_part_wildcards(mine))
+        else (plain if matches_glob(mine, plain) else _replace_part_wildcards(mine))
         for mine, plain in zip(parts, theirs, strict=True)
     ]
-    if all(map(matches, resource_type, chosen)):
+    if all(map(matches_glob, resource_type, chosen)):
         yield decode_glob(":".join(chosen))
     else:
         yield from _find_common_arn((parts, resource_type))

@@ -4,7 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from answerable.reach.aws.patterns.globs import encode_glob, is_literal, matches
+from answerable.reach.aws.patterns.glob_matching import (
+    encode_glob,
+    is_literal,
+    matches_glob,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,7 @@ class ActionSet:
             return False
         service = action.partition(":")[0]
         return any(
-            matches(pattern, action)
+            matches_glob(pattern, action)
             for key in (service, "")
             for pattern in self.wild.get(key, ())
         )
@@ -37,7 +41,7 @@ NO_ACTIONS = ActionSet(frozenset(), {})
 
 
 @lru_cache(maxsize=1 << 16)
-def fold_action(action: str) -> str:
+def normalise_action(action: str) -> str:
     """Convert an action to lower case and encode its wildcards."""
     return encode_glob(action.lower())
 

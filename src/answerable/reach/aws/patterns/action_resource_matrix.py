@@ -6,7 +6,7 @@ An action granted on a resource of another type has no effect.
 from functools import lru_cache
 
 from answerable.model.action_catalogue import ActionCatalogue, ActionEntry, ServiceEntry
-from answerable.reach.aws.patterns.arns import (
+from answerable.reach.aws.patterns.arn_matching import (
     ANY_ARN,
     ArnParts,
     matches_arn,
@@ -14,7 +14,11 @@ from answerable.reach.aws.patterns.arns import (
     split_arn,
     split_pattern,
 )
-from answerable.reach.aws.patterns.globs import ANY_TEXT, encode_glob, matches
+from answerable.reach.aws.patterns.glob_matching import (
+    ANY_TEXT,
+    encode_glob,
+    matches_glob,
+)
 
 _ResourceTypes = tuple[
     tuple[str, ArnParts], ...
@@ -69,7 +73,7 @@ def _list_actions(service: ServiceEntry, name: str) -> list[ActionEntry]:
     found = service.actions.get(name)
     if found:
         return [found]
-    return [e for key, e in service.actions.items() if matches(name, key)]
+    return [e for key, e in service.actions.items() if matches_glob(name, key)]
 
 
 def _matches_type(resource_types: _ResourceTypes, resource: ArnParts) -> bool:

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from answerable.reach.aws.evaluation.context_keys import split_arn_pattern
-from answerable.reach.aws.patterns.globs import (
+from answerable.reach.aws.patterns.glob_matching import (
     ANY_TEXT,
     encode_literal,
     is_literal,
-    matches,
-    overlaps,
+    matches_glob,
+    overlaps_glob,
 )
 
 ArnParts = tuple[str, ...]
@@ -50,7 +50,7 @@ def matches_arn(pattern: ArnParts, text: ArnParts) -> bool:
     if len(text) != 6:
         return False
     for place, wanted, plain in _list_required_parts(pattern):
-        if text[place] != wanted and (plain or not matches(wanted, text[place])):
+        if text[place] != wanted and (plain or not matches_glob(wanted, text[place])):
             return False
     return True
 
@@ -66,4 +66,4 @@ def overlaps_arn(one: ArnParts, other: ArnParts) -> bool:
     """Tell whether some resource matches both ARN patterns."""
     if ANY_ARN in (one, other):
         return True
-    return len(one) == len(other) and all(map(overlaps, one, other))
+    return len(one) == len(other) and all(map(overlaps_glob, one, other))

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from answerable.reach.aws.patterns.globs import ANY_CHARACTER, ANY_TEXT
+from answerable.reach.aws.patterns.glob_matching import ANY_CHARACTER, ANY_TEXT
 
 _MAX_STATES = 1 << 14
 _FILLER = "a"  # a sample for any character

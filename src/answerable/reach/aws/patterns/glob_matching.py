@@ -9,7 +9,7 @@ only `*` of the outer pattern takes an inner `*`.
 from functools import lru_cache
 from typing import Protocol
 
-from answerable.model.text_pattern import matches_parts
+from answerable.model.text_pattern import matches_wildcard_parts
 
 ANY_TEXT = "\ue001"
 ANY_CHARACTER = "\ue002"
@@ -42,7 +42,7 @@ def is_literal(pattern: str) -> bool:
     return ANY_TEXT not in pattern and ANY_CHARACTER not in pattern
 
 
-def matches(pattern: str, text: str) -> bool:
+def matches_glob(pattern: str, text: str) -> bool:
     """Tell whether an encoded pattern matches a whole text.
 
     `text` may be an encoded pattern itself; then the answer is whether everything
@@ -52,7 +52,7 @@ def matches(pattern: str, text: str) -> bool:
         return pattern == text
     if ANY_CHARACTER in pattern:
         return _compile_glob(pattern).fullmatch(text) is not None
-    return matches_parts(text, pattern.split(ANY_TEXT))
+    return matches_wildcard_parts(text, pattern.split(ANY_TEXT))
 
 
 @lru_cache(maxsize=4096)
@@ -114,9 +114,9 @@ def get_literal_prefix(pattern: str) -> str:
 def _decide_overlap_quickly(one: str, other: str) -> bool | None:
     """Tell in simple cases whether two patterns overlap, else return None."""
     if is_literal(one):
-        return matches(other, one)
+        return matches_glob(other, one)
     if is_literal(other):
-        return matches(one, other)
+        return matches_glob(one, other)
     if ANY_TEXT in (one, other):
         return True
     mine, theirs = get_literal_prefix(one), get_literal_prefix(other)
@@ -128,7 +128,7 @@ def _decide_overlap_quickly(one: str, other: str) -> bool | None:
 
 
 @lru_cache(maxsize=1 << 16)
-def overlaps(one: str, other: str) -> bool:
+def overlaps_glob(one: str, other: str) -> bool:
     """Tell whether some text matches both patterns (true if too long to decide)."""
     told = _decide_overlap_quickly(one, other)
     if told is not None:

@@ -1,6 +1,6 @@
 """Set algebra of patterns with exceptions, such as `s3:*` except `s3:DeleteObject`.
 
-All results are safe approximations: `covers` is never wrongly true, `overlaps` never
+All results are safe approximations: `covers` is never wrongly true, `overlaps_glob` never
 wrongly false.
 """
 
@@ -9,13 +9,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Generic, TypeVar
 
-from answerable.reach.aws.patterns.arns import (
+from answerable.reach.aws.patterns.arn_matching import (
     ANY_ARN,
     ArnParts,
     matches_arn,
     overlaps_arn,
 )
-from answerable.reach.aws.patterns.globs import ANY_TEXT, decode_glob, matches, overlaps
+from answerable.reach.aws.patterns.glob_matching import (
+    ANY_TEXT,
+    decode_glob,
+    matches_glob,
+    overlaps_glob,
+)
 
 Pattern = TypeVar("Pattern")
 
@@ -28,7 +33,7 @@ class PatternAlgebra(Generic[Pattern]):
     overlaps: Callable[[Pattern, Pattern], bool]
 
 
-ACTIONS: PatternAlgebra[str] = PatternAlgebra(matches, overlaps)
+ACTIONS: PatternAlgebra[str] = PatternAlgebra(matches_glob, overlaps_glob)
 RESOURCES: PatternAlgebra[ArnParts] = PatternAlgebra(matches_arn, overlaps_arn)
 
 

@@ -17,32 +17,32 @@ from answerable.reach.aws.evaluation.resource_policies import (
     DenyingPolicies,
     ResourcePolicy,
 )
-from answerable.reach.aws.patterns.arns import overlaps_arn
-from answerable.reach.aws.patterns.terms import RESOURCES, is_disjoint
-from answerable.reach.aws.permission_rows.policy_cache import (
-    CachedPolicy,
-    ResourcePolicyCache,
-)
+from answerable.reach.aws.patterns.arn_matching import overlaps_arn
+from answerable.reach.aws.patterns.pattern_set_algebra import RESOURCES, is_disjoint
 from answerable.reach.aws.permission_rows.principal_rows import (
     build_coverage_test,
     list_own_rows,
-    list_unread_rows,
+    list_unread_policy_rows,
 )
 from answerable.reach.aws.permission_rows.principal_spans import (
     PrincipalSpans,
-    collect_spans,
+    collect_principal_spans,
     narrow_row,
 )
 from answerable.reach.aws.permission_rows.resource_denials import (
     ResourceDenials,
-    leave_open,
+    add_open_condition,
 )
 from answerable.reach.aws.permission_rows.resource_grants import (
     RowCaller,
-    build_namer,
-    list_naming_ways,
-    list_requested_scope,
+    build_principal_matcher,
+    list_principal_match_kinds,
+    list_requested_arn_patterns,
     list_rows_on_resource,
+)
+from answerable.reach.aws.permission_rows.resource_policy_cache import (
+    CachedPolicy,
+    ResourcePolicyCache,
 )
 from answerable.reach.aws.permission_rows.row_types import (
     PermissionRow,
@@ -90,7 +90,7 @@ class ActionRowLister:
         self._opened: dict[tuple[object, ...], bool] = {}
         self._meets: dict[tuple[int, CompiledStatement], bool] = {}
 
-    def may_resources_grant(self, principal: CompiledPrincipal) -> bool:
+    def may_resource_policies_grant(self, principal: CompiledPrincipal) -> bool:
         """Tell whether resource policies alone may grant part of the pattern.
 
         Across accounts an identity policy must allow too.
@@ -101,7 +101,7 @@ class ActionRowLister:
         """List the rows of a principal, without those through other identities."""
         accounts, wanted = self._accounts, self._wanted
         known = accounts.given.merge_over(principal.known)
-        spans = collect_spans(accounts, principal, known, self._action)
+        spans = collect_principal_spans(accounts, principal, known, self._action)
         found = list(list_own_rows(accounts, spans, wanted))
         if found:
             account = principal.identity.account
@@ -111,7 +111,7 @@ class ActionRowLister:
             found = [
                 self._add_condition_if_denied(resource_denials, row) for row in found
             ]
-        found += list_unread_rows(principal, wanted)
+        found += list_unread_policy_rows(principal, wanted)
         listed = dict.fromkeys(found)
         yield from listed
         is_covered = build_coverage_test([row for row in found if row.formula == TRUE])
@@ -177,16 +177,16 @@ class ActionRowLister:
         )
         is_open = self._opened.get(key)
         if is_open is None:
-            left = resource_denials.apply(row._replace(formula=TRUE))
+            left = resource_denials.apply_to_row(row._replace(formula=TRUE))
             is_open = self._opened[key] = any(one.formula != TRUE for one in left)
-        return leave_open(row) if is_open else row
+        return add_open_condition(row) if is_open else row
 
     def _select_deniers(self, account: str) -> _Deniers:
         """Select an account's resource policies that may deny part of the pattern."""
         found = self._deniers.get(account)
         if found is None:
             kept = []
-            for grant, owners in self._accounts.deniers.get(self._service, ()):
+            for grant, owners in self._accounts.denying_policies.get(self._service, ()):
                 if grant and not grant.clause.matches_action(self._action):
                     continue
                 some = tuple(
@@ -209,14 +209,14 @@ class ActionRowLister:
         accounts, wanted = self._accounts, self._wanted
         for own in accounts.holders.values():
             if own.service != self._service or not any(
-                list_requested_scope(own, wanted)
+                list_requested_arn_patterns(own, wanted)
             ):
                 continue
             clauses = tuple(
                 grant.clause for grant in own.select_statements(self._action)
             )
             if own.gaps or any(c.effect is PolicyEffect.ALLOW for c in clauses):
-                fence = accounts.fences.get(own.account)
+                fence = accounts.rcps.get(own.account)
                 over = fence.select_denies(self._action) if fence else ()
                 yield CachedPolicy(own, clauses, tuple(grant.clause for grant in over))
 
@@ -226,13 +226,13 @@ class ActionRowLister:
         """List rows that one policy grants by name, or to everyone."""
         accounts, wanted = self._accounts, self._wanted
         near = policy.account in ("", principal.identity.account)
-        ways = list_naming_ways(
+        ways = list_principal_match_kinds(
             policy, principal, accounts.given.merge_over(principal.known)
         )
-        for on in list_requested_scope(policy, wanted) if ways else ():
+        for on in list_requested_arn_patterns(policy, wanted) if ways else ():
             for way in ways:
                 known = principal.collect_known_keys(on.pattern)
-                namer = build_namer(principal, way, accounts.given)
+                namer = build_principal_matcher(principal, way, accounts.given)
                 caller = RowCaller(namer, known, near, principal.linked)
                 for row in list_rows_on_resource(accounts, policy, on, wanted, caller):
                     number = next(self._numbers)

@@ -9,22 +9,29 @@ from collections.abc import Iterator, Sequence
 from answerable.model.policy import PolicyLayer
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
-from answerable.reach.aws.evaluation.request import name_gap
-from answerable.reach.aws.patterns.arns import ArnParts
-from answerable.reach.aws.patterns.terms import ACTIONS, RESOURCES, PatternTerm, covers
+from answerable.reach.aws.evaluation.request import describe_gap
+from answerable.reach.aws.patterns.arn_matching import ArnParts
+from answerable.reach.aws.patterns.pattern_set_algebra import (
+    ACTIONS,
+    RESOURCES,
+    PatternTerm,
+    covers,
+)
 from answerable.reach.aws.permission_rows.principal_spans import (
     PrincipalSpans,
-    collect_spans,
+    collect_principal_spans,
     narrow_row,
 )
 from answerable.reach.aws.permission_rows.resource_denials import ResourceDenials
-from answerable.reach.aws.permission_rows.resource_grants import list_granted_rows
+from answerable.reach.aws.permission_rows.resource_grants import (
+    list_resource_policy_rows,
+)
 from answerable.reach.aws.permission_rows.row_types import (
     PermissionRow,
     RowFilter,
     TermPairTest,
 )
-from answerable.reach.aws.permission_rows.spans import filter_span
+from answerable.reach.aws.permission_rows.statement_spans import filter_span
 from answerable.reach.formula import TRUE
 
 
@@ -37,16 +44,20 @@ def list_principal_rows(
     find where thousands of resources have policies.
     """
     known = accounts.given.merge_over(principal.known)
-    spans = collect_spans(accounts, principal, known)
-    resource_denials = ResourceDenials(accounts, principal, known, accounts.deniers)
+    spans = collect_principal_spans(accounts, principal, known)
+    resource_denials = ResourceDenials(
+        accounts, principal, known, accounts.denying_policies
+    )
     own = list_own_rows(accounts, spans, row_filter)
-    found = [left for row in own for left in resource_denials.apply(row)]
-    found += list_unread_rows(principal, row_filter)
+    found = [left for row in own for left in resource_denials.apply_to_row(row)]
+    found += list_unread_policy_rows(principal, row_filter)
     told = dict.fromkeys(found)
     yield from told
     sure = [row for row in found if row.formula == TRUE]
     is_covered = build_coverage_test(sure)
-    for row in list_granted_rows(accounts, principal, spans, row_filter, is_covered):
+    for row in list_resource_policy_rows(
+        accounts, principal, spans, row_filter, is_covered
+    ):
         if row not in told and not is_covered(row.actions, row.resources):
             told[row] = None
             yield row
@@ -56,7 +67,7 @@ def list_own_rows(
     accounts: CompiledAccounts, spans: PrincipalSpans, row_filter: RowFilter
 ) -> Iterator[PermissionRow]:
     """List the rows of a principal's own policies, less limits and denies."""
-    limits = (*spans.escapable, *spans.limits)
+    limits = (*spans.bypassable_limits, *spans.limits)
     for span in spans.allows:
         row = filter_span(span, row_filter)
         if row:
@@ -78,12 +89,12 @@ def build_coverage_test(rows: Sequence[PermissionRow]) -> TermPairTest:
     return is_covered
 
 
-def list_unread_rows(
+def list_unread_policy_rows(
     principal: CompiledPrincipal, row_filter: RowFilter
 ) -> Iterator[PermissionRow]:
     """List undecided rows that stand for identity policies not read."""
     for gap in principal.list_gaps(PolicyLayer.IDENTITY):
-        by = (name_gap(gap),)
+        by = (describe_gap(gap),)
         yield PermissionRow(
             row_filter.actions,
             row_filter.resources,

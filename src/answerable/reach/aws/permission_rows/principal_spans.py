@@ -17,16 +17,20 @@ from answerable.reach.aws.compiled.statements import (
 )
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
 from answerable.reach.aws.patterns.action_resource_matrix import can_act_on_pattern
-from answerable.reach.aws.patterns.globs import ANY_TEXT
-from answerable.reach.aws.patterns.terms import ACTIONS, PatternTerm, is_disjoint
+from answerable.reach.aws.patterns.glob_matching import ANY_TEXT
+from answerable.reach.aws.patterns.pattern_set_algebra import (
+    ACTIONS,
+    PatternTerm,
+    is_disjoint,
+)
 from answerable.reach.aws.permission_rows.row_types import PermissionRow
-from answerable.reach.aws.permission_rows.spans import (
+from answerable.reach.aws.permission_rows.statement_spans import (
     LimitingSpans,
     StatementSpan,
     apply_deny,
     apply_limit,
     build_limit,
-    list_spans,
+    list_statement_spans,
 )
 from answerable.reach.formula import FALSE, conjoin, negate
 
@@ -45,7 +49,7 @@ class PrincipalSpans:
     """
 
     allows: tuple[StatementSpan, ...]
-    escapable: tuple[LimitingSpans, ...]
+    bypassable_limits: tuple[LimitingSpans, ...]
     limits: tuple[LimitingSpans, ...]
     denies: tuple[StatementSpan, ...]
     gaps: tuple[PolicyGap, ...]
@@ -67,7 +71,7 @@ class PrincipalSpans:
         if found is None:
             found = self.limits
             if not (same_account and bypasses_boundary):
-                found = (*self.escapable, *found)
+                found = (*self.bypassable_limits, *found)
             if not same_account:
                 unread = [gap for gap in self.gaps if gap.layer is PolicyLayer.IDENTITY]
                 found = (build_limit(self.allows, unread), *found)
@@ -80,9 +84,9 @@ class PrincipalSpans:
         if found is None:
             found = self._of_service[service] = PrincipalSpans(
                 allows=_select_for_service(self.allows, service),
-                escapable=tuple(
+                bypassable_limits=tuple(
                     _select_limit_for_service(limit, service)
-                    for limit in self.escapable
+                    for limit in self.bypassable_limits
                 ),
                 limits=tuple(
                     _select_limit_for_service(limit, service) for limit in self.limits
@@ -106,7 +110,7 @@ def _select_limit_for_service(limit: LimitingSpans, service: str) -> LimitingSpa
     return replace(limit, spans=_select_for_service(limit.spans, service))
 
 
-def collect_spans(
+def collect_principal_spans(
     accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     context_keys: ContextKeys,
@@ -129,30 +133,34 @@ def collect_spans(
     def namer(clause: CompiledStatement) -> NamingFormulas:
         return match_principal(clause, principal)
 
-    mine = list(list_spans(taking(principal.grants), context_keys))
+    mine = list(list_statement_spans(taking(principal.grants), context_keys))
     every = mine
     escapable, limits = [], []
     gaps = principal.gaps
     if principal.boundary is not None:
-        spans = list(list_spans(taking(principal.boundary), context_keys))
+        spans = list(list_statement_spans(taking(principal.boundary), context_keys))
         escapable.append(build_limit(spans, principal.list_gaps(PolicyLayer.BOUNDARY)))
         every = every + spans
     if principal.session:
-        spans = list(list_spans(taking(principal.session.grants), context_keys))
+        spans = list(
+            list_statement_spans(taking(principal.session.grants), context_keys)
+        )
         escapable.append(build_limit(spans, principal.session.gaps))
         every = every + spans
     for level in principal.levels:
-        spans = list(list_spans(taking(level.grants), context_keys))
+        spans = list(list_statement_spans(taking(level.grants), context_keys))
         limits.append(build_limit(spans, level.gaps))
         every = every + spans
     if accounts.endpoint:
-        spans = list(list_spans(taking(accounts.endpoint.grants), context_keys, namer))
+        spans = list(
+            list_statement_spans(taking(accounts.endpoint.grants), context_keys, namer)
+        )
         limits.append(build_limit(spans, accounts.endpoint.gaps))
         gaps += accounts.endpoint.gaps
         every = every + spans
     return PrincipalSpans(
         allows=tuple(span for span in mine if not span.denies),
-        escapable=tuple(escapable),
+        bypassable_limits=tuple(escapable),
         limits=tuple(limits),
         denies=tuple(span for span in every if span.denies),
         gaps=gaps,

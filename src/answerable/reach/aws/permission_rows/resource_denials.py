@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
-from answerable.reach.aws.compiled.organization_policies import RcpDenies
+from answerable.reach.aws.compiled.limiting_policies import RcpDenies
 from answerable.reach.aws.compiled.principal_element import is_account_number
 from answerable.reach.aws.compiled.principal_matching import match_principal
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
@@ -35,11 +35,11 @@ from answerable.reach.aws.evaluation.resource_policies import (
     DenyingPolicies,
     ResourcePolicy,
 )
-from answerable.reach.aws.evaluation.trust import ASSUME_ROLE
+from answerable.reach.aws.evaluation.trust_policies import ASSUME_ROLE
 from answerable.reach.aws.patterns.action_resource_matrix import takes_named_resource
-from answerable.reach.aws.patterns.arns import ArnParts, overlaps_arn
-from answerable.reach.aws.patterns.globs import ANY_TEXT, is_literal
-from answerable.reach.aws.patterns.terms import (
+from answerable.reach.aws.patterns.arn_matching import ArnParts, overlaps_arn
+from answerable.reach.aws.patterns.glob_matching import ANY_TEXT, is_literal
+from answerable.reach.aws.patterns.pattern_set_algebra import (
     ACTIONS,
     PatternTerm,
     covers,
@@ -49,7 +49,7 @@ from answerable.reach.aws.patterns.terms import (
     subtract,
 )
 from answerable.reach.aws.permission_rows.row_types import PermissionRow
-from answerable.reach.aws.permission_rows.spans import list_action_terms
+from answerable.reach.aws.permission_rows.statement_spans import list_action_terms
 from answerable.reach.formula import FALSE, build_atom, conjoin
 
 
@@ -62,14 +62,14 @@ class ResourceDenials:
         deniers: Resource policies that may deny, by service.
     """
 
-    estate: CompiledAccounts
+    accounts: CompiledAccounts
     principal: CompiledPrincipal
     known: ContextKeys
     deniers: Mapping[str, tuple[DenyingPolicies, ...]]
     _services: tuple[str, ...] | None = None
     _applying: dict[int, bool] = field(default_factory=dict)
 
-    def apply(self, row: PermissionRow) -> list[PermissionRow]:
+    def apply_to_row(self, row: PermissionRow) -> list[PermissionRow]:
         """Split a row; a part that may be denied gets an undecided condition."""
         on = row.resources.pattern
         if (
@@ -77,7 +77,7 @@ class ResourceDenials:
             or _is_access_point(on)
             or _needs_trust_policy(row)
         ):
-            return [leave_open(row)]
+            return [add_open_condition(row)]
         kept, open_ = [row], []
         for service in self._list_affected_services():
             term = PatternTerm(f"{service}:{ANY_TEXT}")
@@ -89,7 +89,7 @@ class ResourceDenials:
                     rest.append(one)
                     continue
                 part, outside = _split_service(one, term)
-                open_.append(leave_open(part))
+                open_.append(add_open_condition(part))
                 rest += outside
             kept = rest
         return kept + open_
@@ -112,14 +112,14 @@ class ResourceDenials:
             return False
         arn = f"arn:{resource[1]}:s3:::{bucket}"
         return find_resource_account(
-            self.estate.resources, arn, get_policy_holder(arn)
+            self.accounts.resources, arn, get_policy_holder(arn)
         ) not in ("", mine)
 
     def _list_affected_services(self) -> tuple[str, ...]:
         """List the services whose resource policies or RCPs may deny."""
         if self._services is None:
             found = {"kms", *self.deniers}
-            if self.estate.doors:
+            if self.accounts.access_points:
                 found.add("s3")
             for grant in self._list_rcp_denies():
                 found |= RCP_SERVICES & (grant.clause.services or RCP_SERVICES)
@@ -132,7 +132,7 @@ class ResourceDenials:
         """Return the RCP denies of the principal's account; None if none."""
         if self.principal.linked:
             return None
-        return self.estate.fences.get(self.principal.identity.account)
+        return self.accounts.rcps.get(self.principal.identity.account)
 
     def _list_rcp_denies(self) -> tuple[PolicyStatement, ...]:
         """List the RCP denies whose conditions may hold."""
@@ -151,11 +151,11 @@ class ResourceDenials:
         """Tell whether a service's policies or RCPs may deny part of a row."""
         on = row.resources.pattern
         if service == "kms" and overlaps_arn(KMS_KEY_PATTERN, on):
-            catalogue, action = self.estate.catalogue, row.actions.pattern
+            catalogue, action = self.accounts.catalogue, row.actions.pattern
             if takes_named_resource(catalogue, action):
                 return True
         if service == "s3" and has_conditional_access_points(
-            self.estate, row.resources
+            self.accounts, row.resources
         ):
             return True
         if service in RCP_SERVICES and (
@@ -221,7 +221,7 @@ def _needs_trust_policy(row: PermissionRow) -> bool:
     return action in TRUST_POLICY_ACTIONS and action != ASSUME_ROLE
 
 
-def leave_open(row: PermissionRow) -> PermissionRow:
+def add_open_condition(row: PermissionRow) -> PermissionRow:
     """Return a row with the undecided condition that resource policies allow it."""
     on = format_arn(row.resources.pattern)
     decides = build_atom(RESOURCE_POLICY_KEY, "Matches", (on,))

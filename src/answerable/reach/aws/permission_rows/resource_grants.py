@@ -26,11 +26,11 @@ from answerable.reach.aws.compiled.statements import (
 )
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
 from answerable.reach.aws.evaluation.pattern_requests import RESOURCE_POLICY_KEY
-from answerable.reach.aws.evaluation.request import name_gap
+from answerable.reach.aws.evaluation.request import describe_gap
 from answerable.reach.aws.evaluation.resource_policies import Namer, ResourcePolicy
-from answerable.reach.aws.patterns.arns import ArnParts
-from answerable.reach.aws.patterns.globs import ANY_TEXT, decode_glob
-from answerable.reach.aws.patterns.terms import (
+from answerable.reach.aws.patterns.arn_matching import ArnParts
+from answerable.reach.aws.patterns.glob_matching import ANY_TEXT, decode_glob
+from answerable.reach.aws.patterns.pattern_set_algebra import (
     ACTIONS,
     ALL_ACTIONS,
     ALL_RESOURCES,
@@ -49,16 +49,16 @@ from answerable.reach.aws.permission_rows.row_types import (
     RowFilter,
     TermPairTest,
 )
-from answerable.reach.aws.permission_rows.spans import (
+from answerable.reach.aws.permission_rows.statement_spans import (
     StatementSpan,
     filter_span,
-    list_fixed_terms,
-    list_spans,
+    list_constant_pattern_pairs,
+    list_statement_spans,
 )
 from answerable.reach.formula import FALSE, TRUE, Formula, build_atom, conjoin, negate
 
 
-def list_granted_rows(
+def list_resource_policy_rows(
     accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     spans: PrincipalSpans,
@@ -83,7 +83,7 @@ def list_granted_rows(
     keys = ("*", identity.id, identity.unique_id or identity.id, session)
     seen: dict[ResourcePolicy, None] = {}
     for key in keys:
-        seen |= dict.fromkeys(accounts.granters.get(key, ()))
+        seen |= dict.fromkeys(accounts.granting_policies.get(key, ()))
     known = accounts.given.merge_over(principal.known)
     services = _list_requested_services(seen, row_filter)
     for own in seen:
@@ -91,10 +91,10 @@ def list_granted_rows(
             continue
         untold = [
             on
-            for on in list_requested_scope(own, row_filter)
+            for on in list_requested_arn_patterns(own, row_filter)
             if _may_grant_more(own, on, row_filter, is_covered)
         ]
-        found_ways = list_naming_ways(own, principal, known) if untold else []
+        found_ways = list_principal_match_kinds(own, principal, known) if untold else []
         inside = spans.select_for_service(own.service)
         for on in untold:
             for way in found_ways:
@@ -143,14 +143,14 @@ def _list_offered_terms(
         found = {
             (actions, intersect(RESOURCES, resources, pattern)[0]): None
             for clause in (() if varies else allows)
-            for actions, resources in list_fixed_terms(clause)
+            for actions, resources in list_constant_pattern_pairs(clause)
             if not is_disjoint(RESOURCES, resources, pattern)
         }
         policy.offers[pattern.pattern] = None if varies else tuple(found)
     return policy.offers[pattern.pattern]
 
 
-def list_naming_ways(
+def list_principal_match_kinds(
     policy: ResourcePolicy, principal: CompiledPrincipal, context_keys: ContextKeys
 ) -> list[str]:
     """List how a policy's allows name a principal: by ARN, account, everyone."""
@@ -168,7 +168,7 @@ def list_naming_ways(
     return sorted(found, reverse=True)
 
 
-def list_requested_scope(
+def list_requested_arn_patterns(
     policy: ResourcePolicy, row_filter: RowFilter
 ) -> Iterator[PatternTerm[ArnParts]]:
     """List the ARN patterns of a resource policy that the filter includes."""
@@ -180,7 +180,7 @@ def list_requested_scope(
         on = PatternTerm(spoken)
         if not is_disjoint(
             RESOURCES, on, row_filter.resources
-        ) and row_filter.matches_flat_glob(spoken):
+        ) and row_filter.matches_text_glob(spoken):
             yield on
 
 
@@ -217,7 +217,7 @@ def _list_policy_rows(
         return
     known = principal.collect_known_keys(on.pattern)
     caller = RowCaller(
-        build_namer(principal, way, accounts.given),
+        build_principal_matcher(principal, way, accounts.given),
         known,
         near,
         principal.linked,
@@ -228,14 +228,14 @@ def _list_policy_rows(
         yield from narrow_row(accounts, row, limits, spans.denies, gaps)
 
 
-def build_namer(
+def build_principal_matcher(
     principal: CompiledPrincipal, match_kind: str, query_keys: ContextKeys
 ) -> Namer:
     """Build a function that matches allows naming a principal in one way, and denies.
 
     Args:
         principal: The principal.
-        match_kind: As `list_naming_ways` lists them.
+        match_kind: As `list_principal_match_kinds` lists them.
         query_keys: Stated condition keys.
     """
 
@@ -247,7 +247,9 @@ def build_namer(
     return namer
 
 
-def keep_all_rows(actions: PatternTerm[str], resources: PatternTerm[ArnParts]) -> bool:
+def accept_all_rows(
+    actions: PatternTerm[str], resources: PatternTerm[ArnParts]
+) -> bool:
     """Accept every row."""
     return True
 
@@ -268,7 +270,7 @@ class RowCaller:
     known: ContextKeys
     exempt: bool
     linked: bool = False
-    keeps: TermPairTest = keep_all_rows
+    keeps: TermPairTest = accept_all_rows
 
 
 def list_rows_on_resource(
@@ -279,12 +281,12 @@ def list_rows_on_resource(
     caller: RowCaller,
 ) -> Iterator[PermissionRow]:
     """Yield rows one resource policy grants, less its own and RCP denies."""
-    place = accounts.describe_resource(
+    place = accounts.look_up_resource(
         decode_glob(":".join(pattern.pattern)),
         is_pattern=ANY_TEXT in pattern.pattern[-1],
     )
     known = accounts.given.merge_over(place.known).merge_over(caller.known)
-    spans = list(list_spans(policy.grants, known, caller.namer))
+    spans = list(list_statement_spans(policy.grants, known, caller.namer))
     allows = [span for span in spans if not span.denies]
     rows = (
         *_list_allowed_rows(allows, pattern, row_filter),
@@ -296,12 +298,14 @@ def list_rows_on_resource(
     denies = [span for span in spans if span.denies]
     gaps = policy.gaps
     bound = policy.service in RCP_SERVICES and not caller.linked
-    fence = accounts.fences.get(policy.account) if bound else None
+    fence = accounts.rcps.get(policy.account) if bound else None
     if fence:
-        denies += list_spans(_select_for_service(fence.denies, policy.service), known)
+        denies += list_statement_spans(
+            _select_for_service(fence.denies, policy.service), known
+        )
         gaps += fence.gaps
     let_in = TRUE if caller.exempt else _build_public_access_condition(accounts, policy)
-    if ResourceId(policy.resource) in accounts.doors:
+    if ResourceId(policy.resource) in accounts.access_points:
         let_in = conjoin(
             let_in, build_atom(RESOURCE_POLICY_KEY, "Matches", (policy.resource,))
         )
@@ -353,7 +357,7 @@ def _list_unread_rows(
     for gap in policy.gaps:
         actions = PatternTerm(f"{policy.service}:{ANY_TEXT}")
         if not is_disjoint(ACTIONS, actions, row_filter.actions):
-            by = (name_gap(gap),)
+            by = (describe_gap(gap),)
             yield PermissionRow(
                 actions, pattern, "", gap.get_open_condition("Allows"), by
             )

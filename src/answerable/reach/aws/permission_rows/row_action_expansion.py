@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 
 from answerable.model.action_catalogue import ActionCatalogue, ActionEntry
 from answerable.reach.aws.patterns.action_resource_matrix import can_act_on_pattern
-from answerable.reach.aws.patterns.globs import is_literal, matches
-from answerable.reach.aws.patterns.terms import PatternTerm
+from answerable.reach.aws.patterns.glob_matching import is_literal, matches_glob
+from answerable.reach.aws.patterns.pattern_set_algebra import PatternTerm
 from answerable.reach.aws.permission_rows.row_types import PermissionRow
 
 
@@ -50,6 +50,6 @@ class ActionMatcher:
                 names = (
                     [f"{service}:{name}" for name in loaded.actions] if loaded else ()
                 )
-            found = frozenset(name for name in names if matches(pattern, name))
+            found = frozenset(name for name in names if matches_glob(pattern, name))
             self._matched[pattern] = found
         return found

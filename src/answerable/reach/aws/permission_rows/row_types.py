@@ -11,14 +11,14 @@ from typing import NamedTuple
 from answerable.model.action_catalogue import ActionCatalogue
 from answerable.reach.aws.compiled.statements import PolicyGap
 from answerable.reach.aws.evaluation.request import DeterminingStatement
-from answerable.reach.aws.patterns.arns import ANY_ARN, ArnParts, split_pattern
-from answerable.reach.aws.patterns.globs import (
+from answerable.reach.aws.patterns.arn_matching import ANY_ARN, ArnParts, split_pattern
+from answerable.reach.aws.patterns.glob_matching import (
     ANY_TEXT,
     decode_glob,
     encode_glob,
-    overlaps,
+    overlaps_glob,
 )
-from answerable.reach.aws.patterns.terms import (
+from answerable.reach.aws.patterns.pattern_set_algebra import (
     ALL_ACTIONS,
     ALL_RESOURCES,
     PatternTerm,
@@ -76,19 +76,19 @@ class RowFilter:
 
     actions: PatternTerm[str] = ALL_ACTIONS
     resources: PatternTerm[ArnParts] = ALL_RESOURCES
-    flat: str = ""
+    text_glob: str = ""
 
     @property
     def matches_all(self) -> bool:
         """Tell whether the filter accepts every row."""
-        return (self.actions, self.resources, self.flat) == ALL_ROWS
+        return (self.actions, self.resources, self.text_glob) == ALL_ROWS
 
-    def matches_flat_glob(self, resource: ArnParts) -> bool:
+    def matches_text_glob(self, resource: ArnParts) -> bool:
         """Tell whether the text glob could match a resource pattern."""
-        if not self.flat:
+        if not self.text_glob:
             return True
         text = ANY_TEXT if resource == ANY_ARN else ":".join(resource)
-        return overlaps(self.flat, text)
+        return overlaps_glob(self.text_glob, text)
 
 
 def format_row(
@@ -101,7 +101,7 @@ def format_row(
     )
 
 
-def build_action_speller(
+def build_action_formatter(
     catalogue: ActionCatalogue, written_patterns: Mapping[str, str], question: str
 ) -> Callable[[str], str]:
     """Build a function that formats an action pattern in its service's spelling.
@@ -126,11 +126,11 @@ def build_action_speller(
     return spelled
 
 
-def parse_filter(action: str, resource: str) -> RowFilter:
+def parse_row_filter(action: str, resource: str) -> RowFilter:
     """Parse the action and resource globs of a question into a row filter."""
     actions = PatternTerm(encode_glob(action.lower()))
     if resource.startswith("arn:") or resource.strip("*") == "":
         return RowFilter(
             actions, PatternTerm(split_pattern(encode_glob(resource or "*")))
         )
-    return RowFilter(actions, flat=encode_glob(resource))
+    return RowFilter(actions, text_glob=encode_glob(resource))

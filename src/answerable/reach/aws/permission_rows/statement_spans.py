@@ -10,7 +10,7 @@ from itertools import product
 from typing import NamedTuple
 
 from answerable.model.policy import PolicyEffect
-from answerable.reach.aws.compiled.organization_policies import is_full_allow
+from answerable.reach.aws.compiled.limiting_policies import is_full_allow
 from answerable.reach.aws.compiled.principal_matching import NamingFormulas
 from answerable.reach.aws.compiled.statements import (
     CompiledStatement,
@@ -23,13 +23,13 @@ from answerable.reach.aws.evaluation.context_keys import ContextKeys, resolve_va
 from answerable.reach.aws.evaluation.request import (
     DENY_KEY,
     DeterminingStatement,
-    name_gap,
-    name_statement,
+    describe_gap,
+    describe_statement,
 )
 from answerable.reach.aws.evaluation.resource_policies import Namer
-from answerable.reach.aws.patterns.arns import ANY_ARN, ArnParts, split_pattern
-from answerable.reach.aws.patterns.globs import ANY_TEXT
-from answerable.reach.aws.patterns.terms import (
+from answerable.reach.aws.patterns.arn_matching import ANY_ARN, ArnParts, split_pattern
+from answerable.reach.aws.patterns.glob_matching import ANY_TEXT
+from answerable.reach.aws.patterns.pattern_set_algebra import (
     ACTIONS,
     RESOURCES,
     PatternTerm,
@@ -101,15 +101,15 @@ def build_limit(
     return LimitingSpans(allows, tuple(gaps), is_open)
 
 
-def name_everyone(clause: CompiledStatement) -> NamingFormulas:
+def match_every_caller(clause: CompiledStatement) -> NamingFormulas:
     """Match every caller; for statements without a `Principal` element."""
     return [("direct", TRUE)]
 
 
-def list_spans(
+def list_statement_spans(
     grants: Iterable[PolicyStatement],
     context_keys: ContextKeys,
-    match_principals: Namer = name_everyone,
+    match_principals: Namer = match_every_caller,
 ) -> Iterator[StatementSpan]:
     """Yield the (actions, resources) pattern pairs of statements.
 
@@ -126,7 +126,7 @@ def list_spans(
         if formula == FALSE:
             continue
         if clause.parts:
-            for on in list_fixed_terms(clause):
+            for on in list_constant_pattern_pairs(clause):
                 yield StatementSpan(*on, "", formula, grant)
             continue
         for actions in list_action_terms(clause):
@@ -136,7 +136,7 @@ def list_spans(
                 )
 
 
-def list_fixed_terms(clause: CompiledStatement) -> StatementTerms:
+def list_constant_pattern_pairs(clause: CompiledStatement) -> StatementTerms:
     """List the pattern pairs of a statement without variables; cached."""
     if clause.terms is None:
         on = [PatternTerm(parts) for parts in clause.parts]
@@ -152,13 +152,13 @@ def filter_span(span: StatementSpan, row_filter: RowFilter) -> PermissionRow | N
         return None
     if is_disjoint(RESOURCES, span.resources, row_filter.resources):
         return None
-    if not row_filter.matches_flat_glob(span.resources.pattern):
+    if not row_filter.matches_text_glob(span.resources.pattern):
         return None
     actions, _ = intersect(ACTIONS, span.actions, row_filter.actions)
     resources, _ = intersect(RESOURCES, span.resources, row_filter.resources)
     shown = span.shown if resources == span.resources else ""
     return PermissionRow(
-        actions, resources, shown, span.formula, (name_statement(span.grant),)
+        actions, resources, shown, span.formula, (describe_statement(span.grant),)
     )
 
 
@@ -183,7 +183,7 @@ def apply_limit(row: PermissionRow, limit: LimitingSpans) -> list[PermissionRow]
         actions, sharp = intersect(ACTIONS, row.actions, span.actions)
         resources, plain = intersect(RESOURCES, row.resources, span.resources)
         shown = row.shown if resources == row.resources else span.shown
-        by = name_statement(span.grant)
+        by = describe_statement(span.grant)
         scope = (
             TRUE
             if sharp and plain
@@ -192,7 +192,7 @@ def apply_limit(row: PermissionRow, limit: LimitingSpans) -> list[PermissionRow]
         narrowed = row._replace(actions=actions, resources=resources, shown=shown)
         found.append(narrowed.with_condition(conjoin(span.formula, scope), by))
     unread = (
-        row.with_condition(gap.get_open_condition("Allows"), name_gap(gap))
+        row.with_condition(gap.get_open_condition("Allows"), describe_gap(gap))
         for gap in limit.gaps
     )
     return [*found, *unread]
@@ -204,7 +204,7 @@ def apply_deny(row: PermissionRow, deny: StatementSpan) -> list[PermissionRow]:
         return [row]
     if is_disjoint(RESOURCES, row.resources, deny.resources):
         return [row]
-    by = name_statement(deny.grant)
+    by = describe_statement(deny.grant)
     all_actions = covers(ACTIONS, deny.actions, row.actions)
     all_resources = covers(RESOURCES, deny.resources, row.resources)
     if all_actions and all_resources:
@@ -245,7 +245,9 @@ def list_resource_terms(
         sure = [h for h in holes if not h.unknown and not h.void]
         unsure = any(h.unknown for h in holes)
         scope = (
-            build_atom(SCOPE, "Matches", (_format_statement(name_statement(grant)),))
+            build_atom(
+                SCOPE, "Matches", (_format_statement(describe_statement(grant)),)
+            )
             if unsure
             else TRUE
         )

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from answerable.model.ids import IdentityId
 from answerable.model.policy import ConditionClause
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
-from answerable.reach.aws.compiled.organization_policies import RcpDenies
+from answerable.reach.aws.compiled.limiting_policies import RcpDenies
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.statements import PolicyStatement
 from answerable.reach.aws.evaluation.resource_policies import ResourcePolicy
-from answerable.reach.aws.evaluation.trust import RoleTrust
-from answerable.reach.aws.patterns.arns import ANY_ARN, ArnParts, split_arn
+from answerable.reach.aws.evaluation.trust_policies import RoleTrust
+from answerable.reach.aws.patterns.arn_matching import ANY_ARN, ArnParts, split_arn
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +132,8 @@ def _list_changed_resources(
     before: CompiledAccounts, after: CompiledAccounts
 ) -> Iterator[ArnParts]:
     """List the resources whose policies, trust policies or RCPs differ."""
-    for account in before.fences.keys() | after.fences.keys():
-        if not _have_same_statements(
-            before.fences.get(account), after.fences.get(account)
-        ):
+    for account in before.rcps.keys() | after.rcps.keys():
+        if not _have_same_statements(before.rcps.get(account), after.rcps.get(account)):
             yield ANY_ARN
             # Rows of wide patterns leave the policy of a single resource open.
             for own in after.holders.values():

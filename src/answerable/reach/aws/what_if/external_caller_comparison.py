@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from answerable.model.ids import IdentityId
 from answerable.reach.aws.bulk.closure import get_closure
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.patterns.arns import ANY_ARN
-from answerable.reach.aws.patterns.terms import (
+from answerable.reach.aws.patterns.arn_matching import ANY_ARN
+from answerable.reach.aws.patterns.pattern_set_algebra import (
     ACTIONS,
     RESOURCES,
     covers,
@@ -14,19 +14,19 @@ from answerable.reach.aws.patterns.terms import (
     is_disjoint,
 )
 from answerable.reach.aws.permission_rows.row_types import RowFilter
-from answerable.reach.aws.what_if.differences import ReachDifference
 from answerable.reach.aws.what_if.edit_scope import EditScope
+from answerable.reach.aws.what_if.permission_comparison import ReachDifference
 from answerable.reach.aws.what_if.subject_reach import (
     NO_PERMISSION_LEVEL,
     PermissionLevel,
-    build_level,
+    build_permission_level,
     choose_higher_level,
 )
 from answerable.reach.formula import FALSE, TRUE, Verdict, get_verdict
-from answerable.reach.queries import (
+from answerable.reach.subject_queries import (
     PatternExtent,
     ReachAnswer,
-    entry_to_hop,
+    build_entry_hop,
     iterate_reach,
 )
 
@@ -80,7 +80,7 @@ def list_changed_subjects(
     """List the identities whose reach an edit may have changed."""
     old, new = get_closure(before), get_closure(after)
     names = [
-        name for name in before.estate.principals if name in after.estate.principals
+        name for name in before.accounts.principals if name in after.accounts.principals
     ]
     if scope.resources:
         yield from names
@@ -91,7 +91,7 @@ def list_changed_subjects(
     )
     for name in names:
         numbers = [
-            whole.get_number(graph.get_start_node(name))
+            whole.get_node_number(graph.get_start_node(name))
             for whole, graph in ((old, before), (new, after))
         ]
         rows = [
@@ -102,19 +102,19 @@ def list_changed_subjects(
             yield name
 
 
-def list_entry_differences(
+def list_role_trust_differences(
     before: IdentityGraph, after: IdentityGraph, scope: EditScope
 ) -> Iterator[ReachDifference]:
     """List outside principals that gain or lose the right to assume a role."""
     changed = {format_arn(parts) for parts in scope.resources}
-    for role in before.estate.trusts.keys() | after.estate.trusts.keys():
+    for role in before.accounts.trusts.keys() | after.accounts.trusts.keys():
         if role not in changed and format_arn(ANY_ARN) not in changed:
             continue
         sides = [_list_role_trust_answers(graph, role) for graph in (before, after)]
         for who in sorted(sides[0].keys() | sides[1].keys()):
             was, now = (side.get(who) for side in sides)
             pair = [
-                build_level(get_verdict(each.formula) if each else None)
+                build_permission_level(get_verdict(each.formula) if each else None)
                 for each in (was, now)
             ]
             shown = was if pair[0].rank > pair[1].rank else now
@@ -129,11 +129,11 @@ def _list_role_trust_answers(
     found: dict[str, ReachAnswer] = {}
     admin = (
         graph.is_administrator(graph.get_start_node(role))
-        if role in graph.estate.principals
+        if role in graph.accounts.principals
         else False
     )
     for entry in graph.list_external_entries(role):
-        hop = entry_to_hop(entry, role)
+        hop = build_entry_hop(entry, role)
         held = found.get(entry.principal)
         if entry.answer.formula == FALSE or (held and held.formula == TRUE):
             continue

@@ -18,10 +18,10 @@ from answerable.reach.aws.compiled.principal_element import get_arn_account
 from answerable.reach.aws.compiled.resources import get_policy_holder
 from answerable.reach.aws.compiled.statements import PolicyStatement
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.patterns.globs import is_literal
-from answerable.reach.aws.patterns.terms import format_arn
+from answerable.reach.aws.patterns.glob_matching import is_literal
+from answerable.reach.aws.patterns.pattern_set_algebra import format_arn
 from answerable.reach.aws.what_if.policy_edits import StatementId, remove_statements
-from answerable.reach.queries import ReachAnswer
+from answerable.reach.subject_queries import ReachAnswer
 
 StatementSet = frozenset[StatementId]
 # Finds a path that is still open in a graph; None where there is none.
@@ -102,7 +102,7 @@ class CutSearch:
         reply = self.find_way(graph)
         if reply is None:
             return None, graph
-        found = list_supporting_statements(graph.estate, reply, self.call)
+        found = list_supporting_statements(graph.accounts, reply, self.call)
         support = frozenset(found) & self._known
         self._supports.append(support)
         return support, graph
@@ -145,7 +145,7 @@ def _list_allowing_statements(
     grants: list[PolicyStatement] = []
     if principal is not None:
         grants += (*principal.grants, *(principal.boundary or ()))
-    for level in accounts.controls.get(get_arn_account(origin), ()):
+    for level in accounts.scp_levels.get(get_arn_account(origin), ()):
         grants += level.grants
     for grant in grants:
         if not is_literal(action) or grant.clause.matches_action(action):

@@ -10,10 +10,10 @@ from enum import StrEnum
 from itertools import chain
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.paths.edges import IdentityNode
-from answerable.reach.aws.paths.search import ReachPath
-from answerable.reach.aws.patterns.arns import split_arn
-from answerable.reach.aws.patterns.terms import (
+from answerable.reach.aws.paths.identity_edges import IdentityNode
+from answerable.reach.aws.paths.path_search import ReachPath
+from answerable.reach.aws.patterns.arn_matching import split_arn
+from answerable.reach.aws.patterns.pattern_set_algebra import (
     ACTIONS,
     RESOURCES,
     PatternTerm,
@@ -25,11 +25,11 @@ from answerable.reach.aws.what_if.subject_reach import (
     UNKNOWN_LEVEL,
     PermissionLevel,
     SubjectReach,
-    build_level,
+    build_permission_level,
     is_single_call,
 )
 from answerable.reach.formula import TRUE, Verdict, conjoin_hops
-from answerable.reach.queries import ReachAnswer, list_callable_rows
+from answerable.reach.subject_queries import ReachAnswer, list_callable_rows
 
 
 class ReachChange(StrEnum):
@@ -59,7 +59,7 @@ class ReachDifference:
     identity: IdentityId | None = None
 
     @property
-    def change(self) -> ReachChange:
+    def direction(self) -> ReachChange:
         """Return whether permissions were gained, lost or only changed."""
         if Verdict.NOT_KNOWN in (self.before.verdict, self.after.verdict):
             return ReachChange.UNDECIDED
@@ -88,11 +88,11 @@ class ReachComparison:
     before: SubjectReach
     after: SubjectReach
     scope: EditScope
-    wanted: RowFilter
+    row_filter: RowFilter
     most_identities: int
     own_rows: bool = False
-    compared: int = 0
-    of: int = 0
+    compared_identities: int = 0
+    total_identities: int = 0
     _undecided: dict[object, tuple[SubjectReach, IdentityNode, PermissionRow]] = field(
         default_factory=dict
     )
@@ -125,20 +125,20 @@ class ReachComparison:
         changed_identities: Sequence[IdentityId],
     ) -> Iterator[ReachDifference]:
         """Yield the identities that the subject gained or lost."""
-        if is_disjoint(ACTIONS, self.wanted.actions, _ASSUME):
+        if is_disjoint(ACTIONS, self.row_filter.actions, _ASSUME):
             return
         ends: list[
             tuple[SubjectReach, IdentityNode, PermissionLevel, PermissionLevel]
         ] = []
         for name in changed_identities:
             before, after = (
-                build_level(side.get(name))
+                build_permission_level(side.get(name))
                 for side in (verdicts_before, verdicts_after)
             )
             held = before.rank > after.rank
             side = self.before if held else self.after
             if not is_disjoint(
-                RESOURCES, PatternTerm(split_arn(name)), self.wanted.resources
+                RESOURCES, PatternTerm(split_arn(name)), self.row_filter.resources
             ):
                 ends.append((side, side.choose_node(name), before, after))
         ends.sort(key=lambda end: (not end[0].graph.is_administrator(end[1]), end[1]))
@@ -194,14 +194,14 @@ class ReachComparison:
         """Tell whether one side alone decides some calls of a row."""
         sides = (self.before, self.after)
         return not is_single_call(row) and not all(
-            side.get_level(row, None).is_complete for side in sides
+            side.get_permission_level(row, None).is_complete for side in sides
         )
 
     def _build_unknown(
         self, subject_reach: SubjectReach, node: IdentityNode, row: PermissionRow
     ) -> ReachDifference:
         """Build a difference `not-known` for a row that is not decided."""
-        before = self.before.get_level(
+        before = self.before.get_permission_level(
             row, node if subject_reach is self.before else None
         )
         way = subject_reach.find_paths([node])[node]
@@ -213,10 +213,12 @@ class ReachComparison:
         self, subject_reach: SubjectReach, node: IdentityNode, row: PermissionRow
     ) -> ReachDifference | None:
         """Return the difference in the level of one row; None if equal."""
-        before = self.before.get_level(
+        before = self.before.get_permission_level(
             row, node if subject_reach is self.before else None
         )
-        after = self.after.get_level(row, node if subject_reach is self.after else None)
+        after = self.after.get_permission_level(
+            row, node if subject_reach is self.after else None
+        )
         if before == after:
             return None
         lost = before.rank > after.rank
@@ -242,11 +244,11 @@ class ReachComparison:
         nodes = [n for n in reached_nodes if self._has_node_changed(n, names)]
         self._record_compared(len(nodes))
         for node in nodes[: self.most_identities]:
-            self._add_callable_rows(found, subject_reach, node, self.wanted)
+            self._add_callable_rows(found, subject_reach, node, self.row_filter)
         patterns = [
             PatternTerm(parts)
             for parts in self.scope.resources
-            if not is_disjoint(RESOURCES, PatternTerm(parts), self.wanted.resources)
+            if not is_disjoint(RESOURCES, PatternTerm(parts), self.row_filter.resources)
         ]
         others = [n for n in reached_nodes if not self._has_node_changed(n, names)]
         others = others if patterns else []
@@ -254,7 +256,10 @@ class ReachComparison:
         for node in others[: self.most_identities]:
             for pattern in patterns:
                 self._add_callable_rows(
-                    found, subject_reach, node, RowFilter(self.wanted.actions, pattern)
+                    found,
+                    subject_reach,
+                    node,
+                    RowFilter(self.row_filter.actions, pattern),
                 )
         return found
 
@@ -264,8 +269,8 @@ class ReachComparison:
 
     def _record_compared(self, count: int) -> None:
         """Add to the numbers of identities found and compared."""
-        self.of += count
-        self.compared += min(count, self.most_identities)
+        self.total_identities += count
+        self.compared_identities += min(count, self.most_identities)
 
     def _add_callable_rows(
         self,
@@ -279,8 +284,8 @@ class ReachComparison:
             subject_reach.graph, subject_reach.graph.get_principal(node), row_filter
         ):
             fits = not is_disjoint(
-                RESOURCES, row.resources, self.wanted.resources
-            ) and self.wanted.matches_flat_glob(row.resources.pattern)
+                RESOURCES, row.resources, self.row_filter.resources
+            ) and self.row_filter.matches_text_glob(row.resources.pattern)
             if fits:
                 sure = (
                     row.formula

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 
 from answerable.model.ids import IdentityId
 from answerable.reach.aws.bulk.bitset import list_positions
-from answerable.reach.aws.bulk.caller_side import VerdictBits
+from answerable.reach.aws.bulk.caller_policies import VerdictBits
 from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
-from answerable.reach.aws.paths.edges import IdentityNode
+from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.paths.search import ReachPath, iterate_paths
-from answerable.reach.aws.patterns.arns import ANY_ARN, ArnParts
-from answerable.reach.aws.patterns.globs import is_literal
-from answerable.reach.aws.patterns.terms import (
+from answerable.reach.aws.paths.path_search import ReachPath, iterate_paths
+from answerable.reach.aws.patterns.arn_matching import ANY_ARN, ArnParts
+from answerable.reach.aws.patterns.glob_matching import is_literal
+from answerable.reach.aws.patterns.pattern_set_algebra import (
     ACTIONS,
     RESOURCES,
     PatternTerm,
@@ -21,7 +21,7 @@ from answerable.reach.aws.patterns.terms import (
 )
 from answerable.reach.aws.permission_rows.row_types import PermissionRow, RowFilter
 from answerable.reach.formula import TRUE, Verdict
-from answerable.reach.queries import PatternExtent, list_callable_rows
+from answerable.reach.subject_queries import PatternExtent, list_callable_rows
 
 # Most identities whose rows are searched for a pattern; beyond that it is not known.
 MAX_SEARCHED_NODES = 64
@@ -56,7 +56,7 @@ NO_PERMISSION_LEVEL = PermissionLevel(Verdict.NEVER, PatternExtent.NONE)
 UNKNOWN_LEVEL = PermissionLevel(Verdict.NOT_KNOWN, PatternExtent.PART)
 
 
-def build_level(verdict: Verdict | None) -> PermissionLevel:
+def build_permission_level(verdict: Verdict | None) -> PermissionLevel:
     """Build the permission level of a verdict on one resource."""
     return (
         PermissionLevel(verdict, PatternExtent.ALL) if verdict else NO_PERMISSION_LEVEL
@@ -86,7 +86,7 @@ class SubjectReach:
     def __post_init__(self) -> None:
         """Look up the identities that the subject can become."""
         self.whole = get_closure(self.graph)
-        self.number = self.whole.get_number(self.graph.get_start_node(self.start))
+        self.number = self.whole.get_node_number(self.graph.get_start_node(self.start))
         own = 0 if self.absent else 1 << self.number
         if self.absent or self.number >= self.whole.size:
             self.reach = VerdictBits(own, own)
@@ -145,9 +145,9 @@ class SubjectReach:
 
     def is_reached_unconditionally(self, node: IdentityNode) -> bool:
         """Tell whether a node is reached unconditionally."""
-        return bool(self.reach.sure >> self.whole.get_number(node) & 1)
+        return bool(self.reach.sure >> self.whole.get_node_number(node) & 1)
 
-    def get_level(
+    def get_permission_level(
         self, row: PermissionRow, node: IdentityNode | None = None
     ) -> PermissionLevel:
         """Return the permission level of a row, over all paths.

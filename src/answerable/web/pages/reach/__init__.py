@@ -12,14 +12,14 @@ from answerable.web.pages.reach.what_if import show_what_if
 from answerable.web.routing import WebRoute
 
 ROUTES: tuple[WebRoute, ...] = (
-    WebRoute("/reach", show_reach, takes=QUESTION_FIELDS),
-    WebRoute("/can", show_can, takes=QUESTION_FIELDS),
-    WebRoute("/who-can", show_who_can, takes=QUESTION_FIELDS),
+    WebRoute("/reach", show_reach, parameters=QUESTION_FIELDS),
+    WebRoute("/can", show_can, parameters=QUESTION_FIELDS),
+    WebRoute("/who-can", show_who_can, parameters=QUESTION_FIELDS),
     WebRoute(
         "/what-if",
         show_what_if,
-        takes=("subject", "action", "resource", *REMOVED_FIELDS),
+        parameters=("subject", "action", "resource", *REMOVED_FIELDS),
     ),
-    WebRoute("/reach/graph", get_graph, takes=(*QUESTION_FIELDS, "of")),
-    WebRoute("/reach/complete", complete_field, takes=(*QUESTION_FIELDS, "field")),
+    WebRoute("/reach/graph", get_graph, parameters=(*QUESTION_FIELDS, "of")),
+    WebRoute("/reach/complete", complete_field, parameters=(*QUESTION_FIELDS, "field")),
 )

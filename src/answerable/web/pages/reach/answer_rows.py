@@ -10,15 +10,15 @@ from answerable.model.documents.core import (
     PermissionCheckItem,
     ReachItem,
 )
-from answerable.presentation.conditions import (
-    describe_condition,
-    describe_statement,
-    layer_name,
-)
 from answerable.presentation.pattern_extent import describe_extent, select_parts
 from answerable.presentation.permission_groups import PermissionBlock, group_by_path
-from answerable.presentation.proof_text import describe_policy
-from answerable.presentation.unknown_text import describe_unknown
+from answerable.presentation.permission_proof_text import describe_policy
+from answerable.presentation.policy_condition_text import (
+    describe_condition,
+    describe_statement,
+    format_layer_name,
+)
+from answerable.presentation.unknown_permission_text import describe_unknown
 from answerable.web.pages.reach.question import ReachQuestion
 from answerable.web.template_filters import entity_page
 
@@ -50,7 +50,7 @@ def statement_rows(statements: Sequence[DeterminingStatementItem]) -> list[Templ
     """Return layer, description and text of policy statements."""
     return [
         {
-            "layer": layer_name(item["layer"]),
+            "layer": format_layer_name(item["layer"]),
             "said": describe_policy(item),
             "text": item.get("text", ""),
         }

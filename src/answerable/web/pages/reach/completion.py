@@ -1,6 +1,6 @@
 """Complete the subject, action and resource fields of a permission question."""
 
-from answerable.usecases.reach.suggest_names import (
+from answerable.usecases.reach.complete_names import (
     suggest_actions,
     suggest_resources,
     suggest_subjects,

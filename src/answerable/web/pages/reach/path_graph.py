@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from answerable.model.documents.core import PermissionCheckItem, ReachItem
 from answerable.presentation.permission_groups import PermissionBlock, group_by_path
 from answerable.web.pages.reach.question import ReachQuestion
-from answerable.web.svg.elements import SvgMarkup
 from answerable.web.svg.path_diagram import DiagramEdge, DiagramNode, draw_paths
+from answerable.web.svg.svg_elements import SvgMarkup
 from answerable.web.template_filters import entity_page, strip_kind
 
 MAX_NODES = 200
@@ -27,27 +27,27 @@ class PathGraph:
         left: Number of paths left out.
     """
 
-    spots: dict[str, DiagramNode] = field(default_factory=dict)
-    steps: dict[tuple[str, str], DiagramEdge] = field(default_factory=dict)
-    left: int = 0
+    nodes: dict[str, DiagramNode] = field(default_factory=dict)
+    edges: dict[tuple[str, str], DiagramEdge] = field(default_factory=dict)
+    omitted_paths: int = 0
 
     def add_path(
         self, nodes: Sequence[DiagramNode], edges: Sequence[DiagramEdge]
     ) -> None:
         """Add one path, completely or not at all."""
-        new = [spot for spot in nodes if spot.key not in self.spots]
-        if len(self.spots) + len(new) > MAX_NODES:
-            self.left += 1
+        new = [spot for spot in nodes if spot.key not in self.nodes]
+        if len(self.nodes) + len(new) > MAX_NODES:
+            self.omitted_paths += 1
             return
         for spot in nodes:
-            self.spots.setdefault(spot.key, spot)
+            self.nodes.setdefault(spot.key, spot)
         for step in edges:
-            self.steps.setdefault((step.origin, step.target), step)
+            self.edges.setdefault((step.origin, step.target), step)
 
     @property
     def labelled_nodes(self) -> tuple[DiagramNode, ...]:
         """Return the nodes; labels name the account if there are several."""
-        spots = tuple(self.spots.values())
+        spots = tuple(self.nodes.values())
         accounts = {_account_of(spot.key) for spot in spots} - {""}
         if len(accounts) < 2:
             return spots
@@ -59,12 +59,12 @@ class PathGraph:
         )
 
     @property
-    def drawn(self) -> SvgMarkup:
+    def svg_markup(self) -> SvgMarkup:
         """Draw the graph as SVG."""
-        steps = tuple(self.steps.values())
+        steps = tuple(self.edges.values())
         told = "; ".join(
-            f"{self.spots[step.origin].whole} - {step.via}"
-            f"{' (only-if)' if step.open else ''} - {self.spots[step.target].whole}"
+            f"{self.nodes[step.origin].tooltip} - {step.via}"
+            f"{' (only-if)' if step.is_conditional else ''} - {self.nodes[step.target].tooltip}"
             for step in steps
         )
         return draw_paths(self.labelled_nodes, steps, told)
@@ -78,19 +78,19 @@ class PathGraph:
                 "id": spot.key,
                 "label": label,
                 "kind": spot.kind,
-                "whole": spot.whole,
-                "href": spot.to,
+                "whole": spot.tooltip,
+                "href": spot.link,
             }
-        for step in self.steps.values():
+        for step in self.edges.values():
             yield {
                 "from": step.origin,
                 "to": step.target,
                 "label": step.via,
-                "open": step.open,
+                "open": step.is_conditional,
             }
 
 
-def graph_of_reach(items: Sequence[ReachItem], question: ReachQuestion) -> PathGraph:
+def build_reach_graph(items: Sequence[ReachItem], question: ReachQuestion) -> PathGraph:
     """Build the graph of a reach answer, from the subject to resources."""
     graph = PathGraph()
     for blocks in group_by_path(items):
@@ -102,7 +102,9 @@ def graph_of_reach(items: Sequence[ReachItem], question: ReachQuestion) -> PathG
     return graph
 
 
-def graph_of_who_can(items: Sequence[ReachItem], question: ReachQuestion) -> PathGraph:
+def build_who_can_graph(
+    items: Sequence[ReachItem], question: ReachQuestion
+) -> PathGraph:
     """Build the graph of a who-can answer; all paths end in the call."""
     graph = PathGraph()
     longest = max((len(item["path"]) for item in items), default=0)
@@ -111,7 +113,7 @@ def graph_of_who_can(items: Sequence[ReachItem], question: ReachQuestion) -> Pat
     return graph
 
 
-def graph_of_can(item: PermissionCheckItem, question: ReachQuestion) -> PathGraph:
+def build_can_graph(item: PermissionCheckItem, question: ReachQuestion) -> PathGraph:
     """Build the graph of a can answer: one path to the call."""
     graph = PathGraph()
     _add_call_path(graph, item, 0, question)
@@ -140,7 +142,9 @@ def _add_call_path(
         link,
     )
     # Conditions of the steps are not conditions of the call.
-    is_open = item["verdict"] != "always" and not any(step.open for step in edges)
+    is_open = item["verdict"] != "always" and not any(
+        step.is_conditional for step in edges
+    )
     graph.add_path(
         [*nodes, call],
         [*edges, DiagramEdge(end.key, _CALL_NODE, item["action"], is_open)],

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from answerable.presentation.command_hints import format_command
-from answerable.services.reach.request_context import parse_context_keys
+from answerable.services.reach.stated_request_context import parse_context_keys
 from answerable.web.template_filters import build_url
 
 # Checkboxes of the form, one for each removed statement.

@@ -10,12 +10,12 @@ from answerable.model.documents.core import (
     ReachItem,
 )
 from answerable.model.errors import AmbiguousError, UsageError
-from answerable.presentation.proof_text import (
+from answerable.presentation.permission_proof_text import (
     describe_assumptions,
     group_undecided_layers,
 )
-from answerable.presentation.unknown_text import describe_searched
-from answerable.services.reach.permission_pages import PermissionPage
+from answerable.presentation.unknown_permission_text import describe_searched
+from answerable.services.reach.permission_list_cursor import PermissionPage
 from answerable.usecases.reach import permissions as flow
 from answerable.web.pages.reach import answer_rows, path_graph
 from answerable.web.pages.reach.question import ReachQuestion, parse_question
@@ -149,7 +149,7 @@ def _compute_reach(
         max_identities=_MAX_PATHS,
     )
     items = cast("Sequence[ReachItem]", listed.document.items)
-    graph = path_graph.graph_of_reach(items, question)
+    graph = path_graph.build_reach_graph(items, question)
     return listed, graph
 
 
@@ -166,7 +166,7 @@ def _reach_values(cache: StoreCache, question: ReachQuestion) -> Mapping[str, ob
         "ways": answer_rows.path_rows(items, question),
         "ticks": removable_statements(items),
         "count": len(items),
-        "gone": listed.gone,
+        "gone": listed.examined,
         "shown": listed.shown,
         "older": question.link_to("/reach", after=after) if after else "",
         "newest": question.link_to("/reach") if question.after else "",
@@ -189,8 +189,8 @@ def _compute_who_can(
         max_rows=_MAX_PAIRS,
     )
     items = cast("Sequence[ReachItem]", listed.document.items)
-    graph = path_graph.graph_of_who_can(items, question)
-    return listed.document, graph, listed.after, listed.gone
+    graph = path_graph.build_who_can_graph(items, question)
+    return listed.document, graph, listed.after, listed.examined
 
 
 def _who_can_values(cache: StoreCache, question: ReachQuestion) -> Mapping[str, object]:
@@ -237,7 +237,7 @@ def _compute_can(
         context=question.condition_keys,
     )
     item = cast("PermissionCheckItem", document.items[0])
-    return document, path_graph.graph_of_can(item, question), item
+    return document, path_graph.build_can_graph(item, question), item
 
 
 def _can_values(cache: StoreCache, question: ReachQuestion) -> Mapping[str, object]:
@@ -269,8 +269,8 @@ def _common_values(
         "coverage": coverage,
         "assumes": bool(coverage["not_collected"]),
         "cut": "paths" in coverage["not_collected"],
-        "picture": graph.drawn if graph.steps else None,
-        "nodes": len(graph.spots),
-        "left": graph.left,
+        "picture": graph.svg_markup if graph.edges else None,
+        "nodes": len(graph.nodes),
+        "left": graph.omitted_paths,
         "graph": question.link_to("/reach/graph", of=graph_name, after=question.after),
     }

@@ -7,8 +7,8 @@ from answerable.model.documents.core import ReachItem
 from answerable.model.documents.what_if import AccessChangeItem
 from answerable.model.errors import UsageError
 from answerable.presentation.command_hints import format_command
-from answerable.presentation.conditions import describe_statement
-from answerable.presentation.unknown_text import describe_unknown
+from answerable.presentation.policy_condition_text import describe_statement
+from answerable.presentation.unknown_permission_text import describe_unknown
 from answerable.reach.aws.what_if.policy_edits import StatementId
 from answerable.services.reach.policy_edits import PolicyEdit
 from answerable.usecases.reach import what_if as flow
