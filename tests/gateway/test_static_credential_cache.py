@@ -386,14 +386,9 @@ def test_a_disk_that_does_not_answer_holds_up_nobody_else(
         return looked(source)
 
     async def run() -> None:
-        stage = Stage()
-        place = written(tmp_path / "secret", SECRET)
-        stage.held.reconfigure(
-            (
-                replace(server(kept_in(tmp_path / "hung")), name="hung"),
-                server(kept_in(place)),
-            )
-        )
+        stage, place = Stage(), written(tmp_path / "secret", SECRET)
+        hanging = replace(server(kept_in(tmp_path / "hung")), name="hung")
+        stage.held.reconfigure((hanging, server(kept_in(place))))
         fresh = asyncio.create_task(stage.held.keep_fresh())
         await stage.until(lambda: stage.shown() == bearer(SECRET))
         written(tmp_path / "next", NEWER).rename(place)

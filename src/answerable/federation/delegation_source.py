@@ -171,9 +171,8 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
         is_jag = claims.token_type is TokenType.ID_JAG
         if is_jag and self.standing.issuers[claims.issuer].person:
             sub = self._find_person(claims, found.rule)
-        return self._open_root_delegation(
-            found, sub, f"token:{claims.token_sha256.hex()}", claims.exp
-        )
+        run = f"token:{claims.token_sha256.hex()}"
+        return self._open_root_delegation(found, sub, run, claims.exp)
 
     def from_peer(self, attestation: Attestation) -> DelegationSource:
         """Open a root delegation for an attested local workload."""
@@ -181,9 +180,8 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
         subject = found.rule.subject
         person = subject.person if isinstance(subject, LaunchedSubject) else ""
         until = self.now + ATTESTED_LIFETIME
-        return self._open_root_delegation(
-            found, person or found.rule.agent, attestation.run, until
-        )
+        sub = person or found.rule.agent
+        return self._open_root_delegation(found, sub, attestation.run, until)
 
     def from_person(
         self, claims: SignedClaims, actor: ExchangeActor | None

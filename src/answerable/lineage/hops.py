@@ -214,10 +214,9 @@ def build_mediated_hops(
     tool = Hop(key.tool, HopStatus.OBSERVED, source)
     if not key.tool:
         tool = Hop("", HopStatus.MISSING, f"the {source} record names no tool")
-    told = next(
-        (each for each in path.agent_issuances if each.chain[-1] == key.agent), None
-    )
-    line = told.chain if told is not None else _list_ancestors(key.agent, parents)
+    chains = [each.chain for each in path.agent_issuances]
+    line = next((chain for chain in chains if chain[-1] == key.agent), None)
+    line = line or _list_ancestors(key.agent, parents)
     how = source
     if len(line) == 1 and not path.agent_issuances and _get_unrecorded_token(path):
         gap = f"the record that issued {_get_unrecorded_token(path)} (sts)"
@@ -241,9 +240,8 @@ def build_issued_hops(path: IssuancePath) -> AgentHops | None:
         return None
     told = path.agent_issuances[0]
     agent = Hop(told.chain[-1], HopStatus.OBSERVED, _describe_record(told))
-    return AgentHops(
-        agent, told.chain, _build_missing_tool_hop("no mediator saw the call")
-    )
+    tool = _build_missing_tool_hop("no mediator saw the call")
+    return AgentHops(agent, told.chain, tool)
 
 
 def build_declared_hops(
@@ -266,9 +264,8 @@ def build_declared_hops(
         left = {agent for agent in left if started.may_be_agent(agent, uses)}
         if not left:
             missing = Hop("", HopStatus.MISSING, started.missing_agent_reason)
-            return AgentHops(
-                missing, (), _build_missing_tool_hop("the agent is not known")
-            )
+            tool = _build_missing_tool_hop("the agent is not known")
+            return AgentHops(missing, (), tool)
         if not all(started.is_agent_named(agent, uses) for agent in left):
             status = HopStatus.INFERRED
     narrowed = False
@@ -324,12 +321,10 @@ class SessionStart:
         """Tell whether no record names a caller other than the agent."""
         if not self.by or self.is_agent_named(agent, uses):
             return True
-        unnamed = agent.startswith(_WORKFLOW_PREFIX) and not _get_agent_repository(
-            agent
-        )
-        return unnamed and any(
-            get_subject_repository(step.identity) for step in self.by
-        )
+        is_workflow = agent.startswith(_WORKFLOW_PREFIX)
+        if not is_workflow or _get_agent_repository(agent):
+            return False
+        return any(get_subject_repository(step.identity) for step in self.by)
 
 
 def _uses_subject(agent: str, use: DeclaredUse | None) -> bool:
@@ -393,9 +388,8 @@ def _build_tool_hop(agent: str, use: DeclaredUse, status: HopStatus) -> Hop:
         source = _describe_source(use, use.declaration_source(agent, tools[0]))
         return Hop(tools[0], status, f"carries {use.subject}: {source}")
     if tools:
-        return _build_missing_tool_hop(
-            f"{len(tools)} tools of the agent carry {use.subject}"
-        )
+        gap = f"{len(tools)} tools of the agent carry {use.subject}"
+        return _build_missing_tool_hop(gap)
     return _build_missing_tool_hop(f"no tool of the agent states {use.subject}")
 
 

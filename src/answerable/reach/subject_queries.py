@@ -142,11 +142,8 @@ def rank_answer(answer: ReachAnswer) -> int:
     """Return an answer's rank: never, uncollected allow, conditional, always."""
     if answer.formula in (FALSE, TRUE):
         return 3 if answer.formula == TRUE else 0
-    return (
-        RESTS_ON_UNCOLLECTED
-        if rests_on_uncollected_allow(answer.formula)
-        else CONDITIONAL
-    )
+    uncollected = rests_on_uncollected_allow(answer.formula)
+    return RESTS_ON_UNCOLLECTED if uncollected else CONDITIONAL
 
 
 def _answer_can_external(
@@ -171,11 +168,8 @@ def _list_tried_identities(
 ) -> tuple[IdentityId, ...]:
     """List the identities that an outside caller can become through trust policies."""
     caller = parse_caller(subject, graph.accounts.accounts)
-    roles = (
-        [role for role, _ in list_roles_trusting_caller(graph, caller)]
-        if caller
-        else []
-    )
+    entries = list_roles_trusting_caller(graph, caller) if caller else ()
+    roles = [role for role, _ in entries]
     beyond = (
         list_reachable_identities(graph, graph.get_start_node(role)) for role in roles
     )
@@ -196,9 +190,8 @@ def _iterate_external_answers(
     entries = list(list_roles_trusting_caller(graph, caller))
     if not entries:
         return
-    found = search_backward(
-        graph, (), get_closure(graph).find_direct_callers(action, resource)
-    )
+    callers = get_closure(graph).find_direct_callers(action, resource)
+    found = search_backward(graph, (), callers)
     for role, entry in entries:
         way = found.find_path(IdentityNode(role))
         if way is not None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from answerable.model.ids import IdentityId
-from answerable.reach import subject_queries
+from answerable.reach import subject_queries as queries
 from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
 from answerable.reach.aws.bulk.caller_policies import VerdictBits
 from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
@@ -109,8 +109,7 @@ class PatternQuery:
         """Answer for an identity; None where it can act on no part of the pattern.
 
         Args:
-            start: The identity.
-            direct: Paths aside.
+            direct: Leave out paths.
             limit: Most identities on paths whose parts are listed; the rest is counted.
         """
         node = self.graph.get_start_node(start)
@@ -174,13 +173,12 @@ class PatternQuery:
                 way.target
             ).formula != FALSE and not _depends_on_collected_policies(whole):
                 reply = self._answer_whole_pattern(start, way)
-                better = whole is None or subject_queries.rank_answer(
+                better = whole is None or queries.rank_answer(
                     reply
-                ) > subject_queries.rank_answer(whole)
+                ) > queries.rank_answer(whole)
                 whole = reply if better else whole
             listed = (
-                subject_queries.build_row_answer(graph, start, way, r, told)
-                for r in rows
+                queries.build_row_answer(graph, start, way, r, told) for r in rows
             )
             found = [part for part in listed if part]
             parts += found
@@ -189,7 +187,7 @@ class PatternQuery:
                 sure.add(account, part)
         if whole is None and not parts:
             return None
-        nothing = subject_queries.empty_answer()
+        nothing = queries.empty_answer()
         whole = whole or replace(nothing, subject=start, actor=start)
         return _add_unlisted_identities(
             self.union.combine_answers([whole], parts), further
@@ -198,17 +196,17 @@ class PatternQuery:
     def _answer_external(self, start: IdentityId, *, direct: bool) -> ReachAnswer:
         """Answer for a caller outside the snapshot."""
         graph, call = self.graph, (self.action, self.resource)
-        whole = subject_queries.answer_can(graph, start, *call, direct=direct)
+        whole = queries.answer_can(graph, start, *call, direct=direct)
         if whole.formula == TRUE:
             return replace(
                 whole, covers=PatternExtent.ALL, parts=(self._build_whole_part(whole),)
             )
-        parts = subject_queries.iterate_reach(graph, start, self._wanted, direct=direct)
+        parts = queries.iterate_reach(graph, start, self._wanted, direct=direct)
         return self.union.combine_answers([whole], parts)
 
     def _answer_whole_pattern(self, start: IdentityId, path: ReachPath) -> ReachAnswer:
         """Answer for all of the pattern at the end of a path."""
-        return subject_queries.build_answer(
+        return queries.build_answer(
             self.graph, start, path, self._evaluate_node(path.target)
         )
 
@@ -219,13 +217,9 @@ class PatternQuery:
     def _build_whole_row(self, whole_answer: ReachAnswer | Evaluation) -> PermissionRow:
         """Build the permission row that covers all of the pattern."""
         action, pattern = self._wanted.actions, PatternTerm(self._pattern)
+        determining, gaps = whole_answer.determining, tuple(whole_answer.gaps)
         return PermissionRow(
-            action,
-            pattern,
-            "",
-            whole_answer.formula,
-            whole_answer.determining,
-            tuple(whole_answer.gaps),
+            action, pattern, "", whole_answer.formula, determining, gaps
         )
 
     def _evaluate_node(self, node: IdentityNode) -> Evaluation:
@@ -240,17 +234,14 @@ class PatternQuery:
         """List the rows of a node; a single one if all of the pattern is allowed."""
         found = self._rows.get(node)
         if found is None:
-            answer, principal = (
-                self._evaluate_node(node),
-                self.graph.get_principal(node),
-            )
-            found = ()
+            answer, found = self._evaluate_node(node), ()
+            principal = self.graph.get_principal(node)
             if answer.formula == TRUE:
                 found = (self._build_whole_row(answer),)
             elif self.may_act_directly(principal):
                 rows = self._lister.list_rows(principal)
                 found = tuple(
-                    subject_queries.replace_assume_role_rows(
+                    queries.replace_assume_role_rows(
                         self.graph, principal, self._wanted, rows
                     )
                 )
@@ -294,12 +285,9 @@ class PatternQuery:
         index, action = whole.actors.index, self._wanted.actions.pattern
         some = wide = 0
         for clause in index.identity.select_statements(action).allows:
-            some |= (
-                index.identity.actors[clause] if self._overlaps_pattern(clause) else 0
-            )
-            wide |= (
-                index.identity.actors[clause] if self._may_cover_pattern(clause) else 0
-            )
+            actors = index.identity.actors[clause]
+            some |= actors if self._overlaps_pattern(clause) else 0
+            wide |= actors if self._may_cover_pattern(clause) else 0
         for unread in index.unread.values():
             some |= unread
         granted = (
@@ -358,10 +346,7 @@ class PatternQuery:
 
 def _depends_on_collected_policies(answer: ReachAnswer | None) -> bool:
     """Tell whether an answer does not depend on uncollected allows alone."""
-    return (
-        answer is not None
-        and subject_queries.rank_answer(answer) >= subject_queries.CONDITIONAL
-    )
+    return answer is not None and queries.rank_answer(answer) >= queries.CONDITIONAL
 
 
 def _add_unlisted_identities(answer: ReachAnswer, unlisted_count: int) -> ReachAnswer:

@@ -302,17 +302,15 @@ def _build_permission_document(
     unknown: Sequence[ReachItem] = (),
 ) -> Document:
     """Build the output document of `reach`: permissions, coverage, next command."""
-    spelled = build_action_formatter(
-        query.compiled_accounts.catalogue, query.compiled_accounts.written, action
-    )
+    accounts = query.compiled_accounts
+    spelled = build_action_formatter(accounts.catalogue, accounts.written, action)
     answers = [_mark_unknown_action(query, reply, spelled) for reply in answers]
     listed = [answer_items.build_reach_item(reply, spelled) for reply in answers]
     listed = _explain_tagging(query, answers, listed, explain_tagging)
     pairs = list(zip(answers, listed, strict=True))
     who = [start.identity for start in identities.starts]
-    absent = list_missing_data(query, pairs, action, resource, who) | set(
-        identities.not_collected
-    )
+    absent = list_missing_data(query, pairs, action, resource, who)
+    absent |= set(identities.not_collected)
     return Document(
         kind="reach",
         items=[*listed, *unknown],
@@ -350,9 +348,8 @@ def _build_who_can_document(
     for item in listed:
         item["agents"] = list_agents_through(query.inventory, item["subject"])
     listed = _explain_tagging(query, replies, listed, explain_tagging)
-    absent = list_missing_data(
-        query, list(zip(replies, listed, strict=True)), action, resource
-    )
+    pairs = list(zip(replies, listed, strict=True))
+    absent = list_missing_data(query, pairs, action, resource)
     coverage = build_query_coverage(query, replies, absent)
     coverage["looked"] = describe_search_scope(query)
     named = {item["subject"] for item in listed}
@@ -398,7 +395,6 @@ def _mark_unknown_action(
 def _suggest_next(items: Sequence[ReachItem]) -> str:
     """Suggest the `who-can` command for a row with a single action."""
     for item in items:
-        one = not set("*? ") & set(item["action"])
-        if one and " " not in item["resource"]:
+        if not set("*? ") & set(item["action"]) and " " not in item["resource"]:
             return format_command("who-can", item["action"], item["resource"])
     return ""

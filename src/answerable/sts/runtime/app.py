@@ -160,9 +160,8 @@ class StsApp:
             self._list, self._bounds, loop, self._on_revocations, told.report_unreadable
         )
         raise_open_files(config.limits, log)
-        self.door.admission = AdmissionControl(
-            config.limits, config.listen.proxies, log
-        )
+        proxies = config.listen.proxies
+        self.door.admission = AdmissionControl(config.limits, proxies, log)
         self._upkeep: Maintenance | None = None
         self._listeners = Listeners(loop, self.door.admission)
         self.listening = self._listeners.where
@@ -174,26 +173,25 @@ class StsApp:
         Raises:
             AnswerableError: A resource is missing or unusable.
         """
-        house = cls(settings, log)
-        await house._owners.refresh()
+        app = cls(settings, log)
+        await app._owners.refresh()
         for listener in settings.service.listen:
-            await house._listen(bind_listener(listener, 1))
-        await open_health_listener(
-            settings, house.door, house._build_handlers(), house._listeners, log
-        )
-        house._tasks.spawn(house._owners.poll_forever())
-        house._upkeep = upkeep = Maintenance(
-            house._keys,
-            house._signing,
-            house._control,
-            house._runs,
-            house._clock,
+            await app._listen(bind_listener(listener, 1))
+        handlers, listeners = app._build_handlers(), app._listeners
+        await open_health_listener(settings, app.door, handlers, listeners, log)
+        app._tasks.spawn(app._owners.poll_forever())
+        app._upkeep = upkeep = Maintenance(
+            app._keys,
+            app._signing,
+            app._control,
+            app._runs,
+            app._clock,
             log,
-            count_up=house._count_up,
+            count_up=app._count_up,
         )
         for work in upkeep.tasks():
-            house._tasks.spawn(work)
-        return house
+            app._tasks.spawn(work)
+        return app
 
     @property
     def is_busy(self) -> bool:

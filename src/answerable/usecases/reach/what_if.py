@@ -13,7 +13,8 @@ from answerable.model.inventory import Inventory
 from answerable.model.policy import PolicyLayer
 from answerable.model.sighting import SightedFacts
 from answerable.presentation.command_hints import format_command
-from answerable.reach import answer_items, subject_identities
+from answerable.reach import answer_items
+from answerable.reach import subject_identities as identities
 from answerable.reach.acting_agents import list_agents_through
 from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
 from answerable.reach.aws.bulk.incremental_update import update_closure_for_edit
@@ -78,19 +79,13 @@ class EditedGraph:
 
 
 def apply_graph_edit(query: QueryContext, facts: SightedFacts) -> EditedGraph:
-    """Return the permission graph recompiled for edited facts.
-
-    Args:
-        query: Context compiled from the collected facts.
-        facts: Edited facts.
-    """
+    """Return the permission graph recompiled for edited facts."""
     whole: GraphClosure = update_closure_for_edit(
         get_closure(query.graph), query.inventory.facts, facts
     )
     after = replace(query, graph=whole.graph)
-    return EditedGraph(
-        query, after, find_edit_scope(query.compiled_accounts, after.compiled_accounts)
-    )
+    scope = find_edit_scope(query.compiled_accounts, after.compiled_accounts)
+    return EditedGraph(query, after, scope)
 
 
 @serialize_queries
@@ -126,7 +121,7 @@ def compare_edit(
     facts = apply_edit(inventory.facts, edit, name, now)
     services = list_policy_services(inventory)
     if edit.file:
-        services |= subject_identities.list_policy_services(facts)
+        services |= identities.list_policy_services(facts)
     asked = build_query_context(
         inventory, services, StatedContext(), now, compile_all=True
     )
@@ -172,12 +167,8 @@ class _DifferenceList:
         """Compare every identity of a subject."""
         before, after = self.edited.asked, self.edited.after
         inventory = before.inventory
-        found = subject_identities.find_subject_identities(
-            before.graph, inventory, subject
-        )
-        now = subject_identities.find_subject_identities(
-            after.graph, inventory, subject
-        )
+        found = identities.find_subject_identities(before.graph, inventory, subject)
+        now = identities.find_subject_identities(after.graph, inventory, subject)
         self.unknown += found.unknown
         self.missing |= set(found.not_collected)
         for identity in dict.fromkeys(
@@ -246,9 +237,7 @@ class _DifferenceList:
         differences = iter(candidates)
         for each in islice(differences, room):
             reply = (
-                subject_identities.prepend_subject(start, each.reply)
-                if start
-                else each.reply
+                identities.prepend_subject(start, each.reply) if start else each.reply
             )
             if start and start.unknown and rests_on_uncollected_allow(reply.formula):
                 continue
@@ -306,7 +295,7 @@ class _DifferenceList:
         """List the identities that an empty answer is about."""
         asked = self.edited.asked
         if subject:
-            found = subject_identities.find_subject_identities(
+            found = identities.find_subject_identities(
                 asked.graph, asked.inventory, subject
             )
             return [start.identity for start in found.starts]
@@ -349,10 +338,10 @@ class _DifferenceList:
 
 
 def _select_entry(
-    identities: SubjectIdentities, identity: IdentityId
+    subject: SubjectIdentities, identity: IdentityId
 ) -> SubjectIdentity | None:
     """Select how a subject comes to act as an identity, unconditional ways first."""
-    some = [start for start in identities.starts if start.identity == identity]
+    some = [start for start in subject.starts if start.identity == identity]
     sure = [s for s in some if all(hop.formula == TRUE for hop in s.hops)]
     return next(iter(sure or some), None)
 

@@ -155,9 +155,8 @@ def _add_managed_policy(
     """Add a managed policy with the document of its default version."""
     document = entry.record.default_document()
     if document == NOTHING:
-        facts.add_problem(
-            entry.place, "the default version of the policy has no document"
-        )
+        missing = "the default version of the policy has no document"
+        facts.add_problem(entry.place, missing)
         return
     record = entry.record
     _add_policy(
@@ -254,9 +253,8 @@ def _add_owner_evidence(
     facts: _AccountFactsBuilder, identity: Identity, *agent_ids: str
 ) -> None:
     """Add the owners that the identity's tags name, also for its agents."""
-    people, evidence = find_tag_owners(
-        (identity.id, *agent_ids), identity.tags, identity.seen
-    )
+    ids = (identity.id, *agent_ids)
+    people, evidence = find_tag_owners(ids, identity.tags, identity.seen)
     _add_if_absent(facts.persons, people)
     facts.evidence += evidence
 
@@ -274,9 +272,8 @@ def _add_group_policies(
 ) -> None:
     """Add a group's policies, with or without members."""
     group = entry.record
-    inline = _add_inline_policies(
-        facts, group.arn, group.group_policy_list, entry.place
-    )
+    policies = group.group_policy_list
+    inline = _add_inline_policies(facts, group.arn, policies, entry.place)
     managed = _list_policy_arns(group.attached_managed_policies)
     _attach_policies(facts, group.arn, entry.place, [*inline, *managed])
 

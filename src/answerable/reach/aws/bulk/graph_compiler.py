@@ -139,6 +139,7 @@ def compile_graph(graph: IdentityGraph) -> CompiledGraph:
     groups = build_resource_space(accounts, sorted(accounts.groups))
     edited = build_resource_space(accounts, sorted(policies))
     services = {launch.service for launch in PASS_ROLE_RULES}
+    editable = [n for n in roles if not index.actors[n].is_immutable_role]
     return CompiledGraph(
         graph=graph,
         index=index,
@@ -151,9 +152,7 @@ def compile_graph(graph: IdentityGraph) -> CompiledGraph:
         policies=edited,
         near={account: build_bitset(ns, size) for account, ns in near.items()},
         roles=build_bitset(roles, size),
-        editable=build_bitset(
-            (n for n in roles if not index.actors[n].is_immutable_role), size
-        ),
+        editable=build_bitset(editable, size),
         users=build_bitset(users, size),
         plain=size,
         widened=widened,
