@@ -62,7 +62,7 @@ trusts). They do not do the same:
 - Memory is the worker's peak with every slice used before and after the reloads.
 """,
     "Federation": """\
-- `answerable serve --only sts` in a process of its own, plain HTTP on loopback. An
+- `answerable serve --only token-service` in a process of its own, plain HTTP on loopback. An
   exchange takes a JWT of a pinned issuer (ES256, signed before the clock starts, good
   once) and gives one of ours (ES256): two signatures verified where a proof comes with
   it, one made, a transaction of the record, and the evidence on disk. Most platforms'

@@ -1,4 +1,4 @@
-"""Token service under test, run by `answerable serve --only sts`."""
+"""Token service under test, run by `answerable serve --only token-service`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

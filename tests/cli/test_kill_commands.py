@@ -20,7 +20,7 @@ from tests.server.configured_servers import (
 )
 
 
-@pytest.mark.parametrize("door", [(), ("gateway",), ("sts",)])
+@pytest.mark.parametrize("door", [(), ("gateway",), ("token-service",)])
 def test_either_command_kills_at_both_doors_and_says_where_it_could_not(
     tmp_path: Path,
     door: tuple[str, ...],
@@ -53,7 +53,7 @@ def test_either_command_kills_at_both_doors_and_says_where_it_could_not(
     assert killed(tmp_path) == frozenset()
 
 
-@pytest.mark.parametrize("door", [(), ("gateway",), ("sts",)])
+@pytest.mark.parametrize("door", [(), ("gateway",), ("token-service",)])
 def test_what_an_agent_started_kills_and_does_not_revive(
     tmp_path: Path,
     door: tuple[str, ...],
@@ -69,7 +69,7 @@ def test_what_an_agent_started_kills_and_does_not_revive(
     assert killed(tmp_path) == {AGENT}
 
 
-@pytest.mark.parametrize("door", [(), ("gateway",), ("sts",)])
+@pytest.mark.parametrize("door", [(), ("gateway",), ("token-service",)])
 def test_what_runs_below_the_service_of_the_file_is_an_agent_too(
     tmp_path: Path, door: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,7 +80,7 @@ def test_what_runs_below_the_service_of_the_file_is_an_agent_too(
     assert asked == [(tmp_path / "elsewhere" / "runs",)]
 
 
-@pytest.mark.parametrize("door", [(), ("gateway",), ("sts",)])
+@pytest.mark.parametrize("door", [(), ("gateway",), ("token-service",)])
 def test_a_name_that_the_file_does_not_have_is_asked_about(
     tmp_path: Path, door: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:

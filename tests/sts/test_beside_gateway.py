@@ -116,7 +116,7 @@ def test_a_killed_signing_key_is_refused_by_the_gateway_too(
     world: RunningService,
 ) -> None:
     def keys(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "answerable", "sts", "keys", *words]
+        command = [sys.executable, "-m", "answerable", "token-service", "keys", *words]
         return subprocess.run(
             [*command, "--config", str(world.config)],
             capture_output=True,

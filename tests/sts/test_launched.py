@@ -95,7 +95,7 @@ def test_an_agent_that_was_launched_acts_for_whoever_launched_it(
     killed = launched(program, socket_)
     assert killed.returncode == 5
     assert f"{ROOT} is killed by user root at 2" in killed.stderr
-    assert "answerable sts revive" in killed.stderr
+    assert "answerable token-service revive" in killed.stderr
     world.stop()
     with EvidenceStore.open(world.store, now=time.time_ns()) as store:
         query = (

@@ -79,7 +79,7 @@ def test_a_kill_is_in_force_within_a_second_and_takes_children_along(
         token = parent.get(wire, ci_token(world))
         given = parent.delegate(wire, token, agent=SUB, jkt=child.jkt)
         below = child.get(wire, str(given.json["ticket"]), TICKET_TYPE_URI)
-        done = cli(world, "sts", "kill", ROOT)
+        done = cli(world, "token-service", "kill", ROOT)
         assert done.returncode == 0, done.stderr
         assert "delegations ended: 2" in done.stderr
         took = refused_within(world, parent, 1.0)
@@ -95,7 +95,7 @@ def test_a_kill_is_in_force_within_a_second_and_takes_children_along(
             assert (again["new"], len(again["ended"])) == (False, 2)
         # Somebody else goes on.
         assert parent.exchange(wire, ci_token(world, job="43")).status == 200
-        done = cli(world, "sts", "revive", ROOT)
+        done = cli(world, "token-service", "revive", ROOT)
         assert done.returncode == 0, done.stderr
         time.sleep(0.5)
         assert parent.exchange(wire, ci_token(world)).status == 200
@@ -306,13 +306,13 @@ def test_the_spool_is_ingested_like_a_gateways(fresh: RunningService) -> None:
 
 
 def test_two_services_do_not_share_a_folder(world: RunningService) -> None:
-    done = cli(world, "serve", "--only", "sts")
+    done = cli(world, "serve", "--only", "token-service")
     assert done.returncode != 0
     assert "another" in done.stderr
 
 
 def test_keys_are_listed_and_turned(world: RunningService) -> None:
-    done = cli(world, "sts", "keys")
+    done = cli(world, "token-service", "keys")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert [line.split()[1] for line in lines] == ["active", "prepared"]
@@ -321,7 +321,7 @@ def test_keys_are_listed_and_turned(world: RunningService) -> None:
         assert published == {line.split()[0] for line in lines}
         token = DpopClient(world).get(wire, ci_token(world))
         active = lines[0].split()[0]
-        assert cli(world, "sts", "keys", "--kill", active).returncode == 0
+        assert cli(world, "token-service", "keys", "--kill", active).returncode == 0
         deadline = time.monotonic() + 3
         while active in {e["kid"] for e in wire.ask("GET", "/jwks").json["keys"]}:
             assert time.monotonic() < deadline
@@ -348,7 +348,7 @@ def test_a_kill_of_a_service_that_does_not_run_waits_for_its_start(
     fresh: RunningService,
 ) -> None:
     fresh.stop()
-    done = cli(fresh, "sts", "kill", ROOT)
+    done = cli(fresh, "token-service", "kill", ROOT)
     assert done.returncode == 0, done.stderr
     assert "does not run" in done.stderr
     fresh.start()
@@ -356,7 +356,7 @@ def test_a_kill_of_a_service_that_does_not_run_waits_for_its_start(
     with fresh.wire() as wire:
         assert client.exchange(wire, ci_token(fresh)).status == 400
         assert client.exchange(wire, ci_token(fresh, job="43")).status == 200
-    assert cli(fresh, "sts", "kill", "nobody").returncode == 2
+    assert cli(fresh, "token-service", "kill", "nobody").returncode == 2
 
 
 def test_kills_are_in_the_evidence(fresh: RunningService) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, MutableMapping
 from importlib import import_module
+from types import MappingProxyType
 
 import click
 
@@ -51,7 +52,7 @@ _MODULES = {
     "serve": "answerable.cli.commands.serve",
     "gateway": "answerable.cli.commands.gateway",
     "hook": "answerable.cli.commands.hook",
-    "sts": "answerable.cli.commands.sts",
+    "token-service": "answerable.cli.commands.token_service",
     "login": "answerable.cli.commands.login",
     "logout": "answerable.cli.commands.login",
     "sign-ins": "answerable.cli.commands.sign_ins",
@@ -101,6 +102,7 @@ class LazyCommands(MutableMapping[str, click.Command]):
 
 
 class _RootGroup(AppGroup):
+    aliases = MappingProxyType({"sts": "token-service"})
     sections = (
         (
             "Inventory",
@@ -131,7 +133,7 @@ class _RootGroup(AppGroup):
                 "serve",
                 "gateway",
                 "hook",
-                "sts",
+                "token-service",
                 "login",
                 "logout",
                 "sign-ins",

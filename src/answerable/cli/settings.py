@@ -1,10 +1,11 @@
 """Parse the options that all commands share: store, snapshot and output format."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import click
@@ -113,20 +114,29 @@ def _split_store_and_snapshot(store: str) -> tuple[Path, str]:
 
 
 class WordChoice(click.ParamType[str]):
-    """Option type for a few allowed values, with a suggestion for a misspelled one."""
+    """Option type for a few allowed values, with a suggestion for a misspelled one.
+
+    Attributes:
+        words: Values, as listed in help and completion.
+        aliases: Other spellings of values, accepted but not listed.
+    """
 
     name = "word"
 
-    def __init__(self, words: Sequence[str]) -> None:
+    def __init__(
+        self, words: Sequence[str], aliases: Mapping[str, str] | None = None
+    ) -> None:
         self.words = tuple(words)
+        self.aliases = aliases or {}
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> str:
         """Accept one of the allowed values, in upper or lower case."""
         text = str(value)
-        if text.lower() in self.words:
-            return text.lower()
+        word = self.aliases.get(text.lower(), text.lower())
+        if word in self.words:
+            return word
         if not text and not isinstance(param, click.Argument):
             return ""
         near = get_close_matches(text.lower(), self.words, 1)
@@ -271,9 +281,11 @@ class AppGroup(click.Group):
 
     Attributes:
         sections: Title and command names, in order.
+        aliases: Other names of commands, not listed in help and completion.
     """
 
     command_class = AppCommand
+    aliases: Mapping[str, str] = MappingProxyType({})
     sections: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
@@ -286,6 +298,14 @@ class AppGroup(click.Group):
         """Show commands first, then options."""
         self.format_commands(ctx, formatter)
         format_options(self, ctx, formatter)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command by its name or alias."""
+        return super().resolve_command(
+            ctx, [self.aliases.get(args[0], args[0]), *args[1:]]
+        )
 
     def format_commands(
         self, ctx: click.Context, formatter: click.HelpFormatter

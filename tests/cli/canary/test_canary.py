@@ -190,8 +190,8 @@ def test_every_command_is_among_those_asked() -> None:
     # for by tests/sts/test_security.py. What `baseline` shows is what a gateway recorded,
     # less whatever looks like a credential (tests/gateway/http/test_baseline_enforcement.py), and
     # what `requests` does is what a person filed, likewise (tests/usecases/test_filed_requests.py).
-    silent = {"demo", "completion", "gateway", "run", "serve", "sts", "login", "logout"}
-    silent |= {"sign-ins"}
+    silent = {"demo", "completion", "gateway", "run", "serve", "login", "logout"}
+    silent |= {"sign-ins", "token-service"}
     silent |= {"decision", "asks", "break-glass", "hook", "baseline"}
     silent |= {"requests"}
     # What they record and print: tests/cli/test_kills.py.

@@ -8,7 +8,7 @@ _HEAD = """\
 # Foreign clients
 
 Written by `make foreign`; do not edit. Each row is a client of somebody else, run as its
-documentation shows against a running `answerable serve --only sts` on this machine. What
+documentation shows against a running `answerable serve --only token-service` on this machine. What
 it got was then verified as its audience would verify it: issuer, audience, agent, person,
 and the key that it is bound to.
 

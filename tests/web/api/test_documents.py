@@ -229,7 +229,7 @@ def test_rules_are_those_of_the_file_as_the_command_line_has_them(
         answer = told(served, EVERYBODY, "/sts/rules").document
     finally:
         served.close()
-    command = ["--store", str(desk.root), "-o", "json", "sts", "rules"]
+    command = ["--store", str(desk.root), "-o", "json", "token-service", "rules"]
     main([*command, "--config", str(path)])
     assert list(answer.items) == json.loads(capsys.readouterr().out)["items"]
     assert answer.items

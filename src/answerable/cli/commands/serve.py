@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from answerable.sts.runtime.settings import StsSettings as TokenPlan
     from answerable.web.runtime.settings import WebSettings as WebPlan
 
-ROLES = ("gateway", "sts", "decisions", "web")
+ROLES = ("gateway", "token-service", "decisions", "web")
 
 
 @click.command(
@@ -34,7 +34,10 @@ ROLES = ("gateway", "sts", "decisions", "web")
 )
 @click.option("--config", metavar="FILE", default="", help="The answerable.yaml.")
 @click.option(
-    "--only", type=WordChoice(ROLES), default="", help="Run only this server."
+    "--only",
+    type=WordChoice(ROLES, {"sts": "token-service"}),
+    default="",
+    help="Run only this server.",
 )
 @click.option(
     "--listen",
@@ -68,7 +71,7 @@ def serve(
     try:
         if only == "web":
             _serve_web(settings, config, listen, standalone=not with_parent)
-        elif only == "sts":
+        elif only == "token-service":
             _serve_token_service(settings, config, standalone=not with_parent)
         elif only == "decisions":
             _serve_decision_point(settings, config, standalone=not with_parent)

@@ -23,7 +23,7 @@ class RuleFaultItem(TypedDict):
 
 
 class TrustRuleItem(TypedDict):
-    """`answerable sts rules`: one rule each, with all of its faults."""
+    """`answerable token-service rules`: one rule each, with all of its faults."""
 
     rule: str
     subject: str
@@ -39,7 +39,7 @@ class TrustRuleItem(TypedDict):
 
 
 class RuleMatchItem(TypedDict):
-    """`answerable sts test`: whether claims match a rule, else the first failed check.
+    """`answerable token-service test`: whether claims match a rule, else the first failed check.
 
     `how` is `missing`, `kind` or `other`, and empty where the rule matches.
     """
@@ -53,7 +53,7 @@ class RuleMatchItem(TypedDict):
 
 
 class TokenCheckItem(TypedDict):
-    """`answerable sts explain`: one check each; `ok` is null where it is not known."""
+    """`answerable token-service explain`: one check each; `ok` is null where it is not known."""
 
     check: str
     ok: bool | None

@@ -15,10 +15,10 @@ _MAX_ANSWER = 64 * 1024  # bytes of an answer
 _HINTS = {
     "killed": (
         "it starts again once an administrator takes the kill back: "
-        "answerable sts revive SUBJECT --config FILE, or the web page"
+        "answerable token-service revive SUBJECT --config FILE, or the web page"
     ),
     "no-rule": (
-        "a rule has to name who starts which agent as whom: answerable sts rules"
+        "a rule has to name who starts which agent as whom: answerable token-service rules"
     ),
 }
 

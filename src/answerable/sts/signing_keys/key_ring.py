@@ -105,7 +105,9 @@ class KeyRing:
         signer = held.signers.get(kid)
         exp = claims.get("exp")
         if signer is None:
-            raise SigningUnavailable("no key may sign now", "see: answerable sts keys")
+            raise SigningUnavailable(
+                "no key may sign now", "see: answerable token-service keys"
+            )
         if (
             not isinstance(exp, int)
             or exp > now + MAX_TOKEN_LIFETIME + CLOCK_SLACK // 2

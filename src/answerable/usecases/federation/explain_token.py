@@ -143,7 +143,7 @@ def _check_rules(
     payload: JsonObject, config_reading: ConfigReading, config: Config
 ) -> Iterator[TokenCheckItem]:
     """Check whether rules are in force and which one matches, with the reasons."""
-    hint = "answerable sts rules shows them"
+    hint = "answerable token-service rules shows them"
     holds = config_reading.has_rules
     yield _build_token_check(
         "the rules are in force", holds, "" if holds else "one is wrong", hint

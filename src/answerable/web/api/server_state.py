@@ -125,7 +125,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
         parameters=(),
         permissions=_ADMINISTER,
         has_etag=False,
-        command="sts rules --config FILE",
+        command="token-service rules --config FILE",
     ),
     ApiOperation(
         path="/kills",

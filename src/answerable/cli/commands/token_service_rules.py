@@ -1,4 +1,4 @@
-"""`sts rules`, `sts test`, `sts explain`: check trust rules without a server."""
+"""`token-service rules`, `test` and `explain`: check trust rules without a server."""
 
 import sys
 from pathlib import Path

@@ -51,7 +51,7 @@ def said(run, monkeypatch: pytest.MonkeyPatch) -> Any:
     def said(given: str, *words: str) -> tuple[int, list[dict[str, Any]], str]:
         stdin = io.TextIOWrapper(io.BytesIO(given.encode()))
         monkeypatch.setattr(sys, "stdin", stdin)
-        ran = run("sts", *words, "-o", "json")
+        ran = run("token-service", *words, "-o", "json")
         items = json.loads(ran.out)["items"] if ran.out else []
         return ran.code, items, ran.out + ran.err
 
@@ -69,7 +69,7 @@ def test_rules_are_listed_with_what_is_wrong(said, config: str, run) -> None:
     }
     assert (items[0]["owner"], items[0]["faults"]) == (None, [])
     assert len(items[0]["digest"]) == 64
-    table = run("sts", "rules", "--config", config)
+    table = run("token-service", "rules", "--config", config)
     assert "unix uid=1500" in table.out
     assert "https://mcp.example (read)" in table.out
     place = Path(config)
@@ -82,7 +82,7 @@ def test_rules_are_listed_with_what_is_wrong(said, config: str, run) -> None:
     assert (fault["at"], fault["line"]) == ("match_glob", 9)
     assert fault["what"].startswith("pattern: ")
     assert items[1]["faults"][0]["what"].startswith("root: ")
-    table = run("sts", "rules", "--config", config)
+    table = run("token-service", "rules", "--config", config)
     assert "bot: 9:" in table.out
 
 
@@ -106,10 +106,10 @@ def test_claims_are_held_against_every_rule(said, config: str, run) -> None:
         assert said(wrong, *words)[0] == 2
     file = Path(config).with_name("claims.json")
     file.write_text(json.dumps(CLAIMS))
-    table = run("sts", "test", "--config", config, "--claims", str(file))
+    table = run("token-service", "test", "--config", config, "--claims", str(file))
     assert table.code == 0
     assert "fits" in table.out
-    gone = run("sts", "test", "--config", config, "--claims", str(file) + "x")
+    gone = run("token-service", "test", "--config", config, "--claims", str(file) + "x")
     assert gone.code == 2
 
 
@@ -135,7 +135,7 @@ def test_a_token_is_explained_and_never_shown(said, config: str, run) -> None:
     assert "sub svc" in told
     for part in (good, *good.split("."), "s3cret-note"):
         assert part not in told
-    table = run("sts", "explain", good, "--config", config)
+    table = run("token-service", "explain", good, "--config", config)
     assert table.code == 0
     assert good.split(".")[2] not in table.out + table.err
     assert "ok   verifies" in table.out
@@ -166,4 +166,4 @@ def test_what_does_not_hold_is_said(
 def test_a_configuration_with_other_faults_is_not_judged(run, config: str) -> None:
     Path(config).write_text(CONFIG.replace("tokens: [jwt]", "tokens: [jot]"))
     for words in (("rules",), ("explain", "x"), ("test", "--claims", "-")):
-        assert run("sts", *words, "--config", config).code == 2
+        assert run("token-service", *words, "--config", config).code == 2

@@ -1,4 +1,4 @@
-"""`sts`: operate a token service: signing keys, kills, trust rules."""
+"""`token-service`: operate a token service: signing keys, kills, trust rules."""
 
 from typing import TYPE_CHECKING
 
@@ -11,14 +11,14 @@ from answerable.cli.commands.kills import (
     revive,
 )
 from answerable.cli.commands.serve import read_token_plan
-from answerable.cli.commands.sts_rules import explain, rules, test
+from answerable.cli.commands.token_service_rules import explain, rules, test
 from answerable.cli.settings import AppCommand, AppGroup, Settings, pass_settings
 
 if TYPE_CHECKING:
     from answerable.sts.runtime.settings import StsSettings
 
 
-class _StsGroup(AppGroup):
+class _TokenServiceGroup(AppGroup):
     sections = (
         (
             "Commands",
@@ -28,15 +28,17 @@ class _StsGroup(AppGroup):
 
 
 @click.group(
-    "sts", cls=_StsGroup, short_help="Rules, keys and kills of the token service."
+    "token-service",
+    cls=_TokenServiceGroup,
+    short_help="Rules, keys and kills of the token service.",
 )
-def sts() -> None:
+def token_service() -> None:
     """Look at the rules of a token service, turn its keys, kill and revive."""
 
 
 # `kill` and `revive` are those of `answerable kill`, under an older name.
 for command in (rules, explain, test, kill, revive):
-    sts.add_command(command)
+    token_service.add_command(command)
 
 
 _config_option = click.option(
@@ -44,7 +46,7 @@ _config_option = click.option(
 )
 
 
-@sts.command(cls=AppCommand, short_help="Record a restore of the database.")
+@token_service.command(cls=AppCommand, short_help="Record a restore of the database.")
 @_config_option
 @pass_settings
 def restored(settings: Settings, config: str) -> None:
@@ -71,7 +73,7 @@ def restored(settings: Settings, config: str) -> None:
     click.echo("next: start the token service; agents ask it for new tokens")
 
 
-@sts.command(cls=AppCommand, short_help="List or rotate signing keys.")
+@token_service.command(cls=AppCommand, short_help="List or rotate signing keys.")
 @_config_option
 @click.option(
     "--rotate",
