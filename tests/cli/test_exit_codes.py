@@ -137,6 +137,8 @@ def test_a_failed_expectation_is_1_even_when_the_answer_is_partial(flows, run):
         (("can", "a", "b", "c", "--context", "team"), "--context"),
         (("trace", "--since", "yesterdayish"), "ends in s, m, h, d or w"),
         (("trace", "--limit", "many"), "answerable trace --help"),
+        (("trace", "--outcome", "denid"), "did you mean denied?"),
+        (("trace", "--outcome", "succeeded"), "did you mean success?"),
         (("evidence", "verify", "no-such.bundle"), "answerable evidence bundle"),
         (("evidence", "verify", "/"), "answerable evidence verify --store /"),
         (("evidence", "verify", "--checkpoint", "no"), "checkpoint --export"),

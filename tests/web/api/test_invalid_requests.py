@@ -80,6 +80,18 @@ def test_a_misspelled_name_is_no_empty_list(
     assert answer.json["hint"] == hint
 
 
+@pytest.mark.parametrize("path", ["/trace", "/trace/unmediated"])
+def test_a_misspelled_outcome_names_the_nearest(
+    here: DispatcherHarness, path: str
+) -> None:
+    cookie, _ = here.signed_in(*WebRole)
+    answer = get(here, cookie, path, {"outcome": "denid"})
+    assert answer.status == 400, answer.text
+    assert answer.json["hint"] == (
+        "expected success, denied, error, unknown; did you mean denied?"
+    )
+
+
 @pytest.mark.parametrize(
     ("path", "query"),
     [

@@ -7,7 +7,7 @@ import click
 from answerable.cli.output import print_and_exit
 from answerable.cli.progress import progress_bar
 from answerable.cli.session import open_session
-from answerable.cli.settings import AppCommand, Settings, pass_settings
+from answerable.cli.settings import AppCommand, Settings, WordChoice, pass_settings
 from answerable.model.errors import UsageError
 from answerable.model.event import EventOutcome
 from answerable.presentation.time_input import SECOND, parse_span, parse_time
@@ -56,9 +56,9 @@ def ingest(settings: Settings, sources: tuple[str, ...]) -> None:
 )
 @click.option(
     "--outcome",
-    type=click.Choice([each.value for each in EventOutcome]),
-    metavar="OUTCOME",
-    help="Only this outcome: success, denied, error, unknown.",
+    default="",
+    type=WordChoice([each.value for each in EventOutcome]),
+    help="Only calls with this outcome.",
 )
 @click.option(
     "--since", default="", metavar="TIME", help="Since this time: 7d, a date."
@@ -85,7 +85,7 @@ def trace(
     credential: str,
     action: str,
     resource: str,
-    outcome: str | None,
+    outcome: str,
     since: str,
     until: str,
     limit: int,
@@ -114,7 +114,7 @@ def trace(
             credential=credential,
             action=action,
             resource=resource,
-            outcome=outcome or "",
+            outcome=outcome,
             since=parse_time(since, session.now, "--since") if since else 0,
             until=parse_time(until, session.now, "--until") if until else 0,
             limit=limit,

@@ -17,18 +17,17 @@ from answerable.presentation.chain_groups import (
     is_missing,
     shorten_id,
 )
-from answerable.presentation.relative_time import format_ago
 from answerable.presentation.text import sanitize
 
 _MOST_NOTES = 12
-# The act is most important; then identity, resource and person.
+# The act and its outcome are most important; then person, time, identity, resource.
 _IMPORTANCE = {
-    "person": 1,
-    "agent": 4,
-    "tool": 5,
-    "identity": 2,
+    "person": 2,
+    "agent": 6,
+    "tool": 7,
+    "identity": 4,
     "action": 0,
-    "resource": 3,
+    "resource": 5,
 }
 
 
@@ -57,31 +56,37 @@ class HopNotes:
 
 def format_action(item: TraceItem, notes: HopNotes) -> str:
     """Format the action, its failure if it failed, and a break-glass mark."""
-    action = notes.format_hop("action", hops_by_name(item)["action"])
-    if is_break_glass_call(item):
-        action = f"BREAK-GLASS {action}"
-    outcome = item["outcome"]
+    action, outcome = _mark_break_glass(item, notes), item["outcome"]
     return action if outcome in ("success", "") else f"{action} ({sanitize(outcome)})"
+
+
+def _mark_break_glass(item: TraceItem, notes: HopNotes) -> str:
+    """Format the action, with a mark if a break-glass exception allowed it."""
+    action = notes.format_hop("action", hops_by_name(item)["action"])
+    return f"BREAK-GLASS {action}" if is_break_glass_call(item) else action
 
 
 def render_rows(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render a row per event; the mark before a value is the status of its hop."""
     items = cast("Sequence[TraceItem]", document.items)
     columns = (
-        TableColumn("when", 6),
+        TableColumn("time (UTC)", 3),
         *(TableColumn(name, _IMPORTANCE[name], floor=11) for name in COLUMNS),
+        TableColumn("outcome", 1),
+        TableColumn("event", 8),
     )
     notes = HopNotes()
     cells = []
     for item in items:
         hops = hops_by_name(item)
         texts = {name: notes.format_hop(name, hops[name]) for name in COLUMNS}
-        texts["action"] = format_action(item, notes)
+        texts["action"] = _mark_break_glass(item, notes)
         marked = [
             f"{screen.marks.hop.get(hops[name]['status'], '?')} {texts[name]}"
             for name in COLUMNS
         ]
-        cells.append((format_ago(item["event_time"], now), *marked))
+        time = item["event_time"].replace("T", " ").removesuffix("Z")
+        cells.append((time, *marked, item["outcome"], item["event_id"]))
     yield from render_table(columns, cells, screen, keep_together=True)
     yield ""
     yield from describe_omitted_events(document)

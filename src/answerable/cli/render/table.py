@@ -37,7 +37,7 @@ def render_table(
         columns: One per cell of a row.
         rows: Cells of untrusted text; sanitized here.
         screen: Terminal.
-        keep_together: Narrow all columns evenly before one is dropped.
+        keep_together: Narrow all columns evenly; one is dropped if that is not enough.
     """
     cells = [[screen.sanitize_to_width(cell, 1_000) for cell in row] for row in rows]
     natural = [
@@ -47,6 +47,7 @@ def render_table(
     # An empty column carries no information.
     kept = [at for at in range(len(columns)) if any(row[at] for row in cells)]
     if keep_together:
+        kept = _keep_fitting(columns, natural, kept, screen.width)
         natural = _narrow_widest(columns, natural, kept or [0], screen.width)
     kept, widths = _fit_columns(columns, natural, kept or [0], screen.width)
     lines = [_format_row([columns[at].head for at in kept], kept, columns, widths)]
@@ -54,6 +55,23 @@ def render_table(
         shown = [screen.sanitize_to_width(row[at], widths[at]) for at in kept]
         lines.append(_format_row(shown, kept, columns, widths))
     return lines
+
+
+def _keep_fitting(
+    columns: Sequence[TableColumn],
+    natural_widths: list[int],
+    kept_columns: list[int],
+    available: int,
+) -> list[int]:
+    """Drop the least important columns until the others fit at their minimum width."""
+    kept = sorted(kept_columns, key=lambda at: (columns[at].importance, at))
+    least = [
+        min(width, _get_min_width(column, width))
+        for column, width in zip(columns, natural_widths, strict=True)
+    ]
+    while len(kept) > 1 and _sum_widths(least, kept) > available:
+        kept.pop()
+    return sorted(kept)
 
 
 def _fit_columns(

@@ -46,7 +46,16 @@ from answerable.web.routing import Forbidden
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor
 
-_HOP_NAMES = ("person", "agent", "tool", "identity", "credential", "action", "resource")
+_FILTER_NAMES = (
+    "person",
+    "agent",
+    "tool",
+    "identity",
+    "credential",
+    "action",
+    "resource",
+    "outcome",
+)
 _DESCRIPTIONS = {
     "person": "Only this person's.",
     "agent": "Only this agent's, or of agents that it ran.",
@@ -56,21 +65,18 @@ _DESCRIPTIONS = {
     "action": "Only these actions; `*` and `?`.",
     "resource": "Only on these; `*` and `?`.",
     "source": "Only from this log.",
+    "outcome": "Only calls with this outcome.",
     "run": "Only of this run.",
     "status": "How a hop is known: `missing`, `agent=declared`.",
     "since": "From then: `7d`, a date, RFC 3339.",
     "until": "Until then.",
 }
-_BY_HOP = tuple(
-    ApiParameter(name, _DESCRIPTIONS[name])
-    for name in (*_HOP_NAMES, "since", "until")
-    if name in _DESCRIPTIONS
-)
+_CHOICES = {"outcome": search_query.CHOICES["outcome"]}
 _BY_FIELD = tuple(
-    ApiParameter(name, _DESCRIPTIONS.get(name, ""), search_query.CHOICES.get(name, ()))
-    if name == "outcome"
-    else ApiParameter(name, _DESCRIPTIONS[name])
-    for name in FIELDS
+    ApiParameter(name, _DESCRIPTIONS[name], _CHOICES.get(name, ())) for name in FIELDS
+)
+_BY_HOP = tuple(
+    each for each in _BY_FIELD if each.name in (*_FILTER_NAMES, "since", "until")
 )
 _ID = ApiParameter("id", "Its id.", required=True)
 
@@ -149,7 +155,7 @@ def _list_unmediated(
     """List calls in the logs that bypassed the gateway."""
     del visitor
     view, now = cache.current_view(), current_minute(cache)
-    fields = {name: params.get(name, "") for name in _HOP_NAMES}
+    fields = {name: params.get(name, "") for name in _FILTER_NAMES}
     since, until = (
         parse_time(params[name], now, name) if name in params else 0
         for name in ("since", "until")

@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import partial
 from urllib.parse import urlencode
 
@@ -113,10 +114,12 @@ class ApiParameter:
                 )
         elif self.choices:
             if value not in self.choices:
+                near = get_close_matches(value[:80].lower(), self.choices, 1)
+                expected = f"expected {', '.join(self.choices)}"
                 raise _parameter_error(
                     self.name,
                     "is not one of its choices",
-                    f"expected {', '.join(self.choices)}",
+                    f"{expected}; did you mean {near[0]}?" if near else expected,
                 )
         elif len(value) > self.max_length or (self.required and not value):
             raise _parameter_error(
