@@ -282,3 +282,27 @@ def test_an_endpoint_policy_limits_the_call_asked_about_and_no_hop() -> None:
         graph, who, "s3:ListBucket", BUCKET, direct=False
     )
     assert get_verdict(reply.formula) == "never"
+
+
+def test_a_tag_of_the_role_decides_who_enters_it_from_outside() -> None:
+    build = AccountBuilder()
+    for name, team in (("open", "red"), ("shut", "blue")):
+        entered_role = build.identity(role(name), [("team", team)])
+        build.policy(
+            entered_role,
+            "trust",
+            statement(
+                "t",
+                action="sts:AssumeRole",
+                principal={"AWS": "999988887777"},
+                condition={"StringEquals": {"aws:ResourceTag/team": "red"}},
+            ),
+        )
+        build.policy(entered_role, "identity", statement("a", action="*", resource="*"))
+    graph = IdentityGraph(estate_of(build))
+    found = [
+        (step.to, get_verdict(reply.formula).value)
+        for reply in list_who_can(graph, "s3:GetObject", OBJECT, direct=False)
+        for step in reply.path
+    ]
+    assert found == [(role("open"), "always")]

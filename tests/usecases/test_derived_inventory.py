@@ -15,7 +15,7 @@ from answerable.model.inventory import Inventory
 from answerable.model.sighting import SightedFacts, Sync
 from answerable.services.inventory import snapshots
 from answerable.store import derived_inventory
-from answerable.store.lineage_facts import compute_chains_generation
+from answerable.store.derivation_generation import compute_chains_generation
 from answerable.store.store import EvidenceStore
 from tests.inventory.fact_builders import (
     DAY,

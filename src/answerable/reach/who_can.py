@@ -239,12 +239,12 @@ class _TransitiveCallerQuery:
 
     def _list_identities(self) -> Iterator[_SortedAnswer]:
         """List the identities that have a path to a permitted one."""
-        for node in self._found.list_nodes():
-            way = self._found.find_path(node) if self._is_start_node(node) else None
-            if way is not None:
+        for number, certain, steps in self._found.list_sources():
+            node = self._whole.get_node(number)
+            if self._is_start_node(node):
                 grade = self._gravity.grade_identity(node.identity)
-                key = (grade, not way.certain, way.step_count > 0, node.identity)
-                yield key, partial(self._answer_node, node, way)
+                key = (grade, not certain, steps > 0, node.identity)
+                yield key, partial(self._answer_node, node)
 
     def _is_start_node(self, node: IdentityNode) -> bool:
         """Tell whether a node is an existing identity without gained permissions."""
@@ -252,8 +252,10 @@ class _TransitiveCallerQuery:
             node.identity
         ) and not is_not_yet_created(node.identity)
 
-    def _answer_node(self, node: IdentityNode, path: ReachPath) -> ReachAnswer:
+    def _answer_node(self, node: IdentityNode) -> ReachAnswer:
         """Build the answer for the path from a node to a permitted one."""
+        path = self._found.find_path(node)
+        assert path is not None, node  # noqa: S101 - listed as a source
         answer = evaluate_action(
             self._graph.accounts, self._graph.get_principal(path.target), *self._call
         )
@@ -285,20 +287,18 @@ class _TransitiveCallerQuery:
     def _list_entering_callers(self) -> Iterator[_SortedAnswer]:
         """List the outside callers that may enter a permitted role."""
         for role in self._graph.accounts.externally_trusted_roles:
-            way = self._found.find_path(IdentityNode(role))
-            if way is None:
+            measured = self._found.measure_path(IdentityNode(role))
+            if measured is None:
                 continue
             for entry in self._graph.list_external_entries(role):
                 grade = grade_entering_caller(entry)
-                certain = way.certain and entry.answer.formula == TRUE
-                key = (grade, not certain, way.step_count > 0, entry.principal)
-                yield key, partial(self._answer_entry, role, way, entry)
+                certain = measured[0] and entry.answer.formula == TRUE
+                key = (grade, not certain, measured[1] > 0, entry.principal)
+                yield key, partial(self._answer_entry, role, entry)
 
-    def _answer_entry(
-        self, role: IdentityId, path: ReachPath, entry: TrustEntry
-    ) -> ReachAnswer:
+    def _answer_entry(self, role: IdentityId, entry: TrustEntry) -> ReachAnswer:
         """Build the answer for an outside caller that enters a role."""
-        return prepend_entry(self._answer_node(IdentityNode(role), path), entry, role)
+        return prepend_entry(self._answer_node(IdentityNode(role)), entry, role)
 
 
 def _return_answer(answer: ReachAnswer) -> ReachAnswer:

@@ -5,7 +5,6 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from copy import copy
 from pathlib import Path
@@ -41,6 +40,8 @@ def run_interruptible(
     """
     if threading.current_thread() is not threading.main_thread():
         return call()
+    from concurrent.futures import ThreadPoolExecutor, wait  # slow to import
+
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(call)
         try:

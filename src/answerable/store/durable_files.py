@@ -8,7 +8,6 @@ import contextlib
 import errno
 import os
 import pwd
-import secrets
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -100,7 +99,7 @@ def user_name(uid: int) -> str:
 
 def _get_owner_of_new_file(folder: Path) -> int | None:
     """Find the owner of a new file in a folder; None where none can be created."""
-    probe = folder / f".owner-{secrets.token_hex(8)}"
+    probe = folder / f".owner-{os.urandom(8).hex()}"
     how = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     try:
         handle = os.open(probe, how, FILE_MODE)

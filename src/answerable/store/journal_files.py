@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import os
-import secrets
 from collections.abc import Iterator, Sequence
 
 from answerable.evidence import journal_format as frames
@@ -31,7 +30,7 @@ class JournalWriter:
     """
 
     def __init__(self, layout: StoreLayout, keys: LogKeys) -> None:
-        self.name = secrets.token_hex(8)
+        self.name = os.urandom(8).hex()
         self._keys = keys
         self._header = frames.journal_header(self.name)
         self._chain = frames.initial_chain_hash(self._header)

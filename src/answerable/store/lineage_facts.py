@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 import zstandard
 
-from answerable.evidence.log_entries import SegmentManifest
 from answerable.lineage.chain_stitching_types import (
     ChainTimeline,
     SignIn,
@@ -25,22 +24,15 @@ from answerable.lineage.chain_stitching_types import (
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.lineage import ChainKey, CredentialIssuance
 from answerable.model.log_sources import STS
-from answerable.store import journal_files
+from answerable.store.derivation_generation import (
+    compute_chains_generation,
+    compute_facts_generation,
+)
 from answerable.store.durable_files import make_folder, read_file, write_file
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
-# Raised when the same facts would be stitched differently.
-DERIVATION_VERSION = 5
-# Objects with ownership data: snapshots, and statements that persons make and sign.
-_OWNERSHIP_KINDS = (
-    "snapshot",
-    "attestation",
-    "owner-key",
-    "owner-key-revoked",
-    "signed-attestation",
-)
 _KEYS = "identity, credential, session, person, run, agent, tool"
 # Facts that our own token service writes; of another source they are its own words.
 _CHAIN, _OWNER = (
@@ -104,28 +96,6 @@ class _LineageCache(msgspec.Struct, frozen=True):
 
 
 _CACHE_DECODER = msgspec.msgpack.Decoder(_LineageCache)
-
-
-def compute_facts_generation(store: "EvidenceStore") -> str:
-    """Return an identifier of the current events; it changes with each of them."""
-    tails = []
-    for name in journal_files.list_journals(store.layout):
-        try:
-            tails.append(f"{name}:{store.layout.journal_file(name).stat().st_size}")
-        except FileNotFoundError:
-            continue
-    segments = [
-        e.segment for e in store.log.entries() if isinstance(e, SegmentManifest)
-    ]
-    named = "\n".join([str(DERIVATION_VERSION), *tails, *segments])
-    return hashlib.sha256(named.encode()).hexdigest()
-
-
-def compute_chains_generation(store: "EvidenceStore") -> str:
-    """Return an identifier of the events, snapshots and statements behind chains."""
-    said = [o.digest for kind in _OWNERSHIP_KINDS for o in store.list_objects(kind)]
-    named = "\n".join([compute_facts_generation(store), *said])
-    return hashlib.sha256(named.encode()).hexdigest()
 
 
 def load_facts(store: "EvidenceStore") -> LineageFacts:

@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import os
-import secrets
 import stat
 from pathlib import Path
 from threading import get_native_id
@@ -131,7 +130,7 @@ class LogKeys:
             return
         if (self._layout.log / "checkpoint").exists():
             raise _build_missing_key_error(path)
-        _create_file_once(path, secrets.token_bytes(_KEY_BYTES).hex().encode() + b"\n")
+        _create_file_once(path, os.urandom(_KEY_BYTES).hex().encode() + b"\n")
 
     def _read_secret(self, name: str) -> bytes:
         """Read a secret key file; refuse one that others may read."""

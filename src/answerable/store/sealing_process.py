@@ -8,11 +8,14 @@ is not reported further: the journal is unchanged, and the next sealing reports 
 
 import contextlib
 import gc
-import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from answerable.model.errors import AnswerableError
+
+if TYPE_CHECKING:
+    import subprocess
 
 _MODULE = "answerable.store.sealing_process"
 _DONE_LINE = b"ok\n"
@@ -62,6 +65,8 @@ class SealingProcess:
 
     def _start_process(self) -> "subprocess.Popen[bytes] | None":
         """Start the process; None if that fails."""
+        import subprocess  # most commands only read
+
         if not sys.executable:
             return None
         # -P: a module of that name in the working directory must not be run.

@@ -16,7 +16,7 @@ from answerable.model.inventory import Inventory
 from answerable.services.inventory import snapshots
 from answerable.services.lineage.chain_cache import load_chains
 from answerable.services.reach.query_context import compile_snapshot
-from answerable.store import journal_files, lineage_facts
+from answerable.store import derivation_generation, journal_files
 from answerable.store.store import EvidenceStore
 
 DerivedT = TypeVar("DerivedT")
@@ -90,7 +90,7 @@ def build_view(
         now: UTC nanoseconds.
     """
     started = time.thread_time()
-    generation = lineage_facts.compute_chains_generation(store)
+    generation = derivation_generation.compute_chains_generation(store)
     if previous is not None and previous.generation == generation:
         inventory, chains = reassess_owners(previous.inventory, now), previous.chains
     else:

@@ -15,7 +15,7 @@ from answerable.model.inventory import DERIVATION_STAGES, Inventory, ProgressCal
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
 from answerable.model.sighting import Snapshot, Sync
 from answerable.store import derived_inventory
-from answerable.store.lineage_facts import compute_chains_generation
+from answerable.store.derivation_generation import compute_chains_generation
 from answerable.store.store import EvidenceStore
 
 # The rest is imported where a snapshot is joined: most commands read a joined one.

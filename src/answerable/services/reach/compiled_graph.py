@@ -19,15 +19,12 @@ from answerable.model.inventory import (
     Inventory,
 )
 from answerable.model.sighting import SightedFacts
-from answerable.reach import subject_identities
 from answerable.reach.aws.bulk import closure_tables
 from answerable.reach.aws.bulk.closure import get_closure
 from answerable.reach.aws.bulk.key_partition import list_condition_keys
 from answerable.reach.aws.compiled import account_tables
-from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principal_matching import SESSION_NAME
-from answerable.reach.aws.condition_keys.self_tagging import list_tag_statements
 from answerable.reach.aws.evaluation.context_keys import select_session_keys
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.unknown_subjects import UnknownSubject, list_unknown_identities
@@ -104,6 +101,8 @@ def _compile_snapshot(
     inventory: Inventory, catalogue: ActionCatalogue, stated: StatedContext
 ) -> CompiledAccounts:
     """Compile all accounts and policies of a snapshot, garbage collector paused."""
+    from answerable.reach.aws.compiled.account_compiler import compile_accounts
+
     with pause_garbage_collection():
         return compile_accounts(
             inventory.facts,
@@ -197,6 +196,9 @@ def load_summary(inventory: Inventory, graph: IdentityGraph) -> SnapshotSummary:
 
 def _build_summary(inventory: Inventory, graph: IdentityGraph) -> SnapshotSummary:
     """Build the summary of a snapshot from its compiled graph."""
+    from answerable.reach import subject_identities
+    from answerable.reach.aws.condition_keys.self_tagging import list_tag_statements
+
     estate = graph.accounts
     kinds = {each.id: each.kind for each in inventory.facts.identities}
     unknown = list_unknown_identities(estate, inventory)
@@ -219,6 +221,8 @@ def list_policy_services(inventory: Inventory) -> frozenset[str]:
     tables = open_snapshot_tables(inventory)
     if tables is not None:
         return tables.section("summary", SnapshotSummary)[""].services
+    from answerable.reach import subject_identities
+
     return inventory.get_or_compute(
         "services", lambda each: subject_identities.list_policy_services(each.facts)
     )

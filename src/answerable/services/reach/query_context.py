@@ -21,10 +21,7 @@ from answerable.reach.aws.answer_coverage import (
     list_not_collected,
 )
 from answerable.reach.aws.bulk.closure import GraphClosure
-from answerable.reach.aws.bulk.incremental_update import try_incremental_update
-from answerable.reach.aws.bulk.reuse_facts import reuse_unchanged_facts
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
-from answerable.reach.aws.condition_keys.self_tagging import list_tag_statements
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.collected_data import CollectedData
@@ -144,6 +141,8 @@ class CompiledSnapshot:
         self._graph = graph or load_graph(
             inventory, load_catalogue(), StatedContext(), compile_all=True
         )
+        from answerable.reach.aws.condition_keys.self_tagging import list_tag_statements
+
         with pause_garbage_collection():
             self._graph.accounts.build_lookups()
             list_tag_statements(self._graph)
@@ -157,6 +156,9 @@ class CompiledSnapshot:
         Args:
             before: The snapshot that this graph was compiled from.
         """
+        from answerable.reach.aws.bulk.incremental_update import try_incremental_update
+        from answerable.reach.aws.bulk.reuse_facts import reuse_unchanged_facts
+
         with self.alone:
             whole = self._graph.all
             tags = are_tags_collected(before) == are_tags_collected(after)

@@ -5,11 +5,11 @@ A statement is its number in the tables of the accounts.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from answerable.reach.aws.bulk.bitset_encoding import encode_bitset
-from answerable.reach.aws.bulk.graph_compiler import CompiledGraph
 from answerable.reach.aws.bulk.holder_table import (
     HolderTable,
     list_literal_prefixes,
@@ -18,6 +18,9 @@ from answerable.reach.aws.bulk.holder_table import (
 from answerable.reach.aws.bulk.key_partition import KeyPartition
 from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.lazy_tables import encode_number_key, encode_numbers
+
+if TYPE_CHECKING:
+    from answerable.reach.aws.bulk.graph_compiler import CompiledGraph
 
 NODES_PER_ROW = 256  # nodes in a row
 _TableRows = Iterable[tuple[str, object]]
@@ -46,7 +49,7 @@ class ActorsHeader(msgspec.Struct, array_like=True):
 
 
 def encode_actors(
-    compiled_graph: CompiledGraph, nodes: Sequence[IdentityNode]
+    compiled_graph: "CompiledGraph", nodes: Sequence[IdentityNode]
 ) -> Mapping[str, _TableRows]:
     """Encode the principals (nodes) of a compiled graph as storable tables."""
     index = compiled_graph.index

@@ -10,16 +10,12 @@ from copy import copy
 from dataclasses import dataclass, field
 from itertools import compress
 from operator import is_not
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
 from answerable.reach.aws.bulk.caller_policies import NO_VERDICTS, VerdictBits
-from answerable.reach.aws.bulk.graph_compiler import CompiledGraph, compile_graph
-from answerable.reach.aws.bulk.incremental_closure import update_closure
-from answerable.reach.aws.bulk.policy_diff import AttachmentsByPolicy
 from answerable.reach.aws.bulk.resource_policies import PrincipalMatcher
 from answerable.reach.aws.bulk.statement_index import StatementIndex
-from answerable.reach.aws.bulk.step_table import StepTable, compute_step_table
 from answerable.reach.aws.bulk.target_evaluation import TargetEvaluation
 from answerable.reach.aws.bulk.transitive_closure import (
     TransitiveClosure,
@@ -35,6 +31,12 @@ from answerable.reach.aws.paths.identity_creation import is_not_yet_created
 from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.formula import TRUE, Verdict
+
+# Most questions read stored steps: the compiler of the graph is imported where it runs.
+if TYPE_CHECKING:
+    from answerable.reach.aws.bulk.graph_compiler import CompiledGraph
+    from answerable.reach.aws.bulk.policy_diff import AttachmentsByPolicy
+    from answerable.reach.aws.bulk.step_table import StepTable
 
 
 class ActorSource(Protocol):
@@ -95,31 +97,34 @@ class GraphClosure:
     plain: int
     size: int
     made: int
-    find: Callable[[], tuple[CompiledGraph, StepTable]]
-    hanging: AttachmentsByPolicy | None = None
+    find: "Callable[[], tuple[CompiledGraph, StepTable]]"
+    hanging: "AttachmentsByPolicy | None" = None
     _more: list[IdentityNode] = field(default_factory=list)
     _numbers: dict[IdentityNode, int] = field(default_factory=dict)
     _loose: dict[int, tuple[VerdictBits, int]] = field(default_factory=dict)
-    _found: tuple[CompiledGraph, StepTable] | None = None
+    _found: "tuple[CompiledGraph, StepTable] | None" = None
 
     @property
-    def compiled_graph(self) -> CompiledGraph:
+    def compiled_graph(self) -> "CompiledGraph":
         """Compiled graph that steps are computed from."""
         return self._load_steps()[0]
 
     @property
-    def step_table(self) -> StepTable:
+    def step_table(self) -> "StepTable":
         """One-step reach of every principal."""
         return self._load_steps()[1]
 
-    def _load_steps(self) -> tuple[CompiledGraph, StepTable]:
+    def _load_steps(self) -> "tuple[CompiledGraph, StepTable]":
         """Load the compiled graph and the step table once, on first use."""
         if self._found is None:
             self._found = self.find()
         return self._found
 
     def with_edit(
-        self, graph: IdentityGraph, compiled_graph: CompiledGraph, step_table: StepTable
+        self,
+        graph: IdentityGraph,
+        compiled_graph: "CompiledGraph",
+        step_table: "StepTable",
     ) -> "GraphClosure":
         """Return the closure after a policy edit.
 
@@ -137,8 +142,10 @@ class GraphClosure:
         graph.all = new
         return new
 
-    def _update_closures(self, old: "GraphClosure", step_table: StepTable) -> None:
+    def _update_closures(self, old: "GraphClosure", step_table: "StepTable") -> None:
         """Replace the changed rows, and update both transitive closures."""
+        from answerable.reach.aws.bulk.incremental_closure import update_closure
+
         self.table = ActorSteps(step_table.steps, step_table.assumed)
         was, now = old.step_table.steps, step_table.steps
         other = list(compress(range(self.size), map(is_not, was, now)))
@@ -181,15 +188,17 @@ class GraphClosure:
             return row
         actors = self.actors
         base = actors.index.base[number]
-        node = actors.nodes[number]
         itself = 1 << base
         wider = actors.widened + base
-        grows = base < actors.plain and row.some >> wider & 1
-        if grows and (
-            node.extra == "*" or node.bare or self.graph.is_administrator(node)
-        ):
-            itself |= 1 << wider
+        if base < actors.plain and row.some >> wider & 1:
+            node = actors.nodes[number]
+            if node.extra == "*" or node.bare or self.graph.is_administrator(node):
+                itself |= 1 << wider
         return row.restrict_to(~itself)
+
+    def get_row(self, number: int) -> VerdictBits:
+        """Return the nodes one step from a node, as stored: it may be among them."""
+        return self._get_row(number)[0]
 
     def list_next_targets(self, number: int, targets: int) -> list[int]:
         """List the target nodes one step from a node, role assumptions first."""
@@ -325,8 +334,8 @@ class GraphClosure:
 
 def build_closure(
     graph: IdentityGraph,
-    compiled_graph: CompiledGraph,
-    step_table: StepTable,
+    compiled_graph: "CompiledGraph",
+    step_table: "StepTable",
     closures: tuple[TransitiveClosure, TransitiveClosure],
 ) -> GraphClosure:
     """Build a graph closure from computed steps and transitive closures."""
@@ -353,6 +362,9 @@ def get_closure(graph: IdentityGraph) -> GraphClosure:
     if not isinstance(graph.all, GraphClosure) and graph.restore is not None:
         graph.all = graph.restore(graph)
     if not isinstance(graph.all, GraphClosure):
+        from answerable.reach.aws.bulk.graph_compiler import compile_graph
+        from answerable.reach.aws.bulk.step_table import compute_step_table
+
         realm = compile_graph(graph)
         rows = compute_step_table(realm)
         sure = compute_closure([row.sure for row in rows.steps])

@@ -6,6 +6,7 @@ written once. A question reads only the rows and statements that it needs.
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -15,13 +16,6 @@ from answerable.reach.aws.bulk.bitset import build_bitset
 from answerable.reach.aws.bulk.bitset_encoding import decode_bitset, encode_bitset
 from answerable.reach.aws.bulk.caller_policies import VerdictBits
 from answerable.reach.aws.bulk.closure import ActorSteps, GraphClosure
-from answerable.reach.aws.bulk.existing_resources import ExistingResources
-from answerable.reach.aws.bulk.graph_compiler import (
-    CompiledGraph,
-    add_nodes,
-    compile_graph,
-)
-from answerable.reach.aws.bulk.step_table import StepTable
 from answerable.reach.aws.bulk.stored_actors import StoredActors
 from answerable.reach.aws.bulk.transitive_closure import TransitiveClosure
 from answerable.reach.aws.paths.identity_creation import is_not_yet_created
@@ -32,6 +26,10 @@ from answerable.reach.lazy_tables import (
     encode_number_key,
     encode_numbers,
 )
+
+if TYPE_CHECKING:
+    from answerable.reach.aws.bulk.graph_compiler import CompiledGraph
+    from answerable.reach.aws.bulk.step_table import StepTable
 
 Tables = Mapping[str, Iterable[tuple[str, object]]]
 _KINDS = ("steps", "written", "common", "assumed")
@@ -148,8 +146,12 @@ def restore_closure(graph: IdentityGraph, tables: DerivedTables) -> GraphClosure
 
 def _restore_graph(
     graph: IdentityGraph, tables: DerivedTables, header: _StepsHeader, rows: "_BitRows"
-) -> tuple[CompiledGraph, StepTable]:
+) -> "tuple[CompiledGraph, StepTable]":
     """Compile a graph, and read all its steps from stored tables."""
+    from answerable.reach.aws.bulk.existing_resources import ExistingResources
+    from answerable.reach.aws.bulk.graph_compiler import add_nodes, compile_graph
+    from answerable.reach.aws.bulk.step_table import StepTable
+
     realm = compile_graph(graph)
     nodes = stored_actors.read_nodes(tables, header.size)
     more = nodes[header.plain :]

@@ -144,11 +144,16 @@ class CompiledAccounts:
 
         A stated endpoint policy limits the call asked about, not the hops.
         """
+        return self._build_request(
+            action, resource, known_keys.merge_over(self.session_keys), None
+        )
+
+    @property
+    def session_keys(self) -> ContextKeys:
+        """Stated condition keys that hold for every call of a path."""
         if self._lasting is None:
             self._lasting = select_session_keys(self.given)
-        return self._build_request(
-            action, resource, known_keys.merge_over(self._lasting), None
-        )
+        return self._lasting
 
     def build_request_on_resource(
         self, request: AwsRequest, resource: str, known_keys: ContextKeys

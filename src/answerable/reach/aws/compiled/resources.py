@@ -61,6 +61,10 @@ class RequestedResource(NamedTuple):
     access_point: S3AccessPoint | None = None
 
 
+# Prefixes of the condition keys that a resource gives to the requests on it.
+RESOURCE_KEY_PREFIXES = ("aws:resource", "iam:resourcetag/", "s3:")
+
+
 @dataclass(frozen=True, slots=True)
 class ResourceLookup:
     """Tables in which resources are looked up."""

@@ -13,6 +13,7 @@ from answerable.model.policy import PolicyEffect, PolicyLayer
 from answerable.reach.aws.compiled.external_callers import parse_caller
 from answerable.reach.aws.compiled.limiting_policies import RcpDenies
 from answerable.reach.aws.compiled.principal_element import ANY_PRINCIPAL
+from answerable.reach.aws.compiled.resources import RESOURCE_KEY_PREFIXES
 from answerable.reach.aws.compiled.statements import (
     PolicyGap,
     PolicyStatement,
@@ -20,7 +21,11 @@ from answerable.reach.aws.compiled.statements import (
     select_for_action,
 )
 from answerable.reach.aws.evaluation.conditions import evaluate_block
-from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
+from answerable.reach.aws.evaluation.context_keys import (
+    NO_KEYS,
+    ContextKeys,
+    has_variable,
+)
 from answerable.reach.aws.evaluation.request import Evaluation, describe_statement
 from answerable.reach.aws.patterns.arn_matching import split_arn
 from answerable.reach.formula import FALSE, Formula, conjoin, disjoin, negate
@@ -69,6 +74,16 @@ class RoleTrust:
     def select_statements(self, action: str) -> tuple[PolicyStatement, ...]:
         """Select the statements that match an action in lower case."""
         return select_for_action(self.grants, self._by_action, action)
+
+    @property
+    def reads_resource_keys(self) -> bool:
+        """Tell whether a condition on entering may read a key of the role itself."""
+        return self.rcps is not None or any(
+            line.key.lower().startswith(RESOURCE_KEY_PREFIXES)
+            or any(map(has_variable, line.values))
+            for grant in self.grants
+            for line in grant.clause.conditions
+        )
 
     @property
     def allows_session_tags(self) -> bool:

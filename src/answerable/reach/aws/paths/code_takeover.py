@@ -45,7 +45,10 @@ def list_takeover_edges(
     for rule in TAKEOVER_RULES:
         code = graph.list_takeover_code(rule, principal.identity.account)
         for runs_as in code if targets is None else sorted(targets):
-            for resource in code.get(runs_as, ()) if runs_as != principal.id else ():
+            if runs_as not in code or runs_as == principal.id:
+                continue
+            known = runs_as in graph.accounts.principals
+            for resource in code[runs_as] if known else ():
                 if not has_unconditional_edge(best_edges, IdentityNode(runs_as)):
                     yield from _list_takeover_rule_edges(
                         graph.accounts, principal, rule, resource, runs_as

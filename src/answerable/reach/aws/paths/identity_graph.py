@@ -22,6 +22,7 @@ from answerable.reach.aws.evaluation.context_keys import ContextKeys
 from answerable.reach.aws.evaluation.request import describe_statement
 from answerable.reach.aws.evaluation.trust_policies import (
     ASSUME_ROLE,
+    RoleTrust,
     TrustEntry,
     list_trust_entries,
 )
@@ -139,11 +140,16 @@ class IdentityGraph:
         found = self._entries.get(role)
         if found is None:
             trust = self.accounts.trusts.get(role)
-            known = self.accounts.build_hop_request(ASSUME_ROLE, role).known
-            accounts = self.accounts.accounts
-            listed = tuple(list_trust_entries(trust, known, accounts)) if trust else ()
-            found = self._entries[role] = listed
+            found = self._entries[role] = self._evaluate_trust(trust) if trust else ()
         return found
+
+    def _evaluate_trust(self, trust: RoleTrust) -> tuple[TrustEntry, ...]:
+        """Evaluate a role's trust policy; look up the role only if a condition asks."""
+        accounts = self.accounts
+        known = accounts.session_keys
+        if trust.reads_resource_keys:
+            known = accounts.build_hop_request(ASSUME_ROLE, trust.role).known
+        return tuple(list_trust_entries(trust, known, accounts.accounts))
 
     def list_shared_resources(self, rule: TakeoverRule) -> tuple[ResourceId, ...]:
         """List resources whose policy may allow a takeover from other accounts."""
@@ -181,17 +187,15 @@ class IdentityGraph:
     ) -> Mapping[IdentityId, Sequence[ResourceId]]:
         """List by identity the running code that an account's principals may take over.
 
-        It is the account's own, and code whose policy may admit other accounts.
+        It is the account's own, and code whose policy may admit other accounts. Code may
+        run as an identity that is not in the snapshot.
         """
         found = self._code.get((rule, account))
         if found is None:
             found = self._code[rule, account] = defaultdict(list)
-            principals = self.accounts.principals
             near = self.list_resources(rule.kind, account)
             for resource in dict.fromkeys((*near, *self.list_shared_resources(rule))):
-                runs_as = self.accounts.find_run_as(resource)
-                if runs_as in principals:
-                    found[runs_as].append(resource)
+                found[self.accounts.find_run_as(resource)].append(resource)
         return found
 
     def _build_principal(self, node: IdentityNode) -> CompiledPrincipal:

@@ -3,9 +3,11 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import compress
+from operator import not_
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.bulk.bitset import list_positions
+from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
 from answerable.reach.aws.bulk.caller_policies import VerdictBits
 from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
 from answerable.reach.aws.evaluation.request import DeterminingStatement
@@ -189,27 +191,104 @@ def _follow_predecessors(
 
 
 @dataclass(eq=False, slots=True)
+class _TargetDistances:
+    """Steps from each node to its nearest target; the next step is chosen on demand.
+
+    Attributes:
+        whole: Closure of the graph.
+        unconditional: Only unconditional steps count.
+        levels: By distance, the nodes at it, as a bitset.
+        distances: Distance of each node that reaches a target.
+    """
+
+    whole: GraphClosure
+    unconditional: bool
+    levels: list[int] = field(default_factory=list)
+    distances: dict[int, int] = field(default_factory=dict)
+
+    def measure(self, targets: int, extra_nodes: Iterable[int]) -> None:
+        """Measure the distance of each node, breadth first from the targets."""
+        closure = self.whole.sure if self.unconditional else self.whole.some
+        sources = closure.find_sources(targets) & ~targets
+        left = list_positions(sources)
+        left += [n for n in extra_nodes if not (targets | sources) >> n & 1]
+        reached = list_positions(targets)
+        front = targets
+        while front:
+            self.distances.update(dict.fromkeys(reached, len(self.levels)))
+            self.levels.append(front)
+            near = [self._is_next_to(number, front) for number in left]
+            left, reached = (
+                list(compress(left, map(not_, near))),
+                list(compress(left, near)),
+            )
+            front = build_bitset(reached, self.whole.node_count)
+
+    def list_path(self, number: int) -> list[IdentityNode]:
+        """List the nodes from one node to its target, both included."""
+        whole = self.whole
+        trail = [whole.get_node(number)]
+        for level in reversed(self.levels[: self.distances[number]]):
+            ahead = self._get_next_nodes(number) & level
+            number = whole.choose_next_target(number, ahead)
+            trail.append(whole.get_node(number))
+        return trail
+
+    def _is_next_to(self, number: int, nodes: int) -> bool:
+        """Tell whether one step leads from a node to some of the others."""
+        row = self.whole.get_row(number)
+        ahead = (row.sure if self.unconditional else row.some) & nodes
+        return bool(ahead and self._get_next_nodes(number) & nodes)
+
+    def _get_next_nodes(self, number: int) -> int:
+        """Return the nodes one step from a node, as a bitset."""
+        row = self.whole.get_next_nodes(number)
+        return row.sure if self.unconditional else row.some
+
+
+@dataclass(eq=False, slots=True)
 class BackwardSearch:
-    """Result of a backward search: by node, the next node towards a target."""
+    """Result of a backward search: the nodes that reach a target, and their paths.
+
+    Attributes:
+        graph: The graph.
+        whole: Its closure.
+    """
 
     graph: IdentityGraph
     whole: GraphClosure
-    _sure: _Predecessors = field(default_factory=dict)
-    _some: _Predecessors = field(default_factory=dict)
+    _sure: _TargetDistances
+    _some: _TargetDistances
 
-    def list_nodes(self) -> Iterator[IdentityNode]:
-        """List the nodes that reach a target."""
-        return map(self.whole.get_node, {**self._some, **self._sure})
+    def list_sources(self) -> Iterator[tuple[int, bool, int]]:
+        """List the nodes that reach a target.
+
+        Yields:
+            Number of each node, whether its path is unconditional, and its steps.
+        """
+        sure = self._sure.distances
+        for number, steps in sure.items():
+            yield number, True, steps
+        for number, steps in self._some.distances.items():
+            if number not in sure:
+                yield number, False, steps
+
+    def measure_path(self, node: IdentityNode) -> tuple[bool, int] | None:
+        """Return whether a node's path is unconditional, and its steps; None if none."""
+        number = self.whole.get_node_number(node)
+        for found in (self._sure, self._some):
+            if number in found.distances:
+                return found is self._sure, found.distances[number]
+        return None
 
     def find_path(self, node: IdentityNode) -> ReachPath | None:
         """Return the path from a node to its target; None where there is none."""
-        whole = self.whole
-        number = whole.get_node_number(node)
-        steps = self._sure if number in self._sure else self._some
-        if number not in steps:
-            return None
-        trail = tuple(_follow_predecessors(whole, steps, number))
-        return ReachPath(self.graph, trail, steps is self._sure)
+        number = self.whole.get_node_number(node)
+        for found in (self._sure, self._some):
+            if number in found.distances:
+                trail = tuple(found.list_path(number))
+                return ReachPath(self.graph, trail, found is self._sure)
+        return None
 
 
 def search_backward(
@@ -228,37 +307,8 @@ def search_backward(
         for node in starts
         if (number := whole.get_node_number(node)) >= whole.size
     ]
-    found = BackwardSearch(graph, whole)
-    _record_next_steps(whole, targets.sure, loose, found._sure, unconditional=True)
-    _record_next_steps(whole, targets.some, loose, found._some, unconditional=False)
-    return found
-
-
-def _record_next_steps(
-    graph_closure: GraphClosure,
-    targets: int,
-    extra_nodes: Iterable[int],
-    predecessors: _Predecessors,
-    *,
-    unconditional: bool,
-) -> None:
-    """Record each node's next step to a target, breadth first from targets."""
-    predecessors.update(dict.fromkeys(list_positions(targets)))
-    closure = graph_closure.sure if unconditional else graph_closure.some
-    left = dict.fromkeys(list_positions(closure.find_sources(targets) & ~targets))
-    left.update(
-        dict.fromkeys(number for number in extra_nodes if number not in predecessors)
-    )
-    front = targets
-    while front and left:
-        new = []
-        for number in left:
-            row = graph_closure.get_next_nodes(number)
-            ahead = (row.sure if unconditional else row.some) & front
-            if ahead:
-                predecessors[number] = graph_closure.choose_next_target(number, ahead)
-                new.append(number)
-        front = 0
-        for number in new:
-            del left[number]
-            front |= 1 << number
+    sure = _TargetDistances(whole, unconditional=True)
+    sure.measure(targets.sure, loose)
+    some = _TargetDistances(whole, unconditional=False)
+    some.measure(targets.some, loose)
+    return BackwardSearch(graph, whole, sure, some)

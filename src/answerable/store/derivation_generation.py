@@ -1,0 +1,43 @@
+"""Identify the events, snapshots and statements that cached chains are derived from."""
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from answerable.evidence.log_entries import SegmentManifest
+from answerable.store import journal_files
+
+if TYPE_CHECKING:
+    from answerable.store.store import EvidenceStore
+
+# Raised when the same facts would be stitched differently.
+DERIVATION_VERSION = 5
+# Objects with ownership data: snapshots, and statements that persons make and sign.
+_OWNERSHIP_KINDS = (
+    "snapshot",
+    "attestation",
+    "owner-key",
+    "owner-key-revoked",
+    "signed-attestation",
+)
+
+
+def compute_facts_generation(store: "EvidenceStore") -> str:
+    """Return an identifier of the current events; it changes with each of them."""
+    tails = []
+    for name in journal_files.list_journals(store.layout):
+        try:
+            tails.append(f"{name}:{store.layout.journal_file(name).stat().st_size}")
+        except FileNotFoundError:
+            continue
+    segments = [
+        e.segment for e in store.log.entries() if isinstance(e, SegmentManifest)
+    ]
+    named = "\n".join([str(DERIVATION_VERSION), *tails, *segments])
+    return hashlib.sha256(named.encode()).hexdigest()
+
+
+def compute_chains_generation(store: "EvidenceStore") -> str:
+    """Return an identifier of the events, snapshots and statements behind chains."""
+    said = [o.digest for kind in _OWNERSHIP_KINDS for o in store.list_objects(kind)]
+    named = "\n".join([compute_facts_generation(store), *said])
+    return hashlib.sha256(named.encode()).hexdigest()
