@@ -16,6 +16,7 @@ from answerable.model.agent import Agent
 from answerable.model.credential import Credential, CredentialLink
 from answerable.model.identity import Account, Identity
 from answerable.model.person import OwnerEvidence, Person
+from answerable.model.platform_catalogue import PlatformCatalogue
 from answerable.model.policy import Policy, PolicyAttachment, PolicyLayer
 from answerable.model.resource import PublicAccessBlock, Resource
 from answerable.model.role_assignment import RoleAssignment
@@ -32,7 +33,8 @@ Part = TypeVar(
     | OwnerEvidence
     | PublicAccessBlock
     | RoleAssignment
-    | UserGroup,
+    | UserGroup
+    | PlatformCatalogue,
 )
 
 # Connectors whose sources are folders with agents of their own.
@@ -183,6 +185,11 @@ def merge_facts(syncs: Sequence[Sync]) -> SightedFacts:
             lambda a: (a.permission_set, ""),
         ),
         groups=parts(lambda f: f.groups, lambda g: g.id, lambda g: (g.id, "")),
+        catalogues=parts(
+            lambda f: f.catalogues,
+            lambda c: (c.platform, c.place, c.seen.source),
+            lambda c: ("", ""),
+        ),
     )
 
 

@@ -25,6 +25,8 @@ class ConnectorDeclaration:
         collects: Words for coverage: the fact kinds it can supply.
         live_prefix: Prefix of a location that is not a path, e.g. `role/`; empty where
             every location is a path.
+        location_options: Names of `NAME=VALUE` parts of a location, which is then a list
+            of paths and options with commas between them.
     """
 
     name: str
@@ -36,6 +38,7 @@ class ConnectorDeclaration:
     permissions: tuple[str, ...]
     collects: tuple[str, ...]
     live_prefix: str = ""
+    location_options: tuple[str, ...] = ()
 
 
 def ignore_progress(done: int, total: int, what: str) -> None:

@@ -9,6 +9,7 @@ from answerable.model.coverage import CoverageScope
 from answerable.model.credential import Credential, CredentialLink
 from answerable.model.identity import Account, Identity
 from answerable.model.person import OwnerEvidence, Person
+from answerable.model.platform_catalogue import PlatformCatalogue
 from answerable.model.policy import Policy, PolicyAttachment
 from answerable.model.resource import PublicAccessBlock, Resource
 from answerable.model.role_assignment import RoleAssignment
@@ -34,6 +35,7 @@ class SightedFacts:
     evidence: tuple[OwnerEvidence, ...] = ()
     assignments: tuple[RoleAssignment, ...] = ()
     groups: tuple[UserGroup, ...] = ()
+    catalogues: tuple[PlatformCatalogue, ...] = ()
 
     def policies_by_id(self) -> Mapping[str, Policy]:
         """Return the policies by id."""

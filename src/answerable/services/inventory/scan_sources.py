@@ -55,8 +55,10 @@ def parse_sources(
         else:
             registry.load_event_connector(name)
         location = location or _DEFAULT_LOCATIONS.get(name, "")
-        live = registry.find_connector(name).spec.live_prefix
-        if not (live and location.startswith(live)):
+        spec = registry.find_connector(name).spec
+        if spec.location_options:
+            location = _resolve_list(location, spec.location_options, home, cwd)
+        elif not (spec.live_prefix and location.startswith(spec.live_prefix)):
             location = _resolve_location(location, home, cwd)
         found[ScanSource(name, location)] = None
     return tuple(found)
@@ -69,6 +71,15 @@ def is_scan_source(text: str) -> bool:
     except UsageError:
         return False
     return True
+
+
+def _resolve_list(location: str, options: Sequence[str], home: Path, cwd: Path) -> str:
+    """Resolve the paths of a list of paths and options, which stay as they are."""
+    parts = []
+    for part in location.split(","):
+        option = part.partition("=")[0] in options and "=" in part
+        parts.append(part if option else _resolve_location(part, home, cwd))
+    return ",".join(parts)
 
 
 def _resolve_location(location: str, home: Path, cwd: Path) -> str:

@@ -1,0 +1,1 @@
+"""PostgreSQL connector: reads dumps of roles and schemas, and catalogue queries."""

@@ -1,0 +1,108 @@
+"""Read the files of one PostgreSQL server: dumps, and answers of catalogue queries."""
+
+from collections.abc import Iterator
+from pathlib import PurePath
+
+from answerable.connectors.api_answer_file import (
+    MAX_ANSWER_BYTES,
+    probe_file,
+    read_answer_file,
+)
+from answerable.connectors.postgres.declaration import DECLARATION
+from answerable.connectors.postgres.parse import EXPECTED_KIND, ServerName, parse
+from answerable.connectors.user_path import expand_user_path
+from answerable.model.connector import SyncContext
+from answerable.model.errors import EnvironmentFailure, UsageError
+from answerable.model.sighting import Probe, Sync
+from answerable.reach.postgres.identifiers import normalise_host
+
+_SUFFIXES = (".sql", ".json")
+_COLLECT_HINT = (
+    "collect with: pg_dumpall --roles-only > roles.sql; "
+    "pg_dump --schema-only --create DATABASE > DATABASE.sql"
+)
+
+
+def sync(location: str, context: SyncContext) -> Sync:
+    """Read the files of one server; unread parts are listed in `problems`.
+
+    Args:
+        location: Files and folders with commas between them; `host=` and `dbname=` name
+            the server and the database, which a dump may not name.
+        context: Context of the scan.
+
+    Raises:
+        UsageError: A location is missing or has other content.
+        ParseError: The only file has another form.
+        EnvironmentFailure: A file is not readable.
+    """
+    source = f"{DECLARATION.name}:{location}"
+    paths, options = _split_location(location)
+    places = [place for path in paths for place in _list_files(path)]
+    if not places:
+        raise UsageError(f"{source} names no file with a dump", _COLLECT_HINT)
+    files: list[tuple[str, bytes]] = []
+    left = MAX_ANSWER_BYTES
+    for place in places:
+        data = read_answer_file(place, EXPECTED_KIND, left)
+        left -= len(data)
+        files.append((place, data))
+    host, _, port = options.get("host", "").partition(":")
+    server = ServerName(
+        host=normalise_host(host, port) if host else "",
+        database=options.get("dbname", ""),
+        fallback=PurePath(paths[0]).stem.lower(),
+    )
+    parsed = parse(files, server, source=source, now=context.now)
+    return Sync(
+        source=source,
+        connector=DECLARATION.name,
+        started_at=context.now,
+        facts=parsed.facts,
+        probes=tuple(Probe(place, EXPECTED_KIND, True) for place in places),
+        problems=parsed.problems,
+        collected=parsed.collected,
+        not_collected=tuple(
+            word for word in DECLARATION.collects if word not in parsed.collected
+        ),
+    )
+
+
+def list_probes(location: str) -> tuple[Probe, ...]:
+    """List the paths that a sync would read."""
+    paths, _ = _split_location(location)
+    if not paths:
+        return (Probe(f"{DECLARATION.name}:FILE", EXPECTED_KIND, False),)
+    return tuple(
+        probe_file(place, EXPECTED_KIND)
+        for path in paths
+        for place in _list_files(path)
+    )
+
+
+def _split_location(location: str) -> tuple[list[str], dict[str, str]]:
+    """Split a location into its paths and its options."""
+    paths: list[str] = []
+    options: dict[str, str] = {}
+    for part in location.split(","):
+        name, mark, value = part.partition("=")
+        if mark and name in DECLARATION.location_options:
+            options[name] = value
+        elif part:
+            paths.append(part)
+    return paths, options
+
+
+def _list_files(location: str) -> Iterator[str]:
+    """List the file itself, or the dumps and answers in a folder."""
+    try:
+        path = expand_user_path(location)
+        if not path.is_dir():
+            yield location
+            return
+        names = sorted(c.name for c in path.iterdir() if c.suffix in _SUFFIXES)
+    except OSError as error:
+        why = error.strerror or "cannot be read"
+        raise EnvironmentFailure(f"{location}: {why}") from None
+    for name in names:
+        yield f"{location.rstrip('/')}/{name}"

@@ -1,0 +1,163 @@
+"""Read a statement token by token: keywords, names, lists and signatures."""
+
+from answerable.connectors.postgres.parse.sql_lexer import (
+    SqlStatement,
+    SqlToken,
+    TokenKind,
+)
+from answerable.model.errors import ParseError
+from answerable.reach.postgres.identifiers import join_names
+
+_END = SqlToken(TokenKind.SYMBOL, "", 0)
+
+
+class SqlCursor:
+    """Position in the tokens of one statement."""
+
+    def __init__(self, text: str, statement: SqlStatement) -> None:
+        self._text = text
+        self._tokens = statement.tokens
+        self._at = 0
+
+    @property
+    def token(self) -> SqlToken:
+        """Return the next token; an empty symbol at the end."""
+        return self._tokens[self._at] if self._at < len(self._tokens) else _END
+
+    @property
+    def at_end(self) -> bool:
+        """Tell whether every token was read."""
+        return self._at >= len(self._tokens)
+
+    def advance(self) -> SqlToken:
+        """Return the next token and move past it."""
+        token = self.token
+        self._at += 1
+        return token
+
+    def accept(self, *words: str) -> bool:
+        """Move past a sequence of keywords if it comes next."""
+        ahead = self._tokens[self._at : self._at + len(words)]
+        if tuple(token.keyword for token in ahead) != words:
+            return False
+        self._at += len(words)
+        return True
+
+    def accept_any(self, *words: str) -> str:
+        """Move past one of several keywords; return it, or an empty text."""
+        word = self.token.keyword
+        if word not in words:
+            return ""
+        self._at += 1
+        return word
+
+    def expect(self, *words: str) -> None:
+        """Move past a sequence of keywords.
+
+        Raises:
+            ParseError: Something else comes next.
+        """
+        if not self.accept(*words):
+            raise ParseError(f"expected {' '.join(words)}", offset=self.token.start)
+
+    def skip_to(self, *words: str) -> bool:
+        """Move past the next occurrence of a keyword sequence outside parentheses."""
+        depth = 0
+        while not self.at_end:
+            if not depth and self.accept(*words):
+                return True
+            word = self.advance().keyword
+            depth += (word == "(") - (word == ")")
+        return False
+
+    def contains(self, *words: str) -> bool:
+        """Tell whether a keyword sequence comes later outside parentheses."""
+        at = self._at
+        found = self.skip_to(*words)
+        self._at = at
+        return found
+
+    def read_name(self) -> str:
+        """Read one identifier; an unquoted one folds to lower case.
+
+        Raises:
+            ParseError: No identifier comes next.
+        """
+        token = self.advance()
+        if token.kind is TokenKind.WORD:
+            return token.text.lower()
+        if token.kind is TokenKind.QUOTED:
+            return token.text[1:-1].replace('""', '"')
+        raise ParseError("expected a name", offset=token.start)
+
+    def read_names(self) -> tuple[str, ...]:
+        """Read a qualified name: `schema.table`.
+
+        Raises:
+            ParseError: No identifier comes next.
+        """
+        names = [self.read_name()]
+        while self.accept("."):
+            names.append(self.read_name())
+        return tuple(names)
+
+    def read_list(self) -> tuple[str, ...]:
+        """Read names with commas between them.
+
+        Raises:
+            ParseError: No identifier comes next.
+        """
+        names = [self.read_name()]
+        while self.accept(","):
+            names.append(self.read_name())
+        return tuple(names)
+
+    def read_group(self) -> tuple[tuple[SqlToken, ...], ...]:
+        """Read `( ... )`; return its parts between top-level commas.
+
+        Raises:
+            ParseError: It does not start here, or does not end.
+        """
+        self.expect("(")
+        parts: list[list[SqlToken]] = [[]]
+        depth = 1
+        while not self.at_end:
+            token = self.advance()
+            depth += (token.keyword in ("(", "[")) - (token.keyword in (")", "]"))
+            if not depth:
+                return tuple(tuple(part) for part in parts if part)
+            if depth == 1 and token.keyword == ",":
+                parts.append([])
+            else:
+                parts[-1].append(token)
+        raise ParseError("expected )", offset=self.token.start)
+
+    def read_signature(self) -> tuple[str, str]:
+        """Read a function's name and arguments; return its schema and signature.
+
+        The signature has no default values, so that CREATE, ALTER and GRANT agree.
+
+        Raises:
+            ParseError: No name comes next.
+        """
+        names = self.read_names()
+        arguments = []
+        for part in self.read_group():
+            kept = part
+            for at, token in enumerate(part):
+                if token.keyword in ("DEFAULT", "="):
+                    kept = part[:at]
+                    break
+            arguments.append(self.read_text(kept))
+        schema = names[0] if len(names) > 1 else ""
+        return schema, f"{join_names(*names)}({', '.join(arguments)})"
+
+    def read_text(self, tokens: tuple[SqlToken, ...]) -> str:
+        """Return the text of tokens on one line."""
+        if not tokens:
+            return ""
+        return " ".join(self._text[tokens[0].start : tokens[-1].end].split())
+
+    def read_statement_text(self) -> str:
+        """Return the text of the whole statement on one line."""
+        return self.read_text(self._tokens)

@@ -1,0 +1,1 @@
+"""PostgreSQL grants: evaluate roles, memberships, privileges and row security."""
