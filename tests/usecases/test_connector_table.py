@@ -46,6 +46,6 @@ def test_a_mistyped_source_is_offered_only_those_its_command_takes() -> None:
         registry.load_inventory_connector("nope")
     with pytest.raises(UsageError) as ingested:
         registry.load_event_connector("nope")
-    names = "home, repo, aws, aws-keys, aws-org, aws-resources, config"
+    names = "home, repo, aws, aws-keys, aws-org, aws-resources, pg, config"
     assert scanned.value.hint == f"known: {names}"
     assert ingested.value.hint == "known: cloudtrail, gateway"
