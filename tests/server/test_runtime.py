@@ -1,39 +1,43 @@
-"""The process of a door: what comes too early or fails beside it ends nothing."""
+"""Runtime of a server process: reload during the start, shipping, shutdown."""
 
 import asyncio
 import errno
 import os
 import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from answerable.server import runtime
+from answerable.server.app import App
 from answerable.server.evidence_shipping import ShippingResult
 from answerable.server.operator_log import OperatorLog
-from answerable.server.runtime import Endpoints, ServerRuntime
+from answerable.server.runtime import ServerRuntime
 from answerable.store.store import EvidenceStore
 from answerable.web.runtime.settings import WebSettings, load_settings
 from tests.gateway.recording.recorder_fixture import until
 
 
-class House:
-    """One that serves nothing."""
+class IdleApp(App[WebSettings]):
+    """Application that serves nothing."""
 
-    def __init__(self) -> None:
-        self.listening: Endpoints = []
-        self.reload_refused = self.ship_refused = ""
-        self.is_busy = False
-        self.swapped = asyncio.Event()
+    def __init__(self, plan: WebSettings, log: OperatorLog) -> None:
+        super().__init__(plan, log)
+        self.reloaded = asyncio.Event()
+
+    async def start(self) -> None:
+        """Open nothing."""
 
     async def reload(self, plan: WebSettings) -> None:
-        self.swapped.set()
+        self.reloaded.set()
 
-    def drain(self) -> None:
-        """Take no more."""
+    def not_ready_reasons(self) -> list[str]:
+        return []
 
-    async def close(self) -> None:
-        """Nothing is open."""
+    def render_metrics(self) -> bytes:
+        return b""
 
 
 @pytest.fixture
@@ -53,22 +57,22 @@ def test_a_reload_during_the_start_is_done_after_it(
 
     monkeypatch.setattr(runtime, "ship_in_subprocess", ship)
 
-    async def made(_: WebSettings, __: OperatorLog) -> House:
+    async def open_app(plan: WebSettings, log: OperatorLog) -> IdleApp:
         os.kill(os.getpid(), signal.SIGHUP)
         await asyncio.sleep(0.05)
-        houses.append(House())
-        return houses[0]
+        apps.append(IdleApp(plan, log))
+        return apps[0]
 
     async def story() -> None:
-        one = ServerRuntime("test", lambda: plan, made)
+        one = ServerRuntime("test", lambda: plan, open_app)
         running = asyncio.create_task(one.run(lambda _: None, alone=True))
         async with asyncio.timeout(20):
-            await until(lambda: bool(houses))
-            await houses[0].swapped.wait()
+            await until(lambda: bool(apps))
+            await apps[0].reloaded.wait()
             os.kill(os.getpid(), signal.SIGTERM)
             await running
 
-    houses: list[House] = []
+    apps: list[IdleApp] = []
     asyncio.run(story())
 
 
@@ -86,20 +90,87 @@ def test_shipping_that_cannot_be_started_is_told_and_tried_again(
 
     monkeypatch.setattr(runtime, "SHIP_INTERVAL", 0.02)
     monkeypatch.setattr("asyncio.create_subprocess_exec", fork)
-    house = House()
-
-    async def made(_: WebSettings, __: OperatorLog) -> House:
-        return house
 
     async def story() -> None:
-        one = ServerRuntime("test", lambda: plan, made)
+        one = ServerRuntime("test", lambda: plan, IdleApp.open)
         running = asyncio.create_task(one.run(lambda _: None, alone=True))
         async with asyncio.timeout(30):
-            await until(lambda: bool(house.ship_refused))
-            await until(lambda: not house.ship_refused, 20)
+            await until(lambda: hasattr(one, "app") and bool(one.app.ship_refused))
+            await until(lambda: not one.app.ship_refused, 20)
             os.kill(os.getpid(), signal.SIGTERM)
             await running
 
     (plan.state / "spool").mkdir(parents=True)
     asyncio.run(story())
     assert len(refused) == 2
+
+
+Ships = Callable[..., Awaitable[ShippingResult]]
+
+
+async def end_while_shipping(
+    plan: WebSettings,
+    ship: Ships,
+    began: asyncio.Event,
+    patch: pytest.MonkeyPatch,
+    goes_on: asyncio.Event | None = None,
+) -> int:
+    """End a server during its first shipping; return the number of stored events."""
+    patch.setattr(runtime, "SHIP_INTERVAL", 0.01)
+    patch.setattr(runtime, "ship_in_subprocess", ship)
+    (plan.state / "spool").mkdir(parents=True)
+    one = ServerRuntime("test", lambda: plan, IdleApp.open)
+    running = asyncio.create_task(one.run(lambda _: None, alone=True))
+    async with asyncio.timeout(20):
+        await began.wait()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(0.1)
+        if goes_on is not None:
+            goes_on.set()
+        await running
+    return one.app.shipped
+
+
+def test_the_last_shipping_waits_for_the_one_in_progress(
+    plan: WebSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, goes_on = asyncio.Event(), asyncio.Event()
+    in_progress: list[int] = []
+    most_at_once: list[int] = []
+    is_periodic: list[bool] = []
+
+    async def ship(*_: Path, max_spool_bytes: int) -> ShippingResult:
+        is_periodic.append(max_spool_bytes > 0)
+        in_progress.append(1)
+        most_at_once.append(len(in_progress))
+        began.set()
+        async with asyncio.timeout(10):
+            await goes_on.wait()
+        in_progress.pop()
+        return ShippingResult(stored=1)
+
+    stored = asyncio.run(end_while_shipping(plan, ship, began, monkeypatch, goes_on))
+    assert stored == 2
+    assert most_at_once == [1, 1]
+    # At the end no client waits, so shipping needs no low priority.
+    assert is_periodic == [True, False]
+
+
+def test_a_hanging_shipping_is_waited_for_as_long_as_open_requests(
+    plan: WebSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, stopped = asyncio.Event(), asyncio.Event()
+
+    async def ship(*_: Path, max_spool_bytes: int) -> ShippingResult:
+        if not max_spool_bytes:
+            return ShippingResult(stored=1)
+        began.set()
+        try:
+            return await asyncio.Future()
+        finally:
+            stopped.set()
+
+    limits = replace(plan.config.limits, drain=1)
+    plan = replace(plan, config=replace(plan.config, limits=limits))
+    assert asyncio.run(end_while_shipping(plan, ship, began, monkeypatch)) == 1
+    assert stopped.is_set()

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from answerable.model.ids import PersonId
 from answerable.server.connection_info import ConnectionInfo
+from answerable.server.status_listener import StatusPage
 from answerable.server.wire.host_check import ServedNames
 from answerable.web.auth.local_token import LocalToken
 from answerable.web.auth.sessions import SessionStore, WebSession
@@ -29,6 +30,11 @@ HOST = "127.0.0.1:8470"
 URL = f"http://{HOST}"
 FORM = "application/x-www-form-urlencoded"
 COOKIE = cookie_name(URL, 8470)
+
+
+async def build_health_page() -> StatusPage:
+    """Build the page of a server that is alive."""
+    return StatusPage(200, "text/plain; charset=utf-8", b"ok\n")
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,7 @@ class DispatcherHarness:
             self.routes,
             self.streams,
             {
-                **public_endpoints(lambda: {"ready": True}, lambda: b""),
+                **public_endpoints({"/healthz": build_health_page}),
                 **self.signing_in.endpoints(),
                 **self.by_provider.endpoints(),
             },

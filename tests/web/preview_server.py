@@ -87,7 +87,7 @@ async def serve(store: Path, names: list[str], person: str, port: int) -> None:
         SingleUserAuthenticator(sessions, VisitorFactory(desk), one),
         ROUTES,
         STREAMS,
-        public_endpoints(lambda: {"ready": True}, lambda: b""),
+        public_endpoints({}),
         failed,
     )
     loop = asyncio.get_running_loop()

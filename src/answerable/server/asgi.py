@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, cast
 
+from starlette.responses import Response
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import (
     HttpToolsProtocol,
@@ -22,6 +24,7 @@ from answerable.server.deadline_timer import NEVER, DeadlineTimer
 from answerable.server.listeners import Listeners
 from answerable.server.listening_sockets import BoundListener
 from answerable.server.processes.pidfd_process import ProcessGone
+from answerable.server.status_listener import StatusPage
 from answerable.server.wire.host_check import ServedNames
 
 MAX_HEAD = 64 * 1024  # bytes of a request's head that are waited for
@@ -221,3 +224,15 @@ def build_uvicorn_config(app: Any, idle_seconds: int) -> Config:
     # Its log lines would contain text of clients.
     logging.getLogger("uvicorn.error").disabled = True
     return config
+
+
+def build_page_endpoint(
+    build_page: Callable[[], Awaitable[StatusPage]],
+) -> Callable[[object], Awaitable[Response]]:
+    """Build the endpoint of a page of health, readiness or metrics."""
+
+    async def serve_page(_: object) -> Response:
+        page = await build_page()
+        return Response(page.body, page.status, page.fields)
+
+    return serve_page

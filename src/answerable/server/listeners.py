@@ -120,8 +120,8 @@ class Listeners:
         return self._tls.prepare(configured)
 
     def close(self) -> None:
-        """Stop accepting; open requests continue."""
-        for serving in self._servings:
-            serving.close()
-        for bound in self._bound:
-            bound.close()
+        """Stop accepting, once; open requests continue."""
+        while self._servings:
+            self._servings.pop().close()
+        while self._bound:
+            self._bound.pop().close()

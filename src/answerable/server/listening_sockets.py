@@ -127,6 +127,15 @@ def bind_listener(listener: Listener, workers: int) -> BoundListener:
     return BoundListener(listener, address, (first, *others))
 
 
+def bind_status_listener(address: ListenAddress) -> BoundListener:
+    """Bind a listener for health and metrics alone.
+
+    Raises:
+        EnvironmentFailure: It cannot be bound, or another process listens there.
+    """
+    return bind_listener(Listener(address, "", (), (), "", None), 1)
+
+
 def bind_address(address: ListenAddress, *, is_shared: bool) -> socket.socket:
     """Bind an address and listen; with `SO_REUSEPORT` where it is shared.
 

@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 from answerable.server.admission import CONNECTIONS, AdmissionControl
 from answerable.server.recording.server_recorder import ServerRecorder
 
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Gauges = Mapping[str, tuple[str, float]]  # name -> (what it says, value)
 
 

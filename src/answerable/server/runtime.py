@@ -9,27 +9,22 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Generic
 
 from answerable.connectors.config.parse.config_faults import ConfigError, format_faults
-from answerable.connectors.config.parse.config_file import ConfigReading
-from answerable.model.config import Config
+from answerable.model.cedar_policy import NO_CEDAR_POLICIES, CedarPolicySet
 from answerable.model.errors import AnswerableError
-from answerable.server.background_tasks import BackgroundTasks
+from answerable.server.app import App, Endpoints, PlanT
+from answerable.server.background_tasks import BackgroundTasks, wait_or_cancel
 from answerable.server.evidence_shipping import ship_in_subprocess
 from answerable.server.garbage_collection import freeze_startup_objects
 from answerable.server.operator_log import OperatorLog
-from answerable.server.reloadable_settings import ReloadableSettings as Lasting
 from answerable.server.reloadable_settings import needs_restart
 from answerable.server.state_lock import lock_state
 from answerable.server.store_access import create_store
 from answerable.server.systemd_notify import SystemdNotifier
 
 SHIP_INTERVAL = 30.0  # seconds between two shippings
-POLL_INTERVAL = 0.1  # seconds between two checks for open requests
-
-Endpoints = list[tuple[str, str]]
 
 # Signals for a graceful shutdown. The default action of the last two would end the
 # process at once (signal(7)).
@@ -38,84 +33,35 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 SIGN_IN_LINK = "sign-in"  # no listener: a sign-in link, which is never logged
 
 
-class ServerPlan(Lasting, Protocol):
-    """Result of one reading of the configuration, with the folders of a process."""
-
-    @property
-    def config(self) -> Config:
-        """Configuration of the process."""
-
-    @property
-    def reading(self) -> ConfigReading:
-        """Result of parsing the file, its faults included."""
-
-    @property
-    def store(self) -> Path:
-        """Folder of the store."""
-
-    @property
-    def state(self) -> Path:
-        """State folder of the process, with its spool."""
-
-    @property
-    def is_whole(self) -> bool:
-        """True where the policy or rules of the file are valid."""
-
-
-PlanT = TypeVar("PlanT", bound=ServerPlan)
-AcceptedPlanT = TypeVar("AcceptedPlanT", bound=ServerPlan, contravariant=True)
-
-
-class ServerApp(Protocol[AcceptedPlanT]):
-    """Application of a server process.
-
-    Attributes:
-        listening: Endpoints of the server.
-        reload_refused: Reason that the last reload failed; empty where it did not.
-        ship_refused: Reason that the last shipping failed; empty where it did not.
-    """
-
-    listening: Endpoints
-    reload_refused: str
-    ship_refused: str
-
-    @property
-    def is_busy(self) -> bool:
-        """True while a request is being answered."""
-
-    async def reload(self, plan: AcceptedPlanT) -> None:
-        """Apply another configuration."""
-
-    def drain(self) -> None:
-        """Stop accepting; open requests continue."""
-
-    async def close(self) -> None:
-        """Cut open connections, and write the remaining records."""
-
-
 class ServerRuntime(Generic[PlanT]):
     """Runtime of one server process.
 
     Args:
-        name: Name in the log.
-        read: Reads the plan, at the start and at each SIGHUP.
-        made: Builds the listening application.
+        name: Name of the server in events of the log.
+        load_plan: Reads the plan, at the start and at each SIGHUP.
+        open_app: Builds the listening application.
         notifier: Reports the state to a service manager.
+        process: Name of the process in the log; empty for that of the server.
+
+    Attributes:
+        app: The application, once it is open.
     """
 
     def __init__(
         self,
         name: str,
-        read: Callable[[], PlanT],
-        made: Callable[[PlanT, OperatorLog], Awaitable[ServerApp[PlanT]]],
+        load_plan: Callable[[], PlanT],
+        open_app: Callable[[PlanT, OperatorLog], Awaitable[App[PlanT]]],
         notifier: SystemdNotifier | None = None,
+        process: str = "",
     ) -> None:
         self._notifier = notifier or SystemdNotifier()
-        self._name, self._read, self._made = name, read, made
-        self._plan, self._log = read(), OperatorLog(name)
+        self._name, self._load, self._open = name, load_plan, open_app
+        self._plan, self._log = load_plan(), OperatorLog(process or name)
         self._told_to_end = asyncio.Event()
         self._reloading = asyncio.Lock()
         self._tasks = BackgroundTasks()
+        self._shipping: asyncio.Task[None] | None = None
 
     async def run(self, ready: Callable[[Endpoints], None], *, alone: bool) -> None:
         """Serve until a signal stops the process.
@@ -133,17 +79,19 @@ class ServerRuntime(Generic[PlanT]):
         create_store(self._plan.store)
         with lock_state(self._plan.state, self._plan.store):
             async with self._reloading:  # a SIGHUP during the start is handled after it
-                self._house = house = await self._made(self._plan, self._log)
+                self.app = app = await self._open(self._plan, self._log)
             freeze_startup_objects()
             try:
-                ready(house.listening)
-                self._log_start(house)
-                self._notifier.ready(format_status(house.listening))
+                ready(app.listening)
+                # A sign-in link is shown once, and neither logged nor kept.
+                app.listening = [e for e in app.listening if e[0] != SIGN_IN_LINK]
+                self._log_start()
+                self._notifier.ready(format_status(app.listening))
                 self._tasks.spawn(self._notifier.keep_alive())
                 self._tasks.spawn(self._ship_periodically())
                 await self._told_to_end.wait()
             finally:
-                await self._shut_down(house)
+                await self._shut_down()
 
     def _install_signal_handlers(self) -> None:
         """Stop at SIGTERM and SIGINT, and reload at SIGHUP."""
@@ -155,9 +103,10 @@ class ServerRuntime(Generic[PlanT]):
             signal.SIGHUP, lambda: self._tasks.spawn(self._reload())
         )
 
-    def _log_start(self, app: ServerApp[PlanT]) -> None:
+    def _log_start(self) -> None:
         """Log the endpoints, and faults of the policy."""
-        self._log.info(f"{self._name}.ready", listening=[at for _, at in app.listening])
+        listening = [at for _, at in self.app.listening]
+        self._log.info(f"{self._name}.ready", listening=listening)
         if not self._plan.is_whole:
             place, faults = self._plan.config.place, self._plan.reading.faults
             self._log.error("policy.missing", faults=format_faults(place, faults))
@@ -165,12 +114,14 @@ class ServerRuntime(Generic[PlanT]):
     async def _reload(self) -> None:
         """Apply the file as it is now; an invalid one leaves the last in force."""
         async with self._reloading:
+            app = self.app
+            app.forward_reload()
             self._notifier.reloading()
             try:
-                plan = await asyncio.to_thread(self._read)
+                plan = await asyncio.to_thread(self._load)
                 if not plan.is_whole:
                     raise ConfigError(plan.config.place, plan.reading.faults)
-                await self._house.reload(plan)
+                fields = await app.reload(plan)
             except ConfigError as error:
                 self._record_refusal(error.message, error.lines)
             except AnswerableError as error:
@@ -179,15 +130,15 @@ class ServerRuntime(Generic[PlanT]):
                 later = needs_restart(self._plan, plan)
                 if later:
                     self._log.warning("config.needs-restart", keys=later)
-                self._house.reload_refused = ""
-                self._log.info("config.taken", digest=plan.config.digest)
+                app.reload_refused = ""
+                taken = {"digest": plan.config.digest, **(fields or {})}
+                self._log.info("config.taken", **taken)
             finally:
-                refused = self._house.reload_refused
-                self._notifier.ready(format_status(self._house.listening, refused))
+                self._notifier.ready(format_status(app.listening, app.reload_refused))
 
     def _record_refusal(self, reason: str, faults: list[str]) -> None:
         """Keep and log the reason of a refused reload."""
-        self._house.reload_refused = reason
+        self.app.reload_refused = reason
         self._log.error("config.refused", faults=faults)
 
     async def _end_with_parent(self) -> None:
@@ -205,47 +156,72 @@ class ServerRuntime(Generic[PlanT]):
         """Ship the spool to the store at intervals, until cancelled."""
         while True:
             await asyncio.sleep(SHIP_INTERVAL)
-            await self._ship_spool(is_periodic=True)
+            # A shipping that has begun continues when this task is cancelled.
+            self._shipping = asyncio.create_task(self._ship_spool(is_periodic=True))
+            await asyncio.shield(self._shipping)
 
     async def _ship_spool(self, *, is_periodic: bool = False) -> None:
         """Ship the spool to the store, and log problems."""
-        plan, house = self._plan, self._house
-        most = plan.config.limits.spool if is_periodic else 0
+        plan, app = self._plan, self.app
+        most = app.plan.config.limits.spool if is_periodic else 0
         told = await ship_in_subprocess(
             plan.store, plan.state / "spool", max_spool_bytes=most
         )
-        if told.refused and house.ship_refused != told.refused:
-            self._log.error("evidence.not-shipped", why=told.refused)
-        house.ship_refused = told.refused
+        if told.refused:
+            if app.ship_refused != told.refused:
+                self._log.error("evidence.not-shipped", why=told.refused)
+            app.ship_refused = told.refused
+            return
+        app.ship_refused, app.shipped_at = "", time.monotonic()
+        app.shipped += told.stored
         for place, what in told.problems:
             self._log.error("evidence.problem", place=place, what=what)
 
-    async def _shut_down(self, app: ServerApp[PlanT]) -> None:
+    async def _shut_down(self) -> None:
         """Stop accepting, wait for open requests, close, and ship the spool."""
+        app, drain = self.app, self.app.plan.config.limits.drain
         self._log.info(f"{self._name}.ending")
         self._notifier.stopping()
         app.drain()
-        until = time.monotonic() + self._plan.config.limits.drain
-        # No event signals the last answer.
-        while app.is_busy and time.monotonic() < until:  # noqa: ASYNC110
-            await asyncio.sleep(POLL_INTERVAL)
+        await app.finish(drain)
         await self._tasks.cancel()
         await app.close()
-        await self._ship_spool()
+        if self._shipping is not None:  # two at once would refuse the last one
+            await wait_or_cancel(self._shipping, drain)
+        if (self._plan.state / "spool").is_dir():
+            await self._ship_spool()
+        app.close_listeners()
         self._log.info(f"{self._name}.ended")
 
 
 def format_status(listening: Endpoints, refusal: str = "") -> str:
     """Format the endpoints and the reason of a refused reload in one line."""
-    places = ", ".join(at for what, at in listening if what != SIGN_IN_LINK)
+    places = ", ".join(at for _, at in listening)
     last = f"the configuration is refused ({refusal}), the last good one is in force; "
     return f"{last if refusal else ''}serving at {places}"
+
+
+def reuse_policies(load_plan: Callable[[CedarPolicySet], PlanT]) -> Callable[[], PlanT]:
+    """Build a loader that gets the last valid policies, and checks only changed ones.
+
+    Args:
+        load_plan: Reads a plan, given the policies of an earlier one.
+    """
+    last = NO_CEDAR_POLICIES
+
+    def load_next_plan() -> PlanT:
+        nonlocal last
+        plan = load_plan(last)
+        last = plan.reading.policies if plan.is_whole else last
+        return plan
+
+    return load_next_plan
 
 
 def run_server(
     name: str,
     load_plan: Callable[[], PlanT],
-    open_app: Callable[[PlanT, OperatorLog], Awaitable[ServerApp[PlanT]]],
+    open_app: Callable[[PlanT, OperatorLog], Awaitable[App[PlanT]]],
     ready: Callable[[Endpoints], None],
     *,
     alone: bool = True,
@@ -267,3 +243,7 @@ def run_server(
     notifier = SystemdNotifier.from_environment(os.environ)
     process = ServerRuntime(name, load_plan, open_app, notifier)
     uvloop.run(process.run(ready, alone=alone))
+    if process.app.has_stuck_thread:
+        # All data is on disk; a normal exit would wait for the thread.
+        sys.stdout.flush()
+        os._exit(0)

@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 from answerable.gateway.serve.companion_process import CompanionProcess
+from answerable.gateway.serve.health import WorkerHealth
 from answerable.gateway.serve.supervisor import find_sign_in_links
 from answerable.server.operator_log import OperatorLog
 from tests.gateway.recording.recorder_fixture import until
@@ -72,3 +73,13 @@ def test_a_reload_while_it_starts_is_heard_once_it_listens(tmp_path: Path) -> No
 
     asyncio.run(story())
     os.close(handle)
+
+
+def test_readiness_names_each_companion_that_does_not_listen() -> None:
+    companions = [
+        CompanionProcess(name, [], OperatorLog("s")) for name in ("sts", "web")
+    ]
+    assert WorkerHealth((), companions).not_ready_reasons() == [
+        "the token service is not ready",
+        "the web page is not ready",
+    ]

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from answerable.model.cedar_policy import CedarPolicySet
     from answerable.pdp.runtime.settings import PdpSettings as PointPlan
     from answerable.sts.runtime.settings import StsSettings as TokenPlan
-    from answerable.web.runtime.settings import WebSettings as WebPlan
 
 ROLES = ("gateway", "token-service", "decisions", "web")
 
@@ -89,6 +88,7 @@ def _serve_gateway(
     """Run the gateway, and the other configured servers if `with_other_servers`."""
     from answerable.gateway.serve.serve_plan import read_plan
     from answerable.gateway.serve.supervisor import serve as supervise
+    from answerable.server.runtime import reuse_policies
 
     named, usual = find_named_and_default_store(settings)
 
@@ -110,54 +110,62 @@ def _serve_gateway(
             if with_other_servers and section is not None
         }
 
-    def read(before: "CedarPolicySet") -> "ServePlan":
+    def load(before: "CedarPolicySet") -> "ServePlan":
         return read_plan(config, named, usual, listen, before)
 
-    supervise(read, _print_listeners, build_commands)
+    supervise(reuse_policies(load), _print_listeners, build_commands)
 
 
 def _serve_token_service(settings: Settings, config: str, *, standalone: bool) -> None:
     """Run the token service of a configuration."""
-    from answerable.sts.runtime.process import run_server as serve_tokens
+    from answerable.server.runtime import run_server
+    from answerable.sts.runtime.app import StsApp
 
-    serve_tokens(
+    run_server(
+        "sts",
         lambda: read_token_plan(settings, config),
+        StsApp.open,
         _build_ready_callback(standalone),
         alone=standalone,
     )
 
 
 def _serve_decision_point(settings: Settings, config: str, *, standalone: bool) -> None:
-    """Run the policy decision point; a faulty reload keeps the last valid policies."""
-    from answerable.model.cedar_policy import NO_CEDAR_POLICIES
-    from answerable.pdp.runtime.process import run_server as serve_decisions
+    """Run the policy decision point."""
+    from answerable.pdp.runtime.app import PdpApp
     from answerable.pdp.runtime.settings import load_settings
+    from answerable.server.runtime import reuse_policies, run_server
 
     named, usual = find_named_and_default_store(settings)
-    last = NO_CEDAR_POLICIES
 
-    def read() -> "PointPlan":
-        nonlocal last
-        plan = load_settings(config, named, usual, last)
-        last = plan.reading.policies if plan.is_whole else last
-        return plan
+    def load(before: "CedarPolicySet") -> "PointPlan":
+        return load_settings(config, named, usual, before)
 
-    serve_decisions(read, _build_ready_callback(standalone), alone=standalone)
+    run_server(
+        "decisions",
+        reuse_policies(load),
+        PdpApp.open,
+        _build_ready_callback(standalone),
+        alone=standalone,
+    )
 
 
 def _serve_web(
     settings: Settings, config: str, listen: str, *, standalone: bool
 ) -> None:
     """Run the web interface of a configuration."""
-    from answerable.web.runtime.process import run_server as serve_pages
+    from answerable.server.runtime import run_server
+    from answerable.web.runtime.app import WebApp
     from answerable.web.runtime.settings import load_settings
 
     named, usual = find_named_and_default_store(settings)
-
-    def read() -> "WebPlan":
-        return load_settings(config, named, usual, listen)
-
-    serve_pages(read, _build_ready_callback(standalone), alone=standalone)
+    run_server(
+        "web",
+        lambda: load_settings(config, named, usual, listen),
+        WebApp.open,
+        _build_ready_callback(standalone),
+        alone=standalone,
+    )
 
 
 def _build_ready_callback(standalone: bool) -> Callable[[list[tuple[str, str]]], None]:

@@ -45,6 +45,11 @@ class ServePlan:
         return gateway_state(self.config, self.store)
 
     @property
+    def is_whole(self) -> bool:
+        """Tell whether its policy is valid; otherwise every call is denied."""
+        return self.policy.whole
+
+    @property
     def digest(self) -> str:
         """Return the digest of the policy, as decisions name it."""
         return policy_digest(self.config, self.reading.policies)

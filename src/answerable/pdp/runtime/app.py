@@ -3,7 +3,6 @@
 import asyncio
 import time
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -27,17 +26,14 @@ from answerable.pdp.subject_resolution import SubjectResolver
 from answerable.pdp.tool_mapping_resolver import ToolMappingResolver
 from answerable.pdp.wire import openapi, pdp_metadata
 from answerable.pdp.wire.problem_documents import ProblemResponse
-from answerable.server.admission import AdmissionControl
-from answerable.server.asgi import AsgiServer
+from answerable.server.app import App
+from answerable.server.asgi import AsgiServer, build_page_endpoint
 from answerable.server.authentication.authenticator import CallerAuthenticator
 from answerable.server.authentication.challenge import WELL_KNOWN
-from answerable.server.background_tasks import BackgroundTasks
 from answerable.server.connection_info import ConnectionInfo
 from answerable.server.issuers.key_cache import IssuerKeyCache
-from answerable.server.listeners import Listeners
 from answerable.server.listening_sockets import bind_listener
 from answerable.server.metrics import MetricNames, render_metrics
-from answerable.server.open_file_limit import raise_open_files
 from answerable.server.operator_log import OperatorLog
 from answerable.server.resident_memory import resident_bytes
 from answerable.server.shared_secret import derive_key, load_shared_secret
@@ -50,24 +46,18 @@ METRIC_NAMES = MetricNames(
     "Requests turned away.",
     "Denials for want of a record.",
 )
-METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class PdpApp:
+class PdpApp(App[PdpSettings]):
     """The application of one process.
 
     Attributes:
-        listening: Listeners: pairs (what, where).
         standing: Revocations, pins and signed statements in force.
-        reload_refused: Why the last reload failed, empty if it did not.
-        ship_refused: Why the last shipping of evidence failed, likewise.
     """
 
     def __init__(self, plan: PdpSettings, log: OperatorLog) -> None:
-        self.reload_refused = self.ship_refused = ""
-        self._plan, self._log = plan, log
-        self._loop = loop = asyncio.get_running_loop()
-        config = plan.config
+        super().__init__(plan, log)
+        loop, config = self._loop, plan.config
         secret = load_shared_secret(plan.state)
         self._authority = Authorizer(plan.compile_policy())
         self._recorder = EvaluationRecorder(plan.state / "spool", loop, config.limits)
@@ -100,37 +90,27 @@ class PdpApp:
             self._enforcers, self._recorder, config.limits, self._log_failure
         )
         self.app = self._door.build_app(self._build_handlers(), self._build_pages())
-        raise_open_files(config.limits, log)
-        self._admission = admission = AdmissionControl(
-            config.limits, config.listen.proxies, log
-        )
-        self._listeners = listeners = Listeners(loop, admission)
-        self._connections = AsgiServer(self.app, admission, listeners, loop)
-        self.listening = self._listeners.where
-        self._tasks = BackgroundTasks()
+        self._connections = AsgiServer(self.app, self._admission, self._listeners, loop)
         self._url = plan.point.url or "http://localhost"
 
-    @classmethod
-    async def open(cls, plan: PdpSettings, log: OperatorLog) -> "PdpApp":
-        """Assemble the application and open its listeners.
+    async def start(self) -> None:
+        """Open the listeners, and start the background tasks.
 
         Raises:
             AnswerableError: A resource is missing or unusable.
         """
-        house = cls(plan, log)
-        await house.standing.refresh()
-        house._tasks.spawn(house.standing.keep_fresh())
-        for listener in plan.point.listen:
-            await house._connections.listen(SERVER_NAME, bind_listener(listener, 1))
-        for listener in plan.point.ext_authz:
-            await house._open_envoy_listener(listener)
-        house._default_url()
+        await self.standing.refresh()
+        self._tasks.spawn(self.standing.keep_fresh())
+        for listener in self.plan.point.listen:
+            await self._connections.listen(SERVER_NAME, bind_listener(listener, 1))
+        for listener in self.plan.point.ext_authz:
+            await self._open_envoy_listener(listener)
+        self._default_url()
         for keep_fresh in (
-            house._callers.renew_keys_forever,
-            house._enforcers.renew_keys,
+            self._callers.renew_keys_forever,
+            self._enforcers.renew_keys,
         ):
-            house._tasks.spawn(keep_fresh(house._log_key_failure))
-        return house
+            self._tasks.spawn(keep_fresh(self._log_key_failure))
 
     @property
     def is_busy(self) -> bool:
@@ -155,17 +135,17 @@ class PdpApp:
         self._door.limits = self._admission.limits = plan.config.limits
         self._authority.replace_policy(table)
         self._revoke_keys(self._authority.revocations)
-        self._plan = plan
+        self.plan = plan
 
     def drain(self) -> None:
         """Accept no more connections; requests in progress finish."""
-        self._listeners.close()
+        super().drain()
         self._connections.drain()
 
     async def close(self) -> None:
         """Close connections and flush records."""
         self._connections.cancel()
-        await self._tasks.cancel()
+        await super().close()
         await self.standing.close()
         self._recorder.close()
 
@@ -197,9 +177,10 @@ class PdpApp:
             WELL_KNOWN
             + pdp_metadata.BASE_PATH
             + "{rest:path}": self._handle_resource_metadata,
-            "/healthz": self._handle_healthz,
-            "/readyz": self._handle_readyz,
-            "/metrics": self._handle_metrics,
+            **{
+                path: build_page_endpoint(build)
+                for path, build in self.health_pages().items()
+            },
         }
 
     async def _handle_metadata(self, _: Request) -> Response:
@@ -222,25 +203,8 @@ class PdpApp:
         kept = {"cache-control": f"max-age={pdp_metadata.MAX_AGE}"}
         return Response(document, 200, kept, JSON_TYPE)
 
-    async def _handle_healthz(self, _: Request) -> Response:
-        """Serve `/healthz`: the process is alive."""
-        return Response(b"ok\n", media_type="text/plain")
-
-    async def _handle_readyz(self, _: Request) -> Response:
-        """Serve `/readyz`: 503 with reasons while it is not ready."""
-        reasons = self.not_ready_reasons()
-        said = {
-            "ready": not reasons,
-            "reasons": reasons,
-            "reload_refused": self.reload_refused,
-            "ship_refused": self.ship_refused,
-        }
-        return Response(
-            msgspec.json.encode(said), 503 if reasons else 200, media_type=JSON_TYPE
-        )
-
-    async def _handle_metrics(self, _: Request) -> Response:
-        """Serve `/metrics` in the Prometheus text format."""
+    def render_metrics(self) -> bytes:
+        """Render the metrics in the text format of Prometheus."""
         gauges = {
             "connections": (
                 "Connections that are open.",
@@ -260,10 +224,7 @@ class PdpApp:
                 float(not self.ship_refused),
             ),
         }
-        return Response(
-            render_metrics(METRIC_NAMES, self._recorder, gauges, self._admission),
-            headers={"content-type": METRICS_TYPE},
-        )
+        return render_metrics(METRIC_NAMES, self._recorder, gauges, self._admission)
 
     # Background tasks.
 
@@ -300,7 +261,7 @@ class PdpApp:
     def _default_url(self) -> None:
         """Use the first listener as URL if none is configured."""
         addresses = [url for what, url in self._listeners.urls if what == SERVER_NAME]
-        if addresses and not self._plan.point.url:
+        if addresses and not self.plan.point.url:
             self._url = addresses[0]
 
     def _revoke_keys(self, _: Revocations) -> None:
@@ -308,10 +269,6 @@ class PdpApp:
         kids = revoked_key_ids(self._authority.revocations)
         self._callers.revoke_keys(kids)
         self._enforcers.revoke_keys(kids)
-
-    def _log_failure(self, error: Exception) -> None:
-        """Log an unexpected exception of a request."""
-        self._log.log_loop_error(self._loop, {"exception": error})
 
     def _log_key_failure(self, issuer: str, reason: str) -> None:
         """Log that an issuer's keys could not be renewed."""

@@ -1,17 +1,15 @@
 """Serve the public endpoints: server metadata, keys, health and metrics."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable
 
 from answerable.federation.key_rotation import CACHE_MAX_AGE
 from answerable.model.token_request import OAuthError
+from answerable.server.status_listener import StatusPage, StatusPages
 from answerable.sts.http.request import StsRequest
 from answerable.sts.http.responses import (
-    METRICS_TYPE,
-    TEXT_TYPE,
     StsResponse,
     cacheable_response,
     error_response,
-    json_response,
 )
 from answerable.sts.http.server import EndpointHandler
 from answerable.sts.http.server_metadata import (
@@ -30,22 +28,18 @@ class PublicEndpoints:
     Args:
         url: The service's `iss`.
         keys: Returns the JWK set.
-        reasons: Returns why the service is not ready; empty if it is.
-        told: Returns additional state for operators.
+        health_pages: Pages of health, readiness and metrics by path.
     """
 
     def __init__(
         self,
         url: str,
         keys: Callable[[], bytes],
-        reasons: Callable[[], list[str]],
-        told: Callable[[], Mapping[str, object]],
-        metrics: Callable[[], bytes],
+        health_pages: StatusPages,
     ) -> None:
         self._url = url
         self._metadata = build_metadata(url)
-        self._keys, self._reasons, self._told = keys, reasons, told
-        self._metrics = metrics
+        self._keys, self._health_pages = keys, health_pages
 
     def handlers(self) -> dict[tuple[str, str], EndpointHandler]:
         """Return the handlers by method and path."""
@@ -57,9 +51,10 @@ class PublicEndpoints:
             ("GET", OAUTH_METADATA_PATH): self._handle_metadata,
             ("GET", OPENID_METADATA_PATH): self._handle_metadata,
             ("GET", "/authorize"): self._handle_authorize,
-            ("GET", "/healthz"): self._handle_healthz,
-            ("GET", "/readyz"): self._handle_readyz,
-            ("GET", "/metrics"): self._handle_metrics,
+            **{
+                ("GET", path): _page_handler(build)
+                for path, build in self._health_pages.items()
+            },
         }
 
     async def _handle_jwks(self, _: StsRequest) -> StsResponse:
@@ -71,18 +66,12 @@ class PublicEndpoints:
     async def _handle_authorize(self, _: StsRequest) -> StsResponse:
         return error_response(OAuthError.UNAUTHORIZED_CLIENT)
 
-    async def _handle_healthz(self, _: StsRequest) -> StsResponse:
-        """Answer that the process is alive."""
-        return StsResponse(
-            200, b"ok\n", {"content-type": TEXT_TYPE, "cache-control": "no-store"}
-        )
 
-    async def _handle_readyz(self, _: StsRequest) -> StsResponse:
-        """Answer whether the service is ready, with the reasons if not."""
-        reasons = self._reasons()
-        said = {"ready": not reasons, "reasons": reasons, **self._told()}
-        return json_response(said, 503 if reasons else 200)
+def _page_handler(build_page: Callable[[], Awaitable[StatusPage]]) -> EndpointHandler:
+    """Return the endpoint of a page of health, readiness or metrics."""
 
-    async def _handle_metrics(self, _: StsRequest) -> StsResponse:
-        fields = {"content-type": METRICS_TYPE, "cache-control": "no-store"}
-        return StsResponse(200, self._metrics(), fields)
+    async def handle(_: StsRequest) -> StsResponse:
+        page = await build_page()
+        return StsResponse(page.status, page.body, page.fields)
+
+    return handle

@@ -19,11 +19,11 @@ from answerable.server.wire.host_check import ServedNames, check_host_and_origin
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
 from answerable.server.wire.request_head import HttpRequestHead, parse_head
 from answerable.server.wire.request_parser import ParsedItem, RequestBody, RequestParser
+from answerable.server.wire.response_head import encode_response
 from answerable.sts.http.responses import (
     CONTINUE_LINE,
     StsResponse,
     empty_response,
-    encode_response,
 )
 from answerable.sts.http.server import StsHttpServer
 from answerable.sts.http.tls_terminator import build_request
@@ -140,7 +140,9 @@ class StsConnection(asyncio.Protocol):
         closes = (
             self._closes or self._door.draining or self._exceeds_address_quota(answer)
         )
-        transport.write(encode_response(answer, closes=closes))
+        transport.write(
+            encode_response(answer.status, answer.fields, answer.body, closes=closes)
+        )
         if closes:
             self._closes = True
             transport.close()

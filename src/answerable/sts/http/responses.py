@@ -10,21 +10,8 @@ import msgspec
 from answerable.model.token_request import OAuthError
 
 JSON_TYPE = "application/json"
-TEXT_TYPE = "text/plain; charset=utf-8"
-METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 CONTINUE_LINE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-_PHRASES = {
-    200: "OK",
-    201: "Created",
-    204: "No Content",
-    400: "Bad Request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    503: "Service Unavailable",
-}
 # RFC 6749 5.2: 400, except 401 for a failed client authentication, and 5xx for our own
 # failures (codes from RFC 6749 4.1.2.1, statuses from RFC 9110 15.6).
 _STATUS = {
@@ -77,14 +64,3 @@ def error_response(
 def empty_response(status: int) -> StsResponse:
     """Build a response without a body."""
     return StsResponse(status, b"", {"cache-control": "no-store"})
-
-
-def encode_response(answer: StsResponse, *, closes: bool) -> bytes:
-    """Encode a response for the wire."""
-    status = answer.status
-    lines = [f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\n"]
-    lines += [f"{name}: {value}\r\n" for name, value in answer.fields.items()]
-    if status != 204:
-        lines.append(f"content-length: {len(answer.body)}\r\n")
-    lines.append("connection: close\r\n\r\n" if closes else "\r\n")
-    return "".join(lines).encode("latin-1") + answer.body

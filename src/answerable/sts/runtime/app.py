@@ -1,20 +1,22 @@
 """Assemble the token service application from a configuration, and reload it."""
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
 from answerable.authorization.revocations import Revocations
 from answerable.model.errors import AnswerableError
-from answerable.server.admission import AdmissionControl
-from answerable.server.background_tasks import BackgroundTasks
+from answerable.server.app import App
 from answerable.server.dpop_replay_cache import DpopNonces
 from answerable.server.issuers.key_cache import IssuerKeyCache
-from answerable.server.listeners import Listeners
-from answerable.server.listening_sockets import BoundListener, bind_listener
+from answerable.server.listening_sockets import (
+    BoundListener,
+    bind_listener,
+    bind_status_listener,
+)
 from answerable.server.metrics import MetricNames, render_metrics
-from answerable.server.open_file_limit import raise_open_files
 from answerable.server.operator_log import OperatorLog
 from answerable.server.processes.run_registration import LaunchRequest, LaunchRevoked
 from answerable.server.processes.run_registry import RegisteredRun, RunRegistry
@@ -47,7 +49,6 @@ from answerable.sts.runtime.current_revocations import RevocationState
 from answerable.sts.runtime.database_executor import DatabaseExecutor
 from answerable.sts.runtime.delegation_revoker import DelegationRevoker
 from answerable.sts.runtime.group_commit import GroupCommit
-from answerable.sts.runtime.health_listener import open_health_listener
 from answerable.sts.runtime.maintenance import Maintenance
 from answerable.sts.runtime.owner_watch import OwnerWatch
 from answerable.sts.runtime.restore_recovery import (
@@ -67,6 +68,8 @@ from answerable.sts.token_signing import TokenSigning
 from answerable.usecases.federation.token_exchange import TokenExchange
 
 SERVER_NAME = "sts"
+# Switch interval of the interpreter; Python's default is five times that.
+SWITCH_INTERVAL = 0.001
 LOOP_ROUND = 0.05  # seconds: several rounds of the loop
 # Without agents and rules, because a workload may read the metrics.
 METRIC_NAMES = MetricNames(
@@ -77,19 +80,14 @@ METRIC_NAMES = MetricNames(
 )
 
 
-class StsApp:
-    """The application of one process.
-
-    Attributes:
-        listening: Listeners: pairs (what, where).
-        reload_refused: Why the last reload failed, empty if it did not.
-        ship_refused: Why the last shipping of evidence failed, likewise.
-    """
+class StsApp(App[StsSettings]):
+    """The application of one process."""
 
     def __init__(self, plan: StsSettings, log: OperatorLog) -> None:
-        self.reload_refused = self.ship_refused = ""
-        self._plan, self._log = plan, log
-        self._loop = loop = asyncio.get_running_loop()
+        super().__init__(plan, log)
+        # The evidence writer thread waits less.
+        sys.setswitchinterval(SWITCH_INTERVAL)
+        loop = self._loop
         config, service, state = plan.config, plan.service, plan.state
         self._clock: Callable[[], float] = time.time
         now = self._clock()
@@ -130,7 +128,6 @@ class StsApp:
             is_bound=SignInAccounts(state).bind_or_check,
         )
         self._exchanges.replace_config(build_exchange_rules(plan))
-        self._tasks = BackgroundTasks()
         self._revoker = DelegationRevoker(
             self._control,
             self._blocking,
@@ -159,39 +156,35 @@ class StsApp:
         self._kills = RevocationWatch(
             self._list, self._bounds, loop, self._on_revocations, told.report_unreadable
         )
-        raise_open_files(config.limits, log)
-        proxies = config.listen.proxies
-        self.door.admission = AdmissionControl(config.limits, proxies, log)
+        self.door.admission = self._admission
         self._upkeep: Maintenance | None = None
-        self._listeners = Listeners(loop, self.door.admission)
-        self.listening = self._listeners.where
 
-    @classmethod
-    async def open(cls, settings: StsSettings, log: OperatorLog) -> "StsApp":
-        """Assemble the application and open its listeners.
+    async def start(self) -> None:
+        """Open the listeners, and start the background tasks.
 
         Raises:
             AnswerableError: A resource is missing or unusable.
         """
-        app = cls(settings, log)
-        await app._owners.refresh()
-        for listener in settings.service.listen:
-            await app._listen(bind_listener(listener, 1))
-        handlers, listeners = app._build_handlers(), app._listeners
-        await open_health_listener(settings, app.door, handlers, listeners, log)
-        app._tasks.spawn(app._owners.poll_forever())
-        app._upkeep = upkeep = Maintenance(
-            app._keys,
-            app._signing,
-            app._control,
-            app._runs,
-            app._clock,
-            log,
-            count_up=app._count_up,
+        await self._owners.refresh()
+        service = self.plan.service
+        for listener in service.listen:
+            await self._listen(bind_listener(listener, 1))
+        if service.health is not None:
+            bound = bind_status_listener(service.health)
+            admission = self._build_status_admission()
+            await self._open_status_listener("health", bound, admission)
+        self._tasks.spawn(self._owners.poll_forever())
+        self._upkeep = upkeep = Maintenance(
+            self._keys,
+            self._signing,
+            self._control,
+            self._runs,
+            self._clock,
+            self._log,
+            count_up=self._count_up,
         )
         for work in upkeep.tasks():
-            app._tasks.spawn(work)
-        return app
+            self._tasks.spawn(work)
 
     @property
     def is_busy(self) -> bool:
@@ -212,18 +205,18 @@ class StsApp:
         self._exchanges.replace_config(build_exchange_rules(settings))
         self._admin.reconfigure(settings.service.admins)
         self.door.limits = self.door.admission.limits = settings.config.limits
-        self._plan = settings
+        self.plan = settings
 
     def drain(self) -> None:
         """Accept no more connections; requests in progress finish."""
-        self._listeners.close()
+        super().drain()
         self.door.drain()
 
     async def close(self) -> None:
         """Close connections and flush records."""
         self.door.abort()
         self._kills.close()
-        await self._tasks.cancel()
+        await super().close()
         await asyncio.sleep(LOOP_ROUND)
         await self._events.close()
         await self._owners.close()
@@ -237,20 +230,14 @@ class StsApp:
     def _build_handlers(self) -> dict[tuple[str, str], EndpointHandler]:
         """Build the endpoints, and collect their handlers by method and path."""
         own, control, blocking = self._own, self._control, self._blocking
-        recorder, clock, url = self._recorder, self._clock, self._plan.service.url
+        recorder, clock, url = self._recorder, self._clock, self.plan.service.url
         proving = ProofVerifier(url, self._nonces, control, own)
 
         def admins() -> tuple[int, ...]:
-            return self._plan.service.admins
+            return self.plan.service.admins
 
         return {
-            **PublicEndpoints(
-                url,
-                self._signing.jwks,
-                self.not_ready_reasons,
-                self._operator_state,
-                self._render_metrics,
-            ).handlers(),
+            **PublicEndpoints(url, self._signing.jwks, self.health_pages()).handlers(),
             **TokenEndpoint(
                 exchanges=self._exchanges,
                 proving=proving,
@@ -260,7 +247,7 @@ class StsApp:
                 blocking=blocking,
                 gathering=GroupCommit(self._exchanges, recorder, self._loop, clock),
                 recorder=recorder,
-                gateways=lambda: self._plan.service.gateways,
+                gateways=lambda: self.plan.service.gateways,
                 clock=clock,
             ).handlers(),
             **DelegateEndpoint(
@@ -332,9 +319,6 @@ class StsApp:
         self._log.info("run.ended", run=run.name, agent=run.agent)
         self._loop.call_soon_threadsafe(record_run_end, self._recorder, self._log, run)
 
-    def _log_failure(self, error: BaseException) -> None:
-        self._log.log_loop_error(self._loop, {"exception": error})
-
     # State and metrics.
 
     def not_ready_reasons(self) -> list[str]:
@@ -342,17 +326,16 @@ class StsApp:
         alarm = self._recorder.alarm
         refused = "" if self._upkeep is None else self._upkeep.database_fault
         return [
-            *(["it is ending"] if self.door.draining else []),
-            *([] if self._plan.is_whole else ["no rules could be loaded"]),
+            *(["it is ending"] if self.is_ending else []),
+            *([] if self.plan.is_whole else ["no rules could be loaded"]),
             *([f"it cannot record: {alarm}"] if alarm else []),
             *([refused] if refused else []),
         ]
 
-    def _operator_state(self) -> Mapping[str, object]:
+    def operator_state(self) -> Mapping[str, object]:
         """Return the faults that an operator should see."""
         return {
-            "reload_refused": self.reload_refused,
-            "ship_refused": self.ship_refused,
+            **super().operator_state(),
             "owners_refused": self._owners.why,
             "warnings": self.door.admission.warnings,
         }
@@ -360,10 +343,10 @@ class StsApp:
     def _admin_state(self) -> Mapping[str, object]:
         """Return the state of the service for the admin endpoint."""
         return {
-            "url": self._plan.service.url,
+            "url": self.plan.service.url,
             "reasons": self.not_ready_reasons(),
-            **self._operator_state(),
-            "policy": self._plan.config.digest,
+            **self.operator_state(),
+            "policy": self.plan.config.digest,
             "rules": [each.id for each in self._exchanges.in_force.rules],
             "owners": len(self._owners),
             "kills": sorted(self._bounds.revocations),
@@ -371,7 +354,7 @@ class StsApp:
             "connections": len(self.door.fronts),
         }
 
-    def _render_metrics(self) -> bytes:
+    def render_metrics(self) -> bytes:
         """Render the metrics in the text format of Prometheus."""
         gauges = {
             "connections": ("Connections of clients.", float(len(self.door.fronts))),

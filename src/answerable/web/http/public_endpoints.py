@@ -1,16 +1,14 @@
 """Serve the endpoints without sign-in: static files, health, readiness, metrics."""
 
-from collections.abc import Callable
-
-import msgspec
 from starlette.responses import Response
 
+from answerable.server.asgi import build_page_endpoint
+from answerable.server.status_listener import StatusPages
 from answerable.web.http.errors import not_found
 from answerable.web.http.incoming_request import Endpoint, IncomingRequest
 from answerable.web.http.request_parsing import parse_etags, parse_fields
 from answerable.web.static_assets import ASSETS_PATH, packaged_assets
 
-METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _YEAR = 365 * 86_400
 
 
@@ -32,37 +30,16 @@ async def serve_asset(incoming: IncomingRequest) -> Response:
     return Response(asset.body, 200, fields, asset.media)
 
 
-def public_endpoints(
-    read_readiness: Callable[[], dict[str, object]], render_metrics: Callable[[], bytes]
-) -> dict[tuple[str, str], Endpoint]:
-    """Return the handlers of assets, `/healthz`, `/readyz` and `/metrics`.
+def public_endpoints(health_pages: StatusPages) -> dict[tuple[str, str], Endpoint]:
+    """Return the handlers of assets, and of health, readiness and metrics.
 
     Args:
-        read_readiness: Returns readiness with reasons.
+        health_pages: Pages of health, readiness and metrics by path.
     """
-
-    async def healthz(_: IncomingRequest) -> Response:
-        return Response(b"ok\n", media_type="text/plain")
-
-    async def readyz(_: IncomingRequest) -> Response:
-        readiness = read_readiness()
-        return Response(
-            msgspec.json.encode(readiness),
-            200 if readiness["ready"] else 503,
-            {"cache-control": "no-store"},
-            "application/json",
-        )
-
-    async def metrics(_: IncomingRequest) -> Response:
-        return Response(
-            render_metrics(),
-            200,
-            {"content-type": METRICS_TYPE, "cache-control": "no-store"},
-        )
-
     return {
         (ASSETS_PATH, "GET"): serve_asset,
-        ("/healthz", "GET"): healthz,
-        ("/readyz", "GET"): readyz,
-        ("/metrics", "GET"): metrics,
+        **{
+            (path, "GET"): build_page_endpoint(build)
+            for path, build in health_pages.items()
+        },
     }

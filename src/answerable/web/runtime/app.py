@@ -1,16 +1,14 @@
 """Assemble the web application from settings; reload and drain it."""
 
-import asyncio
 import secrets
 import time
+from collections.abc import Mapping
 
-from answerable.server.admission import AdmissionControl
+from answerable.server.app import App
 from answerable.server.asgi import AsgiServer
-from answerable.server.listeners import Listeners
 from answerable.server.listening_sockets import BoundListener, bind_listener
-from answerable.server.open_file_limit import raise_open_files
 from answerable.server.operator_log import OperatorLog
-from answerable.server.runtime import SIGN_IN_LINK, Endpoints
+from answerable.server.runtime import SIGN_IN_LINK
 from answerable.web.auth.local_token import LocalToken
 from answerable.web.auth.sessions import SessionStore, WebSession
 from answerable.web.auth.visitor_factory import VisitorFactory
@@ -35,21 +33,12 @@ from answerable.web.store_cache import StoreCache
 SERVER_NAME = "web"
 
 
-class WebApp:
-    """The application of one process.
-
-    Attributes:
-        listening: Listeners: pairs (what, where).
-        reload_refused: Why the last reload failed, empty if it did not.
-        ship_refused: Why the last shipping of evidence failed, likewise.
-        reads_on: Whether a thread still reads after the close.
-    """
+class WebApp(App[WebSettings]):
+    """The application of one process."""
 
     def __init__(self, settings: WebSettings, log: OperatorLog) -> None:
-        self.reload_refused = self.ship_refused = ""
-        self.reads_on = False
-        self._settings, self._log = settings, log
-        self._loop = loop = asyncio.get_running_loop()
+        super().__init__(settings, log)
+        loop = self._loop
         self._cache = StoreCache(
             settings.store,
             settings.config if settings.has_file else None,
@@ -81,33 +70,29 @@ class WebApp:
             ROUTES,
             STREAMS,
             {
-                **public_endpoints(self._readiness, self._render_metrics),
+                **public_endpoints(self.health_pages()),
                 **self._sign_in_pages.endpoints(),
                 **self._provider_sign_in.endpoints(),
             },
-            self._log_failure,
+            self._log_failed_request,
         )
-        raise_open_files(settings.config.limits, log)
-        self._admission = admission = AdmissionControl(
-            settings.config.limits, settings.config.listen.proxies, log
+        self._connections = AsgiServer(
+            self.door.app, self._admission, self._listeners, loop
         )
-        self._listeners = listeners = Listeners(loop, admission)
-        self._connections = AsgiServer(self.door.app, admission, listeners, loop)
-        self.listening = self._listeners.where
 
-    @classmethod
-    async def open(cls, settings: WebSettings, log: OperatorLog) -> "WebApp":
-        """Assemble the application and open its listeners.
+    async def start(self) -> None:
+        """Open the listeners, and start to load the store.
 
         Raises:
             AnswerableError: A resource is missing or unusable.
         """
-        app = cls(settings, log)
-        for listener in settings.listen:
-            await app._listen(bind_listener(listener, 1))
-        app._configure_sign_in(settings)
-        app._cache.start_loading(warm_up)
-        return app
+        for listener in self.plan.listen:
+            await self._listen(bind_listener(listener, 1))
+        self._configure_sign_in(self.plan)
+        self._cache.start_loading(warm_up)
+        if self._token is not None:
+            link = f"{self._local_urls[0]}/sign-in#{self._token.pop_text()}"
+            self.listening = [*self.listening, (SIGN_IN_LINK, link)]
 
     @property
     def is_busy(self) -> bool:
@@ -129,11 +114,11 @@ class WebApp:
         # The link keeps its person, because no second link can be issued.
         same = self._sign_in_pages.person == person
         self._authenticator.sessions.end_all(except_by=LOCAL_METHOD if same else "")
-        self._settings = settings
+        self.plan = settings
 
     def drain(self) -> None:
         """Stop accepting connections and end streams; requests in progress finish."""
-        self._listeners.close()
+        super().drain()
         self.door.open.close()
         self._connections.drain()
 
@@ -142,7 +127,7 @@ class WebApp:
         self._connections.cancel()
         self.door.pool.close()
         self._recorder.close()
-        self.reads_on = self.door.pool.busy > 0 or not self._cache.close()
+        self.has_stuck_thread = self.door.pool.busy > 0 or not self._cache.close()
 
     def _configure_sign_in(self, settings: WebSettings) -> None:
         """Configure provider sign-in, bearer tokens and the local person.
@@ -162,17 +147,15 @@ class WebApp:
 
     # Endpoints.
 
-    def _readiness(self) -> dict[str, object]:
-        """Return readiness with reasons; ready after the first load of the store."""
-        ready = self._cache.is_ready
-        return {
-            "ready": ready,
-            "reasons": [] if ready else ["the store is being read"],
-            # The endpoint is public, so the reason is only in the log.
-            "reload_refused": bool(self.reload_refused),
-        }
+    def not_ready_reasons(self) -> list[str]:
+        """Return the reason while the store is read for the first time."""
+        return [] if self._cache.is_ready else ["the store is being read"]
 
-    def _render_metrics(self) -> bytes:
+    def operator_state(self) -> Mapping[str, object]:
+        """Return whether a reload failed; the reason is only in the log."""
+        return {"reload_refused": bool(self.reload_refused)}
+
+    def render_metrics(self) -> bytes:
         """Render request metrics and gauges for Prometheus."""
         gauges = {
             "connections": (
@@ -199,14 +182,6 @@ class WebApp:
         if is_local_listener(bound.listener):
             self._local_urls.append(bound.url)
         await self._connections.listen(SERVER_NAME, bound)
-
-    def pop_sign_in_link(self) -> Endpoints:
-        """Return the one-time sign-in link on the first call; later none."""
-        if self._token is None:
-            return []
-        return [
-            (SIGN_IN_LINK, f"{self._local_urls[0]}/sign-in#{self._token.pop_text()}")
-        ]
 
     def _on_sign_in_attempt(self, method: str, reason: str) -> None:
         """Count a sign-in attempt; log and record a refused one."""
@@ -235,9 +210,9 @@ class WebApp:
         """Log that a sign-in or sign-out could not be recorded."""
         self._log.error("sign-in.not-recorded", why=reason)
 
-    def _log_failure(self, error: Exception) -> str:
+    def _log_failed_request(self, error: Exception) -> str:
         """Log an unexpected error and return the id shown to the client."""
         error_id = secrets.token_hex(6)
         self._log.error("request.failed", number=error_id)
-        self._log.log_loop_error(self._loop, {"exception": error})
+        self._log_failure(error)
         return error_id

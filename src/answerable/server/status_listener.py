@@ -1,7 +1,7 @@
 """Serve health, readiness and metrics over HTTP: one GET per connection.
 
-It uses the request parser of the gateway: the answers are small, public to every client
-that may connect, and polled every few seconds.
+The answers are small, public to every client that may connect, and polled every few
+seconds.
 """
 
 import asyncio
@@ -11,7 +11,6 @@ from typing import cast
 
 import msgspec
 
-from answerable.gateway.wire.http_heads import build_heading, write_reply_head
 from answerable.server.admission import (
     AdmissionControl,
     ConnectionSlot,
@@ -21,19 +20,25 @@ from answerable.server.wire.host_check import ServedNames, check_host_and_origin
 from answerable.server.wire.refusals import RequestRefused
 from answerable.server.wire.request_head import HttpRequestHead, parse_head
 from answerable.server.wire.request_parser import RequestParser
+from answerable.server.wire.response_head import encode_response
 
 REQUEST_TIMEOUT = 10  # seconds for one request and its answer
-TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+TEXT_TYPE = "text/plain; charset=utf-8"
 JSON_TYPE = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
 class StatusPage:
-    """HTTP answer."""
+    """HTTP answer, which is never cached."""
 
     status: int
     kind: str
     body: bytes
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """Header fields, except the length."""
+        return {"content-type": self.kind, "cache-control": "no-store"}
 
 
 StatusPages = Mapping[str, Callable[[], Awaitable[StatusPage]]]
@@ -132,9 +137,6 @@ class StatusConnection(asyncio.Protocol):
     def _send_page(self, page: StatusPage) -> None:
         """Send a page, and close the connection."""
         if self._transport is not None:
-            fields = {"content-type": page.kind, "cache-control": "no-store"}
-            length = len(page.body)
-            said = build_heading(page.status, fields)
-            head = write_reply_head(said, length=length, closes=True)
-            self._transport.write(head + page.body)
+            reply = encode_response(page.status, page.fields, page.body, closes=True)
+            self._transport.write(reply)
             self._transport.close()
