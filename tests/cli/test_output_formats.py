@@ -3,8 +3,11 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
+
+from answerable.model.documents.registry import list_leaf_columns
 
 FORMS = ("table", "json", "ndjson", "csv")
 KINDS = (
@@ -48,15 +51,34 @@ def test_ndjson_ends_with_a_coverage_line(flows, run, commands, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_csv_has_a_head_and_cells_that_are_text_or_json(flows, run, commands, kind):
+def test_csv_has_a_column_for_each_fact_and_json_only_for_lists(
+    flows, run, commands, kind
+):
     rows = list(csv.reader(io.StringIO(run(*commands[kind], "-o", "csv").out)))
     assert len(rows) >= 2
-    assert {len(row) for row in rows} == {len(rows[0])}
-    item = flows.flow(kind)().items[0]
-    nested = {name for name, value in item.items() if isinstance(value, list | dict)}
-    for name, cell in zip(rows[0], rows[1], strict=True):
-        if name in nested:
-            assert json.loads(cell) == item[name]
+    document = flows.flow(kind)()
+    columns = list_leaf_columns(document)
+    assert rows[0] == [column.name for column in columns]
+    assert len(set(rows[0])) == len(rows[0])
+    for column, cell in zip(columns, rows[1], strict=True):
+        value = column.get_value(document.items[0])
+        if isinstance(value, list | dict):
+            assert json.loads(cell) == value
+
+
+def test_trace_as_csv_has_a_column_for_each_hop_and_each_status(flows, run):
+    (row, *_) = csv.DictReader(io.StringIO(run("trace", "-o", "csv").out))
+    hops = flows.flow("trace")().items[0]["hops"]
+    for name in ("person", "agent", "tool", "identity", "action", "resource"):
+        assert row[name] == hops[name]["value"]
+        assert row[f"{name}_status"] == hops[name]["status"]
+        assert row[f"{name}_source"] == hops[name]["source"]
+
+
+def test_csv_of_an_empty_list_has_its_header(flows, run):
+    flows.answers["agents"] = replace(flows.flow("agents")(), items=[])
+    (head,) = run("agents", "-o", "csv").out.splitlines()
+    assert {"id", "owner_state", "owner_person"} <= set(head.split(","))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from answerable.cli.render.documents import RENDERERS
+from answerable.model.documents.registry import ITEM_TYPES
 from answerable.model.errors import UsageError
 from answerable.web.api.operation_table import OPERATIONS
 from answerable.web.http.errors import RequestRejected
@@ -84,7 +85,16 @@ _HERE = "speaks of this machine, or of what a command just did"
 _RULES = "rests on the configuration"
 APART = {
     **dict.fromkeys(
-        ("owner-keys", "attest", "amendments", "drafts", "kills", "kill"), _SIGNED
+        (
+            "owner-keys",
+            "owner-keys-new",
+            "attest",
+            "amendments",
+            "drafts",
+            "kills",
+            "kill",
+        ),
+        _SIGNED,
     ),
     **dict.fromkeys(("requests", "asks", "tools-approve", "tools-diff"), _SIGNED),
     **dict.fromkeys(("decision", "decisions", "replay", "baselines"), _GATEWAY),
@@ -118,7 +128,9 @@ PAGES_APART = {
 
 
 def test_every_kind_of_document_and_every_page_joins_the_law() -> None:
-    kinds = {name.partition("/")[0] for name in RENDERERS} | set(ITEMS)
+    kinds = (
+        {name.partition("/")[0] for name in RENDERERS} | set(ITEMS) | set(ITEM_TYPES)
+    )
     kinds |= {each.kind for each in OPERATIONS}
     assert kinds - set(ASKED) - set(APART) == set()
     assert not set(ASKED) & set(APART)

@@ -72,7 +72,7 @@ def test_a_formula_is_text_in_a_file(desk: StoreCache, viewer: Visitor) -> None:
     made = answer(desk, viewer, "/tools", **{"as": "csv"})
     assert isinstance(made, FileDownload)
     lines = made.body.decode().split("\r\n")
-    assert lines[0].startswith("id,agent,server")
+    assert lines[0].startswith("id,agent,credential_id,credential_kind")
     assert not [line for line in lines if line.startswith(("=", "+", "-", "@"))]
     assert made.name == "tools.csv"
 
@@ -103,7 +103,7 @@ def test_credentials_are_listed_with_their_agents_and_tools(
     assert used
     page = shown(desk, viewer, "/credentials")
     for head in ("agents", "tools"):
-        assert f">{head}</th>" in page
+        assert f">{head}</a></th>" in page
     for item in used[:3]:
         assert item["agents"][0] in page
         assert item["tools"][0][:20] in page

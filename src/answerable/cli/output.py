@@ -14,6 +14,7 @@ from answerable.cli.render.coverage import list_incomplete_sources
 from answerable.cli.render.screen import Screen, detect_screen
 from answerable.cli.settings import Settings
 from answerable.model.documents.core import Document
+from answerable.presentation.column_selection import ColumnSelection, sort_items
 from answerable.presentation.command_hints import add_store_option, add_store_to_text
 from answerable.presentation.serialization import to_csv, to_json, to_ndjson
 from answerable.presentation.text import sanitize
@@ -51,6 +52,7 @@ def print_document(
 ) -> None:
     """Print a document to stdout, then warnings and a hint to stderr."""
     document = replace(document, next=add_store_option(document.next, settings.store))
+    document = sort_items(document, settings.sort)
     lines = _format_lines(document, settings, view)
     for line in lines:
         sys.stdout.write(line + "\n")
@@ -73,19 +75,25 @@ def print_document(
 
 def _format_lines(document: Document, settings: Settings, view: str) -> Iterable[str]:
     """Format a document as JSON, NDJSON, CSV or text for the terminal."""
-    output = settings.output
-    if output == "json":
-        return (to_json(document),)
-    if output == "ndjson":
-        return to_ndjson(document)
-    if output == "csv":
-        return to_csv(document)
+    names = tuple(filter(None, settings.columns.split(",")))
+    selection = ColumnSelection(names, settings.wide)
+    if settings.output == "csv":
+        return to_csv(document, selection.list_csv_columns(document))
+    if settings.output != "table":
+        document = selection.select_fields(document)
+        if settings.output == "ndjson":
+            return to_ndjson(document)
+        return (to_json(document, indent=2 if sys.stdout.isatty() else None),)
     from answerable.cli.render.documents import render_document
 
-    screen = detect_screen(sys.stdout)
-    now = time.time_ns()
+    screen = detect_screen(sys.stdout, wide=settings.wide)
     lines = render_document(
-        document, screen, now, view, full_coverage=settings.coverage
+        document,
+        screen,
+        time.time_ns(),
+        view,
+        full_coverage=settings.coverage,
+        selection=selection,
     )
     if not document.items:  # names the command that would fill it
         lines = (add_store_to_text(line, settings.store) for line in lines)

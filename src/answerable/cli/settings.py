@@ -31,6 +31,9 @@ class Settings:
         debug: Show where an internal error happened.
         allow_partial: Exit 0 although a source could not be read completely.
         coverage: Show the full coverage below a table.
+        columns: Comma-separated columns of a table or CSV, empty for the usual ones.
+        sort: Column to sort by, with `-` for descending.
+        wide: Show all columns of a table, and no line is cut or wrapped.
     """
 
     store: str = ""
@@ -39,6 +42,9 @@ class Settings:
     debug: bool = False
     allow_partial: bool = False
     coverage: bool = False
+    columns: str = ""
+    sort: str = ""
+    wide: bool = False
 
 
 def find_store(settings: Settings) -> tuple[Path, str]:
@@ -223,6 +229,27 @@ def _build_shared_options() -> list[click.Parameter]:
             ["--coverage"],
             is_flag=True,
             help="Below a table, the full coverage, an entry per line.",
+            callback=_set_shared_option,
+            expose_value=False,
+        ),
+        click.Option(
+            ["--columns"],
+            metavar="A,B,...",
+            help="Only these columns, in this order.",
+            callback=_set_shared_option,
+            expose_value=False,
+        ),
+        click.Option(
+            ["--sort"],
+            metavar="FIELD",
+            help="Sort by this column; -FIELD for descending.",
+            callback=_set_shared_option,
+            expose_value=False,
+        ),
+        click.Option(
+            ["--wide"],
+            is_flag=True,
+            help="A table with all columns, wider than the terminal.",
             callback=_set_shared_option,
             expose_value=False,
         ),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from answerable.model.credential import Credential, CredentialClass, CredentialLifetime
-from answerable.model.documents.core import (
+from answerable.model.documents.inventory import (
     AgentItem,
     AgentToolItem,
     CredentialItem,

@@ -5,18 +5,26 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from answerable.model.documents.columns import DocumentColumn
 from answerable.model.documents.core import Document
+from answerable.model.documents.registry import list_leaf_columns
 from answerable.presentation.text import sanitize
 
 # A spreadsheet evaluates such cells as formulas; a leading quote makes them text.
 _FORMULA_PREFIXES = ("=", "+", "-", "@")
 
 
-def _dump_json(value: object) -> str:
+def _dump_json(value: object, indent: int | None = None) -> str:
     # ASCII only: characters that could move a cursor or reverse a line are escaped,
     # and the document parses in any locale.
-    """Dump a value as one line of ASCII JSON."""
-    return json.dumps(value, ensure_ascii=True, allow_nan=False, default=_to_json_type)
+    """Dump a value as ASCII JSON, on one line unless indented."""
+    return json.dumps(
+        value,
+        ensure_ascii=True,
+        allow_nan=False,
+        default=_to_json_type,
+        indent=indent,
+    )
 
 
 def _to_json_type(value: object) -> object:
@@ -35,15 +43,16 @@ def schema_name(document: Document) -> str:
     return f"answerable/{document.kind}/v1"
 
 
-def to_json(document: Document) -> str:
-    """Serialize a document as JSON."""
+def to_json(document: Document, indent: int | None = None) -> str:
+    """Serialize a document as JSON, on one line unless indented."""
     return _dump_json(
         {
             "schema": schema_name(document),
             "items": list(document.items),
             **_total_field(document),
             "coverage": document.coverage,
-        }
+        },
+        indent,
     )
 
 
@@ -60,15 +69,21 @@ def _total_field(document: Document) -> Mapping[str, int]:
     return {"total": document.total} if document.total >= 0 else {}
 
 
-def to_csv(document: Document) -> Iterator[str]:
-    """Serialize a header and a row per item; nested values are JSON text."""
-    names: dict[str, None] = {}
+def to_csv(
+    document: Document, columns: Sequence[DocumentColumn] | None = None
+) -> Iterator[str]:
+    """Serialize a header and a row per item, a column per fact.
+
+    The fields of a nested object are columns; a list is JSON text.
+
+    Args:
+        columns: By default all columns of the kind.
+    """
+    columns = list_leaf_columns(document) if columns is None else columns
+    if columns:
+        yield _format_row([column.name for column in columns])
     for item in document.items:
-        names.update(dict.fromkeys(item))
-    if names:
-        yield _format_row(list(names))
-    for item in document.items:
-        yield _format_row([_format_cell(item.get(name)) for name in names])
+        yield _format_row([_format_cell(each.get_value(item)) for each in columns])
 
 
 def _format_cell(value: object) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from answerable.model.config import Config
-from answerable.model.documents.core import CoverageRecord, CredentialItem, Document
+from answerable.model.documents.core import CoverageRecord, Document
+from answerable.model.documents.inventory import CredentialItem
 from answerable.model.documents.revocation import RevocationEffectItem
 from answerable.model.ids import AgentId
 from answerable.model.inventory import Inventory

@@ -1,12 +1,14 @@
 """Jinja filters of the templates: format times, counts, ids and links."""
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 from urllib.parse import urlencode
 
+from answerable.model.documents.columns import DocumentColumn
 from answerable.model.documents.core import CoverageRecord
-from answerable.presentation import coverage_text, relative_time, text
+from answerable.presentation import cell_text, coverage_text, relative_time, text
 from answerable.presentation.decision_reasons import REASONS
 
 _PAGES = (
@@ -106,7 +108,13 @@ def describe_reason(reason: str) -> str:
     return REASONS.get(reason, reason)
 
 
+def format_column(column: DocumentColumn, item: Mapping[str, object]) -> str:
+    """Format the value of a document column as text."""
+    return cell_text.format_cell(column, item, cell_text.CellContext(time.time_ns()))
+
+
 TEMPLATE_FILTERS = {
+    "cell_text": format_column,
     "middle": shorten_middle,
     "page_of": entity_page,
     "at": format_time,

@@ -9,7 +9,6 @@ from answerable.cli.render import (
     decisions,
     filed_requests,
     generic_documents,
-    inventory,
     lineage,
     lineage_tree,
     owners,
@@ -23,21 +22,18 @@ from answerable.cli.render import (
     used_actions,
 )
 from answerable.cli.render.coverage import format_coverage_line, list_coverage_lines
+from answerable.cli.render.listing import render_listing
 from answerable.cli.render.screen import Screen
 from answerable.model.documents.core import Document
+from answerable.presentation.column_selection import USUAL_COLUMNS, ColumnSelection
 from answerable.presentation.coverage_text import describe_missing
 from answerable.presentation.text import sanitize
 
 Renderer = Callable[[Document, Screen, int], Iterator[str]]
 
 RENDERERS: dict[str, Renderer] = {
-    "agents": inventory.render_agents,
-    "tools": inventory.render_tools,
     "tools-diff": tool_pins.render_differences,
     "tools-approve": tool_pins.render_approval,
-    "identities": inventory.render_identities,
-    "credentials": inventory.render_credentials,
-    "people": inventory.render_people,
     "who-owns": owners.render_ownership,
     "attest": owners.render_ownership,
     "owner-keys": owners.render_owner_keys,
@@ -159,6 +155,7 @@ def render_document(
     view: str = "",
     *,
     full_coverage: bool = False,
+    selection: ColumnSelection = USUAL_COLUMNS,
 ) -> Iterator[str]:
     """Render a document, then its coverage.
 
@@ -167,12 +164,13 @@ def render_document(
         now: UTC nanoseconds.
         view: Another renderer of this kind, empty for the default.
         full_coverage: Show the full coverage instead of one line.
+        selection: Columns of a table.
     """
     kind = f"{document.kind}/{view}" if view else document.kind
-    if document.items:
-        yield from RENDERERS.get(kind, generic_documents.render_any)(
-            document, screen, now
-        )
+    if document.items and (selection.names or kind not in RENDERERS):
+        yield from render_listing(document, screen, now, selection)
+    elif document.items:
+        yield from RENDERERS[kind](document, screen, now)
     else:
         yield from _render_empty(document)
     if document.coverage["sources"] or document.kind not in KINDS_WITHOUT_SOURCES:

@@ -1,9 +1,9 @@
 """Render scans, ingests, checks, evidence, and any document without a renderer."""
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import cast
 
+from answerable.cli.render.listing import render_field
 from answerable.cli.render.screen import Screen
 from answerable.cli.render.table import TableColumn, render_table
 from answerable.model.documents.core import Document, IngestItem, ScanItem
@@ -13,7 +13,8 @@ from answerable.model.documents.evidence import (
     InclusionProofItem,
     ProbeItem,
 )
-from answerable.presentation.text import cell_width, pad, sanitize
+from answerable.presentation.cell_text import format_value
+from answerable.presentation.text import sanitize
 
 
 def render_scan(document: Document, screen: Screen, now: int) -> Iterator[str]:
@@ -128,10 +129,10 @@ def render_score(document: Document, screen: Screen, now: int) -> Iterator[str]:
     )
     rows = [
         (
-            _format_value(item.get("source")),
-            _format_value(item.get("hop")),
-            *(_format_value(item.get(status)) for status in screen.marks.hops),
-            _format_value(item.get("can")),
+            format_value(item.get("source")),
+            format_value(item.get("hop")),
+            *(format_value(item.get(status)) for status in screen.marks.hops),
+            format_value(item.get("can")),
         )
         for item in document.items
     ]
@@ -139,7 +140,7 @@ def render_score(document: Document, screen: Screen, now: int) -> Iterator[str]:
     yield ""
     for item in document.items:
         if item.get("missing") and item.get("supplied_by"):
-            says = f"{_format_value(item.get('hop'))} needs {_format_value(item.get('supplied_by'))}"
+            says = f"{format_value(item.get('hop'))} needs {format_value(item.get('supplied_by'))}"
             yield from screen.wrap(
                 f"{screen.marks.hop['missing']} {sanitize(says)}", "    "
             )
@@ -155,7 +156,7 @@ def render_counts(document: Document, screen: Screen, now: int) -> Iterator[str]
         (
             f"{item['events']:,}",
             *(
-                _format_value(item[name]) if item[name] is not None else gap
+                format_value(item[name]) if item[name] is not None else gap
                 for name in names
             ),
         )
@@ -184,57 +185,13 @@ def render_proofs(document: Document, screen: Screen, now: int) -> Iterator[str]
             ("signed", item["checkpoint"]),
         )
         for name, value in rows:
-            yield from _render_field(name, value, 9, screen)
+            yield from render_field(name, value, 9, screen)
 
 
 def render_bundle(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render a summary of a written bundle."""
     for item in cast("Sequence[EvidenceBundleItem]", document.items):
-        yield from _render_field("events", f"{item['events']:,}", 10, screen)
-        yield from _render_field("segments", f"{item['segments']:,}", 10, screen)
-        yield from _render_field("log size", f"{item['log_size']:,}", 10, screen)
-        yield from _render_field("key", item["key"], 10, screen)
-
-
-def _render_field(name: str, value: str, cells: int, screen: Screen) -> Iterator[str]:
-    """Render a name-value line; further lines of the value are indented."""
-    for at, line in enumerate(value.splitlines() or [""]):
-        head = pad("" if at else sanitize(name), cells)
-        yield from screen.wrap(head + sanitize(line), " " * cells)
-
-
-def render_any(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Render any document: one item as name-value lines, several as a table."""
-    names: dict[str, None] = {}
-    for item in document.items:
-        names.update(dict.fromkeys(item))
-    if len(document.items) == 1 and len(names) > 1:
-        longest = max(cell_width(sanitize(name)) for name in names)
-        for name, value in document.items[0].items():
-            yield from _render_field(name, _format_value(value), longest + 2, screen)
-        return
-    columns = [
-        TableColumn(sanitize(name), at, floor=10) for at, name in enumerate(names)
-    ]
-    rows = [
-        [_format_value(item.get(name)).replace("\n", " ") for name in names]
-        for item in document.items
-    ]
-    yield from render_table(columns, rows, screen)
-
-
-def _format_value(value: object) -> str:
-    """Format any value as text; a mapping or list as JSON."""
-    match value:
-        case None:
-            return ""
-        case str():
-            return value
-        case bool():
-            return "yes" if value else "no"
-        case int() | float():
-            return str(value)
-        case bytes():
-            return value.hex()
-        case _:
-            return json.dumps(value, ensure_ascii=True, default=str)
+        yield from render_field("events", f"{item['events']:,}", 10, screen)
+        yield from render_field("segments", f"{item['segments']:,}", 10, screen)
+        yield from render_field("log size", f"{item['log_size']:,}", 10, screen)
+        yield from render_field("key", item["key"], 10, screen)

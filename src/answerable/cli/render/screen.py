@@ -30,14 +30,19 @@ class Screen:
         return wrap_text(text, self.width, indent)
 
 
-def detect_screen(stream: TextIO) -> Screen:
+def detect_screen(stream: TextIO, wide: bool = False) -> Screen:
     """Detect the terminal properties of an output stream.
 
     A pipe gets lines of any length unless COLUMNS says otherwise, and no colour.
+
+    Args:
+        wide: Lines of any length on a terminal, too.
     """
     terminal = stream.isatty()
     named = os.environ.get("COLUMNS", "")
-    if named.isascii() and named.isdigit() and int(named) > 0:
+    if wide:
+        columns = _PIPE_WIDTH
+    elif named.isascii() and named.isdigit() and int(named) > 0:
         columns = int(named)
     else:
         columns = get_terminal_size().columns if terminal else _PIPE_WIDTH

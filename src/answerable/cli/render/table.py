@@ -54,6 +54,13 @@ def render_table(
     for row in cells:
         shown = [screen.sanitize_to_width(row[at], widths[at]) for at in kept]
         lines.append(_format_row(shown, kept, columns, widths))
+    dropped = [
+        column.head
+        for at, column in enumerate(columns)
+        if at not in kept and any(row[at] for row in cells)
+    ]
+    if dropped:
+        lines += screen.wrap(f"not shown: {', '.join(dropped)} (--wide shows all)")
     return lines
 
 

@@ -4,10 +4,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from answerable.inventory import people as people_of
 from answerable.inventory import reassess_owners
-from answerable.model.documents.core import (
-    Document,
-    ToolItem,
-)
+from answerable.model.documents.core import Document
+from answerable.model.documents.inventory import ToolItem
 from answerable.model.ids import PersonId
 from answerable.model.inventory import Inventory
 from answerable.presentation.answer_coverage import (

@@ -1,21 +1,12 @@
 """REST operations that list agents, identities, credentials, tools and people."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
-from answerable.model.documents.core import (
-    AgentItem,
-    CoverageSourceItem,
-    CredentialItem,
-    Document,
-    IdentityItem,
-    PersonItem,
-    SnapshotItem,
-    ToolItem,
-)
+from answerable.model.documents.core import CoverageSourceItem, Document, SnapshotItem
 from answerable.model.documents.owners import OwnershipItem
 from answerable.model.documents.pins import DefinitionDiffItem
+from answerable.model.documents.registry import ITEM_TYPES
 from answerable.model.person import OwnerState
 from answerable.presentation import answer_coverage
 from answerable.presentation.inventory_items import format_time
@@ -35,7 +26,7 @@ from answerable.web.api.operations import (
     is_flag_set,
     read_page_size,
 )
-from answerable.web.paged_list import ListDefinition, ListQuery, PagedList
+from answerable.web.paged_list import ListQuery, PagedList
 from answerable.web.pages import inventory_list_definitions
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor
@@ -81,18 +72,12 @@ def _list_handler(
 
 def _list_operation(
     kind: str,
-    item: type,
     summary: str,
     build_list: Callable[[StoreCache], PagedList[Any]],
-    definition: ListDefinition[Any] | None,
     facets: tuple[ApiParameter, ...],
 ) -> ApiOperation:
     """Build the GET operation of one inventory list: filters and sort fields."""
-    sorts = (
-        inventory_list_definitions.TOOL_ORDERS
-        if definition is None
-        else tuple(definition.orders)
-    )
+    sorts = tuple(inventory_list_definitions.list_orders(kind))
     descending = tuple(f"-{name}" for name in sorts)
     takes = (
         ApiParameter("q", "Words; each is somewhere in an item."),
@@ -108,7 +93,7 @@ def _list_operation(
         summary,
         _list_handler(kind, build_list, names),
         kind,
-        item,
+        ITEM_TYPES[kind],
         takes,
         command=kind,
     )
@@ -180,10 +165,8 @@ def _get_coverage(
 OPERATIONS: tuple[ApiOperation, ...] = (
     _list_operation(
         "agents",
-        AgentItem,
         "Agents with their tools, credentials and identities.",
         inventory_list_definitions.agents,
-        inventory_list_definitions.AGENT_LIST,
         (
             _STATE,
             _KIND,
@@ -192,10 +175,8 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     _list_operation(
         "identities",
-        IdentityItem,
         "Identities, with the agents and credentials that reach each.",
         inventory_list_definitions.identities,
-        inventory_list_definitions.IDENTITY_LIST,
         (
             _STATE,
             _KIND,
@@ -204,26 +185,20 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     _list_operation(
         "credentials",
-        CredentialItem,
         "Credentials with every place they lie; never a value.",
         inventory_list_definitions.credentials,
-        inventory_list_definitions.credential_list(datetime.now(tz=UTC)),
         (_STATE, _KIND, ApiParameter("lifetime", "How long it lives.")),
     ),
     _list_operation(
         "tools",
-        ToolItem,
         "Tools of every agent; `kind` is the transport.",
         inventory_list_definitions.tools,
-        None,
         (_STATE, _KIND, ApiParameter("runs", "How calls run.", (*_RUNS, "disabled"))),
     ),
     _list_operation(
         "people",
-        PersonItem,
         "People and teams, with what they answer for.",
         inventory_list_definitions.people,
-        inventory_list_definitions.PERSON_LIST,
         (
             ApiParameter("kind", "Only these.", ("person", "team")),
             ApiParameter("here", "Whether they are still here.", ("here", "left")),

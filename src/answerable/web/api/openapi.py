@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from answerable.model.documents.columns import list_fields
 from answerable.model.documents.core import CoverageRecord
 from answerable.web.api.operations import PREFIX, ApiOperation, ApiParameter
 from answerable.web.routing import (
@@ -57,6 +58,8 @@ def build_openapi(operations: Iterable[ApiOperation]) -> dict[str, object]:
         types, ref_template="#/components/schemas/{name}"
     )
     refs = dict(zip(types, shapes, strict=True))
+    for item_type in types:
+        _describe_fields(item_type, components)
     paths: dict[str, dict[str, object]] = {}
     for operation in operations:
         path_item = paths.setdefault(PREFIX + operation.path, {})
@@ -89,6 +92,18 @@ def build_openapi(operations: Iterable[ApiOperation]) -> dict[str, object]:
             },
         },
     }
+
+
+def _describe_fields(item_type: type, components: Mapping[str, Any]) -> None:
+    """Add the declared meaning and author of each field to its schema."""
+    for field in list_fields(item_type):
+        schema = components[item_type.__name__]["properties"][field.name]
+        if field.declared.means:
+            schema["description"] = field.declared.means
+        if field.declared.written_by:
+            schema["x-written-by"] = field.declared.written_by.value
+        if field.nested:
+            _describe_fields(field.nested, components)
 
 
 def _describe_operation(

@@ -7,7 +7,7 @@ from itertools import islice
 from threading import Thread
 from weakref import WeakSet
 
-from answerable.model.documents.core import AgentItem
+from answerable.model.documents.inventory import AgentItem
 from answerable.model.errors import AnswerableError
 from answerable.web.pages import inventory_list_definitions, subject_sections
 from answerable.web.store_cache import StoreCache

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from answerable.inventory.people import PersonDirectory
-from answerable.model.documents.core import IdentityItem, PersonItem, ToolItem
+from answerable.model.documents.inventory import IdentityItem, PersonItem, ToolItem
 from answerable.model.ids import PersonId
 from answerable.presentation.credential_revocation import revocation_effect
 from answerable.services.statements.owner_keys import list_owner_keys

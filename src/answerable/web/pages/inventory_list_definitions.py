@@ -1,37 +1,50 @@
 """Define columns, filters and search texts of the inventory lists, and build them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import chain
-from typing import cast
+from typing import Any, cast
 
 from answerable.model.agent import FactStatus
 from answerable.model.config import DeclaredAgent
-from answerable.model.documents.core import (
+from answerable.model.documents.columns import DocumentColumn, list_columns
+from answerable.model.documents.core import Document
+from answerable.model.documents.inventory import (
     AgentItem,
     CredentialItem,
-    Document,
     IdentityItem,
     OwnerItem,
     PersonItem,
     ToolItem,
 )
+from answerable.model.documents.registry import ITEM_TYPES
 from answerable.model.inventory import Inventory
 from answerable.model.person import OwnerState, SubjectOwnership
 from answerable.model.provenance import WrittenBy
 from answerable.presentation import answer_coverage
+from answerable.presentation.cell_text import sort_key
 from answerable.usecases.inventory import inventory_listing
 from answerable.web.paged_list import ListDefinition, ListFacet, PagedList
 from answerable.web.store_cache import StoreCache
 from answerable.web.store_view import StoreView
 
 OLD_AFTER = timedelta(days=90)
-_OWNER_RANKS = {state.value: rank for rank, state in enumerate(OwnerState)}
 
 
-def owner_sort_key(owner: OwnerItem) -> str:
-    """Return the sort key of an owner: state rank, then person."""
-    return f"{_OWNER_RANKS.get(owner['state'], 99):02d}{owner['person'] or ''}"
+def list_html_columns(kind: str) -> list[DocumentColumn]:
+    """List the columns of an HTML list; a cell shows a nested object as a whole."""
+    columns = list_columns(ITEM_TYPES[kind])
+    return [each for each in columns if each.is_visible and len(each.path) == 1]
+
+
+def list_orders(kind: str) -> Mapping[str, Callable[[Any], float | str]]:
+    """List the sort orders of a list by name: its columns, and hidden ones with one."""
+    return {
+        column.sort: partial(sort_key, column)
+        for column in list_columns(ITEM_TYPES[kind])
+        if len(column.path) == 1 and (column.is_visible or column.declared.sort)
+    }
 
 
 def run_mode(item: AgentItem | ToolItem) -> str:
@@ -54,14 +67,7 @@ AGENT_LIST: ListDefinition[AgentItem] = ListDefinition(
         ListFacet("kind", "kind", lambda item: item["kind"]),
         ListFacet("runs", "runs", run_mode),
     ),
-    orders={
-        "name": lambda item: item["id"],
-        "owner": lambda item: owner_sort_key(item["owner"]),
-        "tools": lambda item: len(item["tools"]),
-        "acts-as": lambda item: len(item["identities"]),
-        "kind": lambda item: item["kind"],
-        "place": lambda item: item["place"],
-    },
+    orders=list_orders("agents"),
     words=lambda item: chain(
         (item["id"], item["name"], item["place"], item["owner"]["person"] or ""),
         (tool["server"] for tool in item["tools"]),
@@ -78,15 +84,7 @@ IDENTITY_LIST: ListDefinition[IdentityItem] = ListDefinition(
             "agents", "agents", lambda item: "some" if item["agents"] else "none"
         ),
     ),
-    orders={
-        "name": lambda item: item["id"],
-        "owner": lambda item: owner_sort_key(item["owner"]),
-        "agents": lambda item: len(item["agents"]),
-        "keys": lambda item: len(item["credentials"]),
-        "last-used": lambda item: item["last_used_at"] or "",
-        "kind": lambda item: item["kind"],
-        "made": lambda item: item["created_at"] or "",
-    },
+    orders=list_orders("identities"),
     words=lambda item: chain(
         (item["id"], item["name"], item["owner"]["person"] or ""),
         item["agents"],
@@ -106,16 +104,7 @@ def credential_list(now: datetime) -> ListDefinition[CredentialItem]:
             ListFacet("held", "held as", lambda item: item["class"]),
             ListFacet("age", "age", lambda item: credential_age(item, now)),
         ),
-        orders={
-            "name": lambda item: item["id"],
-            "proves": lambda item: item["identity"] or "",
-            "owner": lambda item: owner_sort_key(item["owner"]),
-            "lives": lambda item: item["lifetime"],
-            "made": lambda item: item["created_at"] or "",
-            "last-used": lambda item: item["last_used_at"] or "",
-            "places": lambda item: len(item["places"]),
-            "kind": lambda item: item["kind"],
-        },
+        orders=list_orders("credentials"),
         words=lambda item: chain(
             (item["id"], item["kind"], item["identity"] or ""),
             (item["owner"]["person"] or "", item["hint"]),
@@ -131,15 +120,9 @@ PERSON_LIST: ListDefinition[PersonItem] = ListDefinition(
         ListFacet("here", "here", lambda item: "here" if item["alive"] else "left"),
         ListFacet("owns", "owns", lambda item: "some" if item["owns"] else "none"),
     ),
-    orders={
-        "name": lambda item: item["id"],
-        "owns": lambda item: len(item["owns"]),
-    },
+    orders=list_orders("people"),
     words=lambda item: chain((item["id"], item["name"]), item["aliases"]),
 )
-
-
-TOOL_ORDERS = ("name", "agent", "acts-as", "runs")
 
 
 def tool_list(cache: StoreCache) -> ListDefinition[ToolItem]:
@@ -161,12 +144,7 @@ def tool_list(cache: StoreCache) -> ListDefinition[ToolItem]:
             ),
             ListFacet("owner-state", "owner of the agent", owner_state),
         ),
-        orders={
-            "name": lambda item: item["id"],
-            "agent": lambda item: item["agent"],
-            "acts-as": lambda item: len(item["identities"]),
-            "runs": lambda item: run_mode(item) if item["enabled"] else "disabled",
-        },
+        orders=list_orders("tools"),
         words=lambda item: chain(
             (item["id"], item["agent"], item["target"]), item["identities"]
         ),

@@ -61,6 +61,7 @@ class _InventoryListPage:
         values = {
             "kind": self.kind,
             "heading": self.title,
+            "columns": inventory_list_definitions.list_html_columns(self.kind),
             "rows": shown.rows,
             "total": shown.total,
             "all": inventory_list_definitions.count_or_none_if_unscanned(

@@ -1,0 +1,370 @@
+"""Items of the inventory lists: agents, tools, identities, credentials and people."""
+
+from typing import Annotated, TypedDict
+
+from answerable.model.documents.columns import Column, Format
+from answerable.model.provenance import WrittenBy
+
+_WRITTEN_BY = "`platform`, `mediator`, `person` or `self-reported`: the party that could have written this"
+
+
+class OwnerItem(TypedDict):
+    """Owner in a list."""
+
+    state: Annotated[
+        str, Column("how the owner is known, see [ownership](ownership.md)")
+    ]
+    person: Annotated[str | None, Column("the owner, if the state names one")]
+    score: Annotated[float, Column("0 to 1", "score", 6, Format.SCORE, sort="score")]
+
+
+ToolCredentialItem = TypedDict(
+    "ToolCredentialItem",
+    {
+        "id": Annotated[str, Column("which credential")],
+        "kind": Annotated[str, Column("its kind, such as `aws-access-key`")],
+        "place": Annotated[str, Column("file and pointer where the tool reads it")],
+        "class": Annotated[
+            str, Column("how the place refers to it, as in `credentials`")
+        ],
+        "hint": Annotated[str, Column("at most its four last characters")],
+        "name": Annotated[str, Column("variable, header or file")],
+    },
+)
+
+
+class AgentToolItem(TypedDict):
+    """Tool of an agent; `credential` is the most informative one."""
+
+    id: Annotated[
+        str,
+        Column(
+            "`tool:mcp/SERVER/TOOL`, or `tool:CLIENT/NAME` for a [built-in tool](inventory.md#built-in-tools)"
+        ),
+    ]
+    server: Annotated[str, Column("its server; of a built-in tool its name")]
+    transport: Annotated[
+        str,
+        Column(
+            "`stdio`, `http`, `sse`; `container` if it runs in one; `shell`, `file` or `fetch` of a built-in tool"
+        ),
+    ]
+    target: Annotated[str, Column("command or address")]
+    enabled: Annotated[bool, Column("the client may call it")]
+    unattended: Annotated[bool, Column("it may run without approval by a person")]
+    rule: Annotated[
+        str,
+        Column(
+            "the client's rule that limits it; empty for none",
+            written_by=WrittenBy.SELF_REPORTED,
+        ),
+    ]
+    inherited: Annotated[bool, Column("it uses the ambient credentials of its host")]
+    credential: Annotated[
+        ToolCredentialItem | None, Column("the most specific of its credentials")
+    ]
+    credentials: Annotated[list[ToolCredentialItem], Column("all of its credentials")]
+    identity: Annotated[
+        str | None,
+        Column("the identity it acts as, if it is one alone", format=Format.ID),
+    ]
+    identities: Annotated[
+        list[str],
+        Column(
+            "all of them; of a `file` or `fetch` tool those whose credentials it could read: it uses no credential itself",
+            format=Format.IDS,
+        ),
+    ]
+
+
+class AgentItem(TypedDict):
+    """`answerable agents`."""
+
+    id: Annotated[str, Column("which agent", "agent", 0, Format.SHORT_ID, sort="name")]
+    owner: Annotated[OwnerItem, Column("its owner", "owner", 1, Format.OWNER, floor=20)]
+    tools: Annotated[
+        list[AgentToolItem],
+        Column(
+            "its tools", "tools", 3, Format.AGENT_TOOLS, floor=12, empty="none known"
+        ),
+    ]
+    identities: Annotated[
+        list[str],
+        Column(
+            "all identities that it can act as",
+            "acts as",
+            2,
+            Format.IDENTITIES,
+            floor=14,
+            empty="not known",
+        ),
+    ]
+    unattended: Annotated[
+        bool,
+        Column(
+            "one of its tools may run without approval by a person",
+            "runs",
+            4,
+            Format.RUN_MODE,
+        ),
+    ]
+    kind: Annotated[str, Column("its client or framework", "kind", 5)]
+    place: Annotated[
+        str, Column("file and pointer that declare it", "place", 6, floor=12)
+    ]
+    name: Annotated[str, Column("its name there")]
+    known: Annotated[str, Column("how it is known")]
+    note: Annotated[str, Column("further facts from that place")]
+    parent: Annotated[str | None, Column("the agent that starts it", format=Format.ID)]
+    written_by: Annotated[str, Column(_WRITTEN_BY)]
+
+
+class ToolItem(TypedDict):
+    """`answerable tools`."""
+
+    id: Annotated[str, Column("which tool", "tool", 0, sort="name")]
+    agent: Annotated[
+        str, Column("the agent that has it", "agent", 2, Format.SHORT_ID, floor=26)
+    ]
+    credential: Annotated[
+        ToolCredentialItem | None,
+        Column(
+            "the most specific of its credentials",
+            "credential",
+            1,
+            Format.CREDENTIAL,
+            floor=26,
+            empty="none stated",
+        ),
+    ]
+    identities: Annotated[
+        list[str],
+        Column(
+            "identities it acts as; of a `file` or `fetch` tool those whose credentials it could read",
+            "acts as",
+            2,
+            Format.IDENTITIES,
+            floor=20,
+            empty="not known",
+        ),
+    ]
+    unattended: Annotated[
+        bool,
+        Column("it may run without approval by a person", "runs", 4, Format.RUN_MODE),
+    ]
+    enabled: Annotated[bool, Column("the client may call it")]
+    rule: Annotated[
+        str,
+        Column(
+            "the client's rule that limits it; empty for none",
+            "client's rule",
+            3,
+            floor=24,
+            sort="rule",
+            written_by=WrittenBy.SELF_REPORTED,
+        ),
+    ]
+    target: Annotated[str, Column("command or address", "target", 5, floor=24)]
+    server: Annotated[str, Column("its server; of a built-in tool its name")]
+    transport: Annotated[str, Column("as in `agents`")]
+    written_by: Annotated[str, Column(_WRITTEN_BY)]
+
+
+class RoleAssignmentItem(TypedDict):
+    """Person who may assume a role; `via` is the permission set and the group."""
+
+    person: Annotated[str, Column("the person", format=Format.ID)]
+    via: Annotated[str, Column("permission set and group")]
+
+
+class IdentityItem(TypedDict):
+    """`answerable identities`."""
+
+    id: Annotated[str, Column("which identity", "identity", 0, Format.ID, sort="name")]
+    owner: Annotated[OwnerItem, Column("its owner", "owner", 1, Format.OWNER, floor=20)]
+    agents: Annotated[
+        list[str],
+        Column(
+            "agents that can act as it",
+            "agents",
+            2,
+            Format.IDS,
+            floor=20,
+            empty="none known",
+        ),
+    ]
+    credentials: Annotated[
+        list[str],
+        Column(
+            "credentials that authenticate as it", "keys", 4, Format.COUNT, right=True
+        ),
+    ]
+    last_used_at: Annotated[
+        str | None,
+        Column(
+            "last use; null if not collected",
+            "last used",
+            3,
+            Format.TIME,
+            empty="not known",
+        ),
+    ]
+    kind: Annotated[str, Column("its kind, such as `aws-role`", "kind", 4)]
+    permissions: Annotated[
+        str,
+        Column(
+            "`collected`, or `not collected`: its permissions are `not-known` until a source of its platform is scanned",
+            "permissions",
+            4,
+        ),
+    ]
+    created_at: Annotated[
+        str | None,
+        Column("null if not collected", "created", 5, Format.TIME, sort="made"),
+    ]
+    name: Annotated[str, Column("its name on the platform")]
+    account: Annotated[str, Column("its account")]
+    tags: Annotated[dict[str, str], Column("tags on the platform")]
+    written_by: Annotated[str, Column(_WRITTEN_BY)]
+    people: Annotated[
+        list[RoleAssignmentItem],
+        Column("people who can assume it through single sign-on"),
+    ]
+
+
+class CredentialPlaceItem(TypedDict):
+    """Place of a credential."""
+
+    place: Annotated[str, Column("file and pointer")]
+    name: Annotated[str, Column("variable, header or file")]
+    written_by: Annotated[str, Column(_WRITTEN_BY)]
+
+
+CredentialItem = TypedDict(
+    "CredentialItem",
+    {
+        "id": Annotated[
+            str, Column("which credential", "credential", 0, Format.ID, sort="name")
+        ],
+        "kind": Annotated[
+            str,
+            Column("its kind, such as `aws-access-key`", "kind", 1, empty="not known"),
+        ],
+        "agents": Annotated[
+            list[str],
+            Column(
+                "agents that use it",
+                "agents",
+                1,
+                Format.IDS,
+                floor=18,
+                empty="none known",
+            ),
+        ],
+        "tools": Annotated[
+            list[str],
+            Column(
+                "their tools that use it",
+                "tools",
+                1,
+                Format.TOOLS,
+                floor=12,
+                empty="none known",
+            ),
+        ],
+        "identity": Annotated[
+            str | None,
+            Column(
+                "the identity that it authenticates",
+                "proves",
+                2,
+                Format.IDENTITY,
+                floor=14,
+                empty="not known",
+                fallback="how",
+            ),
+        ],
+        "class": Annotated[
+            str,
+            Column(
+                "how its place refers to it: `literal`, `env-ref`, `file-ref`, `keychain/input-ref`, `oauth`, `ambient`; `record` for a platform's own list",
+                "class",
+                4,
+            ),
+        ],
+        "lifetime": Annotated[
+            str,
+            Column(
+                "`static`, `short-lived`, `federated`, `ambient`, `unknown`",
+                "lives",
+                3,
+                Format.LIFETIME,
+                floor=12,
+            ),
+        ],
+        "owner": Annotated[
+            OwnerItem, Column("its owner", "owner", 5, Format.OWNER, floor=20)
+        ],
+        "places": Annotated[
+            list[CredentialPlaceItem],
+            Column(
+                "its places", "stored in", 3, Format.PLACES, floor=20, sort="places"
+            ),
+        ],
+        "last_used_at": Annotated[
+            str | None,
+            Column("last use; null if not collected", "last used", 7, Format.TIME),
+        ],
+        "created_at": Annotated[
+            str | None, Column("null if not collected", format=Format.TIME, sort="made")
+        ],
+        "expires_at": Annotated[
+            str | None,
+            Column("null for no expiry, or if not collected", format=Format.TIME),
+        ],
+        "hint": Annotated[
+            str, Column("at most four last characters of a long literal, else empty")
+        ],
+        "account": Annotated[str, Column("account number, if the key id contains it")],
+        "status": Annotated[
+            str, Column("`active`, `inactive`, or empty if not collected")
+        ],
+        "how": Annotated[
+            str, Column("how the identity is known, or what is missing to know it")
+        ],
+    },
+)
+
+
+class PersonItem(TypedDict):
+    """`answerable people`."""
+
+    id: Annotated[
+        str, Column("which person or team", "person", 0, Format.ID, sort="name")
+    ]
+    name: Annotated[str, Column("full name", "name", 2, floor=8, sort="full-name")]
+    alive: Annotated[
+        bool, Column("false for a person who left", "is", 1, Format.PRESENCE)
+    ]
+    owns: Annotated[
+        list[str],
+        Column(
+            "subjects that the person owns; suggested ones only on request",
+            "owns",
+            1,
+            Format.COUNT,
+            right=True,
+            empty="none known",
+        ),
+    ]
+    aliases: Annotated[
+        list[str],
+        Column(
+            "other names of the same person", "also known as", 3, Format.IDS, floor=12
+        ),
+    ]
+    team: Annotated[bool, Column("a team receives notices, it is never the only owner")]
+    may_become: Annotated[
+        list[str],
+        Column("roles that single sign-on lets them become", format=Format.IDS),
+    ]

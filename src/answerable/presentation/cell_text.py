@@ -1,0 +1,258 @@
+"""Format the values of document columns as text for a table."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_origin
+
+from answerable.model.documents.columns import DocumentColumn, Format
+from answerable.model.documents.core import Document
+from answerable.model.documents.registry import list_document_columns
+from answerable.model.person import OwnerState
+from answerable.model.tool import BUILT_IN, SHELL
+from answerable.presentation.relative_time import format_ago
+
+_MAX_NAMES = 2
+_ID_LENGTH = 16
+_ID_PREFIXES = ("agent:", "person:")
+_OWNER_RANKS = {state.value: rank for rank, state in enumerate(OwnerState)}
+
+
+@dataclass(frozen=True, slots=True)
+class CellContext:
+    """Context of the cells of one document.
+
+    Attributes:
+        now: UTC nanoseconds.
+        ellipsis: Mark in place of removed text.
+        accounts: AWS accounts of all identities; a common one is not repeated.
+        complete: Every source that could add to the document was collected.
+    """
+
+    now: int
+    ellipsis: str = "…"
+    accounts: frozenset[str] = frozenset()
+    complete: bool = False
+
+
+def build_cell_context(document: Document, now: int, ellipsis: str) -> CellContext:
+    """Build the context of a document's cells."""
+    columns = [
+        column
+        for column in list_document_columns(document)
+        if column.declared.format in (Format.IDENTITY, Format.IDENTITIES)
+    ]
+    accounts = frozenset(
+        identity.split(":", 5)[4]
+        for column in columns
+        for item in document.items
+        for identity in _to_list(column.get_value(item))
+        if _is_account_arn(identity)
+    )
+    complete = not document.coverage["not_collected"]
+    return CellContext(now, ellipsis, accounts, complete)
+
+
+def format_cell(
+    column: DocumentColumn, item: Mapping[str, Any], context: CellContext
+) -> str:
+    """Format the value of a column; an empty value gets the column's text for it."""
+    value, declared = column.get_value(item), column.declared
+    text = _FORMATTERS[declared.format](value, item, context)
+    if not text and declared.fallback:
+        text = str(item.get(declared.fallback) or "")
+    return text or declared.empty
+
+
+def sort_key(column: DocumentColumn, item: Mapping[str, Any]) -> float | str:
+    """Return the sort key of a value: only numbers or only texts for one column."""
+    value = column.get_value(item)
+    if column.declared.format is Format.OWNER:
+        rank = _OWNER_RANKS.get(value["state"], 99)
+        return f"{rank:02d}{value['person'] or ''}"
+    if column.declared.format in (Format.RUN_MODE, Format.PRESENCE):
+        return _FORMATTERS[column.declared.format](value, item, CellContext(0))
+    if column.type in (int, float, bool):
+        return -1.0 if value is None else float(value)
+    if get_origin(column.type) is list:
+        return float(len(value or ()))
+    return format_value(value)
+
+
+def _to_list(value: object) -> Sequence[str]:
+    """Return a text as a list of one, None as an empty list."""
+    if isinstance(value, str):
+        return (value,)
+    return value if isinstance(value, Sequence) else ()
+
+
+def format_value(value: object) -> str:
+    """Format any value as text; a mapping or list as JSON."""
+    match value:
+        case None:
+            return ""
+        case str():
+            return value
+        case bool():
+            return "yes" if value else "no"
+        case int() | float():
+            return str(value)
+        case bytes():
+            return value.hex()
+        case _:
+            return json.dumps(value, ensure_ascii=True, default=str)
+
+
+def strip_kind(value: str) -> str:
+    """Remove the prefix `agent:` or `person:` of an id."""
+    kind = next((each for each in _ID_PREFIXES if value.startswith(each)), "")
+    return value.removeprefix(kind)
+
+
+def format_some_names(names: Iterable[str]) -> str:
+    """Format the first few names, and count the others."""
+    names = list(names)
+    rest = len(names) - _MAX_NAMES
+    text = ", ".join(names[:_MAX_NAMES])
+    return f"{text} +{rest}" if rest > 0 else text
+
+
+def _is_account_arn(identity: str) -> bool:
+    return identity.startswith("arn:") and identity.count(":") >= 5
+
+
+def _format_identity(identity: str, context: CellContext) -> str:
+    """Format an identity; an account that all identities share is left out."""
+    if not _is_account_arn(identity):
+        return identity
+    parts = identity.split(":", 5)
+    return parts[5] if len(context.accounts) == 1 else f"{parts[4]}:{parts[5]}"
+
+
+def _format_identities(
+    value: Any, item: Mapping[str, Any], context: CellContext
+) -> str:
+    """Format identities; a tool that only reads acts as none of its own."""
+    text = format_some_names(_format_identity(each, context) for each in value or ())
+    if not is_read_only_tool(item):
+        return text
+    return f"only if it reads a credential: {text}" if text else "none known"
+
+
+def is_read_only_tool(item: Mapping[str, Any]) -> bool:
+    """Tell whether an item is a client's built-in tool that only reads."""
+    return item.get("transport") in BUILT_IN and item["transport"] != SHELL
+
+
+def _format_owner(value: Any, item: Mapping[str, Any], context: CellContext) -> str:
+    """Format owner state and person; never empty."""
+    if value["state"] == "none" or not value["person"]:
+        return value["state"] or "none"
+    return f"{value['state']} {strip_kind(value['person'])}"
+
+
+def _format_score(value: Any, item: Mapping[str, Any], context: CellContext) -> str:
+    """Format an ownership score; empty without an owner."""
+    return (
+        f"{value:.2f}" if _format_owner(item["owner"], item, context).count(" ") else ""
+    )
+
+
+def _format_run_mode(value: Any, item: Mapping[str, Any], context: CellContext) -> str:
+    """Format whether calls run without approval; `disabled` for a disabled tool."""
+    mode = "unattended" if value else "attended"
+    return mode if item.get("enabled", True) else "disabled"
+
+
+def _format_agent_tools(
+    value: Any, item: Mapping[str, Any], context: CellContext
+) -> str:
+    """Format the names of an agent's servers, then of its shells."""
+    servers = [each["server"] for each in value if each["transport"] not in BUILT_IN]
+    shells = [each["server"] for each in value if each["transport"] == SHELL]
+    return format_some_names(dict.fromkeys((*servers, *shells)))
+
+
+def _format_tool(tool: str) -> str:
+    """Format a tool by its server, a built-in one with its client."""
+    return tool.removeprefix("tool:").removeprefix("mcp/").removesuffix("/*")
+
+
+def _format_credential(
+    value: Any, item: Mapping[str, Any], context: CellContext
+) -> str:
+    """Format class, kind and last characters of a credential, never its value."""
+    if value is None:
+        return ""
+    hint = value["hint"] and f" {context.ellipsis}{value['hint']}"
+    return f"{value['class']} {value['kind']}{hint}"
+
+
+def _format_lifetime(value: Any, item: Mapping[str, Any], context: CellContext) -> str:
+    """Format the lifetime class, then the time left or the age."""
+    if item["expires_at"]:
+        end = format_ago(item["expires_at"], context.now)
+        return f"{value}, {'ends' if end.startswith('in') else 'ended'} {end}"
+    if item["created_at"]:
+        return f"{value}, made {format_ago(item['created_at'], context.now)}"
+    return str(value)
+
+
+def _format_places(value: Any, item: Mapping[str, Any], context: CellContext) -> str:
+    """Format the first place, and count the others."""
+    rest = f" +{len(value) - 1}" if len(value) > 1 else ""
+    return value[0]["place"] + rest if value else ""
+
+
+def _format_presence(value: Any, item: Mapping[str, Any], context: CellContext) -> str:
+    """Format whether a person is here, has left, or is a team."""
+    return ("team" if item["team"] else "here") if value else "left"
+
+
+def _format_count(value: Any, item: Mapping[str, Any], context: CellContext) -> str:
+    """Format a number or the length of a list; an empty one is 0 if all is known."""
+    if value is None:
+        return ""
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{len(value):,}" if value or context.complete else ""
+
+
+def _format_target(value: Any, item: Mapping[str, Any], context: CellContext) -> str:
+    """Format the requested tool, resource or prompt."""
+    target = item["target"]
+    return str(value) if target == "tool" else f"{target} {value}".strip()
+
+
+_FORMATTERS: Mapping[Format, Callable[[Any, Mapping[str, Any], CellContext], str]] = {
+    Format.TEXT: lambda value, item, context: format_value(value),
+    Format.ID: lambda value, item, context: str(value or ""),
+    Format.IDS: lambda value, item, context: format_some_names(
+        map(strip_kind, value or ())
+    ),
+    Format.SHORT_ID: lambda value, item, context: strip_kind(value or ""),
+    Format.IDENTITY: lambda value, item, context: _format_identity(
+        value or "", context
+    ),
+    Format.IDENTITIES: _format_identities,
+    Format.TIME: lambda value, item, context: format_ago(value, context.now),
+    Format.DAY: lambda value, item, context: (value or "")[:10],
+    Format.MINUTE: lambda value, item, context: (value or "")[:16],
+    Format.COUNT: _format_count,
+    Format.NUMBER: lambda value, item, context: f"{value:,}" if value else "",
+    Format.DIGEST: lambda value, item, context: (value or "")[:_ID_LENGTH],
+    Format.WORDS: lambda value, item, context: str(value or "").replace("-", " "),
+    Format.NAMES: lambda value, item, context: ", ".join(map(strip_kind, value or ())),
+    Format.SCORE: _format_score,
+    Format.OWNER: _format_owner,
+    Format.RUN_MODE: _format_run_mode,
+    Format.TOOLS: lambda value, item, context: format_some_names(
+        map(_format_tool, value)
+    ),
+    Format.AGENT_TOOLS: _format_agent_tools,
+    Format.CREDENTIAL: _format_credential,
+    Format.LIFETIME: _format_lifetime,
+    Format.PLACES: _format_places,
+    Format.PRESENCE: _format_presence,
+    Format.TARGET: _format_target,
+}
