@@ -96,14 +96,14 @@ def void(
     data: bytes, keys: OwnerKeys = KEYS, placed: LogPosition | None = None
 ) -> StatementInvalidity:
     with pytest.raises(InvalidStatement) as caught:
-        owner_attestations.verify_attestation(
+        owner_attestations.ATTESTATION_SHAPE.verify(
             data, keys, placed or LogPosition(9, NOW), STORE
         )
     return caught.value.void
 
 
 def test_a_statement_signed_with_an_enrolled_key_counts() -> None:
-    found = owner_attestations.verify_attestation(
+    found = owner_attestations.ATTESTATION_SHAPE.verify(
         signed(attestation()), KEYS, LogPosition(9, NOW), STORE
     )
     assert found.statement == attestation()
@@ -243,7 +243,7 @@ def test_a_second_signature_by_a_stranger_takes_nothing_away() -> None:
     envelope = dsse.decode_envelope(signed(attestation()))
     stranger = dsse.DsseSignature(bytes(64), "owner-key:stranger")
     both = replace(envelope, signatures=(stranger, *envelope.signatures))
-    owner_attestations.verify_attestation(
+    owner_attestations.ATTESTATION_SHAPE.verify(
         dsse.encode_envelope(both), KEYS, LogPosition(9, NOW), STORE
     )
 

@@ -5,9 +5,8 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from answerable.baseline.profile_index import ProfileIndex
 from answerable.connectors.config.parse.config_file import parse_config
-from answerable.gateway.baseline_enforcement import BaselineEnforcer, EnforcedProfile
+from answerable.gateway.baseline_enforcement import BaselineEnforcer
 from answerable.model.baseline import BaselineProfile, BaselineSubject, EnvelopeEntry
 from answerable.model.behaviour import RunEnvelope
 from answerable.model.caller import AuthenticationMethod, VerifiedCaller
@@ -24,6 +23,7 @@ from answerable.server.mcp.call import McpCall
 from answerable.server.mcp.messages import MessageKind
 from answerable.server.mcp.methods import McpRevision
 from tests.baseline.bank_scenario import LIST, learned, step
+from tests.signed_baselines import active_baseline, in_force
 
 CONFIG = b"""
 servers:
@@ -89,10 +89,7 @@ def test_a_call_from_elsewhere_is_denied_where_runs_told_from_where_they_came(
     config = parse_config(CONFIG, "answerable.yaml", "/").config
     assert config is not None
     behaviour = BaselineEnforcer(config)
-    held = ProfileIndex.build(profile(*seen))
-    behaviour.set_profiles(
-        {held.profile.subject: EnforcedProfile(held, "d" * 64, enforced=True)}
-    )
+    behaviour.apply_statements(in_force(active_baseline(profile(*seen))))
     decision, watched = behaviour.check_call(caller, CALL, "", ALLOWED, network)
     assert watched is not None
     assert watched.acted.envelope == RunEnvelope(network, caller.principal)
@@ -107,12 +104,10 @@ def test_an_agent_above_is_held_to_the_profile_of_its_own_identity() -> None:
     behaviour = BaselineEnforcer(config)
     parents = f"https://sts.example/{AGENT}"
     found = profile(RunEnvelope("local", OTHER.principal))
-    held = ProfileIndex.build(
-        msgspec.structs.replace(found, subject=BaselineSubject(parents, AGENT, "bank"))
+    held = msgspec.structs.replace(
+        found, subject=BaselineSubject(parents, AGENT, "bank")
     )
-    behaviour.set_profiles(
-        {held.profile.subject: EnforcedProfile(held, "d" * 64, enforced=True)}
-    )
+    behaviour.apply_statements(in_force(active_baseline(held)))
     child = replace(CALLER, agent=AgentId("agent:declared/below"), chain=(AGENT,))
     identity = f"https://sts.example/{child.agent}"
     decision, watched = behaviour.check_call(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from answerable.authorization.exception_validity import index_exceptions
-from answerable.model.baseline import BaselineStage, BaselineSubject
+from answerable.model.baseline import BaselineProfile, BaselineStage, BaselineSubject
 from answerable.model.caller import AuthenticationMethod, VerifiedCaller
 from answerable.model.decision import (
     Decision,
@@ -19,7 +19,7 @@ from answerable.model.decision import (
 )
 from answerable.model.ids import AgentId
 from answerable.model.policy_exception import PolicyException, PolicyExceptionKind
-from answerable.server.baseline_watch import ValidBaseline
+from answerable.services.statements.signed_baselines import ActiveBaseline
 from tests.pdp.decision_point_harness import (
     ALLOWED,
     EVALUATION,
@@ -30,6 +30,7 @@ from tests.pdp.decision_point_harness import (
     settings,
 )
 from tests.pdp.envoy.test_check_request import EnvoyClient, request
+from tests.signed_baselines import active_baseline, in_force
 
 ANA = "agent:declared/ana"
 
@@ -42,14 +43,14 @@ def watched(cold: str = "off", **more: Any) -> dict[str, Any]:
 
 def profile(
     stage: BaselineStage, server: str = "files", identity: str = ""
-) -> ValidBaseline:
-    return ValidBaseline(
-        BaselineSubject(identity, ANA, server), "d" * 64, stage, 2**62, b"{}"
+) -> ActiveBaseline:
+    return active_baseline(
+        BaselineProfile(BaselineSubject(identity, ANA, server)), stage
     )
 
 
-def hold_to(point: DecisionPointHarness, *profiles: ValidBaseline) -> None:
-    point.house.standing.behaviour.set_profiles(profiles)
+def hold_to(point: DecisionPointHarness, *profiles: ActiveBaseline) -> None:
+    point.house.standing.behaviour.apply_statements(in_force(*profiles))
 
 
 @pytest.mark.parametrize(

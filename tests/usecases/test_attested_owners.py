@@ -59,6 +59,7 @@ def test_who_signs_with_an_enrolled_key_is_attested(store: EvidenceStore) -> Non
     signed = dsse.decode_envelope(store.get_object(digest)).payload
     assert read_attested_owners(store, NOW + DAY) == {
         AGENTS[0]: AttestedOwner(
+            AGENTS[0],
             ANA,
             A.id,
             NOW,
@@ -247,19 +248,19 @@ def test_a_poll_reads_again_only_when_the_log_has_grown(
     monkeypatch.setattr(attested_owners, "_read_latest_persons", counted)
     poll = AttestedOwnerReader(store)
     for now in range(5):
-        assert set(poll.read(NOW + now)) == {AGENTS[0]}
+        assert set(poll.by_agent(NOW + now)) == {AGENTS[0]}
     assert len(reads) == 1
     store.put_object("conflict", b"[]", NOW)  # the log grows, nothing of ours
-    assert set(poll.read(NOW)) == {AGENTS[0]}
+    assert set(poll.by_agent(NOW)) == {AGENTS[0]}
     assert len(reads) == 1
     with EvidenceStore.open(store.root, now=NOW) as elsewhere:
         attest(elsewhere, subject=AGENTS[1])
-    assert set(poll.read(NOW)) == set(AGENTS[:2])
+    assert set(poll.by_agent(NOW)) == set(AGENTS[:2])
     assert len(reads) == 2
-    assert poll.read(NOW + 180 * DAY) == {}
+    assert poll.by_agent(NOW + 180 * DAY) == {}
     with EvidenceStore.open(store.root, now=NOW) as elsewhere:
         owner_keys.revoke_key(elsewhere, A.id, since=NOW, uid=0, now=NOW + 1)
-    assert poll.read(NOW + 1) == {}
+    assert poll.by_agent(NOW + 1) == {}
 
 
 def test_a_log_that_was_changed_on_disk_attests_nobody(store: EvidenceStore) -> None:
@@ -356,8 +357,8 @@ def test_what_is_polled_is_what_who_owns_says(
                 for subject, owner in inventory.owners.items()
                 if owner.state is OwnerState.ATTESTED
             }
-            assert {k: v.person for k, v in poll.read(now).items()} == said
+            assert {k: v.person for k, v in poll.by_agent(now).items()} == said
             for later in (0, 90 * DAY, 180 * DAY - 1, 180 * DAY, -1):
-                assert poll.read(now + later) == read_attested_owners(
+                assert poll.by_agent(now + later) == read_attested_owners(
                     store, now + later
                 )

@@ -13,13 +13,13 @@ from answerable.model.owner_signing_key import get_unlogged_position
 from answerable.model.person_request import ANY_RUN, MAX_REQUEST_LIFETIME
 from answerable.model.policy_exception import SignatureContext
 from answerable.services.statements import owner_keys
+from answerable.services.statements.person_requests import (
+    REQUEST,
+    PersonRequestReader,
+)
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence import filed_requests
-from answerable.usecases.evidence.filed_requests import (
-    REQUEST,
-    FiledRequestReader,
-    RequestDraft,
-)
+from answerable.usecases.evidence.filed_requests import RequestDraft
 from tests.inventory.fact_builders import NOW
 from tests.usecases.owned_store import (
     AGENT,
@@ -48,7 +48,7 @@ def store(made: Path) -> Iterator[EvidenceStore]:
 
 
 def stands(store: EvidenceStore, now: int) -> list[tuple[str, bool]]:
-    held = FiledRequestReader(store).read(now).active
+    held = PersonRequestReader(store).read(now).active
     return [(each.persons[0], each.is_owners) for each in held]
 
 
@@ -160,7 +160,7 @@ def test_a_request_of_a_revoked_key_stands_no_more_and_says_so(
 ) -> None:
     with EvidenceStore.open(create_owned_store(tmp_path / "store"), now=NOW) as store:
         filed_requests.file_request(store, WISH, A, now=NOW)
-        watched = FiledRequestReader(store)
+        watched = PersonRequestReader(store)
         assert len(watched.read(NOW).active) == 1
         owner_keys.revoke_key(store, A.id, since=NOW, uid=1, now=NOW + 1)
         held = watched.read(NOW + 1)
@@ -186,13 +186,13 @@ def test_statements_that_are_no_requests_are_void(store: EvidenceStore) -> None:
             filed_, SignatureContext(person, here, NOW), A.id
         )
         with pytest.raises(InvalidStatement):
-            room.verify_request(
+            room.REQUEST_SHAPE.verify(
                 A.sign(statement), keys, get_unlogged_position(NOW), here
             )
     statement = room.build_request_statement(
         said, SignatureContext(ANA, here, NOW), A.id
     )
-    assert room.verify_request(
+    assert room.REQUEST_SHAPE.verify(
         A.sign(statement), keys, get_unlogged_position(NOW), here
     )
     assert filed["state"] == "standing"

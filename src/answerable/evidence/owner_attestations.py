@@ -4,8 +4,11 @@ The signer is the person that the statement names. An attestation expires after 
 180 days.
 """
 
-from answerable.evidence import signed_statements
-from answerable.evidence.signed_statements import InvalidStatement, OwnerKeys
+from answerable.evidence.signed_statements import (
+    InvalidStatement,
+    OwnerKeys,
+    StatementShape,
+)
 from answerable.model.errors import IdError
 from answerable.model.ids import PersonId, person_id
 from answerable.model.owner_signing_key import (
@@ -13,14 +16,17 @@ from answerable.model.owner_signing_key import (
     LogPosition,
     OwnerKeyId,
     OwnerStatement,
-    StatementInvalidity,
     StatementType,
-    VerifiedStatement,
 )
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
 from answerable.model.provenance import FactProvenance, WrittenBy
 
-_ATTESTATION = ("owner-attestation", ("expires", "person", "previous"))
+ATTESTATION_SHAPE = StatementShape(
+    noun="attestation",
+    claims={StatementType.ATTESTATION: ("expires", "person", "previous")},
+    expiry="expires",
+    lifetimes={StatementType.ATTESTATION: ATTESTATION_LIFETIME},
+)
 
 
 def build_attestation(
@@ -49,48 +55,6 @@ def build_attestation(
     return OwnerStatement(kind, subject, tuple(sorted(claims.items())), now, key, store)
 
 
-def get_attestation_expiry(statement: OwnerStatement) -> int:
-    """Return when an attestation expires, UTC nanoseconds; 0 if not stated."""
-    text = statement.get_claim("expires")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
-
-
-def verify_attestation(
-    data: bytes, keys: OwnerKeys, position: LogPosition, store: str
-) -> VerifiedStatement:
-    """Verify an attestation's signature and claims; expiry is checked by the caller.
-
-    Raises:
-        InvalidStatement: The statement is invalid; the error carries the reason.
-    """
-    found = signed_statements.verify_statement(data, keys, position, store)
-    said, key = found.statement, found.key
-    if _get_statement_shape(said) != _ATTESTATION:
-        raise InvalidStatement(
-            StatementInvalidity.OTHER_TYPE, "the statement is no attestation", said
-        )
-    if said.get_claim("person") != key.person:
-        raise InvalidStatement(
-            StatementInvalidity.OTHER_PERSON,
-            f"the key {key.id} is {key.person}'s (expected one of the person attested)",
-            said,
-        )
-    if (
-        not said.signed_at
-        < get_attestation_expiry(said)
-        <= said.signed_at + ATTESTATION_LIFETIME
-    ):
-        raise InvalidStatement(
-            StatementInvalidity.EXPIRY, "the attestation does not end in time", said
-        )
-    return found
-
-
-def _get_statement_shape(statement: OwnerStatement) -> tuple[str, tuple[str, ...]]:
-    """Return a statement's type and claim names in the order of the signed text."""
-    return statement.type.value, tuple(name for name, _ in statement.claims)
-
-
 def build_ownership_evidence(
     data: bytes, keys: OwnerKeys, position: LogPosition, store: str
 ) -> OwnerEvidence | None:
@@ -101,7 +65,7 @@ def build_ownership_evidence(
         statement names no readable person.
     """
     try:
-        found = verify_attestation(data, keys, position, store)
+        found = ATTESTATION_SHAPE.verify(data, keys, position, store)
     except InvalidStatement as error:
         return _build_invalid_evidence(error, position)
     said = found.statement
@@ -142,7 +106,7 @@ def _build_evidence(
         standing=False,
         seen=provenance,
         key=statement.key,
-        until=0 if invalidity else get_attestation_expiry(statement),
+        until=0 if invalidity else ATTESTATION_SHAPE.get_expiry(statement),
         void=invalidity,
         digest=digest,
     )

@@ -6,39 +6,24 @@ exception is in force now is decided by `authorization.exception_validity`, whic
 
 from collections.abc import Mapping
 
-from answerable.evidence import signed_statements
-from answerable.evidence.signed_statements import InvalidStatement, OwnerKeys
+from answerable.evidence.signed_statements import StatementFault, StatementShape
 from answerable.model.approval_request import APPROVABLE_TARGETS, ApprovalScope
 from answerable.model.owner_signing_key import (
-    LogPosition,
     OwnerKeyId,
     OwnerStatement,
     StatementInvalidity,
     StatementType,
-    VerifiedStatement,
 )
 from answerable.model.policy_exception import (
     ANY_ARGUMENTS,
     BREAK_GLASS_LIFETIME,
     MAX_EXCEPTION_LIFETIME,
     NO_ARGUMENTS,
-    NO_EXPIRY,
     SignatureContext,
 )
 
 _HEX = frozenset("0123456789abcdef")
 _CALL_CLAIMS = ("arguments", "decision", "name", "person", "server", "target")
-_CLAIMS: Mapping[StatementType, tuple[str, ...]] = {
-    StatementType.AMENDMENT: (*_CALL_CLAIMS, "until"),
-    StatementType.AMENDMENT_REFUSED: _CALL_CLAIMS,
-    StatementType.AMENDMENT_REVOKED: ("amendment", "person"),
-    StatementType.BREAK_GLASS: tuple(sorted((*_CALL_CLAIMS, "code", "until"))),
-    StatementType.BREAK_GLASS_CONFIRMED: ("person", "start"),
-}
-_MAX_LIFETIMES = {
-    StatementType.AMENDMENT: MAX_EXCEPTION_LIFETIME,
-    StatementType.BREAK_GLASS: BREAK_GLASS_LIFETIME,
-}
 
 
 def build_exception_statement(
@@ -74,39 +59,12 @@ def encode_call_claims(
     }
 
 
-def verify_exception(
-    data: bytes, keys: OwnerKeys, position: LogPosition, store: str
-) -> VerifiedStatement:
-    """Verify the signature and shape of a policy exception statement.
-
-    Raises:
-        InvalidStatement: The statement is invalid; the error carries the reason.
-    """
-    found = signed_statements.verify_statement(data, keys, position, store)
-    said = found.statement
-    if _CLAIMS.get(said.type) != tuple(name for name, _ in said.claims):
-        raise InvalidStatement(
-            StatementInvalidity.OTHER_TYPE, "the statement is no amendment", said
-        )
-    if said.get_claim("person") != found.key.person:
-        raise InvalidStatement(
-            StatementInvalidity.OTHER_PERSON,
-            f"the key {found.key.id} is {found.key.person}'s (expected one of whom "
-            "the statement names)",
-            said,
-        )
-    if "target" in dict(said.claims) and not _names_a_call(said):
-        raise InvalidStatement(
-            StatementInvalidity.OTHER_TYPE,
-            "the statement names nothing that can be amended",
-            said,
-        )
-    life = _MAX_LIFETIMES.get(said.type)
-    if life is not None and not _has_valid_expiry(said, life):
-        raise InvalidStatement(
-            StatementInvalidity.EXPIRY, "the amendment does not end in time", said
-        )
-    return found
+def _find_call_fault(statement: OwnerStatement) -> StatementFault | None:
+    """Return the fault if a statement about a call names none that can be amended."""
+    if "target" not in dict(statement.claims) or _names_a_call(statement):
+        return None
+    text = "the statement names nothing that can be amended"
+    return StatementInvalidity.OTHER_TYPE, text
 
 
 def _names_a_call(statement: OwnerStatement) -> bool:
@@ -123,11 +81,20 @@ def _names_a_call(statement: OwnerStatement) -> bool:
     )
 
 
-def _has_valid_expiry(statement: OwnerStatement, max_lifetime: int) -> bool:
-    """Return whether the expiry is after signing and within the maximum."""
-    text = statement.get_claim("until")
-    if text == NO_EXPIRY:
-        return statement.type is StatementType.AMENDMENT
-    if not (text.isascii() and text.isdecimal() and len(text) < 20):
-        return False
-    return statement.signed_at < int(text) <= statement.signed_at + max_lifetime
+EXCEPTION_SHAPE = StatementShape(
+    noun="amendment",
+    claims={
+        StatementType.AMENDMENT: (*_CALL_CLAIMS, "until"),
+        StatementType.AMENDMENT_REFUSED: _CALL_CLAIMS,
+        StatementType.AMENDMENT_REVOKED: ("amendment", "person"),
+        StatementType.BREAK_GLASS: tuple(sorted((*_CALL_CLAIMS, "code", "until"))),
+        StatementType.BREAK_GLASS_CONFIRMED: ("person", "start"),
+    },
+    expiry="until",
+    lifetimes={
+        StatementType.AMENDMENT: MAX_EXCEPTION_LIFETIME,
+        StatementType.BREAK_GLASS: BREAK_GLASS_LIFETIME,
+    },
+    endless=StatementType.AMENDMENT,
+    find_fault=_find_call_fault,
+)

@@ -1,13 +1,14 @@
 """Encode and verify statements that persons sign with an enrolled key.
 
 A statement is valid if a key named in its text signed it, that key was enrolled and not
-revoked both at signing and at recording, and the statement names this store. The caller
-checks the type and the person.
+revoked both at signing and at recording, and the statement names this store. A
+`StatementShape` adds the content that statements of one kind must have.
 """
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -28,7 +29,9 @@ from answerable.model.owner_signing_key import (
     VerifiedStatement,
     owner_key_id,
 )
+from answerable.model.policy_exception import NO_EXPIRY
 
+_PERSON = "person"  # claim that names the signer
 PAYLOAD_TYPE = "application/vnd.answerable.statement.v1+json"
 
 OwnerKeys = Mapping[OwnerKeyId, OwnerKey]
@@ -253,3 +256,89 @@ def verify_statement(
 def payload_digest(envelope: dsse.DsseEnvelope) -> str:
     """Return the SHA-256 of the signed payload, hex, without the signatures."""
     return hashlib.sha256(envelope.payload).hexdigest()
+
+
+StatementFault = tuple[StatementInvalidity, str]
+
+
+def find_no_fault(statement: OwnerStatement) -> StatementFault | None:
+    """Return None: the default check of a shape."""
+    del statement
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class StatementShape:
+    """Content that each valid statement of one kind has.
+
+    Attributes:
+        noun: Name of a statement in messages and log events.
+        claims: Claims of each type, sorted; None if their names are free. If `person`
+            is one of them, it must name the signer.
+        expiry: Claim with the expiry, UTC nanoseconds; empty for none.
+        lifetimes: Longest lifetime of each type that must end, nanoseconds.
+        endless: Type whose expiry may be `always`; None for none.
+        find_fault: Checks the remaining content; returns the reason if it is invalid.
+    """
+
+    noun: str
+    claims: Mapping[StatementType, tuple[str, ...] | None]
+    expiry: str = ""
+    lifetimes: Mapping[StatementType, int] = field(default_factory=dict)
+    endless: StatementType | None = None
+    find_fault: Callable[[OwnerStatement], StatementFault | None] = find_no_fault
+
+    def verify(
+        self, data: bytes, keys: OwnerKeys, position: LogPosition, store: str
+    ) -> VerifiedStatement:
+        """Verify the signature, key, store and content of an envelope.
+
+        Args:
+            position: Position in the log.
+            store: Public key of this store.
+
+        Raises:
+            InvalidStatement: The statement is invalid; the error carries the reason.
+        """
+        found = verify_statement(data, keys, position, store)
+        fault = self._check_content(found)
+        if fault is not None:
+            raise InvalidStatement(*fault, found.statement)
+        return found
+
+    def get_expiry(self, statement: OwnerStatement) -> int:
+        """Return when a statement expires, UTC nanoseconds; 0 if not stated."""
+        text = statement.get_claim(self.expiry)
+        is_number = text.isascii() and text.isdecimal() and len(text) < 20
+        return int(text) if is_number else 0
+
+    def _check_content(self, found: VerifiedStatement) -> StatementFault | None:
+        """Return why a statement is none of this kind; None if it is one."""
+        said, key = found.statement, found.key
+        names = tuple(name for name, _ in said.claims)
+        expected = self.claims.get(said.type, names) or ()
+        if said.type not in self.claims or expected not in ((), names):
+            return (
+                StatementInvalidity.OTHER_TYPE,
+                f"the statement is no {self.noun}",
+            )
+        if _PERSON in expected and said.get_claim(_PERSON) != key.person:
+            return (
+                StatementInvalidity.OTHER_PERSON,
+                f"the key {key.id} is {key.person}'s (expected one of the person that "
+                "the statement names)",
+            )
+        fault = self.find_fault(said)
+        if fault is None and not self._ends_in_time(said):
+            text = f"the {self.noun} does not end in time"
+            fault = StatementInvalidity.EXPIRY, text
+        return fault
+
+    def _ends_in_time(self, statement: OwnerStatement) -> bool:
+        """Tell whether the expiry is after signing and within the maximum."""
+        lifetime = self.lifetimes.get(statement.type)
+        is_endless = statement.get_claim(self.expiry) == NO_EXPIRY
+        if lifetime is None or (is_endless and statement.type is self.endless):
+            return True
+        begin = statement.signed_at
+        return begin < self.get_expiry(statement) <= begin + lifetime

@@ -16,7 +16,6 @@ import msgspec
 from answerable.baseline.argument_paths import list_used_argument_paths
 from answerable.baseline.judgement import STRICTNESS, judge_call
 from answerable.baseline.learning import build_empty_profile
-from answerable.baseline.profile_document import decode_profile
 from answerable.baseline.profile_index import ProfileIndex
 from answerable.baseline.recent_result_window import Window
 from answerable.baseline.tool_result_fields import mcp_result_content
@@ -39,9 +38,14 @@ from answerable.model.json_key_lookalikes import build_key_tree
 from answerable.model.json_value_count import MAX_ARGUMENT_VALUES, exceeds_value_count
 from answerable.model.learning_config import ColdStartMode, LearningConfig
 from answerable.model.spool_record import CallBehaviour
-from answerable.server.baseline_watch import ValidBaseline
 from answerable.server.mcp.call import McpCall
 from answerable.server.mcp.messages import MessageKind
+from answerable.services.statements.person_requests import PersonRequestReader
+from answerable.services.statements.signed_baselines import (
+    ActiveBaseline,
+    SignedBaselineReader,
+)
+from answerable.services.statements.statements_in_force import StatementsInForce
 
 MAX_WINDOWS = 64  # agents with a window; the least recently used one is evicted
 _SECOND = 10**9
@@ -112,6 +116,7 @@ class BaselineEnforcer:
         self._clock, self._defined = clock, defined
         self._requests = PersonRequestIndex() if requests is None else requests
         self._windows: OrderedDict[AgentId, Window] = OrderedDict()
+        self._baselines: tuple[ActiveBaseline, ...] = ()
         self._standards: ProfilesBySubject = {}
         self._apply_config(config)
 
@@ -126,9 +131,13 @@ class BaselineEnforcer:
         if before != (self._facts, self._tables, self._watched):
             self._windows.clear()
 
-    def set_profiles(self, profiles: ProfilesBySubject) -> None:
-        """Judge by these profiles from the next call on."""
-        self._standards = profiles
+    def apply_statements(self, statements: StatementsInForce) -> None:
+        """Judge by these signed profiles and requests from the next call on."""
+        baselines = statements.get(SignedBaselineReader)
+        if baselines is not self._baselines:
+            self._baselines = baselines
+            self._standards = _build_profiles(baselines)
+        self._requests.replace_all(statements.get(PersonRequestReader))
 
     def check_call(
         self,
@@ -306,11 +315,11 @@ class BaselineEnforcer:
                 yield found
 
 
-def build_profiles(baselines: Iterable[ValidBaseline]) -> ProfilesBySubject:
-    """Decode the profiles of valid signed baselines, by subject."""
+def _build_profiles(baselines: Iterable[ActiveBaseline]) -> ProfilesBySubject:
+    """Index the profiles of signed baselines, by subject."""
     return {
         each.subject: EnforcedProfile(
-            ProfileIndex.build(decode_profile(each.profile)),
+            ProfileIndex.build(each.profile),
             each.digest,
             each.stage is BaselineStage.ENFORCE,
         )

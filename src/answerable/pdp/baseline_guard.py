@@ -5,7 +5,6 @@ an agent with an enforced baseline are denied here, unless its owner signed an
 exception.
 """
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from answerable.model.baseline import BaselineStage
@@ -21,7 +20,11 @@ from answerable.model.decision import (
 )
 from answerable.model.ids import AgentId
 from answerable.model.learning_config import ColdStartMode
-from answerable.server.baseline_watch import ValidBaseline
+from answerable.services.statements.signed_baselines import (
+    ActiveBaseline,
+    SignedBaselineReader,
+)
+from answerable.services.statements.statements_in_force import StatementsInForce
 
 UNSEEN_RULE = "unseen-here"
 
@@ -34,7 +37,7 @@ class BaselineGuard:
     """
 
     def __init__(self, config: Config) -> None:
-        self._standing: dict[tuple[str, str], ValidBaseline] = {}
+        self._standing: dict[tuple[str, str], ActiveBaseline] = {}
         self.reconfigure(config)
 
     def reconfigure(self, config: Config) -> None:
@@ -45,12 +48,12 @@ class BaselineGuard:
             if agent.baseline is not None
         }
 
-    def set_profiles(self, baselines: Iterable[ValidBaseline]) -> None:
+    def apply_statements(self, statements: StatementsInForce) -> None:
         """Replace the signed profiles."""
         # For any identity: the identity that the server sees is not known here.
         self._standing = {
             (each.subject.agent, each.subject.server): each
-            for each in sorted(baselines, key=_is_enforced)
+            for each in sorted(statements.get(SignedBaselineReader), key=_is_enforced)
         }
 
     def apply_baseline(
@@ -87,6 +90,6 @@ class BaselineGuard:
         return "" if self._watched.get(agent) is ColdStartMode.ENFORCE else None
 
 
-def _is_enforced(baseline: ValidBaseline) -> bool:
+def _is_enforced(baseline: ActiveBaseline) -> bool:
     """Tell whether a signed baseline is in its enforced stage."""
     return baseline.stage is BaselineStage.ENFORCE

@@ -305,7 +305,7 @@ def _build_attest(
         raise Forbidden
     with cache.open_store() as store:
         owners = AttestedOwnerReader(store)
-        attested = owners.read(cache.now).get(AgentId(subject))
+        attested = owners.by_agent(cache.now).get(AgentId(subject))
         own = owners.canonical_person(person)
     shown = inventory.owners.get(subject)
     if shown is not None and shown.state is OwnerState.ATTESTED:

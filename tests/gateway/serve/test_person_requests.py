@@ -11,8 +11,8 @@ from answerable.model.person_request import ANY_RUN
 from answerable.model.policy_exception import SignatureContext
 from answerable.services.statements import owner_keys
 from answerable.services.statements.owner_keys import LocalSigner
+from answerable.services.statements.person_requests import REQUEST
 from answerable.store.store import EvidenceStore
-from answerable.usecases.evidence.filed_requests import REQUEST
 from tests.gateway.serve.owners import AGENT, ANA, BEN, Owners, refused, within
 from tests.gateway.serve.running_gateway import Backend, serving
 from tests.gateway.serve.test_baseline import ALICE, EVE, MALLORY, bank, pays

@@ -130,7 +130,7 @@ def _read_known_agents(settings: Settings, reading: "ConfigReading") -> "KnownAg
     now = time.time_ns()
     with EvidenceStore.open(root, now=now) as store:
         agents = frozenset(map(AgentId, snapshots.load_inventory(store).agents))
-        owners = AttestedOwnerReader(store).read(now)
+        owners = AttestedOwnerReader(store).by_agent(now)
     return KnownAgents(agents, {agent: owner.person for agent, owner in owners.items()})
 
 

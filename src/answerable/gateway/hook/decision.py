@@ -151,7 +151,8 @@ def _apply_exceptions(
     decision: Decision,
 ) -> Decision:
     """Apply policy exceptions; only now, since that opens the store."""
-    from answerable.services.statements.policy_exceptions import read_policy_exceptions
+    from answerable.services.statements.policy_exceptions import PolicyExceptionReader
+    from answerable.services.statements.statements_in_force import read_statements
     from answerable.store.store import EvidenceStore
 
     if not context.store.is_dir():
@@ -159,11 +160,11 @@ def _apply_exceptions(
     now = time.time_ns()
     try:
         with EvidenceStore.open(context.store, now=now, create=False) as store:
-            authority.set_policy_exceptions(
-                index_exceptions(read_policy_exceptions(store, now).active)
-            )
+            statements = read_statements(store, (PolicyExceptionReader,), now)
     except AnswerableError:
         return decision
+    exceptions = statements.get(PolicyExceptionReader)
+    authority.set_policy_exceptions(index_exceptions(exceptions))
     return authority.authorize(request)
 
 

@@ -15,11 +15,9 @@ import msgspec
 from answerable.connectors.config.parse.yaml_nodes import MAX_BYTES
 from answerable.model.approval_request import BlockedCall
 from answerable.model.cedar_policy import NO_CEDAR_POLICIES, CedarPolicy, CedarPolicySet
-from answerable.model.person_request import PersonRequest
-from answerable.model.policy_exception import PolicyException
 from answerable.model.policy_replay import PolicyReplayResult
-from answerable.server.baseline_watch import ValidBaseline
 from answerable.server.listening_sockets import InheritedSocket
+from answerable.services.statements.statements_in_force import EncodedStatements
 
 Interned = TypeVar("Interned")
 
@@ -104,8 +102,7 @@ class StartWorker(msgspec.Struct, frozen=True, tag="start"):
         store: Folder of the store.
         sockets: Listening sockets that it inherits.
         policy: Policy to decide by.
-        amendments: Policy exceptions in force.
-        requests: Requests of persons in force.
+        statements: Signed statements in force.
     """
 
     worker: int
@@ -114,39 +111,17 @@ class StartWorker(msgspec.Struct, frozen=True, tag="start"):
     store: str
     sockets: tuple[InheritedSocket, ...]
     policy: WorkerPolicy
-    amendments: tuple[PolicyException, ...] = ()
-    baselines: tuple[ValidBaseline, ...] = ()
-    requests: tuple[PersonRequest, ...] = ()
+    statements: EncodedStatements
 
 
-class ExceptionsChanged(msgspec.Struct, frozen=True, tag="amended"):
-    """Order to replace the policy exceptions.
+class StatementsChanged(msgspec.Struct, frozen=True, tag="statements"):
+    """Order to replace the signed statements of some kinds.
 
     Attributes:
-        standing: All policy exceptions in force.
+        statements: All statements in force of each changed kind.
     """
 
-    standing: tuple[PolicyException, ...]
-
-
-class BaselinesChanged(msgspec.Struct, frozen=True, tag="baselined"):
-    """Order to replace the baselines.
-
-    Attributes:
-        standing: All profiles in force.
-    """
-
-    standing: tuple[ValidBaseline, ...]
-
-
-class PersonRequestsChanged(msgspec.Struct, frozen=True, tag="asking"):
-    """Order to replace the requests of persons.
-
-    Attributes:
-        standing: All requests in force.
-    """
-
-    standing: tuple[PersonRequest, ...]
+    statements: EncodedStatements
 
 
 class CollectMetrics(msgspec.Struct, frozen=True, tag="measure"):
@@ -238,9 +213,7 @@ WorkerOrder = (
     StartWorker
     | WorkerPolicy
     | TryPolicy
-    | ExceptionsChanged
-    | BaselinesChanged
-    | PersonRequestsChanged
+    | StatementsChanged
     | CollectMetrics
     | DrainWorker
 )

@@ -5,28 +5,31 @@ break-glass exception of two persons is visible in the log, in the metrics, and 
 call that passes because of it.
 """
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from answerable.gateway.serve.control_channel import (
-    BaselinesChanged,
-    ExceptionsChanged,
-    PersonRequestsChanged,
-)
+from answerable.gateway.serve.control_channel import StatementsChanged
 from answerable.gateway.serve.worker_process import WorkerProcess
-from answerable.model.person_request import PersonRequest
 from answerable.model.policy_exception import PolicyException, PolicyExceptionKind
-from answerable.server.active_policy_exceptions import PolicyExceptions
 from answerable.server.approval_notifications.owner_notifier import OwnerNotifier
-from answerable.server.baseline_watch import BaselineWatch, ValidBaseline
 from answerable.server.operator_log import LogField, OperatorLog
-from answerable.server.person_request_watch import PersonRequestWatch
-from answerable.server.policy_exception_watch import PolicyExceptionWatch
+from answerable.server.statement_watch import StatementWatch
+from answerable.services.statements.attested_owners import AttestedOwnerReader
+from answerable.services.statements.person_requests import PersonRequestReader
+from answerable.services.statements.policy_exceptions import PolicyExceptionReader
+from answerable.services.statements.signed_baselines import (
+    ActiveBaseline,
+    SignedBaselineReader,
+)
+from answerable.services.statements.statements_in_force import (
+    ENFORCED_KINDS,
+    EncodedStatements,
+    StatementsInForce,
+)
 
 
 class SignedStatementDistributor:
-    """Distributor of policy exceptions, baselines and person requests to workers.
+    """Distributor of signed statements to workers.
 
     Args:
         root: Folder of the store.
@@ -34,79 +37,68 @@ class SignedStatementDistributor:
         log: Log of the supervisor.
 
     Attributes:
-        standing: Policy exceptions in force.
-        requests: Requests of persons in force.
+        watch: Watch over the statements in the store.
         teller: Notifies owners of approval requests.
     """
 
     def __init__(
         self, root: Path, children: Sequence[WorkerProcess], log: OperatorLog
     ) -> None:
-        self.standing: PolicyExceptions = ()
-        self.baselines: tuple[ValidBaseline, ...] = ()
-        self.requests: tuple[PersonRequest, ...] = ()
-        self._amendments = PolicyExceptionWatch(
-            root,
-            self._distribute_exceptions,
-            self._log_rejected_exception,
-            self._log_unreadable_store,
-        )
-        self._baselines = BaselineWatch(
-            root,
-            self._distribute_baselines,
-            self._log_rejected_baseline,
-            self._log_unreadable_store,
-        )
-        self._requests = PersonRequestWatch(
-            root,
-            self._distribute_requests,
-            self._log_rejected_request,
-            self._log_unreadable_store,
-        )
         self._children, self._log = children, log
-        self.teller = OwnerNotifier(self._amendments, self._log_undelivered)
-
-    async def refresh(self) -> None:
-        """Read the store once now."""
-        await self._amendments.refresh()
-        await self._baselines.refresh()
-        await self._requests.refresh()
-
-    async def keep_fresh(self) -> None:
-        """Read the store periodically, until cancelled."""
-        await asyncio.gather(
-            self._amendments.poll_forever(),
-            self._baselines.poll_forever(),
-            self._requests.poll_forever(),
+        self._sent = StatementsInForce()
+        self.watch = StatementWatch(
+            root,
+            (*ENFORCED_KINDS, AttestedOwnerReader),
+            self._distribute,
+            self._log_rejected,
+            self._log_unreadable_store,
         )
+        self.teller = OwnerNotifier(self.watch, self._log_undelivered)
+
+    def encode(self) -> EncodedStatements:
+        """Encode all statements in force, for a worker that starts."""
+        return self._sent.encode(StatementsInForce())
+
+    @property
+    def exceptions(self) -> tuple[PolicyException, ...]:
+        """Policy exceptions in force."""
+        return self._sent.get(PolicyExceptionReader)
 
     @property
     def break_glass_count(self) -> int:
         """Number of break-glass exceptions in force."""
         kind = PolicyExceptionKind.BREAK_GLASS
-        return sum(each.kind is kind for each in self.standing)
+        return sum(each.kind is kind for each in self.exceptions)
 
     async def close(self) -> None:
         """Stop watching and notifying."""
         await self.teller.close()
-        await self._amendments.close()
-        await self._baselines.close()
-        await self._requests.close()
+        await self.watch.close()
 
     def _log_undelivered(self, host: str, decision: str, reason: str) -> None:
         """Log an approval request that its owner did not receive."""
         self._log.warning("ask.not-told", host=host, decision=decision, why=reason)
 
-    def _distribute_exceptions(self, exceptions: PolicyExceptions) -> None:
-        """Send the valid policy exceptions to every worker; log the changes."""
-        before, self.standing = self.standing, exceptions
-        for child in self._children:
-            child.send(ExceptionsChanged(exceptions))
-        for each in exceptions:
-            if each not in before:
+    def _distribute(self, statements: StatementsInForce) -> None:
+        """Send the changed kinds to every worker; log the changes."""
+        before, self._sent = self._sent, statements
+        encoded = statements.encode(before)
+        for child in self._children if encoded else ():
+            child.send(StatementsChanged(encoded))
+        self._log_exceptions(before, statements)
+        self._log_baselines(before, statements)
+        self._log_requests(before, statements)
+
+    def _log_exceptions(
+        self, before: StatementsInForce, after: StatementsInForce
+    ) -> None:
+        """Log each policy exception that begins or ends."""
+        old, new = before.get(PolicyExceptionReader), after.get(PolicyExceptionReader)
+        for each in new:
+            if each not in old:
                 self._log_exception("in-force", each)
-        for each in before:
-            if each not in exceptions:
+        for each in old:
+            if each not in new:
                 self._log_exception("over", each)
 
     def _log_exception(self, change: str, exception: PolicyException) -> None:
@@ -124,19 +116,22 @@ class SignedStatementDistributor:
         else:
             self._log.info(f"amendment.{change}", **fields)
 
-    def _distribute_baselines(self, baselines: tuple[ValidBaseline, ...]) -> None:
-        """Send the valid baselines to every worker; log the changes."""
-        before, self.baselines = self.baselines, baselines
-        for child in self._children:
-            child.send(BaselinesChanged(baselines))
-        for each in baselines:
-            if each not in before:
+    def _log_baselines(
+        self, before: StatementsInForce, after: StatementsInForce
+    ) -> None:
+        """Log each baseline that begins, and each subject that has none any more."""
+        old, new = before.get(SignedBaselineReader), after.get(SignedBaselineReader)
+        if old is new:  # comparing large profiles takes a while
+            return
+        subjects = {each.subject for each in new}
+        for each in new:
+            if each not in old:
                 self._log_baseline("in-force", each)
-        for each in before:
-            if each.subject not in {other.subject for other in baselines}:
+        for each in old:
+            if each.subject not in subjects:
                 self._log_baseline("over", each)
 
-    def _log_baseline(self, change: str, baseline: ValidBaseline) -> None:
+    def _log_baseline(self, change: str, baseline: ActiveBaseline) -> None:
         """Log that a baseline begins or ends."""
         self._log.info(
             f"baseline.{change}",
@@ -146,29 +141,21 @@ class SignedStatementDistributor:
             stage=baseline.stage.value,
         )
 
-    def _distribute_requests(self, requests: tuple[PersonRequest, ...]) -> None:
-        """Send the valid requests of persons to every worker; log new ones."""
-        before, self.requests = {each.id for each in self.requests}, requests
-        for child in self._children:
-            child.send(PersonRequestsChanged(requests))
-        for each in requests:
-            if each.id not in before:
+    def _log_requests(
+        self, before: StatementsInForce, after: StatementsInForce
+    ) -> None:
+        """Log each request of a person that begins."""
+        known = {each.id for each in before.get(PersonRequestReader)}
+        for each in after.get(PersonRequestReader):
+            if each.id not in known:
                 # Without the values that it names, which are private.
                 self._log.info(
                     "request.in-force", id=each.id, agent=each.agent, until=each.until
                 )
 
-    def _log_rejected_request(self, digest: str, reason: str) -> None:
-        """Log a signed request of a person that is invalid."""
-        self._log.warning("request.refused", id=digest, why=reason)
-
-    def _log_rejected_baseline(self, digest: str, reason: str) -> None:
-        """Log a signed baseline that is invalid."""
-        self._log.warning("baseline.refused", id=digest, why=reason)
-
-    def _log_rejected_exception(self, digest: str, reason: str) -> None:
-        """Log a signed policy exception that is invalid."""
-        self._log.warning("amendment.refused", id=digest, why=reason)
+    def _log_rejected(self, noun: str, digest: str, reason: str) -> None:
+        """Log a signed statement that is invalid."""
+        self._log.warning(f"{noun}.refused", id=digest, why=reason)
 
     def _log_unreadable_store(self, reason: str) -> None:
         """Log that the store of signed statements cannot be read."""

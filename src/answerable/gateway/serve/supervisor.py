@@ -96,7 +96,7 @@ class Supervisor(App[ServePlan]):
             self._owners.teller.set_webhook(
                 self._owners.teller.build_webhook(self.plan.config.asks)
             )
-            await self._owners.refresh()
+            await self._owners.watch.refresh()
             await self._open_listeners()
         except BaseException:
             self.drain()
@@ -105,7 +105,7 @@ class Supervisor(App[ServePlan]):
             self.close_listeners()
             raise
         self._tasks.spawn(self._watch_health())
-        self._tasks.spawn(self._owners.keep_fresh())
+        self._tasks.spawn(self._owners.watch.poll_forever())
 
     def _build_admission(self) -> AdmissionControl:
         """Build the quotas of the status pages; the workers have their own.
@@ -156,9 +156,7 @@ class Supervisor(App[ServePlan]):
             store=str(self.plan.store),
             sockets=tuple(bound.socket_for_worker(worker) for bound in self._bound),
             policy=self.plan.policy,
-            amendments=self._owners.standing,
-            baselines=self._owners.baselines,
-            requests=self._owners.requests,
+            statements=self._owners.encode(),
         )
 
     def _notify_owner(self, blocked_call: BlockedCall) -> None:
@@ -262,7 +260,7 @@ class Supervisor(App[ServePlan]):
                 "answerable_config_last_reload_successful": not self.reload_refused,
                 "answerable_ship_last_successful": not self.ship_refused,
                 "answerable_ship_lag_seconds": self._shipping_lag,
-                "answerable_amendments": len(self._owners.standing),
+                "answerable_amendments": len(self._owners.exceptions),
                 "answerable_break_glass": self._owners.break_glass_count,
                 "answerable_asks_told": sent["sent"],
                 "answerable_asks_not_told": sent["dropped"],

@@ -13,16 +13,14 @@ import sys
 import time
 
 from answerable.gateway.serve.control_channel import (
-    BaselinesChanged,
     CollectMetrics,
     ControlChannel,
     DrainWorker,
-    ExceptionsChanged,
     OrderRefused,
-    PersonRequestsChanged,
     PolicyApplied,
     PolicyTrialResult,
     StartWorker,
+    StatementsChanged,
     TryPolicy,
     WorkerMetrics,
     WorkerPolicy,
@@ -75,12 +73,8 @@ async def _handle_orders(channel: ControlChannel, app: WorkerApp) -> None:
         match order:
             case CollectMetrics():
                 channel.send(WorkerMetrics(tuple(app.series()), app.disk_alarm))
-            case ExceptionsChanged():
-                app.set_policy_exceptions(order.standing)
-            case BaselinesChanged():
-                app.set_baselines(order.standing)
-            case PersonRequestsChanged():
-                app.set_person_requests(order.standing)
+            case StatementsChanged():
+                app.apply_statements(order.statements)
             case WorkerPolicy() | TryPolicy():
                 channel.send(await _answer_policy_order(app, order))
             case DrainWorker() | StartWorker():

@@ -11,7 +11,7 @@ from pathlib import Path
 from answerable.authorization.decision_table import DecisionTable
 from answerable.authorization.revocations import Revocations, revoked_key_ids
 from answerable.gateway.approval_requests import ApprovalRequestNotifier
-from answerable.gateway.baseline_enforcement import BaselineEnforcer, build_profiles
+from answerable.gateway.baseline_enforcement import BaselineEnforcer
 from answerable.gateway.call_pipeline import CallPipeline
 from answerable.gateway.definition_watcher import DefinitionWatcher
 from answerable.gateway.http.client_connection import ClientConnection
@@ -46,17 +46,12 @@ from answerable.gateway.upstream_credentials.provider import (
 from answerable.gateway.upstream_credentials.static_credential_cache import TAKEN_EVENT
 from answerable.model.config import Config
 from answerable.model.errors import EnvironmentFailure
-from answerable.model.person_request import PersonRequest
 from answerable.model.policy_replay import PolicyReplayResult
-from answerable.server.active_policy_exceptions import (
-    ActivePolicyExceptions,
-    PolicyExceptions,
-)
 from answerable.server.admission import AdmissionControl
 from answerable.server.authentication.authenticator import CallerAuthenticator
-from answerable.server.baseline_watch import ValidBaseline as Baseline
 from answerable.server.connection_info import ConnectionInfo
 from answerable.server.deadline_timer import DeadlineTimer
+from answerable.server.enforced_statements import EnforcedStatements
 from answerable.server.issuers.key_cache import IssuerKeyCache
 from answerable.server.listeners import ListeningServer, start_accepting
 from answerable.server.listening_sockets import InheritedSocket
@@ -72,6 +67,10 @@ from answerable.server.secret_fingerprints import build_fingerprinter
 from answerable.server.shared_secret import load_shared_secret
 from answerable.server.tls import TlsListeners, with_current_tls_files
 from answerable.server.wire.host_check import ServedNames
+from answerable.services.statements.statements_in_force import (
+    EncodedStatements,
+    StatementsInForce,
+)
 from answerable.usecases.authorization.authorize import Authorizer
 
 FLUSH_DELAY = 0.05  # seconds: several rounds of the loop
@@ -127,9 +126,10 @@ class WorkerApp:
             build_fingerprinter(Path(start.store)),
             self._log_credential_event,
         )
-        self._requests = PersonRequestIndex(self._log_rejected_request)
         self._behaviour = BaselineEnforcer(
-            config, self._pins.definition, self._requests
+            config,
+            self._pins.definition,
+            PersonRequestIndex(self._log_rejected_request),
         )
         self.door = GatewayHttpServer(
             exchange=CallPipeline(
@@ -164,10 +164,9 @@ class WorkerApp:
             loop.create_task(self._callers.renew_keys_forever(self._log_key_failure)),
             loop.create_task(self._credentials.keep_fresh()),
         )
-        self._amendments = ActivePolicyExceptions(self._authority, loop)
-        self._amendments.replace_all(start.amendments)
-        self.set_baselines(start.baselines)
-        self.set_person_requests(start.requests)
+        self._statements = StatementsInForce()
+        self._enforced = EnforcedStatements(self._authority, self._behaviour, loop)
+        self.apply_statements(start.statements)
         self._servings: list[ListeningServer] = []
         self._tls = TlsListeners()
         self._peers: PeerWorkers | None = None
@@ -287,17 +286,10 @@ class WorkerApp:
         config = await asyncio.to_thread(parse_worker_config, policy)
         return config, await asyncio.to_thread(compile_table, policy, config, before)
 
-    def set_policy_exceptions(self, exceptions: PolicyExceptions) -> None:
-        """Replace the valid policy exceptions."""
-        self._amendments.replace_all(exceptions)
-
-    def set_baselines(self, baselines: tuple[Baseline, ...]) -> None:
-        """Replace the valid baselines."""
-        self._behaviour.set_profiles(build_profiles(baselines))
-
-    def set_person_requests(self, requests: tuple[PersonRequest, ...]) -> None:
-        """Replace the valid requests of persons."""
-        self._requests.replace_all(requests)
+    def apply_statements(self, encoded: EncodedStatements) -> None:
+        """Replace the signed statements of the encoded kinds."""
+        self._statements = self._statements.apply(encoded)
+        self._enforced.apply(self._statements)
 
     def drain(self) -> None:
         """Accept no more connections; open calls continue."""
@@ -319,7 +311,7 @@ class WorkerApp:
         await self._pins.flush()
         for each in self._fresh:
             each.cancel()
-        self._amendments.close()
+        self._enforced.close()
         self._credentials.close()
         for server in self._servers.values():
             server.close()

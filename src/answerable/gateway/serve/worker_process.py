@@ -9,16 +9,14 @@ from contextlib import suppress
 
 from answerable.gateway.serve.control_channel import (
     ApprovalWanted,
-    BaselinesChanged,
     CollectMetrics,
     ControlChannel,
     DrainWorker,
-    ExceptionsChanged,
     OrderRefused,
-    PersonRequestsChanged,
     PolicyApplied,
     PolicyTrialResult,
     StartWorker,
+    StatementsChanged,
     TryPolicy,
     WorkerMetrics,
     WorkerPolicy,
@@ -136,9 +134,7 @@ class WorkerProcess:
             return None
         return OrderRefused(f"worker {self._number} does not answer")
 
-    def send(
-        self, order: ExceptionsChanged | BaselinesChanged | PersonRequestsChanged
-    ) -> None:
+    def send(self, order: StatementsChanged) -> None:
         """Send an order that needs no answer."""
         if self._channel is not None:
             self._channel.send(order)

@@ -9,7 +9,7 @@ from answerable.model.decision import Decision
 from answerable.model.errors import EnvironmentFailure
 from answerable.server.approval_notifications.owner_notifier import OwnerNotifier
 from answerable.server.mcp.call import McpCall
-from answerable.server.policy_exception_watch import PolicyExceptionWatch
+from answerable.server.statement_watch import StatementWatch
 
 HeldCallListener = Callable[[VerifiedCaller, McpCall, Decision, str], None]
 
@@ -32,18 +32,18 @@ class NotifyingRecorder(GatewayRecorder):
 
 def build_notifier(
     config: ApprovalRequestConfig | None,
-    exception_watch: PolicyExceptionWatch,
+    statement_watch: StatementWatch,
     print_line: Callable[[str], None],
 ) -> OwnerNotifier:
     """Build the notifier of owners; calls go on without one.
 
     Args:
         config: Webhook and rate limits; None for no notification.
-        exception_watch: Watch that knows the owners of agents.
+        statement_watch: Watch that knows the owners of agents.
         print_line: Writes a line to standard error.
     """
     teller = OwnerNotifier(
-        exception_watch,
+        statement_watch,
         lambda host, decision, why: print_line(
             f"the webhook at {host} did not accept decision {decision} ({why})"
         ),

@@ -17,7 +17,7 @@ from functools import partial
 
 from answerable.authorization.revocations import Revocations
 from answerable.gateway.approval_requests import ApprovalRequestNotifier
-from answerable.gateway.baseline_enforcement import BaselineEnforcer, build_profiles
+from answerable.gateway.baseline_enforcement import BaselineEnforcer
 from answerable.gateway.call_pipeline import CallPipeline
 from answerable.gateway.definition_watcher import DefinitionWatcher
 from answerable.gateway.http.upstream_endpoint import parse_endpoint
@@ -47,18 +47,18 @@ from answerable.gateway.upstream import Upstream
 from answerable.gateway.upstream_credentials.credential import PresentedCredential
 from answerable.gateway.upstream_credentials.provider import CredentialProvider
 from answerable.model.errors import EnvironmentFailure
-from answerable.server.active_policy_exceptions import ActivePolicyExceptions
 from answerable.server.authentication.authenticator import CallerAuthenticator
-from answerable.server.baseline_watch import BaselineWatch
 from answerable.server.deadline_timer import DeadlineTimer
+from answerable.server.enforced_statements import EnforcedStatements
 from answerable.server.issuers.key_cache import IssuerKeyCache
-from answerable.server.person_request_watch import PersonRequestWatch
 from answerable.server.pins.pin_enforcer import PinEnforcer
 from answerable.server.pins.pin_files import PinFiles
-from answerable.server.policy_exception_watch import PolicyExceptionWatch
 from answerable.server.processes.parent_process import read_parent
 from answerable.server.revocation_list import RevocationList, RevocationWatch
+from answerable.server.statement_watch import StatementWatch
 from answerable.server.wire.refusals import RefusalReason
+from answerable.services.statements.attested_owners import AttestedOwnerReader
+from answerable.services.statements.statements_in_force import ENFORCED_KINDS
 from answerable.usecases.authorization.authorize import Authorizer
 from answerable.usecases.authorization.compile_policy import compile_decision_table
 
@@ -143,25 +143,17 @@ class StdioWrapper:
             loop,
             StderrPinNotices(tell),
         )
-        self._in_force = ActivePolicyExceptions(authority, loop)
-        self._amendments = PolicyExceptionWatch(
-            wrapped.store,
-            self._in_force.replace_all,
-            self._report_rejected_exception,
-            tell,
-        )
-        requests = PersonRequestIndex(self._report_rejected_request)
+        requests = PersonRequestIndex(partial(self._report_rejected, "request"))
         behaviour = BaselineEnforcer(config, self._pins.definition, requests)
-        self._baselines = BaselineWatch(
+        self._enforced = EnforcedStatements(authority, behaviour, loop)
+        self._statements = StatementWatch(
             wrapped.store,
-            lambda standing: behaviour.set_profiles(build_profiles(standing)),
-            self._report_rejected_baseline,
+            (*ENFORCED_KINDS, AttestedOwnerReader),
+            self._enforced.apply,
+            self._report_rejected,
             tell,
         )
-        self._requests = PersonRequestWatch(
-            wrapped.store, requests.replace_all, self._report_rejected_request, tell
-        )
-        self._teller = build_notifier(config.asks, self._amendments, tell)
+        self._teller = build_notifier(config.asks, self._statements, tell)
         self._recorder = NotifyingRecorder(
             wrapped.state / "spool",
             WORKER,
@@ -209,10 +201,7 @@ class StdioWrapper:
         reader = ReadPipe(loop, os.dup(STDIN), front.on_input, front.on_input_end)
         for each in DRAIN_SIGNALS:
             loop.add_signal_handler(each, self._drain, reader)
-        signed = [
-            loop.create_task(watch.poll_forever())
-            for watch in (self._amendments, self._baselines, self._requests)
-        ]
+        watching = loop.create_task(self._statements.poll_forever())
         # These objects live to the end, and a call leaves no cycles.
         gc.freeze()
         try:
@@ -227,14 +216,11 @@ class StdioWrapper:
                 restore()
             self._kills.close()
             await self._pins.flush()
-            for watching in signed:
-                watching.cancel()
-            self._in_force.close()
+            watching.cancel()
+            self._enforced.close()
             await self._teller.close(NOTIFY_TIMEOUT)
-            await self._amendments.close()
+            await self._statements.close()
             self._credentials.close()
-            await self._baselines.close()
-            await self._requests.close()
             await asyncio.to_thread(self._recorder.close)
         return code
 
@@ -296,17 +282,9 @@ class StdioWrapper:
         reader.close()
         self._front.on_input_end()
 
-    def _report_rejected_baseline(self, digest: str, reason: str) -> None:
-        """Report a signed baseline that is invalid."""
-        self._tell(f"the baseline {digest[:16]} is rejected ({reason})")
-
-    def _report_rejected_request(self, digest: str, reason: str) -> None:
-        """Report a signed request of a person that is invalid."""
-        self._tell(f"the request {digest[:16]} is rejected ({reason})")
-
-    def _report_rejected_exception(self, digest: str, reason: str) -> None:
-        """Report a signed policy exception that is invalid."""
-        self._tell(f"the amendment {digest[:16]} is rejected ({reason})")
+    def _report_rejected(self, noun: str, digest: str, reason: str) -> None:
+        """Report a signed statement that is invalid."""
+        self._tell(f"the {noun} {digest[:16]} is rejected ({reason})")
 
     def _record_revocations(self, revoked: Revocations, restored: Revocations) -> None:
         """Record revocations; the client is refused from its next call on."""

@@ -99,8 +99,8 @@ class PdpApp(App[PdpSettings]):
         Raises:
             AnswerableError: A resource is missing or unusable.
         """
-        await self.standing.refresh()
-        self._tasks.spawn(self.standing.keep_fresh())
+        await self.standing.statements.refresh()
+        self._tasks.spawn(self.standing.statements.poll_forever())
         for listener in self.plan.point.listen:
             await self._connections.listen(SERVER_NAME, bind_listener(listener, 1))
         for listener in self.plan.point.ext_authz:

@@ -12,16 +12,18 @@ from answerable.model.errors import EnvironmentFailure
 from answerable.pdp.baseline_guard import BaselineGuard
 from answerable.pdp.recording.evaluation_recorder import EvaluationRecorder
 from answerable.pdp.runtime.settings import PdpSettings
-from answerable.server.active_policy_exceptions import ActivePolicyExceptions
 from answerable.server.approval_notifications.owner_notifier import OwnerNotifier
-from answerable.server.baseline_watch import BaselineWatch
+from answerable.server.enforced_statements import EnforcedStatements
 from answerable.server.operator_log import OperatorLog
 from answerable.server.pins.pin_files import PinFiles
 from answerable.server.pins.pin_log import PinLogNotices, escape_name
 from answerable.server.pins.pin_watch import PinWatch
-from answerable.server.policy_exception_watch import PolicyExceptionWatch
 from answerable.server.revocation_list import RevocationList, RevocationWatch
 from answerable.server.revocation_notices import RevocationNotices
+from answerable.server.statement_watch import StatementWatch
+from answerable.services.statements.attested_owners import AttestedOwnerReader
+from answerable.services.statements.policy_exceptions import PolicyExceptionReader
+from answerable.services.statements.signed_baselines import SignedBaselineReader
 from answerable.usecases.authorization.authorize import Authorizer
 
 
@@ -61,23 +63,18 @@ class PolicyStateWatch:
             loop,
             PinLogNotices(log),
         )
-        self._in_force = ActivePolicyExceptions(authority, loop)
-        self.amendments = PolicyExceptionWatch(
+        self.behaviour = BaselineGuard(plan.config)
+        self._enforced = EnforcedStatements(authority, self.behaviour, loop)
+        self.statements = StatementWatch(
             plan.store,
-            self._in_force.replace_all,
-            self._log_rejected_exception,
+            (PolicyExceptionReader, SignedBaselineReader, AttestedOwnerReader),
+            self._enforced.apply,
+            self._log_rejected,
             self._log_unreadable_store,
         )
-        self.teller = OwnerNotifier(self.amendments, self._log_undelivered)
+        self.teller = OwnerNotifier(self.statements, self._log_undelivered)
         self._asks: ApprovalRequestConfig | None = None
         self._configure_notifier(plan.config.asks)
-        self.behaviour = BaselineGuard(plan.config)
-        self.baselines = BaselineWatch(
-            plan.store,
-            self.behaviour.set_profiles,
-            self._log_rejected_baseline,
-            self._log_unreadable_store,
-        )
 
     def reconfigure(self, config: Config) -> None:
         """Watch the servers of another configuration.
@@ -89,25 +86,13 @@ class PolicyStateWatch:
         self.behaviour.reconfigure(config)
         self._configure_notifier(config.asks)
 
-    async def refresh(self) -> None:
-        """Read signed statements again."""
-        await self.amendments.refresh()
-        await self.baselines.refresh()
-
-    async def keep_fresh(self) -> None:
-        """Refresh periodically, until cancelled."""
-        await asyncio.gather(
-            self.amendments.poll_forever(), self.baselines.poll_forever()
-        )
-
     async def close(self) -> None:
         """Stop watching."""
         self.kills.close()
         self.pins.close()
-        self._in_force.close()
+        self._enforced.close()
         await self.teller.close()
-        await self.amendments.close()
-        await self.baselines.close()
+        await self.statements.close()
 
     def log_unusable_mapping(self, server: str, tool: str, reason: str) -> None:
         """Log an approved mapping that cannot be used."""
@@ -129,13 +114,9 @@ class PolicyStateWatch:
         """Log an approval request that its owner did not receive."""
         self._log.warning("ask.not-told", host=host, decision=decision, why=reason)
 
-    def _log_rejected_exception(self, digest: str, reason: str) -> None:
-        """Log a signed policy exception that is invalid."""
-        self._log.warning("amendment.refused", id=digest, why=reason)
-
-    def _log_rejected_baseline(self, digest: str, reason: str) -> None:
-        """Log a signed baseline that is invalid."""
-        self._log.warning("baseline.refused", id=digest, why=reason)
+    def _log_rejected(self, noun: str, digest: str, reason: str) -> None:
+        """Log a signed statement that is invalid."""
+        self._log.warning(f"{noun}.refused", id=digest, why=reason)
 
     def _log_unreadable_store(self, reason: str) -> None:
         """Log that the store of signed statements cannot be read."""

@@ -13,12 +13,12 @@ from answerable.model.approval_request import (
     BlockedCall,
 )
 from answerable.model.decision import Decision
-from answerable.model.ids import AgentId
 from answerable.server.approval_notifications.webhook import (
     ApprovalWebhook,
     UndeliveredListener,
 )
-from answerable.server.policy_exception_watch import PolicyExceptionWatch
+from answerable.server.statement_watch import StatementWatch
+from answerable.services.statements.attested_owners import AttestedOwnerReader
 
 
 def owner_could_allow(action: ApprovalScope, decision: Decision) -> bool:
@@ -31,14 +31,12 @@ class OwnerNotifier:
     """Notifier with at most one webhook.
 
     Args:
-        amendments: Watch that knows the owners of agents.
+        statements: Watch that reads the attested owners of agents.
         untold: Called for undelivered notifications.
     """
 
-    def __init__(
-        self, amendments: PolicyExceptionWatch, untold: UndeliveredListener
-    ) -> None:
-        self._amendments, self._untold = amendments, untold
+    def __init__(self, statements: StatementWatch, untold: UndeliveredListener) -> None:
+        self._statements, self._untold = statements, untold
         self._webhook: ApprovalWebhook | None = None
         self._serving: asyncio.Task[None] | None = None
         self._told: Counter[str] = Counter()
@@ -104,6 +102,6 @@ class OwnerNotifier:
 
     def _owner_name(self, agent: str) -> str:
         """Return the name of an agent's owner; empty if it has none."""
-        held = self._amendments.held
-        owner = held.owners.get(AgentId(agent)) if held is not None else None
-        return owner.person.removeprefix("person:") if owner is not None else ""
+        owners = self._statements.current.get(AttestedOwnerReader)
+        persons = (each.person for each in owners if each.agent == agent)
+        return next(persons, "").removeprefix("person:")

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from answerable.evidence.owner_attestations import ATTESTATION_SHAPE
 from answerable.inventory.ownership_score import (
     get_attestation_end,
     is_valid_attestation,
@@ -21,6 +22,10 @@ from answerable.model.owner_signing_key import OwnerKeyId
 from answerable.model.person import OwnerEvidence, Person
 from answerable.model.sighting import SightedFacts, Snapshot, Sync
 from answerable.services.statements import owner_keys
+from answerable.services.statements.signed_statements import (
+    SignedStatements,
+    StatementReading,
+)
 from answerable.store.store import EvidenceStore
 
 _AGENT = "agent:"
@@ -38,6 +43,7 @@ class AttestedOwner:
         digest: SHA-256 of the signed statement, hex.
     """
 
+    agent: AgentId
     person: PersonId
     key_id: OwnerKeyId
     signed_at: int
@@ -58,23 +64,23 @@ class _SyncPersons(msgspec.Struct):
     facts: _PersonFacts
 
 
-class AttestedOwnerReader:
-    """Cached reader of the attested owners of one store.
+class AttestedOwnerReader(SignedStatements[AttestedOwner]):
+    """Cached reader of the attested owners of one store."""
 
-    Args:
-        store: Open store, used by this thread only.
-    """
+    kind = owner_keys.ATTESTATION
+    shape = ATTESTATION_SHAPE
+    item = AttestedOwner
+    depends_on = ("snapshot", owner_keys.ENROLMENT, owner_keys.REVOCATION)
+    last_good = 300.0
 
     def __init__(self, store: EvidenceStore) -> None:
-        self._store = store
-        self._stamp = b""
-        self._objects: tuple[tuple[int, str], ...] = ()
+        super().__init__(store)
         self._said: tuple[OwnerEvidence, ...] = ()
         self._people = PersonDirectory(())
         self._judged: Mapping[AgentId, AttestedOwner] = {}
         self._while = (0, 0)  # interval in which the result stays valid
 
-    def read(self, now: int) -> Mapping[AgentId, AttestedOwner]:
+    def by_agent(self, now: int) -> Mapping[AgentId, AttestedOwner]:
         """Return the owner of each agent who confirmed it by a valid signature.
 
         Args:
@@ -84,17 +90,22 @@ class AttestedOwnerReader:
             VerificationError: The log or an object in it was changed.
             EnvironmentFailure: The store cannot be read.
         """
-        self._reload_if_changed()
+        self.read(now)
+        return self._judged
+
+    def select(self, now: int) -> StatementReading[AttestedOwner]:
+        """Select the owners again once an attestation has ended."""
         begin, end = self._while
         if not begin <= now < end:
             self._judged = self._select_owners(now)
+            self._reading = StatementReading(tuple(self._judged.values()), ())
             ends = [
                 get_attestation_end(item)
                 for item in self._said
                 if is_valid_attestation(item, now)
             ]
             self._while = (now, min(ends, default=_FOREVER))
-        return self._judged
+        return self._reading
 
     def canonical_person(self, person: str) -> PersonId:
         """Return the canonical id of a person, as of the latest read."""
@@ -116,6 +127,7 @@ class AttestedOwnerReader:
             found[agent] = (
                 rank,
                 AttestedOwner(
+                    agent=agent,
                     person=person,
                     key_id=OwnerKeyId(item.key),
                     signed_at=item.seen.at,
@@ -136,23 +148,13 @@ class AttestedOwnerReader:
         known = self._people.get(person)
         return known is not None and not known.alive
 
-    def _reload_if_changed(self) -> None:
-        """Read the attestations again if the log has new statements or snapshots."""
-        stamp = self._store.log.checkpoint()
-        if stamp and stamp == self._stamp:
-            return
-        objects = tuple(
-            (logged.index, logged.digest)
-            for kind in ("snapshot", *owner_keys.KINDS)
-            for logged in self._store.list_objects(kind)
-        )
-        if objects != self._objects:
-            self._store.log.verify_entries()
-            self._said = owner_keys.read_attestations(self._store)
-            self._people = PersonDirectory(_read_latest_persons(self._store))
-            self._objects = objects
-            self._while = (0, 0)
-        self._stamp = stamp
+    def verify(self, now: int) -> None:
+        """Read the attestations and the persons again."""
+        del now
+        self._store.log.verify_entries()
+        self._said = owner_keys.read_attestations(self._store)
+        self._people = PersonDirectory(_read_latest_persons(self._store))
+        self._while = (0, 0)
 
 
 class AttestationReader:
@@ -207,12 +209,12 @@ def read_attested_owners(
     store: EvidenceStore, now: int
 ) -> Mapping[AgentId, AttestedOwner]:
     """Read the owner of each agent who confirmed it by a valid signature."""
-    return open_owner_reader(store).read(now)
+    return open_owner_reader(store).by_agent(now)
 
 
 def open_owner_reader(store: EvidenceStore) -> AttestedOwnerReader:
     """Return the reader of attested owners that is cached with the store."""
-    return store.get_or_attach("attested owners", AttestedOwnerReader)
+    return AttestedOwnerReader.open(store)
 
 
 def _read_latest_persons(store: EvidenceStore) -> tuple[Person, ...]:

@@ -336,7 +336,7 @@ class StsApp(App[StsSettings]):
         """Return the faults that an operator should see."""
         return {
             **super().operator_state(),
-            "owners_refused": self._owners.why,
+            "owners_refused": self._owners.failure,
             "warnings": self.door.admission.warnings,
         }
 

@@ -311,7 +311,7 @@ def _sign_and_record(
     )
     said = room.build_exception_statement(kind, agent, claims, signing, signer.id)
     envelope = signer.sign(said)
-    found = room.verify_exception(
+    found = room.EXCEPTION_SHAPE.verify(
         envelope, owner_keys.read_owner_keys(store), get_unlogged_position(now), here
     )
     store.put_object(AMENDMENT, envelope, now)

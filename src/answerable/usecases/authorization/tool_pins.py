@@ -5,7 +5,6 @@ from functools import partial
 
 from answerable.authorization.pins.lookalikes import compare_names
 from answerable.authorization.pins.pin_comparison import ApprovalSelection
-from answerable.evidence import signed_statements
 from answerable.inventory.people import PersonDirectory
 from answerable.model.config import Config
 from answerable.model.definition_pin import (
@@ -37,9 +36,9 @@ from answerable.model.owner_signing_key import (
 from answerable.presentation.answer_coverage import format_time
 from answerable.services.statements import owner_keys
 from answerable.services.statements.owner_keys import StatementSigner
-from answerable.services.statements.verified_statements import (
+from answerable.services.statements.signed_statements import (
+    APPROVAL_SHAPE,
     TOOLS_APPROVAL,
-    build_rejected_statement,
     verify_statements,
 )
 from answerable.store.store import EvidenceStore
@@ -67,17 +66,8 @@ def read_signed_approvals(store: EvidenceStore) -> SignedApprovals:
     Raises:
         VerificationError: A stored object was changed.
     """
-    said, _ = verify_statements(
-        store,
-        TOOLS_APPROVAL,
-        signed_statements.verify_statement,
-        build_rejected_statement,
-    )
-    return {
-        each.digest: frozenset(each.statement.claims)
-        for each in said
-        if each.statement.type is StatementType.TOOLS_APPROVAL
-    }
+    said, _ = verify_statements(store, TOOLS_APPROVAL, APPROVAL_SHAPE)
+    return {each.digest: frozenset(each.statement.claims) for each in said}
 
 
 def show_definition_differences(

@@ -1,6 +1,6 @@
 """List the behaviour baselines in a store: signed ones and newer drafts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from answerable.baseline.profile_verification import subject_id
@@ -15,8 +15,9 @@ from answerable.services.baseline.profiles import COVERAGE, build_baseline_item
 from answerable.services.statements import owner_keys, signed_baselines
 from answerable.services.statements.signed_baselines import (
     SIGNED_BASELINE,
-    SignedBaselines,
+    ActiveBaseline,
 )
+from answerable.services.statements.signed_statements import StatementReading
 from answerable.store.store import EvidenceStore
 
 
@@ -39,13 +40,14 @@ def list_baselines(store: EvidenceStore, *, now: int, agent: str = "") -> Docume
     """
     held = signed_baselines.read_signed_baselines(store, now)
     lapsed = _explain_lapsed_baselines(store, held)
+    active = signed_baselines.index_by_subject(held.active)
     items: list[BaselineItem] = []
     for subject, logged in sorted(
         _group_profiles_by_subject(store).items(), key=lambda e: _sort_key(e[0])
     ):
         if agent in ("", subject.agent):
             why = lapsed.get(subject_id(subject), "")
-            items += _build_subject_items(subject, logged, held, why)
+            items += _build_subject_items(subject, logged, active, why)
     following = "" if items else format_command("baseline", "learn", agent or "AGENT")
     return Document("baselines", items, COVERAGE, next=following)
 
@@ -70,28 +72,28 @@ def _group_profiles_by_subject(
 def _build_subject_items(
     subject: BaselineSubject,
     logged: list[_LoggedProfile],
-    baselines: SignedBaselines,
+    active: Mapping[BaselineSubject, ActiveBaseline],
     lapse_reason: str,
 ) -> Iterator[BaselineItem]:
     """Yield the signed baseline of a subject, then its newer draft, if any."""
-    newest, stands = logged[-1], baselines.active.get(subject)
+    newest, stands = logged[-1], active.get(subject)
     if stands is not None:
-        yield build_baseline_item(stands.digest, stands.profile, baselines.active)
+        yield build_baseline_item(stands.digest, stands.profile, active)
         known = max(each.index for each in logged if each.digest == stands.digest)
         if newest.index <= known:
             return
-    draft = build_baseline_item(newest.digest, newest.profile, baselines.active)
+    draft = build_baseline_item(newest.digest, newest.profile, active)
     if lapse_reason:
         draft["lapsed"] = lapse_reason
     yield draft
 
 
 def _explain_lapsed_baselines(
-    store: EvidenceStore, baselines: SignedBaselines
+    store: EvidenceStore, baselines: StatementReading[ActiveBaseline]
 ) -> dict[str, str]:
     """Explain why the latest signed baseline of each subject is not in force."""
     reasons = {each.digest: each.why for each in baselines.rejected}
-    standing = {subject_id(each) for each in baselines.active}
+    standing = {subject_id(each.subject) for each in baselines.active}
     found: dict[str, str] = {}
     for each in store.list_objects(SIGNED_BASELINE):
         try:

@@ -69,7 +69,7 @@ def learn_profiles(
     begin = max(since, now - WINDOW)
     found = profile_learning.read_recorded_calls(store, agent, since=begin, until=now)
     known = profile_learning.list_profile_subjects(found)
-    standing = signed_baselines.read_signed_baselines(store, now).active
+    standing = signed_baselines.read_active_baselines(store, now)
     items = []
     for subject in known:
         if server not in ("", subject.server) or identity not in (
@@ -118,7 +118,7 @@ def show_profile(store: EvidenceStore, name: str, *, now: int) -> Document:
         UsageError: The profile does not exist.
         VerificationError: A stored profile was changed.
     """
-    standing = signed_baselines.read_signed_baselines(store, now).active
+    standing = signed_baselines.read_active_baselines(store, now)
     if not name.startswith("agent:"):
         digest_, profile = load_profile(store, name)
         return Document(
@@ -161,7 +161,7 @@ def compare_profiles(store: EvidenceStore, old: str, new: str, *, now: int) -> D
     before = build_empty_profile(after.subject)
     if old:
         before = load_profile(store, old)[1]
-    elif stands := signed_baselines.read_signed_baselines(store, now).active.get(
+    elif stands := signed_baselines.read_active_baselines(store, now).get(
         after.subject
     ):
         before = stands.profile
@@ -203,9 +203,7 @@ def sign_profile(
             now, or the profile does not follow the one in force. Nothing is recorded.
     """
     full, profile = load_profile(store, name)
-    stands = signed_baselines.read_signed_baselines(store, now).active.get(
-        profile.subject
-    )
+    stands = signed_baselines.read_active_baselines(store, now).get(profile.subject)
     _require_owner(store, profile.subject, signer, now)
     if stage is not BaselineStage.SHADOW and (stands is None or stands.digest != full):
         raise UsageError(
@@ -248,7 +246,7 @@ def sign_profile(
     verified = owner_keys.verify_statement(store, envelope, now)
     signed_baselines.require_valid_statement(store, verified, now)
     store.put_object(SIGNED_BASELINE, envelope, now)
-    standing = signed_baselines.read_signed_baselines(store, now).active
+    standing = signed_baselines.read_active_baselines(store, now)
     return Document(
         "baselines", [build_baseline_item(full, profile, standing)], COVERAGE
     )
@@ -264,7 +262,7 @@ def signing_ends_enforcement(
     """
     _, profile = load_profile(store, name)
     return turns_off_enforcement(
-        signed_baselines.read_signed_baselines(store, now).active.get(profile.subject),
+        signed_baselines.read_active_baselines(store, now).get(profile.subject),
         stage,
     )
 

@@ -43,7 +43,7 @@ def draft_renamed_profiles(
             already, or NEW was not approved though OLD was.
     """
     renames = _parse_renames(names)
-    standing = signed_baselines.read_signed_baselines(store, now).active
+    standing = signed_baselines.read_active_baselines(store, now)
     own = [each for subject, each in standing.items() if subject.agent == agent]
     if not own:
         raise UsageError(

@@ -62,7 +62,7 @@ def replay_profile(
     if name:
         profiles.append(load_profile(store, name))
     else:
-        standing = signed_baselines.read_signed_baselines(store, now).active
+        standing = signed_baselines.read_active_baselines(store, now)
         profiles += [
             (each.digest, each.profile)
             for subject, each in standing.items()

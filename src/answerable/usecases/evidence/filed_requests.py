@@ -11,63 +11,26 @@ from answerable.baseline.request_values import (
 )
 from answerable.connectors.formats.secret_formats import contains_credential
 from answerable.evidence import signed_user_requests as room
-from answerable.evidence.signed_statements import InvalidStatement
 from answerable.evidence.signed_user_requests import UserRequest
 from answerable.model.documents.core import Document
 from answerable.model.documents.person_requests import PersonRequestItem
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.ids import AgentId, PersonId
 from answerable.model.owner_signing_key import (
-    MAX_CLOCK_SKEW,
-    OwnerStatement,
-    StatementInvalidity,
     VerifiedStatement,
     get_unlogged_position,
 )
-from answerable.model.person_request import ANY_RUN, MAX_REQUEST_LIFETIME, PersonRequest
+from answerable.model.person_request import ANY_RUN, MAX_REQUEST_LIFETIME
 from answerable.model.policy_exception import SignatureContext
 from answerable.presentation.answer_coverage import empty_coverage, format_time
 from answerable.presentation.command_hints import format_command
 from answerable.services.statements import owner_keys
 from answerable.services.statements.attested_owners import open_owner_reader
 from answerable.services.statements.owner_keys import StatementSigner
-from answerable.services.statements.verified_statements import verify_statements
+from answerable.services.statements.person_requests import REQUEST, list_all_requests
+from answerable.services.statements.signed_statements import RejectedStatement
 from answerable.store.decision_queries import find_persons_of_run
-from answerable.store.object_store import LoggedObject
 from answerable.store.store import EvidenceStore
-
-REQUEST = "request"  # kind of the objects
-
-
-@dataclass(frozen=True, slots=True)
-class RejectedRequest:
-    """Filed request that is invalid.
-
-    Attributes:
-        digest: SHA-256 of the stored envelope, hex.
-        at: Time of the record, UTC nanoseconds.
-        void: Reason, as a word.
-        statement: Content, not verified, if it can be read.
-    """
-
-    digest: str
-    reason: str
-    at: int
-    invalidity: StatementInvalidity
-    statement: OwnerStatement | None
-
-
-@dataclass(frozen=True, slots=True)
-class FiledRequests:
-    """Filed requests of a store at one moment.
-
-    Attributes:
-        standing: Requests that have not ended, in log order.
-        unheld: Invalid requests, in log order.
-    """
-
-    active: tuple[PersonRequest, ...]
-    rejected: tuple[RejectedRequest, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,79 +49,6 @@ class RequestDraft:
     extra_values: tuple[str, ...]
     run: str
     lifetime: int
-
-
-class FiledRequestReader:
-    """Cached reader of the filed requests of one store.
-
-    Args:
-        store: Open store, used by this thread only.
-    """
-
-    def __init__(self, store: EvidenceStore) -> None:
-        self._store = store
-        self._attested = open_owner_reader(store)
-        self._stamp = b""
-        self._read_at = 0
-        self._said: tuple[VerifiedStatement, ...] = ()
-        self._unheld: tuple[RejectedRequest, ...] = ()
-
-    def read(self, now: int) -> FiledRequests:
-        """Verify and return the requests.
-
-        Args:
-            now: UTC nanoseconds.
-
-        Raises:
-            VerificationError: The log or an object in it was changed.
-            EnvironmentFailure: The store cannot be read.
-        """
-        stamp = self._store.log.checkpoint()
-        if not stamp or stamp != self._stamp or now < self._read_at:
-            # A revoked key changes which statements are valid.
-            self._said, self._unheld = verify_statements(
-                self._store,
-                REQUEST,
-                room.verify_request,
-                _build_rejected_request,
-                since=now - MAX_REQUEST_LIFETIME,
-            )
-            self._stamp, self._read_at = stamp, now
-        standing = [
-            self._build_person_request(each, now)
-            for each in self._said
-            if each.statement.signed_at - MAX_CLOCK_SKEW
-            <= now
-            < room.get_request_expiry(each.statement)
-        ]
-        return FiledRequests(tuple(standing), self._unheld)
-
-    def _build_person_request(
-        self, request: VerifiedStatement, now: int
-    ) -> PersonRequest:
-        """Convert a verified statement to the request: persons, run, lifetime."""
-        said, agent = request.statement, AgentId(request.statement.subject)
-        person = self._attested.canonical_person(request.key.person)
-        owner = self._attested.read(now).get(agent)
-        return PersonRequest(
-            id=request.digest,
-            agent=agent,
-            persons=tuple(sorted({request.key.person, person})),
-            is_owners=owner is not None and owner.person == person,
-            run=said.get_claim("run"),
-            since=said.signed_at,
-            until=room.get_request_expiry(said),
-            values=room.get_requested_values(said),
-        )
-
-
-def _build_rejected_request(
-    logged: LoggedObject, invalid: InvalidStatement
-) -> RejectedRequest:
-    """Build the record of an invalid request with the reason."""
-    return RejectedRequest(
-        logged.digest, invalid.message, logged.at, invalid.void, invalid.statement
-    )
 
 
 def list_named_values(draft: RequestDraft) -> tuple[str, ...]:
@@ -214,7 +104,7 @@ def file_request(
         filed, SignatureContext(key.person, here, at), signer.id
     )
     envelope = signer.sign(said)
-    found = room.verify_request(
+    found = room.REQUEST_SHAPE.verify(
         envelope, owner_keys.read_owner_keys(store), get_unlogged_position(now), here
     )
     store.put_object(REQUEST, envelope, now)
@@ -228,7 +118,7 @@ def _require_own_run(
     if not draft.run:
         return
     attested = open_owner_reader(store)
-    owner = attested.read(now).get(draft.agent)
+    owner = attested.by_agent(now).get(draft.agent)
     own = attested.canonical_person(person)
     for other in find_persons_of_run(store, draft.agent, draft.run):
         theirs = (
@@ -244,9 +134,7 @@ def _require_own_run(
 
 def list_requests(store: EvidenceStore, *, now: int, agent: str = "") -> Document:
     """List filed requests, newest first, then invalid ones."""
-    said, void = verify_statements(
-        store, REQUEST, room.verify_request, _build_rejected_request
-    )
+    said, void = list_all_requests(store)
     items = [_build_request_item(each, now) for each in reversed(said)]
     items += map(_build_rejected_item, reversed(void))
     fit = [each for each in items if agent in ("", each["agent"])]
@@ -268,16 +156,16 @@ def _build_request_item(request: VerifiedStatement, now: int) -> PersonRequestIt
         "agent": said.subject,
         "person": request.key.person,
         "run": None if run == ANY_RUN else run,
-        "state": "standing" if now < room.get_request_expiry(said) else "ended",
+        "state": "standing" if now < room.REQUEST_SHAPE.get_expiry(said) else "ended",
         "signed_at": format_time(said.signed_at),
-        "until": format_time(room.get_request_expiry(said)),
+        "until": format_time(room.REQUEST_SHAPE.get_expiry(said)),
         "size": int(said.get_claim("size")),
         "sha256": said.get_claim("sha256"),
         "values": list(room.get_requested_values(said)),
     }
 
 
-def _build_rejected_item(rejected: RejectedRequest) -> PersonRequestItem:
+def _build_rejected_item(rejected: RejectedStatement) -> PersonRequestItem:
     """Build the item of an invalid request, with none of its claims but the agent."""
     said = rejected.statement
     return {
@@ -285,7 +173,7 @@ def _build_rejected_item(rejected: RejectedRequest) -> PersonRequestItem:
         "agent": said.subject if said is not None else "",
         "person": None,
         "run": None,
-        "state": rejected.invalidity.value,
+        "state": rejected.invalidity.value if rejected.invalidity else "",
         "signed_at": format_time(rejected.at),
         "until": None,
         "size": 0,

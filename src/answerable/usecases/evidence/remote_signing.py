@@ -24,7 +24,7 @@ from answerable.services.statements import (
     signed_baselines,
 )
 from answerable.services.statements.owner_keys import StatementSigner
-from answerable.services.statements.verified_statements import TOOLS_APPROVAL
+from answerable.services.statements.signed_statements import TOOLS_APPROVAL
 from answerable.store.store import EvidenceStore
 
 SIGNING_WINDOW = 10 * 60 * 10**9  # nanoseconds to read and sign

@@ -128,7 +128,7 @@ def attest_signed(
         now=signer.signing_time(now),
     )
     envelope = signer.sign(said)
-    owner_attestations.verify_attestation(
+    owner_attestations.ATTESTATION_SHAPE.verify(
         envelope, known, get_unlogged_position(now), here
     )
     store.put_object(owner_keys.ATTESTATION, envelope, now)

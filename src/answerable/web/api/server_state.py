@@ -70,7 +70,7 @@ def _list_trust_rules(
     reading = read_config_file(cache.config.place)
     agents = frozenset(cache.current_view().inventory.agents)
     with cache.open_store() as store:
-        owners = AttestedOwnerReader(store).read(current_minute(cache))
+        owners = AttestedOwnerReader(store).by_agent(current_minute(cache))
     answered = {agent: owner.person for agent, owner in owners.items()}
     return check_trust_rules.show_rules(reading, KnownAgents(agents, answered))
 

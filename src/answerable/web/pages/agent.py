@@ -90,7 +90,7 @@ def _agent_baselines(cache: StoreCache, key: str) -> list[dict[str, object]]:
         _: object,
     ) -> Mapping[BaselineSubject, signed_baselines.ActiveBaseline]:
         with cache.open_store() as store:
-            return signed_baselines.read_signed_baselines(store, cache.now).active
+            return signed_baselines.read_active_baselines(store, cache.now)
 
     return [
         {

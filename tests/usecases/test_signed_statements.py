@@ -6,23 +6,22 @@ from pathlib import Path
 import pytest
 
 from answerable.evidence import dsse, signed_statements
-from answerable.evidence.signed_statements import InvalidStatement
+from answerable.evidence.signed_statements import StatementShape
 from answerable.model.errors import VerificationError
 from answerable.model.owner_signing_key import OwnerStatement, StatementType
 from answerable.services.statements import (
     owner_keys,
+    person_requests,
     policy_exceptions,
     signed_baselines,
 )
 from answerable.services.statements.owner_keys import LocalSigner
-from answerable.services.statements.verified_statements import (
+from answerable.services.statements.signed_statements import (
     TOOLS_APPROVAL,
     verify_statements,
 )
-from answerable.store.object_store import LoggedObject
 from answerable.store.store import EvidenceStore
 from answerable.usecases.authorization import tool_pins
-from answerable.usecases.evidence import filed_requests
 from tests.inventory.fact_builders import NOW
 from tests.usecases.owned_store import ANA, A, enroll, signer
 
@@ -53,8 +52,15 @@ def envelope(
     return dsse.encode_envelope(dsse.DsseEnvelope(first.payload_type, payload, both))
 
 
-def why(logged: LoggedObject, void: InvalidStatement) -> tuple[int, str]:
-    return logged.at, void.void.value
+SHAPE = StatementShape("request", {StatementType.REQUEST: None})
+
+
+def verify(store: EvidenceStore, since: int = 0) -> tuple[list[str], list[object]]:
+    said, void = verify_statements(store, KIND, SHAPE, since=since)
+    return (
+        [each.statement.subject for each in said],
+        [(each.at, each.invalidity) for each in void],
+    )
 
 
 def test_each_counts_once_and_where_it_stood_first(store: EvidenceStore) -> None:
@@ -70,14 +76,9 @@ def test_each_counts_once_and_where_it_stood_first(store: EvidenceStore) -> None
         )
     ):
         store.put_object(KIND, data, NOW + at)
-    said, void = verify_statements(store, KIND, signed_statements.verify_statement, why)
-    assert [each.statement.subject for each in said] == ["two", "one"]
-    assert void == ((NOW + 1, "key-not-enrolled"), (NOW + 5, "key-not-enrolled"))
-    said, void = verify_statements(
-        store, KIND, signed_statements.verify_statement, why, since=NOW + 3
-    )
-    assert [each.statement.subject for each in said] == ["two"]
-    assert [at for at, _ in void] == [NOW + 4, NOW + 5]
+    no_key = "key-not-enrolled"
+    assert verify(store) == (["two", "one"], [(NOW + 1, no_key), (NOW + 5, no_key)])
+    assert verify(store, NOW + 3) == (["two"], [(NOW + 4, no_key), (NOW + 5, no_key)])
 
 
 @pytest.mark.parametrize(
@@ -86,8 +87,8 @@ def test_each_counts_once_and_where_it_stood_first(store: EvidenceStore) -> None
         (policy_exceptions.AMENDMENT, policy_exceptions.read_policy_exceptions),
         (signed_baselines.SIGNED_BASELINE, signed_baselines.read_signed_baselines),
         (
-            filed_requests.REQUEST,
-            lambda store, now: filed_requests.FiledRequestReader(store).read(now),
+            person_requests.REQUEST,
+            lambda store, now: person_requests.PersonRequestReader(store).read(now),
         ),
         (
             TOOLS_APPROVAL,
