@@ -79,7 +79,9 @@ def test_what_its_owner_signed_stands_as_the_first_the_next_and_the_one_in_force
 ):
     assert verify_profile(encode_profile(NEXT), signed(NEXT), EXPECTED) == NEXT
     assert (
-        verify_profile(encode_profile(FIRST), signed(FIRST), but(EXPECTED, line=()))
+        verify_profile(
+            encode_profile(FIRST), signed(FIRST), but(EXPECTED, accepted_digests=())
+        )
         == FIRST
     )
     assert verify_profile(encode_profile(FIRST), signed(FIRST), EXPECTED) == FIRST
@@ -124,7 +126,9 @@ REFUSED: dict[str, tuple[ProfileFault, Callable[[], BaselineProfile]]] = {
         lambda: verify_profile(
             encode_profile(FIRST),
             signed(FIRST),
-            but(EXPECTED, line=(HEAD, document_digest(encode_profile(NEXT)))),
+            but(
+                EXPECTED, accepted_digests=(HEAD, document_digest(encode_profile(NEXT)))
+            ),
         ),
     ),
     "re-parented": (
