@@ -8,6 +8,7 @@ import pytest
 WORLD = {
     "__main__",
     "cli",
+    "collector",
     "connectors",
     "demo",
     "gateway",

@@ -10,6 +10,7 @@ import pytest
 OUTSIDE = {
     "__main__",
     "cli",
+    "collector",
     "connectors",
     "demo",
     "gateway",

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from answerable.model.approval_request import ApprovalRequestConfig
 from answerable.model.behaviour import ReferenceTable, ToolFacts
+from answerable.model.collection import CollectorConfig, ConfiguredSource
 from answerable.model.decision import EnforcementMode, TargetKind
 from answerable.model.decision_point_config import DecisionPointConfig
 from answerable.model.definition_pin import PinningMode
@@ -348,7 +349,8 @@ class Config:
         tables: Reference tables, in file order.
         asks: Approval-request notifications, None where unset.
         web: The web page, None where the file has none.
-        sources: Sources of `scan --config`: `NAME[:LOCATION]`, in file order.
+        sources: Sources of `scan --config` and of the collector, in file order.
+        collector: The collector.
     """
 
     place: str
@@ -369,4 +371,10 @@ class Config:
     tables: tuple[ReferenceTable, ...] = ()
     asks: ApprovalRequestConfig | None = None
     web: WebConfig | None = None
-    sources: tuple[str, ...] = ()
+    sources: tuple[ConfiguredSource, ...] = ()
+    collector: CollectorConfig = field(default_factory=CollectorConfig)
+
+    @property
+    def has_schedule(self) -> bool:
+        """Tell whether a source has a schedule."""
+        return any(source.schedule for source in self.sources)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar, cast
 
 from answerable.model.agent import Agent
+from answerable.model.collection import SourceState
 from answerable.model.coverage import CoverageScope
 from answerable.model.credential import Credential
 from answerable.model.ids import AgentId, CredentialId, IdentityId, PersonId
@@ -157,6 +158,7 @@ class Inventory:
         judged_at: Time of the ownership evaluation, UTC nanoseconds; -1 for never.
         names: Index of spellings; None to build it on demand.
         derived: Cache of derived tables; None for no cache.
+        scheduled: State of the sources that a collector reads.
     """
 
     at: int
@@ -171,6 +173,7 @@ class Inventory:
     own_owners: Mapping[str, SubjectOwnership] = field(default_factory=dict)
     names: NameTable | None = field(default=None, compare=False, repr=False)
     derived: DerivedState | None = field(default=None, compare=False, repr=False)
+    scheduled: tuple[SourceState, ...] = ()
     _made: dict[str, tuple[Callable[["Inventory"], object], object]] = field(
         init=False, default_factory=dict, compare=False, repr=False
     )

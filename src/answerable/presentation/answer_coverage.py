@@ -11,6 +11,7 @@ from answerable.model.errors import UsageError
 from answerable.model.inventory import Inventory, SourceCoverage
 from answerable.model.person import OwnerState
 from answerable.model.sighting import ReadProblem
+from answerable.presentation.collection_coverage import add_source_states
 from answerable.presentation.inventory_items import build_owner_item as build_owner_item
 from answerable.presentation.inventory_items import format_time as format_time
 
@@ -49,7 +50,8 @@ def build_coverage(
         now: UTC nanoseconds.
         not_collected: Uncollected data that could change this answer.
     """
-    return build_source_coverage(inventory.coverage, now, not_collected)
+    sources = add_source_states(inventory.coverage, inventory.scheduled, now)
+    return build_source_coverage(sources, now, not_collected)
 
 
 def build_list_coverage(kind: str, inventory: Inventory, now: int) -> CoverageRecord:
@@ -81,8 +83,8 @@ def build_source_coverage(
     items: list[CoverageSourceItem] = [
         {
             "source": each.source,
-            "at": format_time(each.at),
-            "age_s": max(0, now - each.at) // 1_000_000_000,
+            "at": format_time(each.at) if each.at else "",
+            "age_s": max(0, now - each.at) // 1_000_000_000 if each.at else 0,
             "problems": [format_problem(problem) for problem in each.problems],
         }
         for each in sources

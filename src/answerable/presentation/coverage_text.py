@@ -152,7 +152,8 @@ def list_coverage(coverage: CoverageRecord) -> list[str]:
     """List the full coverage, a line each: sources, seen data, missing data."""
     lines = []
     for source in coverage["sources"]:
-        lines.append(f"{sanitize(source['source'])}: {format_age(source['age_s'])}")
+        age = format_age(source["age_s"]) if source["at"] else "never read"
+        lines.append(f"{sanitize(source['source'])}: {age}")
         lines += [f"  problem: {sanitize(problem)}" for problem in source["problems"]]
     lines += [f"collected: {_describe_entry(word)}" for word in coverage["seen"]]
     for word in coverage["not_collected"]:
@@ -167,11 +168,12 @@ def describe_missing(coverage: CoverageRecord) -> str:
 
 
 def _oldest_ages(coverage: CoverageRecord) -> dict[str, int]:
-    """Return the oldest age of each kind of source."""
+    """Return the oldest age of each kind of source that was read."""
     ages: dict[str, int] = {}
     for source in coverage["sources"]:
         name = source["source"].partition(":")[0]
-        ages[name] = max(ages.get(name, 0), source["age_s"])
+        if source["at"]:
+            ages[name] = max(ages.get(name, 0), source["age_s"])
     return ages
 
 

@@ -163,6 +163,9 @@ class ServerRuntime(Generic[PlanT]):
     async def _ship_spool(self, *, is_periodic: bool = False) -> None:
         """Ship the spool to the store, and log problems."""
         plan, app = self._plan, self.app
+        if not (plan.state / "spool").is_dir():  # this server keeps no records
+            app.shipped_at = time.monotonic()
+            return
         most = app.plan.config.limits.spool if is_periodic else 0
         told = await ship_in_subprocess(
             plan.store, plan.state / "spool", max_spool_bytes=most
@@ -188,8 +191,7 @@ class ServerRuntime(Generic[PlanT]):
         await app.close()
         if self._shipping is not None:  # two at once would refuse the last one
             await wait_or_cancel(self._shipping, drain)
-        if (self._plan.state / "spool").is_dir():
-            await self._ship_spool()
+        await self._ship_spool()
         app.close_listeners()
         self._log.info(f"{self._name}.ended")
 

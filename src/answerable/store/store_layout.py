@@ -65,6 +65,11 @@ class StoreLayout:
         return self.root / "quarantine"
 
     @property
+    def collection(self) -> Path:
+        """State of scheduled sources."""
+        return self.root / "collector" / "sources.json"
+
+    @property
     def keys(self) -> Path:
         """Keys; readable by the owner alone."""
         return self.root / "keys"

@@ -3,8 +3,10 @@
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar, cast
+
+import msgspec
 
 from answerable.inventory import reassess_owners
 from answerable.inventory.ownership_score import (
@@ -17,6 +19,7 @@ from answerable.services.inventory import snapshots
 from answerable.services.lineage.chain_cache import load_chains
 from answerable.services.reach.query_context import compile_snapshot
 from answerable.store import derivation_generation, journal_files
+from answerable.store.collection_state import read_source_states
 from answerable.store.store import EvidenceStore
 
 DerivedT = TypeVar("DerivedT")
@@ -70,8 +73,9 @@ class StoreView:
 
 
 def compute_store_stamp(store: EvidenceStore) -> bytes:
-    """Return a digest that changes with every log entry and journal record."""
-    named = [store.log.checkpoint()]
+    """Return a digest that changes with log, journals and states of sources."""
+    states = read_source_states(store.layout)
+    named = [store.log.checkpoint(), msgspec.json.encode(states)]
     for name in journal_files.list_journals(store.layout):
         try:
             size = store.layout.journal_file(name).stat().st_size
@@ -92,7 +96,11 @@ def build_view(
     started = time.thread_time()
     generation = derivation_generation.compute_chains_generation(store)
     if previous is not None and previous.generation == generation:
-        inventory, chains = reassess_owners(previous.inventory, now), previous.chains
+        inventory = replace(
+            reassess_owners(previous.inventory, now),
+            scheduled=read_source_states(store.layout),
+        )
+        chains = previous.chains
     else:
         inventory = snapshots.load_inventory(store, now=now)
         chains = load_chains(store, inventory)

@@ -107,5 +107,7 @@ web:
 """
 
 SOURCES = """\
-sources: [home:/home/ana, "aws-org:role/AnswerableRead"]
+sources: [home:/home/ana, {source: "aws-org:role/AnswerableRead", at: ["02:00"]}]
+schedule: {every: 1h}
+collector: {listen: [{address: "127.0.0.1:8474", tls: {certificate: c, key: k}}]}
 """

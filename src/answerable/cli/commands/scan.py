@@ -89,8 +89,10 @@ def _list_config_sources(
     Raises:
         UsageError: Sources are named as well, or the file has none or a fault.
     """
+    from answerable.connectors import registry
     from answerable.connectors.config.fetch import read_config_file
     from answerable.connectors.config.parse.config_faults import ConfigError
+    from answerable.services.inventory.scan_sources import find_capability
 
     if sources:
         raise UsageError(
@@ -100,12 +102,14 @@ def _list_config_sources(
     reading = read_config_file(config)
     if reading.config is None or reading.faults:
         raise ConfigError(config, reading.faults)
-    if not reading.config.sources:
+    named = [each.source for each in reading.config.sources]
+    found = tuple(each for each in named if find_capability(each) != registry.EVENTS)
+    if not found:
         raise UsageError(
-            f"{config} has no sources (expected a list of SOURCE)",
+            f"{config} has no sources of scan (expected a list of SOURCE)",
             "sources: [home:~, aws-org:role/AnswerableRead]",
         )
-    return Path(reading.config.place).parent, reading.config.sources
+    return Path(reading.config.place).parent, found
 
 
 @click.command(cls=AppCommand, short_help="List places and calls of each source.")

@@ -1,4 +1,4 @@
-"""`serve`: run gateway, token service, decision point and web page."""
+"""`serve`: run gateway, token service, decision point, web page and collector."""
 
 import os
 import sys
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from answerable.pdp.runtime.settings import PdpSettings as PointPlan
     from answerable.sts.runtime.settings import StsSettings as TokenPlan
 
-ROLES = ("gateway", "token-service", "decisions", "web")
+ROLES = ("gateway", "token-service", "decisions", "web", "collector")
 
 
 @click.command(
@@ -56,7 +56,8 @@ def serve(
     events go to standard error, one JSON object a line. SIGHUP reads the configuration
     again. With a section `sts` the token service runs next to the gateway, for
     evaluation: in production each runs alone, as a user of its own. With a section
-    `decisions` the decision point runs as well, and with a section `web` the web page.
+    `decisions` the decision point runs as well, with a section `web` the web page, and
+    with a schedule of `sources` the collector.
     `--only web` needs no configuration: it serves the store on this machine to the
     holder of the printed link.
     """
@@ -72,6 +73,8 @@ def serve(
             _serve_web(settings, config, listen, standalone=not with_parent)
         elif only == "token-service":
             _serve_token_service(settings, config, standalone=not with_parent)
+        elif only == "collector":
+            _serve_collector(settings, config, standalone=not with_parent)
         elif only == "decisions":
             _serve_decision_point(settings, config, standalone=not with_parent)
         else:
@@ -94,7 +97,12 @@ def _serve_gateway(
 
     def build_commands(plan: "ServePlan") -> dict[str, Sequence[str]]:
         named = plan.config
-        sections = {"sts": named.sts, "decisions": named.decisions, "web": named.web}
+        roles = {
+            "sts": named.sts is not None,
+            "decisions": named.decisions is not None,
+            "web": named.web is not None,
+            "collector": named.has_schedule,
+        }
         own = [sys.executable, "-m", "answerable", "--store", str(plan.store), "serve"]
         options = ["--config", config, "--with-parent"]
         more = {"web": ["--listen", listen] if listen else []}
@@ -106,8 +114,8 @@ def _serve_gateway(
                 *options,
                 *more.get(role, []),
             ]
-            for role, section in sections.items()
-            if with_other_servers and section is not None
+            for role, is_configured in roles.items()
+            if with_other_servers and is_configured
         }
 
     def load(before: "CedarPolicySet") -> "ServePlan":
@@ -145,6 +153,22 @@ def _serve_decision_point(settings: Settings, config: str, *, standalone: bool) 
         "decisions",
         reuse_policies(load),
         PdpApp.open,
+        _build_ready_callback(standalone),
+        alone=standalone,
+    )
+
+
+def _serve_collector(settings: Settings, config: str, *, standalone: bool) -> None:
+    """Run the collector of a configuration."""
+    from answerable.collector.app import CollectorApp
+    from answerable.collector.settings import load_settings
+    from answerable.server.runtime import run_server
+
+    named, usual = find_named_and_default_store(settings)
+    run_server(
+        "collector",
+        lambda: load_settings(config, named, usual),
+        CollectorApp.open,
         _build_ready_callback(standalone),
         alone=standalone,
     )

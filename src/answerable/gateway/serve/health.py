@@ -20,6 +20,7 @@ _DISPLAY_NAMES = {
     "sts": "token service",
     "decisions": "decision point",
     "web": "web page",
+    "collector": "collector",
 }
 SHIPPING_LAG = (
     600.0  # seconds of evidence in the spool alone from which readiness warns

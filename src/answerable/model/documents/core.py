@@ -14,7 +14,10 @@ from answerable.model.documents.not_known import SearchScopeItem, UncollectedSub
 
 
 class CoverageSourceItem(TypedDict):
-    """Source in a coverage record; `at` is RFC 3339 UTC, `age_s` seconds."""
+    """Source in a coverage record; `at` is RFC 3339 UTC, `age_s` seconds.
+
+    `at` is empty where a scheduled source was never read.
+    """
 
     source: str
     at: str

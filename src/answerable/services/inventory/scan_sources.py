@@ -64,13 +64,12 @@ def parse_sources(
     return tuple(found)
 
 
-def is_scan_source(text: str) -> bool:
-    """Return whether a text names a source of `scan`."""
+def find_capability(text: str) -> str:
+    """Return what a source supplies: `inventory`, `events`; empty if it is unknown."""
     try:
-        registry.load_inventory_connector(text.partition(":")[0])
+        return registry.find_connector(text.partition(":")[0]).spec.gives
     except UsageError:
-        return False
-    return True
+        return ""
 
 
 def _resolve_list(location: str, options: Sequence[str], home: Path, cwd: Path) -> str:

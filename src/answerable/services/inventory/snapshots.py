@@ -15,6 +15,7 @@ from answerable.model.inventory import DERIVATION_STAGES, Inventory, ProgressCal
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
 from answerable.model.sighting import Snapshot, Sync
 from answerable.store import derived_inventory
+from answerable.store.collection_state import read_source_states
 from answerable.store.derivation_generation import compute_chains_generation
 from answerable.store.store import EvidenceStore
 
@@ -88,7 +89,9 @@ def load_inventory(
         derived_inventory.save_inventory(store, generation, joined)
         kept = inventory_logic.reassess_owners(joined, now or joined.judged_at)
     return replace(
-        kept, derived=derived_inventory.DerivedFiles(store, generation, progress)
+        kept,
+        derived=derived_inventory.DerivedFiles(store, generation, progress),
+        scheduled=read_source_states(store.layout),
     )
 
 
@@ -139,12 +142,13 @@ def store_snapshot(
     Returns:
         The snapshot's name.
     """
-    latest = load_latest_snapshot(store)
-    parts = dict(latest.syncs) if latest is not None else {}
-    parts |= {sync.source: sync.digest for sync in syncs}
-    snapshot = Snapshot(now, tuple(sorted(parts.items())))
-    store.put_object("snapshot", msgspec.json.encode(snapshot), now)
-    return list_snapshots(store)[-1].name
+    with store.log.lock():  # two scans at once: neither leaves out the other's syncs
+        latest = load_latest_snapshot(store)
+        parts = dict(latest.syncs) if latest is not None else {}
+        parts |= {sync.source: sync.digest for sync in syncs}
+        snapshot = Snapshot(now, tuple(sorted(parts.items())))
+        store.put_object("snapshot", msgspec.json.encode(snapshot), now)
+        return list_snapshots(store)[-1].name
 
 
 def load_latest_snapshot(store: EvidenceStore) -> Snapshot | None:

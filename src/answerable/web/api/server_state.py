@@ -5,6 +5,7 @@ They describe the server, not the client's machine.
 
 from pathlib import Path
 
+from answerable.connectors import registry
 from answerable.connectors.config.fetch import read_config_file
 from answerable.model.documents.core import Document
 from answerable.model.documents.evidence import CheckItem, ProbeItem
@@ -44,7 +45,7 @@ def _list_sources(
     named = [
         each["source"]
         for each in scanned
-        if scan_sources.is_scan_source(each["source"])
+        if scan_sources.find_capability(each["source"]) == registry.INVENTORY
     ]
     if not named:
         return Document("where", [], empty_coverage())

@@ -1,12 +1,15 @@
 """Parse the bytes of the configuration into `Config`, and faults with positions."""
 
 import hashlib
-import re
 from dataclasses import dataclass, field, fields, replace
 
 from answerable.connectors.config.parse.addresses import is_url, read_path
 from answerable.connectors.config.parse.agents import read_agents
 from answerable.connectors.config.parse.approval_requests import read_approval_requests
+from answerable.connectors.config.parse.collection import (
+    read_collector,
+    read_sources,
+)
 from answerable.connectors.config.parse.config_faults import (
     ConfigFault,
     ConfigFaults,
@@ -59,7 +62,6 @@ _MIN_VALUES = {
     "bytes_per_caller": 4 << 20,
 }
 _MAX_SECONDS = 86_400
-_SOURCE = re.compile(r"[a-z][a-z0-9-]{0,40}(:[^\x00-\x1f]*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class ConfigReading:
             has a fault.
         policy_marks: Positions of the policy file names.
         policies: Parsed policies of these files; empty before they are read.
+        source_positions: Positions of the items of `sources`.
     """
 
     config: Config | None
@@ -84,6 +87,7 @@ class ConfigReading:
     rules: tuple[TrustRule, ...] = ()
     policy_positions: tuple[TextPosition, ...] = ()
     policies: CedarPolicySet = NO_CEDAR_POLICIES
+    source_positions: tuple[TextPosition, ...] = ()
 
     @property
     def has_all_but_policy(self) -> bool:
@@ -106,17 +110,6 @@ class ConfigReading:
         return self.config is not None and not any(
             _section_of_fault(fault) in RULE_SECTIONS for fault in self.faults
         )
-
-
-def _read_scan_sources(file: ConfigSection) -> tuple[str, ...]:
-    """Read the sources of `scan --config`; the scan checks their names."""
-    found = file.read_texts("sources")
-    for position, text in enumerate(found):
-        if not _SOURCE.fullmatch(text):
-            file.report_fault(
-                "sources", f"NAME or NAME:LOCATION expected at {position}"
-            )
-    return found
 
 
 def _section_of_fault(fault: ConfigFault) -> str:
@@ -174,15 +167,23 @@ def parse_config(data: bytes, place: str, folder: str) -> ConfigReading:
             {issuer.pin.name for issuer in issuers},
         ),
         policy=read_policy_key(file, folder),
-        sources=_read_scan_sources(file),
+        sources=read_sources(file),
+        collector=read_collector(file, folder, insecure=listen.insecure),
         tables=tuple(read_reference_tables(file, {server.name for server in servers})),
         asks=read_approval_requests(file, folder),
         web=read_web(file, listen, folder, issuers),
     )
     file.report_unknown_keys()
     found, asked = tuple(sorted(faults.found)), frozenset(faults.known_keys)
-    marks = file.item_positions("policy")
-    reading = ConfigReading(config, found, asked, data, rules, marks)
+    reading = ConfigReading(
+        config=config,
+        faults=found,
+        known_keys=asked,
+        data=data,
+        rules=rules,
+        policy_positions=file.item_positions("policy"),
+        source_positions=file.item_positions("sources"),
+    )
     if reading.has_rules:
         return reading
     return replace(reading, config=replace(config, rules=()))

@@ -211,8 +211,12 @@ class ConfigSection:
             yield name, holder._open_section(member.node, name, "NAME")
         holder._asked += holder._members
 
-    def read_sections(self, key: str) -> Iterator["ConfigSection"]:
-        """Read a list of mappings, in file order."""
+    def read_sections(self, key: str, text_key: str = "") -> Iterator["ConfigSection"]:
+        """Read a list of mappings, in file order.
+
+        Args:
+            text_key: Key that an item without a mapping gives, alone; empty for none.
+        """
         node = self._find_member(key)
         if node is None:
             return
@@ -220,6 +224,9 @@ class ConfigSection:
             self._faults.add(node.position, self._path_of(key), "a list was expected")
             return
         for index, item in enumerate(node.value):
+            if text_key and isinstance(item.value, str):
+                member = YamlMember(item.position, item)
+                item = YamlNode(item.position, {text_key: member})
             yield self._open_section(item, f"{key}[{index}]", f"{key}[]")
 
     def report_unknown_keys(self) -> None:

@@ -1,0 +1,160 @@
+"""Assemble the collector from its settings; reload and drain it."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+from answerable.collector.settings import CollectorSettings
+from answerable.collector.source_collector import SourceCollector
+from answerable.collector.status import (
+    StatusMetrics,
+    build_source_health,
+    list_late_reasons,
+)
+from answerable.model.collection import CollectionSchedule, SourceState
+from answerable.model.errors import EnvironmentFailure
+from answerable.server.admission import AdmissionControl
+from answerable.server.app import App
+from answerable.server.listening_sockets import bind_listener
+from answerable.server.operator_log import OperatorLog
+from answerable.server.resident_memory import resident_bytes
+from answerable.store.collection_state import read_source_states, write_source_states
+from answerable.store.store_layout import StoreLayout
+
+SERVER_NAME = "collector"
+
+
+class CollectorApp(App[CollectorSettings]):
+    """The application of one process."""
+
+    def __init__(self, settings: CollectorSettings, log: OperatorLog) -> None:
+        super().__init__(settings, log)
+        self._layout = StoreLayout(settings.store)
+        self._slots = asyncio.Semaphore(settings.config.collector.parallel)
+        self._saving = asyncio.Lock()
+        self._unsaved = ""  # reason that the states could not be saved
+        self._collectors: dict[str, SourceCollector] = {}
+        self._runs: dict[str, asyncio.Task[None]] = {}
+
+    async def start(self) -> None:
+        """Open the listeners, and start the collection of every scheduled source.
+
+        Raises:
+            AnswerableError: An address or the store cannot be used.
+        """
+        for listener in self.plan.config.collector.listen:
+            bound = bind_listener(listener, 1)
+            await self._open_status_listener(SERVER_NAME, bound, self._admission)
+        known = {each.source: each for each in read_source_states(self._layout)}
+        self._start_new(self.plan.schedules, known)
+        write_source_states(self._layout, self._list_states())
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell whether a run is in progress."""
+        return any(each.running_since for each in self._collectors.values())
+
+    async def reload(self, settings: CollectorSettings) -> None:
+        """Apply another configuration; a run of a source that remains goes on.
+
+        Raises:
+            AnswerableError: It cannot be used; the current one stays.
+        """
+        self._listeners.prepare(settings.config.collector.listen)()
+        for source in self._collectors.keys() - settings.schedules.keys():
+            del self._collectors[source]
+            await _cancel(self._runs.pop(source))
+        for source, collector in self._collectors.items():
+            collector.reschedule(settings.schedules[source])
+        self._start_new(settings.schedules, {})
+        self.plan = settings
+        await self._save_states()
+
+    def drain(self) -> None:
+        """Start no more runs and accept no more connections; runs in progress go on."""
+        super().drain()
+        for collector in self._collectors.values():
+            collector.drain()
+
+    async def close(self) -> None:
+        """End the runs in progress."""
+        await _cancel(*self._runs.values())
+        await super().close()
+
+    def not_ready_reasons(self) -> list[str]:
+        """List the late sources, and the reason that the states cannot be saved."""
+        return [
+            *list_late_reasons(self._collectors, time.time()),
+            *([self._unsaved] if self._unsaved else []),
+        ]
+
+    def operator_state(self) -> Mapping[str, object]:
+        """Return the state of each source, and of the last reload."""
+        now = time.time()
+        sources = [build_source_health(c, now) for c in self._collectors.values()]
+        return {"reload_refused": self.reload_refused, "sources": sources}
+
+    def render_metrics(self) -> bytes:
+        """Render the metrics of all sources and of the process."""
+        gauges = {
+            "memory_bytes": ("Resident memory.", float(resident_bytes())),
+            "config_last_reload_successful": (
+                "The file in force is the one on disk.",
+                float(not self.reload_refused),
+            ),
+        }
+        return StatusMetrics(self._collectors, gauges, time.time()).render()
+
+    def _build_admission(self) -> AdmissionControl:
+        """Build the quotas of its pages."""
+        return self._build_status_admission()
+
+    def _start_new(
+        self,
+        schedules: Mapping[str, CollectionSchedule],
+        states: Mapping[str, SourceState],
+    ) -> None:
+        """Start the collection of sources that are not collected yet."""
+        for source in [each for each in schedules if each not in self._collectors]:
+            collector = self._collectors[source] = SourceCollector(
+                self._layout.root,
+                source,
+                schedules[source],
+                state=states.get(source),
+                slots=self._slots,
+                log=self._log,
+                save=self._save_states,
+            )
+            task = asyncio.create_task(collector.run_forever())
+            task.add_done_callback(self._log_broken_task)
+            self._runs[source] = task
+
+    def _log_broken_task(self, task: asyncio.Task[None]) -> None:
+        """Log an unexpected exception that ended a collection; its source becomes late."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._log_failure(error)
+
+    def _list_states(self) -> list[SourceState]:
+        """List the state of each source."""
+        return [each.state for each in self._collectors.values()]
+
+    async def _save_states(self) -> None:
+        """Save the states for the coverage of answers, and for the next start."""
+        async with self._saving:
+            try:
+                await asyncio.to_thread(
+                    write_source_states, self._layout, self._list_states()
+                )
+                self._unsaved = ""
+            except EnvironmentFailure as error:
+                if error.message != self._unsaved:
+                    self._log.error("source.state-not-saved", why=error.message)
+                self._unsaved = error.message
+
+
+async def _cancel(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks, and wait for their end."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,127 @@
+"""Load the settings of the collector: configuration, store, and scheduled sources."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from answerable.connectors import registry
+from answerable.connectors.config.fetch import read_config_file
+from answerable.connectors.config.parse.config_faults import ConfigError, ConfigFault
+from answerable.connectors.config.parse.config_file import ConfigReading
+from answerable.model.collection import CollectionSchedule
+from answerable.model.config import Config
+from answerable.model.errors import UsageError
+from answerable.server.reloadable_settings import require_config, resolve_store
+from answerable.server.tls import without_tls_files
+from answerable.services.inventory.scan_sources import find_capability, parse_sources
+
+STATE_FOLDER = "collector"  # in the store: a store has one collector
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorSettings:
+    """Settings from one reading of the configuration file.
+
+    Attributes:
+        config: The configuration.
+        reading: Parse result with faults.
+        store: Folder of the store.
+        schedules: Schedule of each scheduled source, `NAME:LOCATION`.
+    """
+
+    config: Config
+    reading: ConfigReading
+    store: Path
+    schedules: Mapping[str, CollectionSchedule]
+
+    @property
+    def state(self) -> Path:
+        """Return the collector's own folder."""
+        return self.store / STATE_FOLDER
+
+    @property
+    def is_whole(self) -> bool:
+        """Return True: policies do not concern the collector."""
+        return True
+
+    @property
+    def restart_only_settings(self) -> Mapping[str, object]:
+        """Return the settings whose change needs a restart, by name in the file."""
+        collector = self.config.collector
+        return {
+            "collector.listen": without_tls_files(collector.listen),
+            "collector.parallel": collector.parallel,
+            "store": self.store,
+        }
+
+
+def load_settings(
+    path: str, store: Path | None, default_store: Path | None
+) -> CollectorSettings:
+    """Load the settings.
+
+    Args:
+        path: The file.
+        store: Store named on the command line, None without.
+        default_store: Default store; None where no home directory is known.
+
+    Raises:
+        ConfigError: The file is invalid, or a scheduled source cannot be read by
+            `scan` or `ingest`.
+        UsageError: The file is missing, or no source has a schedule.
+        EnvironmentFailure: It may not be read.
+    """
+    reading = read_config_file(path)
+    config = require_config(path, reading)
+    if not config.has_schedule:
+        raise UsageError(
+            f"no source in {path} has a schedule",
+            "sources: [{source: 'home:~', every: 1h}]; see docs/collector.md",
+        )
+    faults: list[ConfigFault] = []
+    schedules = dict(_resolve_sources(reading, config, faults))
+    if faults:
+        raise ConfigError(config.place, tuple(faults))
+    root = resolve_store(config, store, default_store)
+    return CollectorSettings(config, reading, root, schedules)
+
+
+def _resolve_sources(
+    reading: ConfigReading, config: Config, faults: list[ConfigFault]
+) -> Iterator[tuple[str, CollectionSchedule]]:
+    """Yield the scheduled sources with absolute locations, and collect faults."""
+    folder, home = Path(config.place).parent, _find_home()
+    named = zip(config.sources, reading.source_positions, strict=True)
+    for index, (each, position) in enumerate(named):
+        if not each.schedule:
+            continue
+        name, _, location = each.source.partition(":")
+        capability = find_capability(name)
+        try:
+            if capability == registry.EVENTS and location in ("", "-"):
+                raise UsageError(
+                    "a log has no location", f"expected {name}:PATH, a file or a folder"
+                )
+            if home is None and location.startswith("~"):
+                raise UsageError(
+                    "no home directory is known", "expected an absolute path"
+                )
+            (source,) = parse_sources(
+                [each.source],
+                home=home or folder,
+                cwd=folder,
+                capability=capability or registry.INVENTORY,
+            )
+        except UsageError as error:
+            message = f"a source of scan or ingest was expected; {error.hint}"
+            faults.append(ConfigFault(position, f"sources[{index}]", message))
+        else:
+            yield str(source), each.schedule
+
+
+def _find_home() -> Path | None:
+    """Find the home directory; None if there is none."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None

@@ -1,0 +1,90 @@
+"""Scan or ingest one source, as a process of its own.
+
+    python -P -m answerable.collector.source_run STORE SOURCE PARENT
+
+writes one `RunResult` as JSON. A parser that exhausts the memory or hangs ends with this
+process. The process ends with the collector: a run is never left over.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import msgspec
+
+from answerable.collector.run_result import RunResult
+from answerable.connectors import registry
+from answerable.model.documents.core import Document, IngestItem
+from answerable.model.errors import AnswerableError
+from answerable.services.inventory.scan_sources import find_capability
+from answerable.store.store import EvidenceStore
+from answerable.usecases.evidence.ingest_logs import ingest_logs
+from answerable.usecases.inventory.scan import scan_sources
+
+MAX_PROBLEMS = 20  # lines that are kept of one run
+_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+
+
+def run_source(store_root: Path, source: str) -> RunResult:
+    """Scan or ingest a source with an absolute location, and store the result.
+
+    Args:
+        store_root: Folder of the store.
+        source: `NAME:LOCATION`.
+    """
+    now = time.time_ns()
+    root = Path("/")
+    try:
+        with EvidenceStore.open(store_root, now=now) as store:
+            if find_capability(source) == registry.EVENTS:
+                return _ingest_result(ingest_logs(store, [source], now=now))
+            return _scan_result(
+                scan_sources(store, [source], now=now, home=root, cwd=root)
+            )
+    except AnswerableError as error:
+        return RunResult(error.message)
+    except Exception as error:  # noqa: BLE001 - its text may contain input
+        return RunResult(f"internal error: {type(error).__name__}")
+
+
+def _ingest_result(document: Document) -> RunResult:
+    """Build the result of an ingest from its document."""
+    (item,) = cast("Sequence[IngestItem]", document.items)
+    lines = [line for each in document.coverage["sources"] for line in each["problems"]]
+    if item["quarantined"]:
+        lines.append(f"{item['quarantined']} records were quarantined")
+    return RunResult(
+        problems=tuple(lines[:MAX_PROBLEMS]),
+        is_partial=document.is_partial,
+        stored=item["stored"],
+    )
+
+
+def _scan_result(document: Document) -> RunResult:
+    """Build the result of a scan from its document; problems are in the snapshot."""
+    return RunResult(
+        names=tuple(str(item["source"]) for item in document.items),
+        is_partial=document.is_partial,
+    )
+
+
+def _end_with_parent(parent: int) -> None:
+    """Ask the kernel to kill this process when its parent ends (PR_SET_PDEATHSIG(2const))."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it ended before
+        os._exit(1)
+
+
+def main(store_root: str, source: str, parent: str) -> None:
+    """Run one source, and write the result to standard output."""
+    _end_with_parent(int(parent))
+    sys.stdout.buffer.write(msgspec.json.encode(run_source(Path(store_root), source)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,141 @@
+"""Report the state of each source: health and readiness as JSON, and metrics."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypedDict
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
+
+from answerable.collector.source_collector import SourceCollector
+from answerable.presentation.inventory_items import format_time
+from answerable.server.metrics import Gauges
+
+_SECOND = 1_000_000_000
+_PREFIX = "answerable_collector"
+
+
+class SourceHealth(TypedDict):
+    """State of one source; times are RFC 3339 UTC.
+
+    The reason of a failure is only in the log and in the coverage of answers.
+    """
+
+    source: str
+    running: bool
+    late: bool
+    lag_s: int | None
+    failures: int
+    succeeded_at: str | None
+    failed_at: str | None
+    next_at: str
+
+
+def build_source_health(collector: SourceCollector, now: float) -> SourceHealth:
+    """Build the state of a source.
+
+    Args:
+        now: Seconds since the epoch.
+    """
+    state = collector.state
+    read_at, failed_at = state.succeeded_at, state.failed_at
+    return {
+        "source": state.source,
+        "running": bool(collector.running_since),
+        "late": collector.is_late(now),
+        "lag_s": round(_lag(collector, now)) if read_at else None,
+        "failures": state.failures,
+        "succeeded_at": format_time(read_at) if read_at else None,
+        "failed_at": format_time(failed_at) if failed_at else None,
+        "next_at": format_time(round(collector.next_at * _SECOND)),
+    }
+
+
+def list_late_reasons(
+    collectors: Mapping[str, SourceCollector], now: float
+) -> list[str]:
+    """List the late sources, each with its lag; empty where none is late."""
+    return [
+        f"{source} is late: "
+        + (
+            f"last read {_lag(each, now):.0f} s ago"
+            if each.state.succeeded_at
+            else "never read"
+        )
+        for source, each in collectors.items()
+        if each.is_late(now)
+    ]
+
+
+def _lag(collector: SourceCollector, now: float) -> float:
+    """Return the seconds since the last successful run, or since the schedule began."""
+    return max(0.0, now - collector.state.since / _SECOND)
+
+
+@dataclass(frozen=True, slots=True)
+class StatusMetrics(Collector):
+    """Metrics of all sources, in the text format of Prometheus.
+
+    Attributes:
+        collectors: Collectors by source.
+        gauges: Further gauges of the process.
+        now: Seconds since the epoch.
+    """
+
+    collectors: Mapping[str, SourceCollector]
+    gauges: Gauges
+    now: float
+
+    def render(self) -> bytes:
+        """Render every metric."""
+        return generate_latest(self)
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield each metric family, for the Prometheus client library."""
+        runs = CounterMetricFamily(
+            f"{_PREFIX}_runs", "Runs that ended.", labels=("source", "outcome")
+        )
+        stored = CounterMetricFamily(
+            f"{_PREFIX}_events_stored", "New events.", labels=("source",)
+        )
+        for source, each in self.collectors.items():
+            for outcome in ("success", "partial", "failure"):
+                runs.add_metric((source, outcome), each.runs[outcome])
+            stored.add_metric((source,), each.stored)
+        yield from (runs, stored)
+        yield from self._source_gauges()
+        for name, (says, value) in self.gauges.items():
+            yield GaugeMetricFamily(f"{_PREFIX}_{name}", says, value=value)
+
+    def _source_gauges(self) -> Iterator[Metric]:
+        """Yield the gauges of the sources."""
+        now = self.now
+        for name, says, value in (
+            ("lag_seconds", "Seconds since the last good run began.", _lag),
+            ("late", "The data is older than promised.", SourceCollector.is_late),
+            (
+                "failures",
+                "Failed runs since the last good one.",
+                lambda each, _: each.state.failures,
+            ),
+            (
+                "last_success_timestamp_seconds",
+                "Start of the last good run; 0 for none.",
+                lambda each, _: each.state.succeeded_at / _SECOND,
+            ),
+            (
+                "run_seconds",
+                "Duration of the last run.",
+                lambda each, _: each.last_seconds,
+            ),
+            (
+                "running",
+                "A run is in progress.",
+                lambda each, _: bool(each.running_since),
+            ),
+        ):
+            family = GaugeMetricFamily(f"{_PREFIX}_{name}", says, labels=("source",))
+            for source, each in self.collectors.items():
+                family.add_metric((source,), float(value(each, now)))
+            yield family

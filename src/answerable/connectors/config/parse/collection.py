@@ -1,0 +1,87 @@
+"""Parse `sources`, `schedule` and `collector`: scheduled scans and ingests."""
+
+import re
+from dataclasses import replace
+
+from answerable.connectors.config.parse.config_section import ConfigSection
+from answerable.connectors.config.parse.listeners import read_listeners
+from answerable.model.collection import (
+    CollectionSchedule,
+    CollectorConfig,
+    ConfiguredSource,
+)
+
+DEFAULT_ADDRESS = "127.0.0.1:8474"
+
+_SOURCE = re.compile(r"[a-z][a-z0-9-]{0,40}(:[^\x00-\x1f]*)?")
+_TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
+_MAX_JITTER = 60  # seconds, where the file says none
+_JITTER_SHARE = 10  # so is a tenth of `every` the most
+_DAY = 86_400
+_MAX_INTERVAL = 31 * _DAY
+
+
+def read_sources(file: ConfigSection) -> tuple[ConfiguredSource, ...]:
+    """Read `sources`, each with its schedule; the names are checked on use."""
+    section = file.read_section("schedule")
+    default = _read_schedule(section, CollectionSchedule())
+    section.report_unknown_keys()
+    found: dict[str, ConfiguredSource] = {}
+    for item in file.read_sections("sources", "source"):
+        source = item.read_text("source", None)
+        schedule = _read_schedule(item, default)
+        item.report_unknown_keys()
+        if source and not _SOURCE.fullmatch(source):
+            item.report_fault("source", "NAME or NAME:LOCATION expected")
+        if source in found:
+            item.report_fault("source", "it is in the list already")
+        found[source] = ConfiguredSource(source, schedule)
+    return tuple(found.values())
+
+
+def read_collector(
+    file: ConfigSection, folder: str, *, insecure: bool
+) -> CollectorConfig:
+    """Read the section `collector`, which has defaults."""
+    section = file.read_section("collector")
+    collector = CollectorConfig(
+        listen=read_listeners(
+            section, "listen", folder, DEFAULT_ADDRESS, insecure=insecure
+        ),
+        parallel=section.read_number("parallel", CollectorConfig.parallel, 1, 16),
+    )
+    section.report_unknown_keys()
+    return collector
+
+
+def _read_schedule(
+    section: ConfigSection, default: CollectionSchedule
+) -> CollectionSchedule:
+    """Read the keys of a schedule; one that is missing is the default's."""
+    every = section.read_seconds("every", 0, 1, _MAX_INTERVAL)
+    at = _read_times(section)
+    if every and at:
+        section.report_fault("at", "either every or at was expected")
+    schedule = replace(default, every=every, at=at) if every or at else default
+    longest = schedule.every // _JITTER_SHARE if schedule.every else _MAX_JITTER
+    has_own = bool(every or at) or not default
+    jitter = min(_MAX_JITTER, longest) if has_own else default.jitter
+    return replace(
+        schedule,
+        jitter=section.read_seconds("jitter", jitter, 0, _DAY),
+        deadline=section.read_seconds("deadline", default.deadline, 1, _DAY),
+        retry=section.read_seconds("retry", default.retry, 1, _DAY),
+    )
+
+
+def _read_times(section: ConfigSection) -> tuple[int, ...]:
+    """Read the times of day in `at`, as ascending seconds after midnight."""
+    times = [_TIME_OF_DAY.fullmatch(text) for text in section.read_texts("at")]
+    section.check(
+        "at",
+        lambda text: _TIME_OF_DAY.fullmatch(text) is not None,
+        "a time of day (UTC) was expected, in quotes: '02:30'",
+    )
+    return tuple(
+        sorted({int(time[1]) * 3600 + int(time[2]) * 60 for time in times if time})
+    )

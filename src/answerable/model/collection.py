@@ -1,0 +1,84 @@
+"""Scheduled collection: when sources are read, and how their last runs went."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from answerable.model.config import Listener
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionSchedule:
+    """Schedule of one source; times are seconds.
+
+    Attributes:
+        every: Seconds between the starts of two runs; 0 where `at` has the times.
+        at: Times of day (UTC), seconds after midnight, ascending.
+        jitter: Maximum random delay of a run.
+        deadline: Time limit of one run.
+        retry: Delay after the first failure; it doubles with each further one.
+    """
+
+    every: int = 0
+    at: tuple[int, ...] = ()
+    jitter: int = 0
+    deadline: int = 3600
+    retry: int = 30
+
+    def __bool__(self) -> bool:
+        return bool(self.every or self.at)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredSource:
+    """Item of `sources` in the configuration.
+
+    Attributes:
+        source: `NAME[:LOCATION]`, as `scan` or `ingest` take it.
+        schedule: False where the source has no schedule.
+    """
+
+    source: str
+    schedule: CollectionSchedule
+
+
+@dataclass(frozen=True)
+class CollectorConfig:
+    """Section `collector`.
+
+    Attributes:
+        listen: Listeners of health, readiness and metrics.
+        parallel: Maximum number of concurrent runs.
+    """
+
+    listen: "tuple[Listener, ...]" = ()
+    parallel: int = 2
+
+
+class SourceState(msgspec.Struct, frozen=True):
+    """State of one scheduled source; times are UTC nanoseconds, 0 for never.
+
+    Attributes:
+        source: `NAME:LOCATION`, with an absolute path.
+        since: Time from which `late_after` is computed: the start of the last
+            successful run, or the first time that the source was scheduled.
+        late_after: Time after which its data is late.
+        succeeded_at: Start of the last successful run.
+        failed_at: Start of the last failed run.
+        failures: Failed runs since the last successful one.
+        reason: Reason of the last failure; empty after a success.
+        problems: Unread parts of an ingested log in the last successful run.
+        names: Names of this source in a snapshot.
+    """
+
+    source: str
+    since: int
+    late_after: int
+    succeeded_at: int = 0
+    failed_at: int = 0
+    failures: int = 0
+    reason: str = ""
+    problems: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
