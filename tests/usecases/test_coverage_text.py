@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.model.documents.core import CoverageRecord
+from answerable.model.documents.core import CoverageRecord, CoverageSourceItem
 from answerable.presentation.coverage_text import (
     build_coverage_line_parts,
     list_coverage,
@@ -18,7 +18,12 @@ def covered(missing: list[str], *sources: str) -> CoverageRecord:
     return {
         "partial": False,
         "sources": [
-            {"source": each, "at": "", "age_s": 7200, "problems": []}
+            {
+                "source": each,
+                "at": "2026-11-24T08:00:00Z",
+                "age_s": 7200,
+                "problems": [],
+            }
             for each in sources
         ],
         "seen": [],
@@ -75,3 +80,19 @@ def test_the_line_is_short_and_the_list_leaves_nothing_out(missing, names) -> No
         x for x in list_coverage(coverage) if x.startswith(("not collected", "not st"))
     ]
     assert len(listed) == len(missing)
+
+
+def test_a_scheduled_source_that_was_never_read_has_no_age() -> None:
+    coverage = covered(["cloudtrail"], "aws:x")
+    never: CoverageSourceItem = {
+        "source": "cloudtrail:/logs",
+        "at": "",
+        "age_s": 0,
+        "problems": ["unreadable: late by 5 min: never read"],
+    }
+    coverage["sources"].append(never)
+    assert build_coverage_line_parts(coverage) == [
+        "aws 2 h old",
+        "CloudTrail not collected",
+    ]
+    assert "cloudtrail:/logs: never read" in list_coverage(coverage)
