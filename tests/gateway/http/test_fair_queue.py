@@ -1,16 +1,21 @@
 """Which call is begun next, where callers have calls waiting."""
 
 import asyncio
+import heapq
 import time
 from collections.abc import Callable
+from itertools import count
+from typing import Any, cast
 
 import pytest
 
 from answerable.gateway.http import fair_queue
 from answerable.gateway.http.fair_queue import (
+    BUSY_SHARE,
     LARGE_BODY,
     LARGE_CALL_PAUSE,
     MAX_CREDIT,
+    SECONDS_PER_BYTE,
     UNQUEUED_CALLS,
     FairQueue,
 )
@@ -128,3 +133,57 @@ def test_debts_that_are_paid_are_forgotten() -> None:
 
     (kept,) = played(play)
     assert int(kept) <= fair_queue._MAX_BUDGETS + 10
+
+
+class VirtualLoop:
+    """An event loop whose clock moves by what is scheduled and by the work itself."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._due: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
+        self._order = count()
+
+    def time(self) -> float:
+        return self.now
+
+    def call_later(self, delay: float, run: Callable[..., None], *given: Any) -> None:
+        due = self.now + delay
+        heapq.heappush(self._due, (due, next(self._order), run, given))
+
+    def call_soon(self, run: Callable[..., None], *given: Any) -> None:
+        self.call_later(0.0, run, *given)
+
+    def run(self, seconds: float) -> None:
+        while self._due and self._due[0][0] <= seconds:
+            at, _, run, given = heapq.heappop(self._due)
+            self.now = max(self.now, at)
+            run(*given)
+
+
+def test_a_caller_that_waits_is_not_alone_while_another_calls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop, size, took, seconds = VirtualLoop(), 3_800_000, 0.02, 60.0
+    monkeypatch.setattr(fair_queue.time, "perf_counter", loop.time)
+    queue = FairQueue(cast(asyncio.AbstractEventLoop, loop))
+    begun = []
+
+    def send_large() -> None:
+        assert queue.must_wait("ana", size, 0)
+        queue.add("ana", size, handle_large)
+
+    def handle_large() -> None:
+        begun.append(loop.now)
+        loop.now += took
+        loop.call_later(0.01, send_large)  # again, with its answer
+
+    def send_small() -> None:
+        assert not queue.must_wait("ben", 100, 0)
+        loop.call_later(0.005, send_small)
+
+    for _ in range(8):
+        loop.call_soon(send_large)
+    loop.call_soon(send_small)
+    loop.run(seconds)
+    charged = took + size * SECONDS_PER_BYTE
+    assert 1 < len(begun) <= (MAX_CREDIT + seconds * BUSY_SHARE) / charged + 1

@@ -38,7 +38,8 @@ class FairQueue:
         self.deferred = 0
         self._waiting: dict[str, deque[tuple[int, Callable[[], None]]]] = {}
         self._debts: dict[str, _CallerBudget] = {}
-        self._last, self._other_at = "", float("-inf")
+        # The caller of the last call, its time, and that of the last call of another.
+        self._last, self._last_at, self._other_at = "", float("-inf"), float("-inf")
         self._free_at = 0.0  # when the next large call may begin
         self._is_due = False
 
@@ -54,8 +55,10 @@ class FairQueue:
             size: Bytes of its body.
             open_calls: Number of open calls of that caller.
         """
+        now = self._loop.time()
         if caller != self._last:
-            self._last, self._other_at = caller, self._loop.time()
+            self._last, self._other_at = caller, self._last_at
+        self._last_at = now
         return (
             size > LARGE_BODY or open_calls >= UNQUEUED_CALLS or caller in self._waiting
         )
@@ -103,9 +106,8 @@ class FairQueue:
         finally:
             seconds = time.perf_counter() - began
             if size > LARGE_BODY:
-                pause = (
-                    seconds if self._is_only_caller(now) else LARGE_CALL_PAUSE * seconds
-                )
+                is_alone = self._is_only_caller(caller, now)
+                pause = seconds if is_alone else LARGE_CALL_PAUSE * seconds
                 self._free_at = self._loop.time() + pause
             self._charge_caller(caller, seconds + size * SECONDS_PER_BYTE)
             if self._waiting:
@@ -120,16 +122,20 @@ class FairQueue:
         is_large = self._waiting[caller][0][0] > LARGE_BODY
         return self._has_no_debt(caller, now) and (not is_large or now >= self._free_at)
 
-    def _is_only_caller(self, now: float) -> bool:
-        """Tell whether no other caller was active in the last second."""
-        return now - self._other_at >= _BUSY_SECONDS
+    def _is_only_caller(self, caller: str, now: float) -> bool:
+        """Tell whether no other caller has called in the last second.
+
+        The caller itself may have sent nothing meanwhile: its calls wait here.
+        """
+        others_at = self._other_at if caller == self._last else self._last_at
+        return now - others_at >= _BUSY_SECONDS
 
     def _has_no_debt(self, caller: str, now: float) -> bool:
         """Tell whether a caller has used no more than its share of time."""
         debt = self._debts.get(caller)
         if debt is None:
             return True
-        debt.replenish(now, is_only_caller=self._is_only_caller(now))
+        debt.replenish(now, is_only_caller=self._is_only_caller(caller, now))
         if debt.saved >= MAX_CREDIT:
             del self._debts[caller]
         return debt.saved >= 0
