@@ -5,10 +5,12 @@ at its end it prints how many requests of each kind it sent. It runs at the lowe
 priority: the processors are those of the gateway, which is what is measured.
 """
 
+import itertools
 import json
 import os
 import socket
 import sys
+import threading
 import time
 from collections import Counter
 from contextlib import suppress
@@ -44,24 +46,35 @@ class HostileTraffic(msgspec.Struct, frozen=True):
 
 
 def send(attack: HostileTraffic) -> Counter[str]:
-    """Send until the time is over; count requests by kind."""
+    """Send until the time is over; count requests by kind.
+
+    Large calls wait for their caller's turn, so they have a thread of their own.
+    """
     makes = hostile_requests.of_gateway(attack.where, attack.token)
     del makes["honest"]
     sent: Counter[str] = Counter()
     until = time.monotonic() + attack.seconds
     held: list[socket.socket] = []
-    larger = 0
+    large: Counter[str] = Counter()
+    sender = threading.Thread(target=_send_large_calls, args=(attack, until, large))
+    sender.start()
     while (began := time.monotonic()) < until:
         sent["idle connections"] += _open_idle_connections(held, attack)
         sent += hostile_requests.send(attack.where, makes, _ROUND)
-        for _ in range(int(_ROUND * _LARGE)):
-            kinds = [name for name in fairness.WORST if "3.8 MB" in name]
-            kind = kinds[larger % len(kinds)]
-            larger += 1
-            large = {kind: lambda kind=kind: _large_request(attack, kind)}
-            sent += hostile_requests.send(attack.where, large, hostile_requests.CLIENTS)
         time.sleep(max(0.0, began + _ROUND / attack.rate - time.monotonic()))
-    return sent
+    sender.join()
+    return sent + large
+
+
+def _send_large_calls(attack: HostileTraffic, until: float, sent: Counter[str]) -> None:
+    """Send calls of 3.8 MB over several connections, one kind after the other."""
+    kinds = itertools.cycle(name for name in fairness.WORST if "3.8 MB" in name)
+    pause = _ROUND / attack.rate / int(_ROUND * _LARGE)
+    while (began := time.monotonic()) < until:
+        kind = next(kinds)
+        make = {kind: lambda kind=kind: _large_request(attack, kind)}
+        sent += hostile_requests.send(attack.where, make, hostile_requests.CLIENTS)
+        time.sleep(max(0.0, began + pause - time.monotonic()))
 
 
 def _large_request(attack: HostileTraffic, kind: str) -> bytes:
