@@ -206,7 +206,7 @@ def test_another_version_in_the_body_is_refused_as_in_full() -> None:
 @given(st.lists(st.one_of(st.sampled_from(HEADS), altered(HEADS)), max_size=12))
 def test_a_head_that_is_remembered_says_what_it_says(heads: list[bytes]) -> None:
     remember = cached_parser()
-    for data in [*heads, *heads]:
+    for data in [*heads, *heads, *heads]:
         found = read(lambda data=data: remember(data))
         assert found == read(lambda data=data: parse_request_head(data))
         if isinstance(found, McpRequestHead):
@@ -229,12 +229,23 @@ def test_heads_that_do_not_come_again_take_no_room() -> None:
     for number in range(MAX_CACHED + 1):
         remember(opening(("DPoP", f"proof-{number}")))
         remember(MODERN)
-    assert made.count(MODERN) == 1
+    assert made.count(MODERN) == 2  # the second time it is remembered
+
+
+def test_a_flood_of_heads_that_come_once_is_not_remembered() -> None:
+    made, remember = counted()
+    remember(MODERN)
+    remember(MODERN)
+    for number in range(2 * MAX_CACHED):
+        remember(opening(("X", str(number))))
+    remember(MODERN)
+    assert made.count(MODERN) == 2
 
 
 def test_the_heads_that_are_remembered_have_a_bound() -> None:
     made, remember = counted()
     for number in range(MAX_CACHED + 1):
-        remember(opening(("X", str(number))))
+        for _ in range(2):
+            remember(opening(("X", str(number))))
     remember(opening(("X", "0")))
-    assert len(made) == MAX_CACHED + 2
+    assert len(made) == 2 * (MAX_CACHED + 1) + 1

@@ -32,6 +32,7 @@ from answerable.server.wire.refusals import RequestRefused
 from answerable.server.wire.request_head import HttpRequestHead, parse_head
 
 MAX_CACHED = 1024  # cached heads
+MAX_SEEN = 4096  # hashes of heads that came once
 MAX_CACHED_BYTES = 4096  # bytes of one
 # Fields that differ in each request: such a head is not cached.
 UNCACHED_FIELDS = frozenset({"dpop", "last-event-id", "traceparent"})
@@ -115,15 +116,29 @@ def parse_request(request_head: McpRequestHead, body: bytes) -> McpCall:
 def cached_parser(
     parse: Callable[[bytes], McpRequestHead] = parse_request_head,
 ) -> Callable[[bytes], McpRequestHead]:
-    """Return a parser that caches its results; a refused head is parsed again."""
+    """Return a parser that caches heads that come a second time.
+
+    A flood of heads that never come again takes no room; a refused head is parsed again.
+    """
     known: dict[bytes, McpRequestHead] = {}
+    seen: set[int] = set()
+
+    def is_repeated(data: bytes) -> bool:
+        """Tell whether a head came before; note it if not."""
+        mark = hash(data)
+        if mark in seen:
+            return True
+        if len(seen) >= MAX_SEEN:
+            seen.clear()
+        seen.add(mark)
+        return False
 
     def remember(data: bytes) -> McpRequestHead:
         found = known.get(data)
         if found is None:
             found = parse(data)
-            comes_again = UNCACHED_FIELDS.isdisjoint(found.head.fields)
-            if comes_again and len(data) <= MAX_CACHED_BYTES:
+            may_repeat = UNCACHED_FIELDS.isdisjoint(found.head.fields)
+            if may_repeat and len(data) <= MAX_CACHED_BYTES and is_repeated(data):
                 if len(known) >= MAX_CACHED:
                     known.clear()
                 known[data] = found
