@@ -1,11 +1,16 @@
-"""Accept connections of a listening socket on an event loop, in batches."""
+"""Accept connections of a listening socket, a few per iteration of the event loop.
+
+Accepting and starting a connection takes a fraction of a millisecond. A flood that was
+accepted in one iteration would hold up every open call.
+"""
 
 import asyncio
 import errno
 import socket
+from collections import deque
 from collections.abc import Callable
 
-_ACCEPT_BATCH = 64  # connections accepted in one iteration of the loop
+ACCEPTS_PER_TURN = 4  # connections accepted in one iteration of the loop
 _RETRY_DELAY = 0.1  # seconds between two attempts while no more files may be open
 _RESOURCE_ERRORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -38,7 +43,7 @@ class AcceptLoop:
 
     def _accept_connections(self) -> None:
         """Accept a batch; pause for a while when descriptors or memory run out."""
-        for _ in range(_ACCEPT_BATCH):
+        for _ in range(ACCEPTS_PER_TURN):
             try:
                 connection, _ = self._listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
@@ -57,3 +62,42 @@ class AcceptLoop:
         """Accept again after a pause."""
         self._resume = None
         self._loop.add_reader(self._listening, self._accept_connections)
+
+
+class TurnLimiter:
+    """Lets a few waiting coroutines continue per iteration of the event loop.
+
+    Args:
+        loop: The event loop.
+        per_turn: Number of coroutines that continue in one iteration.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, per_turn: int) -> None:
+        self._loop, self._per_turn = loop, per_turn
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._is_due = False
+
+    async def wait(self) -> None:
+        """Wait for an iteration of the loop that has a place left, in order."""
+        turn = self._loop.create_future()
+        self._waiting.append(turn)
+        self._schedule()
+        await turn
+
+    def _schedule(self) -> None:
+        """Schedule the next release, unless one is scheduled."""
+        if not self._is_due:
+            self._is_due = True
+            self._loop.call_soon(self._release)
+
+    def _release(self) -> None:
+        """Let the next coroutines continue; the others wait for another iteration."""
+        self._is_due = False
+        left = self._per_turn
+        while self._waiting and left:
+            turn = self._waiting.popleft()
+            if not turn.done():  # it may have been cancelled
+                turn.set_result(None)
+                left -= 1
+        if self._waiting:
+            self._schedule()

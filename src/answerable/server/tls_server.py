@@ -1,7 +1,8 @@
 """Accept TLS connections, and count each from its first packet on.
 
 An event loop tells a protocol of a connection once its handshake is over, so handshakes
-that never end would be bounded by open files alone.
+that never end would be bounded by open files alone. A handshake takes a signature: it
+begins when the client has sent something, and a few begin per iteration of the loop.
 """
 
 import asyncio
@@ -10,12 +11,14 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 
-from answerable.server.accept_loop import AcceptLoop
+from answerable.server.accept_loop import AcceptLoop, TurnLimiter
 from answerable.server.admission import (
     AdmissionControl,
     ConnectionSlot,
     counted_address,
 )
+
+HANDSHAKES_PER_TURN = 2  # handshakes that begin in one iteration of the loop
 
 
 class _PendingHandshake:
@@ -59,6 +62,7 @@ class TlsServer:
         self._loop, self._listening, self._make = loop, listening, make
         self._context, self._admission = context, admission
         self._handshakes: set[asyncio.Task[None]] = set()
+        self._turns = TurnLimiter(loop, HANDSHAKES_PER_TURN)
         self._accepting = AcceptLoop(loop, listening, self._start_handshake)
 
     def close(self) -> None:
@@ -83,14 +87,35 @@ class TlsServer:
         self, connection: socket.socket, slot: ConnectionSlot
     ) -> None:
         """Do one handshake, then pass the connection to its protocol."""
+        limit = self._admission.limits.first_request
         try:
+            async with asyncio.timeout(limit):
+                await self._wait_for_bytes(connection)
+            await self._turns.wait()
             await self._loop.connect_accepted_socket(
                 self._make,
                 connection,
                 ssl=self._context,
-                ssl_handshake_timeout=self._admission.limits.first_request,
+                ssl_handshake_timeout=limit,
             )
-        except OSError:  # of TLS, too
+        except (OSError, asyncio.CancelledError) as error:  # of TLS, too
             connection.close()
+            if not isinstance(error, OSError):
+                raise
         finally:
             slot.release()
+
+    async def _wait_for_bytes(self, connection: socket.socket) -> None:
+        """Wait until the client has sent something, or has closed."""
+        arrived = self._loop.create_future()
+        self._loop.add_reader(connection, _set_arrived, arrived)
+        try:
+            await arrived
+        finally:
+            self._loop.remove_reader(connection)
+
+
+def _set_arrived(arrived: asyncio.Future[None]) -> None:
+    """Resolve the future of a connection that has become readable."""
+    if not arrived.done():
+        arrived.set_result(None)
