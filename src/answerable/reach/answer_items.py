@@ -17,11 +17,10 @@ from answerable.reach.aws.condition_keys.key_classification import (
     GITHUB_ISSUER,
     classify_key,
 )
-from answerable.reach.aws.evaluation.request import DeterminingStatement
-from answerable.reach.aws.paths.path_search import PathHop
 from answerable.reach.aws.permission_rows.row_types import format_row
 from answerable.reach.aws.resource_pattern_union import format_part
 from answerable.reach.formula import ConditionAtom, Formula, get_verdict
+from answerable.reach.platform import DeterminingStatement, PathHop
 from answerable.reach.subject_queries import ReachAnswer
 
 

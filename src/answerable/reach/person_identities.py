@@ -18,7 +18,8 @@ from answerable.model.role_assignment import (
     RoleAssignment,
     match_permission_set_roles,
 )
-from answerable.reach.unknown_subjects import AWS, UnknownSubject
+from answerable.reach.platform import UnknownSubject
+from answerable.reach.unknown_subjects import AWS
 
 AWS_ORG = "aws-org"
 

@@ -9,7 +9,6 @@ from answerable.model.sighting import SightedFacts
 from answerable.model.tool import Tool
 from answerable.reach.aws.compiled.external_callers import parse_caller
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.paths.path_search import PathHop
 from answerable.reach.formula import (
     FALSE,
     TRUE,
@@ -24,32 +23,15 @@ from answerable.reach.person_identities import (
     list_assigned_roles,
     list_person_identities,
 )
+from answerable.reach.platform import PathHop, SubjectIdentity, UnknownSubject
 from answerable.reach.subject_queries import ReachAnswer, build_entry_hop
 from answerable.reach.unknown_subjects import (
-    UnknownSubject,
     explain_unknown_agent,
     explain_unknown_credential,
     explain_unknown_identity,
     explain_unscanned_platform,
     rests_on_uncollected_allow,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class SubjectIdentity:
-    """Identity that a subject acts through, with the steps to it.
-
-    Attributes:
-        subject: The subject of the question.
-        hops: Steps from the subject to the identity.
-        unknown: Reason why the identity's policies are not known, None where they are.
-            Grants of resource policies are evaluated in both cases.
-    """
-
-    subject: str
-    identity: IdentityId
-    hops: tuple[PathHop, ...] = ()
-    unknown: UnknownSubject | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.external_callers import ExternalCaller, parse_caller
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.statements import PolicyGap
-from answerable.reach.aws.evaluation.request import DeterminingStatement, Evaluation
+from answerable.reach.aws.evaluation.request import Evaluation
 from answerable.reach.aws.evaluation.single_request import (
     evaluate_action,
     evaluate_external,
@@ -26,7 +26,6 @@ from answerable.reach.aws.external_caller_queries import (
 from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.paths.path_search import (
-    PathHop,
     ReachPath,
     iterate_paths,
     list_reachable_identities,
@@ -44,6 +43,7 @@ from answerable.reach.aws.patterns.pattern_set_algebra import (
 from answerable.reach.aws.permission_rows.principal_rows import list_principal_rows
 from answerable.reach.aws.permission_rows.row_types import PermissionRow, RowFilter
 from answerable.reach.formula import FALSE, TRUE, Formula, Verdict, conjoin_hops
+from answerable.reach.platform import DeterminingStatement, PathHop
 from answerable.reach.unknown_subjects import rests_on_uncollected_allow
 
 

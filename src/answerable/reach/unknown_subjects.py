@@ -16,28 +16,11 @@ from answerable.reach.aws.compiled.principal_element import (
 )
 from answerable.reach.aws.compiled.statements import UNCOLLECTED
 from answerable.reach.formula import ConditionAtom, Formula
+from answerable.reach.platform import UnknownSubject
 
 AWS = "aws"
 _AWS_KEYS = "aws-keys"
 _EVERY_ACCOUNT = "arn:aws:iam::*:*"
-
-
-@dataclass(frozen=True, slots=True)
-class UnknownSubject:
-    """Subject whose permissions were not collected.
-
-    Attributes:
-        id: Agent, identity or credential.
-        because: Missing data.
-        source: Name of the scan source that supplies it, empty where none is known.
-        absent: Its account was scanned and holds no such identity: it was created
-            later, deleted or misspelled.
-    """
-
-    id: str
-    because: str
-    source: str
-    absent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principal_matching import SESSION_NAME
 from answerable.reach.aws.evaluation.context_keys import select_session_keys
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.unknown_subjects import UnknownSubject, list_unknown_identities
+from answerable.reach.platform import UnknownSubject
+from answerable.reach.unknown_subjects import list_unknown_identities
 from answerable.services.garbage_collection import pause_garbage_collection
 from answerable.services.reach.stated_request_context import StatedContext
 

@@ -25,9 +25,10 @@ from answerable.reach.aws.resource_pattern_union import (
 )
 from answerable.reach.expected_verdict import VerdictExpectation
 from answerable.reach.formula import FALSE, get_verdict
-from answerable.reach.subject_identities import SubjectIdentities, SubjectIdentity
+from answerable.reach.platform import SubjectIdentity, UnknownSubject
+from answerable.reach.subject_identities import SubjectIdentities
 from answerable.reach.subject_queries import PatternExtent, ReachAnswer
-from answerable.reach.unknown_subjects import UnknownSubject, rests_on_uncollected_allow
+from answerable.reach.unknown_subjects import rests_on_uncollected_allow
 from answerable.services.reach.call_parsing import parse_call
 from answerable.services.reach.policy_layer_states import list_policy_layers
 from answerable.services.reach.query_context import (

@@ -10,14 +10,10 @@ from answerable.model.errors import AnswerableError
 from answerable.model.inventory import Inventory
 from answerable.presentation.command_hints import format_command
 from answerable.reach.answer_items import build_path_item
-from answerable.reach.aws.paths.path_search import PathHop
 from answerable.reach.formula import Verdict
+from answerable.reach.platform import PathHop, UnknownSubject
 from answerable.reach.subject_identities import SubjectIdentities
-from answerable.reach.unknown_subjects import (
-    AWS,
-    UnknownSubject,
-    explain_unscanned_platform,
-)
+from answerable.reach.unknown_subjects import AWS, explain_unscanned_platform
 from answerable.services.reach.compiled_graph import load_summary
 from answerable.services.reach.query_context import QueryContext
 

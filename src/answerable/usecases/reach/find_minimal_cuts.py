@@ -17,7 +17,8 @@ from answerable.reach.aws.resource_pattern_answers import is_pattern_question
 from answerable.reach.aws.what_if.minimal_cuts import CutSearch, StatementSet
 from answerable.reach.aws.what_if.policy_edits import StatementId
 from answerable.reach.formula import FALSE, Verdict, get_verdict
-from answerable.reach.subject_identities import SubjectIdentities, SubjectIdentity
+from answerable.reach.platform import SubjectIdentity
+from answerable.reach.subject_identities import SubjectIdentities
 from answerable.reach.subject_queries import ReachAnswer
 from answerable.reach.unknown_subjects import rests_on_uncollected_allow
 from answerable.services.reach.call_parsing import parse_call, parse_permission_filter

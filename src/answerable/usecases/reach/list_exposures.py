@@ -11,7 +11,7 @@ from answerable.reach.acting_agents import list_agents_through, rank_by_agents
 from answerable.reach.aws.compiled.principal_element import get_arn_account
 from answerable.reach.exposure import AccountExposure, ExposureGrade, IdentityExposure
 from answerable.reach.formula import Verdict
-from answerable.reach.unknown_subjects import UnknownSubject
+from answerable.reach.platform import UnknownSubject
 from answerable.services.reach.query_context import (
     QueryContext,
     build_query_context,

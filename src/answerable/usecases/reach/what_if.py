@@ -36,9 +36,10 @@ from answerable.reach.aws.what_if.permission_comparison import (
 )
 from answerable.reach.aws.what_if.subject_reach import SubjectReach
 from answerable.reach.formula import TRUE, Verdict
-from answerable.reach.subject_identities import SubjectIdentities, SubjectIdentity
+from answerable.reach.platform import SubjectIdentity, UnknownSubject
+from answerable.reach.subject_identities import SubjectIdentities
 from answerable.reach.subject_queries import PatternExtent, ReachAnswer, empty_answer
-from answerable.reach.unknown_subjects import UnknownSubject, rests_on_uncollected_allow
+from answerable.reach.unknown_subjects import rests_on_uncollected_allow
 from answerable.services.reach.call_parsing import parse_permission_filter
 from answerable.services.reach.compiled_graph import list_policy_services
 from answerable.services.reach.policy_edits import (

@@ -16,11 +16,11 @@ from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.evaluation.request import (
     IMPLICIT_DENY,
     AwsRequest,
-    DeterminingStatement,
     ResourcePolicyResult,
 )
 from answerable.reach.aws.evaluation.resource_policies import ResourcePolicy
 from answerable.reach.formula import FALSE, TRUE, Formula, build_atom, conjoin, negate
+from answerable.reach.platform import DeterminingStatement
 
 PUBLIC_POLICY = "answerable:public-policy"
 

@@ -14,13 +14,13 @@ from answerable.reach.aws.evaluation.policy_layers import (
 )
 from answerable.reach.aws.evaluation.request import (
     IMPLICIT_DENY,
-    DeterminingStatement,
     Evaluation,
     ResourcePolicyResult,
     describe_statement,
 )
 from answerable.reach.aws.evaluation.trust_policies import ASSUME_ROLE, RoleTrust
 from answerable.reach.formula import FALSE, TRUE, disjoin
+from answerable.reach.platform import DeterminingStatement
 
 
 def evaluate_assume_role(

@@ -6,13 +6,13 @@ from answerable.reach.aws.compiled.statements import PolicyStatement
 from answerable.reach.aws.evaluation.request import (
     IMPLICIT_DENY,
     AppliedStatements,
-    DeterminingStatement,
     EvaluationParts,
     ResourcePolicyResult,
     describe_gap,
     describe_statement,
 )
 from answerable.reach.formula import FALSE, TRUE
+from answerable.reach.platform import DeterminingStatement
 
 
 def list_determining(

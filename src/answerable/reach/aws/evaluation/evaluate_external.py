@@ -33,7 +33,6 @@ from answerable.reach.aws.evaluation.request import (
     IMPLICIT_DENY,
     AppliedStatements,
     AwsRequest,
-    DeterminingStatement,
     Evaluation,
     ResourcePolicyResult,
     describe_statement,
@@ -43,6 +42,7 @@ from answerable.reach.aws.evaluation.resource_policies import (
     evaluate_policy,
 )
 from answerable.reach.formula import FALSE, TRUE, Formula, conjoin, disjoin, negate
+from answerable.reach.platform import DeterminingStatement
 
 
 def is_role_or_session(caller: str) -> bool:

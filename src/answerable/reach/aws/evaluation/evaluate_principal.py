@@ -29,7 +29,6 @@ from answerable.reach.aws.evaluation.policy_layers import (
 )
 from answerable.reach.aws.evaluation.request import (
     AwsRequest,
-    DeterminingStatement,
     DeterminingStatements,
     Evaluation,
     ResourcePolicyResult,
@@ -42,6 +41,7 @@ from answerable.reach.aws.evaluation.resource_policies import (
     requires_resource_policy,
 )
 from answerable.reach.formula import FALSE, TRUE, Formula, build_atom, conjoin
+from answerable.reach.platform import DeterminingStatement
 
 
 def evaluate_principal_request(

@@ -15,16 +15,7 @@ from answerable.reach.aws.compiled.statements import PolicyGap, PolicyStatement
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
 from answerable.reach.aws.patterns.arn_matching import ArnParts
 from answerable.reach.formula import TRUE, Formula, conjoin
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class DeterminingStatement:
-    """Determining statement, in the terms of the document."""
-
-    layer: str
-    policy: str
-    statement: str
-    effect: str
+from answerable.reach.platform import DeterminingStatement
 
 
 class AwsRequest(NamedTuple):

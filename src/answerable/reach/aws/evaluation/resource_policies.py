@@ -32,7 +32,6 @@ from answerable.reach.aws.compiled.statements import (
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
 from answerable.reach.aws.evaluation.request import (
     AwsRequest,
-    DeterminingStatement,
     ResourcePolicyResult,
     describe_gap,
     describe_statement,
@@ -40,6 +39,7 @@ from answerable.reach.aws.evaluation.request import (
 from answerable.reach.aws.evaluation.trust_policies import RoleTrust
 from answerable.reach.aws.patterns.arn_matching import ArnParts
 from answerable.reach.formula import FALSE, TRUE, Formula, conjoin, disjoin
+from answerable.reach.platform import DeterminingStatement
 
 
 @dataclass(eq=False, slots=True)

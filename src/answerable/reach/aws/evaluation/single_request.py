@@ -18,9 +18,10 @@ from answerable.reach.aws.evaluation.evaluate_external import evaluate_external_
 from answerable.reach.aws.evaluation.evaluate_principal import (
     evaluate_principal_request,
 )
-from answerable.reach.aws.evaluation.request import DeterminingStatement, Evaluation
+from answerable.reach.aws.evaluation.request import Evaluation
 from answerable.reach.aws.evaluation.trust_policies import ASSUME_ROLE
 from answerable.reach.formula import FALSE
+from answerable.reach.platform import DeterminingStatement
 
 
 def evaluate_action(

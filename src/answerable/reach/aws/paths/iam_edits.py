@@ -21,7 +21,7 @@ from answerable.reach.aws.escalation_rules.registry import (
 from answerable.reach.aws.evaluation.assume_role import evaluate_after_trust_edit
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
 from answerable.reach.aws.evaluation.policy_layers import evaluate_for_all_resources
-from answerable.reach.aws.evaluation.request import DeterminingStatement, Evaluation
+from answerable.reach.aws.evaluation.request import Evaluation
 from answerable.reach.aws.paths.identity_creation import build_uncreated_identity_id
 from answerable.reach.aws.paths.identity_edges import (
     AdministratorGraph,
@@ -34,6 +34,7 @@ from answerable.reach.aws.paths.identity_edges import (
 )
 from answerable.reach.aws.paths.path_step_evaluation import evaluate_path_step_call
 from answerable.reach.formula import FALSE, TRUE, build_atom, conjoin
+from answerable.reach.platform import DeterminingStatement
 
 BestEdges = Mapping[IdentityNode, IdentityEdge]
 

@@ -10,7 +10,6 @@ from answerable.model.ids import IdentityId
 from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
 from answerable.reach.aws.bulk.caller_policies import VerdictBits
 from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
-from answerable.reach.aws.evaluation.request import DeterminingStatement
 from answerable.reach.aws.paths.identity_creation import (
     is_not_yet_created,
     mark_not_yet_created,
@@ -18,25 +17,7 @@ from answerable.reach.aws.paths.identity_creation import (
 from answerable.reach.aws.paths.identity_edges import IdentityEdge, IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.formula import TRUE, Formula, conjoin_hops
-
-
-@dataclass(frozen=True, slots=True)
-class PathHop:
-    """Step of a path, in the terms of the document.
-
-    Attributes:
-        origin: Id it starts from.
-        via: Calls that take the step.
-        to: Id it leads to.
-        formula: Condition of the step.
-        determining: Determining statements.
-    """
-
-    origin: str
-    via: str
-    to: str
-    formula: Formula
-    determining: tuple[DeterminingStatement, ...]
+from answerable.reach.platform import PathHop
 
 
 @dataclass(eq=False, slots=True)

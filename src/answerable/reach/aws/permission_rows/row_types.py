@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from answerable.model.action_catalogue import ActionCatalogue
 from answerable.reach.aws.compiled.statements import PolicyGap
-from answerable.reach.aws.evaluation.request import DeterminingStatement
 from answerable.reach.aws.patterns.arn_matching import ANY_ARN, ArnParts, split_pattern
 from answerable.reach.aws.patterns.glob_matching import (
     ANY_TEXT,
@@ -26,6 +25,7 @@ from answerable.reach.aws.patterns.pattern_set_algebra import (
     format_resources,
 )
 from answerable.reach.formula import Formula, conjoin
+from answerable.reach.platform import DeterminingStatement
 
 SCOPE = "answerable:scope"
 # Tests actions on resources: whether something may match them, or covers them.

@@ -22,7 +22,6 @@ from answerable.reach.aws.compiled.statements import (
 from answerable.reach.aws.evaluation.context_keys import ContextKeys, resolve_variables
 from answerable.reach.aws.evaluation.request import (
     DENY_KEY,
-    DeterminingStatement,
     describe_gap,
     describe_statement,
 )
@@ -52,6 +51,7 @@ from answerable.reach.formula import (
     disjoin,
     negate,
 )
+from answerable.reach.platform import DeterminingStatement
 
 
 class StatementSpan(NamedTuple):
