@@ -155,7 +155,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class PageRequest:
+class PageBounds:
     """Bounds of one page of a list.
 
     Attributes:
@@ -230,7 +230,7 @@ class PermissionEvaluator(Protocol):
         """
         ...
 
-    def list_permissions(self, question: Question, page: PageRequest) -> AnswerList:
+    def list_permissions(self, question: Question, page: PageBounds) -> AnswerList:
         """List what `question.identities` can do, by action and resource pattern.
 
         Raises:
@@ -238,7 +238,7 @@ class PermissionEvaluator(Protocol):
         """
         ...
 
-    def list_callers(self, question: Question, page: PageRequest) -> AnswerList:
+    def list_callers(self, question: Question, page: PageBounds) -> AnswerList:
         """List the identities that can make one call, the most severe first."""
         ...
 
