@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from answerable.model.ids import IdentityId
 from answerable.model.sighting import SightedFacts
-from answerable.reach import subject_queries
+from answerable.reach.aws import subject_queries
 from answerable.reach.aws.compiled import external_callers
 from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
@@ -27,8 +27,8 @@ from answerable.reach.aws.permission_rows.row_types import (
     RowFilter,
     parse_row_filter,
 )
+from answerable.reach.aws.who_can import list_who_can
 from answerable.reach.formula import TOO_MANY, ConditionAtom, Formula, get_verdict
-from answerable.reach.who_can import list_who_can
 from tests.reach.account_builder import catalogue
 from tests.reach.strategies_cases import Call, ReachCase, cases
 from tests.reference.reach import paths as spec_paths

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from answerable.model.sighting import SightedFacts
-from answerable.reach import subject_queries
+from answerable.reach.aws import subject_queries
 from answerable.reach.aws.bulk import closure_tables
 from answerable.reach.aws.bulk.closure import get_closure
 from answerable.reach.aws.candidate_callers import list_candidate_callers
@@ -15,8 +15,8 @@ from answerable.reach.aws.condition_keys.self_tagging import list_tag_statements
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.permission_rows.row_types import parse_row_filter
-from answerable.reach.subject_queries import ReachAnswer
-from answerable.reach.who_can import list_who_can
+from answerable.reach.aws.subject_queries import ReachAnswer
+from answerable.reach.aws.who_can import list_who_can
 from tests.reach.strategies import estates
 from tests.reach.test_bulk_evaluation import compiled
 from tests.reach.test_incremental_update import CALLS, accounts, generating

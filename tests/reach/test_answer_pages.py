@@ -8,8 +8,8 @@ from answerable.connectors.iam_catalogue.fetch import load_catalogue
 from answerable.model.documents.core import ReachItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
-from answerable.reach import subject_queries
-from answerable.reach.answer_pages import (
+from answerable.reach.aws import subject_queries
+from answerable.reach.aws.answer_pages import (
     PageCursor,
     list_callers_page,
     list_first_callers,
@@ -19,9 +19,9 @@ from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.permission_rows.row_types import parse_row_filter
+from answerable.reach.aws.subject_queries import ReachAnswer
+from answerable.reach.aws.who_can import build_caller_query, list_who_can
 from answerable.reach.caller_ranking import NO_AGENT_RANKING
-from answerable.reach.subject_queries import ReachAnswer
-from answerable.reach.who_can import build_caller_query, list_who_can
 from answerable.usecases.reach import permissions as flow
 from bench.organization.generator import generate_organization
 from tests.reach.test_reach_commands import NOW, RED, pipeline, rows

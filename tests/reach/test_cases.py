@@ -7,7 +7,7 @@ from typing import Any, TypedDict, cast
 import pytest
 
 from answerable.model.documents.core import PermissionCheckItem
-from answerable.reach import subject_queries
+from answerable.reach.aws import subject_queries
 from answerable.reach.aws.compiled import external_callers
 from answerable.reach.aws.evaluation.request import Evaluation
 from answerable.reach.formula import get_verdict

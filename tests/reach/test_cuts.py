@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 
 from answerable.model.documents.core import Document
 from answerable.model.sighting import SightedFacts
-from answerable.reach import subject_queries
+from answerable.reach.aws import subject_queries
 from answerable.reach.aws.bulk.closure import get_closure
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.aws.subject_queries import ReachAnswer
 from answerable.reach.aws.what_if import minimal_cuts as cut_module
 from answerable.reach.aws.what_if.minimal_cuts import CutSearch
 from answerable.reach.aws.what_if.policy_edits import StatementId, remove_statements
 from answerable.reach.formula import FALSE
-from answerable.reach.subject_queries import ReachAnswer
 from answerable.store.store import EvidenceStore
 from answerable.usecases.reach import find_minimal_cuts as flow
 from tests.reach.account_builder import A, AccountBuilder, role, statement, user

@@ -4,9 +4,9 @@ from hypothesis import given, settings
 
 from answerable.model.documents.core import Document
 from answerable.model.sighting import SightedFacts
+from answerable.reach.aws.exposure import AccountExposure
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.paths.path_search import iterate_paths
-from answerable.reach.exposure import AccountExposure
 from answerable.reach.formula import Verdict
 from answerable.usecases.reach.list_exposures import list_exposures
 from tests.reach.account_builder import AccountBuilder, B, role, statement, user

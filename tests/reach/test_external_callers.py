@@ -2,7 +2,7 @@
 
 from answerable.model.ids import IdentityId
 from answerable.model.policy import Policy
-from answerable.reach import subject_queries
+from answerable.reach.aws import subject_queries
 from answerable.reach.aws.compiled.external_callers import parse_caller
 from answerable.reach.aws.evaluation.single_request import evaluate_external
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
@@ -11,9 +11,9 @@ from answerable.reach.aws.permission_rows.row_types import (
     build_action_formatter,
     format_row,
 )
+from answerable.reach.aws.subject_queries import ReachAnswer
+from answerable.reach.aws.who_can import list_who_can
 from answerable.reach.formula import get_verdict
-from answerable.reach.subject_queries import ReachAnswer
-from answerable.reach.who_can import list_who_can
 from tests.reach.account_builder import (
     A,
     AccountBuilder,

@@ -2,7 +2,7 @@
 
 from hypothesis import HealthCheck, Phase, given, settings
 
-from answerable.reach import subject_queries
+from answerable.reach.aws import subject_queries
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.formula import get_verdict
 from tests.reach.laws import estate_of, world_of

@@ -5,14 +5,14 @@ from itertools import pairwise
 import pytest
 
 from answerable.model.ids import IdentityId
-from answerable.reach import subject_queries
+from answerable.reach.aws import subject_queries
 from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.patterns.common_match_search import find_common_match
 from answerable.reach.aws.patterns.glob_matching import encode_glob
+from answerable.reach.aws.subject_queries import ReachAnswer
+from answerable.reach.aws.who_can import list_who_can
 from answerable.reach.formula import FALSE, TRUE, Verdict, get_verdict
-from answerable.reach.subject_queries import ReachAnswer
-from answerable.reach.who_can import list_who_can
 from tests.reach.account_builder import (
     A,
     AccountBuilder,

@@ -14,7 +14,7 @@ import pytest
 from answerable.connectors.formats.arn_kind import resource_kind_of_arn
 from answerable.model.ids import Arn, IdentityId
 from answerable.model.policy import Statement
-from answerable.reach import subject_queries
+from answerable.reach.aws import subject_queries
 from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.escalation_rules.registry import (
     PASS_ROLE_RULES,

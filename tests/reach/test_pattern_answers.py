@@ -22,9 +22,9 @@ from answerable.reach.aws.resource_pattern_answers import (
     is_pattern_question,
 )
 from answerable.reach.aws.resource_pattern_union import RESOURCE_KEY
+from answerable.reach.aws.subject_queries import PatternExtent, ReachAnswer
+from answerable.reach.aws.who_can import list_who_can
 from answerable.reach.formula import FALSE, TRUE
-from answerable.reach.subject_queries import PatternExtent, ReachAnswer
-from answerable.reach.who_can import list_who_can
 from answerable.usecases.reach import permissions as flow
 from tests.reach import laws
 from tests.reach.account_builder import A, AccountBuilder, B, role, statement, user

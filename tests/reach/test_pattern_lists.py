@@ -1,7 +1,7 @@
 """Lists about a resource pattern: bounded parts, and pages."""
 
 from answerable.reach.aws.resource_pattern_answers import FURTHER
-from answerable.reach.who_can import MAX_LISTED_PATHS
+from answerable.reach.aws.who_can import MAX_LISTED_PATHS
 from answerable.usecases.reach import permissions as flow
 from tests.reach.account_builder import role, statement, user
 from tests.reach.test_pattern_answers import DATA, NOW, ana_with, can, listed

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from answerable.model.ids import IdentityId
-from answerable.reach import subject_queries
+from answerable.reach.aws import subject_queries
 from answerable.reach.aws.compiled import resources
 from answerable.reach.aws.evaluation import pattern_requests
 from answerable.reach.aws.paths.identity_graph import IdentityGraph

@@ -10,7 +10,7 @@ from answerable.model.coverage import CoverageScope
 from answerable.model.documents.core import PermissionCheckItem
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import SourceCoverage
-from answerable.reach import subject_queries
+from answerable.reach.aws import subject_queries
 from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.compiled.protected_objects import OWNER_ACCOUNT_ACTIONS
 from answerable.reach.aws.compiled.trust_index import get_service_principal_kind

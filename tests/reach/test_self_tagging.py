@@ -10,14 +10,14 @@ from answerable.connectors.iam_catalogue.fetch import load_catalogue
 from answerable.model.documents.core import PermissionCheckItem
 from answerable.model.ids import IdentityId
 from answerable.model.policy import Statement
-from answerable.reach import subject_queries
+from answerable.reach.aws import subject_queries
 from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.condition_keys.self_tagging import answer_with_self_set_tags
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.aws.subject_queries import ReachAnswer
 from answerable.reach.formula import TRUE, get_verdict
-from answerable.reach.subject_queries import ReachAnswer
 from answerable.usecases.reach import permissions as flow
 from tests.reach.account_builder import A, AccountBuilder, role, statement, user
 from tests.reach.test_tag_setters import SERVICES, Condition, allow, tag_is

@@ -7,7 +7,7 @@ import pytest
 from answerable.model.documents.core import PermissionCheckItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
-from answerable.reach import subject_queries
+from answerable.reach.aws import subject_queries
 from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.unknown_subjects import rests_on_uncollected_allow

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from answerable.connectors.iam_catalogue.fetch import load_catalogue
 from answerable.model.documents.core import ConditionItem
-from answerable.reach import subject_queries
+from answerable.reach.aws import subject_queries
 from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.compiled.service_facts import NO_PERMISSION_ACTIONS
 from answerable.reach.aws.condition_keys.tag_setters import (

@@ -11,7 +11,7 @@ from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.policy import PolicyLayer
 from answerable.model.sighting import SightedFacts
 from answerable.presentation.policy_condition_text import shorten_policy_name
-from answerable.reach import subject_queries
+from answerable.reach.aws import subject_queries
 from answerable.reach.aws.bulk.closure import get_closure
 from answerable.reach.aws.compiled.statements import UNCOLLECTED, UNREAD
 from answerable.reach.aws.paths.identity_graph import IdentityGraph

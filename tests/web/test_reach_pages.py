@@ -72,7 +72,7 @@ def test_of_very_many_identities_each_is_answered_by_itself_and_that_is_said(
     desk: StoreCache, viewer: Visitor, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     monkeypatch.setattr("answerable.services.reach.query_context.MOST_FOLLOWED", 3)
-    monkeypatch.setattr("answerable.reach.subject_queries.get_closure", pytest.fail)
+    monkeypatch.setattr("answerable.reach.aws.subject_queries.get_closure", pytest.fail)
     monkeypatch.setattr(
         "answerable.reach.aws.paths.path_search.get_closure", pytest.fail
     )
@@ -94,7 +94,7 @@ def test_of_very_many_identities_an_edit_is_refused_in_one_line(
         "answerable.usecases.reach.what_if.get_closure",
         "answerable.usecases.reach.find_minimal_cuts.get_closure",
         "answerable.services.reach.calls_broken_by_edit.get_closure",
-        "answerable.reach.exposure.get_closure",
+        "answerable.reach.aws.exposure.get_closure",
     ):
         monkeypatch.setattr(name, pytest.fail)
     user = "arn:aws:iam::111122223333:user/report-bot"

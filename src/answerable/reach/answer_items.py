@@ -19,9 +19,9 @@ from answerable.reach.aws.condition_keys.key_classification import (
 )
 from answerable.reach.aws.permission_rows.row_types import format_row
 from answerable.reach.aws.resource_pattern_union import format_part
+from answerable.reach.aws.subject_queries import ReachAnswer
 from answerable.reach.formula import ConditionAtom, Formula, get_verdict
 from answerable.reach.platform import DeterminingStatement, PathHop
-from answerable.reach.subject_queries import ReachAnswer
 
 
 def build_can_item(

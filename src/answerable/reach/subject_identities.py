@@ -9,6 +9,7 @@ from answerable.model.sighting import SightedFacts
 from answerable.model.tool import Tool
 from answerable.reach.aws.compiled.external_callers import parse_caller
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.aws.subject_queries import ReachAnswer, build_entry_hop
 from answerable.reach.formula import (
     FALSE,
     TRUE,
@@ -24,7 +25,6 @@ from answerable.reach.person_identities import (
     list_person_identities,
 )
 from answerable.reach.platform import PathHop, SubjectIdentity, UnknownSubject
-from answerable.reach.subject_queries import ReachAnswer, build_entry_hop
 from answerable.reach.unknown_subjects import (
     explain_unknown_agent,
     explain_unknown_credential,

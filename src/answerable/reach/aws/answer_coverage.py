@@ -31,6 +31,7 @@ from answerable.reach.aws.paths.identity_creation import (
     is_not_yet_created,
 )
 from answerable.reach.aws.patterns.glob_matching import decode_glob
+from answerable.reach.aws.subject_queries import ReachAnswer
 from answerable.reach.aws.unmodelled_steps import (
     RUNNING_CODE,
     get_arn_part,
@@ -39,7 +40,6 @@ from answerable.reach.aws.unmodelled_steps import (
 )
 from answerable.reach.collected_data import ANY_PLACE, CollectedData
 from answerable.reach.formula import Verdict, get_verdict
-from answerable.reach.subject_queries import ReachAnswer
 
 _SERVICE, _REGION, _ACCOUNT = 2, 3, 4  # parts of an ARN
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from answerable.model.ids import IdentityId
-from answerable.reach import subject_queries as queries
+from answerable.reach.aws import subject_queries as queries
 from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
 from answerable.reach.aws.bulk.caller_policies import VerdictBits
 from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
@@ -40,9 +40,9 @@ from answerable.reach.aws.permission_rows.row_types import (
     parse_row_filter,
 )
 from answerable.reach.aws.resource_pattern_union import PatternUnion, UnconditionalParts
+from answerable.reach.aws.subject_queries import PatternExtent, ReachAnswer
 from answerable.reach.aws.whole_pattern_evaluation import WholePatternEvaluator
 from answerable.reach.formula import FALSE, TRUE, build_atom, disjoin
-from answerable.reach.subject_queries import PatternExtent, ReachAnswer
 
 FURTHER = "answerable:further-parts"
 MAX_IDENTITIES_LISTED = 64  # identities on paths whose parts are listed in one answer

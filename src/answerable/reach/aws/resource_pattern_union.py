@@ -32,6 +32,7 @@ from answerable.reach.aws.patterns.pattern_set_algebra import (
     subtract,
 )
 from answerable.reach.aws.permission_rows.row_types import SCOPE, PermissionRow
+from answerable.reach.aws.subject_queries import PatternExtent, ReachAnswer
 from answerable.reach.formula import (
     FALSE,
     TRUE,
@@ -41,7 +42,6 @@ from answerable.reach.formula import (
     conjoin,
     disjoin,
 )
-from answerable.reach.subject_queries import PatternExtent, ReachAnswer
 
 RESOURCE_KEY = "answerable:resource"
 # Conditions on the resource that a call names; they do not hold for all of a part.

@@ -8,7 +8,8 @@ from answerable.model.documents.core import Document, PermissionCheckItem
 from answerable.model.ids import IdentityId
 from answerable.presentation import answer_coverage
 from answerable.presentation.command_hints import format_command
-from answerable.reach import answer_items, subject_identities, subject_queries
+from answerable.reach import answer_items, subject_identities
+from answerable.reach.aws import subject_queries
 from answerable.reach.aws.answer_coverage import depends_on_unread_policy
 from answerable.reach.aws.condition_keys.self_tagging import (
     answer_with_self_set_tags,
@@ -23,11 +24,11 @@ from answerable.reach.aws.resource_pattern_union import (
     list_example_resources,
     merge_pattern_answers,
 )
+from answerable.reach.aws.subject_queries import PatternExtent, ReachAnswer
 from answerable.reach.expected_verdict import VerdictExpectation
 from answerable.reach.formula import FALSE, get_verdict
 from answerable.reach.platform import SubjectIdentity, UnknownSubject
 from answerable.reach.subject_identities import SubjectIdentities
-from answerable.reach.subject_queries import PatternExtent, ReachAnswer
 from answerable.reach.unknown_subjects import rests_on_uncollected_allow
 from answerable.services.reach.call_parsing import parse_call
 from answerable.services.reach.policy_layer_states import list_policy_layers

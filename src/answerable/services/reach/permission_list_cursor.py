@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from answerable.model.documents.core import CoverageRecord, Document, TruncationItem
 from answerable.model.errors import UsageError
-from answerable.reach.answer_pages import PageCursor
+from answerable.reach.aws.answer_pages import PageCursor
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ from answerable.model.documents.core import (
     TruncationItem,
 )
 from answerable.presentation.command_hints import format_command
-from answerable.reach import answer_items, subject_identities, subject_queries
+from answerable.reach import answer_items, subject_identities
 from answerable.reach.acting_agents import list_agents_through, rank_by_agents
-from answerable.reach.answer_pages import (
+from answerable.reach.aws import subject_queries
+from answerable.reach.aws.answer_pages import (
     PageCursor,
     count_identities,
     list_callers_page,
@@ -24,10 +25,10 @@ from answerable.reach.aws.condition_keys.tag_explanations import TagExplainer
 from answerable.reach.aws.patterns.glob_matching import is_literal
 from answerable.reach.aws.permission_rows.row_types import build_action_formatter
 from answerable.reach.aws.resource_pattern_answers import is_pattern_question
-from answerable.reach.subject_queries import ReachAnswer
+from answerable.reach.aws.subject_queries import ReachAnswer
+from answerable.reach.aws.who_can import build_caller_query
+from answerable.reach.aws.who_can import list_who_can as who_can_in
 from answerable.reach.unknown_subjects import rests_on_uncollected_allow
-from answerable.reach.who_can import build_caller_query
-from answerable.reach.who_can import list_who_can as who_can_in
 from answerable.services.reach.call_parsing import parse_call, parse_permission_filter
 from answerable.services.reach.permission_list_cursor import (
     PermissionPage,

@@ -11,7 +11,7 @@ from answerable.reach.aws.compiled.service_facts import (
     supports_rcps,
     supports_resource_policies,
 )
-from answerable.reach.subject_queries import ReachAnswer
+from answerable.reach.aws.subject_queries import ReachAnswer
 from answerable.services.reach.query_context import QueryContext
 
 DECIDED, PASSED, NONE = "decided", "passed", "none"

@@ -13,8 +13,8 @@ from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.presentation import answer_coverage
-from answerable.reach import subject_queries
 from answerable.reach.assumptions import list_assumptions
+from answerable.reach.aws import subject_queries
 from answerable.reach.aws.answer_coverage import (
     depends_on_unread_policy,
     list_acting_principals,
@@ -24,9 +24,9 @@ from answerable.reach.aws.bulk.closure import GraphClosure
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.aws.subject_queries import ReachAnswer
 from answerable.reach.collected_data import CollectedData
 from answerable.reach.formula import FALSE, build_atom, conjoin
-from answerable.reach.subject_queries import ReachAnswer
 from answerable.services.garbage_collection import pause_garbage_collection
 from answerable.services.reach.compiled_graph import (
     are_tags_collected,

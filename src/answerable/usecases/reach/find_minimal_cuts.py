@@ -8,18 +8,19 @@ from answerable.model.documents.core import CoverageRecord, Document, Truncation
 from answerable.model.documents.what_if import CutSetItem, CutStatementItem
 from answerable.model.inventory import Inventory
 from answerable.presentation.command_hints import format_command
-from answerable.reach import subject_identities, subject_queries
+from answerable.reach import subject_identities
+from answerable.reach.aws import subject_queries
 from answerable.reach.aws.bulk.closure import get_closure
 from answerable.reach.aws.condition_keys.self_tagging import answer_with_self_set_tags
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.permission_rows.row_types import RowFilter
 from answerable.reach.aws.resource_pattern_answers import is_pattern_question
+from answerable.reach.aws.subject_queries import ReachAnswer
 from answerable.reach.aws.what_if.minimal_cuts import CutSearch, StatementSet
 from answerable.reach.aws.what_if.policy_edits import StatementId
 from answerable.reach.formula import FALSE, Verdict, get_verdict
 from answerable.reach.platform import SubjectIdentity
 from answerable.reach.subject_identities import SubjectIdentities
-from answerable.reach.subject_queries import ReachAnswer
 from answerable.reach.unknown_subjects import rests_on_uncollected_allow
 from answerable.services.reach.call_parsing import parse_call, parse_permission_filter
 from answerable.services.reach.calls_broken_by_edit import BrokenCallFinder

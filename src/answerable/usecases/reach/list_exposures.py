@@ -6,10 +6,15 @@ from answerable.model.documents.core import Document, TruncationItem
 from answerable.model.documents.what_if import ExposureItem
 from answerable.model.inventory import Inventory
 from answerable.presentation.command_hints import format_command
-from answerable.reach import answer_items, subject_queries
+from answerable.reach import answer_items
 from answerable.reach.acting_agents import list_agents_through, rank_by_agents
+from answerable.reach.aws import subject_queries
 from answerable.reach.aws.compiled.principal_element import get_arn_account
-from answerable.reach.exposure import AccountExposure, ExposureGrade, IdentityExposure
+from answerable.reach.aws.exposure import (
+    AccountExposure,
+    ExposureGrade,
+    IdentityExposure,
+)
 from answerable.reach.formula import Verdict
 from answerable.reach.platform import UnknownSubject
 from answerable.services.reach.query_context import (

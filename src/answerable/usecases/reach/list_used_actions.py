@@ -16,7 +16,8 @@ from answerable.model.event import EventOutcome
 from answerable.model.inventory import Inventory
 from answerable.presentation.answer_coverage import format_time
 from answerable.presentation.command_hints import format_command
-from answerable.reach import answer_items, subject_identities, subject_queries
+from answerable.reach import answer_items, subject_identities
+from answerable.reach.aws import subject_queries
 from answerable.reach.aws.compiled.principal_element import get_arn_account
 from answerable.reach.aws.evaluation.request import DENY_KEY
 from answerable.reach.aws.patterns.glob_matching import encode_glob, matches_glob
@@ -29,8 +30,8 @@ from answerable.reach.aws.permission_rows.row_types import (
     build_action_formatter,
     parse_row_filter,
 )
+from answerable.reach.aws.subject_queries import ReachAnswer
 from answerable.reach.formula import Verdict, get_verdict
-from answerable.reach.subject_queries import ReachAnswer
 from answerable.services.lineage.recorded_calls import (
     CallCount,
     count_recorded_calls,

@@ -23,6 +23,11 @@ from answerable.reach.aws.permission_rows.row_types import (
     RowFilter,
     build_action_formatter,
 )
+from answerable.reach.aws.subject_queries import (
+    PatternExtent,
+    ReachAnswer,
+    empty_answer,
+)
 from answerable.reach.aws.what_if.edit_scope import EditScope, find_edit_scope
 from answerable.reach.aws.what_if.external_caller_comparison import (
     list_caller_differences,
@@ -38,7 +43,6 @@ from answerable.reach.aws.what_if.subject_reach import SubjectReach
 from answerable.reach.formula import TRUE, Verdict
 from answerable.reach.platform import SubjectIdentity, UnknownSubject
 from answerable.reach.subject_identities import SubjectIdentities
-from answerable.reach.subject_queries import PatternExtent, ReachAnswer, empty_answer
 from answerable.reach.unknown_subjects import rests_on_uncollected_allow
 from answerable.services.reach.call_parsing import parse_permission_filter
 from answerable.services.reach.compiled_graph import list_policy_services

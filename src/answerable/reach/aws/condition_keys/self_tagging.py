@@ -24,8 +24,8 @@ from answerable.reach.aws.paths.identity_edges import IdentityEdge, IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.paths.path_search import ReachPath, iterate_paths
 from answerable.reach.aws.patterns.arn_matching import ArnParts
+from answerable.reach.aws.subject_queries import ReachAnswer, build_answer
 from answerable.reach.formula import FALSE
-from answerable.reach.subject_queries import ReachAnswer, build_answer
 
 _TAG_PREFIXES = ("aws:principaltag/", "aws:resourcetag/", "iam:resourcetag/")
 _MAX_PATHS = 256

@@ -34,7 +34,7 @@ from answerable.reach.aws.condition_keys.tag_setters import (
 )
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.subject_queries import ReachAnswer
+from answerable.reach.aws.subject_queries import ReachAnswer
 
 MAX_LISTED_SETTERS = 10
 _MAX_IN_TEXT = 5

@@ -14,6 +14,12 @@ from answerable.reach.aws.patterns.pattern_set_algebra import (
     is_disjoint,
 )
 from answerable.reach.aws.permission_rows.row_types import RowFilter
+from answerable.reach.aws.subject_queries import (
+    PatternExtent,
+    ReachAnswer,
+    build_entry_hop,
+    iterate_reach,
+)
 from answerable.reach.aws.what_if.edit_scope import EditScope
 from answerable.reach.aws.what_if.permission_comparison import ReachDifference
 from answerable.reach.aws.what_if.subject_reach import (
@@ -23,12 +29,6 @@ from answerable.reach.aws.what_if.subject_reach import (
     choose_higher_level,
 )
 from answerable.reach.formula import FALSE, TRUE, Verdict, get_verdict
-from answerable.reach.subject_queries import (
-    PatternExtent,
-    ReachAnswer,
-    build_entry_hop,
-    iterate_reach,
-)
 
 
 def list_caller_differences(

@@ -20,8 +20,8 @@ from answerable.reach.aws.compiled.statements import PolicyStatement
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.patterns.glob_matching import is_literal
 from answerable.reach.aws.patterns.pattern_set_algebra import format_arn
+from answerable.reach.aws.subject_queries import ReachAnswer
 from answerable.reach.aws.what_if.policy_edits import StatementId, remove_statements
-from answerable.reach.subject_queries import ReachAnswer
 
 StatementSet = frozenset[StatementId]
 # Finds a path that is still open in a graph; None where there is none.

@@ -20,6 +20,7 @@ from answerable.reach.aws.patterns.pattern_set_algebra import (
     is_disjoint,
 )
 from answerable.reach.aws.permission_rows.row_types import PermissionRow, RowFilter
+from answerable.reach.aws.subject_queries import ReachAnswer, list_callable_rows
 from answerable.reach.aws.what_if.edit_scope import EditScope
 from answerable.reach.aws.what_if.subject_reach import (
     UNKNOWN_LEVEL,
@@ -29,7 +30,6 @@ from answerable.reach.aws.what_if.subject_reach import (
     is_single_call,
 )
 from answerable.reach.formula import TRUE, Verdict, conjoin_hops
-from answerable.reach.subject_queries import ReachAnswer, list_callable_rows
 
 
 class ReachChange(StrEnum):

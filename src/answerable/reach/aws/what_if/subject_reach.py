@@ -20,8 +20,8 @@ from answerable.reach.aws.patterns.pattern_set_algebra import (
     format_arn,
 )
 from answerable.reach.aws.permission_rows.row_types import PermissionRow, RowFilter
+from answerable.reach.aws.subject_queries import PatternExtent, list_callable_rows
 from answerable.reach.formula import TRUE, Verdict
-from answerable.reach.subject_queries import PatternExtent, list_callable_rows
 
 # Most identities whose rows are searched for a pattern; beyond that it is not known.
 MAX_SEARCHED_NODES = 64

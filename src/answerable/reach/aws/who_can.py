@@ -10,21 +10,7 @@ from answerable.reach.aws.bulk.closure import get_closure
 from answerable.reach.aws.candidate_callers import list_candidate_callers
 from answerable.reach.aws.evaluation.single_request import evaluate_action
 from answerable.reach.aws.evaluation.trust_policies import TrustEntry
-from answerable.reach.aws.paths.identity_creation import is_not_yet_created
-from answerable.reach.aws.paths.identity_edges import IdentityNode
-from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.paths.path_search import ReachPath, search_backward
-from answerable.reach.aws.resource_pattern_answers import (
-    PatternQuery,
-    is_pattern_question,
-)
-from answerable.reach.caller_ranking import (
-    IDENTITY_GRADES,
-    NO_AGENT_RANKING,
-    CallerRanking,
-)
-from answerable.reach.formula import FALSE, TRUE
-from answerable.reach.outside_callers import (
+from answerable.reach.aws.outside_callers import (
     GradedAnswers,
     get_answer_sort_key,
     grade_entering_caller,
@@ -33,13 +19,27 @@ from answerable.reach.outside_callers import (
     prepend_entry,
     sort_outsiders,
 )
-from answerable.reach.subject_queries import (
+from answerable.reach.aws.paths.identity_creation import is_not_yet_created
+from answerable.reach.aws.paths.identity_edges import IdentityNode
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.aws.paths.path_search import ReachPath, search_backward
+from answerable.reach.aws.resource_pattern_answers import (
+    PatternQuery,
+    is_pattern_question,
+)
+from answerable.reach.aws.subject_queries import (
     RESTS_ON_UNCOLLECTED,
     ReachAnswer,
     answer_can,
     build_answer,
     rank_answer,
 )
+from answerable.reach.caller_ranking import (
+    IDENTITY_GRADES,
+    NO_AGENT_RANKING,
+    CallerRanking,
+)
+from answerable.reach.formula import FALSE, TRUE
 from answerable.reach.unknown_subjects import rests_on_uncollected_allow
 
 MAX_LISTED_PATHS = 8  # identities on paths listed per caller and pattern

@@ -20,14 +20,14 @@ from answerable.reach.aws.patterns.pattern_set_algebra import (
 )
 from answerable.reach.aws.permission_rows.row_types import PermissionRow
 from answerable.reach.aws.resource_pattern_answers import PatternQuery
-from answerable.reach.caller_ranking import SERVICE, grade_external_caller
-from answerable.reach.formula import FALSE, TRUE, conjoin_hops
-from answerable.reach.subject_queries import (
+from answerable.reach.aws.subject_queries import (
     ReachAnswer,
     answer_caller,
     build_entry_hop,
     empty_answer,
 )
+from answerable.reach.caller_ranking import SERVICE, grade_external_caller
+from answerable.reach.formula import FALSE, TRUE, conjoin_hops
 
 GradedAnswers = Iterable[tuple[int, ReachAnswer]]
 

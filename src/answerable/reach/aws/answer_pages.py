@@ -18,20 +18,20 @@ from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.paths.path_search import ReachPath, iterate_paths
 from answerable.reach.aws.permission_rows.row_types import PermissionRow, RowFilter
 from answerable.reach.aws.resource_pattern_answers import is_pattern_question
-from answerable.reach.caller_ranking import IDENTITY_GRADES, CallerRanking
-from answerable.reach.formula import FALSE
-from answerable.reach.subject_queries import (
+from answerable.reach.aws.subject_queries import (
     ReachAnswer,
     build_row_answer,
     iterate_reach,
     list_callable_rows,
 )
-from answerable.reach.who_can import (
+from answerable.reach.aws.who_can import (
     CallerQuery,
     build_caller_query,
     list_lazy_answers,
     list_who_can,
 )
+from answerable.reach.caller_ranking import IDENTITY_GRADES, CallerRanking
+from answerable.reach.formula import FALSE
 
 
 @dataclass(frozen=True, slots=True, order=True)
