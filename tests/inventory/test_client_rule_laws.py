@@ -23,9 +23,9 @@ from answerable.model.provenance import WrittenBy
 from answerable.model.tool import SHELL
 from answerable.reach import subject_identities
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.aws.query_context import build_query_context
+from answerable.reach.aws.stated_context import StatedContext
 from answerable.reach.formula import conjoin_hops, get_verdict
-from answerable.services.reach.query_context import build_query_context
-from answerable.services.reach.stated_request_context import StatedContext
 from tests.inventory.fact_builders import (
     HOME,
     NOW,

@@ -167,7 +167,7 @@ def test_each_asked_by_itself_gives_whom_the_list_gives(
 def test_who_can_of_very_many_asks_a_few_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("answerable.services.reach.permission_lists._MOST_AT_ONCE", 1)
+    monkeypatch.setattr("answerable.reach.aws.permission_lists._MOST_AT_ONCE", 1)
     inventory, question = pipeline().inventory(), ("sts:GetCallerIdentity", "*")
     whole = flow.list_who_can(inventory, *question, now=NOW, direct=True).items
     found: list[object] = []

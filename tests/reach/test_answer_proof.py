@@ -17,7 +17,7 @@ from answerable.model.inventory import Inventory
 from answerable.model.policy import Policy, PolicyAttachment, PolicyLayer, Statement
 from answerable.model.resource import PublicAccessBlock
 from answerable.model.sighting import SightedFacts
-from answerable.services.reach.statement_quotes import (
+from answerable.reach.aws.statement_quotes import (
     StatementQuotes,
     StatementTextIndex,
     format_statement,

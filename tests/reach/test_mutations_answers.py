@@ -5,14 +5,13 @@ from functools import partial
 
 import pytest
 
-from answerable.reach.aws import unmodelled_steps
+from answerable.reach.aws import statement_quotes, unmodelled_steps
 from answerable.reach.aws.condition_keys import self_tagging, tag_explanations
 from answerable.reach.aws.escalation_rules import takeover_rules
 from answerable.reach.aws.escalation_rules.registry import TAKEOVER_RULES
 from answerable.reach.aws.evaluation.request import Evaluation
 from answerable.reach.collected_data import CollectedData
 from answerable.reach.formula import TRUE
-from answerable.services.reach import statement_quotes
 from tests.reach import test_answer_proof as proof
 from tests.reach import test_protected_objects as edges
 from tests.reach import test_self_tagging as tags

@@ -15,12 +15,12 @@ from answerable.reach.aws import subject_queries
 from answerable.reach.aws.bulk.closure import get_closure
 from answerable.reach.aws.compiled.statements import UNCOLLECTED, UNREAD
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.aws.query_context import build_query_context
+from answerable.reach.aws.stated_context import StatedContext
 from answerable.reach.aws.what_if.edit_scope import find_edit_scope
 from answerable.reach.aws.what_if.policy_edits import StatementId, find_statement
 from answerable.reach.formula import Formula, get_verdict
 from answerable.services.reach.policy_edits import PolicyEdit
-from answerable.services.reach.query_context import build_query_context
-from answerable.services.reach.stated_request_context import StatedContext
 from answerable.usecases.reach import what_if as flow
 from answerable.usecases.reach.what_if import (
     EditedGraph,

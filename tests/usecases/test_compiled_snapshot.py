@@ -10,9 +10,9 @@ from answerable.cli.sample import write_sample
 from answerable.model.documents.core import Document
 from answerable.model.errors import AnswerableError
 from answerable.model.inventory import Inventory
+from answerable.reach.aws.compiled_graph import load_graph
 from answerable.services.inventory import snapshots
-from answerable.services.reach.compiled_graph import load_graph
-from answerable.services.reach.query_context import compile_snapshot
+from answerable.services.reach.compiled_snapshots import compile_snapshot
 from answerable.store.store import EvidenceStore
 from answerable.usecases.reach import list_used_actions, permissions
 
@@ -179,7 +179,7 @@ def test_a_later_snapshot_is_answered_as_one_that_is_compiled_alone(
     later = edited(store, change)
     compiled = []
     monkeypatch.setattr(
-        "answerable.services.reach.query_context.load_graph",
+        "answerable.reach.aws.query_context.load_graph",
         lambda *args, **named: compiled.append(args) or load_graph(*args, **named),
     )
     compile_snapshot(later, before)

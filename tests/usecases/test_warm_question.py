@@ -50,5 +50,5 @@ def test_a_question_loads_no_compiler(
     )
     assert json.loads(warm.stdout)["items"] == cold
     loaded = set(warm.stderr.split())
-    assert "answerable.reach.who_can" in loaded
+    assert "answerable.reach.aws.who_can" in loaded
     assert not loaded & set(UNUSED)

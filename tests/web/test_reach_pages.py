@@ -71,7 +71,7 @@ def test_by_itself_alone_leaves_paths_aside(desk: StoreCache, viewer: Visitor) -
 def test_of_very_many_identities_each_is_answered_by_itself_and_that_is_said(
     desk: StoreCache, viewer: Visitor, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    monkeypatch.setattr("answerable.services.reach.query_context.MOST_FOLLOWED", 3)
+    monkeypatch.setattr("answerable.reach.aws.query_context.MOST_FOLLOWED", 3)
     monkeypatch.setattr("answerable.reach.aws.subject_queries.get_closure", pytest.fail)
     monkeypatch.setattr(
         "answerable.reach.aws.paths.path_search.get_closure", pytest.fail
@@ -89,7 +89,7 @@ def test_of_very_many_identities_each_is_answered_by_itself_and_that_is_said(
 def test_of_very_many_identities_an_edit_is_refused_in_one_line(
     desk: StoreCache, viewer: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("answerable.services.reach.query_context.MOST_FOLLOWED", 3)
+    monkeypatch.setattr("answerable.reach.aws.query_context.MOST_FOLLOWED", 3)
     for name in (
         "answerable.usecases.reach.what_if.get_closure",
         "answerable.usecases.reach.find_minimal_cuts.get_closure",

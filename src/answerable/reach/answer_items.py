@@ -1,138 +1,50 @@
-"""Convert answers about permissions to the items of output documents."""
+"""Build the items of permission documents from formulas, statements and paths."""
 
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Callable, Iterable, Sequence
 
 from answerable.model.documents.core import (
-    AllowedPartItem,
     ConditionItem,
     ConditionSetItem,
-    CoverageRecord,
     DeterminingStatementItem,
     PathItem,
-    PermissionCheckItem,
     ReachItem,
 )
-from answerable.reach.aws.condition_keys.key_classification import (
-    GITHUB_ISSUER,
-    classify_key,
-)
-from answerable.reach.aws.permission_rows.row_types import format_row
-from answerable.reach.aws.resource_pattern_union import format_part
-from answerable.reach.aws.subject_queries import ReachAnswer
-from answerable.reach.formula import ConditionAtom, Formula, get_verdict
+from answerable.reach.formula import ConditionAtom, Formula, Verdict
 from answerable.reach.platform import DeterminingStatement, PathHop
 
-
-def build_can_item(
-    answer: ReachAnswer, action: str, resource: str, coverage: CoverageRecord
-) -> PermissionCheckItem:
-    """Build the JSON item for an answer of `can`, with coverage."""
-    return cast(
-        "PermissionCheckItem",
-        {**build_permission_item(answer, action, resource), "coverage": coverage},
-    )
+# Returns the author of a condition's key (`platform`, `operation`, `caller`, `depends`)
+# and a text on who can satisfy it.
+ClassifyAtom = Callable[[ConditionAtom], tuple[str, str]]
 
 
-def build_allowed_part_items(answer: ReachAnswer) -> list[AllowedPartItem]:
-    """Build a JSON item for each allowed part of a resource pattern."""
-    return [
-        {
-            "resource": format_part(part),
-            "verdict": get_verdict(part.formula).value,
-            "conditions": build_conditions(part.formula),
-            "determining": build_determining_items(part.determining),
-            "path": [build_path_item(hop) for hop in part.path],
-        }
-        for part in answer.parts
-    ]
-
-
-def build_reach_item(
-    answer: ReachAnswer, format_action: Callable[[str], str]
-) -> ReachItem:
-    """Build the JSON item for one permission row of `reach`.
-
-    Args:
-        answer: An answer with its row.
-        format_action: Formats an action pattern in its service's spelling.
-    """
-    action, resource = format_row(answer.row, format_action) if answer.row else ("", "")
-    return build_permission_item(answer, action, resource)
-
-
-def build_permission_item(answer: ReachAnswer, action: str, resource: str) -> ReachItem:
-    """Build the JSON item for an answer about one action and resource."""
-    item: ReachItem = {
-        "subject": answer.subject,
-        "action": action,
-        "resource": resource,
-        "verdict": get_verdict(answer.formula).value,
-        "conditions": build_conditions(answer.formula),
-        "admin": answer.admin,
-        "determining": build_determining_items(answer.determining),
-        "path": [build_path_item(hop) for hop in answer.path],
-    }
-    if answer.covers is not None:
-        item["covers"] = answer.covers.value
-        item["parts"] = build_allowed_part_items(answer)
-    return item
-
-
-def build_conditions(formula: Formula) -> list[ConditionSetItem]:
+def build_conditions(
+    formula: Formula, *, classify: ClassifyAtom
+) -> list[ConditionSetItem]:
     """Build the JSON alternatives of undecided conditions, the shortest first."""
     listed = [sorted(alternative) for alternative in formula if alternative]
     if frozenset() in formula:
         return []
     return [
-        {"all_of": [build_condition_item(a) for a in alternative]}
+        {"all_of": [_build_condition_item(a, classify) for a in alternative]}
         for alternative in sorted(listed, key=lambda one: (len(one), one))
     ]
 
 
-def build_condition_item(atom: ConditionAtom) -> ConditionItem:
+def _build_condition_item(atom: ConditionAtom, classify: ClassifyAtom) -> ConditionItem:
     """Build the JSON item for one condition, with who can satisfy it."""
-    found = classify_key(atom.key)
+    asserted_by, who = classify(atom)
     return {
         "key": atom.key,
         "operator": atom.operator,
         "values": list(atom.values),
         "negated": atom.negated,
-        "asserted_by": found.asserted_by.value,
-        "who": _describe_token_subject(atom) or found.who,
+        "asserted_by": asserted_by,
+        "who": who,
     }
 
 
-def _describe_token_subject(atom: ConditionAtom) -> str:
-    """Describe who can satisfy a condition on the subject of a GitHub token."""
-    key = atom.key.lower()
-    if not (key.startswith(GITHUB_ISSUER) and key.endswith(":sub")) or atom.negated:
-        return ""
-    return "; ".join(_describe_github_subject(value) for value in atom.values)
-
-
-def _describe_github_subject(value: str) -> str:
-    """Describe the GitHub users who get a token with a given subject."""
-    kind, _, rest = value.partition(":")
-    if kind != "repo" or not rest:
-        return "anyone GitHub issues a token with that subject to"
-    repository, _, part = rest.partition(":")
-    many = "any repository matching " if "*" in repository else "repository "
-    if not part or part.strip("*") == "":
-        return (
-            f"anyone who can start a workflow in {many}{repository}, "
-            "on a branch, tag, pull request or environment of their choosing"
-        )
-    if part.startswith("ref:"):
-        return f"anyone who can push {part.removeprefix('ref:')} in {many}{repository}"
-    if part.startswith("environment:"):
-        name = part.removeprefix("environment:")
-        return f"anyone who may deploy to environment {name} of {many}{repository}"
-    return f"anyone whose workflow in {many}{repository} runs as {part}"
-
-
 def build_determining_items(
-    statements: tuple[DeterminingStatement, ...],
+    statements: Iterable[DeterminingStatement],
 ) -> list[DeterminingStatementItem]:
     """Build a JSON item for each determining statement."""
     return [
@@ -146,12 +58,33 @@ def build_determining_items(
     ]
 
 
-def build_path_item(hop: PathHop) -> PathItem:
+def build_path_item(hop: PathHop, *, classify: ClassifyAtom) -> PathItem:
     """Build the JSON item for one hop of a path."""
     return {
         "from": hop.origin,
         "via": hop.via,
         "to": hop.to,
-        "conditions": build_conditions(hop.formula),
+        "conditions": build_conditions(hop.formula, classify=classify),
         "determining": build_determining_items(hop.determining),
+    }
+
+
+def build_bare_item(
+    subject: str,
+    action: str,
+    resource: str,
+    verdict: Verdict,
+    path: Sequence[PathItem] = (),
+) -> ReachItem:
+    """Build the JSON item of an answer that no statement determines."""
+    return {
+        "subject": subject,
+        "action": action,
+        "resource": resource,
+        "verdict": verdict.value,
+        "conditions": [],
+        "admin": False,
+        "determining": [],
+        "path": list(path),
+        "assuming": [],
     }

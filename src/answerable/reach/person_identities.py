@@ -19,9 +19,8 @@ from answerable.model.role_assignment import (
     match_permission_set_roles,
 )
 from answerable.reach.platform import UnknownSubject
-from answerable.reach.unknown_subjects import AWS
 
-AWS_ORG = "aws-org"
+AWS, AWS_ORG = "aws", "aws-org"  # scan sources
 
 
 class IdentityUse(NamedTuple):

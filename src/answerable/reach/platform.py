@@ -5,22 +5,21 @@ platform of a question and merges the answers of several. Commands, use cases an
 know the types of this module, never a platform.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from answerable.model.connector import ignore_progress
 from answerable.model.documents.core import (
-    AllowedPartItem,
-    ConditionSetItem,
-    DeterminingStatementItem,
-    PathItem,
-    PolicyLayerItem,
+    ReachItem,
     TruncationItem,
 )
 from answerable.model.ids import IdentityId
-from answerable.model.inventory import CredentialEntity, Inventory
+from answerable.model.inventory import Inventory
 from answerable.model.policy import Policy
 from answerable.reach.formula import Formula, Verdict
+
+ConditionContext = Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -107,7 +106,7 @@ class Question:
     subject: str = ""
     action: str = "*"
     resource: str = "*"
-    context: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    context: ConditionContext = field(default_factory=dict)
     session_policy: Policy | None = None
     endpoint_policy: Policy | None = None
     direct: bool = False
@@ -119,39 +118,23 @@ class Answer:
     """Answer to a question about one call, or one row of a list.
 
     Attributes:
-        action: Action, or a pattern in a list.
-        resource: Resource, or a pattern in a list.
-        verdict: `not-known` if data about the subject is missing: see `unknown`.
-        conditions: Alternatives of open conditions; empty unless `only-if`.
-        determining: Determining statements of the call itself.
-        path: Steps from the subject to the identity that makes the call.
-        admin: Whether that identity is an administrator of its platform.
-        assuming: Kinds of policy that were not collected and could change the verdict.
-        layers: Policy layers, each with its part in the answer; for a single call.
+        item: Row of the document: verdict, conditions, determining statements, path
+            from the subject, assumptions and policy layers.
+        unknown: Subjects whose permissions are missing; a verdict rests on none of
+            them unless it is `not-known`.
         not_collected: Data that could change the answer, in the words of coverage.
         unread: Whether a statement that could change it was not understood.
-        unknown: Subjects whose permissions are missing.
-        covers: Share of the resource pattern: `all`, `part`, `none`; else empty.
-        parts: Allowed parts of the pattern.
-        unguarded_because: Reason why the caller can satisfy the conditions itself.
     """
 
-    subject: str
-    action: str
-    resource: str
-    verdict: Verdict
-    conditions: Sequence[ConditionSetItem] = ()
-    determining: Sequence[DeterminingStatementItem] = ()
-    path: Sequence[PathItem] = ()
-    admin: bool = False
-    assuming: Sequence[str] = ()
-    layers: Sequence[PolicyLayerItem] = ()
+    item: ReachItem
+    unknown: tuple[UnknownSubject, ...] = ()
     not_collected: frozenset[str] = frozenset()
     unread: bool = False
-    unknown: tuple[UnknownSubject, ...] = ()
-    covers: str = ""
-    parts: Sequence[AllowedPartItem] = ()
-    unguarded_because: str = ""
+
+    @property
+    def verdict(self) -> Verdict:
+        """Verdict of the answer."""
+        return Verdict(self.item["verdict"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,14 +142,16 @@ class PageBounds:
     """Bounds of one page of a list.
 
     Attributes:
-        cursor: Cursor of an earlier page; empty for the beginning.
         rows: Most rows; 0 for all.
+        cursor: Cursor of the page, empty for the first one; None if no page follows.
         identities: Most identities to examine; 0 for all.
+        progress: Receives the number of rows so far.
     """
 
-    cursor: str = ""
     rows: int = 0
+    cursor: str | None = None
     identities: int = 0
+    progress: Callable[[int, int, str], None] = ignore_progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +174,13 @@ class AnswerList:
     shown: TruncationItem | None = None
 
 
+class UnknownIdentity(NamedTuple):
+    """Identity without permission data, with its kind."""
+
+    subject: UnknownSubject
+    kind: str
+
+
 @dataclass(frozen=True, slots=True)
 class PlatformScope:
     """Collected part of a platform.
@@ -196,12 +188,12 @@ class PlatformScope:
     Attributes:
         identities: Number of identities whose permissions were collected.
         accounts: Accounts, clusters or servers that were collected.
-        unknown: Identities of the platform whose permissions were not collected.
+        unknown: Identities that it cannot evaluate: of missing data, or of no platform.
     """
 
     identities: int
     accounts: tuple[str, ...]
-    unknown: tuple[UnknownSubject, ...]
+    unknown: tuple[UnknownIdentity, ...]
 
 
 class PermissionEvaluator(Protocol):
@@ -218,28 +210,42 @@ class PermissionEvaluator(Protocol):
         ...
 
     def list_entries(self, identity: IdentityId) -> Sequence[PathHop]:
-        """List the steps by which identities of other platforms enter this one."""
+        """List the steps by which a workflow's token enters an identity."""
+        ...
+
+    def name_credential_source(self, account: str) -> str:
+        """Name the scan source that tells whose a credential of an account is."""
         ...
 
     def evaluate(self, question: Question) -> Answer:
         """Evaluate one call for `question.identities`; the best answer of all.
 
         The path begins at `question.subject`; the conditions of `hops` are part of the
-        answer. `never` and `always` hold for the collected data; `assuming` and
-        `not_collected` say which other data could change them.
+        answer. An identity whose data is missing is in `unknown`, unless grants of
+        others decide without it. Without an identity the verdict is `not-known`, or
+        `never` for an action that no resource of this kind takes.
         """
         ...
 
     def list_permissions(self, question: Question, page: PageBounds) -> AnswerList:
         """List what `question.identities` can do, by action and resource pattern.
 
+        Identities whose data is missing come last, `not-known`.
+
         Raises:
-            UsageError: No action or no resource can match the globs.
+            UsageError: No action or no resource can match the globs, or the cursor is
+                malformed.
         """
         ...
 
     def list_callers(self, question: Question, page: PageBounds) -> AnswerList:
-        """List the identities that can make one call, the most severe first."""
+        """List the identities that can make one call, the most severe first.
+
+        Identities whose data is missing come last, `not-known`.
+
+        Raises:
+            UsageError: The cursor is malformed.
+        """
         ...
 
     def describe_scope(self) -> PlatformScope:
@@ -253,11 +259,6 @@ class PermissionPlatform(Protocol):
     @property
     def name(self) -> str:
         """Name in `coverage.looked.platforms`: `aws`, `postgres`."""
-        ...
-
-    @property
-    def source(self) -> str:
-        """Name of the scan source that supplies its permissions."""
         ...
 
     @property
@@ -279,23 +280,35 @@ class PermissionPlatform(Protocol):
         """
         ...
 
-    def parse_subject(
-        self, inventory: Inventory, text: str, context: Mapping[str, tuple[str, ...]]
-    ) -> tuple[str, Mapping[str, tuple[str, ...]]] | None:
-        """Parse a subject that the inventory does not list, such as a session.
+    def parse_session(
+        self, inventory: Inventory, subject: str, context: ConditionContext
+    ) -> tuple[str, ConditionContext]:
+        """Resolve a session to its identity, and add the condition keys it implies.
 
         Returns:
-            Its id and the condition keys, with those that the subject implies; None if
-            the text is not in the platform's spelling.
+            Both unchanged if the subject is no session of a collected identity.
+
+        Raises:
+            UsageError: The session contradicts a stated condition key.
         """
         ...
 
-    def explain_credential(
-        self, inventory: Inventory, entity: CredentialEntity
-    ) -> UnknownSubject:
-        """Explain why the identity of one of its credentials is not known."""
+    def find_external(self, inventory: Inventory, text: str) -> str | None:
+        """Find a caller outside the inventory by its spelling; None for no such."""
         ...
 
     def open(self, inventory: Inventory, question: Question) -> PermissionEvaluator:
-        """Compile the part of a snapshot that a question needs, or reuse it."""
+        """Compile the part of a snapshot that a question needs, or reuse it.
+
+        Raises:
+            UsageError: A stated condition key is unknown or has a wrong value.
+        """
+        ...
+
+    def compile_snapshot(self, inventory: Inventory, before: Inventory | None) -> None:
+        """Compile a snapshot once for all questions of a server.
+
+        Args:
+            before: The previous snapshot of the store, whose results may be reused.
+        """
         ...

@@ -2,14 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from answerable.model.ids import AgentId, CredentialId, IdentityId, PersonId
 from answerable.model.inventory import AgentEntity, CredentialEntity, Inventory, ToolUse
-from answerable.model.sighting import SightedFacts
 from answerable.model.tool import Tool
-from answerable.reach.aws.compiled.external_callers import parse_caller
-from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.subject_queries import ReachAnswer, build_entry_hop
 from answerable.reach.formula import (
     FALSE,
     TRUE,
@@ -25,13 +22,25 @@ from answerable.reach.person_identities import (
     list_person_identities,
 )
 from answerable.reach.platform import PathHop, SubjectIdentity, UnknownSubject
-from answerable.reach.unknown_subjects import (
-    explain_unknown_agent,
-    explain_unknown_credential,
-    explain_unknown_identity,
-    explain_unscanned_platform,
-    rests_on_uncollected_allow,
-)
+from answerable.reach.unknown_subjects import explain_unknown_agent
+
+
+class IdentityResolver(Protocol):
+    """Knowledge of the platforms about identities and credentials."""
+
+    def resolve_identity(
+        self, start: SubjectIdentity
+    ) -> SubjectIdentity | UnknownSubject:
+        """Return an identity with `unknown` if its data is missing, or the reason."""
+        ...
+
+    def list_entries(self, identity: IdentityId) -> Sequence[PathHop]:
+        """List the steps by which a workflow's token enters an identity."""
+        ...
+
+    def explain_credential(self, entity: CredentialEntity) -> UnknownSubject:
+        """Explain why the identity of a credential is not known."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +73,7 @@ _MAX_NAMED_TOOLS = 4  # tools whose rules a condition names
 
 
 def find_subject_identities(
-    graph: IdentityGraph, inventory: Inventory, subject: str
+    resolver: IdentityResolver, inventory: Inventory, subject: str
 ) -> SubjectIdentities:
     """Find the identities of an agent, credential, person, identity or outside caller.
 
@@ -73,65 +82,48 @@ def find_subject_identities(
     """
     agent = inventory.agents.get(AgentId(subject))
     if agent:
-        return _resolve_agent(graph, inventory, agent)
+        return _resolve_agent(resolver, inventory, agent)
     credential = inventory.credentials.get(CredentialId(subject))
     if credential:
-        return _resolve_credential(graph, inventory, credential)
+        return _resolve_credential(resolver, inventory, credential)
     person = PersonId(subject)
     if person in inventory.persons:
         return _resolve_uses(
-            graph, inventory, subject, list_person_identities(inventory, person)
+            resolver, inventory, subject, list_person_identities(inventory, person)
         )
     fact = inventory.facts.identities_by_id().get(subject)
     uses = list_assigned_roles(inventory, fact) if fact else None
     if uses:
-        return _resolve_uses(graph, inventory, subject, uses)
-    return _resolve_identity(
-        graph, inventory, SubjectIdentity(subject, IdentityId(subject))
-    )
+        return _resolve_uses(resolver, inventory, subject, uses)
+    return _resolve_identity(resolver, SubjectIdentity(subject, IdentityId(subject)))
 
 
 def _resolve_identity(
-    graph: IdentityGraph, inventory: Inventory, subject_identity: SubjectIdentity
+    resolver: IdentityResolver, start: SubjectIdentity
 ) -> SubjectIdentities:
     """Resolve an identity, with the reason if its policies are not known."""
-    accounts, identity = graph.accounts, subject_identity.identity
-    caller = parse_caller(identity, accounts.accounts)
-    if identity not in accounts.principals and caller:
-        identity = IdentityId(caller.id)
-        subject_identity = replace(subject_identity, identity=identity)
-    if caller and not caller.account:  # anonymous, a service or a provider
-        return SubjectIdentities(
-            (replace(subject_identity, unknown=explain_unscanned_platform(accounts)),)
-        )
-    unknown = explain_unknown_identity(
-        accounts, identity, inventory.facts.identities_by_id
-    )
-    if unknown is None or identity in accounts.principals:
-        return SubjectIdentities((replace(subject_identity, unknown=unknown),))
-    if caller and not accounts.is_account_collected(caller.account):
-        return SubjectIdentities((replace(subject_identity, unknown=unknown),))
-    return SubjectIdentities(apart=(unknown,))
+    found = resolver.resolve_identity(start)
+    if isinstance(found, SubjectIdentity):
+        return SubjectIdentities((found,))
+    return SubjectIdentities(apart=(found,))
 
 
 def _resolve_credential(
-    graph: IdentityGraph, inventory: Inventory, entity: CredentialEntity
+    resolver: IdentityResolver, inventory: Inventory, entity: CredentialEntity
 ) -> SubjectIdentities:
     """Resolve a credential to the identity that it authenticates."""
     if entity.identity is None:
-        return SubjectIdentities(
-            apart=(explain_unknown_credential(graph.accounts, entity),)
-        )
+        return SubjectIdentities(apart=(resolver.explain_credential(entity),))
     hop = PathHop(
         entity.id, entity.how, entity.identity, _build_status_condition(entity), ()
     )
     return _resolve_identity(
-        graph, inventory, SubjectIdentity(entity.id, entity.identity, (hop,))
+        resolver, SubjectIdentity(entity.id, entity.identity, (hop,))
     )
 
 
 def _resolve_uses(
-    graph: IdentityGraph,
+    resolver: IdentityResolver,
     inventory: Inventory,
     subject: str,
     identity_uses: IdentityUses,
@@ -146,7 +138,7 @@ def _resolve_uses(
     for use in identity_uses.found:
         hop = PathHop(subject, use.via, use.identity, enabled, ())
         start = SubjectIdentity(subject, use.identity, (hop,))
-        each = _resolve_identity(graph, inventory, start)
+        each = _resolve_identity(resolver, start)
         found += each.starts
         apart += each.apart
     if not found and not apart:
@@ -164,26 +156,26 @@ def _build_status_condition(entity: CredentialEntity) -> Formula:
 
 
 def _resolve_agent(
-    graph: IdentityGraph, inventory: Inventory, entity: AgentEntity
+    resolver: IdentityResolver, inventory: Inventory, entity: AgentEntity
 ) -> SubjectIdentities:
     """Resolve an agent to the identities that it and its tools act through."""
     subject = entity.agent.id
     found: list[SubjectIdentity] = []
     apart: list[UnknownSubject] = []
     for identity in entity.identities:
-        for hop in _list_agent_hops(graph, inventory, entity, identity):
+        for hop in _list_agent_hops(resolver, inventory, entity, identity):
             start = SubjectIdentity(subject, identity, (hop,))
-            each = _resolve_identity(graph, inventory, start)
+            each = _resolve_identity(resolver, start)
             found += each.starts
             apart += each.apart
-    apart += _list_unresolved_credentials(graph, inventory, entity)
+    apart += _list_unresolved_credentials(resolver, inventory, entity)
     if not found and not apart:
         apart.append(explain_unknown_agent(subject))
     return SubjectIdentities(tuple(found), tuple(dict.fromkeys(apart)))
 
 
 def _list_unresolved_credentials(
-    graph: IdentityGraph, inventory: Inventory, entity: AgentEntity
+    resolver: IdentityResolver, inventory: Inventory, entity: AgentEntity
 ) -> Iterator[UnknownSubject]:
     """List the agent's credentials whose identity is not known."""
     used = dict.fromkeys(
@@ -192,11 +184,11 @@ def _list_unresolved_credentials(
     found = (inventory.credentials.get(credential) for credential in used)
     for each in found:
         if each and each.identity is None and each.how:
-            yield explain_unknown_credential(graph.accounts, each)
+            yield resolver.explain_credential(each)
 
 
 def _list_agent_hops(
-    graph: IdentityGraph,
+    resolver: IdentityResolver,
     inventory: Inventory,
     entity: AgentEntity,
     identity: IdentityId,
@@ -213,26 +205,17 @@ def _list_agent_hops(
     hop = PathHop(subject, "runs as", identity, TRUE, ())
     if uses or (reads and identity not in entity.agent.runs_as):
         hop = _build_tool_hop(subject, identity, uses, reads)
-    entries = _list_workflow_entries(graph, entity, identity)
+    is_workflow = entity.agent.kind.startswith("github")
+    entries = (
+        resolver.list_entries(identity)
+        if is_workflow and identity in entity.agent.runs_as
+        else ()
+    )
     for entry in entries:
         formula = conjoin_hops(hop.formula, entry.formula)
         yield replace(entry, origin=subject, formula=formula)
     if not entries:
         yield hop
-
-
-def _list_workflow_entries(
-    graph: IdentityGraph, entity: AgentEntity, identity: IdentityId
-) -> list[PathHop]:
-    """List the hops by which a workflow's token enters a role that it runs as."""
-    trusted = identity in graph.accounts.trusts and identity in entity.agent.runs_as
-    if not trusted or not entity.agent.kind.startswith("github"):
-        return []
-    return [
-        build_entry_hop(entry, identity)
-        for entry in graph.list_external_entries(identity)
-        if entry.kind == "Federated"
-    ]
 
 
 def _only_reads_credential(
@@ -306,60 +289,3 @@ def _build_indirect_use_condition(credential_reads: Sequence[ToolUse]) -> Formul
 def _get_client_rule(tool: Tool) -> str:
     """Return the client's rule for a tool, or `switched off`, or an empty text."""
     return tool.rule or ("" if tool.enabled else "switched off")
-
-
-def prepend_subject(
-    subject_identity: SubjectIdentity, answer: ReachAnswer
-) -> ReachAnswer:
-    """Prepend the hops from the subject to an identity's answer."""
-    if not subject_identity.hops:
-        return answer
-    formula = conjoin_hops(
-        *(hop.formula for hop in subject_identity.hops), answer.formula
-    )
-    path = (*subject_identity.hops, *answer.path)
-    parts = tuple(prepend_subject(subject_identity, part) for part in answer.parts)
-    return replace(
-        answer,
-        subject=subject_identity.subject,
-        formula=formula,
-        path=path,
-        parts=parts,
-    )
-
-
-def prepend_subject_to_rows(
-    subject_identity: SubjectIdentity, rows: Iterable[ReachAnswer]
-) -> Iterator[ReachAnswer]:
-    """Prepend the subject to rows; drop rows that rest on uncollected allows."""
-    for reply in rows:
-        if subject_identity.unknown is None or not rests_on_uncollected_allow(
-            reply.formula
-        ):
-            yield prepend_subject(subject_identity, reply)
-
-
-def choose_best_answer(answers: Sequence[ReachAnswer]) -> ReachAnswer:
-    """Return the best answer: unconditional first, then the shortest path."""
-
-    def rank(answer: ReachAnswer) -> tuple[bool, bool, bool, int]:
-        formula = answer.formula
-        open_ = formula != TRUE
-        return (
-            open_,
-            formula == FALSE,
-            rests_on_uncollected_allow(formula),
-            len(answer.path),
-        )
-
-    return min(answers, key=rank)
-
-
-def list_policy_services(facts: SightedFacts) -> frozenset[str]:
-    """List the AWS services that any policy names."""
-    return frozenset(
-        action.partition(":")[0].lower()
-        for policy in facts.policies
-        for statement in policy.statements
-        for action in statement.actions + statement.not_actions
-    )

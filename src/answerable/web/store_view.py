@@ -17,7 +17,7 @@ from answerable.lineage.chain_index import ChainIndex
 from answerable.model.inventory import Inventory
 from answerable.services.inventory import snapshots
 from answerable.services.lineage.chain_cache import load_chains
-from answerable.services.reach.query_context import compile_snapshot
+from answerable.services.reach.compiled_snapshots import compile_snapshot
 from answerable.store import derivation_generation, journal_files
 from answerable.store.collection_state import read_source_states
 from answerable.store.store import EvidenceStore

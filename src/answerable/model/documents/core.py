@@ -165,6 +165,7 @@ class ReachItem(TypedDict):
     admin: bool
     determining: list[DeterminingStatementItem]
     path: list[PathItem]
+    layers: NotRequired[list[PolicyLayerItem]]
     unguarded: NotRequired[bool]
     unguarded_because: NotRequired[str]
     assuming: NotRequired[list[str]]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
 from answerable.reach.aws.bulk.bitset import list_positions
 from answerable.reach.aws.bulk.closure import get_closure
@@ -45,6 +46,32 @@ class PageCursor:
 
     way: int = 0
     row: int = 0
+
+
+def parse_cursor(text: str) -> tuple[int, PageCursor]:
+    """Parse a page cursor: index of the subject's identity, and position from there.
+
+    Raises:
+        UsageError: It is malformed.
+    """
+    parts = text.split(".") if text else ["0", "0", "0"]
+    if len(parts) != 3 or not all(_is_small_number(part) for part in parts):
+        raise UsageError(
+            f"not a place to go on from (got {text[:40]!r}, expected one that was given)",
+            "leave `after` out to begin",
+        )
+    start, way, row = map(int, parts)
+    return start, PageCursor(way, row)
+
+
+def _is_small_number(text: str) -> bool:
+    """Return whether a text is a decimal number of at most nine digits."""
+    return text.isascii() and text.isdigit() and len(text) <= 9
+
+
+def format_cursor(start: int, position: PageCursor) -> str:
+    """Format a page cursor as `START.PATH.ROW`."""
+    return f"{start}.{position.way}.{position.row}"
 
 
 @dataclass(frozen=True, slots=True)

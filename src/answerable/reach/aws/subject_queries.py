@@ -11,7 +11,10 @@ from answerable.reach.aws.bulk.closure import get_closure
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.external_callers import ExternalCaller, parse_caller
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
-from answerable.reach.aws.compiled.statements import PolicyGap
+from answerable.reach.aws.compiled.statements import (
+    PolicyGap,
+    rests_on_uncollected_allow,
+)
 from answerable.reach.aws.evaluation.request import Evaluation
 from answerable.reach.aws.evaluation.single_request import (
     evaluate_action,
@@ -44,7 +47,6 @@ from answerable.reach.aws.permission_rows.principal_rows import list_principal_r
 from answerable.reach.aws.permission_rows.row_types import PermissionRow, RowFilter
 from answerable.reach.formula import FALSE, TRUE, Formula, Verdict, conjoin_hops
 from answerable.reach.platform import DeterminingStatement, PathHop
-from answerable.reach.unknown_subjects import rests_on_uncollected_allow
 
 
 class PatternExtent(StrEnum):

@@ -8,6 +8,7 @@ from answerable.model.ids import IdentityId
 from answerable.reach.aws.bulk.bitset import list_positions
 from answerable.reach.aws.bulk.closure import get_closure
 from answerable.reach.aws.candidate_callers import list_candidate_callers
+from answerable.reach.aws.compiled.statements import rests_on_uncollected_allow
 from answerable.reach.aws.evaluation.single_request import evaluate_action
 from answerable.reach.aws.evaluation.trust_policies import TrustEntry
 from answerable.reach.aws.outside_callers import (
@@ -40,7 +41,6 @@ from answerable.reach.caller_ranking import (
     CallerRanking,
 )
 from answerable.reach.formula import FALSE, TRUE
-from answerable.reach.unknown_subjects import rests_on_uncollected_allow
 
 MAX_LISTED_PATHS = 8  # identities on paths listed per caller and pattern
 CallerAnswers = Iterator[tuple[int, ReachAnswer | None]]

@@ -13,6 +13,7 @@ from answerable.presentation.answer_coverage import format_time
 from answerable.reach.aws.bulk.closure import get_closure
 from answerable.reach.aws.compiled.principal_element import get_arn_account
 from answerable.reach.aws.permission_rows.row_types import parse_row_filter
+from answerable.reach.aws.query_context import QueryContext
 from answerable.reach.aws.subject_queries import list_callable_rows
 from answerable.reach.aws.what_if.edit_scope import EditScope, find_edit_scope
 from answerable.reach.aws.what_if.minimal_cuts import StatementSet
@@ -23,7 +24,6 @@ from answerable.services.lineage.recorded_calls import (
     count_recorded_calls,
     read_log_coverage,
 )
-from answerable.services.reach.query_context import QueryContext
 from answerable.store.store import EvidenceStore
 
 _MOST_IDENTITIES = 200

@@ -1,15 +1,15 @@
-"""Resolve the subject of a permission query by id, ARN or name."""
+"""Resolve the subject of a permission query by id or name."""
 
 from answerable.inventory.name_resolution import EntityKind, resolve_entity
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.inventory import Inventory
-from answerable.reach.aws.compiled.external_callers import parse_caller
+from answerable.services.reach.platforms import PLATFORMS
 
 _SUBJECT_KINDS: tuple[EntityKind, ...] = ("agent", "identity", "credential")
 
 
 def resolve_subject(inventory: Inventory, text: str) -> str:
-    """Resolve a subject by id, ARN or name: a scanned one, or an external caller.
+    """Resolve a subject by id, name or spelling: a scanned one, or an external caller.
 
     Raises:
         UsageError: The name is unknown or ambiguous.
@@ -23,19 +23,11 @@ def resolve_subject(inventory: Inventory, text: str) -> str:
         if person is not None:
             return person
         asked = text.strip()
-        caller = parse_caller(asked, {})
-        if caller is None:
+        external = (each.find_external(inventory, asked) for each in PLATFORMS)
+        found = next((each for each in external if each is not None), None)
+        if found is None:
             raise
-        accounts = inventory.get_or_compute(
-            "accounts of identities", _list_scanned_accounts
-        )
-        # A role that an audit log or a configuration names may have been deleted.
-        named = inventory.get_or_compute(
-            "identities by name alone", _list_named_subjects
-        )
-        if caller.account in accounts and asked not in named:
-            raise
-        return asked
+        return found
 
 
 def resolve_person(inventory: Inventory, text: str) -> str | None:
@@ -50,23 +42,3 @@ def resolve_person(inventory: Inventory, text: str) -> str | None:
         raise
     except UsageError:
         return None
-
-
-def _list_named_subjects(inventory: Inventory) -> frozenset[str]:
-    """List the subjects that sources name, in scanned accounts or not."""
-    agents, credentials = inventory.agents.values(), inventory.credentials.values()
-    return frozenset(inventory.owners).union(
-        (each.identity for each in credentials if each.identity),
-        *(each.identities for each in agents),
-    )
-
-
-def _list_scanned_accounts(inventory: Inventory) -> frozenset[str]:
-    """List the accounts whose identities were listed."""
-    attached = {each.target for each in inventory.facts.attachments}
-    listed = (
-        each
-        for each in inventory.facts.identities
-        if each.unique_id or each.id in attached
-    )
-    return frozenset(each.account for each in listed)

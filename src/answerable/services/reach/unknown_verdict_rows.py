@@ -1,21 +1,15 @@
 """Build output rows for `not-known` verdicts, with the scan that would resolve them."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from answerable.inventory.name_resolution import ENTITY_KINDS, resolve_entity
-from answerable.model.documents.core import ReachItem
 from answerable.model.documents.not_known import SearchScopeItem, UncollectedSubjectItem
 from answerable.model.errors import AnswerableError
 from answerable.model.inventory import Inventory
 from answerable.presentation.command_hints import format_command
-from answerable.reach.answer_items import build_path_item
-from answerable.reach.formula import Verdict
-from answerable.reach.platform import PathHop, UnknownSubject
-from answerable.reach.subject_identities import SubjectIdentities
-from answerable.reach.unknown_subjects import AWS, explain_unscanned_platform
-from answerable.services.reach.compiled_graph import load_summary
-from answerable.services.reach.query_context import QueryContext
+from answerable.reach.platform import PermissionPlatform, PlatformScope, UnknownSubject
+from answerable.services.reach.platforms import PLATFORMS
 
 
 def build_unknown_items(
@@ -42,71 +36,20 @@ def _suggest_scanned_id(inventory: Inventory, key: str) -> str:
     return ""
 
 
-def build_unknown_row(
-    inventory: Inventory,
-    subject: str,
-    action: str,
-    resource: str,
-    unknown: UnknownSubject,
-    hops: Sequence[PathHop] = (),
-) -> ReachItem:
-    """Build an output row of `reach` or `who-can` with a `not-known` verdict."""
-    return {
-        "subject": subject,
-        "action": action,
-        "resource": resource,
-        "verdict": Verdict.NOT_KNOWN.value,
-        "conditions": [],
-        "admin": False,
-        "determining": [],
-        "path": [build_path_item(hop) for hop in hops],
-        "assuming": [],
-        "unknown": build_unknown_items(inventory, [unknown]),
-    }
-
-
-def build_unknown_rows(
-    query: QueryContext,
-    identities: SubjectIdentities,
-    subject: str,
-    action: str,
-    resource: str,
-) -> list[ReachItem]:
-    """Build an output row for each identity of a subject without permission data."""
-    inventory = query.inventory
-    rows = [
-        build_unknown_row(inventory, subject, action, resource, each.unknown, each.hops)
-        for each in identities.starts
-        if each.unknown
-    ]
-    return rows + [
-        build_unknown_row(inventory, subject, action, resource, each)
-        for each in identities.apart
-    ]
-
-
-def list_identities_not_collected(query: QueryContext) -> list[UnknownSubject]:
-    """List the AWS identities whose permissions were not collected.
-
-    Without a scanned account and a named identity, one pattern represents all of
-    them.
-    """
-    found = load_summary(query.inventory, query.graph).unknown
-    of_aws = [each.subject for each in found if each.subject.source == AWS]
-    every = explain_unscanned_platform(query.compiled_accounts)
-    return of_aws if of_aws or every is None else [every]
-
-
-def describe_search_scope(query: QueryContext) -> SearchScopeItem:
-    """Describe the identities, accounts and platforms that an answer covers."""
-    summary = load_summary(query.inventory, query.graph)
+def describe_search_scope(
+    platform: PermissionPlatform, scope: PlatformScope
+) -> SearchScopeItem:
+    """Describe the identities and accounts that a search over all identities covers."""
+    others = [each for each in PLATFORMS if each is not platform]
     missing = Counter(
-        (each.kind or "identity", each.subject.source) for each in summary.unknown
+        (each.kind or "identity", each.subject.source)
+        for each in scope.unknown
+        if not any(other.owns(each.subject.id) for other in others)
     )
     return {
-        "identities": summary.collected,
-        "accounts": sorted(query.compiled_accounts.collected_accounts - {""}),
-        "platforms": [AWS] if summary.collected else [],
+        "identities": scope.identities,
+        "accounts": list(scope.accounts),
+        "platforms": [platform.name] if scope.identities else [],
         "not_evaluated": [
             {"kind": kind, "count": count, "source": source}
             for (kind, source), count in sorted(missing.items())

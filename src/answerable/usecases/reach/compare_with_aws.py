@@ -25,19 +25,21 @@ from answerable.model.inventory import Inventory
 from answerable.model.policy import PolicyLayer
 from answerable.model.sighting import SightedFacts
 from answerable.presentation.answer_coverage import build_coverage
-from answerable.reach import answer_items, subject_identities
+from answerable.reach import answer_items as generic_items
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
+from answerable.reach.aws.compiled_graph import collect_policy_services
 from answerable.reach.aws.evaluation.single_request import evaluate_action
+from answerable.reach.aws.query_context import QueryContext
+from answerable.reach.aws.statement_quotes import (
+    StatementQuotes,
+    StatementTextIndex,
+)
 from answerable.reach.formula import Verdict, get_verdict
-from answerable.services.reach.query_context import QueryContext, build_query_context
+from answerable.reach.platform import Question
+from answerable.services.reach.platforms import AWS
 from answerable.services.reach.question_sampling import (
     SampledQuestion,
     sample_questions,
-)
-from answerable.services.reach.stated_request_context import StatedContext
-from answerable.services.reach.statement_quotes import (
-    StatementQuotes,
-    StatementTextIndex,
 )
 from answerable.services.reach.subject_resolution import resolve_subject
 
@@ -108,9 +110,9 @@ def compare_with_simulator(
         )
         simulator = open_simulator(context)
     facts = _select_simulated_facts(inventory.facts)
-    services = subject_identities.list_policy_services(inventory.facts)
+    services = collect_policy_services(inventory.facts)
     compared = replace(inventory, facts=facts, derived=None)
-    asked = build_query_context(compared, services, StatedContext(), now)
+    asked = AWS.build_query(compared, Question(now), services)
     drawn = sample_questions(
         asked.compiled_accounts,
         _select_principals(asked, simulator, subject),
@@ -182,7 +184,7 @@ def _query_simulator(
         )
         ours, named = (
             get_verdict(answer.formula),
-            answer_items.build_determining_items(answer.determining),
+            generic_items.build_determining_items(answer.determining),
         )
         quotes.set_call(question.action, question.resource)
         quotes.add_quotes(named)

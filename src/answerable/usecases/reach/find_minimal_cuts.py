@@ -8,33 +8,33 @@ from answerable.model.documents.core import CoverageRecord, Document, Truncation
 from answerable.model.documents.what_if import CutSetItem, CutStatementItem
 from answerable.model.inventory import Inventory
 from answerable.presentation.command_hints import format_command
-from answerable.reach import subject_identities
-from answerable.reach.aws import subject_queries
+from answerable.reach.aws import subject_answers, subject_queries
 from answerable.reach.aws.bulk.closure import get_closure
+from answerable.reach.aws.compiled.statements import rests_on_uncollected_allow
 from answerable.reach.aws.condition_keys.self_tagging import answer_with_self_set_tags
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.permission_rows.row_types import RowFilter
+from answerable.reach.aws.query_context import (
+    QueryContext,
+    list_assumed_policies,
+    list_missing_for_reply,
+    require_followed_paths,
+)
 from answerable.reach.aws.resource_pattern_answers import is_pattern_question
+from answerable.reach.aws.statement_quotes import format_statement
 from answerable.reach.aws.subject_queries import ReachAnswer
 from answerable.reach.aws.what_if.minimal_cuts import CutSearch, StatementSet
 from answerable.reach.aws.what_if.policy_edits import StatementId
 from answerable.reach.formula import FALSE, Verdict, get_verdict
-from answerable.reach.platform import SubjectIdentity
+from answerable.reach.platform import Question, SubjectIdentity
 from answerable.reach.subject_identities import SubjectIdentities
-from answerable.reach.unknown_subjects import rests_on_uncollected_allow
-from answerable.services.reach.call_parsing import parse_call, parse_permission_filter
-from answerable.services.reach.calls_broken_by_edit import BrokenCallFinder
-from answerable.services.reach.query_context import (
-    QueryContext,
-    build_query_context,
+from answerable.services.reach.aws_queries import (
     build_query_coverage,
-    list_assumed_policies,
-    list_missing_for_reply,
-    require_followed_paths,
-    serialize_queries,
+    find_identities,
 )
-from answerable.services.reach.stated_request_context import StatedContext
-from answerable.services.reach.statement_quotes import format_statement
+from answerable.services.reach.calls_broken_by_edit import BrokenCallFinder
+from answerable.services.reach.compiled_snapshots import serialize_queries
+from answerable.services.reach.platforms import AWS
 from answerable.services.reach.subject_resolution import resolve_subject
 from answerable.services.reach.unknown_verdict_rows import (
     build_unknown_items,
@@ -71,11 +71,11 @@ def find_cuts(
     Raises:
         UsageError: The subject is not known, or no action or resource can match.
     """
-    asked = build_query_context(inventory, None, StatedContext(), now, compile_all=True)
+    asked = AWS.build_query(inventory, Question(now), compile_all=True)
     require_followed_paths(asked)
     name = resolve_subject(inventory, subject)
     target = _parse_target(asked, action, resource)
-    starts = subject_identities.find_subject_identities(asked.graph, inventory, name)
+    starts = find_identities(asked, name)
     question = _CutQuery(asked, name, starts, target)
     before = question.find_open_path(asked.graph)
     items: list[CutSetItem] = []
@@ -105,11 +105,11 @@ def _parse_target(query: QueryContext, action: str, resource: str) -> _CutTarget
     """Parse action and resource as one call, or as patterns if they have wildcards."""
     if set("*?") & set(action):
         return _CutTarget(
-            action, resource, parse_permission_filter(query, action, resource)
+            action, resource, AWS.parse_filter(query.inventory, action, resource)
         )
-    spelled, place = parse_call(query, action, resource)
+    spelled, place = AWS.parse_call(query.inventory, action, resource)
     pattern = is_pattern_question(query.compiled_accounts, spelled, place)
-    wanted = parse_permission_filter(query, spelled, place) if pattern else None
+    wanted = AWS.parse_filter(query.inventory, spelled, place) if pattern else None
     return _CutTarget(spelled, place, wanted)
 
 
@@ -132,9 +132,7 @@ class _CutQuery:
 
     def find_open_path(self, graph: IdentityGraph) -> ReachAnswer | None:
         """Find an answer that allows the access, always or under conditions."""
-        found = subject_identities.find_subject_identities(
-            graph, self.query.inventory, self.subject
-        )
+        found = find_identities(replace(self.query, graph=graph), self.subject)
         entered = {
             (one.identity, bool(_list_entry_statements(one))) for one in found.starts
         }
@@ -142,7 +140,7 @@ class _CutQuery:
             # The statement that admitted a workflow may be among the removed ones.
             if (start.identity, bool(_list_entry_statements(start))) in entered:
                 for reply in self._list_replies(graph, start):
-                    return subject_identities.prepend_subject(start, reply)
+                    return subject_answers.prepend_subject(start, reply)
         return None
 
     def _list_replies(

@@ -6,31 +6,31 @@ from answerable.model.documents.core import Document, TruncationItem
 from answerable.model.documents.what_if import ExposureItem
 from answerable.model.inventory import Inventory
 from answerable.presentation.command_hints import format_command
-from answerable.reach import answer_items
 from answerable.reach.acting_agents import list_agents_through, rank_by_agents
-from answerable.reach.aws import subject_queries
+from answerable.reach.aws import answer_items, subject_queries
 from answerable.reach.aws.compiled.principal_element import get_arn_account
 from answerable.reach.aws.exposure import (
     AccountExposure,
     ExposureGrade,
     IdentityExposure,
 )
-from answerable.reach.formula import Verdict
-from answerable.reach.platform import UnknownSubject
-from answerable.services.reach.query_context import (
+from answerable.reach.aws.permission_lists import list_uncollected_identities
+from answerable.reach.aws.query_context import (
     QueryContext,
-    build_query_context,
-    build_query_coverage,
     list_missing_for_reply,
     pick_identity_per_account,
     require_followed_paths,
-    serialize_queries,
 )
-from answerable.services.reach.stated_request_context import StatedContext
+from answerable.reach.formula import Verdict
+from answerable.reach.platform import Question, UnknownSubject
+from answerable.services.reach.aws_queries import (
+    build_query_coverage,
+    describe_query_scope,
+)
+from answerable.services.reach.compiled_snapshots import serialize_queries
+from answerable.services.reach.platforms import AWS
 from answerable.services.reach.unknown_verdict_rows import (
     build_unknown_items,
-    describe_search_scope,
-    list_identities_not_collected,
     suggest_scan_command,
 )
 
@@ -46,11 +46,11 @@ def list_exposures(inventory: Inventory, *, now: int, limit: int = 0) -> Documen
         now: UTC nanoseconds.
         limit: Most items; 0 for all.
     """
-    asked = build_query_context(inventory, None, StatedContext(), now, compile_all=True)
+    asked = AWS.build_query(inventory, Question(now), compile_all=True)
     require_followed_paths(asked)
     exposure = AccountExposure(asked.graph)
     graded = rank_by_agents(inventory)
-    unknown = list_identities_not_collected(asked)
+    unknown = list_uncollected_identities(asked)
     open_ids = {each.id for each in unknown}
     found = [
         each
@@ -77,7 +77,7 @@ def list_exposures(inventory: Inventory, *, now: int, limit: int = 0) -> Documen
     for reply in replies or [subject_queries.empty_answer()]:
         absent |= list_missing_for_reply(asked, reply, "sts:AssumeRole", "*")
     coverage = build_query_coverage(asked, replies, absent)
-    coverage["looked"] = describe_search_scope(asked)
+    coverage["looked"] = describe_query_scope(asked)
     if len(shown) < len(found):
         coverage["shown"] = TruncationItem(
             rows=len(shown), what="risky identities", done=len(shown), of=len(found)

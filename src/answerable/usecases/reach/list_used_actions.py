@@ -14,10 +14,11 @@ from answerable.model.documents.permission_usage import ActionUsageItem
 from answerable.model.errors import UsageError
 from answerable.model.event import EventOutcome
 from answerable.model.inventory import Inventory
+from answerable.model.policy import PolicyLayer
 from answerable.presentation.answer_coverage import format_time
 from answerable.presentation.command_hints import format_command
-from answerable.reach import answer_items, subject_identities
-from answerable.reach.aws import subject_queries
+from answerable.reach import subject_identities
+from answerable.reach.aws import answer_items, subject_answers, subject_queries
 from answerable.reach.aws.compiled.principal_element import get_arn_account
 from answerable.reach.aws.evaluation.request import DENY_KEY
 from answerable.reach.aws.patterns.glob_matching import encode_glob, matches_glob
@@ -30,23 +31,26 @@ from answerable.reach.aws.permission_rows.row_types import (
     build_action_formatter,
     parse_row_filter,
 )
+from answerable.reach.aws.query_context import (
+    ConditionContext,
+    QueryContext,
+    list_missing_data,
+)
 from answerable.reach.aws.subject_queries import ReachAnswer
 from answerable.reach.formula import Verdict, get_verdict
+from answerable.reach.platform import Question
 from answerable.services.lineage.recorded_calls import (
     CallCount,
     count_recorded_calls,
     read_log_coverage,
 )
-from answerable.services.reach.call_parsing import parse_permission_filter
-from answerable.services.reach.query_context import (
-    ConditionContext,
-    QueryContext,
-    build_query_context,
+from answerable.services.reach.aws_queries import (
     build_query_coverage,
-    list_missing_data,
-    serialize_queries,
+    find_identities,
 )
-from answerable.services.reach.stated_request_context import parse_stated_context
+from answerable.services.reach.compiled_snapshots import serialize_queries
+from answerable.services.reach.platforms import AWS
+from answerable.services.reach.stated_request_context import read_stated_policy
 from answerable.services.reach.subject_resolution import resolve_subject
 from answerable.services.reach.unknown_verdict_rows import suggest_scan_command
 from answerable.store.store import EvidenceStore
@@ -104,7 +108,7 @@ def list_used_actions(
     now: int,
     action: str = "*",
     direct: bool = False,
-    context: ConditionContext = None,
+    context: ConditionContext | None = None,
     session_policy: str = "",
     endpoint_policy: str = "",
     chains: Sequence[ChainTimeline] | None = None,
@@ -128,12 +132,16 @@ def list_used_actions(
             policy.
     """
     progress(0, 0, "policies")
-    given = parse_stated_context(
-        inventory.facts, context, session_policy, endpoint_policy, now
+    question = Question(
+        now,
+        context=context or {},
+        session_policy=read_stated_policy(session_policy, PolicyLayer.SESSION, now),
+        endpoint_policy=read_stated_policy(endpoint_policy, PolicyLayer.ENDPOINT, now),
+        direct=direct,
     )
-    asked = build_query_context(inventory, None, given, now, direct=direct)
+    asked = AWS.build_query(inventory, question)
     name = _resolve_subject(store, inventory, subject, chains)
-    found = subject_identities.find_subject_identities(asked.graph, inventory, name)
+    found = find_identities(asked, name)
     rights = _SubjectPermissions(asked, found)
     pairs = rights.list_rows(action)
     progress(0, 0, "events")
@@ -151,7 +159,9 @@ def list_used_actions(
         if matches_glob(glob, name.lower()) and table[name].is_relevant
     ]
     if not kept:
-        parse_permission_filter(asked, action, "*")  # an error if no action can match
+        AWS.parse_filter(
+            asked.inventory, action, "*"
+        )  # an error if no action can match
     least = _UNKNOWN if found.unknown else _NEVER
     listed = []
     silent = {
@@ -219,7 +229,7 @@ class _SubjectPermissions:
         return [
             (reply, len(reply.path) == len(start.hops))
             for start in self.identities.starts
-            for reply in subject_identities.prepend_subject_to_rows(
+            for reply in subject_answers.prepend_subject_to_rows(
                 start,
                 subject_queries.iterate_reach(
                     graph, start.identity, wanted, direct=self.query.direct

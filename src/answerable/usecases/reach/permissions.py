@@ -1,25 +1,20 @@
 """Answer permission queries: `reach`, `can` and `who-can`."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from answerable.model.connector import ignore_progress
 from answerable.model.documents.core import Document
 from answerable.model.inventory import Inventory
+from answerable.model.policy import PolicyLayer
 from answerable.reach.expected_verdict import VerdictExpectation, parse_assumptions
-from answerable.services.reach.query_context import (
-    ConditionContext,
-    build_query_context,
-    serialize_queries,
-)
-from answerable.services.reach.stated_request_context import (
-    parse_stated_context,
-    resolve_role_session,
-)
+from answerable.reach.platform import ConditionContext, PageBounds, Question
+from answerable.services.reach.compiled_snapshots import serialize_queries
+from answerable.services.reach.stated_request_context import read_stated_policy
 
 if TYPE_CHECKING:
     from answerable.services.reach.permission_list_cursor import PermissionPage
-    from answerable.services.reach.permission_lists import Progress
 
 
 @serialize_queries
@@ -31,11 +26,11 @@ def list_reach(
     resource: str = "*",
     action: str = "*",
     direct: bool = False,
-    context: ConditionContext = None,
+    context: ConditionContext | None = None,
     session_policy: str = "",
     endpoint_policy: str = "",
     limit: int = 0,
-    progress: "Progress" = ignore_progress,
+    progress: Callable[[int, int, str], None] = ignore_progress,
 ) -> Document:
     """List the permissions of a subject, direct and through identities it can assume.
 
@@ -54,21 +49,15 @@ def list_reach(
     Raises:
         UsageError: The subject is not known, or a file holds no policy.
     """
-    from answerable.services.reach import permission_lists
+    from answerable.services.reach import permission_documents
 
     progress(0, 0, "policies")
-    facts = inventory.facts
-    subject, context = resolve_role_session(facts, subject, context or {})
-    given = parse_stated_context(facts, context, session_policy, endpoint_policy, now)
-    asked = build_query_context(inventory, None, given, now, direct=direct)
-    return permission_lists.list_permissions(
-        asked,
-        subject,
-        resource=resource,
-        action=action,
-        limit=limit,
-        progress=progress,
-    )
+    question = _build_question(now, subject, action, resource, context, direct=direct)
+    question = _add_policies(question, session_policy, endpoint_policy)
+    page = PageBounds(rows=limit, progress=progress)
+    return permission_documents.list_permissions(
+        inventory, question, page
+    ).document_with_counts
 
 
 @serialize_queries
@@ -79,7 +68,7 @@ def check_permission(
     resource: str,
     *,
     now: int,
-    context: ConditionContext = None,
+    context: ConditionContext | None = None,
     session_policy: str = "",
     endpoint_policy: str = "",
     direct: bool = False,
@@ -104,17 +93,12 @@ def check_permission(
         UsageError: Subject, action, resource or assumption is not known, or a file
             holds no policy.
     """
-    from answerable.services.reach import permission_check
+    from answerable.services.reach import permission_documents
 
     expected = VerdictExpectation(expect, parse_assumptions(assume))
-    facts = inventory.facts
-    subject, context = resolve_role_session(facts, subject, context or {})
-    given = parse_stated_context(facts, context, session_policy, endpoint_policy, now)
-    service = action.partition(":")[0]
-    asked = build_query_context(inventory, {service}, given, now, direct=direct)
-    return permission_check.check_call(
-        asked, subject, action, resource, expected=expected
-    )
+    question = _build_question(now, subject, action, resource, context, direct=direct)
+    question = _add_policies(question, session_policy, endpoint_policy)
+    return permission_documents.check_permission(inventory, question, expected)
 
 
 @serialize_queries
@@ -125,7 +109,7 @@ def list_who_can(
     *,
     now: int,
     direct: bool = False,
-    context: ConditionContext = None,
+    context: ConditionContext | None = None,
     session_policy: str = "",
     endpoint_policy: str = "",
     limit: int = 0,
@@ -146,16 +130,13 @@ def list_who_can(
     Raises:
         UsageError: Action or resource is not known, or a file holds no policy.
     """
-    from answerable.services.reach import permission_lists
+    from answerable.services.reach import permission_documents
 
-    given = parse_stated_context(
-        inventory.facts, context, session_policy, endpoint_policy, now
-    )
-    service = action.partition(":")[0]
-    asked = build_query_context(inventory, {service}, given, now, direct=direct)
-    return permission_lists.list_permitted_identities(
-        asked, action, resource, limit=limit
-    )
+    question = _build_question(now, "", action, resource, context, direct=direct)
+    question = _add_policies(question, session_policy, endpoint_policy)
+    return permission_documents.list_callers(
+        inventory, question, PageBounds(rows=limit)
+    ).document_with_counts
 
 
 @serialize_queries
@@ -167,7 +148,7 @@ def list_reach_page(
     resource: str = "*",
     action: str = "*",
     direct: bool = False,
-    context: ConditionContext = None,
+    context: ConditionContext | None = None,
     cursor: str = "",
     max_rows: int = 200,
     max_identities: int = 25,
@@ -187,21 +168,11 @@ def list_reach_page(
     Raises:
         UsageError: As for `list_reach`; or the cursor is malformed.
     """
-    from answerable.services.reach import permission_lists
+    from answerable.services.reach import permission_documents
 
-    facts = inventory.facts
-    subject, context = resolve_role_session(facts, subject, context or {})
-    given = parse_stated_context(facts, context, "", "", now)
-    asked = build_query_context(inventory, None, given, now, direct=direct)
-    return permission_lists.list_permissions_page(
-        asked,
-        subject,
-        resource=resource,
-        action=action,
-        after=cursor,
-        rows=max_rows,
-        max_paths=max_identities,
-    )
+    question = _build_question(now, subject, action, resource, context, direct=direct)
+    page = PageBounds(rows=max_rows, cursor=cursor, identities=max_identities)
+    return permission_documents.list_permissions(inventory, question, page)
 
 
 @serialize_queries
@@ -212,7 +183,7 @@ def list_who_can_page(
     *,
     now: int,
     direct: bool = False,
-    context: ConditionContext = None,
+    context: ConditionContext | None = None,
     cursor: str = "",
     max_rows: int = 100,
 ) -> "PermissionPage":
@@ -229,11 +200,47 @@ def list_who_can_page(
     Raises:
         UsageError: As for `list_who_can`; or the cursor is malformed.
     """
-    from answerable.services.reach import permission_lists
+    from answerable.services.reach import permission_documents
 
-    given = parse_stated_context(inventory.facts, context, "", "", now)
-    service = action.partition(":")[0]
-    asked = build_query_context(inventory, {service}, given, now, direct=direct)
-    return permission_lists.list_permitted_identities_page(
-        asked, action, resource, after=cursor, rows=max_rows
+    question = _build_question(now, "", action, resource, context, direct=direct)
+    page = PageBounds(rows=max_rows, cursor=cursor)
+    return permission_documents.list_callers(inventory, question, page)
+
+
+def _build_question(
+    now: int,
+    subject: str,
+    action: str,
+    resource: str,
+    context: ConditionContext | None,
+    *,
+    direct: bool,
+) -> Question:
+    """Build a question from the arguments of a use case."""
+    return Question(
+        now=now,
+        subject=subject,
+        action=action,
+        resource=resource,
+        context=context or {},
+        direct=direct,
+    )
+
+
+def _add_policies(
+    question: Question, session_policy: str, endpoint_policy: str
+) -> Question:
+    """Read the policy files that a question states.
+
+    Raises:
+        UsageError: A file is missing or holds no policy.
+    """
+    return replace(
+        question,
+        session_policy=read_stated_policy(
+            session_policy, PolicyLayer.SESSION, question.now
+        ),
+        endpoint_policy=read_stated_policy(
+            endpoint_policy, PolicyLayer.ENDPOINT, question.now
+        ),
     )

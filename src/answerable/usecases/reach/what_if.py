@@ -13,15 +13,28 @@ from answerable.model.inventory import Inventory
 from answerable.model.policy import PolicyLayer
 from answerable.model.sighting import SightedFacts
 from answerable.presentation.command_hints import format_command
-from answerable.reach import answer_items
-from answerable.reach import subject_identities as identities
 from answerable.reach.acting_agents import list_agents_through
+from answerable.reach.aws import answer_items, subject_answers
 from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
 from answerable.reach.aws.bulk.incremental_update import update_closure_for_edit
-from answerable.reach.aws.compiled.statements import PolicyGap
+from answerable.reach.aws.compiled.statements import (
+    PolicyGap,
+    rests_on_uncollected_allow,
+)
+from answerable.reach.aws.compiled_graph import (
+    collect_policy_services,
+    list_policy_services,
+)
 from answerable.reach.aws.permission_rows.row_types import (
     RowFilter,
     build_action_formatter,
+)
+from answerable.reach.aws.query_context import (
+    QueryContext,
+    list_assumed_policies,
+    list_missing_for_reply,
+    pick_identity_per_account,
+    require_followed_paths,
 )
 from answerable.reach.aws.subject_queries import (
     PatternExtent,
@@ -41,31 +54,23 @@ from answerable.reach.aws.what_if.permission_comparison import (
 )
 from answerable.reach.aws.what_if.subject_reach import SubjectReach
 from answerable.reach.formula import TRUE, Verdict
-from answerable.reach.platform import SubjectIdentity, UnknownSubject
+from answerable.reach.platform import Question, SubjectIdentity, UnknownSubject
 from answerable.reach.subject_identities import SubjectIdentities
-from answerable.reach.unknown_subjects import rests_on_uncollected_allow
-from answerable.services.reach.call_parsing import parse_permission_filter
-from answerable.services.reach.compiled_graph import list_policy_services
+from answerable.services.reach.aws_queries import (
+    build_query_coverage,
+    describe_query_scope,
+    find_identities,
+)
+from answerable.services.reach.compiled_snapshots import serialize_queries
+from answerable.services.reach.platforms import AWS
 from answerable.services.reach.policy_edits import (
     PolicyEdit,
     apply_edit,
     require_target,
 )
-from answerable.services.reach.query_context import (
-    QueryContext,
-    build_query_context,
-    build_query_coverage,
-    list_assumed_policies,
-    list_missing_for_reply,
-    pick_identity_per_account,
-    require_followed_paths,
-    serialize_queries,
-)
-from answerable.services.reach.stated_request_context import StatedContext
 from answerable.services.reach.subject_resolution import resolve_subject
 from answerable.services.reach.unknown_verdict_rows import (
     build_unknown_items,
-    describe_search_scope,
     suggest_scan_command,
 )
 
@@ -126,10 +131,8 @@ def compare_edit(
     facts = apply_edit(inventory.facts, edit, name, now)
     services = list_policy_services(inventory)
     if edit.file:
-        services |= identities.list_policy_services(facts)
-    asked = build_query_context(
-        inventory, services, StatedContext(), now, compile_all=True
-    )
+        services |= collect_policy_services(facts)
+    asked = AWS.build_query(inventory, Question(now), services, compile_all=True)
     require_followed_paths(asked)
     edited = apply_graph_edit(asked, facts)
     return compare_graphs(edited, name, action=action, resource=resource, limit=limit)
@@ -140,7 +143,7 @@ def compare_graphs(
 ) -> Document:
     """List the access differences between two permission graphs."""
     asked = edited.asked
-    wanted = parse_permission_filter(asked, action, resource)
+    wanted = AWS.parse_filter(asked.inventory, action, resource)
     listing = _DifferenceList(edited, wanted, limit or sys.maxsize)
     if subject:
         listing.add_subject(subject)
@@ -171,9 +174,8 @@ class _DifferenceList:
     def add_subject(self, subject: str) -> None:
         """Compare every identity of a subject."""
         before, after = self.edited.asked, self.edited.after
-        inventory = before.inventory
-        found = identities.find_subject_identities(before.graph, inventory, subject)
-        now = identities.find_subject_identities(after.graph, inventory, subject)
+        found = find_identities(before, subject)
+        now = find_identities(after, subject)
         self.unknown += found.unknown
         self.missing |= set(found.not_collected)
         for identity in dict.fromkeys(
@@ -242,7 +244,9 @@ class _DifferenceList:
         differences = iter(candidates)
         for each in islice(differences, room):
             reply = (
-                identities.prepend_subject(start, each.reply) if start else each.reply
+                subject_answers.prepend_subject(start, each.reply)
+                if start
+                else each.reply
             )
             if start and start.unknown and rests_on_uncollected_allow(reply.formula):
                 continue
@@ -300,9 +304,7 @@ class _DifferenceList:
         """List the identities that an empty answer is about."""
         asked = self.edited.asked
         if subject:
-            found = identities.find_subject_identities(
-                asked.graph, asked.inventory, subject
-            )
+            found = find_identities(asked, subject)
             return [start.identity for start in found.starts]
         return pick_identity_per_account(asked)
 
@@ -327,7 +329,7 @@ class _DifferenceList:
             asked, [*nothing, *(r for r, _ in pairs)], absent
         )
         if not subject:
-            coverage["looked"] = describe_search_scope(asked)
+            coverage["looked"] = describe_query_scope(asked)
         if self.left or self.compared < self.of:
             done, of = (self.compared, self.of) if self.of else (0, 0)
             what = "changed identities"

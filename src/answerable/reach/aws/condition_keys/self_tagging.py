@@ -11,7 +11,7 @@ from itertools import islice
 
 from answerable.model.ids import IdentityId
 from answerable.model.policy import PolicyEffect
-from answerable.reach.answer_items import build_permission_item
+from answerable.reach.aws.answer_items import build_permission_item
 from answerable.reach.aws.bulk.key_partition import list_condition_keys
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.statements import CompiledStatement

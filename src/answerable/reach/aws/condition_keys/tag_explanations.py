@@ -17,7 +17,7 @@ from answerable.model.documents.core import (
     ReachItem,
 )
 from answerable.model.ids import IdentityId
-from answerable.reach.answer_items import build_conditions
+from answerable.reach.aws.answer_items import build_conditions
 from answerable.reach.aws.compiled.principal_element import get_arn_account
 from answerable.reach.aws.condition_keys.key_classification import (
     AssertedBy,

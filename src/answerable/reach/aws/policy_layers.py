@@ -11,8 +11,8 @@ from answerable.reach.aws.compiled.service_facts import (
     supports_rcps,
     supports_resource_policies,
 )
+from answerable.reach.aws.query_context import QueryContext
 from answerable.reach.aws.subject_queries import ReachAnswer
-from answerable.services.reach.query_context import QueryContext
 
 DECIDED, PASSED, NONE = "decided", "passed", "none"
 UNCOLLECTED, UNSTATED, IDLE = "not-collected", "not-stated", "does-not-apply"

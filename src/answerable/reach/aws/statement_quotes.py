@@ -10,11 +10,11 @@ from answerable.model.inventory import Inventory
 from answerable.model.policy import ConditionClause, Policy, PolicyEffect, Statement
 from answerable.model.resource import PublicAccessBlock
 from answerable.model.sighting import SightedFacts
-from answerable.reach.aws.patterns.glob_matching import encode_glob, matches_glob
-from answerable.services.reach.compiled_graph import (
+from answerable.reach.aws.compiled_graph import (
     index_policy_attachments,
     load_policy_attachments,
 )
+from answerable.reach.aws.patterns.glob_matching import encode_glob, matches_glob
 
 # A statement may list thousands of resources; the policy has the full text.
 _MOST_LISTED = 12

@@ -1,24 +1,28 @@
 """Parse the action and the resource of a permission query."""
 
-from answerable.connectors.iam_catalogue.fetch import load_catalogue
 from answerable.model.inventory import Inventory
 from answerable.reach.aws import resource_argument_parser
-from answerable.reach.aws.action_validation import check_action_glob, parse_action
+from answerable.reach.aws.action_validation import (
+    LoadCatalogue,
+    check_action_glob,
+    parse_action,
+)
 from answerable.reach.aws.permission_rows.row_types import RowFilter, parse_row_filter
 from answerable.reach.aws.policy_vocabulary import PolicyNames, collect_policy_names
-from answerable.services.reach.query_context import QueryContext
 
 
-def parse_call(query: QueryContext, action: str, resource: str) -> tuple[str, str]:
+def parse_call(
+    inventory: Inventory, load_catalogue: LoadCatalogue, action: str, resource: str
+) -> tuple[str, str]:
     """Parse the action and the resource of one call.
 
     Raises:
         UsageError: One of them is unknown; the hint has the nearest spelling.
     """
-    facts = query.inventory.facts
+    facts = inventory.facts
 
     def used() -> PolicyNames:
-        return _collect_used_names(query.inventory)
+        return _collect_used_names(inventory)
 
     spelled = parse_action(action, load_catalogue, used)
     return spelled, resource_argument_parser.parse_resource(
@@ -27,7 +31,7 @@ def parse_call(query: QueryContext, action: str, resource: str) -> tuple[str, st
 
 
 def parse_permission_filter(
-    query: QueryContext, action: str, resource: str
+    inventory: Inventory, load_catalogue: LoadCatalogue, action: str, resource: str
 ) -> RowFilter:
     """Parse the action and resource globs of a list.
 
@@ -35,10 +39,10 @@ def parse_permission_filter(
         UsageError: No action or no resource can match; the hint has the nearest
             spelling.
     """
-    facts = query.inventory.facts
+    facts = inventory.facts
 
     def used() -> PolicyNames:
-        return _collect_used_names(query.inventory)
+        return _collect_used_names(inventory)
 
     if action.strip("*"):
         check_action_glob(action, load_catalogue, used)

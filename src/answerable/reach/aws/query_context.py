@@ -1,43 +1,36 @@
 """Build the context of a permission query: compiled snapshot, and data it lacks."""
 
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from functools import wraps
-from typing import ParamSpec, TypeVar
 
-from answerable.connectors.iam_catalogue.fetch import load_catalogue
-from answerable.model.documents.core import CoverageRecord, ReachItem
+from answerable.model.documents.core import ReachItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
-from answerable.presentation import answer_coverage
 from answerable.reach.assumptions import list_assumptions
 from answerable.reach.aws import subject_queries
 from answerable.reach.aws.answer_coverage import (
-    depends_on_unread_policy,
     list_acting_principals,
     list_not_collected,
 )
 from answerable.reach.aws.bulk.closure import GraphClosure
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
-from answerable.reach.aws.evaluation.context_keys import NO_KEYS
-from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.subject_queries import ReachAnswer
-from answerable.reach.collected_data import CollectedData
-from answerable.reach.formula import FALSE, build_atom, conjoin
-from answerable.services.garbage_collection import pause_garbage_collection
-from answerable.services.reach.compiled_graph import (
+from answerable.reach.aws.compiled_graph import (
+    CompilerHost,
     are_tags_collected,
     list_policy_services,
     load_graph,
 )
-from answerable.services.reach.stated_request_context import StatedContext
-from answerable.services.reach.statement_quotes import (
+from answerable.reach.aws.evaluation.context_keys import NO_KEYS
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.aws.stated_context import StatedContext
+from answerable.reach.aws.statement_quotes import (
     STATEMENTS_KEY,
     load_statement_index,
 )
+from answerable.reach.aws.subject_queries import ReachAnswer
+from answerable.reach.collected_data import CollectedData
+from answerable.reach.formula import FALSE, build_atom, conjoin
 
 CATALOGUE = "answerable:action-catalogue"
 NO_IDENTITY = IdentityId("")
@@ -47,8 +40,6 @@ MOST_FOLLOWED = 12_000
 # A single command may use some gigabytes and minutes once.
 MOST_AT_COMMAND = 30_000
 _KEPT_GRAPH = "the compiled snapshot"
-QueryParams = ParamSpec("QueryParams")
-QueryResult = TypeVar("QueryResult")
 ConditionContext = Mapping[str, tuple[str, ...]] | None
 
 
@@ -57,6 +48,7 @@ class QueryContext:
     """Compiled snapshot of one permission query, with the coverage of the snapshot.
 
     Attributes:
+        host: Functions of the process.
         collected: Data that the snapshot collected.
         given: Stated context.
         direct: Whether paths are ignored.
@@ -64,6 +56,7 @@ class QueryContext:
         cut: Whether paths are ignored although they were requested.
     """
 
+    host: CompilerHost
     inventory: Inventory
     graph: IdentityGraph
     collected: CollectedData
@@ -79,6 +72,7 @@ class QueryContext:
 
 
 def build_query_context(
+    host: CompilerHost,
     inventory: Inventory,
     services: Iterable[str] | None,
     stated: StatedContext,
@@ -102,21 +96,12 @@ def build_query_context(
     if isinstance(kept, CompiledSnapshot) and not stated.policies:
         graph = kept.graph_for(stated)
         cut = not direct and len(graph.accounts.principals) > MOST_FOLLOWED
-        return QueryContext(
-            inventory=inventory,
-            graph=graph,
-            collected=collected,
-            stated=stated,
-            direct=direct or cut,
-            now=now,
-            cut=cut,
-        )
-    needed = list_policy_services(inventory) if services is None else services
-    graph = load_graph(
-        inventory, load_catalogue(needed), stated, compile_all=compile_all
-    )
-    cut = not direct and len(graph.accounts.principals) > MOST_AT_COMMAND
+    else:
+        needed = list_policy_services(inventory) if services is None else services
+        graph = load_graph(host, inventory, needed, stated, compile_all=compile_all)
+        cut = not direct and len(graph.accounts.principals) > MOST_AT_COMMAND
     return QueryContext(
+        host=host,
         inventory=inventory,
         graph=graph,
         collected=collected,
@@ -128,22 +113,21 @@ def build_query_context(
 
 
 class CompiledSnapshot:
-    """Snapshot compiled once for all queries; one query runs at a time.
-
-    Attributes:
-        alone: Lock held during a query, as intermediate results are cached.
-    """
+    """Snapshot compiled once for all queries; one query runs at a time."""
 
     def __init__(
-        self, inventory: Inventory, graph: IdentityGraph | None = None
+        self,
+        host: CompilerHost,
+        inventory: Inventory,
+        graph: IdentityGraph | None = None,
     ) -> None:
-        self.alone = threading.RLock()
+        self._host = host
         self._graph = graph or load_graph(
-            inventory, load_catalogue(), StatedContext(), compile_all=True
+            host, inventory, None, StatedContext(), compile_all=True
         )
         from answerable.reach.aws.condition_keys.self_tagging import list_tag_statements
 
-        with pause_garbage_collection():
+        with host.pause_collection():
             self._graph.accounts.build_lookups()
             list_tag_statements(self._graph)
 
@@ -159,15 +143,14 @@ class CompiledSnapshot:
         from answerable.reach.aws.bulk.incremental_update import try_incremental_update
         from answerable.reach.aws.bulk.reuse_facts import reuse_unchanged_facts
 
-        with self.alone:
-            whole = self._graph.all
-            tags = are_tags_collected(before) == are_tags_collected(after)
-            if isinstance(whole, GraphClosure) and tags:
-                facts = reuse_unchanged_facts(before.facts, after.facts)
-                now = facts and try_incremental_update(whole, before.facts, facts)
-                if now:
-                    return CompiledSnapshot(after, now.graph)
-        return CompiledSnapshot(after)
+        whole = self._graph.all
+        tags = are_tags_collected(before) == are_tags_collected(after)
+        if isinstance(whole, GraphClosure) and tags:
+            facts = reuse_unchanged_facts(before.facts, after.facts)
+            now = facts and try_incremental_update(whole, before.facts, facts)
+            if now:
+                return CompiledSnapshot(self._host, after, now.graph)
+        return CompiledSnapshot(self._host, after)
 
     def graph_for(self, stated: StatedContext) -> IdentityGraph:
         """Return the graph under the condition keys that a query states."""
@@ -179,7 +162,9 @@ class CompiledSnapshot:
         )
 
 
-def compile_snapshot(inventory: Inventory, before: Inventory | None = None) -> None:
+def compile_snapshot(
+    host: CompilerHost, inventory: Inventory, before: Inventory | None = None
+) -> None:
     """Compile a snapshot once for all queries about it.
 
     Args:
@@ -200,30 +185,8 @@ def compile_snapshot(inventory: Inventory, before: Inventory | None = None) -> N
         inventory.get_or_compute(_KEPT_GRAPH, lambda _: updated)
         load_statement_index(inventory)
     else:
-        inventory.get_or_compute(_KEPT_GRAPH, CompiledSnapshot)
+        inventory.get_or_compute(_KEPT_GRAPH, lambda each: CompiledSnapshot(host, each))
         load_statement_index(inventory)
-
-
-@contextmanager
-def lock_compiled_snapshot(inventory: Inventory) -> Iterator[None]:
-    """Hold the lock of a snapshot while a query uses its shared graph."""
-    kept = inventory.get_computed(_KEPT_GRAPH)
-    with kept.alone if isinstance(kept, CompiledSnapshot) else nullcontext():
-        yield
-
-
-def serialize_queries(
-    function: Callable[QueryParams, QueryResult],
-) -> Callable[QueryParams, QueryResult]:
-    """Decorate a use case so that only one query at a time uses a shared graph."""
-
-    @wraps(function)
-    def run_locked(*args: QueryParams.args, **named: QueryParams.kwargs) -> QueryResult:
-        about = next(each for each in args if isinstance(each, Inventory))
-        with lock_compiled_snapshot(about):
-            return function(*args, **named)
-
-    return run_locked
 
 
 def require_followed_paths(query: QueryContext) -> None:
@@ -348,15 +311,14 @@ def pick_identity_per_account(query: QueryContext) -> list[IdentityId]:
     return [name for _, name in sorted(found.items())]
 
 
-def build_query_coverage(
+def list_answer_gaps(
     query: QueryContext, answers: Iterable[ReachAnswer], missing: set[str]
-) -> CoverageRecord:
-    """Build the coverage of an answer: the collected and the missing data.
+) -> frozenset[str]:
+    """List the missing data of answers, with what any answer about an account requires.
 
     Args:
         missing: Uncollected data that could change the answers.
     """
-    answers = list(answers)
     acting = (
         actor
         for reply in answers
@@ -365,8 +327,4 @@ def build_query_coverage(
     accounts = {actor.identity.account for actor in acting}
     needed = _list_required_data(query, accounts or {""})
     paths = {"paths"} if query.cut else set()
-    known = sorted((missing | needed | paths) - {""})
-    coverage = answer_coverage.build_coverage(query.inventory, query.now, known)
-    if depends_on_unread_policy(answers):
-        coverage["partial"] = True
-    return coverage
+    return frozenset((missing | needed | paths) - {""})

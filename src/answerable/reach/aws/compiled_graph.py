@@ -7,7 +7,8 @@ about all identities need every statement, and compile the snapshot.
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 from answerable.model.action_catalogue import ActionCatalogue
@@ -19,6 +20,7 @@ from answerable.model.inventory import (
     Inventory,
 )
 from answerable.model.sighting import SightedFacts
+from answerable.reach.aws.action_validation import LoadCatalogue
 from answerable.reach.aws.bulk import closure_tables
 from answerable.reach.aws.bulk.closure import get_closure
 from answerable.reach.aws.bulk.key_partition import list_condition_keys
@@ -26,20 +28,24 @@ from answerable.reach.aws.compiled import account_tables
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principal_matching import SESSION_NAME
 from answerable.reach.aws.evaluation.context_keys import select_session_keys
+from answerable.reach.aws.identity_resolution import list_unknown_identities
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.platform import UnknownSubject
-from answerable.reach.unknown_subjects import list_unknown_identities
-from answerable.services.garbage_collection import pause_garbage_collection
-from answerable.services.reach.stated_request_context import StatedContext
+from answerable.reach.aws.stated_context import StatedContext
+from answerable.reach.platform import UnknownIdentity
 
 _STEPS, _ESTATE = "steps", "estate"
 
 
-class UnknownIdentity(NamedTuple):
-    """Identity without permission data, with its kind."""
+class CompilerHost(NamedTuple):
+    """Functions of the process that compiles snapshots.
 
-    subject: UnknownSubject
-    kind: str
+    Attributes:
+        load_catalogue: Loads services of the action catalogue; None loads them all.
+        pause_collection: Pauses garbage collection while large data is built.
+    """
+
+    load_catalogue: LoadCatalogue
+    pause_collection: Callable[[], AbstractContextManager[None]]
 
 
 class SnapshotSummary(NamedTuple):
@@ -62,8 +68,9 @@ class SnapshotSummary(NamedTuple):
 
 
 def load_graph(
+    host: CompilerHost,
     inventory: Inventory,
-    catalogue: ActionCatalogue,
+    services: Iterable[str] | None,
     stated: StatedContext,
     *,
     compile_all: bool = False,
@@ -74,15 +81,16 @@ def load_graph(
     that a query states. They may depend on a stated policy.
 
     Args:
-        catalogue: Services that the query needs.
+        services: Services whose actions the catalogue must know; None for all.
         stated: Stated context.
         compile_all: Compile every statement.
     """
+    catalogue = host.load_catalogue(services)
     derived, tables = inventory.derived, open_snapshot_tables(inventory)
     if tables is None or stated.policies or compile_all:
         if derived is not None:
             derived.progress(1, DERIVATION_STAGES, "compiling policies")
-        graph = IdentityGraph(_compile_snapshot(inventory, catalogue, stated))
+        graph = IdentityGraph(_compile_snapshot(host, inventory, catalogue, stated))
         if tables is None and derived is not None and not stated.policies:
             _store_compiled_snapshot(inventory, graph, derived)
     else:
@@ -99,12 +107,15 @@ def load_graph(
 
 
 def _compile_snapshot(
-    inventory: Inventory, catalogue: ActionCatalogue, stated: StatedContext
+    host: CompilerHost,
+    inventory: Inventory,
+    catalogue: ActionCatalogue,
+    stated: StatedContext,
 ) -> CompiledAccounts:
     """Compile all accounts and policies of a snapshot, garbage collector paused."""
     from answerable.reach.aws.compiled.account_compiler import compile_accounts
 
-    with pause_garbage_collection():
+    with host.pause_collection():
         return compile_accounts(
             inventory.facts,
             catalogue,
@@ -204,7 +215,7 @@ def _build_summary(inventory: Inventory, graph: IdentityGraph) -> SnapshotSummar
     kinds = {each.id: each.kind for each in inventory.facts.identities}
     unknown = list_unknown_identities(estate, inventory)
     return SnapshotSummary(
-        services=subject_identities.list_policy_services(inventory.facts),
+        services=collect_policy_services(inventory.facts),
         keys=frozenset(
             key for clause in estate.clauses for key in list_condition_keys(clause)
         ),
@@ -225,7 +236,7 @@ def list_policy_services(inventory: Inventory) -> frozenset[str]:
     from answerable.reach import subject_identities
 
     return inventory.get_or_compute(
-        "services", lambda each: subject_identities.list_policy_services(each.facts)
+        "services", lambda each: collect_policy_services(each.facts)
     )
 
 
@@ -245,3 +256,13 @@ def _get_steps_file_name(
         return _STEPS
     digest = hashlib.sha256(json.dumps(spoken).encode()).hexdigest()
     return f"{_STEPS}-{digest[:16]}"
+
+
+def collect_policy_services(facts: SightedFacts) -> frozenset[str]:
+    """Collect the AWS services that any policy names."""
+    return frozenset(
+        action.partition(":")[0].lower()
+        for policy in facts.policies
+        for statement in policy.statements
+        for action in statement.actions + statement.not_actions
+    )

@@ -1,0 +1,200 @@
+"""AWS as a permission platform: spelling of ids and calls, and its evaluator."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from answerable.model.ids import IdentityId
+from answerable.model.inventory import Inventory
+from answerable.reach.aws import call_parsing, permission_check, permission_lists
+from answerable.reach.aws.compiled.external_callers import parse_caller
+from answerable.reach.aws.compiled_graph import CompilerHost, load_summary
+from answerable.reach.aws.identity_resolution import (
+    AWS,
+    AWS_KEYS,
+    is_aws_id,
+    resolve_identity,
+)
+from answerable.reach.aws.permission_rows.row_types import RowFilter
+from answerable.reach.aws.query_context import (
+    QueryContext,
+    build_query_context,
+    compile_snapshot,
+)
+from answerable.reach.aws.stated_context import (
+    parse_stated_context,
+    resolve_role_session,
+)
+from answerable.reach.aws.subject_queries import build_entry_hop
+from answerable.reach.platform import (
+    Answer,
+    AnswerList,
+    ConditionContext,
+    PageBounds,
+    PathHop,
+    PlatformScope,
+    Question,
+    SubjectIdentity,
+    UnknownSubject,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AwsEvaluator:
+    """Permissions of the AWS accounts of one snapshot."""
+
+    query: QueryContext
+
+    def resolve_identity(
+        self, start: SubjectIdentity
+    ) -> SubjectIdentity | UnknownSubject:
+        """Return an identity with the reason if its policies are not known."""
+        facts = self.query.inventory.facts
+        return resolve_identity(
+            self.query.compiled_accounts, start, facts.identities_by_id
+        )
+
+    def list_entries(self, identity: IdentityId) -> Sequence[PathHop]:
+        """List the steps by which a token of an identity provider enters a role."""
+        if identity not in self.query.compiled_accounts.trusts:
+            return ()
+        return [
+            build_entry_hop(entry, identity)
+            for entry in self.query.graph.list_external_entries(identity)
+            if entry.kind == "Federated"
+        ]
+
+    def name_credential_source(self, account: str) -> str:
+        """Name the scan source that tells whose an access key is."""
+        accounts = self.query.compiled_accounts
+        return (
+            AWS_KEYS if not account or accounts.is_account_collected(account) else AWS
+        )
+
+    def evaluate(self, question: Question) -> Answer:
+        """Evaluate one call for some identities, with proof and assumptions."""
+        return permission_check.evaluate_call(self.query, question)
+
+    def list_permissions(self, question: Question, page: PageBounds) -> AnswerList:
+        """List what some identities can do, themselves and as others."""
+        return permission_lists.list_permissions(self.query, question, page)
+
+    def list_callers(self, question: Question, page: PageBounds) -> AnswerList:
+        """List all callers that can make one call."""
+        return permission_lists.list_callers(self.query, question, page)
+
+    def describe_scope(self) -> PlatformScope:
+        """Describe the collected identities and accounts."""
+        summary = load_summary(self.query.inventory, self.query.graph)
+        accounts = self.query.compiled_accounts.collected_accounts - {""}
+        return PlatformScope(
+            summary.collected, tuple(sorted(accounts)), summary.unknown
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AwsPlatform:
+    """AWS Identity and Access Management, with Organizations and resource policies."""
+
+    host: CompilerHost
+    name: str = AWS
+    kinds: tuple[str, ...] = (AWS,)
+
+    def owns(self, key: str) -> bool:
+        """Tell whether an id is an ARN, an account number or an outside caller."""
+        return is_aws_id(key) or parse_caller(key, {}) is not None
+
+    def parse_call(
+        self, inventory: Inventory, action: str, resource: str
+    ) -> tuple[str, str]:
+        """Parse an action of the catalogue, and an ARN or a known resource's name."""
+        return call_parsing.parse_call(
+            inventory, self.host.load_catalogue, action, resource
+        )
+
+    def parse_filter(
+        self, inventory: Inventory, action: str, resource: str
+    ) -> RowFilter:
+        """Parse the action and resource globs of a list.
+
+        Raises:
+            UsageError: No action or no resource can match.
+        """
+        return call_parsing.parse_permission_filter(
+            inventory, self.host.load_catalogue, action, resource
+        )
+
+    def parse_session(
+        self, inventory: Inventory, subject: str, context: ConditionContext
+    ) -> tuple[str, ConditionContext]:
+        """Resolve a role session to its role, and state the session name."""
+        return resolve_role_session(inventory.facts, subject, context)
+
+    def find_external(self, inventory: Inventory, text: str) -> str | None:
+        """Find a caller outside the scanned accounts: anyone, a service, an ARN."""
+        caller = parse_caller(text, {})
+        if caller is None:
+            return None
+        accounts = inventory.get_or_compute(
+            "accounts of identities", _list_scanned_accounts
+        )
+        # A role that an audit log or a configuration names may have been deleted.
+        named = inventory.get_or_compute(
+            "identities by name alone", _list_named_subjects
+        )
+        return None if caller.account in accounts and text not in named else text
+
+    def open(self, inventory: Inventory, question: Question) -> AwsEvaluator:
+        """Compile the policies that a question needs, or reuse compiled ones."""
+        return AwsEvaluator(self.build_query(inventory, question))
+
+    def build_query(
+        self,
+        inventory: Inventory,
+        question: Question,
+        services: Iterable[str] | None = None,
+        *,
+        compile_all: bool = False,
+    ) -> QueryContext:
+        """Compile the policies that a question needs.
+
+        Args:
+            services: Services whose actions the catalogue must know; None for those of
+                the action, or of all policies.
+            compile_all: Compile every statement, for an edit or for all identities.
+        """
+        service = question.action.partition(":")[0]
+        if services is None and not set("*?") & set(service):
+            services = {service}
+        return build_query_context(
+            self.host,
+            inventory,
+            services,
+            parse_stated_context(inventory.facts, question),
+            question.now,
+            direct=question.direct,
+            compile_all=compile_all,
+        )
+
+    def compile_snapshot(self, inventory: Inventory, before: Inventory | None) -> None:
+        """Compile a snapshot once for all questions of a server."""
+        compile_snapshot(self.host, inventory, before)
+
+
+def _list_named_subjects(inventory: Inventory) -> frozenset[str]:
+    """List the subjects that sources name, in scanned accounts or not."""
+    agents, credentials = inventory.agents.values(), inventory.credentials.values()
+    return frozenset(inventory.owners).union(
+        (each.identity for each in credentials if each.identity),
+        *(each.identities for each in agents),
+    )
+
+
+def _list_scanned_accounts(inventory: Inventory) -> frozenset[str]:
+    """List the accounts whose identities were listed."""
+    attached = {each.target for each in inventory.facts.attachments}
+    listed = (
+        each
+        for each in inventory.facts.identities
+        if each.unique_id or each.id in attached
+    )
+    return frozenset(each.account for each in listed)

@@ -1,0 +1,241 @@
+"""Permission engine: answers a question over the registered platforms.
+
+The platform of the resource evaluates a call. The subject's identities may belong to
+several platforms; one that no platform claims makes a `never` a `not-known`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from answerable.model.documents.core import TruncationItem
+from answerable.model.errors import UsageError
+from answerable.model.ids import IdentityId
+from answerable.model.inventory import CredentialEntity, Inventory
+from answerable.reach.answer_items import build_bare_item
+from answerable.reach.assumptions import list_assumptions
+from answerable.reach.formula import Verdict
+from answerable.reach.platform import (
+    Answer,
+    AnswerList,
+    PageBounds,
+    PathHop,
+    PermissionEvaluator,
+    PermissionPlatform,
+    Question,
+    SubjectIdentity,
+    UnknownSubject,
+)
+from answerable.reach.subject_identities import (
+    SubjectIdentities,
+    find_subject_identities,
+)
+from answerable.reach.unknown_subjects import (
+    explain_unclaimed_identity,
+    explain_unknown_credential,
+    find_source,
+)
+
+
+@dataclass(slots=True)
+class OpenPlatforms:
+    """Platforms of one question; each is opened when an identity first needs it."""
+
+    platforms: Sequence[PermissionPlatform]
+    inventory: Inventory
+    question: Question
+    opened: dict[str, PermissionEvaluator] = field(default_factory=dict)
+
+    def open(self, platform: PermissionPlatform) -> PermissionEvaluator:
+        """Return the evaluator of a platform."""
+        if platform.name not in self.opened:
+            self.opened[platform.name] = platform.open(self.inventory, self.question)
+        return self.opened[platform.name]
+
+    def find_platform(self, key: str, kind: str = "") -> PermissionPlatform | None:
+        """Find the platform of an id by its spelling, else by its kind."""
+        for each in self.platforms:
+            if each.owns(key):
+                return each
+        fact = None if kind else self.inventory.facts.identities_by_id().get(key)
+        kind = fact.kind if fact else kind
+        known = (each for each in self.platforms if kind.startswith(each.kinds))
+        return next(known, None) if kind else None
+
+    def resolve_identity(
+        self, start: SubjectIdentity
+    ) -> SubjectIdentity | UnknownSubject:
+        """Resolve an identity at its platform, or explain that none claims it."""
+        platform = self.find_platform(start.identity)
+        if platform is not None:
+            return self.open(platform).resolve_identity(start)
+        fact = self.inventory.facts.identities_by_id().get(start.identity)
+        return explain_unclaimed_identity(start.identity, fact.kind if fact else "")
+
+    def list_entries(self, identity: IdentityId) -> Sequence[PathHop]:
+        """List the steps by which a workflow's token enters an identity."""
+        platform = self.find_platform(identity)
+        return self.open(platform).list_entries(identity) if platform else ()
+
+    def explain_credential(self, entity: CredentialEntity) -> UnknownSubject:
+        """Explain why the identity of a credential is not known."""
+        kind = next((each.kind for each in entity.sightings if each.kind), "")
+        account = next((s.account for s in entity.sightings if s.account), "")
+        platform = self.find_platform(entity.id, kind)
+        if platform is not None:
+            source = self.open(platform).name_credential_source(account)
+        else:
+            source = find_source(entity.id) or find_source(entity.id, kind)
+        return explain_unknown_credential(entity, source)
+
+    def find_identities(self, subject: str) -> SubjectIdentities:
+        """Find the identities that a subject acts through."""
+        return find_subject_identities(self, self.inventory, subject)
+
+    def select_identities(
+        self, platform: PermissionPlatform, found: SubjectIdentities
+    ) -> tuple[SubjectIdentity, ...]:
+        """Select the identities of one platform."""
+        return tuple(
+            start
+            for start in found.starts
+            if self.find_platform(start.identity) is platform
+        )
+
+
+def parse_question(
+    platforms: Sequence[PermissionPlatform], inventory: Inventory, question: Question
+) -> tuple[PermissionPlatform, Question]:
+    """Parse the call of a question, and pick the platform that evaluates it.
+
+    The platform of the resource takes it, else the first that knows the action.
+
+    Raises:
+        UsageError: No platform knows the call; the hint has the nearest spelling.
+    """
+    refused: UsageError | None = None
+    owners = [each for each in platforms if each.owns(question.resource)]
+    for platform in owners or platforms:
+        try:
+            action, resource = platform.parse_call(
+                inventory, question.action, question.resource
+            )
+        except UsageError as error:
+            refused = refused or error
+        else:
+            return platform, replace(question, action=action, resource=resource)
+    raise refused or UsageError("no permission platform is registered")
+
+
+def answer_call(
+    opened: OpenPlatforms, platform: PermissionPlatform, question: Question
+) -> Answer:
+    """Answer whether a subject can make one call.
+
+    Args:
+        platform: Platform of the call.
+        question: Question with a parsed call and the id of the subject.
+    """
+    found = opened.find_identities(question.subject)
+    mine = opened.select_identities(platform, found)
+    answer = opened.open(platform).evaluate(replace(question, identities=mine))
+    elsewhere = [each for each in found.starts if each not in mine]
+    unknown = (
+        *answer.unknown,
+        *(each.unknown for each in elsewhere if each.unknown),
+        *found.apart,
+    )
+    call = question.subject, question.action, question.resource
+    open_ = answer.verdict is Verdict.NOT_KNOWN
+    if open_ and elsewhere and not unknown:
+        # Identities of other platforms take no step to this one.
+        return Answer(build_bare_item(*call, Verdict.NEVER))
+    absent = frozenset(found.not_collected)
+    if open_ or (unknown and answer.verdict is Verdict.NEVER):
+        return Answer(build_bare_item(*call, Verdict.NOT_KNOWN), unknown, absent)
+    if answer.verdict is Verdict.ALWAYS or not absent:
+        return replace(answer, unknown=())
+    assuming = {*answer.item["assuming"], *list_assumptions(absent)}
+    return Answer(
+        {**answer.item, "assuming": sorted(assuming)},
+        not_collected=answer.not_collected | absent,
+        unread=answer.unread,
+    )
+
+
+def list_permissions(
+    opened: OpenPlatforms, question: Question, page: PageBounds
+) -> tuple[AnswerList, SubjectIdentities]:
+    """List what a subject can do, platform after platform.
+
+    Raises:
+        UsageError: No platform of the subject can match the globs.
+    """
+    found = opened.find_identities(question.subject)
+    pairs = [(p, opened.select_identities(p, found)) for p in opened.platforms]
+    asked = [pair for pair in pairs if pair[1]] or pairs[:1]
+    unknown = () if page.cursor else found.apart
+    rows = page.rows and max(1, page.rows - len(unknown))
+    first, _, place = (page.cursor or "").rpartition("/")
+    lists: list[AnswerList] = []
+    refused: UsageError | None = None
+    cursor = ""
+    for number, (platform, identities) in list(enumerate(asked))[_parse_index(first) :]:
+        bounds = replace(page, rows=rows)
+        if page.cursor is not None:
+            bounds, place = replace(bounds, cursor=place), ""
+        try:
+            got = opened.open(platform).list_permissions(
+                replace(question, identities=identities), bounds
+            )
+        except UsageError as error:
+            refused = refused or error
+            continue
+        lists.append(got)
+        rows = rows and rows - len(got.answers)
+        follows = number if got.cursor else number + 1
+        if got.cursor or (page.rows and rows <= 0 and follows < len(asked)):
+            cursor = f"{follows}/{got.cursor}" if follows else got.cursor
+            break
+    if not lists:
+        raise refused or UsageError("not a place to go on from", "begin again")
+    bare = [
+        Answer(
+            build_bare_item(
+                question.subject, question.action, question.resource, Verdict.NOT_KNOWN
+            ),
+            (each,),
+        )
+        for each in unknown
+    ]
+    return _join_lists(lists, bare, cursor, frozenset(found.not_collected)), found
+
+
+def _parse_index(text: str) -> int:
+    """Parse the number of a platform in a cursor; empty for the first."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0
+
+
+def _join_lists(
+    lists: Sequence[AnswerList],
+    last: Sequence[Answer],
+    cursor: str,
+    not_collected: frozenset[str],
+) -> AnswerList:
+    """Join the lists of several platforms, with some last rows."""
+    counts = [each.shown for each in lists if each.shown]
+    answers = [*(one for each in lists for one in each.answers), *last]
+    return AnswerList(
+        tuple(answers),
+        not_collected.union(*(each.not_collected for each in lists)),
+        any(each.unread for each in lists),
+        cursor,
+        sum(each.examined for each in lists),
+        TruncationItem(
+            rows=len(answers),
+            what=counts[0]["what"],
+            done=sum(each["done"] for each in counts),
+            of=sum(each["of"] for each in counts),
+        )
+        if counts
+        else None,
+    )

@@ -1,0 +1,45 @@
+"""Build the context of questions that only AWS answers: edits, cuts, exposures, usage."""
+
+from collections.abc import Iterable
+
+from answerable.model.documents.core import CoverageRecord
+from answerable.model.documents.not_known import SearchScopeItem
+from answerable.presentation import answer_coverage
+from answerable.reach.aws.answer_coverage import depends_on_unread_policy
+from answerable.reach.aws.platform import AwsEvaluator
+from answerable.reach.aws.query_context import QueryContext, list_answer_gaps
+from answerable.reach.aws.subject_queries import ReachAnswer
+from answerable.reach.engine import OpenPlatforms
+from answerable.reach.platform import Question
+from answerable.reach.subject_identities import SubjectIdentities
+from answerable.services.reach.platforms import AWS, PLATFORMS
+from answerable.services.reach.unknown_verdict_rows import describe_search_scope
+
+
+def find_identities(query: QueryContext, subject: str) -> SubjectIdentities:
+    """Find the identities of a subject, of all platforms."""
+    question = Question(query.now)
+    opened = {AWS.name: AwsEvaluator(query)}
+    platforms = OpenPlatforms(PLATFORMS, query.inventory, question, {**opened})
+    return platforms.find_identities(subject)
+
+
+def build_query_coverage(
+    query: QueryContext, answers: Iterable[ReachAnswer], missing: set[str]
+) -> CoverageRecord:
+    """Build the coverage of an answer: the collected and the missing data.
+
+    Args:
+        missing: Uncollected data that could change the answers.
+    """
+    answers = list(answers)
+    gaps = sorted(list_answer_gaps(query, answers, missing))
+    coverage = answer_coverage.build_coverage(query.inventory, query.now, gaps)
+    if depends_on_unread_policy(answers):
+        coverage["partial"] = True
+    return coverage
+
+
+def describe_query_scope(query: QueryContext) -> SearchScopeItem:
+    """Describe the identities and accounts that a query covers."""
+    return describe_search_scope(AWS, AwsEvaluator(query).describe_scope())
