@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.reach import subject_identities
+from answerable.reach import engine
 from tests.estate.sample_stores import DATA, ROLE, Stores
 from tests.estate.seven import Ask
 
@@ -93,9 +93,9 @@ class _Known:
 def test_these_tests_find_an_unknown_subject_that_is_forgotten(
     flow: str, apart: Path, opening: str, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = subject_identities.find_subject_identities
+    right = engine.find_subject_identities
     monkeypatch.setattr(
-        subject_identities,
+        engine,
         "find_subject_identities",
         lambda *args: _Known(right(*args)),
     )

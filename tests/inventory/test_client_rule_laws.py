@@ -21,11 +21,12 @@ from answerable.model.credential import CredentialClass
 from answerable.model.inventory import Inventory
 from answerable.model.provenance import WrittenBy
 from answerable.model.tool import SHELL
-from answerable.reach import subject_identities
-from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.query_context import build_query_context
-from answerable.reach.aws.stated_context import StatedContext
+from answerable.reach.aws.platform import AwsEvaluator
+from answerable.reach.aws.query_context import QueryContext
+from answerable.reach.engine import OpenPlatforms
 from answerable.reach.formula import conjoin_hops, get_verdict
+from answerable.reach.platform import PermissionEvaluator, Question
+from answerable.services.reach.platforms import AWS, PLATFORMS
 from tests.inventory.fact_builders import (
     HOME,
     NOW,
@@ -89,11 +90,12 @@ def inventory_of(
 
 
 def verdicts(
-    graph: IdentityGraph, inventory: Inventory, client: str, sub_agent: str = ""
+    query: QueryContext, inventory: Inventory, client: str, sub_agent: str = ""
 ) -> set[str]:
     """Say how surely an agent acts as each of its identities."""
-    found = subject_identities.find_subject_identities(
-        graph, inventory, f"agent:{client}/ana{sub_agent}"
+    opened: dict[str, PermissionEvaluator] = {AWS.name: AwsEvaluator(query)}
+    found = OpenPlatforms(PLATFORMS, inventory, Question(NOW), opened).find_identities(
+        f"agent:{client}/ana{sub_agent}"
     )
     assert {start.identity for start in found.starts} == {ROLE.id}
     return {
@@ -136,9 +138,7 @@ def settings_of(draw: st.DrawFn, table: ClientTools) -> dict[str, Any]:
 
 @pytest.mark.parametrize("table", CLIENT_TOOLS, ids=lambda table: table.client)
 def test_no_rule_of_a_client_turns_a_reach_into_never(table: ClientTools) -> None:
-    graph = build_query_context(
-        inventory_of(table.client, {}), {"s3"}, StatedContext(), NOW
-    ).graph
+    query = AWS.build_query(inventory_of(table.client, {}), Question(NOW), {"s3"})
 
     @settings(max_examples=40, deadline=None)
     @given(st.lists(settings_of(table), min_size=1, max_size=2))
@@ -148,7 +148,7 @@ def test_no_rule_of_a_client_turns_a_reach_into_never(table: ClientTools) -> Non
         assert [t.server for t in shells] == list(table.commands)
         free = any(not t.rule and t.enabled for t in shells)
         expected = "always" if free else "only-if"
-        assert verdicts(graph, ruled, table.client) == {expected}
+        assert verdicts(query, ruled, table.client) == {expected}
 
     law()
 
@@ -169,11 +169,11 @@ def test_no_definition_of_a_sub_agent_ends_a_reach_or_hides_a_server(
         definition["tools"] = granted
     servers = {"mcpServers": {"db": {"command": "db-server"}}}
     inventory = inventory_of("claude-code", servers, definition=definition)
-    graph = build_query_context(inventory, {"s3"}, StatedContext(), NOW).graph
+    query = AWS.build_query(inventory, Question(NOW), {"s3"})
     tools = [t for t in inventory.facts.tools if t.agent.endswith("/helper")]
     assert {"db", "Bash"} <= {tool.server for tool in tools}
     assert all(tool.rule for tool in tools if not tool.enabled)
     acting = [tool for tool in tools if not tool.is_indirect]
     free = any(not tool.rule and tool.enabled for tool in acting)
     expected = "always" if free else "only-if"
-    assert verdicts(graph, inventory, "claude-code", "/helper") == {expected}
+    assert verdicts(query, inventory, "claude-code", "/helper") == {expected}

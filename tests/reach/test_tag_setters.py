@@ -10,8 +10,7 @@ from answerable.model.documents.core import ConditionItem, ReachItem
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.model.policy import Statement
-from answerable.reach import answer_items
-from answerable.reach.aws import subject_queries
+from answerable.reach.aws import answer_items, subject_queries
 from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.condition_keys.tag_explanations import (
     MAX_LISTED_SETTERS,

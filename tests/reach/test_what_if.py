@@ -15,11 +15,11 @@ from answerable.reach.aws import subject_queries
 from answerable.reach.aws.bulk.closure import get_closure
 from answerable.reach.aws.compiled.statements import UNCOLLECTED, UNREAD
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.query_context import build_query_context
-from answerable.reach.aws.stated_context import StatedContext
 from answerable.reach.aws.what_if.edit_scope import find_edit_scope
 from answerable.reach.aws.what_if.policy_edits import StatementId, find_statement
 from answerable.reach.formula import Formula, get_verdict
+from answerable.reach.platform import Question
+from answerable.services.reach.platforms import AWS
 from answerable.services.reach.policy_edits import PolicyEdit
 from answerable.usecases.reach import what_if as flow
 from answerable.usecases.reach.what_if import (
@@ -47,7 +47,7 @@ def warm_and_cold(states: list[SightedFacts]) -> tuple[EditedGraph, EditedGraph]
     """The edit by the incremental engine, and by a cold run."""
     before, after = states
     inventory = inventory_of(before)
-    asked = build_query_context(inventory, None, StatedContext(), 1)
+    asked = AWS.build_query(inventory, Question(1))
     asked = replace(asked, graph=IdentityGraph(compiled(before)))
     warm = apply_graph_edit(asked, after)
     graph = IdentityGraph(compiled(after))

@@ -139,6 +139,8 @@ def answer_call(
     mine = opened.select_identities(platform, found)
     answer = opened.open(platform).evaluate(replace(question, identities=mine))
     elsewhere = [each for each in found.starts if each not in mine]
+    if _is_impossible(answer):
+        return answer
     unknown = (
         *answer.unknown,
         *(each.unknown for each in elsewhere if each.unknown),
@@ -160,6 +162,12 @@ def answer_call(
         not_collected=answer.not_collected | absent,
         unread=answer.unread,
     )
+
+
+def _is_impossible(answer: Answer) -> bool:
+    """Tell whether no resource of this kind takes the action, for any subject."""
+    effects = {each["effect"] for each in answer.item["determining"]}
+    return effects == {"impossible"}
 
 
 def list_permissions(

@@ -207,15 +207,12 @@ class PermissionEvaluator(Protocol):
         Returns:
             The reason alone if nothing can be evaluated without the data.
         """
-        ...
 
     def list_entries(self, identity: IdentityId) -> Sequence[PathHop]:
         """List the steps by which a workflow's token enters an identity."""
-        ...
 
     def name_credential_source(self, account: str) -> str:
         """Name the scan source that tells whose a credential of an account is."""
-        ...
 
     def evaluate(self, question: Question) -> Answer:
         """Evaluate one call for `question.identities`; the best answer of all.
@@ -225,7 +222,6 @@ class PermissionEvaluator(Protocol):
         others decide without it. Without an identity the verdict is `not-known`, or
         `never` for an action that no resource of this kind takes.
         """
-        ...
 
     def list_permissions(self, question: Question, page: PageBounds) -> AnswerList:
         """List what `question.identities` can do, by action and resource pattern.
@@ -236,7 +232,6 @@ class PermissionEvaluator(Protocol):
             UsageError: No action or no resource can match the globs, or the cursor is
                 malformed.
         """
-        ...
 
     def list_callers(self, question: Question, page: PageBounds) -> AnswerList:
         """List the identities that can make one call, the most severe first.
@@ -246,11 +241,9 @@ class PermissionEvaluator(Protocol):
         Raises:
             UsageError: The cursor is malformed.
         """
-        ...
 
     def describe_scope(self) -> PlatformScope:
         """Describe which identities were collected."""
-        ...
 
 
 class PermissionPlatform(Protocol):
@@ -259,16 +252,13 @@ class PermissionPlatform(Protocol):
     @property
     def name(self) -> str:
         """Name in `coverage.looked.platforms`: `aws`, `postgres`."""
-        ...
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """Prefixes of the kinds of its identities and credentials."""
-        ...
 
     def owns(self, key: str) -> bool:
         """Tell whether an id of an identity or a resource is in its spelling."""
-        ...
 
     def parse_call(
         self, inventory: Inventory, action: str, resource: str
@@ -278,7 +268,6 @@ class PermissionPlatform(Protocol):
         Raises:
             UsageError: One of them is unknown; the hint has the nearest spelling.
         """
-        ...
 
     def parse_session(
         self, inventory: Inventory, subject: str, context: ConditionContext
@@ -291,11 +280,9 @@ class PermissionPlatform(Protocol):
         Raises:
             UsageError: The session contradicts a stated condition key.
         """
-        ...
 
     def find_external(self, inventory: Inventory, text: str) -> str | None:
         """Find a caller outside the inventory by its spelling; None for no such."""
-        ...
 
     def open(self, inventory: Inventory, question: Question) -> PermissionEvaluator:
         """Compile the part of a snapshot that a question needs, or reuse it.
@@ -303,7 +290,6 @@ class PermissionPlatform(Protocol):
         Raises:
             UsageError: A stated condition key is unknown or has a wrong value.
         """
-        ...
 
     def compile_snapshot(self, inventory: Inventory, before: Inventory | None) -> None:
         """Compile a snapshot once for all questions of a server.
@@ -311,4 +297,3 @@ class PermissionPlatform(Protocol):
         Args:
             before: The previous snapshot of the store, whose results may be reused.
         """
-        ...

@@ -32,15 +32,12 @@ class IdentityResolver(Protocol):
         self, start: SubjectIdentity
     ) -> SubjectIdentity | UnknownSubject:
         """Return an identity with `unknown` if its data is missing, or the reason."""
-        ...
 
     def list_entries(self, identity: IdentityId) -> Sequence[PathHop]:
         """List the steps by which a workflow's token enters an identity."""
-        ...
 
     def explain_credential(self, entity: CredentialEntity) -> UnknownSubject:
         """Explain why the identity of a credential is not known."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
