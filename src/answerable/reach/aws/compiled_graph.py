@@ -208,7 +208,6 @@ def load_summary(inventory: Inventory, graph: IdentityGraph) -> SnapshotSummary:
 
 def _build_summary(inventory: Inventory, graph: IdentityGraph) -> SnapshotSummary:
     """Build the summary of a snapshot from its compiled graph."""
-    from answerable.reach import subject_identities
     from answerable.reach.aws.condition_keys.self_tagging import list_tag_statements
 
     estate = graph.accounts
@@ -233,7 +232,6 @@ def list_policy_services(inventory: Inventory) -> frozenset[str]:
     tables = open_snapshot_tables(inventory)
     if tables is not None:
         return tables.section("summary", SnapshotSummary)[""].services
-    from answerable.reach import subject_identities
 
     return inventory.get_or_compute(
         "services", lambda each: collect_policy_services(each.facts)
