@@ -4,12 +4,9 @@ import pytest
 
 from answerable.model.ids import IdentityId
 from answerable.reach.aws import subject_queries, who_can
-from answerable.reach.aws.compiled import statements
 from answerable.reach.aws.compiled.account_compiler import compile_accounts
-from answerable.reach.aws.compiled.statements import (
-    UNCOLLECTED,
-    rests_on_uncollected_allow,
-)
+from answerable.reach.aws.compiled.statements import UNCOLLECTED
+from answerable.reach.aws.compiled.uncollected_allows import rests_on_uncollected_allow
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.subject_queries import ReachAnswer
 from answerable.reach.formula import Verdict, get_verdict

@@ -9,7 +9,7 @@ from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
 from answerable.reach.aws import subject_queries
 from answerable.reach.aws.compiled.account_compiler import compile_accounts
-from answerable.reach.aws.compiled.statements import rests_on_uncollected_allow
+from answerable.reach.aws.compiled.uncollected_allows import rests_on_uncollected_allow
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.services.reach.stated_request_context import parse_context_keys
 from answerable.usecases.reach import permissions as flow

@@ -13,9 +13,9 @@ from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
 from answerable.reach.aws.bulk.caller_policies import VerdictBits
 from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
 from answerable.reach.aws.evaluation.trust_policies import TrustEntry
+from answerable.reach.aws.external_caller_queries import build_entry_hop
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.paths.path_search import BackwardSearch, search_backward
-from answerable.reach.aws.subject_queries import build_entry_hop
 from answerable.reach.formula import FALSE, TRUE, Verdict
 from answerable.reach.platform import PathHop
 

@@ -40,6 +40,7 @@ from answerable.reach.aws.permission_rows.statement_spans import (
     build_limit,
     list_statement_spans,
 )
+from answerable.reach.platform import PathHop
 
 
 def list_external_callers(
@@ -156,3 +157,14 @@ def _collect_endpoint_spans(
     )
     limit = build_limit(spans, accounts.endpoint.gaps)
     return (limit,), tuple(span for span in spans if span.denies)
+
+
+def build_entry_hop(entry: TrustEntry, role: str) -> PathHop:
+    """Build the hop by which an outside principal enters a role."""
+    return PathHop(
+        entry.principal,
+        entry.action,
+        role,
+        entry.answer.formula,
+        entry.answer.determining,
+    )

@@ -10,7 +10,10 @@ from answerable.reach.aws.compiled.service_facts import TRUST_POLICY_ACTIONS
 from answerable.reach.aws.evaluation.request import AwsRequest
 from answerable.reach.aws.evaluation.single_request import evaluate_external
 from answerable.reach.aws.evaluation.trust_policies import TrustEntry
-from answerable.reach.aws.external_caller_queries import list_external_callers
+from answerable.reach.aws.external_caller_queries import (
+    build_entry_hop,
+    list_external_callers,
+)
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.patterns.arn_matching import split_arn
 from answerable.reach.aws.patterns.pattern_set_algebra import (
@@ -23,7 +26,6 @@ from answerable.reach.aws.resource_pattern_answers import PatternQuery
 from answerable.reach.aws.subject_queries import (
     ReachAnswer,
     answer_caller,
-    build_entry_hop,
     empty_answer,
 )
 from answerable.reach.caller_ranking import SERVICE, grade_external_caller

@@ -8,7 +8,7 @@ from answerable.reach.answer_items import build_bare_item
 from answerable.reach.aws import subject_answers, subject_queries
 from answerable.reach.aws.answer_coverage import depends_on_unread_policy
 from answerable.reach.aws.answer_items import build_permission_item
-from answerable.reach.aws.compiled.statements import rests_on_uncollected_allow
+from answerable.reach.aws.compiled.uncollected_allows import rests_on_uncollected_allow
 from answerable.reach.aws.condition_keys.self_tagging import (
     answer_with_self_set_tags,
     list_tag_granted_resources,

@@ -21,7 +21,7 @@ from answerable.reach.aws.answer_pages import (
     parse_cursor,
 )
 from answerable.reach.aws.call_parsing import parse_permission_filter
-from answerable.reach.aws.compiled.statements import rests_on_uncollected_allow
+from answerable.reach.aws.compiled.uncollected_allows import rests_on_uncollected_allow
 from answerable.reach.aws.compiled_graph import load_summary
 from answerable.reach.aws.condition_keys.tag_explanations import TagExplainer
 from answerable.reach.aws.identity_resolution import AWS, explain_unscanned_accounts

@@ -8,6 +8,7 @@ from answerable.model.inventory import Inventory
 from answerable.reach.aws import call_parsing, permission_check, permission_lists
 from answerable.reach.aws.compiled.external_callers import parse_caller
 from answerable.reach.aws.compiled_graph import CompilerHost, load_summary
+from answerable.reach.aws.external_caller_queries import build_entry_hop
 from answerable.reach.aws.identity_resolution import (
     AWS,
     AWS_KEYS,
@@ -24,7 +25,6 @@ from answerable.reach.aws.stated_context import (
     parse_stated_context,
     resolve_role_session,
 )
-from answerable.reach.aws.subject_queries import build_entry_hop
 from answerable.reach.platform import (
     Answer,
     AnswerList,

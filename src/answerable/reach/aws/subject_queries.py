@@ -11,18 +11,17 @@ from answerable.reach.aws.bulk.closure import get_closure
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.external_callers import ExternalCaller, parse_caller
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
-from answerable.reach.aws.compiled.statements import (
-    PolicyGap,
-    rests_on_uncollected_allow,
-)
+from answerable.reach.aws.compiled.statements import PolicyGap
+from answerable.reach.aws.compiled.uncollected_allows import rests_on_uncollected_allow
 from answerable.reach.aws.evaluation.request import Evaluation
 from answerable.reach.aws.evaluation.single_request import (
     evaluate_action,
     evaluate_external,
     is_owner_only,
 )
-from answerable.reach.aws.evaluation.trust_policies import ASSUME_ROLE, TrustEntry
+from answerable.reach.aws.evaluation.trust_policies import ASSUME_ROLE
 from answerable.reach.aws.external_caller_queries import (
+    build_entry_hop,
     list_caller_rows,
     list_roles_trusting_caller,
 )
@@ -384,17 +383,6 @@ def _list_assume_role_rows(
             yield PermissionRow(
                 actions, resources, "", answer.formula, answer.determining, answer.gaps
             )
-
-
-def build_entry_hop(entry: TrustEntry, role: str) -> PathHop:
-    """Build the hop by which an outside principal enters a role."""
-    return PathHop(
-        entry.principal,
-        entry.action,
-        role,
-        entry.answer.formula,
-        entry.answer.determining,
-    )
 
 
 def empty_answer() -> ReachAnswer:

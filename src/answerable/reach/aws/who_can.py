@@ -8,7 +8,7 @@ from answerable.model.ids import IdentityId
 from answerable.reach.aws.bulk.bitset import list_positions
 from answerable.reach.aws.bulk.closure import get_closure
 from answerable.reach.aws.candidate_callers import list_candidate_callers
-from answerable.reach.aws.compiled.statements import rests_on_uncollected_allow
+from answerable.reach.aws.compiled.uncollected_allows import rests_on_uncollected_allow
 from answerable.reach.aws.evaluation.single_request import evaluate_action
 from answerable.reach.aws.evaluation.trust_policies import TrustEntry
 from answerable.reach.aws.outside_callers import (

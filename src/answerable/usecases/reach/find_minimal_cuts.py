@@ -10,7 +10,7 @@ from answerable.model.inventory import Inventory
 from answerable.presentation.command_hints import format_command
 from answerable.reach.aws import subject_answers, subject_queries
 from answerable.reach.aws.bulk.closure import get_closure
-from answerable.reach.aws.compiled.statements import rests_on_uncollected_allow
+from answerable.reach.aws.compiled.uncollected_allows import rests_on_uncollected_allow
 from answerable.reach.aws.condition_keys.self_tagging import answer_with_self_set_tags
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.permission_rows.row_types import RowFilter

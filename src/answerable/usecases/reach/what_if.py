@@ -17,10 +17,8 @@ from answerable.reach.acting_agents import list_agents_through
 from answerable.reach.aws import answer_items, subject_answers
 from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
 from answerable.reach.aws.bulk.incremental_update import update_closure_for_edit
-from answerable.reach.aws.compiled.statements import (
-    PolicyGap,
-    rests_on_uncollected_allow,
-)
+from answerable.reach.aws.compiled.statements import PolicyGap
+from answerable.reach.aws.compiled.uncollected_allows import rests_on_uncollected_allow
 from answerable.reach.aws.compiled_graph import (
     collect_policy_services,
     list_policy_services,

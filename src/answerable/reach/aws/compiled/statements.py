@@ -35,7 +35,6 @@ from answerable.reach.aws.patterns.pattern_set_algebra import PatternTerm
 from answerable.reach.formula import (
     FALSE,
     TRUE,
-    ConditionAtom,
     Formula,
     build_atom,
     conjoin,
@@ -362,16 +361,3 @@ def select_for_action(
         found = tuple(g for g in statements if g.clause.matches_action(action))
         cache[action] = found
     return found
-
-
-def rests_on_uncollected_allow(formula: Formula) -> bool:
-    """Tell whether every alternative needs an allow that was not collected.
-
-    A call that they could only deny is allowed by other policies.
-    """
-    return all(any(map(_is_missing_allow, one)) for one in formula)
-
-
-def _is_missing_allow(atom: ConditionAtom) -> bool:
-    """Tell whether an atom stands for an allow that was not collected."""
-    return atom.key == UNCOLLECTED and atom.operator == "Allows" and not atom.negated

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from answerable.model.ids import IdentityId
 from answerable.reach.aws.bulk.closure import get_closure
+from answerable.reach.aws.external_caller_queries import build_entry_hop
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.patterns.arn_matching import ANY_ARN
 from answerable.reach.aws.patterns.pattern_set_algebra import (
@@ -17,7 +18,6 @@ from answerable.reach.aws.permission_rows.row_types import RowFilter
 from answerable.reach.aws.subject_queries import (
     PatternExtent,
     ReachAnswer,
-    build_entry_hop,
     iterate_reach,
 )
 from answerable.reach.aws.what_if.edit_scope import EditScope
