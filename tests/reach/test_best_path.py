@@ -4,6 +4,7 @@ import pytest
 
 from answerable.model.ids import IdentityId
 from answerable.reach.aws import subject_queries, who_can
+from answerable.reach.aws.compiled import uncollected_allows
 from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.compiled.statements import UNCOLLECTED
 from answerable.reach.aws.compiled.uncollected_allows import rests_on_uncollected_allow
@@ -118,7 +119,9 @@ def _no_answer_is_better(patch: pytest.MonkeyPatch) -> None:
 
 
 def _a_missing_deny_counts_as_a_missing_allow(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(statements, "_is_missing_allow", lambda each: each.key == UNCOLLECTED)
+    patch.setattr(
+        uncollected_allows, "_is_missing_allow", lambda each: each.key == UNCOLLECTED
+    )
 
 
 def _nothing_leads_to_an_answer(patch: pytest.MonkeyPatch) -> None:

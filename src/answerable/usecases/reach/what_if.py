@@ -54,11 +54,7 @@ from answerable.reach.aws.what_if.subject_reach import SubjectReach
 from answerable.reach.formula import TRUE, Verdict
 from answerable.reach.platform import Question, SubjectIdentity, UnknownSubject
 from answerable.reach.subject_identities import SubjectIdentities
-from answerable.services.reach.aws_queries import (
-    build_query_coverage,
-    describe_query_scope,
-    find_identities,
-)
+from answerable.services.reach import aws_queries
 from answerable.services.reach.compiled_snapshots import serialize_queries
 from answerable.services.reach.platforms import AWS
 from answerable.services.reach.policy_edits import (
@@ -172,8 +168,8 @@ class _DifferenceList:
     def add_subject(self, subject: str) -> None:
         """Compare every identity of a subject."""
         before, after = self.edited.asked, self.edited.after
-        found = find_identities(before, subject)
-        now = find_identities(after, subject)
+        found = aws_queries.find_identities(before, subject)
+        now = aws_queries.find_identities(after, subject)
         self.unknown += found.unknown
         self.missing |= set(found.not_collected)
         for identity in dict.fromkeys(
@@ -302,7 +298,7 @@ class _DifferenceList:
         """List the identities that an empty answer is about."""
         asked = self.edited.asked
         if subject:
-            found = find_identities(asked, subject)
+            found = aws_queries.find_identities(asked, subject)
             return [start.identity for start in found.starts]
         return pick_identity_per_account(asked)
 
@@ -323,11 +319,11 @@ class _DifferenceList:
         for each in nothing or [empty]:
             absent |= list_missing_for_reply(asked, each, action, resource)
         absent -= {"action-catalogue"}
-        coverage = build_query_coverage(
+        coverage = aws_queries.build_query_coverage(
             asked, [*nothing, *(r for r, _ in pairs)], absent
         )
         if not subject:
-            coverage["looked"] = describe_query_scope(asked)
+            coverage["looked"] = aws_queries.describe_query_scope(asked)
         if self.left or self.compared < self.of:
             done, of = (self.compared, self.of) if self.of else (0, 0)
             what = "changed identities"
