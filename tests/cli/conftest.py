@@ -129,7 +129,7 @@ FLOWS: dict[str, str] = {
     "answerable.usecases.inventory.inventory_listing:list_tools": "tools",
     "answerable.usecases.inventory.ownership:show_owner": "who-owns",
     "answerable.usecases.inventory.ownership:attest_unsigned": "who-owns",
-    "answerable.services.statements.owner_keys:list_owner_keys": "owner-keys",
+    "answerable.services.statements.key_enrolment:list_owner_keys": "owner-keys",
     "answerable.usecases.reach.permissions:list_reach": "reach",
     "answerable.usecases.reach.permissions:check_permission": "can",
     "answerable.usecases.reach.permissions:list_who_can": "who-can",

@@ -102,6 +102,20 @@ def void(
     return caught.value.void
 
 
+def evidence_of(
+    data: bytes, keys: OwnerKeys, position: LogPosition, store: str
+) -> OwnerEvidence | None:
+    try:
+        found = owner_attestations.ATTESTATION_SHAPE.verify(data, keys, position, store)
+    except InvalidStatement as error:
+        if error.statement is None:
+            return None
+        return owner_attestations.build_invalid_evidence(
+            error.statement, error.void, position.at
+        )
+    return owner_attestations.build_evidence(found)
+
+
 def test_a_statement_signed_with_an_enrolled_key_counts() -> None:
     found = owner_attestations.ATTESTATION_SHAPE.verify(
         signed(attestation()), KEYS, LogPosition(9, NOW), STORE
@@ -178,9 +192,7 @@ def test_an_envelope_for_one_subject_says_nothing_of_another() -> None:
     said = replace(attestation(), subject="agent:declared/other")
     moved["payload"] = json.loads(signed(said))["payload"]
     assert void(json.dumps(moved).encode()) is StatementInvalidity.SIGNATURE
-    kept = owner_attestations.build_ownership_evidence(
-        data, KEYS, LogPosition(9, NOW), STORE
-    )
+    kept = evidence_of(data, KEYS, LogPosition(9, NOW), STORE)
     assert kept is not None
     assert kept.subject == AGENT
 
@@ -192,9 +204,7 @@ def test_a_payload_with_any_byte_changed_never_counts(data: st.DataObject) -> No
     other = data.draw(st.integers(0, 255).filter(lambda b: b != envelope.payload[at]))
     payload = envelope.payload[:at] + bytes((other,)) + envelope.payload[at + 1 :]
     changed = dsse.encode_envelope(replace(envelope, payload=payload))
-    found = owner_attestations.build_ownership_evidence(
-        changed, KEYS, LogPosition(9, NOW), STORE
-    )
+    found = evidence_of(changed, KEYS, LogPosition(9, NOW), STORE)
     assert found is None or found.void
     assert found is None or not found.seen.written_by.is_believed
 
@@ -378,9 +388,7 @@ def test_one_more_revocation_never_makes_anything_count(
 
 
 def test_evidence_of_a_void_one_is_believed_by_nobody() -> None:
-    found = owner_attestations.build_ownership_evidence(
-        signed(attestation(), BEN), KEYS, LogPosition(9, NOW), STORE
-    )
+    found = evidence_of(signed(attestation(), BEN), KEYS, LogPosition(9, NOW), STORE)
     assert isinstance(found, OwnerEvidence)
     assert (found.void, found.until) == ("signature-wrong", 0)
     assert found.seen.written_by is WrittenBy.SELF_REPORTED

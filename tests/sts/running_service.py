@@ -31,7 +31,7 @@ from answerable.model.owner_signing_key import owner_key_id
 from answerable.model.sighting import Sync
 from answerable.model.token_claims import SignedClaims, TokenType, TrustedIssuer
 from answerable.services.inventory import snapshots
-from answerable.services.statements import owner_keys
+from answerable.services.statements import key_enrolment
 from answerable.services.statements.owner_keys import LocalSigner
 from answerable.store.store import EvidenceStore
 from answerable.usecases.inventory import ownership
@@ -76,7 +76,7 @@ def own_store(root: Path, owned: Mapping[AgentId, str]) -> None:
     )
     with EvidenceStore.open(root, now=now) as store:
         save(store, [Sync("people:p", "people", now, facts)], now)
-        owner_keys.enroll_key(
+        key_enrolment.enroll_key(
             store,
             key.public,
             ANA,
@@ -96,7 +96,7 @@ def revoke_owner(root: Path) -> None:
     with EvidenceStore.open(root, now=now) as store:
         seed = hashlib.sha256(b"ana").digest()
         key = owner_key_id(derive_verifier_key("key", seed).raw)
-        owner_keys.revoke_key(store, key, since=1, uid=os.getuid(), now=now)
+        key_enrolment.revoke_key(store, key, since=1, uid=os.getuid(), now=now)
 
 
 USUAL_RULES = f"""

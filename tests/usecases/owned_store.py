@@ -7,7 +7,7 @@ from answerable.model.documents.owners import OwnershipItem
 from answerable.model.ids import AgentId, PersonId, person_id
 from answerable.model.sighting import SightedFacts, Sync
 from answerable.services.inventory import snapshots
-from answerable.services.statements import owner_keys
+from answerable.services.statements import key_enrolment
 from answerable.services.statements.owner_keys import LocalSigner
 from answerable.store.store import EvidenceStore
 from answerable.usecases.inventory import ownership
@@ -45,7 +45,7 @@ def enroll(
     at: int = NOW,
     days: int = 365,
 ) -> None:
-    owner_keys.enroll_key(
+    key_enrolment.enroll_key(
         store,
         key.public,
         person,

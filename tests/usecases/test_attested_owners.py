@@ -16,7 +16,7 @@ from answerable.model.owner_signing_key import StatementInvalidity
 from answerable.model.person import OwnerEvidenceKind, OwnerState
 from answerable.model.provenance import WrittenBy
 from answerable.services.inventory import snapshots
-from answerable.services.statements import attested_owners, owner_keys
+from answerable.services.statements import attested_owners, key_enrolment, owner_keys
 from answerable.services.statements.attested_owners import (
     AttestedOwner,
     AttestedOwnerReader,
@@ -99,7 +99,7 @@ def test_a_key_that_does_not_count_is_refused_and_nothing_recorded(
     enroll(store, A, ANA, days=10)
     with pytest.raises(VerificationError, match="had expired"):
         attest(store, at=NOW + 10 * DAY)
-    owner_keys.revoke_key(store, A.id, since=None, uid=0, now=NOW + DAY)
+    key_enrolment.revoke_key(store, A.id, since=None, uid=0, now=NOW + DAY)
     with pytest.raises(VerificationError, match="revoked"):
         attest(store, at=NOW + DAY)
     assert store.list_objects(owner_keys.ATTESTATION) == ()
@@ -125,7 +125,7 @@ def test_a_revocation_reaches_back_to_its_time_and_no_further(
     enroll(store, A, ANA)
     attest(store)
     attest(store, subject=AGENTS[1], at=NOW + 5 * DAY)
-    owner_keys.revoke_key(
+    key_enrolment.revoke_key(
         store, A.id[:20], since=NOW + 3 * DAY, uid=0, now=NOW + 6 * DAY
     )
     assert owners(store, NOW + 6 * DAY) == {AGENTS[0]: ANA}
@@ -160,7 +160,7 @@ def test_a_stolen_key_dates_nothing_back_behind_its_revocation(
     store: EvidenceStore,
 ) -> None:
     enroll(store, A, ANA)
-    owner_keys.revoke_key(store, A.id, since=None, uid=0, now=NOW + DAY)
+    key_enrolment.revoke_key(store, A.id, since=None, uid=0, now=NOW + DAY)
     for signed_at, recorded in ((0, 2), (0, 0), (1, 1), (2, 2)):
         data = forged(store, at=NOW + signed_at * DAY)
         store.put_object(owner_keys.ATTESTATION, data, NOW + recorded * DAY)
@@ -201,7 +201,7 @@ def test_a_statement_is_verified_for_later_users(store: EvidenceStore) -> None:
     enroll(store, A, ANA)
     found = owner_keys.verify_statement(store, forged(store), NOW + 1)
     assert (found.key.person, found.statement.subject) == (ANA, AGENTS[0])
-    owner_keys.revoke_key(store, A.id, since=None, uid=0, now=NOW + 2)
+    key_enrolment.revoke_key(store, A.id, since=None, uid=0, now=NOW + 2)
     with pytest.raises(signed_statements.InvalidStatement):
         owner_keys.verify_statement(store, forged(store), NOW + 3)
 
@@ -259,7 +259,7 @@ def test_a_poll_reads_again_only_when_the_log_has_grown(
     assert len(reads) == 2
     assert poll.by_agent(NOW + 180 * DAY) == {}
     with EvidenceStore.open(store.root, now=NOW) as elsewhere:
-        owner_keys.revoke_key(elsewhere, A.id, since=NOW, uid=0, now=NOW + 1)
+        key_enrolment.revoke_key(elsewhere, A.id, since=NOW, uid=0, now=NOW + 1)
     assert poll.by_agent(NOW + 1) == {}
 
 
@@ -345,7 +345,7 @@ def test_what_is_polled_is_what_who_owns_says(
                 ownership.attest_unsigned(store, inventory, str(what), person, now=now)
             elif verb == "revoke":
                 assert isinstance(what, int)
-                owner_keys.revoke_key(
+                key_enrolment.revoke_key(
                     store, OF[person].id, since=now + what * DAY, uid=0, now=now
                 )
             else:

@@ -10,7 +10,7 @@ from answerable.model.owner_signing_key import StatementType
 from answerable.model.policy_exception import (
     PolicyExceptionInvalidity,
 )
-from answerable.services.statements import owner_keys
+from answerable.services.statements import key_enrolment
 from answerable.services.statements.policy_exceptions import (
     read_policy_exceptions,
 )
@@ -62,7 +62,7 @@ def test_the_first_key_has_to_be_in_force_when_the_second_confirms(
     start = broken(owned)
     if not is_recorded_before:
         answer_approval_requests.confirm_break_glass(owned, start, B, now=NOW + 1)
-    owner_keys.revoke_key(owned, A.id, since=NOW + 2, uid=0, now=NOW + 2)
+    key_enrolment.revoke_key(owned, A.id, since=NOW + 2, uid=0, now=NOW + 2)
     if not is_recorded_before:
         # What was in force by then goes on: `asks revoke` ends it.
         assert fallen(owned, NOW + 3) is None

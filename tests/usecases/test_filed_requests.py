@@ -12,7 +12,7 @@ from answerable.model.errors import UsageError, VerificationError
 from answerable.model.owner_signing_key import get_unlogged_position
 from answerable.model.person_request import ANY_RUN, MAX_REQUEST_LIFETIME
 from answerable.model.policy_exception import SignatureContext
-from answerable.services.statements import owner_keys
+from answerable.services.statements import key_enrolment, owner_keys
 from answerable.services.statements.person_requests import (
     REQUEST,
     PersonRequestReader,
@@ -162,7 +162,7 @@ def test_a_request_of_a_revoked_key_stands_no_more_and_says_so(
         filed_requests.file_request(store, WISH, A, now=NOW)
         watched = PersonRequestReader(store)
         assert len(watched.read(NOW).active) == 1
-        owner_keys.revoke_key(store, A.id, since=NOW, uid=1, now=NOW + 1)
+        key_enrolment.revoke_key(store, A.id, since=NOW, uid=1, now=NOW + 1)
         held = watched.read(NOW + 1)
         assert (held.active, len(held.rejected)) == ((), 1)
         (item,) = filed_requests.list_requests(store, now=NOW + 1).items

@@ -5,7 +5,7 @@ import pytest
 from answerable.evidence.signed_note import derive_verifier_key
 from answerable.model.errors import UsageError
 from answerable.model.ids import PersonId, person_id
-from answerable.services.statements import owner_keys
+from answerable.services.statements import key_enrolment, owner_keys
 from answerable.services.statements.owner_keys import LocalSigner
 from answerable.store.store import EvidenceStore
 from tests.inventory.fact_builders import DAY, NOW
@@ -29,7 +29,7 @@ def enroll(
     at: int = NOW,
     days: int = 365,
 ) -> None:
-    owner_keys.enroll_key(
+    key_enrolment.enroll_key(
         store,
         key.public,
         person,
@@ -63,7 +63,7 @@ def test_a_key_that_may_not_be_enrolled_is_told_why(
 ) -> None:
     enroll(store, B, BEN)
     with pytest.raises(UsageError, match=why):
-        owner_keys.enroll_key(
+        key_enrolment.enroll_key(
             store,
             public,
             person,
@@ -77,10 +77,10 @@ def test_a_key_that_may_not_be_enrolled_is_told_why(
 
 def test_a_revoked_key_stays_revoked(store: EvidenceStore) -> None:
     enroll(store, A, ANA)
-    owner_keys.revoke_key(store, A.id, since=None, uid=0, now=NOW + 1)
+    key_enrolment.revoke_key(store, A.id, since=None, uid=0, now=NOW + 1)
     with pytest.raises(UsageError, match="stays so"):
         enroll(store, A, ANA, at=NOW + 2)
-    (item,) = owner_keys.list_owner_keys(store, now=NOW + 2).items
+    (item,) = key_enrolment.list_owner_keys(store, now=NOW + 2).items
     assert (item["state"], item["written_by"]) == ("revoked", "self-reported")
 
 
@@ -91,7 +91,7 @@ def test_the_list_says_what_a_key_is_worth(
     store: EvidenceStore, at: int, state: str
 ) -> None:
     enroll(store, A, ANA)
-    (item,) = owner_keys.list_owner_keys(store, now=NOW + at * DAY).items
+    (item,) = key_enrolment.list_owner_keys(store, now=NOW + at * DAY).items
     assert item["state"] == state
 
 
@@ -99,4 +99,4 @@ def test_an_unknown_or_short_key_name_is_told(store: EvidenceStore) -> None:
     enroll(store, A, ANA)
     for name in ("", "owner-key:", A.id[:13], "owner-key:zzzzzz"):
         with pytest.raises(UsageError, match="unknown owner key"):
-            owner_keys.revoke_key(store, name, since=None, uid=0, now=NOW)
+            key_enrolment.revoke_key(store, name, since=None, uid=0, now=NOW)

@@ -22,7 +22,7 @@ from answerable.model.policy_exception import (
     NO_ARGUMENTS,
     PolicyExceptionInvalidity,
 )
-from answerable.services.statements import owner_keys
+from answerable.services.statements import key_enrolment
 from answerable.services.statements.policy_exceptions import (
     PolicyExceptionReader,
     read_policy_exceptions,
@@ -167,7 +167,7 @@ def test_a_revoked_key_takes_its_amendments_along(owned: EvidenceStore) -> None:
     put(owned, signed(said(owned)))
     watched = PolicyExceptionReader(owned)
     assert watched.read(NOW + 1).active
-    owner_keys.revoke_key(owned, A.id, since=NOW - DAY, uid=0, now=NOW + 2)
+    key_enrolment.revoke_key(owned, A.id, since=NOW - DAY, uid=0, now=NOW + 2)
     assert not watched.read(NOW + 3).active
 
 

@@ -17,9 +17,9 @@ from answerable.model.owner_signing_key import MAX_CLOCK_SKEW, OwnerStatement
 from answerable.model.provenance import WrittenBy
 from answerable.services.authorization.decision_records import SpooledDecisions
 from answerable.services.inventory import snapshots
-from answerable.services.statements import owner_keys
+from answerable.services.statements import key_enrolment, owner_keys
+from answerable.services.statements.key_enrolment import KeyAuthority
 from answerable.services.statements.owner_keys import (
-    KeyAuthority,
     LocalSigner,
     StatementSigner,
 )
@@ -202,7 +202,7 @@ def test_only_the_owner_with_a_key_that_counts_signs(
         prepare_statement(act, B.id)
     with pytest.raises(VerificationError, match="not enrolled"):
         prepare_statement(act, signer("c").id)
-    owner_keys.revoke_key(owned, A.id, since=None, uid=1, now=LATER)
+    key_enrolment.revoke_key(owned, A.id, since=None, uid=1, now=LATER)
     with pytest.raises(VerificationError, match="revoked"):
         submit_statement(
             owned, allowing(owned, decision, LATER + 1), signed(said), LATER + 1
@@ -273,8 +273,9 @@ def test_an_act_without_a_signature_is_a_fault(owned: EvidenceStore) -> None:
 
 
 def test_every_kind_that_a_person_signs_is_looked_through_for_repeats() -> None:
-    assert set(remote_signing.SIGNABLE_KINDS) == {
-        *("signed-attestation", "amendment", "signed-baseline", "tools-approval")
+    assert {each.kind for each in remote_signing.SIGNED_KINDS} == {
+        *("signed-attestation", "amendment", "signed-baseline", "tools-approval"),
+        "request",
     }
 
 
@@ -326,5 +327,5 @@ def test_what_was_enrolled_on_a_terminal_still_names_its_user(
     owned: EvidenceStore,
 ) -> None:
     enroll(owned, signer("t"), ANA)
-    items = owner_keys.list_owner_keys(owned, now=NOW).items
+    items = key_enrolment.list_owner_keys(owned, now=NOW).items
     assert {item["enrolled_by"] for item in items} == {"uid 1000"}

@@ -16,10 +16,8 @@ from answerable.services.statements import (
     signed_baselines,
 )
 from answerable.services.statements.owner_keys import LocalSigner
-from answerable.services.statements.signed_statements import (
-    TOOLS_APPROVAL,
-    verify_statements,
-)
+from answerable.services.statements.signed_statements import verify_statements
+from answerable.services.statements.tool_approvals import TOOLS_APPROVAL
 from answerable.store.store import EvidenceStore
 from answerable.usecases.authorization import tool_pins
 from tests.inventory.fact_builders import NOW
@@ -92,7 +90,7 @@ def test_each_counts_once_and_where_it_stood_first(store: EvidenceStore) -> None
         ),
         (
             TOOLS_APPROVAL,
-            lambda store, now: tool_pins.read_signed_approvals(store),
+            lambda store, now: tool_pins.read_signed_approvals(store, now),
         ),
     ],
 )

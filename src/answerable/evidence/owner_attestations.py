@@ -4,19 +4,16 @@ The signer is the person that the statement names. An attestation expires after 
 180 days.
 """
 
-from answerable.evidence.signed_statements import (
-    InvalidStatement,
-    OwnerKeys,
-    StatementShape,
-)
+from answerable.evidence.signed_statements import StatementShape
 from answerable.model.errors import IdError
 from answerable.model.ids import PersonId, person_id
 from answerable.model.owner_signing_key import (
     ATTESTATION_LIFETIME,
-    LogPosition,
     OwnerKeyId,
     OwnerStatement,
+    StatementInvalidity,
     StatementType,
+    VerifiedStatement,
 )
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
 from answerable.model.provenance import FactProvenance, WrittenBy
@@ -55,38 +52,27 @@ def build_attestation(
     return OwnerStatement(kind, subject, tuple(sorted(claims.items())), now, key, store)
 
 
-def build_ownership_evidence(
-    data: bytes, keys: OwnerKeys, position: LogPosition, store: str
-) -> OwnerEvidence | None:
-    """Convert a recorded attestation into evidence of ownership.
+def build_evidence(attestation: VerifiedStatement) -> OwnerEvidence:
+    """Convert a valid attestation into evidence of ownership."""
+    said, person = attestation.statement, attestation.key.person
+    seen = FactProvenance("attest:", "owner key", WrittenBy.PERSON, said.signed_at)
+    return _build_evidence(said, person, seen, "", attestation.digest)
 
-    Returns:
-        Valid evidence, or evidence marked invalid with its reason, or None if the
-        statement names no readable person.
+
+def build_invalid_evidence(
+    statement: OwnerStatement, invalidity: StatementInvalidity, at: int
+) -> OwnerEvidence | None:
+    """Build the evidence of an invalid attestation; None if it names no person.
+
+    Args:
+        at: Time of the record, UTC nanoseconds: nothing vouches for the stated time.
     """
     try:
-        found = ATTESTATION_SHAPE.verify(data, keys, position, store)
-    except InvalidStatement as error:
-        return _build_invalid_evidence(error, position)
-    said = found.statement
-    seen = FactProvenance("attest:", "owner key", WrittenBy.PERSON, said.signed_at)
-    return _build_evidence(said, found.key.person, seen, "", found.digest)
-
-
-def _build_invalid_evidence(
-    error: InvalidStatement, position: LogPosition
-) -> OwnerEvidence | None:
-    """Build the evidence of an invalid attestation; None if it names no person."""
-    said = error.statement
-    if said is None:
-        return None
-    try:
-        person = person_id(said.get_claim("person"))
+        person = person_id(statement.get_claim("person"))
     except IdError:
         return None
-    # Nothing vouches for it, its time included: it is as old as its place in the log.
-    seen = FactProvenance("attest:", "owner key", WrittenBy.SELF_REPORTED, position.at)
-    return _build_evidence(said, person, seen, error.void.value, "")
+    seen = FactProvenance("attest:", "owner key", WrittenBy.SELF_REPORTED, at)
+    return _build_evidence(statement, person, seen, invalidity.value, "")
 
 
 def _build_evidence(

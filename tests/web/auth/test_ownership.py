@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.services.statements import owner_keys
+from answerable.services.statements import key_enrolment
 from answerable.store.store import EvidenceStore
 from answerable.web import store_cache as desks
 from answerable.web.auth.sessions import FRESH_PERIOD, SessionStore
@@ -70,7 +70,7 @@ def test_it_ends_with_the_attestation(desk: FrozenStoreCache) -> None:
 def test_it_ends_with_the_key(desk: FrozenStoreCache) -> None:
     assert owns(desk, WebRole.OWNER) == {AGENTS[0]}
     with EvidenceStore.open(desk.root, now=NOW) as store:
-        owner_keys.revoke_key(store, A.id, since=NOW - 1, uid=0, now=NOW)
+        key_enrolment.revoke_key(store, A.id, since=NOW - 1, uid=0, now=NOW)
     assert owns(desk, WebRole.OWNER) == frozenset()
 
 
@@ -88,7 +88,7 @@ def test_a_revocation_binds_at_once_where_the_rest_is_read_later(
 ) -> None:
     before = behind.current_view()
     with EvidenceStore.open(behind.root, now=NOW) as store:
-        owner_keys.revoke_key(store, A.id, since=NOW - 1, uid=0, now=NOW)
+        key_enrolment.revoke_key(store, A.id, since=NOW - 1, uid=0, now=NOW)
     assert owns(behind, WebRole.OWNER) == frozenset()
     assert owns(behind, WebRole.OWNER, person=BEN) == {AGENTS[1]}
     assert behind.current_view() is before

@@ -15,7 +15,7 @@ from answerable.model.definition_pin import (
     ServerPins,
 )
 from answerable.model.errors import UsageError, VerificationError
-from answerable.services.statements.signed_statements import TOOLS_APPROVAL
+from answerable.services.statements.tool_approvals import TOOLS_APPROVAL
 from answerable.web.pin_approval import gateway_pin_files
 from answerable.web.routing import Forbidden
 from answerable.web.store_cache import StoreCache

@@ -11,7 +11,8 @@ from answerable.evidence import dsse, signed_statements
 from answerable.model.config import UnixCallerRule
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.ids import PersonId
-from answerable.services.statements import owner_keys
+from answerable.services.statements import key_enrolment, owner_keys
+from answerable.services.statements.attested_owners import read_attestations
 from answerable.services.statements.owner_keys import LocalSigner
 from answerable.services.statements.policy_exceptions import AMENDMENT
 from answerable.store.store import EvidenceStore
@@ -193,7 +194,7 @@ def test_nothing_but_what_was_shown_is_taken(desk: StoreCache) -> None:
 def test_who_has_no_key_here_is_told_the_command(desk: StoreCache) -> None:
     decision = record_held_call(desk)
     with desk.open_store() as store:
-        owner_keys.revoke_key(store, A.id, since=None, uid=1, now=desk.now)
+        key_enrolment.revoke_key(store, A.id, since=None, uid=1, now=desk.now)
     page = shown(desk, OWNER, "/sign", act="allow", id=decision)
     assert "data-signing" not in page
     assert f"answerable asks allow {decision} --key KEY --for 1h" in page
@@ -207,7 +208,7 @@ def test_one_answers_again_for_ones_own_and_for_what_nobody_answers_for(
         moved = signed(desk, act="attest", id=agent)
         assert agent.rpartition("/")[2] in moved.location
     with desk.open_store() as store:
-        found = owner_keys.read_attestations(store)
+        found = read_attestations(store)
     assert [e.subject for e in found if e.seen.at == LATER] == [AGENT, third]
     for subject in (OTHER, "agent:nobody/knows"):  # Ben's, and nobody's
         with pytest.raises(Forbidden):

@@ -61,7 +61,7 @@ def new(settings: Settings, person: str, key: str, passphrase_file: str) -> None
         write_key_pair,
     )
     from answerable.model.ids import person_id
-    from answerable.services.statements.owner_keys import describe_new_key
+    from answerable.services.statements.key_enrolment import describe_new_key
 
     require_human(settings)
     whose = person_id(person)
@@ -90,7 +90,7 @@ def enroll(
     from answerable.cli.owner_key_files import read_public_key
     from answerable.model.ids import person_id
     from answerable.model.owner_signing_key import KEY_LIFETIME
-    from answerable.services.statements import owner_keys as flow
+    from answerable.services.statements import key_enrolment as flow
 
     require_human(settings)
     raw = read_public_key(expand_user_path(public))
@@ -116,7 +116,7 @@ def enroll(
 @pass_settings
 def list_enrolled_keys(settings: Settings) -> None:
     """List every key that was enrolled, whose it is, and what it is worth now."""
-    from answerable.services.statements import owner_keys as flow
+    from answerable.services.statements import key_enrolment as flow
 
     with open_session(settings) as session:
         document = flow.list_owner_keys(session.store, now=session.now)
@@ -134,7 +134,7 @@ def revoke(settings: Settings, key: str, at: str) -> None:
     after that time are invalid, too: use the time when the key may have been stolen.
     KEYID is the id, or a prefix of it.
     """
-    from answerable.services.statements import owner_keys as flow
+    from answerable.services.statements import key_enrolment as flow
 
     require_human(settings)
     with open_session(settings, writes=True) as session:

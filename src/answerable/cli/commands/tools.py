@@ -94,7 +94,7 @@ def diff(settings: Settings, server: str, config: str, include_unchanged: bool) 
     if server and server not in known:
         raise _build_unknown_error(server, known)
     with open_session(settings) as session:
-        words = tool_pins.read_signed_approvals(session.store)
+        words = tool_pins.read_signed_approvals(session.store, session.now)
     shown = [server] if server else known
     print_and_exit(
         tool_pins.show_definition_differences(

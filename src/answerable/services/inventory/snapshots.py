@@ -180,7 +180,7 @@ def read_ownership_statements(store: EvidenceStore) -> tuple[OwnerEvidence, ...]
 
     An unsigned statement counts as a confirmation, even if it claims another kind.
     """
-    from answerable.services.statements import owner_keys
+    from answerable.services.statements.attested_owners import read_attestations
 
     plain = (
         read_stored_object(store, logged.digest, OwnerEvidence)
@@ -192,7 +192,7 @@ def read_ownership_statements(store: EvidenceStore) -> tuple[OwnerEvidence, ...]
         else replace(item, kind=OwnerEvidenceKind.CONFIRMATION)
         for item in plain
     )
-    return (*unsigned, *owner_keys.read_attestations(store))
+    return (*unsigned, *read_attestations(store))
 
 
 def read_stored_object(

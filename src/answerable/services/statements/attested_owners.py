@@ -4,13 +4,17 @@ Only agents with an attested owner receive tokens. A lookup per exchange is chea
 log is read again only when it has grown, and validity is checked at the time of use.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import msgspec
 
-from answerable.evidence.owner_attestations import ATTESTATION_SHAPE
+from answerable.evidence.owner_attestations import (
+    ATTESTATION_SHAPE,
+    build_evidence,
+    build_invalid_evidence,
+)
 from answerable.inventory.ownership_score import (
     get_attestation_end,
     is_valid_attestation,
@@ -18,13 +22,16 @@ from answerable.inventory.ownership_score import (
 from answerable.inventory.people import PersonDirectory, is_machine_user
 from answerable.inventory.sync_merge import merge_facts, select_newest_syncs
 from answerable.model.ids import AgentId, PersonId
-from answerable.model.owner_signing_key import OwnerKeyId
+from answerable.model.owner_signing_key import OwnerKeyId, VerifiedStatement
 from answerable.model.person import OwnerEvidence, Person
 from answerable.model.sighting import SightedFacts, Snapshot, Sync
 from answerable.services.statements import owner_keys
 from answerable.services.statements.signed_statements import (
+    ItemT,
+    RejectedStatement,
     SignedStatements,
     StatementReading,
+    verify_statements,
 )
 from answerable.store.store import EvidenceStore
 
@@ -64,21 +71,35 @@ class _SyncPersons(msgspec.Struct):
     facts: _PersonFacts
 
 
-class AttestedOwnerReader(SignedStatements[AttestedOwner]):
-    """Cached reader of the attested owners of one store."""
+class _AttestationStatements(SignedStatements[ItemT]):
+    """Attestations of one store, as evidence of ownership."""
 
     kind = owner_keys.ATTESTATION
     shape = ATTESTATION_SHAPE
+
+    def verify(self, now: int) -> None:
+        """Verify the whole log, and read the attestations again."""
+        self._store.log.verify_entries()
+        super().verify(now)
+        self._evidence = _list_evidence(self._verified, self._rejected)
+
+    def _list_valid(self, now: int) -> list[OwnerEvidence]:
+        """List the valid attestations."""
+        return [item for item in self._evidence if is_valid_attestation(item, now)]
+
+
+class AttestedOwnerReader(_AttestationStatements[AttestedOwner]):
+    """Cached reader of the attested owners of one store."""
+
     item = AttestedOwner
     depends_on = ("snapshot", owner_keys.ENROLMENT, owner_keys.REVOCATION)
     last_good = 300.0
 
     def __init__(self, store: EvidenceStore) -> None:
         super().__init__(store)
-        self._said: tuple[OwnerEvidence, ...] = ()
         self._people = PersonDirectory(())
-        self._judged: Mapping[AgentId, AttestedOwner] = {}
-        self._while = (0, 0)  # interval in which the result stays valid
+        self._owners: Mapping[AgentId, AttestedOwner] = {}
+        self._valid_interval = (0, 0)  # in which the selection stays the same
 
     def by_agent(self, now: int) -> Mapping[AgentId, AttestedOwner]:
         """Return the owner of each agent who confirmed it by a valid signature.
@@ -91,33 +112,30 @@ class AttestedOwnerReader(SignedStatements[AttestedOwner]):
             EnvironmentFailure: The store cannot be read.
         """
         self.read(now)
-        return self._judged
+        return self._owners
 
     def select(self, now: int) -> StatementReading[AttestedOwner]:
-        """Select the owners again once an attestation has ended."""
-        begin, end = self._while
+        """Select the owners, again once an attestation has ended."""
+        begin, end = self._valid_interval
         if not begin <= now < end:
-            self._judged = self._select_owners(now)
-            self._reading = StatementReading(tuple(self._judged.values()), ())
-            ends = [
-                get_attestation_end(item)
-                for item in self._said
-                if is_valid_attestation(item, now)
-            ]
-            self._while = (now, min(ends, default=_FOREVER))
+            valid = self._list_valid(now)
+            self._owners = self._select_owners(valid)
+            self._reading = StatementReading(tuple(self._owners.values()), ())
+            end = min(map(get_attestation_end, valid), default=_FOREVER)
+            self._valid_interval = (now, end)
         return self._reading
 
     def canonical_person(self, person: str) -> PersonId:
         """Return the canonical id of a person, as of the latest read."""
         return self._people(person)
 
-    def _select_owners(self, now: int) -> Mapping[AgentId, AttestedOwner]:
+    def _select_owners(
+        self, valid: Iterable[OwnerEvidence]
+    ) -> Mapping[AgentId, AttestedOwner]:
         """Select the latest valid attestation of each agent."""
         found: dict[AgentId, tuple[tuple[int, PersonId], AttestedOwner]] = {}
-        for item in self._said:
-            if not item.subject.startswith(_AGENT) or not is_valid_attestation(
-                item, now
-            ):
+        for item in valid:
+            if not item.subject.startswith(_AGENT):
                 continue
             person = self._people(item.person)
             rank = (item.seen.at, person)
@@ -150,59 +168,51 @@ class AttestedOwnerReader(SignedStatements[AttestedOwner]):
 
     def verify(self, now: int) -> None:
         """Read the attestations and the persons again."""
-        del now
-        self._store.log.verify_entries()
-        self._said = owner_keys.read_attestations(self._store)
+        super().verify(now)
         self._people = PersonDirectory(_read_latest_persons(self._store))
-        self._while = (0, 0)
+        self._valid_interval = (0, 0)
 
 
-class AttestationReader:
-    """Cached reader of the latest valid attestation of each subject, agent or not.
+class AttestationReader(_AttestationStatements[OwnerEvidence]):
+    """Cached reader of the valid attestations of all subjects, agents or not.
 
     Only signed statements are read, so the size of the snapshot does not matter. The
     caller checks whether a person has left, and maps aliases.
-
-    Args:
-        store: Open store, used by this thread only.
     """
 
-    def __init__(self, store: EvidenceStore) -> None:
-        self._store = store
-        self._stamp = b""
-        self._objects: tuple[str, ...] = ()
-        self._said: tuple[OwnerEvidence, ...] = ()
+    item = OwnerEvidence
 
-    def read(self, now: int) -> Mapping[str, PersonId]:
-        """Return the latest attester of each subject, by the person id that signed.
+    def select(self, now: int) -> StatementReading[OwnerEvidence]:
+        """Return the valid attestations, oldest first."""
+        valid = self._list_valid(now)
+        valid.sort(key=lambda item: (item.seen.at, item.person))
+        return StatementReading(tuple(valid), ())
 
-        Args:
-            now: UTC nanoseconds.
 
-        Raises:
-            VerificationError: The log or an object in it was changed.
-            EnvironmentFailure: The store cannot be read.
-        """
-        self._reload_if_changed()
-        holding = [item for item in self._said if is_valid_attestation(item, now)]
-        holding.sort(key=lambda item: (item.seen.at, item.person))
-        return {item.subject: item.person for item in holding}
+def read_attestations(store: EvidenceStore) -> tuple[OwnerEvidence, ...]:
+    """Read the evidence of every signed attestation: valid ones, then rejected ones.
 
-    def _reload_if_changed(self) -> None:
-        """Read the attestations again if the log has new statements."""
-        stamp = self._store.log.checkpoint()
-        if stamp and stamp == self._stamp:
-            return
-        objects = tuple(
-            logged.digest
-            for kind in owner_keys.KINDS
-            for logged in self._store.list_objects(kind)
-        )
-        if objects != self._objects:
-            self._store.log.verify_entries()
-            self._said = owner_keys.read_attestations(self._store)
-            self._objects = objects
-        self._stamp = stamp
+    Raises:
+        VerificationError: A stored object was changed.
+    """
+    return _list_evidence(
+        *verify_statements(store, owner_keys.ATTESTATION, ATTESTATION_SHAPE)
+    )
+
+
+def _list_evidence(
+    verified: Iterable[VerifiedStatement], rejected: Iterable[RejectedStatement]
+) -> tuple[OwnerEvidence, ...]:
+    """Convert attestations into evidence; an unreadable one is none."""
+    invalid = (
+        build_invalid_evidence(each.statement, each.invalidity, each.at)
+        for each in rejected
+        if each.statement is not None and each.invalidity is not None
+    )
+    return (
+        *map(build_evidence, verified),
+        *(item for item in invalid if item is not None),
+    )
 
 
 def read_attested_owners(

@@ -16,15 +16,11 @@ from answerable.model.owner_signing_key import (
     LogPosition,
     OwnerStatement,
     StatementInvalidity,
-    StatementType,
     VerifiedStatement,
 )
 from answerable.services.statements import owner_keys
 from answerable.store.object_store import LoggedObject
 from answerable.store.store import EvidenceStore
-
-TOOLS_APPROVAL = "tools-approval"  # kind of the stored objects
-APPROVAL_SHAPE = StatementShape("approval", {StatementType.TOOLS_APPROVAL: None})
 
 ItemT = TypeVar("ItemT")
 
@@ -106,7 +102,7 @@ class SignedStatements(ABC, Generic[ItemT]):
     @classmethod
     def open(cls, store: EvidenceStore) -> Self:
         """Return the reader that is cached with an open store."""
-        return store.get_or_attach(cls.kind, cls)
+        return store.get_or_attach(cls.__name__, cls)
 
     @classmethod
     def decode(cls, data: bytes | msgspec.Raw) -> tuple[ItemT, ...]:

@@ -1,7 +1,8 @@
 """Signed statements in force, in the one form that every enforcement point takes.
 
 The supervisor of a gateway sends them to its workers. A stdio wrapper, a decision point
-and a hook read them from the store. A kind takes part by its line in `ENFORCED_KINDS`.
+and a hook read them from the store. A kind takes part by its line in `ENFORCED_KINDS`;
+`SIGNED_KINDS` has all kinds.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,10 +10,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from answerable.services.statements.attested_owners import AttestedOwnerReader
 from answerable.services.statements.person_requests import PersonRequestReader
 from answerable.services.statements.policy_exceptions import PolicyExceptionReader
 from answerable.services.statements.signed_baselines import SignedBaselineReader
 from answerable.services.statements.signed_statements import SignedStatements
+from answerable.services.statements.tool_approvals import ToolApprovalReader
 from answerable.store.store import EvidenceStore
 
 ItemT = TypeVar("ItemT")
@@ -25,6 +28,11 @@ ENFORCED_KINDS: tuple[StatementKind, ...] = (
     PolicyExceptionReader,
     SignedBaselineReader,
     PersonRequestReader,
+)
+SIGNED_KINDS: tuple[StatementKind, ...] = (
+    *ENFORCED_KINDS,
+    AttestedOwnerReader,
+    ToolApprovalReader,
 )
 
 

@@ -36,10 +36,9 @@ from answerable.model.owner_signing_key import (
 from answerable.presentation.answer_coverage import format_time
 from answerable.services.statements import owner_keys
 from answerable.services.statements.owner_keys import StatementSigner
-from answerable.services.statements.signed_statements import (
-    APPROVAL_SHAPE,
+from answerable.services.statements.tool_approvals import (
     TOOLS_APPROVAL,
-    verify_statements,
+    ToolApprovalReader,
 )
 from answerable.store.store import EvidenceStore
 
@@ -60,14 +59,14 @@ _ItemId = tuple[str, str]  # server, key of an item
 SignedApprovals = Mapping[str, frozenset[tuple[str, str]]]
 
 
-def read_signed_approvals(store: EvidenceStore) -> SignedApprovals:
+def read_signed_approvals(store: EvidenceStore, now: int) -> SignedApprovals:
     """Read the valid signed approvals: statement digest -> approved definitions.
 
     Raises:
         VerificationError: A stored object was changed.
     """
-    said, _ = verify_statements(store, TOOLS_APPROVAL, APPROVAL_SHAPE)
-    return {each.digest: frozenset(each.statement.claims) for each in said}
+    approvals = ToolApprovalReader(store).read(now).active
+    return {each.digest: frozenset(each.statement.claims) for each in approvals}
 
 
 def show_definition_differences(

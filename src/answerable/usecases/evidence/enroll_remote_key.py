@@ -8,8 +8,8 @@ from answerable.model.documents.core import Document
 from answerable.model.errors import VerificationError
 from answerable.model.ids import PersonId
 from answerable.model.owner_signing_key import owner_key_id
-from answerable.services.statements import owner_keys
-from answerable.services.statements.owner_keys import KeyAuthority
+from answerable.services.statements import key_enrolment, owner_keys
+from answerable.services.statements.key_enrolment import KeyAuthority
 from answerable.store.store import EvidenceStore
 
 POSSESSION = "application/vnd.answerable.key-possession.v1+json"
@@ -64,7 +64,7 @@ def enroll_remote_key(
             f"the key {key.name} did not sign that it is {person}'s",
             "make a key on this page; nothing was recorded",
         )
-    return owner_keys.enroll_key(
+    return key_enrolment.enroll_key(
         store,
         public,
         person,

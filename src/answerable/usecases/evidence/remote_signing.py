@@ -18,22 +18,12 @@ from answerable.model.owner_signing_key import (
     OwnerKeyId,
     OwnerStatement,
 )
-from answerable.services.statements import (
-    owner_keys,
-    policy_exceptions,
-    signed_baselines,
-)
+from answerable.services.statements import owner_keys
 from answerable.services.statements.owner_keys import StatementSigner
-from answerable.services.statements.signed_statements import TOOLS_APPROVAL
+from answerable.services.statements.statements_in_force import SIGNED_KINDS
 from answerable.store.store import EvidenceStore
 
 SIGNING_WINDOW = 10 * 60 * 10**9  # nanoseconds to read and sign
-SIGNABLE_KINDS = (
-    owner_keys.ATTESTATION,
-    policy_exceptions.AMENDMENT,
-    signed_baselines.SIGNED_BASELINE,
-    TOOLS_APPROVAL,
-)
 _PREPARE_AGAIN = "prepare it again, and sign the new statement; nothing was recorded"
 
 ActResult = TypeVar("ActResult")
@@ -171,8 +161,8 @@ def _is_statement_recorded(
     digest = signed_statements.payload_digest(signed)
     recent = (
         each
-        for kind in SIGNABLE_KINDS
-        for each in store.list_objects(kind)
+        for kind in SIGNED_KINDS
+        for each in store.list_objects(kind.kind)
         if each.at >= now - SIGNING_WINDOW - MAX_CLOCK_SKEW
     )
     return any(

@@ -130,7 +130,7 @@ def _get_pin_diff(
     wanted = params.get("server", "")
     shown = [each for each in known if wanted in ("", each)]
     with cache.open_store() as store:
-        words = tool_pins.read_signed_approvals(store)
+        words = tool_pins.read_signed_approvals(store, cache.now)
     return tool_pins.show_definition_differences(
         known, shown, words, include_unchanged=is_flag_set(params, "all")
     )

@@ -19,7 +19,7 @@ from answerable.model.ids import AgentId
 from answerable.presentation.answer_coverage import empty_coverage
 from answerable.presentation.time_input import parse_time
 from answerable.services.authorization.approval_requests import STATES
-from answerable.services.statements import owner_keys
+from answerable.services.statements import key_enrolment
 from answerable.usecases.authorization import list_approval_requests
 from answerable.usecases.baseline import check_events, manage_profiles
 from answerable.usecases.baseline.list_profiles import list_baselines
@@ -203,7 +203,7 @@ def _list_owner_keys(
     """List owner keys; only the own keys without INVESTIGATE or ADMINISTER."""
     del params
     with cache.open_store() as store:
-        document = owner_keys.list_owner_keys(store, now=current_minute(cache))
+        document = key_enrolment.list_owner_keys(store, now=current_minute(cache))
     if {WebPermission.INVESTIGATE, WebPermission.ADMINISTER} & visitor.may:
         return document
     own = [each for each in document.items if each["person"] == visitor.person]

@@ -59,7 +59,8 @@ def find_attested_subjects(cache: StoreCache, person: PersonId) -> frozenset[str
     if not known:
         return known
     with cache.open_store() as store:
-        now = store.get_or_attach("attesting", AttestationReader).read(cache.now)
+        valid = AttestationReader.open(store).read(cache.now).active
+    now = {item.subject: item.person for item in valid}
     own = canonical_person(person)
     return frozenset(
         each for each in known if each in now and canonical_person(now[each]) == own

@@ -8,7 +8,7 @@ from answerable.inventory.people import PersonDirectory
 from answerable.model.documents.inventory import IdentityItem, PersonItem, ToolItem
 from answerable.model.ids import PersonId
 from answerable.presentation.credential_revocation import revocation_effect
-from answerable.services.statements.owner_keys import list_owner_keys
+from answerable.services.statements.key_enrolment import list_owner_keys
 from answerable.usecases.reach.permission_usage import count_patterns
 from answerable.web.pages import inventory_list_definitions, subject_sections
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute

@@ -155,7 +155,7 @@ def _count_pins(cache: StoreCache) -> tuple[list[AttentionItem], dict[str, objec
     try:
         known = {name: files.read(name) for name in files.list_servers()}
         with cache.open_store() as store:
-            approvals = tool_pins.read_signed_approvals(store)
+            approvals = tool_pins.read_signed_approvals(store, cache.now)
     except (AnswerableError, OSError):
         return [], {"unread": True}
     if not known and cache.config is None:

@@ -10,9 +10,9 @@ from answerable.model.ids import PersonId, person_id
 from answerable.model.owner_signing_key import KEY_LIFETIME, PUBLIC_KEY_BYTES
 from answerable.model.provenance import WrittenBy
 from answerable.presentation.command_hints import format_command
-from answerable.services.statements import owner_keys
+from answerable.services.statements import key_enrolment, owner_keys
 from answerable.services.statements.attested_owners import AttestedOwnerReader
-from answerable.services.statements.owner_keys import KeyAuthority
+from answerable.services.statements.key_enrolment import KeyAuthority
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence import enroll_remote_key
 from answerable.web.routing import (
@@ -38,7 +38,7 @@ def list_keys(
     """List the visitor's keys; all keys for investigators and administrators."""
     del request
     with cache.open_store() as store:
-        document = owner_keys.list_owner_keys(store, now=cache.now)
+        document = key_enrolment.list_owner_keys(store, now=cache.now)
         here = owner_keys.get_store_id(store)
         mine = _own_key_ids(store, visitor, cache.now)
     every = bool({WebPermission.INVESTIGATE, WebPermission.ADMINISTER} & visitor.may)
@@ -84,7 +84,7 @@ def enroll_for_person(
     person = _resolve_person(cache, form.get("person", ""))
     public = _parse_public_key(form.get("public", ""))
     with cache.open_store() as store:
-        owner_keys.enroll_key(
+        key_enrolment.enroll_key(
             store,
             public,
             person,
@@ -111,7 +111,9 @@ def revoke_key(
             _sign_in_authority(visitor) if mine else _administrator_authority(visitor)
         )
         uid = os.getuid()
-        owner_keys.revoke_key(store, name, since=None, uid=uid, now=now, authority=word)
+        key_enrolment.revoke_key(
+            store, name, since=None, uid=uid, now=now, authority=word
+        )
     return Redirect("/keys", f"Revoked: nothing that {name} signs from now on counts.")
 
 

@@ -25,7 +25,7 @@ def show_pin_diff(
     if server and server not in known:
         raise Forbidden
     with cache.open_store() as store:
-        words = flow.read_signed_approvals(store)
+        words = flow.read_signed_approvals(store, cache.now)
     document = flow.show_definition_differences(
         known, [server] if server else known, words, include_unchanged=every
     )
