@@ -204,7 +204,7 @@ def _list_acceptance_changes(
 def _list_order_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
-    """Yield the read orders that the new profile no longer requires."""
+    """Yield each "read A before B" rule that the new profile drops."""
     after = {each.tool: each.reads for each in new.orders}
     for order in old.orders:
         before = [set(reads) for reads in order.reads]

@@ -30,5 +30,5 @@ def exceeds_value_count(data: bytes, most: int) -> bool:
 
 
 def _count_value_separators(data: bytes) -> int:
-    """Count the characters that precede a value: commas and opening brackets."""
+    """Count commas and opening brackets, also in strings: an upper bound of values."""
     return data.count(b",") + data.count(b"[") + data.count(b"{")

@@ -159,7 +159,7 @@ class SearchService:
                     )
 
     def _configured_names(self, server: str, type: str) -> set[str]:
-        """Return the names of one type that the file lists for a server."""
+        """Return the names of one type that the configuration lists for a server."""
         if type == SERVER_TYPE:
             return {server}
         target = TARGETS_BY_TYPE.get(type)

@@ -1,4 +1,4 @@
-"""Create and read the signing and fingerprint keys of a store."""
+"""Create and read a store's keys: one signs the log, one fingerprints secrets."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""Build ambient credentials: files that every process of the person can use."""
+"""Turn credential files that every process of a person can use into credentials."""
 
 from dataclasses import dataclass, field
 

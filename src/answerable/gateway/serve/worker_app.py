@@ -376,7 +376,7 @@ class WorkerApp:
         self.door.spawn(coroutine)
 
     def _log_rejected_request(self, request: str, reason: str) -> None:
-        """Log a signed request of a person that is invalid."""
+        """Log that a person's signed request is invalid."""
         self._log.warning("request.refused", id=request, why=reason)
 
     def _log_credential_event(self, event: str, server: str, reason: str) -> None:

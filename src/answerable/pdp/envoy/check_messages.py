@@ -124,7 +124,7 @@ def _read_body(http: Any) -> bytes:
 
 
 def _check_body_length(head: HttpRequestHead, size: int, body: bytes) -> None:
-    """Check that the body is complete and allowed.
+    """Check that the body is complete and within the size limit.
 
     Args:
         size: Bytes of the body that Envoy has seen; 0 or -1 if unknown.

@@ -123,7 +123,7 @@ class PatternUnion:
         return found
 
     def _list_part_conditions(self, parts: Sequence[ReachAnswer]) -> Iterator[Formula]:
-        """Build the conditions of a call: it names a resource of an allowed part."""
+        """Yield conditions under which a call is allowed: the part its resource matches."""
         sure = sorted({format_part(part) for part in parts if part.formula == TRUE})
         if sure:
             yield build_atom(RESOURCE_KEY, "Matches", tuple(sure))

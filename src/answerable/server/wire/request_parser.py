@@ -170,7 +170,7 @@ class RequestParser(Generic[HeadT]):
         return offset + end - held
 
     def _start_body(self, data: bytes, parsed: list[ParsedItem[HeadT]]) -> None:
-        """Parse a complete head, and expect its body next."""
+        """Parse a complete request head, and prepare to read its body."""
         head = self._read(data)
         if head.length > self._most:
             raise RequestRefused(RefusalReason.BODY_TOO_LARGE)

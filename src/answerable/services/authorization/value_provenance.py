@@ -59,7 +59,7 @@ def describe_provenance(
 
 
 def _describe_values(behaviour: CallBehaviour) -> Iterator[str]:
-    """Yield a line per argument value, number and deviation of a call."""
+    """Yield a line for each argument value with its origin, and for each deviation."""
     for value in behaviour.seen.values:
         yield f"{quote(value.path)}: {_format_value(value)}, {_format_origin(value)}"
     for path, millionths in behaviour.seen.numbers:

@@ -349,7 +349,7 @@ def _add_tags(
 def _add_task_definition(
     builder: ResourceFactsBuilder, answer_field: AnswerField, entry: FieldAnswer
 ) -> None:
-    """Set the role of a task definition."""
+    """Set the task role of an ECS task definition."""
     answer = builder.answer_reader.decode(
         entry.raw or NOTHING, api_records.TaskDefinitionAnswer, entry.place
     )

@@ -91,7 +91,7 @@ class ConfigReading:
 
     @property
     def has_all_but_policy(self) -> bool:
-        """Tell whether everything except the policy and the rules is valid."""
+        """Tell whether every section besides `policy` and `rules` is valid."""
         return self.config is not None and all(
             _section_of_fault(fault) in (*POLICY_SECTIONS, *RULE_SECTIONS)
             for fault in self.faults

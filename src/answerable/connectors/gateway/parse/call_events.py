@@ -146,7 +146,7 @@ def has_matching_id(recorder: str, decision_record: DecisionRecord) -> bool:
 
 
 def _action_of_method(method: str) -> str:
-    """Return the action of a method; without a method it is a request."""
+    """Return the action of an MCP method; a missing method gives `request`."""
     return f"mcp:{method or 'request'}"
 
 

@@ -1,4 +1,4 @@
-"""Read the principals of a stored graph lazily from tables."""
+"""Read the principals of a stored permission graph from its tables, when needed."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 

@@ -80,7 +80,7 @@ class ResourcePolicy:
 
     @property
     def may_deny(self) -> bool:
-        """Tell whether it has denies or gaps."""
+        """Tell whether the policy has deny statements, or statements that were not read."""
         denies = (g.clause.effect is PolicyEffect.DENY for g in self.grants)
         return bool(self.gaps) or any(denies)
 

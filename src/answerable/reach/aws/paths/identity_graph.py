@@ -331,7 +331,7 @@ class IdentityGraph:
     def list_service_entries(
         self, role: IdentityId, service: str
     ) -> Iterator[TrustEntry]:
-        """List how a service may assume a role of its own account."""
+        """List the edges by which an AWS service can assume a role."""
         trust, accounts = self.accounts.trusts[role], self.accounts.accounts
         kind = get_service_principal_kind(service)
         signed = kind == "Service" and trust.account
