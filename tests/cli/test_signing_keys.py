@@ -105,7 +105,7 @@ def wanted(monkeypatch: pytest.MonkeyPatch) -> Wanting:
         )
         for name, made in {
             "answerable.services.authorization.approval_requests.find_approval_request": SimpleNamespace(
-                wanted=act
+                scope=act
             ),
             "answerable.services.authorization.approval_requests.find_policy_exception": SimpleNamespace(
                 amendment=begun

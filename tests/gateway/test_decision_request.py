@@ -70,7 +70,7 @@ def seen() -> Seen:
 def exchange(seen: Seen) -> CallPipeline:
     loop: Any = None  # nothing here waits for a record
     notes: Any = Notes(loop)
-    notes.record_decision = lambda *given, **_: Notes.record_decision(notes, *given)
+    notes.record_decision = lambda *given, **_: Notes.record_decision(notes, *given[:4])
     credentials: Any = Shows()
     return CallPipeline(seen, notes, {}, credentials)
 

@@ -294,7 +294,7 @@ def _denies_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 def _doubts_dropped(patch: pytest.MonkeyPatch) -> None:
     for room in (bulk_evaluation, target_evaluation):
-        patch.setattr(room, "resolve_doubts", lambda verdicts, exact: verdicts)
+        patch.setattr(room, "resolve_undecided", lambda verdicts, exact: verdicts)
 
 
 def _nobody_widens_itself(patch: pytest.MonkeyPatch) -> None:

@@ -93,7 +93,7 @@ def _uncollected_as_none(patch: pytest.MonkeyPatch) -> None:
         return replace(_missing_side(call, same_account=same_account), direct=FALSE)
 
     for module in (evaluate_principal, evaluate_external):
-        patch.setattr(module, "assume_uncollected_policy", missing_side)
+        patch.setattr(module, "build_uncollected_policy_result", missing_side)
 
 
 def _uncollected_as_open_door(patch: pytest.MonkeyPatch) -> None:
@@ -101,7 +101,7 @@ def _uncollected_as_open_door(patch: pytest.MonkeyPatch) -> None:
         return replace(_missing_side(call, same_account=same_account), direct=TRUE)
 
     for module in (evaluate_principal, evaluate_external):
-        patch.setattr(module, "assume_uncollected_policy", missing_side)
+        patch.setattr(module, "build_uncollected_policy_result", missing_side)
 
 
 def _session_ignored(patch: pytest.MonkeyPatch) -> None:

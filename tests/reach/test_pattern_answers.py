@@ -230,7 +230,7 @@ def _agrees(reply, action, resource, word, estate, principal) -> None:
         assert word == "always", (reply, word)
     if reply.covers is PatternExtent.ALL and reply.formula == TRUE:
         assert word == "always", (reply, word)
-    answer = laws.queries.evaluate_action(estate, principal, action, resource)
+    answer = laws.subject_queries.evaluate_action(estate, principal, action, resource)
     listed = laws._listed(action, answer.formula)
     if reply.covers is PatternExtent.NONE and listed:
         assert word == "never", (reply, word)

@@ -191,7 +191,7 @@ def test_no_more_is_kept_than_fits(recorder: SpoolWriter, tmp_path: Path) -> Non
     (event,) = SpoolTail(tmp_path / "spool").read_new_decisions()
     kept = DecisionStream(())
     kept._buffer_events([event] * (BUFFER_SIZE + 10))
-    name = kept._name
+    name = kept._stream_id
     assert len(kept._buffered_since(0)) == BUFFER_SIZE
     assert kept._parse_event_id(f"{name}.9") is None
     assert kept._parse_event_id(f"{name}.10") == 10

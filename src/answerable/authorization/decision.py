@@ -45,9 +45,9 @@ class PolicyOverrides:
     """State that overrides the policy and changes without a reload.
 
     Attributes:
-        kills: Revoked subjects; checked before policy and mode.
+        revocations: Revoked subjects; checked before policy and mode.
         quarantine: Quarantined items by server.
-        amendments: Policy exceptions in force.
+        exceptions: Policy exceptions in force.
     """
 
     revocations: Revocations = NO_REVOCATIONS

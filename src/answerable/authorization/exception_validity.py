@@ -53,8 +53,8 @@ class ExceptionStatus:
     """One policy exception and its validity.
 
     Attributes:
-        said: The verified statement that opened it.
-        fallen: Why it is invalid; None if valid.
+        statement: The verified statement that opened it.
+        invalidity: Why it is invalid; None if valid.
     """
 
     exception: PolicyException

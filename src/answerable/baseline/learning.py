@@ -47,8 +47,8 @@ class TrainingCounts:
 
     Attributes:
         runs: Number of training runs.
-        tallies: Layers L1 to L3.
-        sets: Layer L4: runs by the reads before a write.
+        layer_counts: Layers L1 to L3.
+        read_sets: Layer L4: runs by the reads before a write.
         bounds: Layer L4.
         surroundings: Layer L5.
     """

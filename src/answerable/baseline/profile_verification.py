@@ -62,7 +62,7 @@ class ExpectedProfile:
     """Expected properties of a profile.
 
     Attributes:
-        line: Digests of the versions so far, oldest first; the last one is in force.
+        accepted_digests: Digests of the versions so far, oldest first; the last one is in force.
         now: UTC nanoseconds.
     """
 

@@ -34,7 +34,7 @@ class BoundedFolder:
         problems: Existing things that could not be read.
         entries: Number of folder entries checked so far.
         full: True if there were too many.
-        left_out: Links to folders outside, which were not followed.
+        skipped: Links to folders outside, which were not followed.
     """
 
     root: Path

@@ -19,7 +19,7 @@ class PathStep:
         identity: Identity, empty where the record names none.
         credential: Credential it used.
         person: Person that the platform authenticated, else empty.
-        told_by: Record or source of the step.
+        evidence_source: Record or source of the step.
     """
 
     identity: str
@@ -35,10 +35,10 @@ class IssuancePath:
     Attributes:
         steps: At least one.
         issued: Issuance of the acting credential, or None.
-        maker: Creation of the origin's long-lived credential, or None.
+        key_creation: Creation of the origin's long-lived credential, or None.
         cut: True if a cycle or the length limit ended it.
-        told: Issuances that name the delegation chain of agents, the nearest first.
-        made_by: Person proved by a record behind the session of `maker`, or empty.
+        agent_issuances: Issuances that name the delegation chain of agents, the nearest first.
+        key_creator: Person proved by a record behind the session of `maker`, or empty.
     """
 
     steps: tuple[PathStep, ...]

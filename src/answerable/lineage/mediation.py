@@ -50,7 +50,7 @@ class GatewayCall:
         tool: `tool:mcp/SERVER/TOOL`.
         start: Time of the decision, UTC nanoseconds.
         end: Last time at which it was certainly open.
-        perhaps: Last time at which it may have been open; `end` if that is known.
+        latest_end: Last time at which it may have been open; `end` if that is known.
     """
 
     agents: tuple[str, ...]

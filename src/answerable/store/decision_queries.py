@@ -50,7 +50,7 @@ class DecisionFilter:
     """Filter of a decision query.
 
     Attributes:
-        of: Agents and identities, of which one must match; None for all.
+        identities: Agents and identities, of which one must match; None for all.
         agent: Agent, empty for all.
         effect: Effect, empty for all.
         reason: Reason, empty for all.

@@ -22,7 +22,7 @@ class EventSources:
         segments: Sealed segments, newest events first.
         records: Canonical records that are not sealed yet, journal by journal.
         journals: Number of their journals.
-        since: Segments sealed after the oldest of these journals was opened: a
+        newer_segments: Segments sealed after the oldest of these journals was opened: a
             concurrent process may have stored the same records there.
     """
 

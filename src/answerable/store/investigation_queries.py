@@ -54,8 +54,8 @@ class InvestigationFilter:
 
     Attributes:
         filter: Actions, resources and time span.
-        parts: Alternatives, of which one must match.
-        equal: Pairs (column, value) that must be equal.
+        alternatives: Alternatives, of which one must match.
+        equal_columns: Pairs (column, value) that must be equal.
         before: Time and id of an event that all results precede; None for no limit.
     """
 

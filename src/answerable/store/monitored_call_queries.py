@@ -32,7 +32,7 @@ class MonitoredCall:
         effect: Effect of the decision.
         reason: Reason of the decision.
         behaviour: JSON of `model.spool_record.CallBehaviour`.
-        came: Result summary, empty for none.
+        result: Result summary, empty for none.
         chain: Parent agents.
     """
 

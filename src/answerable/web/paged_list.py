@@ -28,7 +28,7 @@ class ListFacet(Generic[ItemT]):
     """A filter of a list.
 
     Attributes:
-        of: Returns the value of an item.
+        get_value: Returns the value of an item.
     """
 
     name: str

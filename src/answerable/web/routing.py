@@ -21,8 +21,8 @@ class RouteRequest:
         url: Path and query, a permalink.
         part: Whether only a part of the page is requested (htmx).
         said: Confirmation to show once; empty for none.
-        heard: Last received event of a stream; empty for none.
-        held: ETags that the client holds (`If-None-Match`).
+        last_event_id: Last received event of a stream; empty for none.
+        etags: ETags that the client holds (`If-None-Match`).
     """
 
     query: Mapping[str, str] = field(default_factory=dict)
@@ -86,8 +86,8 @@ class Redirect:
     """A redirect after a change (303).
 
     Attributes:
-        to: Local path and query.
-        said: Confirmation shown there once.
+        location: Local path and query.
+        confirmation: Confirmation shown there once.
     """
 
     location: str
@@ -116,9 +116,9 @@ class WebRoute:
     Attributes:
         path: Exact path; ids are in parameters, never in the path.
         handler: Runs in a worker thread.
-        may: Permissions, any of which suffices; the handler filters further.
-        takes: Accepted parameters (GET) or fields (POST).
-        blanks: Whether an empty field differs from an absent one.
+        permissions: Permissions, any of which suffices; the handler filters further.
+        parameters: Accepted parameters (GET) or fields (POST).
+        keeps_empty_fields: Whether an empty field differs from an absent one.
     """
 
     path: str
@@ -153,8 +153,8 @@ class StreamRoute:
     """A route with server-sent events.
 
     Attributes:
-        tell: Yields the events of one visitor in the event loop; must not block.
-        may: Permissions, any of which suffices; `tell` filters further.
+        event_source: Yields the events of one visitor in the event loop; must not block.
+        permissions: Permissions, any of which suffices; `tell` filters further.
     """
 
     path: str

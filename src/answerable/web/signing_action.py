@@ -21,7 +21,7 @@ class SigningAction:
         title: What the person states, in one sentence.
         follows: Consequences, a sentence each.
         subject: Id of its subject.
-        tell: Runs the use case with the signer and the time.
+        execute: Runs the use case with the signer and the time.
         command: The same on the command line.
         back: Page to return to.
         second_step: Page on which it can be signed, if this page only shows that

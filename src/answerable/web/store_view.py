@@ -35,7 +35,7 @@ class StoreView:
         generation: Version of its inputs.
         at: Time at which ownership was evaluated, UTC nanoseconds.
         until: Expiry of the first attestation in force.
-        took: CPU seconds of the build.
+        build_seconds: CPU seconds of the build.
         inventory: The newest snapshot, completed by logs.
     """
 

@@ -128,7 +128,7 @@ def test_no_bytes_break_the_splitter_and_none_pass_unseen(data: bytes, size: int
 @given(st.integers(0, len(day())), st.integers(1, 5000))
 def test_a_file_cut_anywhere_gives_the_records_before_the_cut(cut: int, size: int):
     pieces, problem = split(day()[:cut], size)
-    whole = [json.loads(piece.raw) for piece in pieces if not piece.why]
+    whole = [json.loads(piece.raw) for piece in pieces if not piece.refusal_reason]
     assert whole == DAY[: len(whole)]
     assert problem or cut == len(day())
 
@@ -234,7 +234,7 @@ def test_a_record_beyond_the_limit_is_set_aside_by_its_head() -> None:
     data = json.dumps({"Records": [DAY[0], huge, DAY[1]]}).encode()
     for size in (1 << 20, 512):
         pieces, problem = split(data, size, small)
-        assert [bool(piece.why) for piece in pieces] == [False, True, False]
+        assert [bool(piece.refusal_reason) for piece in pieces] == [False, True, False]
         assert len(pieces[1].raw) <= 4096
         assert problem == ""
 

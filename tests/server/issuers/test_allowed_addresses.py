@@ -179,7 +179,7 @@ def test_a_connection_that_went_elsewhere_is_not_used(
     run_with_issuer(pem, told)
 
 
-async def _anything(host: str, port: int, *, private: bool) -> list[str]:
+async def _anything(host: str, port: int, *, allow_private: bool) -> list[str]:
     return ["127.0.0.1"]
 
 

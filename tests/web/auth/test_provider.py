@@ -248,7 +248,7 @@ def test_a_provider_that_is_not_there_is_told_and_holds_up_nobody(
     journey: SignInJourney,
 ) -> None:
     pin = replace(journey.place.issuer.pin, iss="http://127.0.0.1:9")
-    journey.configure_provider(pinned=replace(journey.place.issuer, pin=pin))
+    journey.configure_provider(issuer=replace(journey.place.issuer, pin=pin))
     told = journey.stage.get("/sign-in/start")
     assert told.status == 403
     assert "no answer from" in told.text

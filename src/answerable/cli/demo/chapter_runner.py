@@ -23,7 +23,7 @@ class DemoStep:
     Attributes:
         command: Words after `answerable`; a word in capitals may be a placeholder for a
             value of an earlier step.
-        apart: Run it as a process of its own.
+        own_process: Run it as a process of its own.
     """
 
     sentence: str

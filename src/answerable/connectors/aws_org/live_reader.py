@@ -48,10 +48,10 @@ class OrganizationReader:
     Attributes:
         clients: boto3 clients, by service.
         context: Scan context.
-        whole: Answer document so far.
+        document: Answer document so far.
         failures: Kind and text of each failed action.
         incomplete: Coverage kinds with a failed call.
-        asked: Number of answers so far.
+        answer_count: Number of answers so far.
     """
 
     clients: Mapping[str, OrgClient]

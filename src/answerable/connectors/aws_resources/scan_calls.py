@@ -56,10 +56,10 @@ class ResourceScan:
         account: Scanned account.
         region: Region of the regional services.
         context: Context of the scan.
-        whole: Answer document so far.
+        document: Answer document so far.
         failures: Failed list calls: kind, action and text, with counts.
         done: Number of queried resources so far.
-        broke_off: Whether a list failed after its first page.
+        incomplete_lists: Whether a list failed after its first page.
     """
 
     session: ClientFactory

@@ -20,7 +20,7 @@ class ToolRuleList:
 
     Attributes:
         keys: Path of the setting.
-        of: Tool whose commands it lists; empty if each pattern names its own tool.
+        tool: Tool whose commands it lists; empty if each pattern names its own tool.
     """
 
     keys: KeyPath
@@ -35,8 +35,8 @@ class ShellLimitSetting:
     Attributes:
         keys: Path of the setting.
         values: Restricting values, in lower case; empty text for an absent setting.
-        says: Short description.
-        lifted: Pairs (keys, value) that cancel it.
+        text: Short description.
+        exceptions: Pairs (keys, value) that cancel it.
     """
 
     keys: KeyPath

@@ -59,10 +59,10 @@ class ParsedCommandLine:
 
     Attributes:
         found: Credentials in it, in order.
-        shown: Redacted words.
+        redacted_words: Redacted words.
         env_files: Named environment files.
         selections: Values of `--profile` and `--context`, with the flag as name.
-        cut: True if it was too long to read completely.
+        is_truncated: True if it was too long to read completely.
     """
 
     found: list[FoundCredential] = field(default_factory=list)

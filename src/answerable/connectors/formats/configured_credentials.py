@@ -66,7 +66,7 @@ class StatedCredentialReader:
     """Reader of the credentials in one client's files.
 
     Attributes:
-        frame: Context shared by all sightings.
+        context: Context shared by all sightings.
         read_env_file: Reads an environment file that an entry names.
         read_named_file: Reads a credential file that an entry names.
         credentials: Sightings so far.

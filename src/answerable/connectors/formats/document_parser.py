@@ -40,7 +40,7 @@ class ParsedDocument:
     Attributes:
         place: Path of the file.
         root: Root node.
-        doubled: Pointers of repeated keys; the last value is used.
+        duplicate_keys: Pointers of repeated keys; the last value is used.
     """
 
     place: str

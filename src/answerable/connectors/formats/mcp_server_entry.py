@@ -78,7 +78,7 @@ class McpServerEntry:
         env_files: Environment files that the entry names.
         selections: Logins selected on its command line (`--profile NAME`).
         empty: True if the entry has nothing that a client could start.
-        cut: True if its command line, environment or files were truncated.
+        is_truncated: True if its command line, environment or files were truncated.
         container: Options of its `docker run`, None without a container.
         withheld: Pointers of variables not passed to its container.
     """

@@ -40,7 +40,7 @@ class NamedLogins:
     """Logins in the files named by an entry.
 
     Attributes:
-        frame: Context in which profile and context names refer to these files.
+        context: Context in which profile and context names refer to these files.
         ambient: Facts of the files; each login must be named.
         defaults: Credentials of the default profile and context.
         platforms: Platforms with named files.

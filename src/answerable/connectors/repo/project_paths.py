@@ -33,7 +33,7 @@ class ProjectPaths:
         skipped: Skipped folders.
         env_files: Environment files.
         homes: Homes in the folder covered by `home:`, with `/` at the end.
-        of_homes: Files covered by `home:`.
+        home_files: Files covered by `home:`.
     """
 
     configs: list[tuple[str, ClientConfigFile]] = field(default_factory=list)

@@ -50,7 +50,7 @@ class QueryContext:
     Attributes:
         host: Functions of the process.
         collected: Data that the snapshot collected.
-        given: Stated context.
+        stated: Stated context.
         direct: Whether paths are ignored.
         now: UTC nanoseconds.
         cut: Whether paths are ignored although they were requested.

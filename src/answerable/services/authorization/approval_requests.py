@@ -65,7 +65,7 @@ class ApprovalRequest:
         newest: The newest decision.
         first: Time of the first decision, UTC nanoseconds.
         count: Number of decisions.
-        named: Id of the decision that was looked up, else of the newest. The signed
+        decision_id: Id of the decision that was looked up, else of the newest. The signed
             statement names it; it does not change when the agent tries again.
     """
 

@@ -65,8 +65,8 @@ class SpooledDecisions:
 
     Attributes:
         events: Decisions, in recorder order.
-        unread: Reason why the spool could not be read; empty if it could.
-        there: Whether a spool exists.
+        read_error: Reason why the spool could not be read; empty if it could.
+        exists: Whether a spool exists.
     """
 
     events: tuple[AuditEvent, ...] = ()

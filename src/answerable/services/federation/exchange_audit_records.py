@@ -34,7 +34,7 @@ class PresentedRequest:
         cnf: Keys that the requester proved.
         proof: DPoP proof, valid once; None if there is none.
         attested: Attested peer process, None if there is none.
-        reviewed: Digests of tokens that their API server has confirmed.
+        reviewed_tokens: Digests of tokens that their API server has confirmed.
         gateway: Whether our gateway requests a token for a call that it forwards.
     """
 

@@ -66,7 +66,7 @@ class VerifiedCredentials:
     Attributes:
         subject: Subject of the requested token; None until it is verified.
         actor: Actor of the requested token; None until it is verified.
-        uses: One-time values that the exchange consumes.
+        replay_keys: One-time values that the exchange consumes.
         token: Foreign token, which the rule may allow to be presented again.
     """
 

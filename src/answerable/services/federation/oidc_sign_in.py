@@ -53,10 +53,10 @@ class SignInEnvironment:
         keys: Returns the keys of the issuer.
         listen: Opens the local listener for the redirect.
         show: Opens a page in the person's browser; returns whether it could.
-        tell: Prints a line for the person.
-        seal: Generates state, nonce and PKCE verifier.
+        print_line: Prints a line for the person.
+        generate_secrets: Generates state, nonce and PKCE verifier.
         now: NumericDate.
-        ticks: Monotonic clock, seconds.
+        monotonic: Monotonic clock, seconds.
     """
 
     ask: ProviderRequest

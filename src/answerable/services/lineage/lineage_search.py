@@ -38,7 +38,7 @@ class SearchScope:
     """Inventory, chains and visibility that a search runs over.
 
     Attributes:
-        only: Agents and identities whose events are visible; None for all.
+        visible_agents: Agents and identities whose events are visible; None for all.
     """
 
     inventory: Inventory

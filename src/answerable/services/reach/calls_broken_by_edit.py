@@ -34,8 +34,8 @@ class BrokenCallFinder:
     """Recorded calls that some edits would deny.
 
     Attributes:
-        asked: Collected snapshot.
-        stood: Loaded chains; None to load them.
+        query: Collected snapshot.
+        chains: Loaded chains; None to load them.
     """
 
     store: EvidenceStore

@@ -11,7 +11,7 @@ class PermissionPage:
 
     Attributes:
         after: Cursor of the next part, empty at the end.
-        gone: Number of examined identities.
+        examined: Number of examined identities.
         shown: Number of identities with rows, if the list is cut.
     """
 

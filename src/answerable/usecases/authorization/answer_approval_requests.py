@@ -42,8 +42,8 @@ class ExceptionTerm:
     """Scope and lifetime of a policy exception.
 
     Attributes:
-        life: Nanoseconds from the signature on; 0 for unlimited.
-        code: Reason code of a break-glass, e.g. an incident number; may be empty.
+        lifetime: Nanoseconds from the signature on; 0 for unlimited.
+        reason_code: Reason code of a break-glass, e.g. an incident number; may be empty.
     """
 
     lifetime: int

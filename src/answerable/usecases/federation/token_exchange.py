@@ -93,7 +93,7 @@ class ExchangeConfig:
 
     Attributes:
         issuers: Foreign issuers, by name.
-        root: Whether a rule matches processes of the superuser.
+        allow_root: Whether a rule matches processes of the superuser.
         gateways: Audiences of our gateways.
     """
 
@@ -129,9 +129,9 @@ class _ExchangeState:
     """State of one request between the steps.
 
     Attributes:
-        found: Credentials that are verified so far.
-        minting: Token to issue, once decided.
-        ended: Outcome, None while the request is in progress.
+        credentials: Credentials that are verified so far.
+        grant: Token to issue, once decided.
+        outcome: Outcome, None while the request is in progress.
     """
 
     request: PresentedRequest

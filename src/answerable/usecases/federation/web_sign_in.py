@@ -64,8 +64,8 @@ class WebSignInEnvironment:
     """IO and clock of a web sign-in.
 
     Attributes:
-        keys: Returns the keys of the issuer.
-        seal: Generates state, nonce and PKCE verifier.
+        load_keys: Returns the keys of the issuer.
+        generate_secrets: Generates state, nonce and PKCE verifier.
         now: NumericDate.
         is_bound: Returns whether a person's token has the account they are bound to.
     """
@@ -106,7 +106,7 @@ class PendingSignIn:
     """Sign-in in progress.
 
     Attributes:
-        sealed: State, nonce and PKCE verifier.
+        secrets: State, nonce and PKCE verifier.
         url: Authorization URL for the browser.
         max_age: Most seconds since the person's previous authentication.
     """
@@ -125,7 +125,7 @@ class SignedInPerson:
         person: Person according to the issuer.
         roles: Roles in this server.
         iss: Issuer.
-        proved: NumericDate of the latest authentication; 0 if the issuer does not say
+        authenticated_at: NumericDate of the latest authentication; 0 if the issuer does not say
             so.
     """
 

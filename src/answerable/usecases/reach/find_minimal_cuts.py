@@ -93,7 +93,7 @@ class _CutTarget:
     Attributes:
         action: Queried action, in the spelling of its service.
         resource: Queried resource, as an ARN.
-        wanted: Both as patterns; None for one call.
+        row_filter: Both as patterns; None for one call.
     """
 
     action: str

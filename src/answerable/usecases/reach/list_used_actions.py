@@ -70,8 +70,8 @@ class _ActionUsage:
 
     Attributes:
         granted: Verdict by the subject's own policies.
-        through: Verdict through identities it can assume.
-        rough: Whether patterns overlap, so that the action has to be evaluated.
+        through_other_identities: Verdict through identities it can assume.
+        is_overlapping: Whether patterns overlap, so that the action has to be evaluated.
         accounts: Accounts whose logs record its calls.
         used: Number of calls that were not denied.
         blocked: Number of denied calls.

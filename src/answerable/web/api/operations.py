@@ -64,9 +64,9 @@ class ApiParameter:
     Attributes:
         name: As the option of the command line.
         choices: Accepted values; empty for any text.
-        most: Maximum of a number; 0 for a text.
-        usual: Default of a number.
-        longest: Maximum characters of a text.
+        maximum: Maximum of a number; 0 for a text.
+        default: Default of a number.
+        max_length: Maximum characters of a text.
     """
 
     name: str
@@ -154,14 +154,14 @@ class ApiOperation:
 
     Attributes:
         path: Path below `/api/v1`.
-        tell: Handler; gets the parameters that are present.
+        handler: Handler; gets the parameters that are present.
         kind: Kind of the document.
         item: Type of its items; None without a fixed shape.
-        may: Permissions, any of which suffices.
-        passing: The answer changes with time, or with more than the store.
+        permissions: Permissions, any of which suffices.
+        varies_with_time: The answer changes with time, or with more than the store.
         command: The same on the command line.
         method: GET, or POST for changes.
-        held: Whether answers carry an ETag.
+        has_etag: Whether answers carry an ETag.
     """
 
     path: str

@@ -33,8 +33,8 @@ class WebSession:
         by: `local`, or the issuer.
         began: Seconds since the epoch.
         last: Time of the last use.
-        proved: Time of the last authentication, possibly long before.
-        said: Confirmation to show on the next page.
+        authenticated_at: Time of the last authentication, possibly long before.
+        confirmation: Confirmation to show on the next page.
     """
 
     key: bytes

@@ -24,7 +24,7 @@ class WebSettings:
 
     Attributes:
         config: The configuration; empty without a file.
-        named: Whether a file was named.
+        has_file: Whether a file was named.
         reading: Parse result with faults.
         store: Folder of the store.
     """

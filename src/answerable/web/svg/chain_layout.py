@@ -34,9 +34,9 @@ class ChainNode:
         column: From 0 to 5.
         row: From the top of its chain.
         text: Label, shortened to fit.
-        whole: Full text, with how it is known.
-        ended: Outcome of a failed call; else empty.
-        to: Link, empty for none.
+        tooltip: Full text, with how it is known.
+        outcome: Outcome of a failed call; else empty.
+        link: Link, empty for none.
     """
 
     column: int

@@ -28,9 +28,9 @@ class DiagramNode:
 
     Attributes:
         text: Label, shortened in the middle.
-        whole: Full text, as a tooltip.
+        tooltip: Full text, as a tooltip.
         kind: `subject`, `identity`, `resource` or `group`.
-        to: Link, empty for none.
+        link: Link, empty for none.
     """
 
     key: str

@@ -21,7 +21,7 @@ class TimelineBar:
     """One bar.
 
     Attributes:
-        at: Index, from 0.
+        index: Index, from 0.
         when: Time range as text.
     """
 

@@ -49,8 +49,8 @@ class AnswerField:
     Attributes:
         action: Required permission.
         kind: Kind of the queried resource; empty for any.
-        none: Error codes that mean "there is none".
-        holds: Field of the answer with the policy; empty for none.
+        absent_codes: Error codes that mean "there is none".
+        document_field: Field of the answer with the policy; empty for none.
         bare: True if an answer without that field means no policy.
     """
 
@@ -178,7 +178,7 @@ class FieldAnswer:
     """Answer of one field for one id.
 
     Attributes:
-        asked: Queried id, as in the file.
+        queried_id: Queried id, as in the file.
         raw: The answer; None where the queried thing does not exist.
         place: Place in the file.
     """

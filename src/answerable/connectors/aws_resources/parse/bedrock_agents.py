@@ -74,7 +74,7 @@ class BedrockAgentReader:
     """Reader of Bedrock and AgentCore agents.
 
     Attributes:
-        estate: Resources under construction.
+        inventory: Resources under construction.
         source: Source of the sync.
         now: UTC nanoseconds.
         agents: Agents by the platform's own id.

@@ -26,7 +26,7 @@ class ListedResource:
         arn: Its ARN.
         place: Place of its first mention.
         account: Owner account, if missing in the ARN.
-        behind: The bucket of an access point.
+        underlying_resource: The bucket of an access point.
         runs_as: Execution role of its code.
         network: The only network of an access point.
     """
@@ -45,19 +45,19 @@ class ResourceInventory:
     """All resources of an answer file under construction.
 
     Attributes:
-        reading: Reader with the problems.
+        reader: Reader with the problems.
         names: Index from names to ARNs.
         items: Resources by ARN.
         caller: Scanned account; empty where the file does not state it.
         region: Region of the lists; empty where the file does not state it.
         blocks: Pairs of an access point's own block and its place.
-        profiles: Role by instance profile.
-        launched: Profile by instance or launch template.
-        defined: Definition by task.
+        profile_roles: Role by instance profile.
+        instance_profiles: Profile by instance or launch template.
+        task_definitions: Definition by task.
         answered: ARNs with an answer, by field.
-        seen: Fields with any content.
+        answered_fields: Fields with any content.
         listed: Listed ARNs by field.
-        broken: Lists with an unidentified entry.
+        incomplete_lists: Lists with an unidentified entry.
     """
 
     reader: AnswerReader

@@ -42,7 +42,7 @@ class CloudTrailCaller:
         credential: `cred:aws/...`, empty if absent.
         person: `person:...` that the platform authenticated, empty otherwise.
         account: Account of the caller.
-        by: Authentication of the person, empty without one.
+        sign_in_method: Authentication of the person, empty without one.
     """
 
     identity: str = ""

@@ -48,7 +48,7 @@ class RecordPiece(NamedTuple):
     Attributes:
         offset: Offset in the decompressed stream.
         raw: The record, or the beginning of the refused bytes.
-        why: Empty for a record.
+        refusal_reason: Empty for a record.
     """
 
     offset: int

@@ -84,7 +84,7 @@ class RecordRefused:
     """Refused record with its reason.
 
     Attributes:
-        why: Reason, without any value of the record.
+        reason: Reason, without any value of the record.
         skipped: True if it is well-formed but not an audit record.
     """
 

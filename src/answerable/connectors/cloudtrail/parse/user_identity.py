@@ -28,7 +28,7 @@ class ParsedUserIdentity:
     Attributes:
         identity: Identity as in the record.
         caller: Caller, None where it also depends on the rest of the record.
-        plain: False if a key that determines the caller may be repeated.
+        has_unique_keys: False if a key that determines the caller may be repeated.
         mfa: MFA flag as a word.
         issuer_id: Unique id of the session's issuer.
         source_identity: Source identity set by the caller.

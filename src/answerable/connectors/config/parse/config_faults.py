@@ -19,7 +19,7 @@ class ConfigFault:
 
     Attributes:
         path: The key, e.g. `agents.invoices.mode`; empty for the whole file.
-        what: One line with the expected form, never the found value.
+        message: One line with the expected form, never the found value.
         file: Policy file, empty for the configuration itself.
     """
 
@@ -59,7 +59,7 @@ class ConfigFaults:
 
     Attributes:
         found: Faults in the order of discovery.
-        asked: Every known key, with `NAME` for a user-chosen name and `[]` for an item:
+        known_keys: Every known key, with `NAME` for a user-chosen name and `[]` for an item:
             `agents.NAME.allow[].tools`.
     """
 

@@ -71,11 +71,11 @@ class ConfigReading:
     Attributes:
         config: Readable configuration; None if it is not YAML.
         faults: All faults, in file order.
-        asked: Every known key.
+        known_keys: Every known key.
         data: Bytes of the file.
         rules: Readable rules, for display; the configuration has none if one of them
             has a fault.
-        policy_marks: Positions of the policy file names.
+        policy_positions: Positions of the policy file names.
         policies: Parsed policies of these files; empty before they are read.
         source_positions: Positions of the items of `sources`.
     """

@@ -47,7 +47,7 @@ class AmbientFile:
     """Kind of file with ambient credentials.
 
     Attributes:
-        what: Description of its content.
+        description: Description of its content.
         path: Path or pattern under the home.
         parse: Its parser; raises ParseError.
     """

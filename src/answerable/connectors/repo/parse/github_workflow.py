@@ -94,8 +94,8 @@ class AgentJob:
     Attributes:
         job: Key of the job.
         pointer: JSON pointer of the job.
-        runs: Clients it runs.
-        outsiders: Trigger events that an outsider can cause.
+        clients: Clients it runs.
+        outsider_events: Trigger events that an outsider can cause.
         events: All trigger events.
         permissions: `SCOPE: ACCESS` of its token; empty if not stated.
         id_token: True if it may request an OIDC token.

@@ -48,8 +48,8 @@ class BulkEvaluation:
         exact: Evaluates one principal and resource where bitsets leave a doubt.
         besides: Actors to evaluate although no policy allows them the call.
         actors: Actors that may be allowed on some resource.
-        owns: The callers' side.
-        voices: The resources' side.
+        caller_side: The callers' side.
+        resource_side: The resources' side.
     """
 
     estate: CompiledAccounts

@@ -60,7 +60,7 @@ class CompiledAccounts:
         by_service: Roles by the services that their trust policies name.
         by_named: Roles by the ARNs, accounts or `*` that their trust policies name.
         by_provider: Roles by the identity providers that their trust policies name.
-        controls: SCP levels by account; none for the management account.
+        scp_levels: SCP levels by account; none for the management account.
         holders: Resource policies by ARN; trust policies are in `trusts`.
         public_access: Public-access blocks by bucket, access point or account.
         session: Session policy of the subject, if one is stated.

@@ -51,7 +51,7 @@ class RequestedResource(NamedTuple):
         owner: Its account, empty where not known.
         known: Condition keys known for every request on it.
         holder: ARN of the resource whose policy applies to it.
-        door: Access point that it is reached through.
+        access_point: Access point that it is reached through.
     """
 
     parts: ArnParts

@@ -60,10 +60,10 @@ class PassRoleRule:
         service: Receives the role: `iam:PassedToService` and the trust policy.
         needs: Permissions required with `iam:PassRole` on the role.
         source: Documentation.
-        changes: Kind of an existing resource that is given the role; empty where
+        changed_resource_kind: Kind of an existing resource that is given the role; empty where
             everything is created.
-        also: Further permissions required for a newly created role.
-        awaits: External precondition that no snapshot shows; empty for none.
+        new_role_permissions: Further permissions required for a newly created role.
+        precondition: External precondition that no snapshot shows; empty for none.
     """
 
     service: str
@@ -83,7 +83,7 @@ class TakeoverRule:
         needs: Required permissions.
         source: Documentation.
         service: Service that must be passed the role again; empty for none.
-        awaits: External precondition that no snapshot shows; empty for none.
+        precondition: External precondition that no snapshot shows; empty for none.
     """
 
     kind: str
@@ -115,10 +115,10 @@ class CreationRule:
     """Rule: create an identity or a group, and grant it anything.
 
     Attributes:
-        on: Kind of the new object.
+        target: Kind of the new object.
         create: Permission to create it.
-        widen: Alternatives to attach a policy chosen by the creator.
-        enter: Alternatives to become it. `sts:AssumeRole` is evaluated with a trust
+        grant_alternatives: Alternatives to attach a policy chosen by the creator.
+        become_alternatives: Alternatives to become it. `sts:AssumeRole` is evaluated with a trust
             policy that names the creator.
         source: Documentation.
     """

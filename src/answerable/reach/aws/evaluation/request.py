@@ -28,12 +28,12 @@ class AwsRequest(NamedTuple):
         known: Condition keys known for the call and its resource.
         wild: True if the resource is a pattern: the question is about all of it.
         owner: The resource's account, empty where not known.
-        fences: RCPs that bind the call; those of every account for a pattern without
+        rcps: RCPs that bind the call; those of every account for a pattern without
             an account.
         endpoint: Policy of the VPC endpoint it goes through, if one is stated.
         stated: Keys among `known` that the question or the rule states.
         holder: ARN of the resource whose policy applies.
-        door: Access point it comes through, if any.
+        access_point: Access point it comes through, if any.
     """
 
     action: str

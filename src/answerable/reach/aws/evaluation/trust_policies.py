@@ -47,7 +47,7 @@ class RoleTrust:
         gaps: Statements that were not read.
         collected: False if the snapshot holds no trust policy.
         plain: True if all statements are unconditional allows.
-        fence: RCPs of its account, if any.
+        rcps: RCPs of its account, if any.
         seen: Whether one is attached, collected or not.
     """
 

@@ -25,7 +25,7 @@ class ReachPath:
     """Path to a node; its steps are evaluated on demand.
 
     Attributes:
-        trail: Nodes of the path, the start first.
+        nodes: Nodes of the path, the start first.
         certain: Whether no step has a condition.
     """
 

@@ -41,7 +41,7 @@ class PrincipalSpans:
 
     Attributes:
         allows: Allows of its identity policies.
-        escapable: Its boundary and session policy: they do not limit a grant that names
+        bypassable_limits: Its boundary and session policy: they do not limit a grant that names
             its user or session itself.
         limits: SCP levels and the endpoint policy.
         denies: Explicit denies of all of them.

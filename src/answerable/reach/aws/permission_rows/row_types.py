@@ -71,7 +71,7 @@ class RowFilter:
     Attributes:
         actions: Action pattern.
         resources: Resource pattern, an ARN's.
-        flat: Resource pattern in encoded form that is no ARN's, or empty.
+        text_glob: Resource pattern in encoded form that is no ARN's, or empty.
     """
 
     actions: PatternTerm[str] = ALL_ACTIONS

@@ -78,11 +78,11 @@ class ReachComparison:
         before: Reach in the graph as collected.
         after: Reach in the edited graph.
         scope: Identities and resources that the edit changes.
-        wanted: Filter of the permissions to compare.
+        row_filter: Filter of the permissions to compare.
         most_identities: Most changed identities whose rows are compared.
         own_rows: Whether only the subject's own permissions are compared.
-        compared: Number of identities compared.
-        of: Number of changed identities.
+        compared_identities: Number of identities compared.
+        total_identities: Number of changed identities.
     """
 
     before: SubjectReach

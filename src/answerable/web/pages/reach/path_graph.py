@@ -22,9 +22,9 @@ class PathGraph:
     """Nodes and edges of a permission answer.
 
     Attributes:
-        spots: Nodes by key, in display order.
-        steps: Edges by origin and target.
-        left: Number of paths left out.
+        nodes: Nodes by key, in display order.
+        edges: Edges by origin and target.
+        omitted_paths: Number of paths left out.
     """
 
     nodes: dict[str, DiagramNode] = field(default_factory=dict)
