@@ -108,7 +108,7 @@ def wanted(monkeypatch: pytest.MonkeyPatch) -> Wanting:
                 scope=act
             ),
             "answerable.services.authorization.approval_requests.find_policy_exception": SimpleNamespace(
-                amendment=begun
+                exception=begun
             ),
         }.items():
             monkeypatch.setattr(name, lambda *_, made=made: made)
