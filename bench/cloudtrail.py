@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from answerable.cli.sample.keys import make_access_key_id
+from answerable.cli.sample.fake_access_keys import make_access_key_id
 
 ACCOUNT = "111122223333"
 START = datetime(2026, 11, 2, tzinfo=UTC)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from answerable.cli.sample.keys import make_access_key_id
+from answerable.cli.sample.fake_access_keys import make_access_key_id
 from answerable.connectors.iam_catalogue.fetch import load_catalogue
 from answerable.model.agent import Agent, FactStatus
 from answerable.model.credential import (

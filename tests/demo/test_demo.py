@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from answerable.cli.demo import demo_workspace, inventory_chapters, run_demo
+from answerable.cli.demo import demo_workspace, opening_chapters, run_demo
 from answerable.cli.demo.chapter_runner import Main
 from answerable.cli.main import main
 from answerable.cli.sample import account, audit_log, home, write_sample
-from answerable.cli.sample.keys import make_fake_secret
+from answerable.cli.sample.fake_access_keys import make_fake_secret
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.ids import decode_access_key_account
 
@@ -58,7 +58,7 @@ def test_it_fits_a_few_screens(told: tuple[int, str, Path]) -> None:
 
 def test_every_command_of_every_chapter_is_shown(told: tuple[int, str, Path]) -> None:
     shown = "".join(told[1].split())
-    for chapter in inventory_chapters.CHAPTERS:
+    for chapter in opening_chapters.CHAPTERS:
         assert "".join(chapter.title.split()) in shown
         for step in chapter.steps:
             assert "$answerable" + step.command[0] in shown
@@ -126,7 +126,7 @@ def test_a_step_that_ends_otherwise_makes_the_demo_fail(
             day = Path("store/segments/day=2026-01-01")
             day.mkdir(parents=True)
             (day / "x.parquet").write_bytes(b"0123456789")
-        return 1 if inventory_chapters.COPY in argv else 0
+        return 1 if opening_chapters.COPY in argv else 0
 
     assert run(fine, works=False) == 0
     assert "error:" not in capsys.readouterr().out

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from answerable.cli.sample.keys import make_access_key_id, make_fake_secret
+from answerable.cli.sample.fake_access_keys import make_access_key_id, make_fake_secret
 
 ACCOUNT = "222233334444"
 KEY = make_access_key_id(ACCOUNT, "legacy-sync")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from answerable.cli.sample.keys import make_fake_secret
+from answerable.cli.sample.fake_access_keys import make_fake_secret
 from answerable.connectors.formats.docker_run import parse_container_run
 from tests.estate.seven import ACCOUNT, KEY, Ask
 

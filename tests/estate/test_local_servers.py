@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.cli.sample.keys import make_fake_secret
+from answerable.cli.sample.fake_access_keys import make_fake_secret
 from tests.estate.seven import Ask, Files
 from tests.estate.test_built_in_tools import ask_delete, scan, write_home
 

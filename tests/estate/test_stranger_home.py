@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.cli.sample.keys import make_fake_secret
+from answerable.cli.sample.fake_access_keys import make_fake_secret
 from tests.estate.seven import ACCOUNT, KEY, Ask, account, allow, role
 
 SSO = (

@@ -17,12 +17,12 @@ from answerable.federation.delegations import (
     issue_ticket,
 )
 from answerable.federation.denials import ExchangeDenied
+from answerable.federation.exchange_inputs import TrustState
 from answerable.federation.token_exchange_decision import (
     FreshIds,
     TokenGrantDecision,
     decide_exchange,
 )
-from answerable.federation.trust_state import TrustState
 from answerable.model.delegation import Delegation
 from answerable.model.token_claims import Confirmation
 from answerable.reach.aws.patterns.arn_matching import split_pattern

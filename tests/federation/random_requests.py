@@ -22,7 +22,7 @@ from answerable.federation.delegations import (
     issue_ticket,
 )
 from answerable.federation.denials import ExchangeDenied
-from answerable.federation.trust_state import TrustState
+from answerable.federation.exchange_inputs import TrustState
 from answerable.model.token_claims import SignedClaims, TokenType
 from answerable.model.token_request import GrantType
 from answerable.model.trust_rule import (

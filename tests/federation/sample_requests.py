@@ -6,11 +6,11 @@ from typing import Any
 from answerable.federation.delegation_source import VerifiedRequest
 from answerable.federation.delegations import DelegationRequest, issue_ticket
 from answerable.federation.denials import DenialReason
+from answerable.federation.exchange_inputs import TrustState
 from answerable.federation.token_exchange_decision import (
     TokenGrantDecision,
     decide_exchange,
 )
-from answerable.federation.trust_state import TrustState
 from answerable.model.delegation import DelegationTicket
 from answerable.model.token_claims import TokenType
 from answerable.model.token_request import TokenRequestRefusal

@@ -17,11 +17,11 @@ from answerable.federation.delegations import (
     open_child_delegation,
     open_root_delegation,
 )
+from answerable.federation.exchange_inputs import TrustState
 from answerable.federation.token_claims import TokenTerms, build_claims
 from answerable.federation.token_exchange_decision import FreshIds
 from answerable.federation.trust_rules.rule_digest import rule_digest
 from answerable.federation.trust_rules.rule_index import RuleIndex
-from answerable.federation.trust_state import TrustState
 from answerable.model.config import IssuerConfig
 from answerable.model.ids import AgentId, PersonId
 from answerable.model.provenance import WrittenBy

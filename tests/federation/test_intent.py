@@ -14,13 +14,13 @@ from urllib.parse import urlencode
 import pytest
 
 from answerable.federation.delegation_source import OwnToken, VerifiedRequest
+from answerable.federation.exchange_inputs import TrustState
 from answerable.federation.token_exchange_decision import (
     TokenGrantDecision,
     decide_exchange,
 )
 from answerable.federation.token_request import parse_token_request
 from answerable.federation.trust_rules import matching, rule_index
-from answerable.federation.trust_state import TrustState
 from answerable.model.provenance import WrittenBy
 from answerable.model.token_claims import ActChain, Actor, SignedClaims, TokenType
 from answerable.model.token_request import GrantType, TokenRequest

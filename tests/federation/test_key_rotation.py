@@ -20,7 +20,7 @@ from answerable.federation.key_rotation import (
     plan_rotation,
     published_keys,
 )
-from answerable.model.signing_key import SigningKey
+from answerable.model.token_signing_key import SigningKey
 
 START = 1_800_000_000
 

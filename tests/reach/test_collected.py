@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from answerable.model.coverage import CoverageScope
 from answerable.model.documents.core import Document, PermissionCheckItem
 from answerable.model.inventory import Inventory, SourceCoverage
-from answerable.reach.collected_data import ANY_PLACE, CollectedData
+from answerable.reach.collection_coverage import ANY_PLACE, CollectedData
 from answerable.usecases.reach import permissions as flow
 from tests.reach.account_builder import A, AccountBuilder, B, role, statement, user
 

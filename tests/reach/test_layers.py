@@ -6,7 +6,7 @@ from answerable.reach.aws import subject_queries
 from answerable.reach.aws.answer_coverage import list_not_collected
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.who_can import list_who_can
-from answerable.reach.collected_data import CollectedData
+from answerable.reach.collection_coverage import CollectedData
 from answerable.reach.formula import get_verdict
 from tests.reach.account_builder import (
     A,

@@ -10,8 +10,8 @@ from answerable.model.policy import ConditionClause
 from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.compiled import (
     attachments,
+    aws_protected_objects,
     principal_matching,
-    protected_objects,
     saml_providers,
     service_facts,
     trust_index,
@@ -62,18 +62,20 @@ def without_launch(*calls: str) -> Plant:
 
 def without_protection(word: str) -> Plant:
     left = tuple(
-        one for one in protected_objects.PROTECTED_OBJECTS if word not in one.resources
+        one
+        for one in aws_protected_objects.PROTECTED_OBJECTS
+        if word not in one.resources
     )
-    return lambda patch: patch.setattr(protected_objects, "PROTECTED_OBJECTS", left)
+    return lambda patch: patch.setattr(aws_protected_objects, "PROTECTED_OBJECTS", left)
 
 
 def owner_only_but(service: str) -> Plant:
     kept = frozenset(
         call
-        for call in protected_objects.OWNER_ACCOUNT_ACTIONS
+        for call in aws_protected_objects.OWNER_ACCOUNT_ACTIONS
         if not call.startswith(service)
     )
-    return swap(protected_objects.OWNER_ACCOUNT_ACTIONS, kept)
+    return swap(aws_protected_objects.OWNER_ACCOUNT_ACTIONS, kept)
 
 
 def no_members(patch: pytest.MonkeyPatch) -> None:

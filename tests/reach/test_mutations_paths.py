@@ -80,7 +80,7 @@ def _what_is_gained_escapes_the_boundary(patch: pytest.MonkeyPatch) -> None:
 
 def _service_trust_not_asked(patch: pytest.MonkeyPatch) -> None:
     entry = TrustEntry("any", "Service", "sts:AssumeRole", Evaluation(TRUE, ()))
-    patch.setattr(IdentityGraph, "list_service_entries", lambda *_: iter([entry]))
+    patch.setattr(IdentityGraph, "list_service_assumptions", lambda *_: iter([entry]))
     patch.setattr(
         account_compiler,
         "list_trusted_services",

@@ -12,7 +12,7 @@ from answerable.model.ids import IdentityId
 from answerable.model.inventory import SourceCoverage
 from answerable.reach.aws import subject_queries
 from answerable.reach.aws.compiled.account_compiler import compile_accounts
-from answerable.reach.aws.compiled.protected_objects import OWNER_ACCOUNT_ACTIONS
+from answerable.reach.aws.compiled.aws_protected_objects import OWNER_ACCOUNT_ACTIONS
 from answerable.reach.aws.compiled.trust_index import get_service_principal_kind
 from answerable.reach.aws.condition_keys import tag_explanations
 from answerable.reach.aws.escalation_rules.pass_role_managed_service_rules import (
@@ -23,7 +23,7 @@ from answerable.reach.aws.escalation_rules.registry import (
     PassRoleRule,
 )
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.collected_data import CollectedData
+from answerable.reach.collection_coverage import CollectedData
 from answerable.reach.formula import FALSE, TRUE
 from answerable.usecases.reach import permissions as flow
 from tests.reach.account_builder import (

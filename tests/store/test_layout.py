@@ -13,8 +13,8 @@ import pytest
 
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.store import durable_files
-from answerable.store.log_keys import LogKeys
 from answerable.store.store import EvidenceStore
+from answerable.store.store_keys import LogKeys
 from answerable.store.store_layout import StoreLayout
 
 

@@ -71,7 +71,7 @@ def diff_profiles(old: BaselineProfile, new: BaselineProfile) -> list[ProfileCha
         *_list_entity_changes(old, new),
         *_list_edge_changes(old, new),
         *_list_acceptance_changes(old, new),
-        *_list_order_changes(old, new),
+        *_list_dropped_read_orders(old, new),
         *_list_bound_changes(old, new),
         *_list_surroundings_changes(old, new),
         *_list_profile_changes(old, new),
@@ -201,7 +201,7 @@ def _list_acceptance_changes(
         yield ProfileChange(ChangeConsequence.REMOVED, each.tool, each.path, text)
 
 
-def _list_order_changes(
+def _list_dropped_read_orders(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
     """Yield each "read A before B" rule that the new profile drops."""

@@ -28,10 +28,10 @@ from answerable.federation.delegations import (
     request_of_ticket,
 )
 from answerable.federation.denials import DenialReason, ExchangeDenied
+from answerable.federation.exchange_inputs import TrustState, check_chain_in_force
 from answerable.federation.person_claim import PersonRejected, read_person
 from answerable.federation.trust_rules.matching import MatchedRule, Workload
 from answerable.federation.trust_rules.rule_index import AmbiguousMatch
-from answerable.federation.trust_state import TrustState, check_chain_in_force
 from answerable.model.delegation import Delegation, DelegationTicket
 from answerable.model.ids import AgentId, PersonId
 from answerable.model.token_claims import Confirmation, SignedClaims, TokenType
@@ -138,7 +138,7 @@ def find_delegation_source(
         case SignedClaims() as claims, None:
             return finding.from_token(claims)
         case SignedClaims() as claims, actor:
-            return finding.from_person(claims, actor)
+            return finding.open_for_person(claims, actor)
         case Attestation() as attestation, None:
             return finding.from_peer(attestation)
         case OwnToken() as held, None:
@@ -183,7 +183,7 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
         sub = person or found.rule.agent
         return self._open_root_delegation(found, sub, attestation.run, until)
 
-    def from_person(
+    def open_for_person(
         self, claims: SignedClaims, actor: ExchangeActor | None
     ) -> DelegationSource:
         """Open a delegation in which an agent acts for a signed-in person."""

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from answerable.model.signing_key import SigningKey
+from answerable.model.token_signing_key import SigningKey
 
 CACHE_MAX_AGE = 300  # seconds that verifiers may keep our key set: its max-age
 LEAD_TIME = (

@@ -18,6 +18,7 @@ from answerable.federation.delegation_source import (
 )
 from answerable.federation.delegations import max_ttl_for_audience, scopes_for_audience
 from answerable.federation.denials import DenialReason, ExchangeDenied, build_refusal
+from answerable.federation.exchange_inputs import TrustState, check_chain_in_force
 from answerable.federation.token_claims import (
     ACCESS_TOKEN_TYP,
     ID_JAG_TYP,
@@ -25,7 +26,6 @@ from answerable.federation.token_claims import (
     TokenTerms,
     build_claims,
 )
-from answerable.federation.trust_state import TrustState, check_chain_in_force
 from answerable.model.delegation import Delegation
 from answerable.model.token_claims import Confirmation, TokenType
 from answerable.model.token_request import TokenRequest, TokenRequestRefusal

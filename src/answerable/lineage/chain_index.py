@@ -65,7 +65,9 @@ class ChainIndex(tuple[ChainTimeline, ...]):
                     found[key][each.chain_key] = each
         return {key: tuple(joints.values()) for key, joints in found.items()}
 
-    def find_candidates(self, words: Iterable[str]) -> tuple[ChainTimeline, ...]:
+    def find_chains_with_any_word(
+        self, words: Iterable[str]
+    ) -> tuple[ChainTimeline, ...]:
         """Return the chains that may contain one of some words."""
         texts, places = self._word_index
         found: set[int] = set()

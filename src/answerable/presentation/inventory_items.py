@@ -294,7 +294,7 @@ def build_credential_item(
     first = (lying or list(found))[0] if found else None
     return {
         "id": entity.id,
-        "kind": first.kind if first else _get_unseen_key_kind(entity.id),
+        "kind": first.kind if first else _get_log_only_key_kind(entity.id),
         "class": first.cls.value if first else "",
         "lifetime": (
             first.lifetime if first else _get_unseen_key_lifetime(entity.id)
@@ -346,7 +346,7 @@ def _index_credential_users(inventory: Inventory) -> _CredentialUsers:
     )
 
 
-def _get_unseen_key_kind(key: CredentialId) -> str:
+def _get_log_only_key_kind(key: CredentialId) -> str:
     """Return the kind of a key that only an audit log names."""
     return "aws-access-key" if key.startswith("cred:aws/AKIA") else ""
 
@@ -355,6 +355,6 @@ def _get_unseen_key_lifetime(key: CredentialId) -> CredentialLifetime:
     """Return the lifetime class of a key that only an audit log names."""
     return (
         CredentialLifetime.STATIC
-        if _get_unseen_key_kind(key)
+        if _get_log_only_key_kind(key)
         else CredentialLifetime.UNKNOWN
     )

@@ -35,7 +35,7 @@ def require_config(config_path: str, reading: ConfigReading) -> Config:
         ConfigError: More than the policy is invalid.
     """
     config = reading.config
-    if config is None or not reading.has_all_but_policy:
+    if config is None or not reading.is_valid_except_policy:
         raise ConfigError(config_path, reading.faults)
     return config
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
 
-from answerable.store.log_keys import LogKeys
+from answerable.store.store_keys import LogKeys
 from answerable.store.store_layout import StoreLayout
 
 

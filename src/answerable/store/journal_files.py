@@ -16,7 +16,7 @@ from answerable.store.durable_files import (
     write_all,
     write_file,
 )
-from answerable.store.log_keys import LogKeys
+from answerable.store.store_keys import LogKeys
 from answerable.store.store_layout import StoreLayout
 
 

@@ -24,7 +24,6 @@ from answerable.store.durable_files import (
     sync_folder,
     translate_os_errors,
 )
-from answerable.store.log_keys import LogKeys
 from answerable.store.object_store import LoggedObject, ObjectStore
 from answerable.store.query_engine import NO_QUERY_LIMITS, EventQueries, QueryLimits
 from answerable.store.query_tables import NamedTable
@@ -32,6 +31,7 @@ from answerable.store.record_encoding import encode_new_record
 from answerable.store.sealing_process import SealingProcess
 from answerable.store.search_index import EventPlace, SearchIndex
 from answerable.store.segment_writer import list_segments_sealed_since, write_segments
+from answerable.store.store_keys import LogKeys
 from answerable.store.store_layout import StoreLayout, open_layout
 from answerable.store.transparency_log import TransparencyLog
 

@@ -25,7 +25,7 @@ from answerable.store.durable_files import (
     translate_os_errors,
     write_file,
 )
-from answerable.store.log_keys import LogKeys
+from answerable.store.store_keys import LogKeys
 from answerable.store.store_layout import StoreLayout
 
 

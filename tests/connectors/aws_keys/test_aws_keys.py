@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.cli.sample.keys import make_access_key_id
+from answerable.cli.sample.fake_access_keys import make_access_key_id
 from answerable.connectors.aws_keys import fetch
 from answerable.connectors.aws_keys.parse import parse
 from answerable.model.connector import SyncContext

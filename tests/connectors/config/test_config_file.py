@@ -252,9 +252,9 @@ def test_no_message_repeats_a_value() -> None:
 
 def test_faults_of_the_policy_alone_are_told_apart() -> None:
     wrong = read(FULL.replace("mode: observe", "mode: obey"))
-    assert wrong.has_all_but_policy
-    assert not read(FULL.replace("workers: 2", "workers: 0")).has_all_but_policy
-    assert not read("a: [").has_all_but_policy
+    assert wrong.is_valid_except_policy
+    assert not read(FULL.replace("workers: 2", "workers: 0")).is_valid_except_policy
+    assert not read("a: [").is_valid_except_policy
 
 
 def test_what_is_said_of_behaviour_is_read() -> None:

@@ -116,7 +116,7 @@ def test_a_fault_of_a_rule_has_a_name_and_a_place(
     assert reading.config.rules == ()
     assert reading.rules
     assert (reading.has_policy, reading.has_rules) == (True, False)
-    assert reading.has_all_but_policy
+    assert reading.is_valid_except_policy
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_fault_elsewhere_stops_the_start(old: str, new: str, fault: str) -> No
     reading = read(FEDERATION.replace(old, new))
     told = faults(FEDERATION.replace(old, new))
     assert any(fault in each for each in told), told
-    assert not reading.has_all_but_policy
+    assert not reading.is_valid_except_policy
 
 
 def test_every_named_fault_is_documented() -> None:

@@ -68,7 +68,7 @@ def test_every_fault_of_every_file_is_told_with_file_and_line(tmp_path: Path) ->
     assert "policy[x]: " in lines[2]
     assert "did you mean agent:declared/ana?" in lines[3]
     assert found.policies.rules == ()
-    assert found.has_all_but_policy
+    assert found.is_valid_except_policy
     assert not found.has_policy
 
 
@@ -85,7 +85,7 @@ def test_what_is_no_list_of_cedar_files_is_a_fault_of_the_key(
 ) -> None:
     found = reading(tmp_path, policy)
     assert any(what in line and ":5:" in line for line in told(found))
-    assert found.has_all_but_policy
+    assert found.is_valid_except_policy
 
 
 def test_files_have_a_bound_each_and_together(

@@ -10,7 +10,7 @@ from answerable.federation.delegation_source import (
     TicketGrant,
     VerifiedRequest,
 )
-from answerable.federation.trust_state import TrustState
+from answerable.federation.exchange_inputs import TrustState
 from answerable.model.delegation import Delegation
 from answerable.model.ids import AgentId
 from answerable.model.token_claims import Confirmation, SignedClaims, TokenType

@@ -7,8 +7,8 @@ holds both equal.
 from dataclasses import replace
 
 from answerable.federation.delegation_source import VerifiedRequest
+from answerable.federation.exchange_inputs import TrustState
 from answerable.federation.token_exchange_decision import FreshIds
-from answerable.federation.trust_state import TrustState
 from answerable.model.token_claims import Confirmation, TokenType
 from answerable.model.trust_rule import GrantedTokenKind, RequiredBinding
 from tests.reference.federation.delegations import (

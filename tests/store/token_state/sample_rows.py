@@ -7,8 +7,8 @@ from typing import Any
 
 from answerable.model.delegation import Delegation, DelegationTicket
 from answerable.model.ids import agent_id
-from answerable.model.signing_key import SigningKey
 from answerable.model.token_claims import Confirmation
+from answerable.model.token_signing_key import SigningKey
 from answerable.store.token_state.interface import (
     CommitOutcome,
     ExchangeCommit,

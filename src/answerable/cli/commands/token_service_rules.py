@@ -107,7 +107,7 @@ def _read_config(config: str) -> "ConfigReading":
     from answerable.connectors.config.parse.config_faults import ConfigError
 
     reading = read_config_file(config)
-    if not reading.has_all_but_policy:
+    if not reading.is_valid_except_policy:
         raise ConfigError(config, reading.faults)
     return reading
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from answerable.cli.demo.environment import SOCKET
-from answerable.cli.demo.inventory_chapters import STORE
+from answerable.cli.demo.opening_chapters import STORE
 from answerable.cli.signing import allow_demo_signing
 from answerable.model.errors import EnvironmentFailure
 

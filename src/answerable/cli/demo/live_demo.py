@@ -28,7 +28,7 @@ from answerable.cli.demo.environment import (
     can_attest_processes,
     terminate_process,
 )
-from answerable.cli.demo.inventory_chapters import STORE
+from answerable.cli.demo.opening_chapters import STORE
 from answerable.cli.sample import write_sample
 from answerable.model.errors import EnvironmentFailure
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from answerable.cli.demo.agent_chapters import OFFICE_FOLDER, run_agent_chapters
 from answerable.cli.demo.chapter_runner import Main, print_paragraph, run_chapters
 from answerable.cli.demo.demo_workspace import use_demo_store
-from answerable.cli.demo.inventory_chapters import CHAPTERS, EVENT_PLACEHOLDER, STORE
+from answerable.cli.demo.opening_chapters import CHAPTERS, EVENT_PLACEHOLDER, STORE
 from answerable.cli.sample import audit_log, write_sample
 from answerable.connectors.cloudtrail.parse.records import parse_record
 from answerable.model.event import AuditEvent

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from answerable.cli.sample.keys import make_access_key_id
+from answerable.cli.sample.fake_access_keys import make_access_key_id
 
 ACCOUNT = "111122223333"
 CUSTOMER_BUCKET = "arn:aws:s3:::example-customer-data"

@@ -24,7 +24,7 @@ from answerable.cli.sample.account import (
     REPORT_BUCKET,
     REPORT_KEY,
 )
-from answerable.cli.sample.keys import make_access_key_id, make_fake_secret
+from answerable.cli.sample.fake_access_keys import make_access_key_id, make_fake_secret
 
 FOREIGN_BUCKET = "arn:aws:s3:::example-drop-zone"
 _SEED = 7

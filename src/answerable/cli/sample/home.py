@@ -3,7 +3,7 @@
 import json
 
 from answerable.cli.sample.account import DATA_READER, REPORT_KEY
-from answerable.cli.sample.keys import make_fake_secret
+from answerable.cli.sample.fake_access_keys import make_fake_secret
 
 
 def _build_reporter_agent() -> str:

@@ -21,7 +21,10 @@ from answerable.connectors.aws_errors import (
     open_iam_client,
     raise_if_expired,
 )
-from answerable.connectors.formats.access_keys import KnownAccount, parse_access_keys
+from answerable.connectors.formats.access_key_lists import (
+    KnownAccount,
+    parse_access_keys,
+)
 from answerable.connectors.formats.aws_api_answers import (
     ACCESS_DENIED_CODES,
     AwsAnswer,

@@ -9,7 +9,7 @@ from answerable.connectors.api_answer_file import (
 )
 from answerable.connectors.aws_keys.declaration import DECLARATION
 from answerable.connectors.aws_keys.parse import parse
-from answerable.connectors.formats.access_keys import EXPECTED_KIND
+from answerable.connectors.formats.access_key_lists import EXPECTED_KIND
 from answerable.connectors.user_path import expand_user_path
 from answerable.model.connector import SyncContext
 from answerable.model.errors import EnvironmentFailure, UsageError

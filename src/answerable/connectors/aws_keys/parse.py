@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from answerable.connectors.formats.access_keys import parse_access_keys
+from answerable.connectors.formats.access_key_lists import parse_access_keys
 from answerable.connectors.formats.aws_api_answers import (
     AwsAnswer,
     is_credential_report,

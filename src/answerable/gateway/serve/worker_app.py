@@ -129,7 +129,7 @@ class WorkerApp:
         self._behaviour = BaselineEnforcer(
             config,
             self._pins.definition,
-            PersonRequestIndex(self._log_rejected_request),
+            PersonRequestIndex(self._log_invalid_person_request),
         )
         self.door = GatewayHttpServer(
             exchange=CallPipeline(
@@ -375,7 +375,7 @@ class WorkerApp:
         """Start a background task."""
         self.door.spawn(coroutine)
 
-    def _log_rejected_request(self, request: str, reason: str) -> None:
+    def _log_invalid_person_request(self, request: str, reason: str) -> None:
         """Log that a person's signed request is invalid."""
         self._log.warning("request.refused", id=request, why=reason)
 

@@ -38,7 +38,7 @@ from answerable.reach.aws.unmodelled_steps import (
     list_callable_regions,
     list_unmodelled_steps,
 )
-from answerable.reach.collected_data import ANY_PLACE, CollectedData
+from answerable.reach.collection_coverage import ANY_PLACE, CollectedData
 from answerable.reach.formula import Verdict, get_verdict
 
 _SERVICE, _REGION, _ACCOUNT = 2, 3, 4  # parts of an ARN

@@ -29,7 +29,7 @@ from answerable.reach.aws.statement_quotes import (
     load_statement_index,
 )
 from answerable.reach.aws.subject_queries import ReachAnswer
-from answerable.reach.collected_data import CollectedData
+from answerable.reach.collection_coverage import CollectedData
 from answerable.reach.formula import FALSE, build_atom, conjoin
 
 CATALOGUE = "answerable:action-catalogue"

@@ -17,7 +17,7 @@ from answerable.reach.aws.escalation_rules.takeover_rules import (
 )
 from answerable.reach.aws.paths.pass_role import evaluate_pass_role, may_pass_any_role
 from answerable.reach.aws.patterns.glob_matching import decode_glob
-from answerable.reach.collected_data import ANY_PLACE, CollectedData
+from answerable.reach.collection_coverage import ANY_PLACE, CollectedData
 from answerable.reach.formula import FALSE
 
 RUNNING_CODE = "running-code"

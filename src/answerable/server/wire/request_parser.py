@@ -148,7 +148,7 @@ class RequestParser(Generic[HeadT]):
             end = data.find(EMPTY_LINE, offset, offset + MAX_HEAD_BYTES)
             if end >= 0:
                 end += len(EMPTY_LINE)
-                self._start_body(data[offset:end], parsed)
+                self._finish_head(data[offset:end], parsed)
                 return end
         held = len(self._head)
         self._head += data[offset : offset + MAX_HEAD_BYTES + len(LEADING) - held]
@@ -164,12 +164,12 @@ class RequestParser(Generic[HeadT]):
             self._seen = max(0, len(self._head) - 3)
             return len(data)
         end += len(EMPTY_LINE)
-        self._start_body(bytes(self._head[:end]), parsed)
+        self._finish_head(bytes(self._head[:end]), parsed)
         self._head.clear()
         self._seen = 0
         return offset + end - held
 
-    def _start_body(self, data: bytes, parsed: list[ParsedItem[HeadT]]) -> None:
+    def _finish_head(self, data: bytes, parsed: list[ParsedItem[HeadT]]) -> None:
         """Parse a complete request head, and prepare to read its body."""
         head = self._read(data)
         if head.length > self._most:

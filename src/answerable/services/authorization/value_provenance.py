@@ -55,10 +55,10 @@ def describe_provenance(
         for each in acted.seen.values
     )
     doubtful |= any(_is_untrusted(each.origin) for each in acted.findings)
-    return ValueProvenance(tuple(_describe_values(acted)), doubtful)
+    return ValueProvenance(tuple(_list_provenance_lines(acted)), doubtful)
 
 
-def _describe_values(behaviour: CallBehaviour) -> Iterator[str]:
+def _list_provenance_lines(behaviour: CallBehaviour) -> Iterator[str]:
     """Yield a line for each argument value with its origin, and for each deviation."""
     for value in behaviour.seen.values:
         yield f"{quote(value.path)}: {_format_value(value)}, {_format_origin(value)}"

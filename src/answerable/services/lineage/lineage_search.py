@@ -267,7 +267,7 @@ def _select_candidates(
     """Select the chains that contain at least one of some words."""
     if not isinstance(chains, ChainIndex) or any(map(name_resolution.is_glob, words)):
         return chains
-    return chains.find_candidates(words)
+    return chains.find_chains_with_any_word(words)
 
 
 def _extend_interval(

@@ -52,7 +52,7 @@ import msgspec
 
 from answerable.model.delegation import Delegation, DelegationTicket
 from answerable.model.errors import AnswerableError, EnvironmentFailure
-from answerable.model.signing_key import SigningKey
+from answerable.model.token_signing_key import SigningKey
 from answerable.store.token_state.replay_keys import ReplayKey
 
 EXPIRY_MARGIN = 60  # seconds that a row is kept after its expiry

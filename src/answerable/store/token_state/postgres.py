@@ -13,7 +13,7 @@ from psycopg.errors import UniqueViolation
 
 from answerable.model.delegation import Delegation, DelegationTicket
 from answerable.model.errors import AnswerableError
-from answerable.model.signing_key import SigningKey
+from answerable.model.token_signing_key import SigningKey
 from answerable.store.token_state.interface import (
     COMMITTED,
     EXPIRY_MARGIN,

@@ -16,9 +16,9 @@ from msgspec.structs import replace
 
 from answerable.federation.delegations import DelegationRequest, issue_ticket
 from answerable.federation.denials import ExchangeDenied as NotGiven
+from answerable.federation.exchange_inputs import check_chain_in_force
 from answerable.federation.strict_json import AmbiguousInput, decode_json_object
 from answerable.federation.token_errors import NonceRequired, TokenRejected
-from answerable.federation.trust_state import check_chain_in_force
 from answerable.model.delegation import DelegationTicket
 from answerable.model.ids import AgentId
 from answerable.model.spool_record import ExchangeRecord

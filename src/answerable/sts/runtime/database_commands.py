@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from answerable.federation.key_rotation import LEAD_TIME, KeyState, key_state
 from answerable.model.errors import UsageError
-from answerable.model.signing_key import SigningKey
+from answerable.model.token_signing_key import SigningKey
 from answerable.store.durable_files import acting_as_owner
 from answerable.store.token_state.interface import TokenState
 from answerable.store.token_state.open_state import open_token_state

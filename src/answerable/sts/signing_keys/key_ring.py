@@ -22,7 +22,7 @@ from answerable.federation.key_rotation import (
     published_keys,
 )
 from answerable.model.errors import AnswerableError
-from answerable.model.signing_key import SigningKey
+from answerable.model.token_signing_key import SigningKey
 from answerable.store.token_state.interface import TokenState
 from answerable.sts.signing_keys.key_store import KeyStore
 from answerable.sts.signing_keys.signer import Es256Signer

@@ -6,7 +6,7 @@ from answerable.evidence.checkpoint import parse_checkpoint
 from answerable.evidence.restore_events import RestoreEvent
 from answerable.model.errors import UsageError
 from answerable.presentation.text import sanitize
-from answerable.store.restore_record import record_restore
+from answerable.store.restoration_event import record_restore
 from answerable.store.store import EvidenceStore
 
 _MAX_REASON_LENGTH = 1000

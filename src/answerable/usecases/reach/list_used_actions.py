@@ -94,7 +94,8 @@ class _ActionUsage:
     def is_relevant(self) -> bool:
         """True if the action is granted, reachable or was called."""
         allowed = (
-            _stronger_verdict(self.granted, self.through_other_identities) is not _NEVER
+            _more_permissive_verdict(self.granted, self.through_other_identities)
+            is not _NEVER
         )
         return allowed or bool(self.used or self.blocked)
 
@@ -285,16 +286,16 @@ def _add_rows(
         for entry in actions.list_row_actions(reply.row):
             found = table[str(entry)]
             if own:
-                found.granted = _stronger_verdict(found.granted, held)
+                found.granted = _more_permissive_verdict(found.granted, held)
             else:
-                found.through_other_identities = _stronger_verdict(
+                found.through_other_identities = _more_permissive_verdict(
                     found.through_other_identities, held
                 )
             found.is_overlapping |= rough
             found.accounts |= {account} - {""}
 
 
-def _stronger_verdict(one: Verdict, other: Verdict) -> Verdict:
+def _more_permissive_verdict(one: Verdict, other: Verdict) -> Verdict:
     """Return the verdict that allows more."""
     return max(one, other, key=_RANK.__getitem__)
 
@@ -332,13 +333,15 @@ def _build_used_item(
         fallback_verdict: Verdict if no permission was found: `not-known` if some permissions of
             the subject were not collected.
     """
-    granted = _stronger_verdict(usage.granted, fallback_verdict)
+    granted = _more_permissive_verdict(usage.granted, fallback_verdict)
     return {
         "subject": subject,
         "service": action.partition(":")[0],
         "action": action,
         "granted": granted.value,
-        "reachable": _stronger_verdict(granted, usage.through_other_identities).value,
+        "reachable": _more_permissive_verdict(
+            granted, usage.through_other_identities
+        ).value,
         "used": usage.used if since else usage.used or None,
         "last_used": _format_time(usage.last_used),
         "used_by": sorted(usage.by),

@@ -59,9 +59,9 @@ def list_permission_usage(
     found: dict[str, _ActionPattern] = defaultdict(lambda: _ActionPattern(least, least))
     for each in known:
         row = found[each["action"]]
-        row.reachable = _stronger_verdict(row.reachable, each["verdict"])
+        row.reachable = _more_permissive_verdict(row.reachable, each["verdict"])
         if not each["path"]:
-            row.granted = _stronger_verdict(row.granted, each["verdict"])
+            row.granted = _more_permissive_verdict(row.granted, each["verdict"])
         row.admin |= each["admin"]
         row.resources[each["resource"]] = None
     patterns = [(name, encode_glob(name.lower())) for name in found]
@@ -84,7 +84,7 @@ def list_permission_usage(
     ]
 
 
-def _stronger_verdict(one: str, other: str) -> str:
+def _more_permissive_verdict(one: str, other: str) -> str:
     """Return the verdict that allows more."""
     return max(one, other, key=lambda verdict: _RANK.get(verdict, 0))
 

@@ -106,7 +106,7 @@ def read_answers(
         (BUCKET_BLOCK, _add_block_answer),
         (ACCOUNT_BLOCK, _add_block_answer),
         (BUCKET_TAGS, _add_tags),
-        (TASKS, _add_task_definition),
+        (TASKS, _set_task_definition_role),
         (DESCRIBED, _add_execution_role),
     ):
         for entry in reader.iter_answers(fields, question, parent_place):
@@ -346,7 +346,7 @@ def _add_tags(
     builder.inventory.answered_fields.add(answer_field.field)
 
 
-def _add_task_definition(
+def _set_task_definition_role(
     builder: ResourceFactsBuilder, answer_field: AnswerField, entry: FieldAnswer
 ) -> None:
     """Set the task role of an ECS task definition."""

@@ -125,7 +125,7 @@ def read_lists(
         read_access_point(inventory, point, place)
     _read_data_resources(inventory, fields, parent_place)
     _read_compute_resources(inventory, fields, parent_place)
-    _read_launch_resources(inventory, fields, parent_place)
+    _read_clusters_and_launch_templates(inventory, fields, parent_place)
     for tagged, place in reading.iter_records(
         fields, "ResourceTagMappingList", api_records.TaggedResource, parent_place
     ):
@@ -228,7 +228,7 @@ def _read_compute_resources(
             _read_instance(inventory, instance, reservation.owner_id, place)
 
 
-def _read_launch_resources(
+def _read_clusters_and_launch_templates(
     inventory: ResourceInventory, fields: AnswerFields, parent_place: str
 ) -> None:
     """Read launch resources: clusters and launch templates."""

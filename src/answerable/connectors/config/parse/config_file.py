@@ -90,7 +90,7 @@ class ConfigReading:
     source_positions: tuple[TextPosition, ...] = ()
 
     @property
-    def has_all_but_policy(self) -> bool:
+    def is_valid_except_policy(self) -> bool:
         """Tell whether every section besides `policy` and `rules` is valid."""
         return self.config is not None and all(
             _section_of_fault(fault) in (*POLICY_SECTIONS, *RULE_SECTIONS)

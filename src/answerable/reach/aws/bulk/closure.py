@@ -21,7 +21,7 @@ from answerable.reach.aws.bulk.transitive_closure import (
     TransitiveClosure,
     compute_closure,
 )
-from answerable.reach.aws.compiled.protected_objects import OWNER_ACCOUNT_ACTIONS
+from answerable.reach.aws.compiled.aws_protected_objects import OWNER_ACCOUNT_ACTIONS
 from answerable.reach.aws.compiled.service_facts import NO_PERMISSION_ACTIONS
 from answerable.reach.aws.evaluation.single_request import (
     evaluate_action,

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from answerable.model.inventory import DerivedTables
-from answerable.reach.aws.bulk import actor_tables, stored_actors
+from answerable.reach.aws.bulk import actor_tables, stored_principals
 from answerable.reach.aws.bulk.bitset import build_bitset
 from answerable.reach.aws.bulk.bitset_encoding import decode_bitset, encode_bitset
 from answerable.reach.aws.bulk.caller_policies import VerdictBits
 from answerable.reach.aws.bulk.closure import ActorSteps, GraphClosure
-from answerable.reach.aws.bulk.stored_actors import StoredActors
+from answerable.reach.aws.bulk.stored_principals import StoredActors
 from answerable.reach.aws.bulk.transitive_closure import TransitiveClosure
 from answerable.reach.aws.paths.identity_creation import is_not_yet_created
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
@@ -153,7 +153,7 @@ def _restore_graph(
     from answerable.reach.aws.bulk.step_table import StepTable
 
     realm = compile_graph(graph)
-    nodes = stored_actors.read_nodes(tables, header.size)
+    nodes = stored_principals.read_nodes(tables, header.size)
     more = nodes[header.plain :]
     if more:
         add_nodes(realm, more)

@@ -217,7 +217,7 @@ def find_service_trusting_roles(
     sure = some = 0
     trusting = graph.accounts.by_service.get(service, ())
     for role in trusting if roles is None else set(trusting) & set(roles):
-        for entry in graph.list_service_entries(role, service):
+        for entry in graph.list_service_assumptions(role, service):
             some |= 1 << number_by_role[role]
             sure |= (entry.answer.formula == TRUE) << number_by_role[role]
             break

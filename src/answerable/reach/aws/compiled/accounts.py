@@ -8,6 +8,7 @@ from answerable.model.action_catalogue import ActionCatalogue
 from answerable.model.identity import Account
 from answerable.model.ids import IdentityId, ResourceId
 from answerable.model.resource import PublicAccessBlock, Resource
+from answerable.reach.aws.compiled.aws_protected_objects import find_protection
 from answerable.reach.aws.compiled.limiting_policies import (
     SERVICE_ROLE_PATH,
     LimitingLayer,
@@ -15,7 +16,6 @@ from answerable.reach.aws.compiled.limiting_policies import (
 )
 from answerable.reach.aws.compiled.principal_element import get_named_account
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
-from answerable.reach.aws.compiled.protected_objects import find_protection
 from answerable.reach.aws.compiled.resources import (
     NO_ACCESS_POINT_KEYS,
     RequestedResource,

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from answerable.model.identity import Account, Identity
 from answerable.model.ids import IdentityId, PolicyId
 from answerable.model.policy import PolicyEffect, PolicyLayer
+from answerable.reach.aws.compiled.aws_protected_objects import is_protected_role
 from answerable.reach.aws.compiled.limiting_policies import LimitingLayer
-from answerable.reach.aws.compiled.protected_objects import is_protected_role
 from answerable.reach.aws.compiled.service_facts import needs_no_permission
 from answerable.reach.aws.compiled.statements import (
     CompiledStatement,

@@ -96,7 +96,7 @@ def look_up_resource(
     return RequestedResource(parts, owner, known, holder, door)
 
 
-def list_policy_scope(resource: str) -> tuple[ArnParts, ...]:
+def list_covered_arn_patterns(resource: str) -> tuple[ArnParts, ...]:
     """List the ARN patterns a resource policy applies to: resource and contents."""
     parts = split_arn_uncached(resource)
     if len(parts) == 6 and parts[2] == "s3":

@@ -14,7 +14,7 @@ from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principal_element import get_arn_account
 from answerable.reach.aws.compiled.resources import (
     ACCESS_POINT_PATTERN,
-    list_policy_scope,
+    list_covered_arn_patterns,
 )
 from answerable.reach.aws.compiled.service_facts import TRUST_POLICY_ACTIONS
 from answerable.reach.aws.compiled.statements import (
@@ -150,7 +150,7 @@ def has_conditional_access_points(
 
 
 _list_policy_scope = lru_cache(maxsize=1 << 12)(
-    list_policy_scope
+    list_covered_arn_patterns
 )  # every row asks for each access point
 
 

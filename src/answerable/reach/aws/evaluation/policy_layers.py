@@ -134,7 +134,7 @@ def evaluate_identity_policies(
     if not found.allows and not principal.gaps:
         return FALSE
     allows = apply_statements(found.allows, request, known_keys)
-    return disjoin(*(f for _, f in allows), *_list_unread_allows(principal))
+    return disjoin(*(f for _, f in allows), *_list_unread_policy_conditions(principal))
 
 
 def evaluate_every_layer(
@@ -156,7 +156,9 @@ def evaluate_every_layer(
     """
     found = principal.select_statements(request.action)
     allows = apply_statements(found.allows, request, known_keys)
-    allowed = disjoin(*[f for _, f in allows], *_list_unread_allows(principal))
+    allowed = disjoin(
+        *[f for _, f in allows], *_list_unread_policy_conditions(principal)
+    )
     if (
         not every_layer
         and combine_identity_and_resource_policies(allowed, TRUE, policy_result)
@@ -218,7 +220,7 @@ def _list_gaps(
     return gaps + policy_result.gaps if policy_result else gaps
 
 
-def _list_unread_allows(principal: CompiledPrincipal) -> list[Formula]:
+def _list_unread_policy_conditions(principal: CompiledPrincipal) -> list[Formula]:
     """List an open condition per unread identity policy, which may allow."""
     if not principal.gaps:
         return []

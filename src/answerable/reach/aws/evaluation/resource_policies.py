@@ -15,7 +15,7 @@ from answerable.reach.aws.compiled.principal_matching import (
     match_principal,
 )
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
-from answerable.reach.aws.compiled.resources import list_policy_scope
+from answerable.reach.aws.compiled.resources import list_covered_arn_patterns
 from answerable.reach.aws.compiled.service_facts import (
     TRUST_POLICY_ACTIONS,
     needs_key_policy,
@@ -163,7 +163,11 @@ def build_resource_policy(
 ) -> ResourcePolicy:
     """Build a resource policy."""
     return ResourcePolicy(
-        resource, account, tuple(statements), tuple(gaps), list_policy_scope(resource)
+        resource,
+        account,
+        tuple(statements),
+        tuple(gaps),
+        list_covered_arn_patterns(resource),
     )
 
 

@@ -2,16 +2,16 @@
 
 from answerable.model.ids import IdentityId
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.aws_protected_objects import (
+    OWNER_ACCOUNT_ACTIONS,
+    find_protection,
+)
 from answerable.reach.aws.compiled.external_callers import (
     ExternalCaller,
     ExternalCallerKind,
 )
 from answerable.reach.aws.compiled.principal_element import get_arn_account
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
-from answerable.reach.aws.compiled.protected_objects import (
-    OWNER_ACCOUNT_ACTIONS,
-    find_protection,
-)
 from answerable.reach.aws.evaluation.assume_role import evaluate_assume_role_with_keys
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS
 from answerable.reach.aws.evaluation.evaluate_external import evaluate_external_request

@@ -328,7 +328,7 @@ class IdentityGraph:
             and entry.principal not in accounts.principals
         )
 
-    def list_service_entries(
+    def list_service_assumptions(
         self, role: IdentityId, service: str
     ) -> Iterator[TrustEntry]:
         """List the edges by which an AWS service can assume a role."""

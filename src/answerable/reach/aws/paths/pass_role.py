@@ -41,7 +41,7 @@ class _LaunchGraph(Protocol):
 
     accounts: CompiledAccounts
 
-    def list_service_entries(
+    def list_service_assumptions(
         self, role: IdentityId, service: str
     ) -> Iterator[TrustEntry]: ...
 
@@ -107,7 +107,8 @@ def _list_pass_role_rule_edges(
     via = " + ".join((PASS_ROLE, *calls))
     for role in roles:
         trusts = [
-            e.answer for e in graph.list_service_entries(role, pass_role_rule.service)
+            e.answer
+            for e in graph.list_service_assumptions(role, pass_role_rule.service)
         ]
         if trusts:
             passing = evaluate_pass_role(
