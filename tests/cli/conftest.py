@@ -57,6 +57,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "people": ("people",),
     "tools": ("tools",),
     "who-owns": ("who-owns", USER),
+    "show": ("show", USER),
     "owner-keys": ("owner-keys", "list"),
     "reach": ("reach", USER),
     "reach-used": ("reach", USER, "--used"),
@@ -130,6 +131,7 @@ FLOWS: dict[str, str] = {
     "answerable.usecases.inventory.ownership:show_owner": "who-owns",
     "answerable.usecases.inventory.ownership:attest_unsigned": "who-owns",
     "answerable.services.statements.key_enrolment:list_owner_keys": "owner-keys",
+    "answerable.usecases.inventory.show:show_subject": "show",
     "answerable.usecases.reach.permissions:list_reach": "reach",
     "answerable.usecases.reach.permissions:check_permission": "can",
     "answerable.usecases.reach.permissions:list_who_can": "who-can",
@@ -167,6 +169,7 @@ OTHERS: dict[str, Callable[..., object]] = {
     "answerable.services.federation.stored_login:find_login_folder": lambda environ, home: (
         home
     ),
+    "answerable.services.lineage.chain_cache:load_chains": lambda store, inventory: (),
     "answerable.services.inventory.snapshots:load_inventory": lambda store, name="", **_: (
         SimpleNamespace(root=store.root, name=name)
     ),

@@ -56,6 +56,7 @@ def test_no_name_moves_the_cursor_or_starts_a_line(run, estate: Path) -> None:
     "words",
     [
         ("who-owns", NASTY),
+        ("show", NASTY),
         ("reach", NASTY),
         ("can", NASTY, NASTY, NASTY),
         ("who-can", NASTY, NASTY),

@@ -28,6 +28,14 @@ ASKED = [
     ["who-owns", "report-bot"],
     ["who-owns", "tmp-export"],
     ["who-owns", "legacy-export"],
+    *(
+        ["show", each]
+        for each in ("reporter", "tool:mcp/warehouse/*", "ana@corp.example")
+    ),
+    *(
+        ["show", each]
+        for each in ("report-bot", "tmp-export", "s3://example-customer-data")
+    ),
     ["can", "reporter", "s3:GetObject", BUCKET],
     ["who-can", "s3:GetObject", BUCKET],
     ["reach", "reporter"],
@@ -119,6 +127,8 @@ REFUSED = [
     ["agents", "--kid", "x"],
     ["agents", "--owner-state", "attestd"],
     ["who-owns", "nothing-alike"],
+    ["show", "nothing-alike"],
+    ["show", "arn:aws:s3:::example-customer-dat"],
     ["who-owns", "reporte"],
     ["reach"],
     ["reach", "nothing-alike"],

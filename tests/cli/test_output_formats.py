@@ -19,6 +19,7 @@ KINDS = (
     *("reach-all", "what-if", "what-if-cuts"),
     *("reach-used", "reach-compared", "owner-keys", "login", "trace-unmediated"),
     "trace-by",
+    "show",
 )
 FLAGS = ((), ("--quiet",), ("--debug",), ("--allow-partial",), ("-q", "--debug"))
 

@@ -28,7 +28,7 @@ VIEWS = (
     *(("trace", "tree"), ("trace-score", ""), ("verify", ""), ("prove", "")),
     *(("checkpoint", ""), ("bundle", "kept"), ("doctor", "")),
     *(("reach-used", ""), ("reach-compared", ""), ("login", "")),
-    *(("trace-unmediated", ""), ("trace-unmediated", "tree")),
+    *(("trace-unmediated", ""), ("trace-unmediated", "tree"), ("show", "")),
 )
 NASTY = "\x1b]0;owned\x07\x9b2J\u202e\u2066\u200b\r\n\x00\x7f\ud800界" + "x" * 300
 

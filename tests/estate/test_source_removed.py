@@ -33,6 +33,7 @@ from tests.web.conftest import shown, visitor
 REPORTER = "agent:claude-code/ana/reporter"
 USER = "arn:aws:iam::111122223333:user/report-bot"
 KEY = "cred:aws/AKIARTX3GSDSRRFJNQSQ"
+SHOWN = (REPORTER, USER, KEY, "tool:mcp/warehouse/*", DATA.rpartition("/2026")[0])
 GONE = f"{ROLE}/tmp-export"
 STATEMENT = f"{USER}#inline/inline#3"
 GRANT = str(Path(__file__).with_name("grant.json"))
@@ -44,6 +45,7 @@ ASKED: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "credentials": (("credentials",),),
     "people": (("people",),),
     "who-owns": (("who-owns", USER),),
+    "show": tuple(("show", each) for each in (*SHOWN, GONE, "person:ana")),
     "reach": (("reach", REPORTER, "--action", "s3:*"), ("reach", KEY, "--direct")),
     "who-can": (
         ("who-can", "s3:GetObject", DATA),
@@ -110,7 +112,7 @@ PAGES = {
     "/",
     *("/agents", "/identities", "/credentials", "/tools", "/people"),
     *("/reach", "/can", "/who-can", "/what-if"),
-    *("/agent", "/identity", "/credential", "/person"),
+    *("/agent", "/identity", "/credential", "/person", "/show"),
 }
 PAGES_APART = {
     **dict.fromkeys(
@@ -359,6 +361,7 @@ def test_no_page_says_a_stronger_no(desks: Desks, removed: str) -> None:
         ("/identity", {"id": USER}),
         ("/credential", {"id": KEY}),
         ("/person", {"id": "person:ana@corp.example"}),
+        *(("/show", {"id": each}) for each in SHOWN),
     )
     for path, said in questions:
         before = shown(desks.full, INVESTIGATOR, path, **said)

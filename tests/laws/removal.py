@@ -155,7 +155,25 @@ def _statements(item: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(each["id"] for each in item["statements"])
 
 
+def _show(full: Mapping[str, Any], less: Mapping[str, Any]) -> Iterator[str]:
+    """A link that is gone must be not known; what was known does not become `none`."""
+    linked = {_relation(item) for item in full["items"] if item["value"] is not None}
+    for item in less["items"]:
+        if item["status"] == "none" and _relation(item) in linked:
+            yield f"{_relation(item)} had links and is none"
+    kept = {_relation(item) for item in less["items"]}
+    for item in full["items"]:
+        told = item["kind"] == "fact" or item["relation"] == "seen with"
+        if not told and _relation(item) not in kept:
+            yield f"{_relation(item)} is gone, and is not said to be not known"
+
+
+def _relation(item: Mapping[str, Any]) -> tuple[str, str]:
+    return item["kind"], item["relation"]
+
+
 _JUDGES = {
+    "show": _show,
     "can": _can,
     "reach": _rows,
     "who-can": _rows,

@@ -32,7 +32,7 @@ HOW: Mapping[str, str] = {
     "/": LIMIT,
     **dict.fromkeys(("/trace/export", "/reach/graph", "/kills"), LIMIT),
     **dict.fromkeys(("/tools/diff", "/baseline", "/what-if"), LIMIT),
-    **dict.fromkeys(("/agent", "/identity", "/credential", "/person"), ONE),
+    **dict.fromkeys(("/agent", "/identity", "/credential", "/person", "/show"), ONE),
     **dict.fromkeys(("/event", "/decision", "/can", "/ask", "/sign"), ONE),
     **dict.fromkeys(("/proof", "/proof/bundle", "/evidence"), ONE),
     **dict.fromkeys(("/evidence/checkpoint", "/evidence/key"), ONE),
@@ -64,7 +64,7 @@ HOW: Mapping[str, str] = {
     **{
         API + path: ONE
         for path in (
-            *("/can", "/event", "/decision", "/ask", "/baseline"),
+            *("/can", "/event", "/decision", "/ask", "/baseline", "/show"),
             *("/evidence/checkpoint", "/evidence/prove", "/evidence/bundle"),
             "/evidence/verify",
         )

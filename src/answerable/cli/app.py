@@ -30,6 +30,7 @@ _MODULES = {
     "credentials": "answerable.cli.commands.lists",
     "people": "answerable.cli.commands.lists",
     "tools": "answerable.cli.commands.tools",
+    "show": "answerable.cli.commands.show",
     "who-owns": "answerable.cli.commands.owners",
     "attest": "answerable.cli.commands.owners",
     "owner-keys": "answerable.cli.commands.owner_keys",
@@ -114,6 +115,7 @@ class _RootGroup(AppGroup):
                 "credentials",
                 "people",
                 "tools",
+                "show",
             ),
         ),
         (

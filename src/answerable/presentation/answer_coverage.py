@@ -67,8 +67,13 @@ def build_list_coverage(kind: str, inventory: Inventory, now: int) -> CoverageRe
 
 def list_missing_data(kind: str, inventory: Inventory) -> list[str]:
     """List the uncollected data that a list depends on."""
+    return select_uncollected(_REQUIRED_DATA.get(kind, ()), inventory)
+
+
+def select_uncollected(words: Iterable[str], inventory: Inventory) -> list[str]:
+    """Select the kinds of data that no source of an inventory collected."""
     seen = {word for each in inventory.coverage for word in each.collected}
-    return [word for word in _REQUIRED_DATA.get(kind, ()) if word not in seen]
+    return [word for word in words if word not in seen]
 
 
 def count_or_unknown(kind: str, inventory: Inventory, number: int) -> int | None:

@@ -224,6 +224,11 @@ def _format_target(value: Any, item: Mapping[str, Any], context: CellContext) ->
     return str(value) if target == "tool" else f"{target} {value}".strip()
 
 
+def _format_link(value: Any, item: Mapping[str, Any], context: CellContext) -> str:
+    """Format a linked thing; without one, whether there is none or it is not known."""
+    return str(value or ("none" if item["status"] == "none" else "not known"))
+
+
 _FORMATTERS: Mapping[Format, Callable[[Any, Mapping[str, Any], CellContext], str]] = {
     Format.TEXT: lambda value, item, context: format_value(value),
     Format.ID: lambda value, item, context: str(value or ""),
@@ -255,4 +260,5 @@ _FORMATTERS: Mapping[Format, Callable[[Any, Mapping[str, Any], CellContext], str
     Format.PLACES: _format_places,
     Format.PRESENCE: _format_presence,
     Format.TARGET: _format_target,
+    Format.LINK: _format_link,
 }

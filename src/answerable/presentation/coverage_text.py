@@ -167,6 +167,18 @@ def describe_missing(coverage: CoverageRecord) -> str:
     return _describe_entries(coverage["not_collected"])
 
 
+def describe_supply(entries: Sequence[str]) -> str:
+    """Name missing data with the commands that collect it; empty for none."""
+    return ", ".join(map(_describe_supply_of, entries))
+
+
+def _describe_supply_of(entry: str) -> str:
+    """Name one kind of missing data with the command that collects it."""
+    name, source = _WORDS.get(get_coverage_kind(entry), (sanitize(entry), ""))
+    verb = "ingest" if source in _INGESTED else "scan"
+    return f"{name} (answerable {verb} {source}:)" if source else name
+
+
 def _oldest_ages(coverage: CoverageRecord) -> dict[str, int]:
     """Return the oldest age of each kind of source that was read."""
     ages: dict[str, int] = {}

@@ -18,6 +18,7 @@ from answerable.web.pages import (
     pin_diff,
     reach,
     revocations,
+    show,
     signing,
 )
 from answerable.web.routing import StreamRoute, WebRoute
@@ -27,6 +28,7 @@ ROUTES: tuple[WebRoute, ...] = (
     *inventory_list_pages.ROUTES,
     *agent.ROUTES,
     *identity_credential_person.ROUTES,
+    *show.ROUTES,
     *investigation.ROUTES,
     *event_and_decision.ROUTES,
     *event_histogram.ROUTES,

@@ -53,7 +53,7 @@ def build_url(path: str, **query: object) -> str:
 def entity_page(key: str) -> str:
     """Return the URL of the page of an agent, person, credential, tool or identity."""
     if key.startswith("tool:"):
-        return build_url("/tools", q=key)
+        return build_url("/show", id=key)
     page = next((page for kind, page in _PAGES if key.startswith(kind)), "/identity")
     return build_url(page, id=key)
 

@@ -41,6 +41,7 @@ def values(desk: StoreCache) -> dict[str, str]:
     inventory = desk.current_view().inventory
     return {
         "who-owns id": next(iter(inventory.agents)),
+        "show id": next(iter(inventory.agents)),
         "event id": str(event),
         "evidence-prove id": str(event),
         "evidence-bundle id": str(event),

@@ -16,7 +16,8 @@ VIEW, SEE, OWN, RUN = WebRole.VIEWER, WebRole.INVESTIGATOR, WebRole.OWNER, WebRo
 ALL, DEEDS, EVERY = {VIEW, SEE, OWN, RUN}, {SEE, OWN, RUN}, {SEE, RUN}
 MAY: dict[str, set[WebRole]] = {
     **dict.fromkeys(("agents", "identities", "credentials", "tools", "people"), ALL),
-    **dict.fromkeys(("who-owns", "tools-diff", "snapshots", "coverage"), ALL),
+    **dict.fromkeys(("who-owns", "show", "tools-diff", "snapshots"), ALL),
+    **dict.fromkeys(("coverage",), ALL),
     **dict.fromkeys(("reach", "can", "who-can", "owner-keys"), ALL),
     **dict.fromkeys(("trace", "event", "decision", "decisions"), DEEDS),
     **dict.fromkeys(("reach-all", "what-if"), ALL),

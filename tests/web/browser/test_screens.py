@@ -41,6 +41,7 @@ PAGES = {
     "identity": (at("/identity", id=DATA_READER), "data-reader"),
     "credential": (at("/credential", id=f"cred:aws/{REPORT_KEY}"), "report-bot"),
     "person": (at("/person", id="person:ana@corp.example"), "ana@corp.example"),
+    "show": (at("/show", id="tool:mcp/warehouse/*"), "warehouse"),
     "trace-empty": (at("/trace"), "Investigation"),
     "trace-trail": (at("/trace", q=f"resource:{CUSTOMER_BUCKET}/customers/*"), "s3:"),
     "trace-hops": (at("/trace/hops", q=f"agent:{CLERK}"), "are known"),

@@ -17,7 +17,7 @@ from answerable.presentation.column_selection import USUAL_COLUMNS, ColumnSelect
 from answerable.presentation.text import cell_width, pad, sanitize
 
 # Kinds whose columns are all narrowed before one is left out.
-_NARROWED_KINDS = {"credentials", "scan", "ingest"}
+_NARROWED_KINDS = {"credentials", "scan", "ingest", "show"}
 
 
 def render_listing(

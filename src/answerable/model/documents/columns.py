@@ -56,6 +56,7 @@ class Format(StrEnum):
     NAMES = "names"
     DIGEST = "digest"
     HOP = "hop"
+    LINK = "link"
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ from answerable.model.documents.person_requests import PersonRequestItem
 from answerable.model.documents.pins import DefinitionApprovalItem, DefinitionDiffItem
 from answerable.model.documents.policy_replay import PolicyReplayItem
 from answerable.model.documents.revocation import RevocationEffectItem
+from answerable.model.documents.show import ShowItem
 from answerable.model.documents.trace import (
     HopStatusCountItem,
     TraceItem,
@@ -73,6 +74,7 @@ ITEM_TYPES: dict[str, type] = {
     "identities": IdentityItem,
     "credentials": CredentialItem,
     "people": PersonItem,
+    "show": ShowItem,
     "snapshots": SnapshotItem,
     "scan": ScanItem,
     "where": ProbeItem,

@@ -7,6 +7,7 @@ from answerable.model.documents.core import CoverageSourceItem, Document, Snapsh
 from answerable.model.documents.owners import OwnershipItem
 from answerable.model.documents.pins import DefinitionDiffItem
 from answerable.model.documents.registry import ITEM_TYPES
+from answerable.model.documents.show import ShowItem
 from answerable.model.person import OwnerState
 from answerable.presentation import answer_coverage
 from answerable.presentation.inventory_items import format_time
@@ -15,6 +16,8 @@ from answerable.server.state_folders import gateway_state
 from answerable.services.inventory import snapshots
 from answerable.usecases.authorization import tool_pins
 from answerable.usecases.inventory import ownership
+from answerable.usecases.inventory.show import show_subject
+from answerable.web.activity_scope import build_search_scope
 from answerable.web.api.operations import (
     AFTER,
     LIMIT,
@@ -22,6 +25,7 @@ from answerable.web.api.operations import (
     ApiParameter,
     DocumentPart,
     OperationParams,
+    current_minute,
     flag_parameter,
     is_flag_set,
     read_page_size,
@@ -116,6 +120,15 @@ def _get_owner(
     view = cache.current_view()
     with cache.open_store() as store:
         return ownership.show_owner(store, view.inventory, params["id"], now=view.at)
+
+
+def _show_subject(
+    cache: StoreCache, visitor: Visitor, params: OperationParams
+) -> Document:
+    """Return the facts and links of one thing; activity is limited to what is visible."""
+    scope, now = build_search_scope(cache, visitor), current_minute(cache)
+    with cache.open_store() as store:
+        return show_subject(store, scope, params["id"], cache.spools, now=now)
 
 
 def _get_pin_diff(
@@ -213,6 +226,17 @@ OPERATIONS: tuple[ApiOperation, ...] = (
         OwnershipItem,
         (ApiParameter("id", "An id, an ARN or an unambiguous name.", required=True),),
         command="who-owns ID",
+    ),
+    ApiOperation(
+        "/show",
+        "One agent, tool, identity, credential, person, resource, event or decision, "
+        "with all its links.",
+        _show_subject,
+        "show",
+        ShowItem,
+        (ApiParameter("id", "An id, ARN, URI or unambiguous name.", required=True),),
+        varies_with_time=True,
+        command="show ID",
     ),
     ApiOperation(
         "/tools/diff",

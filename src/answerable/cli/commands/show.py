@@ -1,0 +1,37 @@
+"""`show`: print one thing with all of its links."""
+
+import click
+
+from answerable.cli.commands.decisions import find_decision_sources
+from answerable.cli.output import print_and_exit
+from answerable.cli.progress import progress_bar
+from answerable.cli.session import open_session
+from answerable.cli.settings import AppCommand, Settings, pass_settings
+
+
+@click.command(cls=AppCommand, short_help="Show one thing with all its links.")
+@click.argument("subject", metavar="ID")
+@click.option(
+    "--config",
+    metavar="FILE",
+    default="",
+    help="The gateway's answerable.yaml, with its spool of decisions.",
+)
+@pass_settings
+def show(settings: Settings, subject: str, config: str) -> None:
+    """Show an agent, tool, identity, credential, person, resource, event or decision.
+
+    ID is an id, an ARN, a URI or an unambiguous name. Each row is a fact, or a link to
+    another thing, with how it is known and who could have written that. A row without
+    a value is not known, and names the source that would tell.
+    """
+    from answerable.services.lineage.chain_cache import load_chains
+    from answerable.services.lineage.lineage_search import SearchScope
+    from answerable.usecases.inventory.show import show_subject
+
+    spool, _ = find_decision_sources(settings, config)
+    with open_session(settings) as session, progress_bar(settings) as progress:
+        inventory = session.load_inventory(progress)
+        scope = SearchScope(inventory, load_chains(session.store, inventory))
+        document = show_subject(session.store, scope, subject, spool, now=session.now)
+    print_and_exit(document, settings)

@@ -1,0 +1,57 @@
+"""JSON output of `show`: one thing, its facts and its links. See docs/cli.md."""
+
+from typing import Annotated, TypedDict
+
+from answerable.model.documents.columns import Column, Format
+
+
+class ShowItem(TypedDict):
+    """`answerable show`: one fact about the subject, or one link to another thing."""
+
+    subject: Annotated[str, Column("id of the shown thing")]
+    kind: Annotated[
+        str,
+        Column(
+            "`fact`, or the kind of the linked thing: `person`, `agent`, `tool`, `identity`, `credential`, `resource`, `event`, `decision`",
+            "kind",
+            2,
+        ),
+    ]
+    relation: Annotated[
+        str, Column("name of the fact or link; `is` of the shown thing", "relation", 1)
+    ]
+    value: Annotated[
+        str | None,
+        Column(
+            "the fact, or the id of the linked thing; null if there is none or it is not known",
+            "value",
+            0,
+            Format.LINK,
+            floor=27,
+        ),
+    ]
+    status: Annotated[
+        str,
+        Column(
+            "`observed`, `declared` or `inferred`; without a value `missing` or `none`",
+            "status",
+            4,
+        ),
+    ]
+    written_by: Annotated[
+        str,
+        Column(
+            "`platform`, `mediator`, `person` or `self-reported`: the party that could have written this; empty if derived from several facts",
+            "written by",
+            0,
+        ),
+    ]
+    detail: Annotated[
+        str, Column("more about it", "detail", 3, floor=12, fallback="source")
+    ]
+    source: Annotated[
+        str,
+        Column(
+            "file, call or log that says so; of `missing`, the source that would tell"
+        ),
+    ]

@@ -1,0 +1,212 @@
+"""Show one thing with all of its links (command `show`)."""
+
+import re
+from difflib import get_close_matches
+
+from answerable.inventory.canonical_ids import parse_principal_key
+from answerable.inventory.name_resolution import resolve_entity, select_similar_names
+from answerable.lineage.chain_index import ChainIndex
+from answerable.model.documents.core import Document
+from answerable.model.errors import AmbiguousError, UsageError
+from answerable.presentation.command_hints import format_command
+from answerable.presentation.entity_links import add_entity_rows
+from answerable.presentation.entity_rows import EntityRows, get_id_kind
+from answerable.reach.aws.resource_argument_parser import convert_s3_uri
+from answerable.services.authorization import decision_records
+from answerable.services.authorization.decision_records import SpoolPlaces
+from answerable.services.lineage import event_links
+from answerable.services.lineage.lineage_search import (
+    SearchScope,
+    hide_invisible_chains,
+)
+from answerable.services.lineage.resource_filter import parse_event_id
+from answerable.services.lineage.trace_rows import build_trace_coverage
+from answerable.store.store import EvidenceStore
+
+_DECISION_PREFIX = re.compile(r"[0-9a-f]{6,31}")
+_EXPECTED = "an agent, tool, identity, credential, person, resource, event or decision"
+
+
+def show_subject(
+    store: EvidenceStore,
+    scope: SearchScope,
+    text: str,
+    spool: SpoolPlaces = None,
+    *,
+    now: int,
+) -> Document:
+    """Show an agent, tool, identity, credential, person, resource, event or decision.
+
+    Args:
+        store: Store of the events.
+        scope: Inventory, chains, and the agents whose activity is visible.
+        text: Id, ARN, URI or unambiguous name; of a decision also a prefix of its id.
+        spool: Spools of decisions that are not shipped yet.
+        now: UTC nanoseconds.
+
+    Raises:
+        UsageError: The text names nothing.
+        AmbiguousError: It names several things; they are listed.
+    """
+    rows = EntityRows(scope.inventory, text.strip())
+    kind = _add_record(rows, store, scope, spool) or _add_entity(
+        rows, store, scope, spool
+    )
+    coverage = build_trace_coverage(scope.inventory, scope.chains, now)
+    coverage["not_collected"] = sorted({*coverage["not_collected"], *rows.missing})
+    return Document("show", rows.list_rows(), coverage, next=_suggest_next(rows, kind))
+
+
+def _suggest_next(rows: EntityRows, kind: str) -> str:
+    """Suggest the command that tells more about a subject."""
+    match kind:
+        case "event":
+            return format_command("evidence", "prove", rows.subject)
+        case "decision":
+            return format_command("decision", rows.subject)
+        case "agent" | "identity" | "credential" if rows.is_scanned:
+            return format_command("reach", rows.subject)
+        case _:
+            return format_command("trace", f"--{kind}", rows.subject)
+
+
+def _add_record(
+    rows: EntityRows, store: EvidenceStore, scope: SearchScope, spool: SpoolPlaces
+) -> str:
+    """Add the rows of the event or decision with this id; empty if it is no such id."""
+    event_id = parse_event_id(rows.subject)
+    if event_id is None:
+        return ""
+    rows.subject = event_id.hex()
+    events = event_links.find_visible_event(store, scope, event_id)
+    if not events:
+        return _add_decision(rows, store, scope, spool)
+    # A call that a gateway decided itself is a decision and its event in one.
+    is_decision = events[0].event.decision_id == rows.subject
+    kind = "decision" if is_decision else "event"
+    event_links.add_record_rows(rows, events, kind)
+    return kind
+
+
+def _add_decision(
+    rows: EntityRows, store: EvidenceStore, scope: SearchScope, spool: SpoolPlaces
+) -> str:
+    """Add the rows of a decision, by its id or a prefix of it.
+
+    Raises:
+        UsageError: There is none, or the reader may not see it.
+    """
+    waiting = decision_records.read_spool(spool)
+    try:
+        found = decision_records.find_decision(store, waiting, rows.subject.lower())
+        events = event_links.select_visible([each.event for each in found], scope)
+    except AmbiguousError:
+        raise
+    except UsageError as error:
+        raise _build_unknown_error(rows.subject, error.hint) from None
+    if not events:
+        raise _build_unknown_error(rows.subject, "")
+    rows.subject = events[0].event.decision_id
+    event_links.add_record_rows(rows, events, "decision")
+    return "decision"
+
+
+def _add_entity(
+    rows: EntityRows, store: EvidenceStore, scope: SearchScope, spool: SpoolPlaces
+) -> str:
+    """Add the rows of the thing with this id or name, and return its kind."""
+    try:
+        kind, rows.subject = _resolve_subject(store, scope, rows.subject)
+    except AmbiguousError:
+        raise
+    except UsageError:
+        is_prefix = _DECISION_PREFIX.fullmatch(rows.subject.lower()) is not None
+        if not is_prefix or scope.visible_agents is not None:
+            raise  # prefixes could be enumerated
+        return _add_decision(rows, store, scope, spool)
+    add_entity_rows(rows, kind)
+    event_links.add_activity_rows(rows, store, scope, kind)
+    return kind
+
+
+def _resolve_subject(
+    store: EvidenceStore, scope: SearchScope, asked: str
+) -> tuple[str, str]:
+    """Resolve a text to the kind and id of one thing.
+
+    Raises:
+        UsageError: It names nothing.
+        AmbiguousError: It names several things.
+    """
+    chains = ChainIndex.wrap(hide_invisible_chains(scope).chains)
+    logged = (chains.agents, chains.tools, chains.identities, chains.credentials)
+    owners = scope.inventory.owners
+    is_logged = any(asked in each.ids for each in logged)
+    if is_logged or asked in owners or asked in chains.persons:
+        return get_id_kind(asked), asked
+    if ":" in asked and get_id_kind(asked) == "identity":
+        resource = convert_s3_uri(asked)
+        if _is_known_resource(store, scope, resource):
+            return "resource", resource
+        if parse_principal_key(asked) is None:
+            raise _build_unknown_resource_error(scope, asked)
+    found = {key for each in logged for key in each.ids_by_short_name.get(asked, ())}
+    found |= {f"person:{asked.lower()}"} & chains.persons
+    try:
+        found.add(resolve_entity(scope.inventory, asked))
+    except AmbiguousError as error:
+        found |= set(error.candidates)
+    except UsageError as error:
+        # A deleted identity may be known by its owner alone.
+        found |= {key for key in owners if key.rpartition("/")[2] == asked}
+        if not found:
+            return "resource", _resolve_resource_name(scope, asked, error.hint)
+    if len(found) > 1:
+        raise _build_ambiguous_error(asked, found)
+    key = found.pop()
+    return get_id_kind(key), key
+
+
+def _is_known_resource(store: EvidenceStore, scope: SearchScope, resource: str) -> bool:
+    """Tell whether a scan or a visible event names a resource."""
+    if resource in scope.inventory.facts.resources_by_id():
+        return True
+    return event_links.has_visible_event_on(store, scope, resource)
+
+
+def _resolve_resource_name(scope: SearchScope, asked: str, hint: str) -> str:
+    """Resolve the last part of a scanned resource's id.
+
+    Raises:
+        UsageError: No resource is called so.
+        AmbiguousError: Several are.
+    """
+    ids = scope.inventory.facts.resources_by_id()
+    found = {key for key in ids if re.split("[:/]", key)[-1] == asked}
+    if len(found) > 1:
+        raise _build_ambiguous_error(asked, found)
+    if not found:
+        raise _build_unknown_error(asked, hint)
+    return found.pop()
+
+
+def _build_ambiguous_error(asked: str, found: set[str]) -> AmbiguousError:
+    """Build the error for a name of several things."""
+    message = f"{asked[:200]!r} names {len(found)} things (expected one)"
+    return AmbiguousError(message, tuple(sorted(found)))
+
+
+def _build_unknown_resource_error(scope: SearchScope, asked: str) -> UsageError:
+    """Build the error for an unknown ARN or URI, with the nearest known resource."""
+    names = list(scope.inventory.facts.resources_by_id())
+    spelled = convert_s3_uri(asked)
+    close = get_close_matches(spelled, select_similar_names(spelled, names), 1, 0.6)
+    hint = "no scan and no log names it; who-can and can answer about any resource"
+    return _build_unknown_error(asked, f"did you mean {close[0]}?" if close else hint)
+
+
+def _build_unknown_error(asked: str, hint: str) -> UsageError:
+    """Build the error for a text that names nothing."""
+    return UsageError(
+        f"unknown id or name (got {asked[:200]!r}, expected {_EXPECTED})", hint
+    )
