@@ -301,10 +301,18 @@ class StatementShape:
             InvalidStatement: The statement is invalid; the error carries the reason.
         """
         found = verify_statement(data, keys, position, store)
+        self.require(found)
+        return found
+
+    def require(self, found: VerifiedStatement) -> None:
+        """Refuse a statement whose content is not that of this kind.
+
+        Raises:
+            InvalidStatement: The content is invalid; the error carries the reason.
+        """
         fault = self._check_content(found)
         if fault is not None:
             raise InvalidStatement(*fault, found.statement)
-        return found
 
     def get_expiry(self, statement: OwnerStatement) -> int:
         """Return when a statement expires, UTC nanoseconds; 0 if not stated."""

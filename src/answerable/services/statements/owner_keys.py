@@ -99,6 +99,27 @@ def read_owner_keys(store: EvidenceStore) -> OwnerKeys:
     )
 
 
+def require_enrolled(
+    store: EvidenceStore, key_id: OwnerKeyId, person: str = "PERSON"
+) -> OwnerKey:
+    """Return the enrolled key of a signer.
+
+    Args:
+        person: Person that the hint names, as a command-line argument.
+
+    Raises:
+        VerificationError: The key is not enrolled.
+    """
+    key = read_owner_keys(store).get(key_id)
+    if key is None:
+        raise VerificationError(
+            f"the key {key_id} is not enrolled here",
+            "an administrator enrolls its public half: answerable owner-keys enroll PUB "
+            f"--person {person}",
+        )
+    return key
+
+
 def get_store_id(store: EvidenceStore) -> str:
     """Return the id of the store in statements: the fingerprint of its log key."""
     key: VerifierKey = store.keys.public_key

@@ -176,10 +176,3 @@ def read_active_baselines(
 ) -> Mapping[BaselineSubject, ActiveBaseline]:
     """Read the signed profiles in force, by subject."""
     return index_by_subject(read_signed_baselines(store, now).active)
-
-
-def require_valid_statement(
-    store: EvidenceStore, verified: VerifiedStatement, now: int
-) -> None:
-    """Refuse a signed baseline statement that would not be valid."""
-    SignedBaselineReader(store).require_valid(verified, now)

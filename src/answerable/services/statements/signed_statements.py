@@ -5,7 +5,7 @@ its stored objects, the shape of its content, and the rule for validity and succ
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
@@ -19,6 +19,7 @@ from answerable.model.owner_signing_key import (
     VerifiedStatement,
 )
 from answerable.services.statements import owner_keys
+from answerable.services.statements.owner_keys import StatementSigner
 from answerable.store.object_store import LoggedObject
 from answerable.store.store import EvidenceStore
 
@@ -110,6 +111,33 @@ class SignedStatements(ABC, Generic[ItemT]):
         items: tuple[ItemT, ...]
         items = msgspec.json.decode(data, type=tuple[cls.item, ...])  # type: ignore[name-defined]  # a type at run time
         return items
+
+    @classmethod
+    def sign(
+        cls,
+        store: EvidenceStore,
+        statement: OwnerStatement,
+        signer: StatementSigner,
+        now: int,
+        *,
+        require: Callable[[VerifiedStatement], object] | None = None,
+    ) -> VerifiedStatement:
+        """Sign a statement, verify it as every later reading will, and record it.
+
+        Args:
+            now: UTC nanoseconds.
+            require: Raises if the statement or its signer is not acceptable.
+
+        Raises:
+            VerificationError: The statement is not valid now. Nothing is recorded.
+        """
+        envelope = signer.sign(statement)
+        found = owner_keys.verify_statement(store, envelope, now)
+        cls.shape.require(found)
+        if require is not None:
+            require(found)
+        store.put_object(cls.kind, envelope, now)
+        return found
 
     def read(self, now: int) -> StatementReading[ItemT]:
         """Verify the statements, and return those in force.

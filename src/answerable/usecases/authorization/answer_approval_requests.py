@@ -27,7 +27,7 @@ from answerable.services.authorization.value_provenance import describe_provenan
 from answerable.services.statements import owner_keys
 from answerable.services.statements.owner_keys import StatementSigner
 from answerable.services.statements.policy_exceptions import (
-    AMENDMENT,
+    PolicyExceptionReader,
     PolicyExceptions,
     read_policy_exceptions,
 )
@@ -249,14 +249,7 @@ def _require_key_person(store: EvidenceStore, signer: StatementSigner) -> Person
     Raises:
         VerificationError: The key is not enrolled here.
     """
-    enrolled = owner_keys.read_owner_keys(store).get(signer.id)
-    if enrolled is None:
-        raise VerificationError(
-            f"the key {signer.id} is not enrolled here",
-            "an administrator enrolls its public half: answerable owner-keys enroll PUB "
-            "--person PERSON",
-        )
-    return enrolled.person
+    return owner_keys.require_enrolled(store, signer.id).person
 
 
 def _require_agent_owner(
@@ -305,17 +298,13 @@ def _sign_and_record(
     now: int,
 ) -> str:
     """Sign a statement, verify it as every later read will, and record it."""
-    here = owner_keys.get_store_id(store)
     signing = SignatureContext(
-        _require_key_person(store, signer), here, signer.signing_time(now)
+        _require_key_person(store, signer),
+        owner_keys.get_store_id(store),
+        signer.signing_time(now),
     )
     said = room.build_exception_statement(kind, agent, claims, signing, signer.id)
-    envelope = signer.sign(said)
-    found = room.EXCEPTION_SHAPE.verify(
-        envelope, owner_keys.read_owner_keys(store), get_unlogged_position(now), here
-    )
-    store.put_object(AMENDMENT, envelope, now)
-    return found.digest
+    return PolicyExceptionReader.sign(store, said, signer, now).digest
 
 
 def _build_ask_document(

@@ -36,10 +36,7 @@ from answerable.model.owner_signing_key import (
 from answerable.presentation.answer_coverage import format_time
 from answerable.services.statements import owner_keys
 from answerable.services.statements.owner_keys import StatementSigner
-from answerable.services.statements.tool_approvals import (
-    TOOLS_APPROVAL,
-    ToolApprovalReader,
-)
+from answerable.services.statements.tool_approvals import ToolApprovalReader
 from answerable.store.store import EvidenceStore
 
 IDENTITY = "identity"
@@ -294,13 +291,15 @@ def approve_definitions(
         signer.id,
         owner_keys.get_store_id(store),
     )
-    envelope = signer.sign(said)
-    verified = owner_keys.verify_statement(store, envelope, now)
-    person = _require_approver(
-        verified, PersonDirectory(inventory.facts.persons), server, approvers
+    people = PersonDirectory(inventory.facts.persons)
+    verified = ToolApprovalReader.sign(
+        store,
+        said,
+        signer,
+        now,
+        require=lambda made: _require_approver(made, people, server, approvers),
     )
-    store.put_object(TOOLS_APPROVAL, envelope, now)
-    return DefinitionApproval(person, verified.digest, now)
+    return DefinitionApproval(people(verified.key.person), verified.digest, now)
 
 
 def build_approval_claims(
@@ -320,8 +319,8 @@ def _require_approver(
     people: PersonDirectory,
     server: str,
     approvers: frozenset[PersonId],
-) -> PersonId:
-    """Return the person of the signer's key if they may approve."""
+) -> None:
+    """Refuse a signer who may not approve, or has left."""
     person = people(verified.key.person)
     known = people.get(person)
     if known is not None and not known.alive:
@@ -336,7 +335,6 @@ def _require_approver(
             f"for an agent that uses {server}: {who})",
             "let one of them approve",
         )
-    return person
 
 
 def describe_approval(

@@ -35,9 +35,7 @@ from answerable.services.baseline.profiles import (
 from answerable.services.statements import owner_keys, signed_baselines
 from answerable.services.statements.attested_owners import read_attested_owners
 from answerable.services.statements.owner_keys import StatementSigner
-from answerable.services.statements.signed_baselines import (
-    SIGNED_BASELINE,
-)
+from answerable.services.statements.signed_baselines import SignedBaselineReader
 from answerable.store.store import EvidenceStore
 
 _SECOND = 10**9
@@ -242,10 +240,10 @@ def sign_profile(
         key=signer.id,
         store=owner_keys.get_store_id(store),
     )
-    envelope = signer.sign(said)
-    verified = owner_keys.verify_statement(store, envelope, now)
-    signed_baselines.require_valid_statement(store, verified, now)
-    store.put_object(SIGNED_BASELINE, envelope, now)
+    reader = SignedBaselineReader(store)
+    reader.sign(
+        store, said, signer, now, require=lambda made: reader.require_valid(made, now)
+    )
     standing = signed_baselines.read_active_baselines(store, now)
     return Document(
         "baselines", [build_baseline_item(full, profile, standing)], COVERAGE
@@ -271,13 +269,7 @@ def _require_owner(
     store: EvidenceStore, subject: BaselineSubject, signer: StatementSigner, now: int
 ) -> None:
     """Refuse a key that is not enrolled, and an agent without an attested owner."""
-    key = owner_keys.read_owner_keys(store).get(signer.id)
-    if key is None:
-        raise VerificationError(
-            f"the key {signer.id} is not enrolled here",
-            "an administrator enrolls its public half: answerable owner-keys enroll PUB "
-            "--person PERSON",
-        )
+    owner_keys.require_enrolled(store, signer.id)
     owner = read_attested_owners(store, now).get(AgentId(subject.agent))
     if owner is None:
         raise VerificationError(

@@ -18,7 +18,6 @@ from answerable.model.errors import UsageError, VerificationError
 from answerable.model.ids import AgentId, PersonId
 from answerable.model.owner_signing_key import (
     VerifiedStatement,
-    get_unlogged_position,
 )
 from answerable.model.person_request import ANY_RUN, MAX_REQUEST_LIFETIME
 from answerable.model.policy_exception import SignatureContext
@@ -27,7 +26,10 @@ from answerable.presentation.command_hints import format_command
 from answerable.services.statements import owner_keys
 from answerable.services.statements.attested_owners import open_owner_reader
 from answerable.services.statements.owner_keys import StatementSigner
-from answerable.services.statements.person_requests import REQUEST, list_all_requests
+from answerable.services.statements.person_requests import (
+    PersonRequestReader,
+    list_all_requests,
+)
 from answerable.services.statements.signed_statements import RejectedStatement
 from answerable.store.decision_queries import find_persons_of_run
 from answerable.store.store import EvidenceStore
@@ -82,13 +84,7 @@ def file_request(
             Nothing is recorded.
     """
     values = list_named_values(draft)
-    key = owner_keys.read_owner_keys(store).get(signer.id)
-    if key is None:
-        raise VerificationError(
-            f"the key {signer.id} is not enrolled here",
-            "an administrator enrolls its public half: answerable owner-keys enroll PUB "
-            "--person PERSON",
-        )
+    key = owner_keys.require_enrolled(store, signer.id)
     _require_own_run(store, draft, key.person, now)
     at, data = signer.signing_time(now), draft.text.encode("utf-8", "surrogatepass")
     filed = UserRequest(
@@ -99,15 +95,9 @@ def file_request(
         until=at + min(draft.lifetime, MAX_REQUEST_LIFETIME),
         values=values,
     )
-    here = owner_keys.get_store_id(store)
-    said = room.build_request_statement(
-        filed, SignatureContext(key.person, here, at), signer.id
-    )
-    envelope = signer.sign(said)
-    found = room.REQUEST_SHAPE.verify(
-        envelope, owner_keys.read_owner_keys(store), get_unlogged_position(now), here
-    )
-    store.put_object(REQUEST, envelope, now)
+    signing = SignatureContext(key.person, owner_keys.get_store_id(store), at)
+    said = room.build_request_statement(filed, signing, signer.id)
+    found = PersonRequestReader.sign(store, said, signer, now)
     return Document("requests", [_build_request_item(found, now)], empty_coverage())
 
 

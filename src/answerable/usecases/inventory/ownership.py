@@ -18,7 +18,6 @@ from answerable.model.documents.owners import (
 from answerable.model.errors import AmbiguousError, UsageError, VerificationError
 from answerable.model.ids import PersonId, person_id
 from answerable.model.inventory import Inventory
-from answerable.model.owner_signing_key import get_unlogged_position
 from answerable.model.person import (
     OwnerCandidate,
     OwnerEvidence,
@@ -31,6 +30,7 @@ from answerable.presentation.answer_coverage import build_list_coverage, format_
 from answerable.presentation.command_hints import format_command
 from answerable.services.inventory import snapshots
 from answerable.services.statements import owner_keys
+from answerable.services.statements.attested_owners import AttestationReader
 from answerable.services.statements.owner_keys import StatementSigner
 from answerable.store.store import EvidenceStore
 
@@ -98,14 +98,7 @@ def attest_signed(
             or the person has left. Nothing is recorded.
     """
     key, owner = resolve_subject(inventory, subject), parse_owner(inventory, person)
-    known = owner_keys.read_owner_keys(store)
-    enrolled = known.get(signer.id)
-    if enrolled is None:
-        raise VerificationError(
-            f"the key {signer.id} is not enrolled here",
-            "an administrator enrolls its public half: answerable owner-keys enroll PUB "
-            f"--person {format_person(owner)}",
-        )
+    enrolled = owner_keys.require_enrolled(store, signer.id, format_person(owner))
     people = PersonDirectory(inventory.facts.persons)
     if people(enrolled.person) != owner:
         raise VerificationError(
@@ -118,20 +111,15 @@ def attest_signed(
             f"{owner} has left and cannot be an owner",
             "let a person sign who has not left",
         )
-    here = owner_keys.get_store_id(store)
     said = owner_attestations.build_attestation(
         key,
         enrolled.person,
         key=signer.id,
-        store=here,
+        store=owner_keys.get_store_id(store),
         previous=_find_valid_attestation(inventory, key, now),
         now=signer.signing_time(now),
     )
-    envelope = signer.sign(said)
-    owner_attestations.ATTESTATION_SHAPE.verify(
-        envelope, known, get_unlogged_position(now), here
-    )
-    store.put_object(owner_keys.ATTESTATION, envelope, now)
+    AttestationReader.sign(store, said, signer, now)
     name = inventory.name or snapshots.LATEST
     return _build_document(snapshots.load_inventory(store, name, now=now), key, now)
 
