@@ -186,18 +186,19 @@ def _query_figures(account: ScannedAccount, question: TimedQuestion) -> Iterator
 
 _ASK = """
 import json, sys, time
-from answerable.usecases import reach, snapshots
-from answerable.store.store import Store
+from answerable.services.inventory import snapshots
+from answerable.store.store import EvidenceStore
+from answerable.usecases.reach import permissions
 from pathlib import Path
 store, points = sys.argv[1], json.loads(sys.argv[2])
 now = time.time_ns()
-with Store.open(Path(store), now=now, create=False) as opened:
-    inventory = snapshots.load(opened)
+with EvidenceStore.open(Path(store), now=now, create=False) as opened:
+    inventory = snapshots.load_inventory(opened)
     for again in range(2):
         took = []
         for point in points:
             start = time.perf_counter()
-            reach.can(inventory, *point, now=now)
+            permissions.check_permission(inventory, *point, now=now)
             took.append(time.perf_counter() - start)
 print(json.dumps(took))
 """

@@ -2,7 +2,9 @@
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 from bench import __main__ as bench
@@ -152,3 +154,24 @@ def test_a_part_that_drives_an_engine_is_found(tmp_path: Path) -> None:
     wrong = ["bench.engine: answerable.reach.dead.sweep"]
     assert of_engines(found) == wrong
     assert unreached(found, SourcePackage(tmp_path / "src")) == wrong
+
+
+def list_embedded_scripts() -> Iterator[tuple[str, ast.Module]]:
+    """List the scripts that benchmarks run in a process of their own."""
+    for path in sorted(Path(bench.__file__).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            text = node.value if isinstance(node, ast.Constant) else None
+            if isinstance(text, str) and "\nfrom answerable" in text:
+                yield path.name, ast.parse(text)
+
+
+def test_scripts_of_benchmarks_import_what_exists() -> None:
+    found = list(list_embedded_scripts())
+    assert found
+    for name, script in found:
+        for node in ast.walk(script):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                module = import_module(node.module)
+                for each in node.names:
+                    path = f"{node.module}.{each.name}"
+                    assert hasattr(module, each.name) or find_spec(path), (name, path)
