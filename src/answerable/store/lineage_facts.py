@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -88,49 +88,72 @@ class LineageFacts:
     uses: tuple[CredentialUse, ...] = ()
 
 
-class _LineageCache(msgspec.Struct, frozen=True):
+class _CacheFile(msgspec.Struct, frozen=True):
+    """Content of the cache file; a command decodes the part that it needs."""
+
     generation: str
-    facts: LineageFacts
-    chains: tuple[ChainTimeline, ...] | None = None
+    facts: msgspec.Raw
+    chains: msgspec.Raw
     stitched: str = ""
 
 
-_CACHE_DECODER = msgspec.msgpack.Decoder(_LineageCache)
+_Chains = tuple[ChainTimeline, ...]
+_FILE_DECODER = msgspec.msgpack.Decoder(_CacheFile)
+_FACTS_DECODER = msgspec.msgpack.Decoder(LineageFacts)
+_CHAINS_DECODER: msgspec.msgpack.Decoder[_Chains | None] = msgspec.msgpack.Decoder(
+    _Chains | None
+)
+
+
+class _LineageCache:
+    """Cached facts and chains, each decoded on first use."""
+
+    def __init__(self, file: _CacheFile) -> None:
+        self.generation, self.stitched = file.generation, file.stitched
+        self._file = file
+
+    @cached_property
+    def facts(self) -> LineageFacts | None:
+        """Return the facts; None if they have another form."""
+        with contextlib.suppress(msgspec.DecodeError):
+            return _FACTS_DECODER.decode(self._file.facts)
+        return None
+
+    @cached_property
+    def chains(self) -> _Chains | None:
+        """Return the chains; None if there are none, or they have another form."""
+        with contextlib.suppress(msgspec.DecodeError):
+            return _CHAINS_DECODER.decode(self._file.chains)
+        return None
 
 
 def load_facts(store: "EvidenceStore") -> LineageFacts:
     """Load the facts of all events from the cache, or read them from the events."""
     generation = compute_facts_generation(store)
     cached = _load_cache(store)
-    if cached is not None and cached.generation == generation:
+    if cached is not None and cached.generation == generation and cached.facts:
         return cached.facts
     facts = read_facts(store)
-    _save_cache(store, _LineageCache(generation, facts))
+    _save_cache(store, generation, facts, None, "")
     return facts
 
 
-def load_chains(store: "EvidenceStore") -> tuple[ChainTimeline, ...] | None:
+def load_chains(store: "EvidenceStore") -> _Chains | None:
     """Load the chains from the cache; None if it is out of date."""
     cached = _load_cache(store)
-    if cached is None or cached.chains is None:
+    if cached is None or cached.stitched != compute_chains_generation(store):
         return None
-    return (
-        cached.chains if cached.stitched == compute_chains_generation(store) else None
-    )
+    return cached.chains
 
 
-def save_chains(
-    store: "EvidenceStore", facts: LineageFacts, chains: tuple[ChainTimeline, ...]
-) -> None:
+def save_chains(store: "EvidenceStore", facts: LineageFacts, chains: _Chains) -> None:
     """Save chains under the generation of their input."""
     _save_cache(
         store,
-        _LineageCache(
-            compute_facts_generation(store),
-            facts,
-            chains,
-            compute_chains_generation(store),
-        ),
+        compute_facts_generation(store),
+        facts,
+        chains,
+        compute_chains_generation(store),
     )
 
 
@@ -155,12 +178,23 @@ def _load_cache(store: "EvidenceStore") -> _LineageCache | None:
 @lru_cache(maxsize=1)
 def _decode_cache(body: bytes) -> _LineageCache:
     """Decode a cache file; the last result is memoized."""
-    return _CACHE_DECODER.decode(zstandard.ZstdDecompressor().decompress(body))
+    data = zstandard.ZstdDecompressor().decompress(body)
+    return _LineageCache(_FILE_DECODER.decode(data))
 
 
-def _save_cache(store: "EvidenceStore", cached: _LineageCache) -> None:
+def _save_cache(
+    store: "EvidenceStore",
+    generation: str,
+    facts: LineageFacts,
+    chains: _Chains | None,
+    stitched: str,
+) -> None:
     """Write the cache file; a disk error is ignored."""
-    body = zstandard.ZstdCompressor(level=1).compress(msgspec.msgpack.encode(cached))
+    encode = msgspec.msgpack.encode
+    file = _CacheFile(
+        generation, msgspec.Raw(encode(facts)), msgspec.Raw(encode(chains)), stitched
+    )
+    body = zstandard.ZstdCompressor(level=1).compress(encode(file))
     path = _get_cache_path(store)
     with contextlib.suppress(EnvironmentFailure):  # not kept: derived again
         make_folder(path.parent)

@@ -2,10 +2,7 @@
 
 from difflib import get_close_matches
 
-from answerable.connectors.iam_catalogue.fetch import load_catalogue
-from answerable.connectors.registry import CONNECTORS, EVENTS
 from answerable.model.errors import UsageError
-from answerable.reach.aws.action_validation import suggest_for_unmatched_glob
 from answerable.store.event_queries import EventFilter, count_sources, find_events
 from answerable.store.store import EvidenceStore
 
@@ -26,6 +23,9 @@ def require_known_action(store: EvidenceStore, glob: str) -> None:
     """
     if not glob or find_events(store, EventFilter(actions=[glob], limit=1)):
         return
+    from answerable.connectors.iam_catalogue.fetch import load_catalogue
+    from answerable.reach.aws.action_validation import suggest_for_unmatched_glob
+
     near = suggest_for_unmatched_glob(glob, load_catalogue)
     if near is None:
         return
@@ -54,6 +54,8 @@ def require_known_source(store: EvidenceStore, source: str) -> None:
     Raises:
         UsageError: There is no such source; the hint has the nearest name.
     """
+    from answerable.connectors.registry import CONNECTORS, EVENTS
+
     names = {each.spec.name for each in CONNECTORS if each.spec.gives == EVENTS}
     names |= {name for name, _ in count_sources(store)}
     if not source or source in names:
