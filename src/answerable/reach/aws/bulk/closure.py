@@ -183,7 +183,7 @@ class GraphClosure:
 
     def get_next_nodes(self, number: int) -> VerdictBits:
         """Return the nodes one step from a node, as a bitset, without itself."""
-        row = self._get_row(number)[0]
+        row = self._get_row(number)
         if number >= self.size:
             return row
         actors = self.actors
@@ -196,9 +196,17 @@ class GraphClosure:
                 itself |= 1 << wider
         return row.restrict_to(~itself)
 
-    def get_row(self, number: int) -> VerdictBits:
-        """Return the nodes one step from a node, as stored: it may be among them."""
-        return self._get_row(number)[0]
+    def is_next_to(self, number: int, nodes: int, *, unconditional: bool) -> bool:
+        """Tell whether one step leads from a node to some of the others."""
+        row = self._get_row(number)
+        ahead = (row.sure if unconditional else row.some) & nodes
+        if number >= self.size or not ahead:
+            return bool(ahead)
+        base = self.actors.index.base[number]
+        if ahead & ~(1 << base | 1 << self.actors.widened + base):
+            return True
+        row = self.get_next_nodes(number)
+        return bool((row.sure if unconditional else row.some) & nodes)
 
     def list_next_targets(self, number: int, targets: int) -> list[int]:
         """List the target nodes one step from a node, role assumptions first."""
@@ -215,14 +223,24 @@ class GraphClosure:
 
     def _split_by_step_kind(self, number: int, targets: int) -> tuple[int, int, int]:
         """Split target nodes one step away: assumed roles, others, created ones."""
-        assumed = targets & self._get_row(number)[1]
+        assumed = targets & self._get_assumable_roles(number)
         made = targets & self.made & ~assumed
         return assumed, targets & ~(assumed | made), made
 
-    def _get_row(self, number: int) -> tuple[VerdictBits, int]:
-        """Return a node's one-step reach, and the roles that it may assume."""
+    def _get_row(self, number: int) -> VerdictBits:
+        """Return the nodes one step from a node; it may be among them."""
         if number < self.size:
-            return self.table.taken[number], self.table.assumed[number].some
+            return self.table.taken[number]
+        return self._get_session_row(number)[0]
+
+    def _get_assumable_roles(self, number: int) -> int:
+        """Return the roles that a node may assume, as a bitset."""
+        if number < self.size:
+            return self.table.assumed[number].some
+        return self._get_session_row(number)[1]
+
+    def _get_session_row(self, number: int) -> tuple[VerdictBits, int]:
+        """Return a session's one-step reach, and the roles that it may assume."""
         found = self._loose.get(number)
         if found is None:
             found = self._loose[number] = self._compute_row(self.get_node(number))

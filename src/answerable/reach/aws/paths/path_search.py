@@ -198,7 +198,10 @@ class _TargetDistances:
         while front:
             self.distances.update(dict.fromkeys(reached, len(self.levels)))
             self.levels.append(front)
-            near = [self._is_next_to(number, front) for number in left]
+            near = [
+                self.whole.is_next_to(number, front, unconditional=self.unconditional)
+                for number in left
+            ]
             left, reached = (
                 list(compress(left, map(not_, near))),
                 list(compress(left, near)),
@@ -214,12 +217,6 @@ class _TargetDistances:
             number = whole.choose_next_target(number, ahead)
             trail.append(whole.get_node(number))
         return trail
-
-    def _is_next_to(self, number: int, nodes: int) -> bool:
-        """Tell whether one step leads from a node to some of the others."""
-        row = self.whole.get_row(number)
-        ahead = (row.sure if self.unconditional else row.some) & nodes
-        return bool(ahead and self._get_next_nodes(number) & nodes)
 
     def _get_next_nodes(self, number: int) -> int:
         """Return the nodes one step from a node, as a bitset."""
