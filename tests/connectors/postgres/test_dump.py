@@ -139,6 +139,14 @@ def test_grants_on_the_schema_public_come_on_top_of_its_defaults() -> None:
     }
 
 
+def test_another_owner_of_the_schema_public_has_its_default_privileges() -> None:
+    text = HEAD + "ALTER SCHEMA public OWNER TO x;"
+    assert granted(find(read(text), "schema", "public")) == {
+        ("x", "", "CREATE USAGE"),
+        ("", "", "USAGE"),
+    }
+
+
 def test_a_dump_without_owners_or_grants_says_so() -> None:
     bare = read("CREATE TABLE s.t (a integer);").contents[0]
     assert (bare.has_grants, bare.has_owners) == (False, False)

@@ -9,7 +9,7 @@ from answerable.connectors.formats.credential_locations import (
 )
 from answerable.connectors.formats.env_file import (
     EnvFileReader,
-    build_env_file_credentials,
+    find_env_file_credentials,
 )
 from answerable.connectors.formats.mcp_server_entry import McpServerEntry
 from answerable.connectors.formats.named_login_files import (
@@ -19,6 +19,7 @@ from answerable.connectors.formats.named_login_files import (
     NamedLogins,
     read_login_files,
 )
+from answerable.connectors.formats.platform_identity import PlatformIdentity
 from answerable.connectors.formats.selected_logins import (
     ReferencedFileReader,
     find_selected_logins,
@@ -111,6 +112,8 @@ class StatedCredentialReader:
             sighted = build_credential(item, origin.place, context, origin.written_by)
             self.credentials.append(sighted)
             ids.append(sighted.id)
+            if item.identity is not None:
+                self._link_identity(sighted, item.identity)
             if not resolve_references:
                 continue
             behind = resolve_reference(
@@ -121,6 +124,13 @@ class StatedCredentialReader:
             self.identities += behind.identities
             ids += behind.ids
         return ids
+
+    def _link_identity(self, sighted: Credential, identity: PlatformIdentity) -> None:
+        """Link a credential to the identity that the same text states."""
+        found = identity.to_identity(sighted.seen)
+        link = CredentialLink(sighted.id, found.id, "dsn", sighted.seen)
+        self.links.append(link)
+        self.identities.append(found)
 
     def _read_entry(
         self, server: McpServerEntry, origin: ConfigOrigin
@@ -239,7 +249,8 @@ class StatedCredentialReader:
             )
             return self.add_sightings((reference,), origin)
         if read.place not in self._in_env_file:  # many servers may name one file
-            sighted = build_env_file_credentials(read, self.context)
-            self.credentials += sighted
-            self._in_env_file[read.place] = [item.id for item in sighted]
+            lying = ConfigOrigin(read.place, self.context.written_by)
+            self._in_env_file[read.place] = self.add_sightings(
+                find_env_file_credentials(read), lying, resolve_references=False
+            )
         return self._in_env_file[read.place]

@@ -16,6 +16,12 @@ from answerable.connectors.formats.credential_name import (
     credential_kind_of_name,
     split_words,
 )
+from answerable.connectors.formats.platform_identity import PlatformIdentity
+from answerable.connectors.formats.postgres_dsn import (
+    find_variable_role,
+    is_role_password,
+    parse_dsn_role,
+)
 from answerable.connectors.formats.secret_formats import (
     classify_secret_format,
     is_placeholder,
@@ -53,6 +59,7 @@ class FoundCredential:
         cls: Form in which the position states it.
         kind: Kind, as in `model.credential`.
         value: The literal, or the referenced name; kept out of the repr.
+        identity: Identity that the same text states; None for none.
     """
 
     name: str
@@ -60,6 +67,7 @@ class FoundCredential:
     cls: CredentialClass
     kind: str
     value: str
+    identity: PlatformIdentity | None = None
 
     def __repr__(self) -> str:
         return f"Found({self.name!r}, {self.pointer!r}, {self.cls.value!r})"
@@ -101,6 +109,12 @@ def find_in_environment(
             ]
         else:
             found += find_in_variable(variable)
+    role = find_variable_role({name: text.value for name, text in given.items()})
+    if role is not None:
+        found = [
+            replace(each, identity=role) if is_role_password(each.name) else each
+            for each in found
+        ]
     return tuple(found)
 
 
@@ -331,7 +345,12 @@ def _make_credential(
     ):
         kind = "aws-secret-key"
     return FoundCredential(
-        position.name, position.pointer, credential_class, kind, value
+        position.name,
+        position.pointer,
+        credential_class,
+        kind,
+        value,
+        parse_dsn_role(position.value) if kind == "dsn" else None,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from answerable.connectors.formats.credential_locations import (
+    FoundCredential,
     NamedText,
     find_in_environment,
 )
@@ -27,12 +28,19 @@ class EnvFile:
 EnvFileReader = Callable[[str, str], EnvFile | None]
 
 
+def find_env_file_credentials(env_file: EnvFile) -> tuple[FoundCredential, ...]:
+    """Find the credentials in an environment file."""
+    return find_in_environment(
+        NamedText(variable.name, f"/{variable.name}", variable.value)
+        for variable in env_file.variables
+    )
+
+
 def build_env_file_credentials(
     env_file: EnvFile, context: SightingContext
 ) -> list[Credential]:
     """Build the credentials in an environment file."""
-    found = find_in_environment(
-        NamedText(variable.name, f"/{variable.name}", variable.value)
-        for variable in env_file.variables
-    )
-    return [build_credential(item, env_file.place, context) for item in found]
+    return [
+        build_credential(item, env_file.place, context)
+        for item in find_env_file_credentials(env_file)
+    ]

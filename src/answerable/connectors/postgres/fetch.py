@@ -13,8 +13,8 @@ from answerable.connectors.postgres.parse import EXPECTED_KIND, ServerName, pars
 from answerable.connectors.user_path import expand_user_path
 from answerable.model.connector import SyncContext
 from answerable.model.errors import EnvironmentFailure, UsageError
+from answerable.model.postgres_ids import normalise_host
 from answerable.model.sighting import Probe, Sync
-from answerable.reach.postgres.identifiers import normalise_host
 
 _SUFFIXES = (".sql", ".json")
 _COLLECT_HINT = (

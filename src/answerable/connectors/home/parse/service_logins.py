@@ -12,6 +12,7 @@ from answerable.connectors.formats.document_parser import (
     parse_document,
 )
 from answerable.connectors.formats.ini_parser import group_by_section, parse_ini
+from answerable.connectors.formats.postgres_dsn import build_postgres_role
 
 LINES_LIMIT = 5_000
 _CREDENTIALS_BLOCK = re.compile(
@@ -30,15 +31,19 @@ def parse_pgpass(data: bytes, source: AmbientFileSource, facts: AmbientFacts) ->
         fields = _split_pgpass_line(line.strip())
         if len(fields) < 5 or line.lstrip().startswith("#") or not fields[4]:
             continue
-        host, _, database, user, password = fields[:5]
-        facts.credentials.append(
-            source.build_credential(
-                "password",
-                f"{user}@{host}/{database}",
-                pointer=f"/{number}",
-                value=password,
-            )
+        host, port, database, user, password = fields[:5]
+        credential = source.build_credential(
+            "password",
+            f"{user}@{host}/{database}",
+            pointer=f"/{number}",
+            value=password,
         )
+        facts.credentials.append(credential)
+        role = build_postgres_role(
+            {"host": host, "port": port, "dbname": database, "user": user}
+        )
+        if role is not None:
+            facts.add_identity_link(credential, role, "dsn", source)
 
 
 def _split_pgpass_line(line: str) -> list[str]:

@@ -19,10 +19,10 @@ from answerable.model.errors import ParseError, UsageError
 from answerable.model.identity import Identity
 from answerable.model.ids import IdentityId
 from answerable.model.platform_catalogue import PlatformCatalogue
+from answerable.model.postgres_ids import build_role_id, normalise_host
 from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.model.sighting import ReadProblem, ReadProblemKind, SightedFacts
 from answerable.reach.postgres.catalogue import Catalogue
-from answerable.reach.postgres.identifiers import build_role_id, normalise_host
 
 EXPECTED_KIND = "text of pg_dump or pg_dumpall, or the catalogue query's JSON"
 PLATFORM = "postgres"

@@ -4,6 +4,7 @@ import msgspec
 
 from answerable.connectors.postgres.parse.catalogue_builder import CatalogueBuilder
 from answerable.model.errors import ParseError
+from answerable.model.postgres_ids import join_names, quote_identifier
 from answerable.reach.postgres.catalogue import (
     PUBLIC,
     DatabaseObject,
@@ -12,7 +13,6 @@ from answerable.reach.postgres.catalogue import (
     Role,
     RowPolicy,
 )
-from answerable.reach.postgres.identifiers import join_names, quote_identifier
 
 FORMAT = "answerable/postgres-catalogue/v1"
 _COMMANDS = {"*": "ALL", "r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}

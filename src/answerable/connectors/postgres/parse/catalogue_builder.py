@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from answerable.connectors.postgres.parse.object_builder import ObjectBuilder
+from answerable.model.postgres_ids import quote_identifier
 from answerable.reach.postgres.catalogue import (
     PUBLIC,
     Catalogue,
@@ -12,7 +13,6 @@ from answerable.reach.postgres.catalogue import (
     Membership,
     Role,
 )
-from answerable.reach.postgres.identifiers import quote_identifier
 
 _DATABASE_OWNER = "pg_database_owner"
 _PUBLIC_SCHEMA = "public"
@@ -67,10 +67,7 @@ class DatabaseBuilder:
         both, usage = ("CREATE", "USAGE"), ("USAGE",)
         if self.pg_dump_version >= _PRIVATE_PUBLIC_SCHEMA:
             schema.owner = schema.owner or _DATABASE_OWNER
-            schema.public_default = (
-                Grant(_DATABASE_OWNER, both, statement=words),
-                Grant(PUBLIC, usage, statement=words),
-            )
+            schema.public_default = (Grant(PUBLIC, usage, statement=words),)
         elif self.pg_dump_version:
             schema.public_default = (Grant(PUBLIC, both, statement=words),)
 

@@ -29,9 +29,9 @@ from answerable.connectors.postgres.parse.sql_lexer import (
     TokenKind,
 )
 from answerable.model.errors import ParseError
+from answerable.model.postgres_ids import join_names
 from answerable.model.sighting import ReadProblem, ReadProblemKind
 from answerable.reach.postgres.catalogue import Role
-from answerable.reach.postgres.identifiers import join_names
 
 _SERVER_VERSION = re.compile(
     r"^-- Dumped from database version (\d{1,3})", re.MULTILINE

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from answerable.connectors.postgres.parse.object_builder import GrantChange
 from answerable.connectors.postgres.parse.sql_cursor import SqlCursor
 from answerable.model.errors import ParseError
+from answerable.model.postgres_ids import join_names, quote_identifier
 from answerable.reach.postgres.catalogue import PUBLIC, Membership
-from answerable.reach.postgres.identifiers import join_names, quote_identifier
 from answerable.reach.postgres.privileges import normalise_privilege
 
 _FUNCTIONS = ("FUNCTION", "PROCEDURE", "ROUTINE")

@@ -47,11 +47,8 @@ class ObjectBuilder:
     def build(self, version: int) -> DatabaseObject:
         """Build the object: default privileges, then every GRANT and REVOKE in order."""
         owner = self.owner or (self.owner_of.owner if self.owner_of else "")
-        grants = list(
-            default_grants(self.kind, owner, version)
-            if self.public_default is None
-            else self.public_default
-        )
+        grants = list(default_grants(self.kind, owner, version))
+        grants += self.public_default or ()
         for change in self.changes:
             grants = self._apply(grants, change, version)
         return DatabaseObject(

@@ -6,8 +6,8 @@ from answerable.connectors.postgres.parse.catalogue_builder import DatabaseBuild
 from answerable.connectors.postgres.parse.object_builder import ObjectBuilder
 from answerable.connectors.postgres.parse.sql_cursor import SqlCursor
 from answerable.connectors.postgres.parse.sql_lexer import SqlToken, TokenKind
+from answerable.model.postgres_ids import join_names, quote_identifier
 from answerable.reach.postgres.catalogue import PUBLIC, RowPolicy
-from answerable.reach.postgres.identifiers import join_names, quote_identifier
 
 ObjectName = tuple[str, str, str]
 

@@ -6,7 +6,7 @@ from answerable.connectors.postgres.parse.sql_lexer import (
     TokenKind,
 )
 from answerable.model.errors import ParseError
-from answerable.reach.postgres.identifiers import join_names
+from answerable.model.postgres_ids import join_names
 
 _END = SqlToken(TokenKind.SYMBOL, "", 0)
 
