@@ -1,13 +1,17 @@
-"""Spell PostgreSQL identifiers and the ids of roles.
+"""Spell and parse PostgreSQL identifiers, identity ids and resource ids.
 
-Identity: `postgres:HOST/DATABASE/role/NAME`.
+Identity: `postgres:HOST/DATABASE/role/NAME`. Resource: `postgres:HOST/DATABASE/KIND/NAME`
+with the name as SQL spells it.
 """
 
 import re
+from dataclasses import dataclass
 
 PREFIX = "postgres:"
 DEFAULT_PORT = "5432"
 _PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
+_PART = re.compile(r'"(?:[^"]|"")*"|[^".]+')
+_ESCAPED = re.compile(r"%([0-9A-F]{2})")
 _RESERVED = re.compile(r"[%/\s\x00-\x1f\x7f]")
 
 
@@ -24,6 +28,26 @@ def quote_identifier(name: str) -> str:
 def join_names(*names: str) -> str:
     """Spell a qualified name: `schema.table`."""
     return ".".join(map(quote_identifier, names))
+
+
+def split_names(text: str) -> tuple[str, ...]:
+    """Split a qualified SQL name; unquoted parts fold to lower case.
+
+    Returns:
+        The names; empty if the text is no such name.
+    """
+    names: list[str] = []
+    at = 0
+    for each in _PART.finditer(text):
+        if each.start() != at:
+            return ()
+        part = each[0]
+        quoted = part.startswith('"')
+        names.append(part[1:-1].replace('""', '"') if quoted else part.strip().lower())
+        at = each.end() + 1
+        if each.end() < len(text) and text[each.end()] != ".":
+            return ()
+    return tuple(names) if at == len(text) + 1 and all(names) else ()
 
 
 def normalise_host(host: str, port: str = "") -> str:
@@ -44,7 +68,94 @@ def _escape(part: str) -> str:
     )
 
 
+def _unescape(part: str) -> str:
+    """Return a part of an id as it was before `_escape`."""
+    return _ESCAPED.sub(lambda m: chr(int(m[1], 16)), part)
+
+
 def build_role_id(host: str, database: str, role: str) -> str:
     """Build the id of a role in a database; without one where none is known."""
     parts = (host, database, "role", role) if database else (host, "role", role)
     return PREFIX + "/".join(map(_escape, parts))
+
+
+def build_resource_id(host: str, database: str, kind: str, name: str) -> str:
+    """Build the id of an object."""
+    return f"{PREFIX}{_escape(host)}/{_escape(database)}/{kind}/{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class RoleId:
+    """Parsed id of a role.
+
+    Attributes:
+        database: Empty where the id names none.
+    """
+
+    host: str
+    database: str
+    role: str
+
+
+def parse_role_id(text: str) -> RoleId | None:
+    """Parse the id of a role; None for any other text."""
+    if not text.startswith(PREFIX):
+        return None
+    parts = [_unescape(part) for part in text.removeprefix(PREFIX).split("/")]
+    if len(parts) == 3 and parts[1] == "role" and all(parts):
+        return RoleId(parts[0], "", parts[2])
+    if len(parts) == 4 and parts[2] == "role" and all(parts):
+        return RoleId(parts[0], parts[1], parts[3])
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceName:
+    """Parsed id of an object.
+
+    Attributes:
+        column: Name of a column of the table `name`; empty for a whole object.
+    """
+
+    host: str
+    database: str
+    kind: str
+    name: str
+    column: str = ""
+
+    def __str__(self) -> str:
+        if not self.column:
+            return build_resource_id(self.host, self.database, self.kind, self.name)
+        name = f"{self.name}.{quote_identifier(self.column)}"
+        return build_resource_id(self.host, self.database, "column", name)
+
+
+def parse_resource_id(text: str) -> ResourceName | None:
+    """Parse `postgres:HOST/DATABASE/KIND/NAME`; None for any other text."""
+    parts = text.removeprefix(PREFIX).split("/", 3)
+    if not text.startswith(PREFIX) or len(parts) != 4 or not all(parts):
+        return None
+    host, database = _unescape(parts[0]), _unescape(parts[1])
+    return build_resource_name(host, database, parts[2], parts[3])
+
+
+def build_resource_name(
+    host: str, database: str, kind: str, written: str
+) -> ResourceName | None:
+    """Build the name of an object as a user wrote it; None where it is no SQL name."""
+    if kind == "role":
+        return ResourceName(host, database, kind, _unescape(written))
+    if kind == "function":
+        head, mark, arguments = written.partition("(")
+        names = split_names(head)
+        name = join_names(*names) + mark + arguments
+        return ResourceName(host, database, kind, name) if names else None
+    names = split_names(written)
+    if not names:
+        return None
+    if kind == "column":
+        table, column = names[:-1], names[-1]
+        if not table:
+            return None
+        return ResourceName(host, database, "table", join_names(*table), column)
+    return ResourceName(host, database, kind, join_names(*names))

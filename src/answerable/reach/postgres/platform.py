@@ -1,0 +1,221 @@
+"""PostgreSQL as a permission platform: spelling of ids and calls, and its evaluator."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from answerable.model.documents.core import TruncationItem
+from answerable.model.errors import UsageError
+from answerable.model.ids import IdentityId
+from answerable.model.inventory import Inventory
+from answerable.model.postgres_ids import (
+    PREFIX,
+    ResourceName,
+    parse_resource_id,
+    parse_role_id,
+)
+from answerable.reach.answer_items import build_bare_item
+from answerable.reach.formula import Verdict
+from answerable.reach.platform import (
+    Answer,
+    AnswerList,
+    ConditionContext,
+    PageBounds,
+    PathHop,
+    PlatformScope,
+    Question,
+    SubjectIdentity,
+    UnknownSubject,
+)
+from answerable.reach.postgres.answer_building import SOURCE
+from answerable.reach.postgres.call_evaluation import (
+    evaluate_call,
+    list_caller_identities,
+)
+from answerable.reach.postgres.call_parsing import parse_action, parse_resource
+from answerable.reach.postgres.permission_rows import iterate_permissions
+from answerable.reach.postgres.server import PLATFORM, PostgresServer, build_servers
+
+_ORDER = (Verdict.ALWAYS, Verdict.ONLY_IF, Verdict.NOT_KNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresEvaluator:
+    """Grants of the PostgreSQL servers of one snapshot, by host."""
+
+    servers: Mapping[str, PostgresServer]
+
+    def resolve_identity(
+        self, start: SubjectIdentity
+    ) -> SubjectIdentity | UnknownSubject:
+        """Return a role, with the reason if its memberships are not known."""
+        parsed = parse_role_id(start.identity)
+        if parsed is None:
+            return UnknownSubject(start.identity, "not the id of a role", SOURCE)
+        server = self.servers.get(parsed.host)
+        if server is None:
+            what = f"no scan describes the server {parsed.host}"
+            return UnknownSubject(start.identity, what, SOURCE)
+        if not server.has_roles:
+            what = f"the roles of {parsed.host} were not collected"
+            unknown = UnknownSubject(start.identity, what, SOURCE)
+            return replace(start, unknown=unknown)
+        if server.get_role(parsed.role) is None:
+            what = f"the scan of {parsed.host} holds no such role"
+            return UnknownSubject(start.identity, what, SOURCE, absent=True)
+        if parsed.database not in server.contents:
+            what = f"no scan describes the grants in database {parsed.database or '?'}"
+            unknown = UnknownSubject(start.identity, what, SOURCE)
+            return replace(start, unknown=unknown)
+        return start
+
+    def list_entries(self, identity: IdentityId) -> Sequence[PathHop]:
+        """List no step: no workflow's token enters a role."""
+        return ()
+
+    def name_credential_source(self, account: str) -> str:
+        """Name the scan source that describes roles."""
+        return SOURCE
+
+    def evaluate(self, question: Question) -> Answer:
+        """Evaluate one call for some roles, with proof and assumptions."""
+        resource = _get_resource(question)
+        return evaluate_call(self.servers.get(resource.host), question, resource)
+
+    def list_permissions(self, question: Question, page: PageBounds) -> AnswerList:
+        """List what some roles can do, themselves and as others."""
+        return _cut_page(list(_list_rows(self.servers, question)), page)
+
+    def list_callers(self, question: Question, page: PageBounds) -> AnswerList:
+        """List all roles that can make one call, the surest first."""
+        resource = _get_resource(question)
+        server = self.servers.get(resource.host)
+        starts = list_caller_identities(server, resource.database) if server else []
+        answers = [
+            evaluate_call(
+                server,
+                replace(question, subject=each.subject, identities=(each,)),
+                resource,
+            )
+            for each in starts
+        ]
+        if not starts:
+            answers = [evaluate_call(server, question, resource)]
+        found = [each for each in answers if each.verdict is not Verdict.NEVER]
+        found.sort(key=lambda each: _ORDER.index(each.verdict))
+        missing = frozenset().union(*(each.not_collected for each in answers))
+        return replace(
+            _cut_page(found, page),
+            not_collected=missing,
+            unread=any(each.unread for each in answers),
+        )
+
+    def describe_scope(self) -> PlatformScope:
+        """Describe the collected roles and servers."""
+        count = sum(
+            len(list_caller_identities(each, "")) for each in self.servers.values()
+        )
+        return PlatformScope(count, tuple(sorted(self.servers)), ())
+
+
+def _get_resource(question: Question) -> ResourceName:
+    """Return the resource of a parsed call.
+
+    Raises:
+        UsageError: The call was not parsed for this platform.
+    """
+    found = parse_resource_id(question.resource)
+    if found is None:
+        raise UsageError(f"not a PostgreSQL resource (got {question.resource[:80]!r})")
+    return found
+
+
+def _list_rows(
+    servers: Mapping[str, PostgresServer], question: Question
+) -> list[Answer]:
+    """List the rows of a question, those of missing data last."""
+    last = [
+        Answer(
+            build_bare_item(
+                question.subject, question.action, question.resource, Verdict.NOT_KNOWN
+            ),
+            (each.unknown,),
+        )
+        for each in question.identities
+        if each.unknown
+    ]
+    return [*iterate_permissions(servers, question), *last]
+
+
+def _cut_page(answers: list[Answer], page: PageBounds) -> AnswerList:
+    """Cut one page; the cursor is the number of rows before it.
+
+    Raises:
+        UsageError: The cursor is malformed.
+    """
+    cursor = page.cursor or "0"
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
+        raise UsageError("not a place to go on from", "begin again")
+    first = int(cursor)
+    end = first + page.rows if page.rows else len(answers)
+    cut = tuple(islice(answers, first, end))
+    shown = None
+    if end < len(answers):
+        shown = TruncationItem(rows=len(cut), what="identities", done=1, of=1)
+    return AnswerList(
+        cut,
+        frozenset().union(*(each.not_collected for each in cut)),
+        any(each.unread for each in cut),
+        str(end) if end < len(answers) and page.cursor is not None else "",
+        len(cut),
+        shown,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresPlatform:
+    """Grants of PostgreSQL servers: roles, memberships, owners, row security."""
+
+    name: str = PLATFORM
+    kinds: tuple[str, ...] = (PLATFORM,)
+
+    def owns(self, key: str) -> bool:
+        """Tell whether an id is a role's or an object's."""
+        return key.startswith(PREFIX)
+
+    def parse_call(
+        self, inventory: Inventory, action: str, resource: str
+    ) -> tuple[str, str]:
+        """Parse a privilege, and the id or the name of an object."""
+        privilege = parse_action(action)
+        return privilege, str(
+            parse_resource(get_servers(inventory), privilege, resource)
+        )
+
+    def parse_session(
+        self, inventory: Inventory, subject: str, context: ConditionContext
+    ) -> tuple[str, ConditionContext]:
+        """Return both unchanged: a session has no id of its own."""
+        return subject, context
+
+    def find_external(self, inventory: Inventory, text: str) -> str | None:
+        """Find a role that no scan describes."""
+        return text if parse_role_id(text) else None
+
+    def open(self, inventory: Inventory, question: Question) -> PostgresEvaluator:
+        """Index the servers of a snapshot, or reuse the index."""
+        return PostgresEvaluator(get_servers(inventory))
+
+    def compile_snapshot(self, inventory: Inventory, before: Inventory | None) -> None:
+        """Index the servers of a snapshot once for all questions."""
+        get_servers(inventory)
+
+
+def get_servers(inventory: Inventory) -> Mapping[str, PostgresServer]:
+    """Return the index of each server of a snapshot, by host."""
+    return inventory.get_or_compute("postgres servers", _build_servers)
+
+
+def _build_servers(inventory: Inventory) -> Mapping[str, PostgresServer]:
+    """Build the index of each server."""
+    return build_servers(inventory.facts.catalogues)

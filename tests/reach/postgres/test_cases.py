@@ -1,0 +1,60 @@
+"""Rows of `tests/cases/postgres.yaml`: a dump, a question, the answer."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from answerable.connectors.postgres.parse import ServerName, parse
+from answerable.model.ids import IdentityId
+from answerable.model.postgres_ids import build_role_id
+from answerable.reach.platform import Question, SubjectIdentity, UnknownSubject
+from answerable.reach.postgres.call_evaluation import evaluate_call
+from answerable.reach.postgres.call_parsing import parse_action, parse_resource
+from answerable.reach.postgres.platform import PostgresEvaluator
+from answerable.reach.postgres.server import build_servers
+
+CASES = Path(__file__).resolve().parents[2] / "cases" / "postgres.yaml"
+ROWS: list[dict[str, Any]] = yaml.safe_load(CASES.read_text(encoding="utf-8"))
+
+
+def answer(row: dict[str, Any]) -> Any:
+    """Answer the question of a row."""
+    version = row.get("version", 15)
+    head = (
+        f"-- Dumped from database version {version}.1\n"
+        f"-- Dumped by pg_dump version {version}.1\n"
+    )
+    text = (head + row["sql"]).encode()
+    server = ServerName("h", "shop", "x")
+    facts = parse([("shop.sql", text)], server, source="pg:x", now=1).facts
+    servers = build_servers(facts.catalogues)
+    role, word, name = row["ask"]
+    action = parse_action(word)
+    resource = parse_resource(servers, action, name)
+    key = IdentityId(build_role_id("h", "shop", role))
+    found = PostgresEvaluator(servers).resolve_identity(SubjectIdentity(key, key))
+    identities = () if isinstance(found, UnknownSubject) else (found,)
+    question = Question(
+        now=1,
+        subject=key,
+        action=action,
+        resource=str(resource),
+        direct=row.get("direct", True),
+        identities=identities,
+    )
+    return evaluate_call(servers.get("h"), question, resource)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: str(row["name"]))
+def test_the_answer_is_the_documented_one(row: dict[str, Any]) -> None:
+    got = answer(row)
+    assert got.verdict == row["verdict"]
+    if "assuming" in row:
+        assert set(row["assuming"]) <= set(got.item["assuming"])
+
+
+def test_every_row_cites_its_page_and_has_a_name_of_its_own() -> None:
+    assert all(row["source"] for row in ROWS)
+    assert len({row["name"] for row in ROWS}) == len(ROWS)
