@@ -28,10 +28,7 @@ ASKED = [
     ["who-owns", "report-bot"],
     ["who-owns", "tmp-export"],
     ["who-owns", "legacy-export"],
-    *(
-        ["show", each]
-        for each in ("reporter", "tool:mcp/warehouse/*", "ana@corp.example")
-    ),
+    *(["show", each] for each in ("reporter", "tool:mcp/warehouse/*", "person:ana")),
     *(
         ["show", each]
         for each in ("report-bot", "tmp-export", "s3://example-customer-data")
