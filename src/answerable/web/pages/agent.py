@@ -11,6 +11,7 @@ from answerable.store.run_queries import list_runs
 from answerable.web.pages import (
     inventory_list_definitions,
     revocations,
+    show,
     subject_sections,
 )
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute
@@ -23,11 +24,11 @@ _MAX_RUNS = 8
 def show_agent(
     cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
-    """Show one agent; a 404 page with similar names for an unknown id."""
+    """Show one agent; an id that is not listed as `/show` does."""
     key = request.query.get("id", "")
     item = inventory_list_definitions.agents(cache).by_key.get(key)
     if item is None:
-        return subject_sections.build_not_found_page(cache, "agents", key)
+        return show.show_entity(cache, visitor, request)
     entity = cache.current_view().inventory.agents.get(AgentId(key))
     sees_activity = visitor.can_see_activity_of(key)
     owners = inventory_list_definitions.current_inventory(cache).owners

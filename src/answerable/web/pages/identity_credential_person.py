@@ -10,7 +10,7 @@ from answerable.model.ids import PersonId
 from answerable.presentation.credential_revocation import revocation_effect
 from answerable.services.statements.key_enrolment import list_owner_keys
 from answerable.usecases.reach.permission_usage import count_patterns
-from answerable.web.pages import inventory_list_definitions, subject_sections
+from answerable.web.pages import inventory_list_definitions, show, subject_sections
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute
 from answerable.web.store_cache import StoreCache
 from answerable.web.store_view import StoreView
@@ -29,7 +29,7 @@ def show_identity(
         key
     ) or _unscanned_identity(cache, key)
     if item is None:
-        return subject_sections.build_not_found_page(cache, "identities", key)
+        return show.show_entity(cache, visitor, request)
     section = subject_sections.build_reach_section(cache, key)
     sees_activity = visitor.can_see_activity_of(key)
     accounts = {item["account"]} - {""}
@@ -102,7 +102,7 @@ def show_credential(
     key = request.query.get("id", "")
     item = inventory_list_definitions.credentials(cache).by_key.get(key)
     if item is None:
-        return subject_sections.build_not_found_page(cache, "credentials", key)
+        return show.show_entity(cache, visitor, request)
     proves = [item["identity"]] if item["identity"] else []
     values = {
         "item": item,
@@ -146,7 +146,7 @@ def show_person(
         cache, key
     )
     if item is None:
-        return subject_sections.build_not_found_page(cache, "people", key)
+        return show.show_entity(cache, visitor, request)
     owners = inventory_list_definitions.current_inventory(cache).owners
     kinds: dict[str, list[tuple[str, object]]] = defaultdict(list)
     for kind, subject in inventory_list_definitions.iterate_owned_subjects(item):

@@ -2,11 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import cast
 
 from answerable.connectors.iam_catalogue.fetch import load_catalogue
-from answerable.inventory.name_resolution import select_similar_names
 from answerable.lineage.search_query import SearchQuery
 from answerable.model.documents.core import CoverageRecord, ReachItem
 from answerable.model.documents.owners import OwnerEvidenceItem, OwnershipItem
@@ -26,7 +24,6 @@ from answerable.usecases.lineage import search_events
 from answerable.usecases.reach import permissions
 from answerable.usecases.reach.permission_usage import list_permission_usage
 from answerable.web.pages import inventory_list_definitions
-from answerable.web.routing import PageAnswer
 from answerable.web.store_cache import StoreCache
 from answerable.web.template_filters import build_url
 from answerable.web.visitor import Visitor, WebPermission
@@ -35,7 +32,6 @@ MAX_EVENTS = 15
 MAX_ROWS = 12
 _MAX_SCANNED = 120  # rows of reach; the most severe are shown
 _MAX_IDENTITIES = 8  # identities whose rows are computed
-_MAX_SUGGESTIONS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,25 +215,3 @@ def _read_log_coverage(cache: StoreCache) -> LogCoverage:
     """Read which services and days the stored logs cover."""
     with cache.open_store() as store:
         return read_log_coverage(store, load_catalogue(()))
-
-
-def build_not_found_page(cache: StoreCache, kind: str, key: str) -> PageAnswer:
-    """Build the 404 page of an unknown id, with similar ids."""
-    listing = getattr(inventory_list_definitions, kind)(cache)
-    folded = key.casefold()
-    tail = folded.rpartition("/")[2].rpartition(":")[2]
-    names = list(listing.by_key)
-    near = [name for name in names if tail and tail in name.casefold()][
-        :_MAX_SUGGESTIONS
-    ]
-    if not near:
-        near = get_close_matches(
-            key, select_similar_names(key, names), _MAX_SUGGESTIONS, cutoff=0.6
-        )
-    values = {
-        "kind": kind,
-        "key": key,
-        "near": near,
-        "coverage": inventory_list_definitions.build_coverage_document(cache).coverage,
-    }
-    return PageAnswer("missing.html", "Not found", values, status=404)
