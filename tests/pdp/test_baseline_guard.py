@@ -50,7 +50,7 @@ def profile(
 
 
 def hold_to(point: DecisionPointHarness, *profiles: ActiveBaseline) -> None:
-    point.house.standing.behaviour.apply_statements(in_force(*profiles))
+    point.house.core.baselines.apply_statements(in_force(*profiles))
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_what_an_owner_signs_lifts_it(tmp_path: Path) -> None:
     )
     with deciding(tmp_path, watched("enforce")) as point:
         assert not point.evaluate()
-        point.house._authority.set_policy_exceptions(index_exceptions((word,)))
+        point.house.core.authorizer.set_policy_exceptions(index_exceptions((word,)))
         assert point.evaluate()
 
 
@@ -140,7 +140,7 @@ def test_a_sub_agent_that_is_not_watched_is_held_like_the_agent_above_it(
         agent, True, "", "run", AuthenticationMethod.DPOP_TOKEN, "own/below", b"", 0
     )
     with deciding(tmp_path, watched("enforce")) as point:
-        judge = point.house.standing.behaviour.apply_baseline
+        judge = point.house.core.baselines.apply_baseline
         assert judge(below, "files", TargetKind.TOOL, decision) == decision
         under = replace(below, chain=(AgentId(ANA),))
         assert (

@@ -202,7 +202,7 @@ def test_a_mapping_that_changed_is_not_used_until_it_is_approved(
         assert point.ask(EVALUATION, ASKED).decision
         other = json.loads(json.dumps(ONE).replace("get_customer", "see_customer"))
         pin(tmp_path, {"read": other}, by_a_person=False)
-        point.house.standing.pins.refresh()
+        point.house.core.pins.refresh()
         for name in ("get_customer", "see_customer"):
             assert not point.ask(
                 EVALUATION, ASKED | {"action": {"name": name}}
@@ -210,7 +210,7 @@ def test_a_mapping_that_changed_is_not_used_until_it_is_approved(
         assert not point.evaluate(), "the tool itself is in quarantine here, too"
         assert point.decided()[-1].decision.reason == "quarantined"
         pin(tmp_path, {"read": other})
-        point.house.standing.pins.refresh()
+        point.house.core.pins.refresh()
         see = ASKED | {"action": {"name": "see_customer"}}
         assert point.ask(EVALUATION, see).decision
         assert point.evaluate()

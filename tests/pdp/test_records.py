@@ -167,20 +167,34 @@ def test_what_may_change_something_is_on_disk_before_its_answer(
         assert id.encode() in data, "the answer came before its record"
 
 
+def test_a_reinstated_signing_key_is_accepted_without_a_reload(tmp_path: Path) -> None:
+    made = settings()
+    made["issuers"]["corp"]["ours"] = True
+    with deciding(tmp_path, made) as point:
+        revocations = RevocationFile(tmp_path / "store/gateway")
+        assert point.ask(said=ALLOWED).status == 200
+        revocations.revoke("key:k1")
+        point.house.core.revocations.refresh()
+        assert point.ask(said=ALLOWED).status == 401
+        revocations.reinstate("key:k1")
+        point.house.core.revocations.refresh()
+        assert point.ask(said=ALLOWED).status == 200
+
+
 def test_a_kill_takes_hold_and_is_recorded(tmp_path: Path) -> None:
     with deciding(tmp_path) as point:
         assert point.evaluate()
         kills = RevocationFile(tmp_path / "store/gateway")
         for subject in ("agent:declared/ana", "principal:corp/ana", "server:files"):
             kills.revoke(subject)
-            point.house.standing.kills.refresh()
+            point.house.core.revocations.refresh()
             assert not point.evaluate(), subject
             assert point.decided()[-1].decision.reason == "killed"
             kills.reinstate(subject)
-            point.house.standing.kills.refresh()
+            point.house.core.revocations.refresh()
             assert point.evaluate()
         kills.revoke("tool:mcp/files/read")
-        point.house.standing.kills.refresh()
+        point.house.core.revocations.refresh()
         assert not point.evaluate()
         assert point.evaluate(resource=READ | {"id": "tool:mcp/files/slow"})
         assert (
@@ -214,14 +228,14 @@ def test_what_the_gateway_holds_in_quarantine_is_denied_here_too(
                 now=1,
             )
             files.change("files", see)
-        point.house.standing.pins.refresh()
+        point.house.core.pins.refresh()
         assert not point.evaluate()
         assert point.decided()[-1].decision.reason == "quarantined"
         word = DefinitionApproval("person:ana", "s" * 64, 2)
         files.change(
             "files", lambda pins: apply_approval(pins, select_for_approval(pins), word)
         )
-        point.house.standing.pins.refresh()
+        point.house.core.pins.refresh()
         assert point.evaluate()
 
 
@@ -229,7 +243,7 @@ def test_a_run_is_killed_where_a_token_names_it(tmp_path: Path) -> None:
     with deciding(tmp_path) as point:
         subject = ANA | {"properties": {"token": token_of("ana")}}
         RevocationFile(tmp_path / "store/gateway").revoke("run:ana")
-        point.house.standing.kills.refresh()
+        point.house.core.revocations.refresh()
         assert not point.evaluate(subject=subject)
 
 

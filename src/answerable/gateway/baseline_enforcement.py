@@ -26,7 +26,7 @@ from answerable.gateway.baseline_decisions import (
 )
 from answerable.gateway.baseline_envelope import build_envelope
 from answerable.gateway.call_redaction import drop_values, redact_secrets
-from answerable.gateway.person_requests import PersonRequestIndex
+from answerable.gateway.person_requests import PersonRequestIndex, ignore_rejected
 from answerable.model.baseline import BaselineStage, BaselineSubject
 from answerable.model.baseline_assessment import NO_DEVIATION, BaselineAssessment
 from answerable.model.behaviour import CallObservation, JsonValue, RunEnvelope
@@ -102,7 +102,7 @@ class BaselineEnforcer:
     Args:
         config: Names the watched agents and the facts about tools.
         defined: Returns the digest of a tool's pinned definition, by server and tool.
-        requests: Requests that persons filed with agents.
+        rejected: Called once for each request of a person that names a run of another.
         clock: Returns UTC nanoseconds.
     """
 
@@ -110,11 +110,11 @@ class BaselineEnforcer:
         self,
         config: Config,
         defined: DefinitionDigest = _no_definition,
-        requests: PersonRequestIndex | None = None,
+        rejected: Callable[[str, str], None] = ignore_rejected,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._clock, self._defined = clock, defined
-        self._requests = PersonRequestIndex() if requests is None else requests
+        self._requests = PersonRequestIndex(rejected)
         self._windows: OrderedDict[AgentId, Window] = OrderedDict()
         self._baselines: tuple[ActiveBaseline, ...] = ()
         self._standards: ProfilesBySubject = {}

@@ -55,6 +55,7 @@ from answerable.model.spool_record import CallBehaviour, CallOutcome, CallResult
 from answerable.server.mcp.call import McpCall
 from answerable.server.mcp.messages import MessageKind
 from answerable.server.mcp.methods import MessageSender, find_method
+from answerable.server.pins.pin_enforcer import PinEnforcer
 from answerable.server.recording.record_ticket import NotRecorded, RecordTicket
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
 from answerable.usecases.authorization.authorize import Authorizer
@@ -76,17 +77,16 @@ class CallPipeline:
         servers: Mapping[str, Upstream],
         credentials: CredentialProvider | None = None,
         recent: ReplayBuffer | None = None,
-        definitions: DefinitionWatcher | None = None,
+        pins: PinEnforcer | None = None,
         behaviour: BaselineEnforcer | None = None,
     ) -> None:
         self.authority = authority
         self.recorder = recorder
         self.servers = servers
         self.credentials = credentials
-        self._recent = recent
-        self._behaviour = behaviour
+        self._recent, self._behaviour = recent, behaviour
         self._ownership = HandleOwnershipTracker()
-        self.definitions = definitions or DefinitionWatcher(servers)
+        self.definitions = DefinitionWatcher(servers, pins)
         # For the replay buffer, once it is sent.
         self._latest: AuthorizationRequest | None = None
 

@@ -16,7 +16,6 @@ from answerable.pdp.wire.problem_documents import ProblemResponse
 from answerable.server.authentication.authenticator import CallerAuthenticator
 from answerable.server.authentication.errors import IssuerKeysNeeded, Unauthenticated
 from answerable.server.connection_info import ConnectionInfo
-from answerable.server.issuers.key_cache import IssuerKeyCache
 from answerable.server.wire.request_head import HttpRequestHead
 
 # No token of our token service has such a subject.
@@ -42,16 +41,17 @@ class EnforcementPointAuthenticator:
     Args:
         config: Has a section `decisions`.
         clock: Returns NumericDates.
-        secret: For nonces of DPoP proofs.
+        build_authenticator: Builds an authenticator for a configuration.
     """
 
     def __init__(
-        self, config: Config, clock: Callable[[], float], secret: bytes
+        self,
+        config: Config,
+        clock: Callable[[], float],
+        build_authenticator: Callable[[Config], CallerAuthenticator],
     ) -> None:
         self._clock = clock
-        as_callers = _callers_config(config)
-        keys = IssuerKeyCache(as_callers.issuers)
-        self._callers = CallerAuthenticator(as_callers, keys, clock, secret=secret)
+        self._callers = build_authenticator(_callers_config(config))
         self._point = _decisions_section(config)
 
     def reconfigure(self, config: Config) -> None:
@@ -79,10 +79,6 @@ class EnforcementPointAuthenticator:
         except Unauthenticated as unknown:
             raise _to_problem_response(unknown) from None
         return self._find_listed(caller.agent, caller.principal)
-
-    def revoke_keys(self, kids: frozenset[str]) -> None:
-        """Reject tokens signed by these keys of our token service."""
-        self._callers.revoke_keys(kids)
 
     def resource_metadata(self, target: str, connection: ConnectionInfo) -> bytes:
         """Return the resource metadata (RFC 9728); empty if tokens are not used."""

@@ -9,7 +9,11 @@ from typing import Protocol, TypeAlias
 
 from answerable.model.config import Listener
 from answerable.server.admission import AdmissionControl
-from answerable.server.listening_sockets import BACKLOG, BoundListener
+from answerable.server.listening_sockets import (
+    BACKLOG,
+    BoundListener,
+    InheritedSocket,
+)
 from answerable.server.tls import HTTP_1, TlsListeners
 from answerable.server.tls_server import TlsServer
 
@@ -87,22 +91,27 @@ class Listeners:
             alpn_protocol: ALPN protocol of TLS.
         """
         given = bound_listener.socket_for_worker(0)
-        own = socket.socket(fileno=os.dup(given.handle))
-        context = self._tls.add(given.listener, alpn_protocol)
-        serving = await start_accepting(
-            self._loop, own, protocol_factory, context, self._admission
-        )
-        self.add(name, bound_listener, serving)
+        await self.accept(given, protocol_factory, alpn_protocol)
+        self.add(name, bound_listener)
 
-    def add(
+    async def accept(
         self,
-        name: str,
-        bound_listener: BoundListener,
-        listening_server: ListeningServer,
+        inherited: InheritedSocket,
+        protocol_factory: ProtocolFactory,
+        alpn_protocol: str = HTTP_1,
     ) -> None:
+        """Accept connections at a socket that another process or listener owns."""
+        own = socket.socket(fileno=os.dup(inherited.handle))
+        context = self._tls.add(inherited.listener, alpn_protocol)
+        self.add_server(
+            await start_accepting(
+                self._loop, own, protocol_factory, context, self._admission
+            )
+        )
+
+    def add(self, name: str, bound_listener: BoundListener) -> None:
         """Add a listener that accepts already, and close it with the others."""
         self._bound.append(bound_listener)
-        self._servings.append(listening_server)
         listener = bound_listener.listener
         if listener.address is None:
             self.where.append((name, f"unix:{listener.unix}"))
@@ -110,6 +119,10 @@ class Listeners:
         scheme = "https" if listener.tls else "http"
         self.where.append((name, f"{scheme}://{bound_listener.address}"))
         self.urls.append((name, bound_listener.socket_for_worker(0).url))
+
+    def add_server(self, listening_server: ListeningServer) -> None:
+        """Close a server with the listeners."""
+        self._servings.append(listening_server)
 
     def prepare(self, configured: Iterable[Listener]) -> Callable[[], None]:
         """Read certificates again without using them; see `TlsListeners.prepare`.

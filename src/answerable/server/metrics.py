@@ -1,6 +1,6 @@
 """Render the metrics of one server in the text format of Prometheus."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -48,6 +48,25 @@ def render_metrics(
     return generate_latest(_ServerCollector(names, recorder, gauges, admission))
 
 
+def build_counter(
+    name: str,
+    description: str,
+    labels: tuple[str, ...],
+    counts: Iterable[tuple[tuple[str, ...], float]],
+) -> Metric:
+    """Build a counter of Prometheus, with its series in order.
+
+    Args:
+        name: Name of the metric.
+        labels: Names of the labels.
+        counts: Pairs: values of the labels, and the count.
+    """
+    family = CounterMetricFamily(name, description, labels=labels)
+    for values, count in sorted(counts):
+        family.add_metric(values, count)
+    return family
+
+
 @dataclass(frozen=True, slots=True)
 class _ServerCollector(Collector):
     names: MetricNames
@@ -59,17 +78,19 @@ class _ServerCollector(Collector):
         """Yield each metric family, for the Prometheus client library."""
         names, recorder, journal = self.names, self.recorder, self.recorder.journal
         name, says, kinds = names.counted
-        counted = CounterMetricFamily(f"{names.door}_{name}", says, labels=kinds)
-        for labels, count in sorted(recorder.counted.items()):
-            counted.add_metric(labels, count)
-        yield counted
-        away = CounterMetricFamily(
-            f"{names.door}_refusals", names.away, labels=("why",)
+        yield build_counter(
+            f"{names.door}_{name}", says, kinds, recorder.counted.items()
         )
-        for why, count in sorted(recorder.away.items()):
-            away.add_metric((why,), count)
-        yield away
-        yield from self._connection_counters()
+        away = (((why,), count) for why, count in recorder.away.items())
+        yield build_counter(f"{names.door}_refusals", names.away, ("why",), away)
+        for what, says in CONNECTIONS.items():
+            counts = [
+                ((quota,), count)
+                for counted, quota, count in self.admission.iter_counts()
+                if counted == what
+            ]
+            name = f"{names.door}_connections_{what}"
+            yield build_counter(name, says, ("quota",), counts)
         for name, says, total in (
             ("records", "Records of evidence.", journal.recorded),
             (
@@ -86,13 +107,3 @@ class _ServerCollector(Collector):
         )
         for name, (says, value) in {"spool_bytes": spooled, **self.gauges}.items():
             yield GaugeMetricFamily(f"{names.door}_{name}", says, value=value)
-
-    def _connection_counters(self) -> Iterator[Metric]:
-        """Yield the counters of evicted and refused connections."""
-        for what, says in CONNECTIONS.items():
-            name = f"{self.names.door}_connections_{what}"
-            family = CounterMetricFamily(name, says, labels=("quota",))
-            for counted, quota, count in self.admission.iter_counts():
-                if counted == what:
-                    family.add_metric((quota,), count)
-            yield family

@@ -315,11 +315,14 @@ class RevocationWatch:
     Streams are cut, and changes reported, in the loop.
 
     Args:
-        bound: Decision point of this process.
+        bound: Decision point of this process; None without one.
         loop: Event loop of the process.
         changed: Called with the revoked and the reinstated subjects.
         refused: Called with the reason where a file is unreadable or gone. Its
             revocations stay in force.
+
+    Attributes:
+        revocations: Subjects that are revoked now.
 
     Raises:
         EnvironmentFailure: A file cannot be read at the start.
@@ -328,19 +331,19 @@ class RevocationWatch:
     def __init__(
         self,
         kills: RevocationList,
-        bound: RevocationTarget,
+        bound: RevocationTarget | None,
         loop: asyncio.AbstractEventLoop,
         changed: Callable[[Revocations, Revocations], None],
         refused: Callable[[str], None],
     ) -> None:
         self._bound, self._loop = bound, loop
         self._changed, self._refused = changed, refused
-        self._looking = threading.Lock()
-        self._ended = threading.Event()
+        self._looking, self._ended = threading.Lock(), threading.Event()
         self._why = self._said = ""  # a file was refused the last time
         self._files = [_WatchedFile(each) for each in kills.files]
-        self._latest = self._settled = self._all_revoked()
-        bound.update_revocations(self._latest)
+        self.revocations = self._settled = self._all_revoked()
+        if bound is not None:
+            bound.update_revocations(self.revocations)
         self._thread = threading.Thread(
             target=self._watch_loop, name="kills", daemon=True
         )
@@ -373,19 +376,20 @@ class RevocationWatch:
         with self._looking:
             why = "; ".join(filter(None, (each.refresh() for each in self._files)))
             kills = self._all_revoked()
-            more = kills != self._latest or why != self._why
-            self._latest = kills
-            if kills != self._bound.revocations:
+            more = kills != self.revocations or why != self._why
+            self.revocations = kills
+            if self._bound is not None and kills != self._bound.revocations:
                 self._bound.apply_revocations(kills)
             self._why = why
         return more
 
     def _apply_changes(self) -> None:
         """Cut open calls of revoked subjects, and report changes."""
-        before, kills, why = self._settled, self._latest, self._why
+        before, kills, why = self._settled, self.revocations, self._why
         if kills != before:
             self._settled = kills
-            self._bound.update_revocations(kills)
+            if self._bound is not None:
+                self._bound.update_revocations(kills)
             self._changed(kills - before, before - kills)
         if why and why != self._said:
             self._refused(why)

@@ -20,7 +20,6 @@ from answerable.connectors.config.parse.config_file import parse_config
 from answerable.evidence.spool_format import parse_line
 from answerable.gateway.baseline_enforcement import BaselineEnforcer
 from answerable.gateway.call_pipeline import CallPipeline
-from answerable.gateway.definition_watcher import DefinitionWatcher
 from answerable.gateway.http.client_connection import ClientConnection
 from answerable.gateway.http.server import GatewayHttpServer
 from answerable.gateway.http.upstream_pool import build_pools
@@ -274,11 +273,10 @@ def _door(
     credentials = CredentialProvider(
         config, time.time, lambda work: spawned[0].spawn(work), fingerprint, _untold
     )
-    definitions = DefinitionWatcher(servers, keeper)
     recorder = GatewayRecorder(spool, 0, loop, config.limits)
     exchange = CallPipeline(
         *(authority, recorder, servers, credentials),
-        definitions=definitions,
+        pins=keeper,
         behaviour=BaselineEnforcer(config, *([keeper.definition] if keeper else [])),
     )
     callers = CallerAuthenticator(

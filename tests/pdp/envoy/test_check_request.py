@@ -282,7 +282,7 @@ def test_a_kill_holds(tmp_path: Path) -> None:
         ask = EnvoyClient(point)
         assert ask.passes(request())
         RevocationFile(tmp_path / "store/gateway").revoke("run:ana")
-        point.house.standing.kills.refresh()
+        point.house.core.revocations.refresh()
         assert not ask.passes(request())
 
 

@@ -77,7 +77,7 @@ def test_a_failure_in_here_stops_the_call(
     monkeypatch.setattr(CheckHandler, "check", fail)
     point_said = POINT | {"callers": [OURS], "ext_authz": [{"unix": "envoy.sock"}]}
     with deciding(tmp_path, settings(decisions=point_said)) as point:
-        [listener] = point.house._plan.point.ext_authz
+        [listener] = point.house.plan.point.ext_authz
         point.run(point.house._open_envoy_listener(listener))
         answer = point.run(check(request(), path=str(tmp_path / "envoy.sock")))
         assert answer.status.code == auth.PERMISSION_DENIED
@@ -100,7 +100,7 @@ def test_without_its_packages_it_says_what_to_install(
     monkeypatch.setitem(sys.modules, "google.protobuf", None)
     point_said = POINT | {"ext_authz": [{"unix": "envoy.sock"}]}
     with deciding(tmp_path, settings(decisions=point_said)) as point:
-        [listener] = point.house._plan.point.ext_authz
+        [listener] = point.house.plan.point.ext_authz
         with pytest.raises(EnvironmentFailure, match="grpclib and protobuf") as caught:
             point.run(point.house._open_envoy_listener(listener))
         assert caught.value.hint == "pip install 'answerable[ext-authz]'"

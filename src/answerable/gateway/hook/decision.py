@@ -9,8 +9,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from answerable.authorization.exception_validity import index_exceptions
-from answerable.authorization.policy_exceptions import BREAK_GLASS_LIFTABLE
 from answerable.connectors.config.parse.config_faults import ConfigError
 from answerable.connectors.config.parse.config_file import ConfigReading
 from answerable.gateway.hook import client_protocols
@@ -20,20 +18,18 @@ from answerable.model.caller import AuthenticationMethod, VerifiedCaller
 from answerable.model.config import Config, UpstreamServer
 from answerable.model.decision import (
     AuthorizationRequest,
-    Decision,
-    DecisionEffect,
     EnforcementMode,
     TargetKind,
 )
-from answerable.model.errors import AnswerableError, UsageError
+from answerable.model.errors import UsageError
 from answerable.model.spool_record import CallSummary
 from answerable.server.authentication.agent_mapping import AgentMapping
+from answerable.server.enforcement.settings import EnforcementSettings
+from answerable.server.enforcement.single_decision import decide_once
 from answerable.server.policy_loading import read_with_policies
 from answerable.server.processes.parent_process import read_parent
 from answerable.server.reloadable_settings import resolve_store
-from answerable.server.revocation_list import RevocationList
 from answerable.server.state_folders import gateway_state
-from answerable.usecases.authorization.authorize import Authorizer
 from answerable.usecases.authorization.compile_policy import compile_decision_table
 
 METHOD = "tools/call"
@@ -112,10 +108,6 @@ def decide_tool_call(
 
         create_store(context.store)  # before the spool, which may lie in it
     state = gateway_state(context.config, context.store)
-    authority = Authorizer(
-        compile_decision_table(context.config, context.reading.policies)
-    )
-    authority.update_revocations(RevocationList(context.store, state).read())
     caller = context.caller
     request = AuthorizationRequest(
         agent=caller.agent,
@@ -128,12 +120,9 @@ def decide_tool_call(
         principal=caller.principal,
         arguments=tool_call.arguments,
     )
-    decision = authority.authorize(request)
-    if (
-        decision.effect is not DecisionEffect.ALLOW
-        and decision.reason in BREAK_GLASS_LIFTABLE
-    ):
-        decision = _apply_exceptions(context, authority, request, decision)
+    table = compile_decision_table(context.config, context.reading.policies)
+    settings = EnforcementSettings(table, context.config, context.store, state)
+    decision = decide_once(settings, request)
     id = record_hook_decision(
         state / "spool",
         caller,
@@ -142,30 +131,6 @@ def decide_tool_call(
         time.time_ns(),
     )
     return HookVerdict(decision.passes, decision.effect, id)
-
-
-def _apply_exceptions(
-    context: HookContext,
-    authority: Authorizer,
-    request: AuthorizationRequest,
-    decision: Decision,
-) -> Decision:
-    """Apply policy exceptions; only now, since that opens the store."""
-    from answerable.services.statements.policy_exceptions import PolicyExceptionReader
-    from answerable.services.statements.statements_in_force import read_statements
-    from answerable.store.store import EvidenceStore
-
-    if not context.store.is_dir():
-        return decision
-    now = time.time_ns()
-    try:
-        with EvidenceStore.open(context.store, now=now, create=False) as store:
-            statements = read_statements(store, (PolicyExceptionReader,), now)
-    except AnswerableError:
-        return decision
-    exceptions = statements.get(PolicyExceptionReader)
-    authority.set_policy_exceptions(index_exceptions(exceptions))
-    return authority.authorize(request)
 
 
 def _build_call_summary(

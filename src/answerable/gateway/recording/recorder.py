@@ -52,6 +52,9 @@ class DecisionFacts(msgspec.Struct, frozen=True, gc=False):
     acted: CallBehaviour | None
 
 
+BlockedCallListener = Callable[[VerifiedCaller, McpCall, Decision, str], None]
+
+
 class GatewayRecorder(ServerRecorder):
     """Recorder of the decisions of one worker.
 
@@ -64,6 +67,7 @@ class GatewayRecorder(ServerRecorder):
 
     Attributes:
         name: Random name of this start; the first record names the previous one.
+        held_back: Called with each call that does not go on; None for none.
 
     Raises:
         EnvironmentFailure: The spool cannot be written.
@@ -79,6 +83,7 @@ class GatewayRecorder(ServerRecorder):
     ) -> None:
         super().__init__(spool, loop, limits, worker=worker, clock=clock)
         self.name = self.journal.name
+        self.held_back: BlockedCallListener | None = None
         self._spelled = EncodingCache()
         self._owed: DecisionFacts | None = None  # of a record that was left for later
 
@@ -156,6 +161,8 @@ class GatewayRecorder(ServerRecorder):
         )
         waits = ticket if ticket.durable is not None else None
         self.journal.append_encoded(record, ticket.agent, waits)
+        if not facts.decision.passes and self.held_back is not None:
+            self.held_back(facts.caller, facts.call, facts.decision, ticket.id)
 
     def record_end(self, ticket: RecordTicket, end: CallResult) -> None:
         """Record how a call ended, once."""

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import msgspec
 
-from answerable.gateway.approval_requests import ApprovalRequestNotifier
 from answerable.gateway.recording.recorder import DecisionFacts, GatewayRecorder
 from answerable.gateway.serve.control_channel import MetricSeries
 from answerable.gateway.serve.span_exporter import (
@@ -75,9 +74,6 @@ class CountingRecorder(GatewayRecorder):
         limits: Limits of the spool.
         spans: Exporter for finished calls; None for none.
         log: Log of the worker.
-
-    Attributes:
-        held_back: Notified of denied calls; None for no notification.
     """
 
     def __init__(
@@ -96,7 +92,6 @@ class CountingRecorder(GatewayRecorder):
         self._times: dict[tuple[str, str], _DurationHistogram] = {}
         self._begun: dict[int, _OpenCall] = {}
         self._broken = 0
-        self.held_back: ApprovalRequestNotifier | None = None
 
     def _write_decision(self, facts: DecisionFacts) -> None:
         """Write the record of a decision, and count it."""
@@ -117,12 +112,10 @@ class CountingRecorder(GatewayRecorder):
 
     def _count_exceptional(self, server: str, facts: DecisionFacts) -> None:
         """Count and report a decision other than a plain allow."""
-        caller, call, decision = facts.caller, facts.call, facts.decision
+        call, decision = facts.call, facts.decision
         lets = decision.passes and decision.effect is not DecisionEffect.ALLOW
         if lets and decision.mode is EnforcementMode.SHADOW:
             self._would_deny[server, call.method] += 1
-        if self.held_back is not None and not decision.passes:
-            self.held_back.notify(caller, call, decision, facts.ticket.id)
         if decision.reason is DecisionReason.BREAK_GLASS:
             self._broken += 1
             self._log_break_glass(facts)

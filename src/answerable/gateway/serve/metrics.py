@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from prometheus_client.core import (
-    CounterMetricFamily,
     GaugeMetricFamily,
     HistogramMetricFamily,
     Metric,
@@ -24,6 +23,7 @@ from answerable.gateway.serve.call_metrics import (
 )
 from answerable.gateway.serve.control_channel import MetricSeries
 from answerable.server.admission import CONNECTIONS
+from answerable.server.metrics import build_counter
 
 EVICTED_CONNECTIONS = "answerable_connections_evicted"
 REFUSED_CONNECTIONS = "answerable_connections_refused"
@@ -131,10 +131,7 @@ class _SumsCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield each metric family."""
         for name, (says, labels) in COUNTERS.items():
-            counter = CounterMetricFamily(name, says, labels=labels)
-            for values, value in self._series_of(name):
-                counter.add_metric(values, value)
-            yield counter
+            yield build_counter(name, says, labels, self._series_of(name))
         for name, (says, labels) in GAUGES.items():
             gauge = GaugeMetricFamily(name, says, labels=labels)
             for values, value in self._series_of(name):

@@ -11,10 +11,9 @@ from pathlib import Path
 from answerable.gateway.serve.control_channel import StatementsChanged
 from answerable.gateway.serve.worker_process import WorkerProcess
 from answerable.model.policy_exception import PolicyException, PolicyExceptionKind
-from answerable.server.approval_notifications.owner_notifier import OwnerNotifier
+from answerable.server.enforcement.notices import LogNotices
+from answerable.server.enforcement.statements import WatchedStatements
 from answerable.server.operator_log import LogField, OperatorLog
-from answerable.server.statement_watch import StatementWatch
-from answerable.services.statements.attested_owners import AttestedOwnerReader
 from answerable.services.statements.person_requests import PersonRequestReader
 from answerable.services.statements.policy_exceptions import PolicyExceptionReader
 from answerable.services.statements.signed_baselines import (
@@ -28,17 +27,13 @@ from answerable.services.statements.statements_in_force import (
 )
 
 
-class SignedStatementDistributor:
+class SignedStatementDistributor(WatchedStatements):
     """Distributor of signed statements to workers.
 
     Args:
         root: Folder of the store.
         children: Processes of the workers.
         log: Log of the supervisor.
-
-    Attributes:
-        watch: Watch over the statements in the store.
-        teller: Notifies owners of approval requests.
     """
 
     def __init__(
@@ -46,14 +41,7 @@ class SignedStatementDistributor:
     ) -> None:
         self._children, self._log = children, log
         self._sent = StatementsInForce()
-        self.watch = StatementWatch(
-            root,
-            (*ENFORCED_KINDS, AttestedOwnerReader),
-            self._distribute,
-            self._log_rejected,
-            self._log_unreadable_store,
-        )
-        self.teller = OwnerNotifier(self.watch, self._log_undelivered)
+        super().__init__(root, ENFORCED_KINDS, self._distribute, LogNotices(log))
 
     def encode(self) -> EncodedStatements:
         """Encode all statements in force, for a worker that starts."""
@@ -69,15 +57,6 @@ class SignedStatementDistributor:
         """Number of break-glass exceptions in force."""
         kind = PolicyExceptionKind.BREAK_GLASS
         return sum(each.kind is kind for each in self.exceptions)
-
-    async def close(self) -> None:
-        """Stop watching and notifying."""
-        await self.teller.close()
-        await self.watch.close()
-
-    def _log_undelivered(self, host: str, decision: str, reason: str) -> None:
-        """Log an approval request that its owner did not receive."""
-        self._log.warning("ask.not-told", host=host, decision=decision, why=reason)
 
     def _distribute(self, statements: StatementsInForce) -> None:
         """Send the changed kinds to every worker; log the changes."""
@@ -152,11 +131,3 @@ class SignedStatementDistributor:
                 self._log.info(
                     "request.in-force", id=each.id, agent=each.agent, until=each.until
                 )
-
-    def _log_rejected(self, noun: str, digest: str, reason: str) -> None:
-        """Log a signed statement that is invalid."""
-        self._log.warning(f"{noun}.refused", id=digest, why=reason)
-
-    def _log_unreadable_store(self, reason: str) -> None:
-        """Log that the store of signed statements cannot be read."""
-        self._log.error("amendments.unread", why=reason)

@@ -36,13 +36,13 @@ from answerable.model.errors import EnvironmentFailure
 from answerable.model.policy_replay import PolicyReplayResult
 from answerable.server.admission import AdmissionControl
 from answerable.server.app import App, Endpoints
+from answerable.server.enforcement.single_decision import read_revocations
 from answerable.server.listening_sockets import (
     BoundListener,
     bind_listener,
     bind_status_listener,
 )
 from answerable.server.operator_log import LogField, OperatorLog
-from answerable.server.revocation_list import RevocationList
 from answerable.server.runtime import SIGN_IN_LINK, ServerRuntime
 from answerable.server.systemd_notify import SystemdNotifier
 
@@ -91,10 +91,10 @@ class Supervisor(App[ServePlan]):
             AnswerableError: Something cannot be used, or a worker does not start.
         """
         # Without readable revocations the gateway does not start.
-        RevocationList(self.plan.store, self.plan.state).read()
+        read_revocations(self.plan.store, self.plan.state)
         try:
-            self._owners.teller.set_webhook(
-                self._owners.teller.build_webhook(self.plan.config.asks)
+            self._owners.notifier.set_webhook(
+                self._owners.notifier.build_webhook(self.plan.config.asks)
             )
             await self._owners.watch.refresh()
             await self._open_listeners()
@@ -161,7 +161,7 @@ class Supervisor(App[ServePlan]):
 
     def _notify_owner(self, blocked_call: BlockedCall) -> None:
         """Notify an owner of a denied call, for a worker."""
-        self._owners.teller.notify(blocked_call)
+        self._owners.notifier.notify(blocked_call)
 
     # A file that changed.
 
@@ -173,7 +173,7 @@ class Supervisor(App[ServePlan]):
     async def reload(self, plan: ServePlan) -> Mapping[str, LogField]:
         """Apply a plan in every worker; where one refuses, the last stays in force."""
         async with self._changing:
-            webhook = self._owners.teller.build_webhook(plan.config.asks)
+            webhook = self._owners.notifier.build_webhook(plan.config.asks)
             before, self.plan = self.plan, self.plan.with_policy(plan)
             answers = await self._apply_policy_in_workers(plan.policy)
             refused = first_refusal(answers)
@@ -182,7 +182,7 @@ class Supervisor(App[ServePlan]):
                 await self._apply_policy_in_workers(before.policy)
                 raise EnvironmentFailure(refused.why, refused.hint)
             if before.config.asks != plan.config.asks:
-                self._owners.teller.set_webhook(webhook)
+                self._owners.notifier.set_webhook(webhook)
             self._health.lacks_policy = False
             self._replayed = replayed = sum_replay_results(answers)
         self._warn_of_prefix_patterns()
@@ -253,7 +253,7 @@ class Supervisor(App[ServePlan]):
 
     def render_metrics(self) -> bytes:
         """Render the sums of all workers, and the supervisor's own metrics."""
-        sent = self._owners.teller.sent_counts
+        sent = self._owners.notifier.sent_counts
         return self._health.render_metrics(
             {
                 "answerable_shipped": self.shipped,

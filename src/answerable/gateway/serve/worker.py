@@ -72,7 +72,7 @@ async def _handle_orders(channel: ControlChannel, app: WorkerApp) -> None:
     async for order in channel.receive_orders():
         match order:
             case CollectMetrics():
-                channel.send(WorkerMetrics(tuple(app.series()), app.disk_alarm))
+                channel.send(WorkerMetrics(tuple(app.series()), app.recorder.alarm))
             case StatementsChanged():
                 app.apply_statements(order.statements)
             case WorkerPolicy() | TryPolicy():
@@ -95,7 +95,7 @@ async def _answer_policy_order(
 
 async def _drain_and_close(app: WorkerApp, log: OperatorLog) -> None:
     """Wait for open calls up to a limit; then cut them, and write the rest."""
-    until = time.monotonic() + app.drain_seconds
+    until = time.monotonic() + app.door.limits.drain
     app.drain()
     # No event signals that the last connection has closed.
     while app.is_busy and time.monotonic() < until:  # noqa: ASYNC110

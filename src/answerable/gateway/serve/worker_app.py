@@ -1,19 +1,15 @@
 """Assemble one worker from a configuration, and replace its parts at a reload."""
 
 import asyncio
-import os
-import socket
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from pathlib import Path
 
+import msgspec
+
 from answerable.authorization.decision_table import DecisionTable
-from answerable.authorization.revocations import Revocations, revoked_key_ids
-from answerable.gateway.approval_requests import ApprovalRequestNotifier
-from answerable.gateway.baseline_enforcement import BaselineEnforcer
-from answerable.gateway.call_pipeline import CallPipeline
-from answerable.gateway.definition_watcher import DefinitionWatcher
+from answerable.gateway.enforcement import GatewayCore
 from answerable.gateway.http.client_connection import ClientConnection
 from answerable.gateway.http.peer_workers import (
     PeerWorkers,
@@ -21,7 +17,6 @@ from answerable.gateway.http.peer_workers import (
     relay_socket_path,
 )
 from answerable.gateway.http.server import GatewayHttpServer
-from answerable.gateway.person_requests import PersonRequestIndex
 from answerable.gateway.replay_buffer import ReplayBuffer
 from answerable.gateway.serve.background_replay import replay_policy
 from answerable.gateway.serve.call_metrics import CountingRecorder
@@ -48,30 +43,23 @@ from answerable.model.config import Config
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.policy_replay import PolicyReplayResult
 from answerable.server.admission import AdmissionControl
-from answerable.server.authentication.authenticator import CallerAuthenticator
 from answerable.server.connection_info import ConnectionInfo
 from answerable.server.deadline_timer import DeadlineTimer
-from answerable.server.enforced_statements import EnforcedStatements
-from answerable.server.issuers.key_cache import IssuerKeyCache
-from answerable.server.listeners import ListeningServer, start_accepting
+from answerable.server.enforcement.notices import LogNotices
+from answerable.server.enforcement.settings import EnforcementSettings
+from answerable.server.listeners import Listeners
 from answerable.server.listening_sockets import InheritedSocket
 from answerable.server.open_file_limit import raise_open_files
 from answerable.server.operator_log import OperatorLog
-from answerable.server.pins.pin_enforcer import PinEnforcer
-from answerable.server.pins.pin_files import PinFiles
-from answerable.server.pins.pin_log import PinLogNotices
 from answerable.server.resident_memory import resident_bytes
-from answerable.server.revocation_list import RevocationList, RevocationWatch
-from answerable.server.revocation_notices import RevocationNotices
 from answerable.server.secret_fingerprints import build_fingerprinter
 from answerable.server.shared_secret import load_shared_secret
-from answerable.server.tls import TlsListeners, with_current_tls_files
+from answerable.server.tls import with_current_tls_files
 from answerable.server.wire.host_check import ServedNames
 from answerable.services.statements.statements_in_force import (
     EncodedStatements,
     StatementsInForce,
 )
-from answerable.usecases.authorization.authorize import Authorizer
 
 FLUSH_DELAY = 0.05  # seconds: several rounds of the loop
 
@@ -95,28 +83,25 @@ class WorkerApp:
         state = Path(start.state)
         secret = load_shared_secret(state)
         self._config, self._log = config, log
-        self._authority = Authorizer(compile_table(start.policy, config))
-        self._callers = CallerAuthenticator(
-            config,
-            IssuerKeyCache(config.issuers),
-            time.time,
-            secret=secret,
-            inventory=agent_ids(start.policy),
-        )
         spans = SpanExporter(config.otlp, log) if config.otlp else None
         self.recorder = CountingRecorder(
             state / "spool", start.worker, loop, config.limits, spans, log
         )
-        self._held_back = ApprovalRequestNotifier(
-            config.asks, lambda asked: say(ApprovalWanted(asked))
+        notices = LogNotices(log)
+        self._core = core = GatewayCore(
+            EnforcementSettings(
+                compile_table(start.policy, config), config, Path(start.store), state
+            ),
+            self.recorder,
+            notices,
+            lambda asked: say(ApprovalWanted(asked)),
         )
-        self.recorder.held_back = self._held_back
+        self._callers = core.build_authenticator(
+            config, secret, agent_ids(start.policy)
+        )
         self._ticker = DeadlineTimer(loop)
-        self._pins = PinEnforcer(
-            PinFiles(state), config.servers, self._authority, loop, PinLogNotices(log)
-        )
         self._servers = build_upstreams(
-            config, (), self._ticker, self._pins.check_identity
+            config, (), self._ticker, core.pins.check_identity
         )
         self._recent = ReplayBuffer()
         self._credentials = CredentialProvider(
@@ -126,20 +111,9 @@ class WorkerApp:
             build_fingerprinter(Path(start.store)),
             self._log_credential_event,
         )
-        self._behaviour = BaselineEnforcer(
-            config,
-            self._pins.definition,
-            PersonRequestIndex(self._log_invalid_person_request),
-        )
         self.door = GatewayHttpServer(
-            exchange=CallPipeline(
-                self._authority,
-                self.recorder,
-                self._servers,
-                self._credentials,
-                recent=self._recent,
-                definitions=DefinitionWatcher(self._servers, self._pins),
-                behaviour=self._behaviour,
+            exchange=core.build_pipeline(
+                self._servers, self._credentials, self._recent
             ),
             callers=self._callers,
             sessions=SessionIdBinder(secret),
@@ -151,24 +125,16 @@ class WorkerApp:
         self.door.admission = AdmissionControl(
             config.limits, config.listen.proxies, log
         )
-        self._authority.add_revocation_listener(self._terminate_revoked)
-        self._kills_told = told = RevocationNotices(self.recorder, log)
-        self._kills = RevocationWatch(
-            RevocationList(Path(start.store), state),
-            self._authority,
-            loop,
-            self._on_revocations_changed,
-            told.report_unreadable,
-        )
+        core.authorizer.add_revocation_listener(lambda _: self.door.recheck())
         self._fresh = (
-            loop.create_task(self._callers.renew_keys_forever(self._log_key_failure)),
+            loop.create_task(
+                self._callers.renew_keys_forever(notices.on_stale_issuer_keys)
+            ),
             loop.create_task(self._credentials.keep_fresh()),
         )
         self._statements = StatementsInForce()
-        self._enforced = EnforcedStatements(self._authority, self._behaviour, loop)
         self.apply_statements(start.statements)
-        self._servings: list[ListeningServer] = []
-        self._tls = TlsListeners()
+        self._listeners = Listeners(loop, self.door.admission)
         self._peers: PeerWorkers | None = None
         self._own = relay_socket_path(state, start.worker)
 
@@ -193,20 +159,10 @@ class WorkerApp:
         return house
 
     @property
-    def disk_alarm(self) -> str:
-        """Return the current disk error; empty while the disk accepts writes."""
-        return self.recorder.alarm
-
-    @property
     def is_busy(self) -> bool:
         """Return True while a connection is open."""
         relays = self._peers is not None and self._peers.is_busy
         return bool(self.door.fronts) or relays
-
-    @property
-    def drain_seconds(self) -> int:
-        """Return the seconds that open calls have to finish."""
-        return self._config.limits.drain
 
     def series(self) -> Iterator[MetricSeries]:
         """Yield all metrics, of calls and of open connections."""
@@ -235,7 +191,9 @@ class WorkerApp:
             AnswerableError: The policy cannot be used.
         """
         _, table = await self._compile_policy(policy)
-        return table.policy, await replay_policy(self._authority, table, self._recent)
+        return table.policy, await replay_policy(
+            self._core.authorizer, table, self._recent
+        )
 
     async def reload(self, policy: WorkerPolicy) -> tuple[str, PolicyReplayResult]:
         """Decide by another configuration from the next call on.
@@ -247,7 +205,7 @@ class WorkerApp:
             AnswerableError: It cannot be used; the present one stays in force.
         """
         config, table = await self._compile_policy(policy)
-        replayed = await replay_policy(self._authority, table, self._recent)
+        replayed = await replay_policy(self._core.authorizer, table, self._recent)
         # A command that runs is kept; a URL may have other certificates by now.
         kept = {
             server.name: self._servers[server.name]
@@ -255,10 +213,10 @@ class WorkerApp:
             if server.command
         }
         fresh = build_upstreams(
-            config, kept.keys(), self._ticker, self._pins.check_identity
+            config, kept.keys(), self._ticker, self._core.pins.check_identity
         )
-        use_certificates = self._tls.prepare(config.listen.gateway)
-        self._pins.reconfigure(config.servers)  # the last that may be refused
+        use_certificates = self._listeners.prepare(config.listen.gateway)
+        self._core.pins.reconfigure(config.servers)  # the last that may be refused
         self._callers.reconfigure(config, agent_ids(policy))
         use_certificates()
         for name in self._servers.keys() - kept.keys():
@@ -269,9 +227,7 @@ class WorkerApp:
         self.door.limits = self.door.admission.limits = config.limits
         self._config = config
         self._credentials.reconfigure(config)
-        self._behaviour.reconfigure(config)
-        self._held_back.reconfigure(config.asks)
-        self._authority.replace_policy(table)
+        self._core.reconfigure(config, table)
         self._log.info("policy.taken", digest=table.policy)
         return table.policy, replayed
 
@@ -279,7 +235,7 @@ class WorkerApp:
         self, policy: WorkerPolicy
     ) -> tuple[Config, DecisionTable]:
         """Read and compile in a thread: a large file takes a second."""
-        before = self._authority.table
+        before = self._core.authorizer.table
         # Two policy sets in memory are the peak: slices that the replay does not use
         # are dropped, and compiled again when a call needs them.
         before.slices.retain(self._recent.list_requests())
@@ -289,12 +245,11 @@ class WorkerApp:
     def apply_statements(self, encoded: EncodedStatements) -> None:
         """Replace the signed statements of the encoded kinds."""
         self._statements = self._statements.apply(encoded)
-        self._enforced.apply(self._statements)
+        self._core.apply_statements(self._statements)
 
     def drain(self) -> None:
         """Accept no more connections; open calls continue."""
-        for serving in self._servings:
-            serving.close()
+        self._listeners.close()
         self.door.drain()
 
     async def close(self) -> int:
@@ -307,11 +262,9 @@ class WorkerApp:
         self.door.abort()
         if self._peers is not None:
             self._peers.abort()
-        self._kills.close()
-        await self._pins.flush()
+        await self._core.close()
         for each in self._fresh:
             each.cancel()
-        self._enforced.close()
         self._credentials.close()
         for server in self._servers.values():
             server.close()
@@ -320,31 +273,15 @@ class WorkerApp:
         self.recorder.close()
         return cut
 
-    def _terminate_revoked(self, _: Revocations) -> None:
-        """Cut calls that a revocation forbids, before another request is read."""
-        self._callers.revoke_keys(revoked_key_ids(self._authority.revocations))
-        self.door.recheck()
-
-    def _on_revocations_changed(
-        self, revoked: Revocations, restored: Revocations
-    ) -> None:
-        """Reject tokens of revoked keys, and report the changed revocations."""
-        self._callers.revoke_keys(revoked_key_ids(self._authority.revocations))
-        self._kills_told.report_changes(revoked, restored)
-
     async def _open_listener(self, inherited: InheritedSocket) -> None:
         """Accept client connections at a socket bound by the supervisor."""
         listener = inherited.listener
         served = ServedNames(frozenset(inherited.hosts), frozenset(listener.origins))
         front = partial(ClientConnection, self.door, served, inherited.url)
-        bound = socket.socket(fileno=os.dup(inherited.handle))
-        loop = self.door.loop
         named = with_current_tls_files(listener, self._config.listen.gateway)
-        context = self._tls.add(named)
-        serving = await start_accepting(
-            loop, bound, front, context, self.door.admission
+        await self._listeners.accept(
+            msgspec.structs.replace(inherited, listener=named), front
         )
-        self._servings.append(serving)
 
     async def _connect_peers(self, start_message: StartWorker) -> None:
         """Listen for connections that other workers relay, and relay to them."""
@@ -363,7 +300,7 @@ class WorkerApp:
                 f"cannot listen at {self._own} ({error.strerror})",
                 "a path of a socket has at most 107 bytes: name a shorter `state`",
             ) from None
-        self._servings.append(serving)
+        self._listeners.add_server(serving)
 
     def _accept_relayed(
         self, link: ConnectionInfo, served_names: ServedNames
@@ -375,17 +312,9 @@ class WorkerApp:
         """Start a background task."""
         self.door.spawn(coroutine)
 
-    def _log_invalid_person_request(self, request: str, reason: str) -> None:
-        """Log that a person's signed request is invalid."""
-        self._log.warning("request.refused", id=request, why=reason)
-
     def _log_credential_event(self, event: str, server: str, reason: str) -> None:
         """Log a credential's failure, renewal or leak."""
         tell = {LEAKED_EVENT: self._log.error, TAKEN_EVENT: self._log.info}.get(
             event, self._log.warning
         )
         tell(event, server=server, what=reason)
-
-    def _log_key_failure(self, issuer: str, reason: str) -> None:
-        """Log that an issuer's keys could not be renewed."""
-        self._log.warning("issuer.keys-refused", issuer=issuer, why=reason)

@@ -10,19 +10,14 @@ import os
 import secrets
 import signal
 import stat
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from answerable.authorization.revocations import Revocations
-from answerable.gateway.approval_requests import ApprovalRequestNotifier
-from answerable.gateway.baseline_enforcement import BaselineEnforcer
-from answerable.gateway.call_pipeline import CallPipeline
-from answerable.gateway.definition_watcher import DefinitionWatcher
+from answerable.gateway.enforcement import GatewayCore
 from answerable.gateway.http.upstream_endpoint import parse_endpoint
 from answerable.gateway.http.upstream_pool import UpstreamPool
-from answerable.gateway.person_requests import PersonRequestIndex
+from answerable.gateway.recording.recorder import GatewayRecorder
 from answerable.gateway.stdio.child_process import (
     STOP_GRACE,
     ServerProgram,
@@ -30,36 +25,25 @@ from answerable.gateway.stdio.child_process import (
 )
 from answerable.gateway.stdio.client import StdioClient
 from answerable.gateway.stdio.command_upstream import build_program
-from answerable.gateway.stdio.notifying_recorder import (
-    NotifyingRecorder,
-    build_notifier,
-)
-from answerable.gateway.stdio.pin_notices import StderrPinNotices
 from answerable.gateway.stdio.pipes import ReadPipe, WritePipe
 from answerable.gateway.stdio.server_credential import (
     build_environment,
     build_provider,
     fetch_process_credential,
 )
+from answerable.gateway.stdio.stderr_notices import StderrNotices
 from answerable.gateway.stdio.upstream_process import StdioServer
 from answerable.gateway.stdio.wrapped_server import WrappedServer
 from answerable.gateway.upstream import Upstream
 from answerable.gateway.upstream_credentials.credential import PresentedCredential
 from answerable.gateway.upstream_credentials.provider import CredentialProvider
+from answerable.model.approval_request import BlockedCall
 from answerable.model.errors import EnvironmentFailure
-from answerable.server.authentication.authenticator import CallerAuthenticator
 from answerable.server.deadline_timer import DeadlineTimer
-from answerable.server.enforced_statements import EnforcedStatements
-from answerable.server.issuers.key_cache import IssuerKeyCache
-from answerable.server.pins.pin_enforcer import PinEnforcer
-from answerable.server.pins.pin_files import PinFiles
+from answerable.server.enforcement.settings import EnforcementSettings
 from answerable.server.processes.parent_process import read_parent
-from answerable.server.revocation_list import RevocationList, RevocationWatch
-from answerable.server.statement_watch import StatementWatch
 from answerable.server.wire.refusals import RefusalReason
-from answerable.services.statements.attested_owners import AttestedOwnerReader
 from answerable.services.statements.statements_in_force import ENFORCED_KINDS
-from answerable.usecases.authorization.authorize import Authorizer
 from answerable.usecases.authorization.compile_policy import compile_decision_table
 
 WORKER = 1_000_000  # worker number in the spool, above every worker of `serve`
@@ -121,62 +105,33 @@ class StdioWrapper:
         self._told: set[RefusalReason] = set()
         self._leaving = False  # the session of a server over HTTP ends
         config, server = wrapped.config, wrapped.server
-        callers = CallerAuthenticator(
-            replace(config, issuers=()),
-            IssuerKeyCache(()),
-            time.time,
-            secret=secrets.token_bytes(32),
+        parent = read_parent()
+        self._recorder = GatewayRecorder(
+            wrapped.state / "spool", WORKER, loop, self._limits
         )
-        caller = callers.authenticate_parent(server.name, read_parent())
-        authority = Authorizer(compile_decision_table(config, wrapped.policies))
-        self._kills = RevocationWatch(
-            RevocationList(wrapped.store, wrapped.state),
-            authority,
-            loop,
-            self._record_revocations,
-            tell,
+        self._core = core = GatewayCore(
+            EnforcementSettings(
+                compile_decision_table(config, wrapped.policies),
+                config,
+                wrapped.store,
+                wrapped.state,
+            ),
+            self._recorder,
+            StderrNotices(tell),
+            self._notify_owner,
         )
-        self._pins = PinEnforcer(
-            PinFiles(wrapped.state),
-            config.servers,
-            authority,
-            loop,
-            StderrPinNotices(tell),
+        self._statements = core.watch_statements(ENFORCED_KINDS)
+        callers = core.build_authenticator(
+            replace(config, issuers=()), secrets.token_bytes(32)
         )
-        requests = PersonRequestIndex(partial(self._report_rejected, "request"))
-        behaviour = BaselineEnforcer(config, self._pins.definition, requests)
-        self._enforced = EnforcedStatements(authority, behaviour, loop)
-        self._statements = StatementWatch(
-            wrapped.store,
-            (*ENFORCED_KINDS, AttestedOwnerReader),
-            self._enforced.apply,
-            self._report_rejected,
-            tell,
-        )
-        self._teller = build_notifier(config.asks, self._statements, tell)
-        self._recorder = NotifyingRecorder(
-            wrapped.state / "spool",
-            WORKER,
-            loop,
-            self._limits,
-        )
-        self._recorder.held_back = ApprovalRequestNotifier(
-            config.asks, self._teller.notify
-        ).notify
+        caller = callers.authenticate_parent(server.name, parent)
         self._credentials = credentials
         self._child: StdioServer | None = None
         self._ending: asyncio.TimerHandle | None = None
         upstream = self._build_upstream(wrapped, given)
         servers = {server.name: upstream}
         self._front = StdioClient(
-            CallPipeline(
-                authority,
-                self._recorder,
-                servers,
-                credentials,
-                definitions=DefinitionWatcher(servers, self._pins),
-                behaviour=behaviour,
-            ),
+            core.build_pipeline(servers, credentials),
             caller,
             server.name,
             upstream,
@@ -185,7 +140,7 @@ class StdioWrapper:
             bridged=self._child is None,
             changed=self._end_when_done,
         )
-        authority.add_revocation_listener(lambda _: self._front.recheck())
+        core.authorizer.add_revocation_listener(lambda _: self._front.recheck())
         if given is None:
             self._front.spawn(credentials.keep_fresh())
 
@@ -201,7 +156,7 @@ class StdioWrapper:
         reader = ReadPipe(loop, os.dup(STDIN), front.on_input, front.on_input_end)
         for each in DRAIN_SIGNALS:
             loop.add_signal_handler(each, self._drain, reader)
-        watching = loop.create_task(self._statements.poll_forever())
+        watching = loop.create_task(self._statements.watch.poll_forever())
         # These objects live to the end, and a call leaves no cycles.
         gc.freeze()
         try:
@@ -214,12 +169,8 @@ class StdioWrapper:
             gc.unfreeze()
             for restore in restored:
                 restore()
-            self._kills.close()
-            await self._pins.flush()
             watching.cancel()
-            self._enforced.close()
-            await self._teller.close(NOTIFY_TIMEOUT)
-            await self._statements.close()
+            await self._core.close(NOTIFY_TIMEOUT)
             self._credentials.close()
             await asyncio.to_thread(self._recorder.close)
         return code
@@ -282,13 +233,9 @@ class StdioWrapper:
         reader.close()
         self._front.on_input_end()
 
-    def _report_rejected(self, noun: str, digest: str, reason: str) -> None:
-        """Report a signed statement that is invalid."""
-        self._tell(f"the {noun} {digest[:16]} is rejected ({reason})")
-
-    def _record_revocations(self, revoked: Revocations, restored: Revocations) -> None:
-        """Record revocations; the client is refused from its next call on."""
-        self._recorder.record_revocations(revoked, restored)
+    def _notify_owner(self, blocked_call: BlockedCall) -> None:
+        """Notify the owner of a denied call."""
+        self._statements.notifier.notify(blocked_call)
 
     def _build_upstream(
         self, wrapped_server: WrappedServer, credential: PresentedCredential | None
@@ -307,7 +254,7 @@ class StdioWrapper:
                     self._limits,
                     DeadlineTimer(self._loop),
                     self._loop,
-                    partial(self._pins.check_identity, server.name),
+                    partial(self._core.pins.check_identity, server.name),
                 )
             what = (
                 ServerProgram(own, build_environment(wrapped_server), shows_errors=True)
@@ -315,12 +262,13 @@ class StdioWrapper:
                 else build_program(server, shows_errors=True)
             )
             # A changed program gets no credential.
-            is_same = self._pins.check_identity(server.name, program_identity(what))
+            is_same = self._core.pins.check_identity(
+                server.name, program_identity(what)
+            )
             what = what.with_credential(credential) if is_same else what
             self._child = StdioServer(self._loop, what, self)
         except OSError as error:
-            self._kills.close()
-            self._pins.close()
+            self._core.abort()
             self._recorder.close()
             raise EnvironmentFailure(
                 f"cannot start {server.name} ({error.strerror})",

@@ -6,8 +6,8 @@ import time
 from starlette.requests import Request
 from starlette.responses import Response
 
-from answerable.authorization.revocations import Revocations, revoked_key_ids
 from answerable.model.config import Listener
+from answerable.pdp.baseline_guard import BaselineGuard
 from answerable.pdp.enforcement_points import EnforcementPointAuthenticator
 from answerable.pdp.envoy.optional_imports import require_extra
 from answerable.pdp.evaluation import EvaluationService
@@ -19,7 +19,6 @@ from answerable.pdp.http.server import (
 )
 from answerable.pdp.page_tokens import Paginator
 from answerable.pdp.recording.evaluation_recorder import EvaluationRecorder
-from answerable.pdp.runtime.policy_state_watch import PolicyStateWatch
 from answerable.pdp.runtime.settings import PdpSettings
 from answerable.pdp.search import SearchService
 from answerable.pdp.subject_resolution import SubjectResolver
@@ -28,16 +27,19 @@ from answerable.pdp.wire import openapi, pdp_metadata
 from answerable.pdp.wire.problem_documents import ProblemResponse
 from answerable.server.app import App
 from answerable.server.asgi import AsgiServer, build_page_endpoint
-from answerable.server.authentication.authenticator import CallerAuthenticator
 from answerable.server.authentication.challenge import WELL_KNOWN
 from answerable.server.connection_info import ConnectionInfo
-from answerable.server.issuers.key_cache import IssuerKeyCache
+from answerable.server.enforcement.core import EnforcementCore
+from answerable.server.enforcement.notices import LogNotices, escape_name
+from answerable.server.enforcement.settings import EnforcementSettings
 from answerable.server.listening_sockets import bind_listener
 from answerable.server.metrics import MetricNames, render_metrics
 from answerable.server.operator_log import OperatorLog
+from answerable.server.pins.pin_watch import PinWatch
 from answerable.server.resident_memory import resident_bytes
 from answerable.server.shared_secret import derive_key, load_shared_secret
-from answerable.usecases.authorization.authorize import Authorizer
+from answerable.services.statements.policy_exceptions import PolicyExceptionReader
+from answerable.services.statements.signed_baselines import SignedBaselineReader
 
 SERVER_NAME = "decisions"
 METRIC_NAMES = MetricNames(
@@ -52,38 +54,43 @@ class PdpApp(App[PdpSettings]):
     """The application of one process.
 
     Attributes:
-        standing: Revocations, pins and signed statements in force.
+        core: Policy, revocations, pins and signed statements in force.
     """
 
     def __init__(self, plan: PdpSettings, log: OperatorLog) -> None:
         super().__init__(plan, log)
         loop, config = self._loop, plan.config
         secret = load_shared_secret(plan.state)
-        self._authority = Authorizer(plan.compile_policy())
         self._recorder = EvaluationRecorder(plan.state / "spool", loop, config.limits)
-        self.standing = PolicyStateWatch(plan, self._authority, self._recorder, log)
-        self._callers = CallerAuthenticator(
-            config,
-            IssuerKeyCache(config.issuers),
-            time.time,
-            secret=derive_key(secret, "subjects"),
-            inventory=plan.inventory,
+        self._notices = LogNotices(log)
+        self.core = core = EnforcementCore(
+            EnforcementSettings(
+                plan.compile_policy(), config, plan.store, plan.gateway_state
+            ),
+            self._recorder,
+            self._notices,
+            PinWatch,
+            lambda _: BaselineGuard(config),
         )
-        self._enforcers = EnforcementPointAuthenticator(config, time.time, secret)
+        self._statements = core.watch_statements(
+            (PolicyExceptionReader, SignedBaselineReader)
+        )
+        self._callers = core.build_authenticator(
+            config, derive_key(secret, "subjects"), plan.inventory
+        )
+        self._enforcers = EnforcementPointAuthenticator(
+            config, time.time, lambda named: core.build_authenticator(named, secret)
+        )
         self._subjects = SubjectResolver(
             config, plan.inventory, self._callers, time.time
         )
-        self._authority.add_revocation_listener(self._revoke_keys)
-        self._revoke_keys(self._authority.revocations)
         self._evaluating = EvaluationService(
-            self._authority,
+            core.authorizer,
             self._subjects,
             self._recorder,
-            ToolMappingResolver(
-                self.standing.pins.mappings, self.standing.log_unusable_mapping
-            ),
-            self.standing.behaviour,
-            self.standing.teller.notify_decision,
+            ToolMappingResolver(core.pins.mappings, self._log_unusable_mapping),
+            core.baselines,
+            self._statements.notifier.notify_decision,
         )
         self._searching = SearchService(self._evaluating, Paginator(secret), config)
         self._door = PdpHttpServer(
@@ -99,8 +106,8 @@ class PdpApp(App[PdpSettings]):
         Raises:
             AnswerableError: A resource is missing or unusable.
         """
-        await self.standing.statements.refresh()
-        self._tasks.spawn(self.standing.statements.poll_forever())
+        await self._statements.watch.refresh()
+        self._tasks.spawn(self._statements.watch.poll_forever())
         for listener in self.plan.point.listen:
             await self._connections.listen(SERVER_NAME, bind_listener(listener, 1))
         for listener in self.plan.point.ext_authz:
@@ -110,7 +117,7 @@ class PdpApp(App[PdpSettings]):
             self._callers.renew_keys_forever,
             self._enforcers.renew_keys,
         ):
-            self._tasks.spawn(keep_fresh(self._log_key_failure))
+            self._tasks.spawn(keep_fresh(self._notices.on_stale_issuer_keys))
 
     @property
     def is_busy(self) -> bool:
@@ -127,14 +134,13 @@ class PdpApp(App[PdpSettings]):
         table = await asyncio.to_thread(plan.compile_policy)
         listeners = (*plan.point.listen, *plan.point.ext_authz)
         use_certificates = self._listeners.prepare(listeners)
-        self.standing.reconfigure(plan.config)  # the last that may be refused
+        self.core.pins.reconfigure(plan.config.servers)  # the last that may be refused
         use_certificates()
         self._enforcers.reconfigure(plan.config)
         self._subjects.reconfigure(plan.config, plan.inventory)
         self._searching.config = plan.config
         self._door.limits = self._admission.limits = plan.config.limits
-        self._authority.replace_policy(table)
-        self._revoke_keys(self._authority.revocations)
+        self.core.reconfigure(plan.config, table)
         self.plan = plan
 
     def drain(self) -> None:
@@ -146,14 +152,18 @@ class PdpApp(App[PdpSettings]):
         """Close connections and flush records."""
         self._connections.cancel()
         await super().close()
-        await self.standing.close()
+        await self.core.close()
         self._recorder.close()
 
     def not_ready_reasons(self) -> list[str]:
         """Return why it is not ready; empty if it is."""
         alarm = self._recorder.alarm
         return [
-            *([] if self._authority.policy_digest else ["no policy could be loaded"]),
+            *(
+                []
+                if self.core.authorizer.policy_digest
+                else ["no policy could be loaded"]
+            ),
             *([f"it cannot record: {alarm}"] if alarm else []),
         ]
 
@@ -264,12 +274,7 @@ class PdpApp(App[PdpSettings]):
         if addresses and not self.plan.point.url:
             self._url = addresses[0]
 
-    def _revoke_keys(self, _: Revocations) -> None:
-        """Reject tokens signed by revoked keys of our token service."""
-        kids = revoked_key_ids(self._authority.revocations)
-        self._callers.revoke_keys(kids)
-        self._enforcers.revoke_keys(kids)
-
-    def _log_key_failure(self, issuer: str, reason: str) -> None:
-        """Log that an issuer's keys could not be renewed."""
-        self._log.warning("issuer.keys-refused", issuer=issuer, why=reason)
+    def _log_unusable_mapping(self, server: str, tool: str, reason: str) -> None:
+        """Log an approved mapping that cannot be used."""
+        subject = escape_name(f"tool:mcp/{server}/{tool}")
+        self._log.warning("mapping.refused", subject=subject, why=reason)

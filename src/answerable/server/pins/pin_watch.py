@@ -114,6 +114,9 @@ class PinWatch:
         """Stop the watch."""
         self._timer.cancel()
 
+    async def flush(self) -> None:
+        """Write pending observations; a watch that only reads has none."""
+
     def refresh(self) -> None:
         """Apply the files as they are now, without waiting for the next poll."""
         changed = False

@@ -10,6 +10,7 @@ from answerable.authorization.revocations import Revocations
 from answerable.model.errors import AnswerableError
 from answerable.server.app import App
 from answerable.server.dpop_replay_cache import DpopNonces
+from answerable.server.enforcement.notices import LogNotices
 from answerable.server.issuers.key_cache import IssuerKeyCache
 from answerable.server.listening_sockets import (
     BoundListener,
@@ -27,7 +28,6 @@ from answerable.server.revocation_list import (
     RevocationNote,
     RevocationWatch,
 )
-from answerable.server.revocation_notices import RevocationNotices
 from answerable.server.shared_secret import load_shared_secret
 from answerable.server.sign_in_accounts import SignInAccounts
 from answerable.server.wire.host_check import ServedNames
@@ -45,7 +45,6 @@ from answerable.sts.http.connection import StsConnection
 from answerable.sts.http.server import EndpointHandler, RouteTable, StsHttpServer
 from answerable.sts.http.server_metadata import base_path
 from answerable.sts.recording.exchange_recorder import ExchangeRecorder
-from answerable.sts.runtime.current_revocations import RevocationState
 from answerable.sts.runtime.database_executor import DatabaseExecutor
 from answerable.sts.runtime.delegation_revoker import DelegationRevoker
 from answerable.sts.runtime.group_commit import GroupCommit
@@ -104,7 +103,6 @@ class StsApp(App[StsSettings]):
         self._events = EventPusher(service, signing, log, self._clock)
         self._blocking = DatabaseExecutor(beside=bool(service.database))
         self._nonces = DpopNonces(secret, since=self._control.read_epoch())
-        self._bounds = RevocationState()
         self._list = RevocationList(plan.store, state)
         self._owners = OwnerWatch(plan.store, log)
         self._recorder = ExchangeRecorder(state / "spool", loop, config.limits)
@@ -115,7 +113,7 @@ class StsApp(App[StsSettings]):
             service.url,
             signing.key_set,
             self._control,
-            lambda: self._bounds.revocations,
+            lambda: self._kills.revocations,
         )
         self._exchanges = TokenExchange(
             url=service.url,
@@ -124,7 +122,7 @@ class StsApp(App[StsSettings]):
             signer=signing,
             issuers=self._keys.issuers,
             owners=self._owners.current_owners,
-            revocations=lambda: self._bounds.revocations,
+            revocations=lambda: self._kills.revocations,
             is_bound=SignInAccounts(state).bind_or_check,
         )
         self._exchanges.replace_config(build_exchange_rules(plan))
@@ -152,9 +150,13 @@ class StsApp(App[StsSettings]):
             self._recorder.count_refused_request,
             self._log_failure,
         )
-        self._kills_told = told = RevocationNotices(self._recorder, log)
+        self._notices = LogNotices(log)
         self._kills = RevocationWatch(
-            self._list, self._bounds, loop, self._on_revocations, told.report_unreadable
+            self._list,
+            None,
+            loop,
+            self._on_revocations,
+            self._notices.on_unreadable_revocations,
         )
         self.door.admission = self._admission
         self._upkeep: Maintenance | None = None
@@ -283,7 +285,7 @@ class StsApp(App[StsSettings]):
             launch_request.runs_as,
             launch_request.program,
         )
-        killed = {launch_request.agent, f"rule:{id}"} & self._bounds.revocations
+        killed = {launch_request.agent, f"rule:{id}"} & self._kills.revocations
         # Only a person whom a rule lets start the agent learns of the revocation.
         for subject in sorted(killed) if id else ():
             raise LaunchRevoked(
@@ -302,7 +304,8 @@ class StsApp(App[StsSettings]):
 
     def _on_revocations(self, revoked: Revocations, reinstated: Revocations) -> None:
         """Report changed revocations, and end the delegations of the revoked."""
-        self._kills_told.report_changes(revoked, reinstated)
+        self._recorder.record_revocations(revoked, reinstated)
+        self._notices.on_revocations_changed(revoked, reinstated)
         noted = self._read_notes() if revoked else {}
         for subject in sorted(revoked):
             if not noted.get(
@@ -349,7 +352,7 @@ class StsApp(App[StsSettings]):
             "policy": self.plan.config.digest,
             "rules": [each.id for each in self._exchanges.in_force.rules],
             "owners": len(self._owners),
-            "kills": sorted(self._bounds.revocations),
+            "kills": sorted(self._kills.revocations),
             "runs": [each.name for each in self._runs],
             "connections": len(self.door.fronts),
         }
@@ -378,6 +381,7 @@ class StsApp(App[StsSettings]):
             # The kernel says of each message who sent it, not of the connection alone.
             own, away = bound_listener.sockets[0], self._recorder.count_refused_request
             serving = SenderCheckedListener(self._loop, own, front, away)
-            self._listeners.add(SERVER_NAME, bound_listener, serving)
+            self._listeners.add_server(serving)
+            self._listeners.add(SERVER_NAME, bound_listener)
         else:
             await self._listeners.open(SERVER_NAME, bound_listener, front)

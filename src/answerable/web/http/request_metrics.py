@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from prometheus_client.core import (
-    CounterMetricFamily,
     GaugeMetricFamily,
     HistogramMetricFamily,
     Metric,
 )
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
+
+from answerable.server.metrics import build_counter
 
 LATENCY_BUCKETS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # seconds
 
@@ -75,12 +76,12 @@ class _RequestCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield each metric family."""
         counted = self.counted
-        requests = CounterMetricFamily(
-            "answerable_web_requests", "Requests answered.", labels=("path", "status")
+        yield build_counter(
+            "answerable_web_requests",
+            "Requests answered.",
+            ("path", "status"),
+            (((path, str(code)), n) for (path, code), n in counted.requests.items()),
         )
-        for (path, status), count in sorted(counted.requests.items()):
-            requests.add_metric((path, str(status)), count)
-        yield requests
         seconds = HistogramMetricFamily(
             "answerable_web_seconds", "Time until an answer.", labels=("path",)
         )
@@ -92,11 +93,7 @@ class _RequestCollector(Collector):
             ("signed_in", "Sign-ins.", "by", counted.signed_in),
             ("not_signed_in", "Sign-ins refused.", "why", counted.not_signed_in),
         ):
-            family = CounterMetricFamily(
-                f"answerable_web_{name}", says, labels=(label,)
-            )
-            for word, count in sorted(words.items()):
-                family.add_metric((word,), count)
-            yield family
+            counts = (((word,), count) for word, count in words.items())
+            yield build_counter(f"answerable_web_{name}", says, (label,), counts)
         for name, (says, value) in self.gauges.items():
             yield GaugeMetricFamily(f"answerable_web_{name}", says, value=value)

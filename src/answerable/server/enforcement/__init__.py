@@ -1,0 +1,1 @@
+"""Enforcement: policy, revocations, pins and signed statements in force."""
