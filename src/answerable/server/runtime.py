@@ -20,6 +20,7 @@ from answerable.server.evidence_shipping import ship_in_subprocess
 from answerable.server.garbage_collection import freeze_startup_objects
 from answerable.server.operator_log import OperatorLog
 from answerable.server.reloadable_settings import needs_restart
+from answerable.server.resident_memory import map_large_blocks
 from answerable.server.state_lock import lock_state
 from answerable.server.store_access import create_store
 from answerable.server.systemd_notify import SystemdNotifier
@@ -81,6 +82,7 @@ class ServerRuntime(Generic[PlanT]):
             async with self._reloading:  # a SIGHUP during the start is handled after it
                 self.app = app = await self._open(self._plan, self._log)
             freeze_startup_objects()
+            map_large_blocks()
             try:
                 ready(app.listening)
                 # A sign-in link is shown once, and neither logged nor kept.

@@ -30,6 +30,7 @@ from answerable.gateway.serve.worker_app import WorkerApp
 from answerable.model.errors import AnswerableError
 from answerable.server.garbage_collection import freeze_startup_objects
 from answerable.server.operator_log import OperatorLog
+from answerable.server.resident_memory import map_large_blocks
 
 POLL_INTERVAL = 0.1  # seconds between two looks at what is still under way
 
@@ -55,6 +56,7 @@ async def run(socket_fd: int) -> int:
         )  # the worker has duplicated it; this one would still listen
     del start  # a large policy is kept once, compiled
     freeze_startup_objects()
+    map_large_blocks()
     channel.send(WorkerReady())
     log.info("worker.ready")
     ended = asyncio.Event()
