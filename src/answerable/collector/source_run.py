@@ -17,11 +17,13 @@ from typing import cast
 
 import msgspec
 
+from answerable.collector.log_listing import list_settled_files
 from answerable.collector.run_result import RunResult
 from answerable.connectors import registry
 from answerable.model.documents.core import Document, IngestItem
 from answerable.model.errors import AnswerableError
 from answerable.services.inventory.scan_sources import find_capability
+from answerable.store.collection_state import read_cursor, write_cursor
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ingest_logs import ingest_logs
 from answerable.usecases.inventory.scan import scan_sources
@@ -42,7 +44,7 @@ def run_source(store_root: Path, source: str) -> RunResult:
     try:
         with EvidenceStore.open(store_root, now=now) as store:
             if find_capability(source) == registry.EVENTS:
-                return _ingest_result(ingest_logs(store, [source], now=now))
+                return _ingest(store, source, now)
             return _scan_result(
                 scan_sources(store, [source], now=now, home=root, cwd=root)
             )
@@ -50,6 +52,17 @@ def run_source(store_root: Path, source: str) -> RunResult:
         return RunResult(error.message)
     except Exception as error:  # noqa: BLE001 - its text may contain input
         return RunResult(f"internal error: {type(error).__name__}")
+
+
+def _ingest(store: EvidenceStore, source: str, now: int) -> RunResult:
+    """Ingest the files of a log that are new or changed since they were read whole."""
+    files = list_settled_files(source.partition(":")[2], now)
+    read = read_cursor(store.layout, source)
+    skip = frozenset(path for path, mark in files.items() if read.get(path) == mark)
+    result = _ingest_result(ingest_logs(store, [source], now=now, skip=skip))
+    if not result.is_partial and files.keys() != skip:
+        write_cursor(store.layout, source, files)
+    return result
 
 
 def _ingest_result(document: Document) -> RunResult:

@@ -161,9 +161,14 @@ class EventLimits:
 
 @dataclass(frozen=True, slots=True)
 class EventContext:
-    """Context that a use case passes to an event connector."""
+    """Context that a use case passes to an event connector.
+
+    Attributes:
+        skip: Files of a folder that are not read, since an earlier run read them whole.
+    """
 
     limits: EventLimits = field(default_factory=EventLimits)
+    skip: frozenset[str] = frozenset()
 
 
 class EventConnector(Protocol):

@@ -4,13 +4,15 @@
 the last run failed. An answer whose source failed or is late then says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from answerable.model.collection import SourceState
 from answerable.store.durable_files import make_folder, read_regular_file, write_file
 from answerable.store.store_layout import StoreLayout
+
+FileMarks = Mapping[str, tuple[int, ...]]  # path -> size, inode and times
 
 _UNREADABLE = SourceState(
     "collector:",
@@ -34,6 +36,25 @@ def read_source_states(layout: StoreLayout) -> tuple[SourceState, ...]:
         return ()
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return (_UNREADABLE,)
+
+
+def read_cursor(layout: StoreLayout, source: str) -> FileMarks:
+    """Read the files of a log that were read whole; none where that is not known."""
+    try:
+        data = read_regular_file(layout.cursor_file(source))
+        return msgspec.json.decode(data, type=dict[str, tuple[int, ...]])
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return {}
+
+
+def write_cursor(layout: StoreLayout, source: str, files: FileMarks) -> None:
+    """Replace the cursor of a log durably.
+
+    Raises:
+        EnvironmentFailure: The disk cannot be written.
+    """
+    make_folder(layout.collection.parent)
+    write_file(layout.cursor_file(source), msgspec.json.encode(files) + b"\n")
 
 
 def write_source_states(layout: StoreLayout, states: Sequence[SourceState]) -> None:

@@ -1,5 +1,6 @@
 """Create and open the folders of a store, and check its format version."""
 
+import hashlib
 import os
 import shlex
 import stat
@@ -68,6 +69,11 @@ class StoreLayout:
     def collection(self) -> Path:
         """State of scheduled sources."""
         return self.root / "collector" / "sources.json"
+
+    def cursor_file(self, source: str) -> Path:
+        """Path of the cursor of a scheduled log."""
+        name = hashlib.sha256(source.encode()).hexdigest()[:32]
+        return self.collection.parent / f"cursor-{name}.json"
 
     @property
     def keys(self) -> Path:

@@ -43,13 +43,13 @@ def read(location: str, context: EventContext) -> Iterator[EventBatch]:
 
     Args:
         location: File, folder, or `-` for standard input.
-        context: Context with limits.
+        context: Context with limits and files to skip.
 
     Raises:
         UsageError: The location does not exist or holds no such file.
         EnvironmentFailure: The location is not readable.
     """
-    found = find_log_files(location)
+    found = find_log_files(location, context.skip)
     if found.total >= SUBPROCESS_BYTES:
         return read_in_subprocess(location, context)
     return read_in_process(found, context)

@@ -48,8 +48,12 @@ class FoundLogFiles:
     skipped: tuple[str, ...]
 
 
-def find_log_files(location: str) -> FoundLogFiles:
+def find_log_files(location: str, skip: frozenset[str] = frozenset()) -> FoundLogFiles:
     """List the files of a location.
+
+    Args:
+        location: File, folder, or `-` for standard input.
+        skip: Files of a folder that are left out.
 
     Raises:
         UsageError: It does not exist, or is a folder without such files.
@@ -72,10 +76,12 @@ def find_log_files(location: str) -> FoundLogFiles:
     if not stat.S_ISDIR(mode):
         check_regular_file(path)
         return FoundLogFiles((str(path),), path.stat().st_size, (), ())
-    return _walk_folder(path, location)
+    return _walk_folder(path, location, skip)
 
 
-def _walk_folder(root_folder: Path, location: str) -> FoundLogFiles:
+def _walk_folder(
+    root_folder: Path, location: str, skip: frozenset[str]
+) -> FoundLogFiles:
     """List the log files below a folder; unreadable folders become problems."""
     files: list[tuple[str, int]] = []
     problems: list[ReadProblem] = []
@@ -93,8 +99,7 @@ def _walk_folder(root_folder: Path, location: str) -> FoundLogFiles:
 
     for folder, folders, names in os.walk(root_folder, onerror=refused):
         folders.sort()
-        for name in sorted(names):
-            path = os.path.join(folder, name)
+        for path in sorted({os.path.join(folder, name) for name in names} - skip):
             try:
                 about = os.lstat(path)
                 if stat.S_ISLNK(about.st_mode):
@@ -103,11 +108,11 @@ def _walk_folder(root_folder: Path, location: str) -> FoundLogFiles:
                 what = error.strerror or "cannot be opened"
                 problems.append(ReadProblem(ReadProblemKind.UNREADABLE, path, what))
                 continue
-            if stat.S_ISREG(about.st_mode) and is_log_name(name):
+            if stat.S_ISREG(about.st_mode) and is_log_name(path):
                 files.append((path, about.st_size))
             else:
                 skipped.append("not a .json, .jsonl or .ndjson file")
-    if not files and not problems:
+    if not files and not problems and not skip:
         raise UsageError(
             f"no .json, .jsonl or .ndjson file in the folder (got {location!r})",
             "compressed ones end in .gz or .zst",

@@ -37,6 +37,7 @@ _STOP_TIMEOUT = 0.2
 class _ParseOrder(msgspec.Struct):
     location: str
     limits: EventLimits
+    skip: frozenset[str]
 
 
 class _BatchFrame(msgspec.Struct):
@@ -73,7 +74,7 @@ def read_in_subprocess(location: str, context: EventContext) -> Iterator[EventBa
         UsageError: As for `read`.
         EnvironmentFailure: As for `read`, or the child ended early.
     """
-    order = msgspec.json.encode(_ParseOrder(location, context.limits))
+    order = msgspec.json.encode(_ParseOrder(location, context.limits, context.skip))
     child = subprocess.Popen(  # noqa: S603 - this interpreter and this module
         [sys.executable, "-P", "-m", __name__],
         stdin=subprocess.PIPE,
@@ -193,7 +194,7 @@ def main() -> None:
     gc.disable()  # batches hold no cycles, and looking for them costs a tenth
     with suppress(BrokenPipeError):
         try:
-            found = find_log_files(order.location)
+            found = find_log_files(order.location, order.skip)
             for batch in read_in_process(found, EventContext(limits), _KEEP_ROW):
                 _write_frame(_encode_batch(batch))
         except AnswerableError as refusal:

@@ -45,6 +45,7 @@ def ingest_logs(
     *,
     now: int,
     progress: Progress = ignore_progress,
+    skip: frozenset[str] = frozenset(),
 ) -> Document:
     """Read audit logs, store new events, and seal them.
 
@@ -52,6 +53,7 @@ def ingest_logs(
         sources: `NAME:PATH`, e.g. `cloudtrail:logs/`.
         now: UTC nanoseconds.
         progress: Called with bytes read, total bytes, and place.
+        skip: Files of folders that are not read.
 
     Returns:
         An item per source; partial if something was unreadable or quarantined.
@@ -61,7 +63,7 @@ def ingest_logs(
         EnvironmentFailure: The path cannot be read, or the disk cannot be written.
     """
     # All sources are opened first, so that a misspelled one stores nothing.
-    opened = [(source, _read_source(source)) for source in sources]
+    opened = [(source, _read_source(source, skip)) for source in sources]
     items: list[IngestItem] = []
     covered: list[CoverageSourceItem] = []
     partial = False
@@ -97,7 +99,7 @@ def _suggest_trace(store: EvidenceStore, now: int) -> str:
     return format_command("trace", "--since", since)
 
 
-def _read_source(source: str) -> Iterator[EventBatch]:
+def _read_source(source: str, skip: frozenset[str]) -> Iterator[EventBatch]:
     """Read a source `NAME:PATH` with its connector, batch by batch."""
     name, _, location = source.partition(":")
     connector = registry.load_event_connector(name)
@@ -106,7 +108,7 @@ def _read_source(source: str) -> Iterator[EventBatch]:
             f"a path is missing (got {source!r}, expected {name}:PATH)",
             f"name a file, a folder, or - for standard input: {name}:-",
         )
-    return connector.read(location, EventContext())
+    return connector.read(location, EventContext(skip=skip))
 
 
 def _store_batches(
