@@ -9,17 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_origin
 
-from answerable.model.documents.columns import DocumentColumn, Format, list_fields
-from answerable.model.documents.registry import ITEM_TYPES
+from answerable.model.documents.columns import DocumentColumn, list_fields
+from answerable.model.documents.registry import get_item_type
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
 TABLE = re.compile(r"(?ms)^<!-- fields (\S+) -->\n(.*?)^<!-- end of fields -->$")
 _TYPES = {str: "text", int: "int", float: "number", bool: "bool"}
 _FORMATS = {
-    Format.ID: "id",
-    Format.SHORT_ID: "id",
-    Format.IDENTITY: "id",
-    Format.TIME: "RFC 3339",
+    "id": "id",
+    "short-id": "id",
+    "identity": "id",
+    "time": "RFC 3339",
 }
 
 
@@ -59,7 +59,7 @@ def derived(page: str) -> str:
     """Return the page with every field table as derived."""
     return TABLE.sub(
         lambda found: (
-            f"<!-- fields {found[1]} -->\n{field_table(ITEM_TYPES[found[1]])}"
+            f"<!-- fields {found[1]} -->\n{field_table(get_item_type(found[1]))}"
             "<!-- end of fields -->"
         ),
         page,

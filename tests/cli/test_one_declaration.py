@@ -12,17 +12,26 @@ import pytest
 
 from answerable.cli.render.documents import RENDERERS, render_document
 from answerable.cli.render.screen import Screen
-from answerable.model.documents.columns import Column
+from answerable.model.documents import inventory
+from answerable.model.documents.columns import Column, list_columns
 from answerable.model.documents.core import Document
 from answerable.model.documents.inventory import IdentityItem
-from answerable.model.documents.registry import ITEM_TYPES
+from answerable.model.documents.registry import (
+    ITEM_TYPES,
+    get_item_type,
+    list_leaf_columns,
+)
+from answerable.presentation.column_selection import ColumnSelection
 from answerable.presentation.serialization import to_csv, to_json, to_ndjson
+from answerable.presentation.text import sanitize
 from answerable.web.api.openapi import build_openapi
 from answerable.web.api.operation_table import OPERATIONS
 from answerable.web.pages.inventory_list_definitions import list_html_columns
 from answerable.web.template_rendering import template_environment
 from tests.cli.conftest import ITEMS
-from tests.cli.field_tables import field_table
+from tests.cli.field_tables import PAGE, TABLE, field_table
+from tests.cli.test_render import poisoned
+from tests.web.markup_checks import HOSTILE, markup_faults
 
 NOW = 1_795_000_000_000_000_000
 MEANS = "floor of the building where it runs"
@@ -37,7 +46,7 @@ class _WithFloor(IdentityItem):
 @pytest.fixture
 def extended(flows, monkeypatch: pytest.MonkeyPatch) -> Document:
     """A document of a kind whose item type got one field more."""
-    monkeypatch.setitem(ITEM_TYPES, "identities", _WithFloor)
+    monkeypatch.setattr(inventory, "IdentityItem", _WithFloor)
     document = flows.flow("identities")()
     items = [{**item, "building_floor": "ninth"} for item in document.items]
     return replace(document, items=items)
@@ -63,7 +72,7 @@ def html_list(document: Document) -> str:
 
 def openapi(document: Document) -> str:
     operations = [
-        replace(each, item=ITEM_TYPES[document.kind])
+        replace(each, item=get_item_type(document.kind))
         for each in OPERATIONS
         if each.kind == document.kind
     ]
@@ -83,7 +92,7 @@ def openapi(document: Document) -> str:
         (html_list, (">floor<", "ninth")),
         (openapi, (MEANS,)),
         (
-            lambda document: field_table(ITEM_TYPES[document.kind]),
+            lambda document: field_table(get_item_type(document.kind)),
             (f"| `building_floor` | text, optional | {MEANS} |",),
         ),
     ],
@@ -171,3 +180,78 @@ def test_json_is_indented_on_a_terminal_and_one_line_in_a_pipe(
     shown = run("agents", "-o", "json").out
     assert shown.startswith('{\n  "schema": "answerable/agents/v1"')
     assert json.loads(shown) == json.loads(piped)
+
+
+def test_numbers_of_any_answer_are_sorted_as_numbers(flows, run) -> None:
+    document = flows.flow("sql")()
+    items = [{"n": number} for number in (9, None, 10, 1.5)]
+    flows.answers["sql"] = replace(document, items=items)
+    text = run("sql", "select 1", "--sort", "-n", "-o", "csv", "-q").out
+    assert text.splitlines() == ["n", "10", "9", "1.5", '""']
+
+
+SHAPES = {kind: get_item_type(kind) for kind in ITEM_TYPES}
+# Shown in docs/api.md, or as the table of another kind with more fields.
+_TABLED_ELSEWHERE = {"snapshots", "can", "trace-unmediated", "sts-explain", "doctor"}
+
+
+@pytest.mark.parametrize("kind", sorted(SHAPES))
+def test_each_field_of_a_kind_states_its_meaning(kind: str) -> None:
+    fields = [
+        column.name
+        for column in list_columns(SHAPES[kind])
+        if not column.declared.means and not column.name.startswith("coverage_")
+    ]
+    assert fields == []
+
+
+def test_each_item_type_has_its_field_table() -> None:
+    tabled = {SHAPES[kind] for kind, _ in TABLE.findall(PAGE.read_text("utf-8"))}
+    elsewhere = {SHAPES[kind] for kind in _TABLED_ELSEWHERE}
+    assert set(SHAPES.values()) - tabled - elsewhere == set()
+
+
+@pytest.mark.parametrize("kind", sorted(set(ITEM_TYPES) & set(ITEMS)))
+def test_every_column_of_every_kind_is_in_a_wide_table_and_hostile_text_is_text(
+    flows, kind: str
+) -> None:
+    document = flows.flow(kind)()
+    hostile = replace(document, items=[poisoned(item) for item in document.items])
+    names = tuple(column.name for column in list_leaf_columns(document))
+    chosen = [ColumnSelection(names)]
+    if kind not in RENDERERS:
+        chosen.insert(0, ColumnSelection(wide=True))
+    for selection in chosen:
+        for each in (document, hostile):
+            lines = list(
+                render_document(each, Screen(20_000), NOW, selection=selection)
+            )
+            assert lines == [sanitize(line) for line in lines]
+    head = lines[0].split("  ")
+    filled = {
+        column.label
+        for column in list_leaf_columns(document)
+        if any(column.get_value(item) for item in document.items)
+    }
+    assert {label for label in filled if label not in map(str.strip, head)} == set()
+
+
+@pytest.mark.parametrize("kind", sorted(set(ITEM_TYPES) & set(ITEMS)))
+def test_every_kind_can_be_an_html_list(flows, kind: str) -> None:
+    document = flows.flow(kind)()
+    for text in ("", *HOSTILE):
+        items = [added_to_texts(item, text) for item in document.items]
+        page = html_list(replace(document, items=items))
+        assert markup_faults(page) == []
+        assert page.count("<tr>") == 1 + len(document.items)
+
+
+def added_to_texts(value: object, text: str) -> object:
+    match value:
+        case str():
+            return value + text
+        case dict():
+            return {name: added_to_texts(each, text) for name, each in value.items()}
+        case list():
+            return [added_to_texts(each, text) for each in value]
+    return value

@@ -70,7 +70,7 @@ def test_rules_are_listed_with_what_is_wrong(said, config: str, run) -> None:
     assert (items[0]["owner"], items[0]["faults"]) == (None, [])
     assert len(items[0]["digest"]) == 64
     table = run("token-service", "rules", "--config", config)
-    assert "unix uid=1500" in table.out
+    assert "unix uid=1500" in " ".join(table.out.split())
     assert "https://mcp.example (read)" in table.out
     place = Path(config)
     place.write_text(CONFIG.replace("team: build", "iss: x").replace("{level: 3}", "7"))

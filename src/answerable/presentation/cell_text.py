@@ -2,14 +2,23 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, get_origin
 
 from answerable.model.documents.columns import DocumentColumn, Format
 from answerable.model.documents.core import Document
 from answerable.model.documents.registry import list_document_columns
+from answerable.model.documents.trace import HopItem
 from answerable.model.person import OwnerState
 from answerable.model.tool import BUILT_IN, SHELL
+from answerable.presentation.chain_groups import (
+    MissingHopNotes,
+    is_break_glass_call,
+    is_missing,
+    number_missing_hops,
+    shorten_id,
+)
 from answerable.presentation.relative_time import format_ago
 
 _MAX_NAMES = 2
@@ -27,30 +36,49 @@ class CellContext:
         ellipsis: Mark in place of removed text.
         accounts: AWS accounts of all identities; a common one is not repeated.
         complete: Every source that could add to the document was collected.
+        hop_marks: Mark of each hop status.
+        notes: Numbered notes about missing hops.
     """
 
     now: int
     ellipsis: str = "…"
     accounts: frozenset[str] = frozenset()
     complete: bool = False
+    hop_marks: Mapping[str, str] = field(default_factory=dict)
+    notes: MissingHopNotes = field(default_factory=MissingHopNotes)
 
 
-def build_cell_context(document: Document, now: int, ellipsis: str) -> CellContext:
+def build_cell_context(
+    document: Document,
+    now: int,
+    ellipsis: str = "…",
+    hop_marks: Mapping[str, str] = MappingProxyType({}),
+) -> CellContext:
     """Build the context of a document's cells."""
-    columns = [
-        column
-        for column in list_document_columns(document)
-        if column.declared.format in (Format.IDENTITY, Format.IDENTITIES)
-    ]
-    accounts = frozenset(
+    accounts = list_accounts(list_document_columns(document), document.items)
+    complete = not document.coverage["not_collected"]
+    return CellContext(
+        now,
+        ellipsis,
+        accounts,
+        complete,
+        hop_marks,
+        number_missing_hops(document.items),
+    )
+
+
+def list_accounts(
+    columns: Iterable[DocumentColumn], items: Sequence[Mapping[str, Any]]
+) -> frozenset[str]:
+    """List the AWS accounts of the identities in the columns of items."""
+    return frozenset(
         identity.split(":", 5)[4]
         for column in columns
-        for item in document.items
+        if column.declared.format in ("identity", "identities")
+        for item in items
         for identity in _to_list(column.get_value(item))
         if _is_account_arn(identity)
     )
-    complete = not document.coverage["not_collected"]
-    return CellContext(now, ellipsis, accounts, complete)
 
 
 def format_cell(
@@ -58,6 +86,8 @@ def format_cell(
 ) -> str:
     """Format the value of a column; an empty value gets the column's text for it."""
     value, declared = column.get_value(item), column.declared
+    if declared.format == "hop":
+        return _format_hop(column.name, value, item, context)
     text = _FORMATTERS[declared.format](value, item, context)
     if not text and declared.fallback:
         text = str(item.get(declared.fallback) or "")
@@ -67,10 +97,10 @@ def format_cell(
 def sort_key(column: DocumentColumn, item: Mapping[str, Any]) -> float | str:
     """Return the sort key of a value: only numbers or only texts for one column."""
     value = column.get_value(item)
-    if column.declared.format is Format.OWNER:
+    if column.declared.format == "owner":
         rank = _OWNER_RANKS.get(value["state"], 99)
         return f"{rank:02d}{value['person'] or ''}"
-    if column.declared.format in (Format.RUN_MODE, Format.PRESENCE):
+    if column.declared.format in ("run-mode", "presence"):
         return _FORMATTERS[column.declared.format](value, item, CellContext(0))
     if column.type in (int, float, bool):
         return -1.0 if value is None else float(value)
@@ -218,6 +248,42 @@ def _format_count(value: Any, item: Mapping[str, Any], context: CellContext) -> 
     return f"{len(value):,}" if value or context.complete else ""
 
 
+def _format_effect(value: Any, item: Mapping[str, Any], context: CellContext) -> str:
+    """Format the ended or remaining thing: its id, else its kind with the count."""
+    count = "" if item["count"] is None else f"{item['count']:,} "
+    return str(item["id"] or f"{count}{value}")
+
+
+def _format_grants(value: Any, item: Mapping[str, Any], context: CellContext) -> str:
+    """Format the audience and the scopes of each grant."""
+    scopes = (
+        f" ({' '.join(each['scopes'])})" if each["scopes"] else "" for each in value
+    )
+    return ", ".join(
+        grant["audience"] + text for grant, text in zip(value, scopes, strict=True)
+    )
+
+
+def _format_hop(
+    name: str, hop: HopItem, item: Mapping[str, Any], context: CellContext
+) -> str:
+    """Format the mark and the value of a hop, or the number of its note if missing."""
+    text = format_hop(name, hop, item, context.notes)
+    return f"{context.hop_marks.get(hop['status'], '?')} {text}"
+
+
+def format_hop(
+    name: str, hop: HopItem, item: Mapping[str, Any], notes: MissingHopNotes
+) -> str:
+    """Format the value of a hop; an action that broke the glass has a mark."""
+    if is_missing(hop):
+        text = str(notes.get_note_number(name, hop))
+    else:
+        text = shorten_id(name, hop["value"])
+    broken = name == "action" and is_break_glass_call(item)
+    return f"BREAK-GLASS {text}" if broken else text
+
+
 def _format_target(value: Any, item: Mapping[str, Any], context: CellContext) -> str:
     """Format the requested tool, resource or prompt."""
     target = item["target"]
@@ -230,35 +296,44 @@ def _format_link(value: Any, item: Mapping[str, Any], context: CellContext) -> s
 
 
 _FORMATTERS: Mapping[Format, Callable[[Any, Mapping[str, Any], CellContext], str]] = {
-    Format.TEXT: lambda value, item, context: format_value(value),
-    Format.ID: lambda value, item, context: str(value or ""),
-    Format.IDS: lambda value, item, context: format_some_names(
-        map(strip_kind, value or ())
+    "text": lambda value, item, context: format_value(value),
+    "id": lambda value, item, context: str(value or ""),
+    "ids": lambda value, item, context: format_some_names(map(strip_kind, value or ())),
+    "short-id": lambda value, item, context: strip_kind(value or ""),
+    "identity": lambda value, item, context: _format_identity(value or "", context),
+    "identities": _format_identities,
+    "time": lambda value, item, context: format_ago(value, context.now),
+    "day": lambda value, item, context: (value or "")[:10],
+    "second": lambda value, item, context: (
+        (value or "").replace("T", " ").removesuffix("Z")
     ),
-    Format.SHORT_ID: lambda value, item, context: strip_kind(value or ""),
-    Format.IDENTITY: lambda value, item, context: _format_identity(
-        value or "", context
+    "minute": lambda value, item, context: (value or "")[:16],
+    "count": _format_count,
+    "number": lambda value, item, context: (
+        _format_count(value, item, context) if value else ""
     ),
-    Format.IDENTITIES: _format_identities,
-    Format.TIME: lambda value, item, context: format_ago(value, context.now),
-    Format.DAY: lambda value, item, context: (value or "")[:10],
-    Format.MINUTE: lambda value, item, context: (value or "")[:16],
-    Format.COUNT: _format_count,
-    Format.NUMBER: lambda value, item, context: f"{value:,}" if value else "",
-    Format.DIGEST: lambda value, item, context: (value or "")[:_ID_LENGTH],
-    Format.WORDS: lambda value, item, context: str(value or "").replace("-", " "),
-    Format.NAMES: lambda value, item, context: ", ".join(map(strip_kind, value or ())),
-    Format.SCORE: _format_score,
-    Format.OWNER: _format_owner,
-    Format.RUN_MODE: _format_run_mode,
-    Format.TOOLS: lambda value, item, context: format_some_names(
-        map(_format_tool, value)
+    "seconds": lambda value, item, context: f"{value:.1f}",
+    "flag": lambda value, item, context: "yes" if value else "",
+    "found": lambda value, item, context: (
+        "not asked" if value is None else "found" if value else "absent"
     ),
-    Format.AGENT_TOOLS: _format_agent_tools,
-    Format.CREDENTIAL: _format_credential,
-    Format.LIFETIME: _format_lifetime,
-    Format.PLACES: _format_places,
-    Format.PRESENCE: _format_presence,
-    Format.TARGET: _format_target,
-    Format.LINK: _format_link,
+    "pairs": lambda value, item, context: " ".join(
+        f"{name}={text}" for name, text in value.items()
+    ),
+    "grants": _format_grants,
+    "effect": _format_effect,
+    "digest": lambda value, item, context: (value or "")[:_ID_LENGTH],
+    "words": lambda value, item, context: str(value or "").replace("-", " "),
+    "names": lambda value, item, context: ", ".join(map(strip_kind, value or ())),
+    "score": _format_score,
+    "owner": _format_owner,
+    "run-mode": _format_run_mode,
+    "tools": lambda value, item, context: format_some_names(map(_format_tool, value)),
+    "agent-tools": _format_agent_tools,
+    "credential": _format_credential,
+    "lifetime": _format_lifetime,
+    "link": _format_link,
+    "places": _format_places,
+    "presence": _format_presence,
+    "target": _format_target,
 }

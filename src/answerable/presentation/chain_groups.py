@@ -1,8 +1,8 @@
 """Group audit event rows by their lineage chain for display in six columns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 from answerable.model.documents.trace import HopItem, TraceItem
 from answerable.presentation.text import sanitize
@@ -124,9 +124,9 @@ def shorten_path(name: str, path: Sequence[str]) -> list[str]:
     ]
 
 
-def is_break_glass_call(item: TraceItem) -> bool:
+def is_break_glass_call(item: Mapping[str, Any]) -> bool:
     """Return whether a break-glass exception allowed the call."""
-    return item["facts"].get("reason") == "break-glass"
+    return bool(item["facts"].get("reason") == "break-glass")
 
 
 @dataclass(slots=True)
@@ -138,3 +138,14 @@ class MissingHopNotes:
     def get_note_number(self, name: str, hop: HopItem) -> int:
         """Return the number of the note for a missing hop."""
         return self.numbers.setdefault((name, hop["source"]), len(self.numbers) + 1)
+
+
+def number_missing_hops(items: Iterable[Mapping[str, object]]) -> MissingHopNotes:
+    """Number the notes about the missing hops of rows, in the order of rows."""
+    notes = MissingHopNotes()
+    for hops in (item["hops"] for item in items if "hops" in item):
+        for name in COLUMNS:
+            hop = cast("Mapping[str, HopItem]", hops)[name]
+            if is_missing(hop):
+                notes.get_note_number(name, hop)
+    return notes

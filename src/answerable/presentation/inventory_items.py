@@ -25,7 +25,12 @@ from answerable.model.inventory import (
     Inventory,
     ToolUse,
 )
-from answerable.model.person import OwnerEvidenceKind, OwnerState, Person
+from answerable.model.person import (
+    OwnerEvidenceKind,
+    OwnerState,
+    Person,
+    SubjectOwnership,
+)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_SECOND = 253_402_300_799  # last second of the year 9999
@@ -44,14 +49,16 @@ def format_optional_time(time_ns: int) -> str | None:
 
 def build_owner_item(inventory: Inventory, subject: str) -> OwnerItem:
     """Build the owner item of a subject."""
-    ownership = inventory.owners.get(subject)
-    if ownership is None:
+    return owner_item(inventory.owners, subject)
+
+
+def owner_item(owners: Mapping[str, SubjectOwnership], subject: str) -> OwnerItem:
+    """Return owner state, person and score of a subject."""
+    known = owners.get(subject)
+    if known is None:
         return {"state": OwnerState.NONE.value, "person": None, "score": 0.0}
-    return {
-        "state": ownership.state.value,
-        "person": ownership.person,
-        "score": round(ownership.score, 4),
-    }
+    score = round(known.score, 4)
+    return {"state": known.state.value, "person": known.person, "score": score}
 
 
 def build_identity_item(inventory: Inventory, identity: Identity) -> IdentityItem:

@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import cast
 
+from answerable.cli.render.listing import render_items
 from answerable.cli.render.screen import Screen
-from answerable.cli.render.table import TableColumn, render_table
 from answerable.model.documents.baseline import (
-    BaselineChangeItem,
-    BaselineCheckItem,
+    BaselineEntryItem,
     BaselineItem,
     BaselineReplayItem,
 )
@@ -32,32 +31,7 @@ def render_entries(document: Document, screen: Screen, now: int) -> Iterator[str
             yield ""
         yield from _render_profile_head(item, screen)
         yield ""
-        columns = (
-            TableColumn("layer", 0),
-            TableColumn("tool", 1, floor=12),
-            TableColumn("argument", 2),
-            TableColumn("holds", 1, floor=20),
-            TableColumn("times", 0, right=True),
-            TableColumn("runs", 0, right=True),
-            TableColumn("days", 3, right=True),
-            TableColumn("last example", 4, floor=8),
-        )
-        rows = [
-            (
-                each["layer"],
-                each["tool"],
-                each["path"] + (" !" if each["sensitive"] else ""),
-                each["what"] + ("" if each["firm"] else " (provisional)"),
-                str(each["count"] or ""),
-                str(each["runs"] or ""),
-                str(each["days"] or ""),
-                (each["example"] or "")[:_ID_LENGTH],
-            )
-            for each in item["entries"]
-        ]
-        yield from render_table(columns, rows, screen)
-        if any(each["sensitive"] for each in item["entries"]):
-            yield "! names who gets what"
+        yield from render_items(BaselineEntryItem, item["entries"], screen, now)
 
 
 def _render_profile_head(item: BaselineItem, screen: Screen) -> Iterator[str]:
@@ -81,35 +55,9 @@ def _render_profile_head(item: BaselineItem, screen: Screen) -> Iterator[str]:
     for each in item["layers"]:
         if each["samples"]:
             yield (
-                f"{'unseen':<10}{each['layer']} {each['unseen']:.1%} of what comes "
+                f"{'unseen':<10}{sanitize(each['layer'])} {each['unseen']:.1%} of what comes "
                 f"next, at most {each['at_most']:.1%}"
             )
-
-
-def render_changes(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Render a row per change, most severe first."""
-    columns = (
-        TableColumn("consequence", 0),
-        TableColumn("tool", 1, floor=12),
-        TableColumn("argument", 2),
-        TableColumn("what", 1, floor=20),
-        TableColumn("times", 0, right=True),
-        TableColumn("runs", 0, right=True),
-        TableColumn("last example", 3, floor=8),
-    )
-    rows = [
-        (
-            item["consequence"],
-            item["tool"],
-            item["path"],
-            item["text"],
-            str(item["count"] or ""),
-            str(item["runs"] or ""),
-            (item["example"] or "")[:_ID_LENGTH],
-        )
-        for item in cast("Sequence[BaselineChangeItem]", document.items)
-    ]
-    yield from render_table(columns, rows, screen)
 
 
 def render_replay(document: Document, screen: Screen, now: int) -> Iterator[str]:
@@ -129,26 +77,4 @@ def render_replay(document: Document, screen: Screen, now: int) -> Iterator[str]
             )
         for each in item["held_back"]:
             line = f"  {each['at']} {each['decision'][:_ID_LENGTH]} {each['effect']}: "
-            yield from screen.wrap(line + sanitize(each["sentence"]), "    ")
-
-
-def render_departures(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Render a row per event that departs from earlier behaviour."""
-    columns = (
-        TableColumn("at", 0),
-        TableColumn("action", 1, floor=12),
-        TableColumn("resource", 1, floor=16),
-        TableColumn("departs", 0),
-        TableColumn("event", 3, floor=8),
-    )
-    rows = [
-        (
-            item["at"],
-            item["action"],
-            item["resource"],
-            ", ".join(item["codes"]),
-            item["event"][:_ID_LENGTH],
-        )
-        for item in cast("Sequence[BaselineCheckItem]", document.items)
-    ]
-    yield from render_table(columns, rows, screen)
+            yield from screen.wrap(sanitize(line + each["sentence"]), "    ")

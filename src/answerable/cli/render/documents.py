@@ -3,11 +3,9 @@
 from collections.abc import Callable, Iterator
 
 from answerable.cli.render import (
-    approval_requests,
     aws_comparison,
     baselines,
     decisions,
-    filed_requests,
     generic_documents,
     lineage,
     lineage_tree,
@@ -15,7 +13,6 @@ from answerable.cli.render import (
     permissions,
     policy_edits,
     policy_replay,
-    revocations,
     tool_pins,
     trust_rules,
     unmediated,
@@ -36,16 +33,9 @@ RENDERERS: dict[str, Renderer] = {
     "tools-approve": tool_pins.render_approval,
     "who-owns": owners.render_ownership,
     "attest": owners.render_ownership,
-    "owner-keys": owners.render_owner_keys,
-    "asks": approval_requests.render_approval_requests,
-    "amendments": approval_requests.render_exceptions,
-    "requests": filed_requests.render_filed_requests,
-    "kill": revocations.render_effects,
     "baselines": baselines.render_profiles,
     "baseline": baselines.render_entries,
-    "baseline-diff": baselines.render_changes,
     "baseline-replay": baselines.render_replay,
-    "baseline-check": baselines.render_departures,
     "reach": permissions.render_reach,
     "who-can": permissions.render_reach,
     "can": permissions.render_can,
@@ -54,26 +44,26 @@ RENDERERS: dict[str, Renderer] = {
     "what-if": policy_edits.render_what_if,
     "what-if-cuts": policy_edits.render_cuts,
     "reach-compared": aws_comparison.render_comparison,
-    "scan": generic_documents.render_scan,
-    "where": generic_documents.render_scan_locations,
-    "ingest": generic_documents.render_ingest,
     "doctor": generic_documents.render_checks,
     "verify": generic_documents.render_checks,
     "prove": generic_documents.render_proofs,
-    "bundle/kept": generic_documents.render_bundle,
     "decision": decisions.render_decisions,
-    "trace": lineage.render_rows,
     "trace/tree": lineage_tree.render_tree,
-    "trace-score": generic_documents.render_score,
     "trace-by": generic_documents.render_counts,
-    "trace-unmediated": unmediated.render_rows,
     "trace-unmediated/tree": unmediated.render_chains,
     "replay": policy_replay.render_policy_replay,
-    "sts-rules": trust_rules.render_rules,
-    "sts-test": trust_rules.render_matches,
-    "sts-explain": trust_rules.render_token_checks,
+    "sts-explain": generic_documents.render_checks,
 }
 
+# Lines below a table.
+FOOTERS: dict[str, Renderer] = {
+    "asks": generic_documents.render_unread_sources,
+    "scan": generic_documents.render_snapshot_names,
+    "sts-rules": trust_rules.render_rule_faults,
+    "trace": lineage.render_table_notes,
+    "trace-score": generic_documents.render_missing_sources,
+    "trace-unmediated": unmediated.render_notes,
+}
 # Text of an empty answer: what is missing, and the command that supplies it.
 EMPTY_TEXTS = {
     "tools-diff": ("nothing differs from what it is held to", ""),
@@ -169,6 +159,8 @@ def render_document(
     kind = f"{document.kind}/{view}" if view else document.kind
     if document.items and (selection.names or kind not in RENDERERS):
         yield from render_listing(document, screen, now, selection)
+        if kind in FOOTERS:
+            yield from FOOTERS[kind](document, screen, now)
     elif document.items:
         yield from RENDERERS[kind](document, screen, now)
     else:

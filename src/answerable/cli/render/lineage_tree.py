@@ -3,26 +3,23 @@
 from collections.abc import Iterator, Sequence
 from typing import cast
 
-from answerable.cli.render.lineage import (
-    HopNotes,
-    describe_omitted_events,
-    format_action,
-    format_legend,
-    render_role_owners,
-)
+from answerable.cli.render.lineage import format_legend, render_trace_notes
 from answerable.cli.render.screen import Screen
 from answerable.model.documents.core import Document
 from answerable.model.documents.trace import TraceItem
+from answerable.presentation.cell_text import format_hop
 from answerable.presentation.chain_groups import (
     COLUMNS,
     ChainGroup,
+    MissingHopNotes,
     group_by_chain,
     hops_by_name,
     is_missing,
+    number_missing_hops,
     shorten_path,
 )
 from answerable.presentation.relative_time import format_ago
-from answerable.presentation.text import cell_width, pad, shorten, shorten_end
+from answerable.presentation.text import cell_width, pad, sanitize, shorten, shorten_end
 
 _STROKE_WIDTH = 4
 # Below this width six columns show little but ellipses: one hop per line then.
@@ -37,7 +34,7 @@ _EMPTY_CELL: _Cell = ("", "")
 def render_tree(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Draw each chain once, with all of its acts."""
     chains = group_by_chain(cast("Sequence[TraceItem]", document.items))
-    notes = HopNotes()
+    notes = number_missing_hops(document.items)
     grids = [_build_grid(chain, notes, screen) for chain in chains]
     wide = screen.width >= _MIN_WIDTH
     widths = _distribute_width([row for grid in grids for row in grid], screen)
@@ -51,10 +48,7 @@ def render_tree(document: Document, screen: Screen, now: int) -> Iterator[str]:
             yield _draw_row(row, widths, screen)
         if not wide:
             yield from _draw_vertically(grid, screen)
-    yield ""
-    yield from describe_omitted_events(document)
-    yield from notes.render_notes(screen)
-    yield from render_role_owners(cast("Sequence[TraceItem]", document.items), screen)
+    yield from render_trace_notes(document, screen, now)
     yield from screen.wrap(format_legend(screen.marks.hops, screen))
 
 
@@ -67,7 +61,7 @@ def _format_times(chain: ChainGroup, now: int) -> str:
 
 
 def _build_grid(
-    chain: ChainGroup, notes: HopNotes, screen: Screen
+    chain: ChainGroup, notes: MissingHopNotes, screen: Screen
 ) -> list[list[_Cell]]:
     """Build the grid of a chain: a column of cells per hop."""
     hops = hops_by_name(chain.item)
@@ -78,7 +72,7 @@ def _build_grid(
         ("tool", []),
         ("identity", chain.item["identity_path"]),
     ):
-        names = [notes.format_hop(name, hops[name])]
+        names = [format_hop(name, hops[name], chain.item, notes)]
         if len(path) > 1 and not is_missing(hops[name]):
             names = _indent_path(shorten_path(name, path), screen)
         columns.append([(hops[name]["status"], text) for text in names])
@@ -87,7 +81,7 @@ def _build_grid(
     )
     columns.append(
         [
-            (found["status"], notes.format_hop("resource", found))
+            (found["status"], format_hop("resource", found, items[0], notes))
             for items in chain.acts.values()
             for found in [hops_by_name(items[0])["resource"]]
         ]
@@ -99,12 +93,15 @@ def _build_grid(
 
 
 def _build_action_cell(
-    items: Sequence[TraceItem], notes: HopNotes, screen: Screen
+    items: Sequence[TraceItem], notes: MissingHopNotes, screen: Screen
 ) -> _Cell:
-    text = format_action(items[0], notes)
+    hop = hops_by_name(items[0])["action"]
+    text = format_hop("action", hop, items[0], notes)
+    if items[0]["outcome"] not in ("success", ""):
+        text += f" ({sanitize(items[0]['outcome'])})"
     if len(items) > 1:
         text += f" {screen.marks.times}{len(items):,}"
-    return hops_by_name(items[0])["action"]["status"], text
+    return hop["status"], text
 
 
 def _indent_path(names: Sequence[str], screen: Screen) -> list[str]:

@@ -1,14 +1,12 @@
-"""Render owners with their evidence, and owner keys."""
+"""Render owners with their evidence."""
 
 from collections.abc import Iterator, Sequence
 from typing import cast
 
 from answerable.cli.render.screen import Screen
-from answerable.cli.render.table import TableColumn, render_table
 from answerable.model.documents.core import Document
 from answerable.model.documents.owners import (
     OwnerEvidenceItem,
-    OwnerKeyItem,
     OwnershipItem,
 )
 from answerable.presentation.owner_evidence import describe_evidence
@@ -50,36 +48,3 @@ def _format_evidence(evidence: OwnerEvidenceItem, now: int) -> str:
     if said:
         parts.append(f"[{said}]")
     return " ".join(parts)
-
-
-def render_owner_keys(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Render a row per key."""
-    columns = (
-        TableColumn("key", 0),
-        TableColumn("person", 0),
-        TableColumn("is", 1),
-        TableColumn("until", 2),
-        TableColumn("attests", 4, right=True),
-        TableColumn("from", 5),
-        TableColumn("enrolled by", 3),
-    )
-    rows = [
-        (
-            item["id"],
-            item["person"].removeprefix("person:"),
-            _format_key_state(item),
-            item["valid_until"][:10],
-            str(item["attestations"] or ""),
-            item["valid_from"][:10],
-            f"{item['enrolled_by']} {item['enrolled_at'][:10]}",
-        )
-        for item in cast("Sequence[OwnerKeyItem]", document.items)
-    ]
-    yield from render_table(columns, rows, screen)
-
-
-def _format_key_state(item: OwnerKeyItem) -> str:
-    """Format the state of an owner key, or the day of its revocation."""
-    if item["revoked_at"] is None:
-        return item["state"].replace("-", " ")
-    return f"revoked {item['revoked_at'][:10]}"

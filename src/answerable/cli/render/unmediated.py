@@ -24,9 +24,9 @@ _UNJUDGED_TEXTS = {
 }
 
 
-def render_rows(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Render a row per event, then the summary."""
-    yield from lineage.render_rows(document, screen, now)
+def render_notes(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """Render the notes below a table of events, then the summary."""
+    yield from lineage.render_table_notes(document, screen, now)
     yield from _render_summary(document, screen)
 
 

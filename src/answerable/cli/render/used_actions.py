@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, cast
 
+from answerable.cli.render.listing import render_items
 from answerable.cli.render.screen import Screen
 from answerable.cli.render.table import TableColumn, render_table
 from answerable.model.documents.core import Document
@@ -27,7 +28,7 @@ def render_used_actions(document: Document, screen: Screen, now: int) -> Iterato
     yield ""
     services = dict.fromkeys(item["service"] for item in items)
     if len(items) <= _MOST:
-        yield from _render_actions(items, screen, now)
+        yield from render_items(ActionUsageItem, items, screen, now)
     elif len(services) > 1:
         yield from _render_services(items, list(services), screen, now)
     else:
@@ -99,43 +100,6 @@ def _format_log_start(items: Sequence[ActionUsageItem], now: int) -> str:
     return f"the trail begins {format_ago(since[-1], now)}"
 
 
-def _render_actions(
-    items: Sequence[ActionUsageItem], screen: Screen, now: int
-) -> Iterator[str]:
-    """Render a table row per action."""
-    columns = (
-        TableColumn("action", 0),
-        TableColumn("granted", 1),
-        TableColumn("reachable", 2),
-        TableColumn("used", 1, right=True),
-        TableColumn("last used", 3),
-        TableColumn("blocked", 2, right=True),
-        TableColumn("as", 4, floor=14),
-    )
-    rows = [
-        (
-            item["action"],
-            item["granted"],
-            item["reachable"],
-            _format_count(item["used"]),
-            format_ago(item["last_used"], now),
-            _format_count(item["blocked"]),
-            ", ".join(_shorten_arn(each) for each in item["used_by"]),
-        )
-        for item in items
-    ]
-    yield from render_table(columns, rows, screen)
-
-
-def _format_count(count: int | None) -> str:
-    return "not known" if count is None else f"{count:,}"
-
-
-def _shorten_arn(identity: str) -> str:
-    parts = identity.split(":", 5)
-    return parts[5] if len(parts) == 6 else identity
-
-
 def _render_one_service(
     items: Sequence[ActionUsageItem], screen: Screen, now: int
 ) -> Iterator[str]:
@@ -143,7 +107,7 @@ def _render_one_service(
     called = [item for item in items if item["used"] or item["blocked"]]
     others = [item for item in items if item not in called]
     if called:
-        yield from _render_actions(called[:_MOST], screen, now)
+        yield from render_items(ActionUsageItem, called[:_MOST], screen, now)
         yield ""
     idle = [item["action"] for item in others if item["used"] == 0]
     untold = [item["action"] for item in others if item["used"] is None]

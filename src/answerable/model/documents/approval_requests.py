@@ -1,6 +1,8 @@
 """JSON output about approval requests and policy exceptions. See docs/cli.md."""
 
-from typing import TypedDict
+from typing import Annotated, TypedDict
+
+from answerable.model.documents.columns import Column
 
 
 class ApprovalRequestItem(TypedDict):
@@ -10,22 +12,53 @@ class ApprovalRequestItem(TypedDict):
     exception that allows it, `by` the signer, `until` its end (null for never).
     """
 
-    id: str
-    agent: str
-    owner: str | None
-    server: str
-    target: str
-    name: str
-    arguments: str | None
-    reason: str
-    written_by: str
-    count: int
-    first: str
-    last: str
-    state: str
-    by: list[str]
-    until: str | None
-    amendment: str | None
+    id: Annotated[
+        str,
+        Column(
+            "the newest decision on it; `allow` and the others accept the id of any",
+            "ask",
+            0,
+            "digest",
+        ),
+    ]
+    state: Annotated[
+        str,
+        Column(
+            "`open`; `allowed` or `refused` as its owner answered; `expired` without an answer within a day",
+            "",
+            0,
+        ),
+    ]
+    agent: Annotated[str, Column("agent of the call", "", 1, "short-id", floor=12)]
+    name: Annotated[
+        str,
+        Column("name of the tool, resource or prompt", "wants", 1, "target", floor=12),
+    ]
+    server: Annotated[str, Column("server of the call", "at", 2, floor=8)]
+    last: Annotated[str, Column("time of the last attempt", "", 3, "time")]
+    count: Annotated[int, Column("number of attempts", "times", 5, "count", right=True)]
+    owner: Annotated[
+        str | None,
+        Column(
+            "its attested owner; only this person may answer",
+            "",
+            4,
+            "short-id",
+            floor=10,
+        ),
+    ]
+    by: Annotated[list[str], Column("persons who answered", "", 4, "names", floor=10)]
+    until: Annotated[
+        str | None, Column("when that ends; null also for never", "", 5, "minute")
+    ]
+    target: Annotated[str, Column("`tool`, `resource` or `prompt`")]
+    arguments: Annotated[str | None, Column("SHA-256 of the original arguments")]
+    reason: Annotated[str, Column("`no-rule`, `asked` or `behaviour`")]
+    written_by: Annotated[
+        str, Column("`mediator`; `self-reported` for a request of a hook in the agent")
+    ]
+    first: Annotated[str, Column("time of the first attempt", format="time")]
+    amendment: Annotated[str | None, Column("id of the amendment that allows it")]
 
 
 class PolicyExceptionItem(TypedDict):
@@ -35,16 +68,49 @@ class PolicyExceptionItem(TypedDict):
     or the reason why it is not in force. `arguments` is null for any arguments.
     """
 
-    id: str
-    kind: str
-    agent: str
-    server: str
-    target: str
-    name: str
-    arguments: str | None
-    persons: list[str]
-    signed_at: str
-    until: str | None
-    code: str | None
-    decision: str | None
-    state: str
+    id: Annotated[
+        str,
+        Column(
+            "SHA-256 of the signed statement; decisions name it as `amendment:ID`",
+            "amendment",
+            0,
+            "digest",
+        ),
+    ]
+    state: Annotated[
+        str,
+        Column(
+            "`standing`: in force; `open`: waits for a second person; or why it is not in force: `ended`, `revoked`, `signer-not-the-owner`, `signer-not-attested`, `one-person-twice`, `confirms-another-agents`, `confirmed-late`, `first-key-not-in-force` (when the second person confirmed)",
+            "",
+            0,
+            "words",
+        ),
+    ]
+    kind: Annotated[str, Column("`owner`, `break-glass`", "", 2)]
+    agent: Annotated[
+        str, Column("the agent that may make the call", "", 1, "short-id", floor=12)
+    ]
+    name: Annotated[
+        str,
+        Column("name of the tool, resource or prompt", "may", 1, "target", floor=12),
+    ]
+    server: Annotated[str, Column("server of the call", "at", 2, floor=8)]
+    arguments: Annotated[
+        str | None,
+        Column(
+            "SHA-256 of the arguments it allows; null for any",
+            "",
+            4,
+            "digest",
+            empty="any",
+        ),
+    ]
+    persons: Annotated[list[str], Column("signers", "by", 2, "names", floor=10)]
+    until: Annotated[
+        str | None,
+        Column("end of validity; null without expiry", "", 3, "minute", empty="always"),
+    ]
+    code: Annotated[str | None, Column("the word of `--reason-code`", "", 5)]
+    target: Annotated[str, Column("`tool`, `resource` or `prompt`")]
+    signed_at: Annotated[str, Column("start of validity", format="time")]
+    decision: Annotated[str | None, Column("the decision that it answers")]

@@ -1,33 +1,39 @@
 """JSON output of the baseline commands. See docs/cli.md."""
 
-from typing import NotRequired, TypedDict
+from typing import Annotated, NotRequired, TypedDict
+
+from answerable.model.documents.columns import Column
 
 
 class BaselineLayerItem(TypedDict):
     """Layer of a baseline, with the estimated share of future calls that are new."""
 
-    layer: str
-    samples: int
-    singletons: int
-    unseen: float
-    at_most: float
+    layer: Annotated[str, Column("the layer")]
+    samples: Annotated[int, Column("number of values")]
+    singletons: Annotated[int, Column("values seen once")]
+    unseen: Annotated[float, Column("estimated share of future values that are new")]
+    at_most: Annotated[float, Column("upper end of its interval")]
 
 
 class BaselineEntryItem(TypedDict):
     """Entry of a baseline, with its counts and its last example."""
 
-    layer: str
-    tool: str
-    path: str
-    what: str
-    sensitive: bool
-    firm: bool
-    count: int
-    runs: int
-    days: int
-    persons: int
-    last: str | None
-    example: str | None
+    layer: Annotated[str, Column("layer of the profile", "", 0)]
+    tool: Annotated[str, Column("the tool", "", 1, floor=12)]
+    path: Annotated[str, Column("the argument", "argument", 2)]
+    sensitive: Annotated[
+        bool, Column("whether the argument names who gets what", "", 2, "flag")
+    ]
+    what: Annotated[str, Column("its content", "holds", 1, floor=20)]
+    firm: Annotated[bool, Column("false while it is provisional", "", 2)]
+    count: Annotated[int, Column("number of calls", "times", 0, "number", right=True)]
+    runs: Annotated[int, Column("number of runs", "", 0, "number", right=True)]
+    days: Annotated[int, Column("number of days", "", 3, "number", right=True)]
+    example: Annotated[
+        str | None, Column("a decision with it", "last example", 4, "digest", floor=8)
+    ]
+    persons: Annotated[int, Column("number of persons")]
+    last: Annotated[str | None, Column("the latest call", format="time")]
 
 
 class BaselineItem(TypedDict):
@@ -38,50 +44,67 @@ class BaselineItem(TypedDict):
     the reason why the owner's last signed profile is not in force.
     """
 
-    digest: str
-    agent: str
-    identity: str | None
-    server: str
-    state: str
-    stage: str | None
-    person: str | None
-    signed_at: str | None
-    expires: str | None
-    runs: int
-    learned_at: str
-    until: str
-    parent: str | None
-    root: str | None
-    ready: bool
-    not_ready: list[str]
-    layers: list[BaselineLayerItem]
-    entries: list[BaselineEntryItem]
-    lapsed: NotRequired[str]
+    digest: Annotated[str, Column("SHA-256 of the profile; its name")]
+    agent: Annotated[str, Column("agent of the behaviour")]
+    identity: Annotated[str | None, Column("its principal")]
+    server: Annotated[str, Column("its server")]
+    state: Annotated[
+        str, Column("`draft`, or `standing`: it is signed and in force; `replaced`")
+    ]
+    stage: Annotated[str | None, Column("`shadow` or `enforce`, if it is in force")]
+    person: Annotated[str | None, Column("signer")]
+    signed_at: Annotated[str | None, Column("time of the signature", format="time")]
+    expires: Annotated[str | None, Column("expiry of the signature", format="time")]
+    runs: Annotated[int, Column("number of runs")]
+    learned_at: Annotated[str, Column("time of learning", format="time")]
+    until: Annotated[str, Column("when it is stale", format="time")]
+    parent: Annotated[str | None, Column("previous profile")]
+    root: Annotated[
+        str | None, Column("Merkle root of the runs that it was learned from")
+    ]
+    ready: Annotated[bool, Column("whether there is enough data to leave shadow")]
+    not_ready: Annotated[list[str], Column("what is missing for that")]
+    layers: Annotated[list[BaselineLayerItem], Column("its layers")]
+    entries: Annotated[
+        list[BaselineEntryItem], Column("its content; empty except in `show`")
+    ]
+    lapsed: NotRequired[
+        Annotated[str, Column("in a list: why the last signed profile is not in force")]
+    ]
 
 
 class BaselineChangeItem(TypedDict):
     """`answerable baseline diff`: one line, the gravest first."""
 
-    consequence: str
-    tool: str
-    path: str
-    text: str
-    count: int
-    runs: int
-    days: int
-    last: str | None
-    example: str | None
+    consequence: Annotated[
+        str,
+        Column(
+            "`new-flow-from-untrusted-text`, `new-reach`, `new-flow`, `wider`, `removed`",
+            "",
+            0,
+        ),
+    ]
+    tool: Annotated[str, Column("the tool", "", 1, floor=12)]
+    path: Annotated[str, Column("the argument", "argument", 2)]
+    text: Annotated[str, Column("the change", "what", 1, floor=20)]
+    count: Annotated[int, Column("number of calls", "times", 0, "number", right=True)]
+    runs: Annotated[int, Column("number of runs", "", 0, "number", right=True)]
+    example: Annotated[
+        str | None, Column("a decision with it", "last example", 3, "digest", floor=8)
+    ]
+    days: Annotated[int, Column("number of days")]
+    last: Annotated[str | None, Column("the latest call", format="time")]
 
 
 class ReplayedCallItem(TypedDict):
     """Call that a baseline would have blocked or sent for approval."""
 
-    decision: str
-    at: str
-    tool: str
-    effect: str
-    codes: list[str]
-    sentence: str
+    decision: Annotated[str, Column("the recorded decision")]
+    at: Annotated[str, Column("time of the call", format="time")]
+    tool: Annotated[str, Column("the tool")]
+    effect: Annotated[str, Column("`deny` or `ask`")]
+    codes: Annotated[list[str], Column("kinds of deviation")]
+    sentence: Annotated[str, Column("the same in words")]
 
 
 class BaselineReplayItem(TypedDict):
@@ -91,26 +114,31 @@ class BaselineReplayItem(TypedDict):
     always zero.
     """
 
-    digest: str
-    agent: str
-    identity: str | None
-    server: str
-    calls: int
-    allowed: int
-    asked: int
-    denied: int
-    compared: int
-    differing: int
-    held_back: list[ReplayedCallItem]
+    digest: Annotated[str, Column("the profile")]
+    agent: Annotated[str, Column("its agent")]
+    identity: Annotated[str | None, Column("its principal")]
+    server: Annotated[str, Column("its server")]
+    calls: Annotated[int, Column("recorded calls")]
+    allowed: Annotated[int, Column("calls that it would allow")]
+    asked: Annotated[int, Column("calls that it would ask about")]
+    denied: Annotated[int, Column("calls that it would deny")]
+    compared: Annotated[int, Column("calls that it judged when they came")]
+    differing: Annotated[int, Column("of those, calls with another result; always 0")]
+    held_back: Annotated[
+        list[ReplayedCallItem], Column("calls that it would deny or ask about")
+    ]
 
 
 class BaselineCheckItem(TypedDict):
     """`answerable baseline check`: an event that departs from the profile."""
 
-    event: str
-    at: str
-    identity: str
-    action: str
-    resource: str
-    codes: list[str]
-    sentence: str
+    at: Annotated[str, Column("time of the event", "", 0)]
+    action: Annotated[str, Column("the action", "", 1, floor=12)]
+    resource: Annotated[str, Column("the resource", "", 1, floor=16)]
+    codes: Annotated[
+        list[str],
+        Column("`new-tool`: the action, `new-resource`", "departs", 0, "names"),
+    ]
+    event: Annotated[str, Column("the event", "", 3, "digest", floor=8)]
+    identity: Annotated[str, Column("the identity")]
+    sentence: Annotated[str, Column("the same in words")]

@@ -6,13 +6,13 @@ from this metadata: `owner: Annotated[OwnerItem, Column("The owner.", "owner", 1
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import cache, reduce
 from operator import or_
 from types import NoneType, UnionType
 from typing import (
     Annotated,
     Any,
+    Literal,
     NotRequired,
     Required,
     Union,
@@ -27,36 +27,43 @@ from answerable.model.provenance import WrittenBy
 HIDDEN = 99  # importance of a field that a table shows only on request
 
 
-class Format(StrEnum):
-    """Format of a value in a table and in an HTML list."""
-
-    TEXT = "text"
-    ID = "id"
-    IDS = "ids"
-    SHORT_ID = "short-id"
-    IDENTITY = "identity"
-    IDENTITIES = "identities"
-    TIME = "time"
-    DAY = "day"
-    MINUTE = "minute"
-    COUNT = "count"
-    NUMBER = "number"
-    SCORE = "score"
-    WORDS = "words"
-    OWNER = "owner"
-    RUN_MODE = "run-mode"
-    TOOL = "tool"
-    TOOLS = "tools"
-    AGENT_TOOLS = "agent-tools"
-    CREDENTIAL = "credential"
-    LIFETIME = "lifetime"
-    PLACES = "places"
-    PRESENCE = "presence"
-    TARGET = "target"
-    NAMES = "names"
-    DIGEST = "digest"
-    HOP = "hop"
-    LINK = "link"
+# Formats of a value in a table and in an HTML list.
+Format = Literal[
+    "text",
+    "id",
+    "ids",
+    "short-id",
+    "identity",
+    "identities",
+    "time",
+    "day",
+    "minute",
+    "second",
+    "count",
+    "number",
+    "score",
+    "words",
+    "owner",
+    "run-mode",
+    "tool",
+    "tools",
+    "agent-tools",
+    "credential",
+    "lifetime",
+    "places",
+    "presence",
+    "target",
+    "names",
+    "digest",
+    "hop",
+    "link",
+    "effect",
+    "flag",
+    "found",
+    "pairs",
+    "grants",
+    "seconds",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +85,7 @@ class Column:
     means: str
     label: str = ""
     importance: int = HIDDEN
-    format: Format = Format.TEXT
+    format: Format = "text"
     floor: int = 0
     right: bool = False
     empty: str = ""

@@ -6,8 +6,9 @@ Names here are fixed: fields may be added, never renamed. Every document is
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NotRequired, TypedDict
+from typing import Annotated, NotRequired, TypedDict
 
+from answerable.model.documents.columns import Column
 from answerable.model.documents.logged_days import LoggedDaysItem
 from answerable.model.documents.mediation import MediationItem
 from answerable.model.documents.not_known import SearchScopeItem, UncollectedSubjectItem
@@ -57,9 +58,9 @@ class CoverageRecord(TypedDict):
 class SnapshotItem(TypedDict):
     """Snapshot, as in `STORE@NAME`; `digest` is of its object in the log."""
 
-    name: str
-    at: str
-    digest: str
+    name: Annotated[str, Column("as in `STORE@NAME`")]
+    at: Annotated[str, Column("when it was taken", format="time")]
+    digest: Annotated[str, Column("digest of its object in the log")]
 
 
 class ConditionItem(TypedDict):
@@ -68,39 +69,57 @@ class ConditionItem(TypedDict):
     `set_by` lists identities that may set the tag it asks for, at most ten.
     """
 
-    key: str
-    operator: str
-    values: list[str]
-    negated: bool
-    asserted_by: str
-    who: NotRequired[str]
-    set_by: NotRequired[list[str]]
+    key: Annotated[str, Column("condition key")]
+    operator: Annotated[str, Column("its operator")]
+    values: Annotated[list[str], Column("expected values")]
+    negated: Annotated[bool, Column("whether the condition must not hold")]
+    asserted_by: Annotated[
+        str,
+        Column(
+            "the party that sets the key: `platform`, `operation` (the request itself), `caller` (free choice), `depends`"
+        ),
+    ]
+    who: NotRequired[
+        Annotated[
+            str,
+            Column(
+                "who can satisfy it, in words; for a tag the identities of the snapshot that may set it"
+            ),
+        ]
+    ]
+    set_by: NotRequired[Annotated[list[str], Column("at most ten of those identities")]]
 
 
 class ConditionSetItem(TypedDict):
     """Conjunction of conditions; a list of these is a list of alternatives."""
 
-    all_of: list[ConditionItem]
+    all_of: Annotated[list[ConditionItem], Column("conditions that must all hold")]
 
 
 class DeterminingStatementItem(TypedDict):
     """Determining statement; `text` is its content, shown by `can`."""
 
-    layer: str
-    policy: str
-    statement: str
-    effect: str
-    text: NotRequired[str]
+    layer: Annotated[str, Column("kind of the policy")]
+    policy: Annotated[str, Column("id of the policy")]
+    statement: Annotated[str, Column("its statement")]
+    effect: Annotated[str, Column("`allow`, `deny` or `implicit-deny`")]
+    text: NotRequired[
+        Annotated[str, Column("only in `can`: the statement as written, in one line")]
+    ]
 
 
 PathItem = TypedDict(
     "PathItem",
     {
-        "from": str,
-        "via": str,
-        "to": str,
-        "conditions": list[ConditionSetItem],
-        "determining": list[DeterminingStatementItem],
+        "from": Annotated[str, Column("identity before the step")],
+        "via": Annotated[str, Column("what leads to the next one")],
+        "to": Annotated[str, Column("identity after the step")],
+        "conditions": Annotated[
+            list[ConditionSetItem], Column("conditions of the step")
+        ],
+        "determining": Annotated[
+            list[DeterminingStatementItem], Column("statements that allow the step")
+        ],
     },
 )
 
@@ -112,8 +131,13 @@ class PolicyLayerItem(TypedDict):
     `does-not-apply`.
     """
 
-    layer: str
-    state: str
+    layer: Annotated[str, Column("kind of policy")]
+    state: Annotated[
+        str,
+        Column(
+            "`decided`, `passed` (took part, did not decide), `none` (none attached), `not-collected`, `not-stated`, `does-not-apply`"
+        ),
+    ]
 
 
 class AllowedPartItem(TypedDict):
@@ -122,57 +146,96 @@ class AllowedPartItem(TypedDict):
     It covers every resource that matches both `resource` and the queried pattern.
     """
 
-    resource: str
-    verdict: str
-    conditions: list[ConditionSetItem]
-    determining: list[DeterminingStatementItem]
-    path: list[PathItem]
+    resource: Annotated[
+        str,
+        Column("pattern; the part has the resources that match both it and RESOURCE"),
+    ]
+    verdict: Annotated[str, Column("verdict of the part")]
+    conditions: Annotated[list[ConditionSetItem], Column("as above")]
+    determining: Annotated[list[DeterminingStatementItem], Column("as above")]
+    path: Annotated[list[PathItem], Column("as above")]
 
 
-class PermissionCheckItem(TypedDict):
-    """`answerable can`."""
+class PermissionItem(TypedDict):
+    """Fields that `reach`, `who-can` and `can` share.
 
-    subject: str
-    action: str
-    resource: str
-    verdict: str
-    conditions: list[ConditionSetItem]
-    admin: bool
-    determining: list[DeterminingStatementItem]
-    path: list[PathItem]
-    unguarded: NotRequired[bool]
-    unguarded_because: NotRequired[str]
-    assuming: NotRequired[list[str]]
-    unknown: NotRequired[list[UncollectedSubjectItem]]
-    covers: NotRequired[str]
-    parts: NotRequired[list[AllowedPartItem]]
-    layers: NotRequired[list[PolicyLayerItem]]
-    coverage: CoverageRecord
-
-
-class ReachItem(TypedDict):
-    """`answerable reach` and `answerable who-can`; action and resource are patterns.
-
-    `agents` act through the subject; `covers` and `parts` answer a question about a
-    pattern. Only `who-can` has them.
+    `covers` and `parts` answer a question about a pattern.
     """
 
-    subject: str
-    action: str
-    resource: str
-    verdict: str
-    conditions: list[ConditionSetItem]
-    admin: bool
-    determining: list[DeterminingStatementItem]
-    path: list[PathItem]
-    layers: NotRequired[list[PolicyLayerItem]]
-    unguarded: NotRequired[bool]
-    unguarded_because: NotRequired[str]
-    assuming: NotRequired[list[str]]
-    unknown: NotRequired[list[UncollectedSubjectItem]]
-    agents: NotRequired[list[str]]
-    covers: NotRequired[str]
-    parts: NotRequired[list[AllowedPartItem]]
+    subject: Annotated[str, Column("the identity")]
+    action: Annotated[str, Column("the permission: a pattern of actions")]
+    resource: Annotated[str, Column("the permission: a pattern of resources")]
+    verdict: Annotated[str, Column("`always`, `only-if`, `never`, `not-known`")]
+    conditions: Annotated[
+        list[ConditionSetItem], Column("alternatives, one of which is enough")
+    ]
+    admin: Annotated[bool, Column("it can grant itself anything")]
+    determining: Annotated[
+        list[DeterminingStatementItem], Column("statements that decided")
+    ]
+    path: Annotated[
+        list[PathItem], Column("steps from the subject to the identity that does it")
+    ]
+    unguarded: NotRequired[
+        Annotated[
+            bool,
+            Column(
+                "true if one alternative has only `caller` conditions and tags that the subject, or an identity on its path, may set"
+            ),
+        ]
+    ]
+    unguarded_because: NotRequired[Annotated[str, Column("which ones")]]
+    assuming: NotRequired[
+        Annotated[
+            list[str],
+            Column(
+                "kinds of policy that were not collected and could change the verdict, by the names of `can --assume`"
+            ),
+        ]
+    ]
+    unknown: NotRequired[
+        Annotated[
+            list[UncollectedSubjectItem],
+            Column("with `not-known`: whose permissions were not collected"),
+        ]
+    ]
+    covers: NotRequired[
+        Annotated[
+            str,
+            Column(
+                "for a RESOURCE with wildcards: `all` of it, `part` of it, or `none`, given the conditions; absent for a single resource"
+            ),
+        ]
+    ]
+    parts: NotRequired[
+        Annotated[list[AllowedPartItem], Column("the parts that are allowed")]
+    ]
+    layers: NotRequired[
+        Annotated[
+            list[PolicyLayerItem],
+            Column("every kind of policy and its part in the answer"),
+        ]
+    ]
+
+
+class PermissionCheckItem(PermissionItem):
+    """`answerable can`."""
+
+    coverage: Annotated[CoverageRecord, Column("coverage of this answer")]
+
+
+class ReachItem(PermissionItem):
+    """`answerable reach` and `answerable who-can`; action and resource are patterns.
+
+    `agents` act through the subject; only `who-can` has them and the covered parts.
+    """
+
+    agents: NotRequired[
+        Annotated[
+            list[str],
+            Column("the agents that act through the subject; only in `who-can`"),
+        ]
+    ]
 
 
 class AwsComparisonItem(TypedDict):
@@ -181,44 +244,97 @@ class AwsComparisonItem(TypedDict):
     `outcome` is `agrees`, `open`, `differs`, `set-aside` or `unanswered`.
     """
 
-    subject: str
-    action: str
-    resource: str
-    verdict: str
-    simulated: str | None
-    missing: list[str]
-    outcome: str
-    reason: str
-    matched: list[str]
-    determining: list[DeterminingStatementItem]
+    subject: Annotated[str, Column("the identity")]
+    action: Annotated[str, Column("the action")]
+    resource: Annotated[str, Column("the resource")]
+    verdict: Annotated[str, Column("ours, `--direct`")]
+    simulated: Annotated[
+        str | None,
+        Column(
+            "`allowed`, `explicitDeny` or `implicitDeny`; null if it was not asked or not answered"
+        ),
+    ]
+    missing: Annotated[
+        list[str], Column("condition keys that the simulator would need")
+    ]
+    outcome: Annotated[
+        str, Column("`agrees`, `differs`, `open`, `set-aside` or `unanswered`")
+    ]
+    reason: Annotated[str, Column("why it is open, set aside or unanswered")]
+    matched: Annotated[
+        list[str],
+        Column("policies with matching statements, according to the simulator"),
+    ]
+    determining: Annotated[
+        list[DeterminingStatementItem], Column("the statements that decided here")
+    ]
 
 
 class IngestItem(TypedDict):
     """`answerable ingest`."""
 
-    source: str
-    read: int
-    stored: int
-    duplicate: int
-    conflict: int
-    quarantined: int
-    skipped: int
-    files: int
-    segments: int
-    seconds: float
+    source: Annotated[str, Column("as named", "", 0, floor=16)]
+    read: Annotated[int, Column("records read", "", 1, "count", right=True)]
+    stored: Annotated[int, Column("records stored", "", 1, "count", right=True)]
+    duplicate: Annotated[
+        int, Column("records that were stored before", "", 2, "count", right=True)
+    ]
+    conflict: Annotated[
+        int,
+        Column(
+            "records with a known id and other bytes: both are kept",
+            "",
+            2,
+            "count",
+            right=True,
+        ),
+    ]
+    quarantined: Annotated[
+        int, Column("records that could not be read", "", 1, "count", right=True)
+    ]
+    skipped: Annotated[
+        int,
+        Column(
+            "valid files without audit records, such as a digest file",
+            "",
+            4,
+            "count",
+            right=True,
+        ),
+    ]
+    files: Annotated[int, Column("files read", "", 3, "count", right=True)]
+    segments: Annotated[int, Column("segments written", "", 4, "count", right=True)]
+    seconds: Annotated[float, Column("duration", "", 5, "seconds", right=True)]
 
 
 class ScanItem(TypedDict):
     """`answerable scan`: one source each."""
 
-    source: str
-    agents: int
-    tools: int
-    credentials: int
-    identities: int
-    policies: int
-    problems: list[str]
-    snapshot: str
+    source: Annotated[
+        str,
+        Column(
+            "as named, with an absolute path; a live account as `aws:123456789012 (live)`, an organization as `aws-org:o-... (live)`",
+            "",
+            0,
+            floor=20,
+        ),
+    ]
+    agents: Annotated[
+        int, Column("number of agents found there", "", 2, "number", right=True)
+    ]
+    tools: Annotated[int, Column("number of their tools", "", 3, "number", right=True)]
+    credentials: Annotated[
+        int, Column("number of credentials", "", 2, "number", right=True)
+    ]
+    identities: Annotated[
+        int, Column("number of identities", "", 2, "number", right=True)
+    ]
+    policies: Annotated[int, Column("number of policies", "", 4, "number", right=True)]
+    problems: Annotated[
+        list[str],
+        Column("what could not be read (exit 3)", "", 1, "number", right=True),
+    ]
+    snapshot: Annotated[str, Column("name of the snapshot, for `STORE@SNAPSHOT`")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 """JSON output about authorization decisions. See docs/cli.md."""
 
-from typing import TypedDict
+from typing import Annotated, TypedDict
+
+from answerable.model.documents.columns import Column
 
 
 class DeterminingRuleItem(TypedDict):
@@ -10,10 +12,15 @@ class DeterminingRuleItem(TypedDict):
     `FILE:LINE`.
     """
 
-    id: str
-    text: str | None
-    place: str | None
-    current: bool
+    id: Annotated[str, Column("a rule, a killed subject, an amendment")]
+    text: Annotated[
+        str | None,
+        Column(
+            "from the file of `--config` or its Cedar policies; of an amendment the signed statement"
+        ),
+    ]
+    place: Annotated[str | None, Column("`FILE:LINE`, or the signers of the amendment")]
+    current: Annotated[bool, Column("the text is unchanged since the decision")]
 
 
 class ProposedExceptionItem(TypedDict):
@@ -23,13 +30,15 @@ class ProposedExceptionItem(TypedDict):
     the command. `arguments` is the SHA-256 of the arguments as received, null for none.
     """
 
-    agent: str
-    server: str
-    target: str
-    name: str
-    arguments: str | None
-    by: str
-    sign: str
+    agent: Annotated[str, Column("its agent")]
+    server: Annotated[str, Column("its server")]
+    target: Annotated[str, Column("kind of the target")]
+    name: Annotated[str, Column("name of the target")]
+    arguments: Annotated[
+        str | None, Column("SHA-256 of the arguments as received; null for none")
+    ]
+    by: Annotated[str, Column("required signers: `owner`, `two persons`")]
+    sign: Annotated[str, Column("the command that signs it")]
 
 
 class BaselineDeviationItem(TypedDict):
@@ -39,16 +48,16 @@ class BaselineDeviationItem(TypedDict):
     call.
     """
 
-    layer: str
-    code: str
-    effect: str
-    tool: str
-    path: str
-    expected: list[str]
-    observed: str
-    origin: str
-    example: str | None
-    sentence: str
+    layer: Annotated[str, Column("layer of the baseline")]
+    code: Annotated[str, Column("kind of deviation")]
+    effect: Annotated[str, Column("`ask` or `deny`")]
+    tool: Annotated[str, Column("the tool")]
+    path: Annotated[str, Column("the argument")]
+    expected: Annotated[list[str], Column("usual values")]
+    observed: Annotated[str, Column("the value of the call")]
+    origin: Annotated[str, Column("origin of the value")]
+    example: Annotated[str | None, Column("decision of the nearest normal call")]
+    sentence: Annotated[str, Column("the same in words")]
 
 
 class ValueOriginItem(TypedDict):
@@ -57,45 +66,78 @@ class ValueOriginItem(TypedDict):
     `evidence` is the id of the signed request, or of the call that returned the value.
     """
 
-    path: str
-    value: str
-    origin: str
-    evidence: str | None
+    path: Annotated[str, Column("the argument")]
+    value: Annotated[str, Column("its value")]
+    origin: Annotated[str, Column("its origin")]
+    evidence: Annotated[
+        str | None,
+        Column(
+            "the id of the signed [request](#answerable-requests), or of the call that returned the value"
+        ),
+    ]
 
 
 class DecisionItem(TypedDict):
     """`answerable decision`: one complete decision; times are RFC 3339, UTC."""
 
-    id: str
-    at: str
-    agent: str
-    person: str | None
-    run: str
-    principal: str
-    shown: str
-    known: bool
-    action: str
-    server: str
-    target: str
-    name: str
-    resource: str
-    arguments: str | None
-    effect: str
-    mode: str
-    passed: bool
-    reason: str
-    layer: str
-    policy: str | None
-    determining: list[DeterminingRuleItem]
-    durability: str
-    outcome: str
-    ended: str | None
-    identity: str | None
-    credential: str | None
-    recorder: str
-    sequence: int
-    stored: bool
-    amendment: ProposedExceptionItem | None
-    baseline: str | None
-    findings: list[BaselineDeviationItem]
-    explained: list[ValueOriginItem]
+    id: Annotated[str, Column("of the decision")]
+    at: Annotated[str, Column("when", format="time")]
+    agent: Annotated[str, Column("agent of the call")]
+    person: Annotated[
+        str | None, Column("person of the call, if our own token service names one")
+    ]
+    run: Annotated[str, Column("one attested start of the agent")]
+    principal: Annotated[str, Column("the caller: issuer and subject, or uid and unit")]
+    shown: Annotated[
+        str,
+        Column(
+            "how it authenticated: `mtls-token`, `dpop-token`, `unix-peer`, `parent-process`, `bearer-token`"
+        ),
+    ]
+    known: Annotated[bool, Column("the agent is in the configuration or the inventory")]
+    action: Annotated[str, Column("`mcp:` and the method")]
+    server: Annotated[str, Column("server of the call")]
+    target: Annotated[
+        str, Column("kind of the target: `tool`, `resource`, `prompt`, ...")
+    ]
+    name: Annotated[str, Column("name of the target")]
+    resource: Annotated[str, Column("the same as one id or URI")]
+    arguments: Annotated[
+        str | None, Column("SHA-256 of the original arguments, which are not stored")
+    ]
+    effect: Annotated[str, Column("`allow`, `ask`, `deny`, `error`")]
+    mode: Annotated[str, Column("of the agent: `observe`, `shadow`, `enforce`")]
+    passed: Annotated[bool, Column("the call was forwarded")]
+    reason: Annotated[str, Column("see [the gateway's page](gateway.md#decisions)")]
+    layer: Annotated[
+        str,
+        Column(
+            "what decided: `kill`, `quarantine`, `table`, `constraint`, `cedar`, `chain`, `baseline`, `ownership`, `credential`, `evidence`"
+        ),
+    ]
+    policy: Annotated[str | None, Column("digest of the policy that decided")]
+    determining: Annotated[list[DeterminingRuleItem], Column("what decided")]
+    durability: Annotated[str, Column("`buffered` or `durable`")]
+    outcome: Annotated[str, Column("as in `trace`")]
+    ended: Annotated[str | None, Column("end of the call, if it was forwarded")]
+    identity: Annotated[str | None, Column("identity of the call at the server")]
+    credential: Annotated[str | None, Column("credential of the caller")]
+    recorder: Annotated[str, Column("recorder of the record")]
+    sequence: Annotated[int, Column("number of the record")]
+    stored: Annotated[bool, Column("in the store; otherwise still in the spool")]
+    amendment: Annotated[
+        ProposedExceptionItem | None,
+        Column(
+            "the smallest amendment that would allow a call like this. Null if no amendment can allow it: kills, quarantine, errors, and handles of another caller"
+        ),
+    ]
+    baseline: Annotated[str | None, Column("the profile that judged the call")]
+    findings: Annotated[
+        list[BaselineDeviationItem],
+        Column(
+            "parts of the call that the agent's [baseline](baseline.md) does not contain"
+        ),
+    ]
+    explained: Annotated[
+        list[ValueOriginItem], Column("values of the call with a known origin")
+    ]

@@ -1,59 +1,65 @@
 """JSON output about evidence: checkpoints, proofs and checks. See docs/cli.md."""
 
-from typing import TypedDict
+from typing import Annotated, TypedDict
+
+from answerable.model.documents.columns import Column
 
 
 class CheckItem(TypedDict):
     """`answerable doctor` and `answerable evidence verify`: one check each."""
 
-    check: str
-    ok: bool
-    detail: str
-    hint: str
+    check: Annotated[str, Column("the check", "", 0)]
+    ok: Annotated[bool, Column("whether it passed", "", 0)]
+    detail: Annotated[str, Column("result", "", 1)]
+    hint: Annotated[str, Column("next step", "", 2)]
 
 
 class CheckpointItem(TypedDict):
     """`answerable evidence checkpoint`; `note` is the text to export, byte for byte."""
 
-    origin: str
-    size: int
-    root: str
-    key: str
-    note: str
+    origin: Annotated[str, Column("name of the log")]
+    size: Annotated[int, Column("its size")]
+    root: Annotated[str, Column("its root")]
+    key: Annotated[str, Column("public key that signed")]
+    note: Annotated[str, Column("text to export, byte for byte")]
 
 
 class InclusionProofItem(TypedDict):
     """`answerable evidence prove`: a record and its two inclusion proofs."""
 
-    event_id: str
-    event: str
-    leaf: str
-    segment: str
-    row: int
-    rows: int
-    path: list[str]
-    event_root: str
-    log_index: int
-    log_size: int
-    log_path: list[str]
-    log_root: str
-    checkpoint: str
+    event_id: Annotated[str, Column("which record")]
+    event: Annotated[str, Column("its canonical bytes, as sealed")]
+    leaf: Annotated[str, Column("hash over them")]
+    segment: Annotated[str, Column("the segment that holds it")]
+    row: Annotated[int, Column("its position there")]
+    rows: Annotated[int, Column("number of records of the segment")]
+    path: Annotated[list[str], Column("hashes from the leaf to `event_root`")]
+    event_root: Annotated[
+        str, Column("root of the segment's records, from its manifest")
+    ]
+    log_index: Annotated[int, Column("index of the manifest in the log")]
+    log_size: Annotated[int, Column("size of the log")]
+    log_path: Annotated[list[str], Column("hashes from the manifest to `log_root`")]
+    log_root: Annotated[str, Column("root of the log")]
+    checkpoint: Annotated[str, Column("the signed note over `log_root`")]
 
 
 class EvidenceBundleItem(TypedDict):
     """`answerable evidence bundle`; `bundle` is the file's content."""
 
-    events: int
-    segments: int
-    log_size: int
-    key: str
-    bundle: str
+    events: Annotated[int, Column("events in the bundle", "", 0, "count", right=True)]
+    segments: Annotated[
+        int, Column("segments that hold them", "", 1, "count", right=True)
+    ]
+    log_size: Annotated[int, Column("entries of the log", "", 1, "count", right=True)]
+    key: Annotated[str, Column("public key that verifies it", "", 0)]
+    bundle: Annotated[str, Column("content of the file")]
 
 
 class ProbeItem(TypedDict):
     """`answerable where`."""
 
-    source: str
-    place: str
-    what: str
-    found: bool | None
+    source: Annotated[str, Column("as named", "", 1)]
+    place: Annotated[str, Column("path, pattern or API call", "", 0, floor=24)]
+    what: Annotated[str, Column("what the source reads there", "", 2)]
+    found: Annotated[bool | None, Column("null if not checked", "there", 0, "found")]

@@ -2,7 +2,7 @@
 
 from typing import Annotated, TypedDict
 
-from answerable.model.documents.columns import Column, Format
+from answerable.model.documents.columns import Column
 from answerable.model.provenance import WrittenBy
 
 _WRITTEN_BY = "`platform`, `mediator`, `person` or `self-reported`: the party that could have written this"
@@ -15,7 +15,7 @@ class OwnerItem(TypedDict):
         str, Column("how the owner is known, see [ownership](ownership.md)")
     ]
     person: Annotated[str | None, Column("the owner, if the state names one")]
-    score: Annotated[float, Column("0 to 1", "score", 6, Format.SCORE, sort="score")]
+    score: Annotated[float, Column("0 to 1", "score", 6, "score", sort="score")]
 
 
 ToolCredentialItem = TypedDict(
@@ -66,13 +66,13 @@ class AgentToolItem(TypedDict):
     credentials: Annotated[list[ToolCredentialItem], Column("all of its credentials")]
     identity: Annotated[
         str | None,
-        Column("the identity it acts as, if it is one alone", format=Format.ID),
+        Column("the identity it acts as, if it is one alone", format="id"),
     ]
     identities: Annotated[
         list[str],
         Column(
             "all of them; of a `file` or `fetch` tool those whose credentials it could read: it uses no credential itself",
-            format=Format.IDS,
+            format="ids",
         ),
     ]
 
@@ -80,13 +80,11 @@ class AgentToolItem(TypedDict):
 class AgentItem(TypedDict):
     """`answerable agents`."""
 
-    id: Annotated[str, Column("which agent", "agent", 0, Format.SHORT_ID, sort="name")]
-    owner: Annotated[OwnerItem, Column("its owner", "owner", 1, Format.OWNER, floor=20)]
+    id: Annotated[str, Column("which agent", "agent", 0, "short-id", sort="name")]
+    owner: Annotated[OwnerItem, Column("its owner", "owner", 1, "owner", floor=20)]
     tools: Annotated[
         list[AgentToolItem],
-        Column(
-            "its tools", "tools", 3, Format.AGENT_TOOLS, floor=12, empty="none known"
-        ),
+        Column("its tools", "tools", 3, "agent-tools", floor=12, empty="none known"),
     ]
     identities: Annotated[
         list[str],
@@ -94,7 +92,7 @@ class AgentItem(TypedDict):
             "all identities that it can act as",
             "acts as",
             2,
-            Format.IDENTITIES,
+            "identities",
             floor=14,
             empty="not known",
         ),
@@ -105,7 +103,7 @@ class AgentItem(TypedDict):
             "one of its tools may run without approval by a person",
             "runs",
             4,
-            Format.RUN_MODE,
+            "run-mode",
         ),
     ]
     kind: Annotated[str, Column("its client or framework", "kind", 5)]
@@ -115,7 +113,7 @@ class AgentItem(TypedDict):
     name: Annotated[str, Column("its name there")]
     known: Annotated[str, Column("how it is known")]
     note: Annotated[str, Column("further facts from that place")]
-    parent: Annotated[str | None, Column("the agent that starts it", format=Format.ID)]
+    parent: Annotated[str | None, Column("the agent that starts it", format="id")]
     written_by: Annotated[str, Column(_WRITTEN_BY)]
 
 
@@ -124,7 +122,7 @@ class ToolItem(TypedDict):
 
     id: Annotated[str, Column("which tool", "tool", 0, sort="name")]
     agent: Annotated[
-        str, Column("the agent that has it", "agent", 2, Format.SHORT_ID, floor=26)
+        str, Column("the agent that has it", "agent", 2, "short-id", floor=26)
     ]
     credential: Annotated[
         ToolCredentialItem | None,
@@ -132,7 +130,7 @@ class ToolItem(TypedDict):
             "the most specific of its credentials",
             "credential",
             1,
-            Format.CREDENTIAL,
+            "credential",
             floor=26,
             empty="none stated",
         ),
@@ -143,14 +141,14 @@ class ToolItem(TypedDict):
             "identities it acts as; of a `file` or `fetch` tool those whose credentials it could read",
             "acts as",
             2,
-            Format.IDENTITIES,
+            "identities",
             floor=20,
             empty="not known",
         ),
     ]
     unattended: Annotated[
         bool,
-        Column("it may run without approval by a person", "runs", 4, Format.RUN_MODE),
+        Column("it may run without approval by a person", "runs", 4, "run-mode"),
     ]
     enabled: Annotated[bool, Column("the client may call it")]
     rule: Annotated[
@@ -173,31 +171,29 @@ class ToolItem(TypedDict):
 class RoleAssignmentItem(TypedDict):
     """Person who may assume a role; `via` is the permission set and the group."""
 
-    person: Annotated[str, Column("the person", format=Format.ID)]
+    person: Annotated[str, Column("the person", format="id")]
     via: Annotated[str, Column("permission set and group")]
 
 
 class IdentityItem(TypedDict):
     """`answerable identities`."""
 
-    id: Annotated[str, Column("which identity", "identity", 0, Format.ID, sort="name")]
-    owner: Annotated[OwnerItem, Column("its owner", "owner", 1, Format.OWNER, floor=20)]
+    id: Annotated[str, Column("which identity", "identity", 0, "id", sort="name")]
+    owner: Annotated[OwnerItem, Column("its owner", "owner", 1, "owner", floor=20)]
     agents: Annotated[
         list[str],
         Column(
             "agents that can act as it",
             "agents",
             2,
-            Format.IDS,
+            "ids",
             floor=20,
             empty="none known",
         ),
     ]
     credentials: Annotated[
         list[str],
-        Column(
-            "credentials that authenticate as it", "keys", 4, Format.COUNT, right=True
-        ),
+        Column("credentials that authenticate as it", "keys", 4, "count", right=True),
     ]
     last_used_at: Annotated[
         str | None,
@@ -205,7 +201,7 @@ class IdentityItem(TypedDict):
             "last use; null if not collected",
             "last used",
             3,
-            Format.TIME,
+            "time",
             empty="not known",
         ),
     ]
@@ -220,7 +216,7 @@ class IdentityItem(TypedDict):
     ]
     created_at: Annotated[
         str | None,
-        Column("null if not collected", "created", 5, Format.TIME, sort="made"),
+        Column("null if not collected", "created", 5, "time", sort="made"),
     ]
     name: Annotated[str, Column("its name on the platform")]
     account: Annotated[str, Column("its account")]
@@ -244,7 +240,7 @@ CredentialItem = TypedDict(
     "CredentialItem",
     {
         "id": Annotated[
-            str, Column("which credential", "credential", 0, Format.ID, sort="name")
+            str, Column("which credential", "credential", 0, "id", sort="name")
         ],
         "kind": Annotated[
             str,
@@ -256,7 +252,7 @@ CredentialItem = TypedDict(
                 "agents that use it",
                 "agents",
                 1,
-                Format.IDS,
+                "ids",
                 floor=18,
                 empty="none known",
             ),
@@ -267,7 +263,7 @@ CredentialItem = TypedDict(
                 "their tools that use it",
                 "tools",
                 1,
-                Format.TOOLS,
+                "tools",
                 floor=12,
                 empty="none known",
             ),
@@ -278,7 +274,7 @@ CredentialItem = TypedDict(
                 "the identity that it authenticates",
                 "proves",
                 2,
-                Format.IDENTITY,
+                "identity",
                 floor=14,
                 empty="not known",
                 fallback="how",
@@ -298,29 +294,27 @@ CredentialItem = TypedDict(
                 "`static`, `short-lived`, `federated`, `ambient`, `unknown`",
                 "lives",
                 3,
-                Format.LIFETIME,
+                "lifetime",
                 floor=12,
             ),
         ],
         "owner": Annotated[
-            OwnerItem, Column("its owner", "owner", 5, Format.OWNER, floor=20)
+            OwnerItem, Column("its owner", "owner", 5, "owner", floor=20)
         ],
         "places": Annotated[
             list[CredentialPlaceItem],
-            Column(
-                "its places", "stored in", 3, Format.PLACES, floor=20, sort="places"
-            ),
+            Column("its places", "stored in", 3, "places", floor=20, sort="places"),
         ],
         "last_used_at": Annotated[
             str | None,
-            Column("last use; null if not collected", "last used", 7, Format.TIME),
+            Column("last use; null if not collected", "last used", 7, "time"),
         ],
         "created_at": Annotated[
-            str | None, Column("null if not collected", format=Format.TIME, sort="made")
+            str | None, Column("null if not collected", format="time", sort="made")
         ],
         "expires_at": Annotated[
             str | None,
-            Column("null for no expiry, or if not collected", format=Format.TIME),
+            Column("null for no expiry, or if not collected", format="time"),
         ],
         "hint": Annotated[
             str, Column("at most four last characters of a long literal, else empty")
@@ -339,32 +333,26 @@ CredentialItem = TypedDict(
 class PersonItem(TypedDict):
     """`answerable people`."""
 
-    id: Annotated[
-        str, Column("which person or team", "person", 0, Format.ID, sort="name")
-    ]
+    id: Annotated[str, Column("which person or team", "person", 0, "id", sort="name")]
     name: Annotated[str, Column("full name", "name", 2, floor=8, sort="full-name")]
-    alive: Annotated[
-        bool, Column("false for a person who left", "is", 1, Format.PRESENCE)
-    ]
+    alive: Annotated[bool, Column("false for a person who left", "is", 1, "presence")]
     owns: Annotated[
         list[str],
         Column(
             "subjects that the person owns; suggested ones only on request",
             "owns",
             1,
-            Format.COUNT,
+            "count",
             right=True,
             empty="none known",
         ),
     ]
     aliases: Annotated[
         list[str],
-        Column(
-            "other names of the same person", "also known as", 3, Format.IDS, floor=12
-        ),
+        Column("other names of the same person", "also known as", 3, "ids", floor=12),
     ]
     team: Annotated[bool, Column("a team receives notices, it is never the only owner")]
     may_become: Annotated[
         list[str],
-        Column("roles that single sign-on lets them become", format=Format.IDS),
+        Column("roles that single sign-on lets them become", format="ids"),
     ]

@@ -1,13 +1,15 @@
 """JSON output of the command `answerable login`. See docs/cli.md."""
 
-from typing import TypedDict
+from typing import Annotated, TypedDict
+
+from answerable.model.documents.columns import Column
 
 
 class LoginItem(TypedDict):
     """Current sign-in; `expires_at` is RFC 3339 UTC. It does not contain the token."""
 
-    person: str
-    issuer: str
-    iss: str
-    expires_at: str
-    place: str
+    person: Annotated[str, Column("the person, from the provider")]
+    issuer: Annotated[str, Column("its name in the configuration, or its host")]
+    iss: Annotated[str, Column("its identifier")]
+    expires_at: Annotated[str, Column("when the sign-in ends", format="time")]
+    place: Annotated[str, Column("file of the ID token")]

@@ -1,6 +1,8 @@
 """JSON output of `not-known` answers: subjects and kinds without permission data."""
 
-from typing import TypedDict
+from typing import Annotated, TypedDict
+
+from answerable.model.documents.columns import Column
 
 
 class UncollectedSubjectItem(TypedDict):
@@ -9,9 +11,13 @@ class UncollectedSubjectItem(TypedDict):
     `source` is the `scan` source that would supply them, empty where none is known.
     """
 
-    id: str
-    because: str
-    source: str
+    id: Annotated[
+        str, Column("identity or credential whose permissions were not collected")
+    ]
+    because: Annotated[str, Column("what is missing")]
+    source: Annotated[
+        str, Column("source of `scan` that would decide it; empty if none is known")
+    ]
 
 
 class NotEvaluatedKindItem(TypedDict):

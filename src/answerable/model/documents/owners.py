@@ -1,6 +1,8 @@
 """JSON output about owners, their evidence and their keys. See docs/cli.md."""
 
-from typing import NotRequired, TypedDict
+from typing import Annotated, NotRequired, TypedDict
+
+from answerable.model.documents.columns import Column
 
 
 class OwnerEvidenceItem(TypedDict):
@@ -10,36 +12,59 @@ class OwnerEvidenceItem(TypedDict):
     valid one), and the original subject where it was propagated.
     """
 
-    kind: str
-    source: str
-    place: str
-    reference: str
-    observed_at: str
-    weight: float
-    written_by: str
-    key: NotRequired[str]
-    expires_at: NotRequired[str | None]
-    void: NotRequired[str]
-    said_of: NotRequired[str]
+    kind: Annotated[str, Column("kind of evidence")]
+    source: Annotated[str, Column("the source that has it")]
+    place: Annotated[str, Column("where it was found")]
+    reference: Annotated[str, Column("the original text")]
+    observed_at: Annotated[str, Column("when it was found", format="time")]
+    weight: Annotated[float, Column("its current weight")]
+    written_by: Annotated[str, Column("the party that could have written it")]
+    key: NotRequired[
+        Annotated[str, Column("of an attestation: the owner key that signed it")]
+    ]
+    expires_at: NotRequired[
+        Annotated[
+            str | None,
+            Column("of an attestation: its end; null if it is invalid", format="time"),
+        ]
+    ]
+    void: NotRequired[
+        Annotated[
+            str,
+            Column(
+                "of an attestation: why it is invalid, else empty: `signature-wrong`, `key-not-enrolled`, `key-of-another-person`, `key-not-valid-yet`, `key-expired`, `key-revoked`, `recorded-late`, `signed-in-the-future`, `expiry-wrong`, `for-another-store`, `of-another-type`"
+            ),
+        ]
+    ]
+    said_of: NotRequired[
+        Annotated[
+            str,
+            Column(
+                "the subject of the signed statement, if the evidence was derived from it, else empty"
+            ),
+        ]
+    ]
 
 
 class OwnerCandidateItem(TypedDict):
     """Candidate owner with the evidence."""
 
-    person: str
-    score: float
-    evidence: list[OwnerEvidenceItem]
+    person: Annotated[str, Column("the candidate")]
+    score: Annotated[float, Column("0 to 1")]
+    evidence: Annotated[list[OwnerEvidenceItem], Column("its evidence")]
 
 
 class OwnershipItem(TypedDict):
     """`answerable who-owns`."""
 
-    id: str
-    state: str
-    person: str | None
-    score: float
-    margin: float
-    candidates: list[OwnerCandidateItem]
+    id: Annotated[str, Column("the subject of the question")]
+    state: Annotated[
+        str, Column("how the owner is known; only `attested` authorises anything")
+    ]
+    person: Annotated[str | None, Column("the owner, if the state names one")]
+    score: Annotated[float, Column("of the top candidate, 0 to 1")]
+    margin: Annotated[float, Column("distance to the next candidate")]
+    candidates: Annotated[list[OwnerCandidateItem], Column("all candidates")]
 
 
 class OwnerKeyItem(TypedDict):
@@ -49,22 +74,47 @@ class OwnerKeyItem(TypedDict):
     `revoked`.
     """
 
-    id: str
-    person: str
-    state: str
-    valid_from: str
-    valid_until: str
-    revoked_at: str | None
-    enrolled_at: str
-    enrolled_by: str
-    written_by: str
-    attestations: int
+    id: Annotated[str, Column("`owner-key:THUMBPRINT`", "key", 0)]
+    person: Annotated[str, Column("its person", "", 0, "short-id")]
+    state: Annotated[
+        str,
+        Column(
+            "validity of a signature made now: `valid`, `not-yet`, `expired`, `revoked`",
+            "is",
+            1,
+            "words",
+        ),
+    ]
+    revoked_at: Annotated[
+        str | None, Column("start of the revocation", "revoked", 1, "day")
+    ]
+    valid_until: Annotated[str, Column("end of its validity", "until", 2, "day")]
+    attestations: Annotated[
+        int,
+        Column("number of its valid attestations", "attests", 4, "number", right=True),
+    ]
+    valid_from: Annotated[str, Column("start of its validity", "from", 5, "day")]
+    enrolled_by: Annotated[
+        str,
+        Column(
+            "the user of the operating system, `uid 1000`; on the web page the provider that authenticated the person, or the administrator",
+            "",
+            3,
+        ),
+    ]
+    enrolled_at: Annotated[str, Column("when it was recorded", "enrolled", 3, "day")]
+    written_by: Annotated[
+        str,
+        Column(
+            "the party that could have written the enrolment: `mediator` if an identity provider authenticated the person on the web page, else `self-reported`"
+        ),
+    ]
 
 
 class NewOwnerKeyItem(TypedDict):
     """`answerable owner-keys new`: the key and the places of its two halves."""
 
-    id: str
-    person: str
-    key_file: str
-    public_file: str
+    id: Annotated[str, Column("`owner-key:` and the key's RFC 7638 thumbprint")]
+    person: Annotated[str, Column("its person")]
+    key_file: Annotated[str, Column("file of the private key")]
+    public_file: Annotated[str, Column("file of the public key")]

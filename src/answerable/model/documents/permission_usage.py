@@ -1,6 +1,8 @@
 """JSON output about granted, reachable, used and blocked permissions."""
 
-from typing import TypedDict
+from typing import Annotated, TypedDict
+
+from answerable.model.documents.columns import Column
 
 
 class PatternUsageItem(TypedDict):
@@ -28,14 +30,52 @@ class ActionUsageItem(TypedDict):
     `used` and `blocked` are null where the trail has no data.
     """
 
-    subject: str
-    service: str
-    action: str
-    granted: str
-    reachable: str
-    used: int | None
-    last_used: str | None
-    used_by: list[str]
-    blocked: int | None
-    last_blocked: str | None
-    recorded_since: str | None
+    action: Annotated[str, Column("the action", "", 0)]
+    granted: Annotated[
+        str,
+        Column(
+            "verdict of its own policies, on some resource; `not-known` if they were not collected",
+            "",
+            1,
+        ),
+    ]
+    reachable: Annotated[
+        str, Column("the same, also through identities that it can become", "", 2)
+    ]
+    used: Annotated[
+        int | None,
+        Column(
+            "calls that were not denied, by the subject or an identity that it became; null if the trail cannot tell",
+            "",
+            1,
+            "count",
+            right=True,
+            empty="not known",
+        ),
+    ]
+    last_used: Annotated[str | None, Column("the latest of them", "", 3, "time")]
+    blocked: Annotated[
+        int | None,
+        Column(
+            "calls that were denied; null if the trail cannot tell",
+            "",
+            2,
+            "count",
+            right=True,
+            empty="not known",
+        ),
+    ]
+    used_by: Annotated[
+        list[str],
+        Column("the identities that made the calls", "as", 4, "identities", floor=14),
+    ]
+    subject: Annotated[str, Column("the identity")]
+    service: Annotated[str, Column("service of the action")]
+    last_blocked: Annotated[str | None, Column("the latest denied call", format="time")]
+    recorded_since: Annotated[
+        str | None,
+        Column(
+            "since when the trail records such calls; null if it does not",
+            format="time",
+        ),
+    ]

@@ -1,6 +1,8 @@
 """JSON output about requests that persons signed for agents. See docs/cli.md."""
 
-from typing import TypedDict
+from typing import Annotated, TypedDict
+
+from answerable.model.documents.columns import Column
 
 
 class PersonRequestItem(TypedDict):
@@ -10,13 +12,39 @@ class PersonRequestItem(TypedDict):
     of an invalid request is not shown. Of the text, only size and digest are kept.
     """
 
-    id: str
-    agent: str
-    person: str | None
-    run: str | None
-    state: str
-    signed_at: str
-    until: str | None
-    size: int
-    sha256: str
-    values: list[str]
+    id: Annotated[
+        str,
+        Column(
+            "SHA-256 of the signed statement; decisions name it as evidence of the values that it explains",
+            "request",
+            0,
+            "digest",
+        ),
+    ]
+    state: Annotated[
+        str,
+        Column(
+            "`standing`: valid, `ended`, or why it is invalid: `key-not-enrolled`, `key-revoked`, `signature-wrong`, ... An invalid one shows only the agent",
+            "",
+            0,
+        ),
+    ]
+    agent: Annotated[str, Column("agent of the request", "", 1, "short-id", floor=12)]
+    person: Annotated[str | None, Column("its person", "by", 1, "short-id", floor=10)]
+    values: Annotated[
+        list[str], Column("the values that it names", "names", 1, "names", floor=16)
+    ]
+    run: Annotated[
+        str | None,
+        Column(
+            "the run of the request; null for every run for that person",
+            "",
+            3,
+            floor=8,
+            empty="any",
+        ),
+    ]
+    until: Annotated[str | None, Column("end of its validity", "", 2, "minute")]
+    signed_at: Annotated[str, Column("start of its validity", format="time")]
+    size: Annotated[int, Column("size of the text, which is not stored")]
+    sha256: Annotated[str, Column("SHA-256 of the text")]

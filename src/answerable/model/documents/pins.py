@@ -1,21 +1,23 @@
 """JSON output about pinned MCP tool definitions. See docs/cli.md."""
 
-from typing import TypedDict
+from typing import Annotated, TypedDict
+
+from answerable.model.documents.columns import Column
 
 
 class SimilarNameItem(TypedDict):
     """Item with a similar name: `same`, `confusable` or `near`."""
 
-    id: str
-    how: str
+    id: Annotated[str, Column("the other one")]
+    how: Annotated[str, Column("`same`, `confusable` or `near`")]
 
 
 class DefinitionFieldItem(TypedDict):
     """Changed field of a definition, in canonical JSON; None where it is absent."""
 
-    field: str
-    pinned: str | None
-    seen: str | None
+    field: Annotated[str, Column("the field")]
+    pinned: Annotated[str | None, Column("its JSON as pinned; null if absent")]
+    seen: Annotated[str | None, Column("its JSON as seen; null if absent")]
 
 
 class PinnedItem(TypedDict):
@@ -24,12 +26,12 @@ class PinnedItem(TypedDict):
     `proven` says whether the log contains that approval; None where none is needed.
     """
 
-    sha256: str
-    how: str
-    at: str
-    person: str | None
-    statement: str | None
-    proven: bool | None
+    sha256: Annotated[str, Column("its digest")]
+    how: Annotated[str, Column("`first-use` or `approved`")]
+    at: Annotated[str, Column("when it was pinned", format="time")]
+    person: Annotated[str | None, Column("who approved it")]
+    statement: Annotated[str | None, Column("digest of the signed statement")]
+    proven: Annotated[bool | None, Column("whether the log contains it; null for none")]
 
 
 class DefinitionDiffItem(TypedDict):
@@ -39,24 +41,39 @@ class DefinitionDiffItem(TypedDict):
     quarantine; else `pinned`, `approved` or `unproven`.
     """
 
-    id: str
-    server: str
-    kind: str
-    name: str
-    state: str
-    quarantined: bool
-    since: str | None
-    pinned: PinnedItem | None
-    seen: str | None
-    differences: list[DefinitionFieldItem]
-    alike: list[SimilarNameItem]
+    id: Annotated[
+        str,
+        Column(
+            "`server:NAME`, `tool:mcp/SERVER/NAME`, `prompt:mcp/...`, `template:mcp/...`, `instructions:mcp/SERVER`"
+        ),
+    ]
+    server: Annotated[str, Column("its server")]
+    kind: Annotated[str, Column("its kind")]
+    name: Annotated[str, Column("its name")]
+    state: Annotated[
+        str,
+        Column(
+            "`new`, `changed`, `shadows`, `ambiguous`, `another-server`; `pinned`, `approved` and `unproven` pass"
+        ),
+    ]
+    quarantined: Annotated[bool, Column("calls of it are blocked")]
+    since: Annotated[str | None, Column("when it got this state", format="time")]
+    pinned: Annotated[PinnedItem | None, Column("the approved definition")]
+    seen: Annotated[
+        str | None,
+        Column("digest of the last seen definition, null if nothing differs"),
+    ]
+    differences: Annotated[list[DefinitionFieldItem], Column("changed fields")]
+    alike: Annotated[
+        list[SimilarNameItem], Column("names that are easily confused with it")
+    ]
 
 
 class DefinitionApprovalItem(TypedDict):
     """`answerable tools approve`: an approved item and the signed statement."""
 
-    id: str
-    server: str
-    sha256: str
-    person: str
-    statement: str
+    id: Annotated[str, Column("what was approved")]
+    server: Annotated[str, Column("its server")]
+    sha256: Annotated[str, Column("digest of the definition")]
+    person: Annotated[str, Column("who approved it")]
+    statement: Annotated[str, Column("digest of the signed statement in the log")]

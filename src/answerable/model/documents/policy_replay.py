@@ -1,31 +1,50 @@
 """JSON output of the command `answerable gateway try`. See docs/cli.md."""
 
-from typing import TypedDict
+from typing import Annotated, TypedDict
+
+from answerable.model.documents.columns import Column
 
 
 class ChangedDecisionsItem(TypedDict):
     """Group of recent calls with the same changed decision under another policy."""
 
-    agent: str
-    server: str
-    before: str
-    after: str
-    passed: bool
-    passes: bool
-    reason: str
-    rules_before: list[str]
-    rules: list[str]
-    count: int
+    agent: Annotated[str, Column("the agent")]
+    server: Annotated[str, Column("the server")]
+    before: Annotated[str, Column("the answer now")]
+    after: Annotated[str, Column("the answer then")]
+    passed: Annotated[bool, Column("whether the calls are forwarded now")]
+    passes: Annotated[bool, Column("whether they would be")]
+    reason: Annotated[str, Column("reason of the new answer")]
+    rules_before: Annotated[list[str], Column("rules that decide now")]
+    rules: Annotated[list[str], Column("rules that would decide")]
+    count: Annotated[int, Column("number of calls")]
 
 
 class PolicyReplayItem(TypedDict):
     """Decisions of another policy on recent calls, against the policy in force."""
 
-    policy: str
-    calls: int
-    left_out: int
-    would_have_denied: int
-    would_have_passed: int
-    in_name: int
-    turned: list[ChangedDecisionsItem]
-    more: int
+    policy: Annotated[str, Column("digest of FILE")]
+    calls: Annotated[int, Column("number of calls that were decided again")]
+    left_out: Annotated[
+        int,
+        Column(
+            "recent calls that were not decided again: arguments of more than 16 KiB, or no time left"
+        ),
+    ]
+    would_have_denied: Annotated[
+        int, Column("calls that pass now and would be blocked")
+    ]
+    would_have_passed: Annotated[
+        int, Column("calls that are blocked now and would pass")
+    ]
+    in_name: Annotated[
+        int,
+        Column(
+            "calls that are allowed now and would be denied, and still pass: their agent's mode is `observe` or `shadow`"
+        ),
+    ]
+    turned: Annotated[
+        list[ChangedDecisionsItem],
+        Column("calls that are decided differently, grouped, largest group first"),
+    ]
+    more: Annotated[int, Column("differing calls that are not among these 64")]

@@ -1,134 +1,94 @@
 """Item type of each kind of document: one line registers a kind for every format."""
 
-from answerable.model.documents.approval_requests import (
-    ApprovalRequestItem,
-    PolicyExceptionItem,
-)
-from answerable.model.documents.baseline import (
-    BaselineChangeItem,
-    BaselineCheckItem,
-    BaselineItem,
-    BaselineReplayItem,
-)
+from collections.abc import Mapping, Sequence
+from pkgutil import resolve_name
+from typing import cast
+
 from answerable.model.documents.columns import (
     Column,
     DocumentColumn,
     list_columns,
 )
-from answerable.model.documents.core import (
-    AwsComparisonItem,
-    Document,
-    IngestItem,
-    PermissionCheckItem,
-    ReachItem,
-    ScanItem,
-    SnapshotItem,
-)
-from answerable.model.documents.decisions import DecisionItem
-from answerable.model.documents.evidence import (
-    CheckItem,
-    CheckpointItem,
-    EvidenceBundleItem,
-    InclusionProofItem,
-    ProbeItem,
-)
-from answerable.model.documents.inventory import (
-    AgentItem,
-    CredentialItem,
-    IdentityItem,
-    PersonItem,
-    ToolItem,
-)
-from answerable.model.documents.login import LoginItem
-from answerable.model.documents.owners import (
-    NewOwnerKeyItem,
-    OwnerKeyItem,
-    OwnershipItem,
-)
-from answerable.model.documents.permission_usage import ActionUsageItem
-from answerable.model.documents.person_requests import PersonRequestItem
-from answerable.model.documents.pins import DefinitionApprovalItem, DefinitionDiffItem
-from answerable.model.documents.policy_replay import PolicyReplayItem
-from answerable.model.documents.revocation import RevocationEffectItem
-from answerable.model.documents.show import ShowItem
-from answerable.model.documents.trace import (
-    HopStatusCountItem,
-    TraceItem,
-    UnmediatedEventItem,
-)
-from answerable.model.documents.trust_rules import (
-    RuleMatchItem,
-    TokenCheckItem,
-    TrustRuleItem,
-)
-from answerable.model.documents.what_if import (
-    AccessChangeItem,
-    CutSetItem,
-    ExposureItem,
-)
+from answerable.model.documents.core import Document
 
+# Module and type of each kind, imported when needed: a command loads its own alone.
 # A kind without an item type, such as `sql`, takes its columns from its items.
-ITEM_TYPES: dict[str, type] = {
-    "agents": AgentItem,
-    "tools": ToolItem,
-    "identities": IdentityItem,
-    "credentials": CredentialItem,
-    "people": PersonItem,
-    "show": ShowItem,
-    "snapshots": SnapshotItem,
-    "scan": ScanItem,
-    "where": ProbeItem,
-    "ingest": IngestItem,
-    "who-owns": OwnershipItem,
-    "attest": OwnershipItem,
-    "owner-keys": OwnerKeyItem,
-    "owner-keys-new": NewOwnerKeyItem,
-    "asks": ApprovalRequestItem,
-    "amendments": PolicyExceptionItem,
-    "requests": PersonRequestItem,
-    "kill": RevocationEffectItem,
-    "decision": DecisionItem,
-    "replay": PolicyReplayItem,
-    "baselines": BaselineItem,
-    "baseline": BaselineItem,
-    "baseline-diff": BaselineChangeItem,
-    "baseline-replay": BaselineReplayItem,
-    "baseline-check": BaselineCheckItem,
-    "tools-diff": DefinitionDiffItem,
-    "tools-approve": DefinitionApprovalItem,
-    "reach": ReachItem,
-    "who-can": ReachItem,
-    "can": PermissionCheckItem,
-    "reach-all": ExposureItem,
-    "reach-used": ActionUsageItem,
-    "reach-compared": AwsComparisonItem,
-    "what-if": AccessChangeItem,
-    "what-if-cuts": CutSetItem,
-    "trace": TraceItem,
-    "trace-unmediated": UnmediatedEventItem,
-    "trace-score": HopStatusCountItem,
-    "doctor": CheckItem,
-    "verify": CheckItem,
-    "checkpoint": CheckpointItem,
-    "prove": InclusionProofItem,
-    "bundle": EvidenceBundleItem,
-    "login": LoginItem,
-    "sts-rules": TrustRuleItem,
-    "sts-test": RuleMatchItem,
-    "sts-explain": TokenCheckItem,
+ITEM_TYPES: Mapping[str, str] = {
+    "agents": "inventory:AgentItem",
+    "tools": "inventory:ToolItem",
+    "identities": "inventory:IdentityItem",
+    "credentials": "inventory:CredentialItem",
+    "people": "inventory:PersonItem",
+    "show": "show:ShowItem",
+    "snapshots": "core:SnapshotItem",
+    "scan": "core:ScanItem",
+    "where": "evidence:ProbeItem",
+    "ingest": "core:IngestItem",
+    "who-owns": "owners:OwnershipItem",
+    "attest": "owners:OwnershipItem",
+    "owner-keys": "owners:OwnerKeyItem",
+    "owner-keys-new": "owners:NewOwnerKeyItem",
+    "asks": "approval_requests:ApprovalRequestItem",
+    "amendments": "approval_requests:PolicyExceptionItem",
+    "requests": "person_requests:PersonRequestItem",
+    "kill": "revocation:RevocationEffectItem",
+    "decision": "decisions:DecisionItem",
+    "replay": "policy_replay:PolicyReplayItem",
+    "baselines": "baseline:BaselineItem",
+    "baseline": "baseline:BaselineItem",
+    "baseline-diff": "baseline:BaselineChangeItem",
+    "baseline-replay": "baseline:BaselineReplayItem",
+    "baseline-check": "baseline:BaselineCheckItem",
+    "tools-diff": "pins:DefinitionDiffItem",
+    "tools-approve": "pins:DefinitionApprovalItem",
+    "reach": "core:ReachItem",
+    "who-can": "core:ReachItem",
+    "can": "core:PermissionCheckItem",
+    "reach-all": "what_if:ExposureItem",
+    "reach-used": "permission_usage:ActionUsageItem",
+    "reach-compared": "core:AwsComparisonItem",
+    "what-if": "what_if:AccessChangeItem",
+    "what-if-cuts": "what_if:CutSetItem",
+    "trace": "trace:TraceItem",
+    "trace-unmediated": "trace:UnmediatedEventItem",
+    "trace-score": "trace:HopStatusCountItem",
+    "doctor": "evidence:CheckItem",
+    "verify": "evidence:CheckItem",
+    "checkpoint": "evidence:CheckpointItem",
+    "prove": "evidence:InclusionProofItem",
+    "bundle": "evidence:EvidenceBundleItem",
+    "login": "login:LoginItem",
+    "sts-rules": "trust_rules:TrustRuleItem",
+    "sts-test": "trust_rules:RuleMatchItem",
+    "sts-explain": "trust_rules:TokenCheckItem",
 }
 
 
 def list_document_columns(document: Document) -> tuple[DocumentColumn, ...]:
     """List the columns of a document: as declared, else the fields of its items."""
-    declared = ITEM_TYPES.get(document.kind)
-    if declared is not None:
-        return list_columns(declared)
+    if document.kind in ITEM_TYPES:
+        return list_columns(get_item_type(document.kind))
     names = dict.fromkeys(name for item in document.items for name in item)
     return tuple(
-        DocumentColumn(name, (name,), Column("", name, at, floor=10))
+        DocumentColumn(
+            name,
+            (name,),
+            Column("", name, at, floor=10),
+            _infer_type([item.get(name) for item in document.items]),
+        )
         for at, name in enumerate(names)
     )
+
+
+def get_item_type(kind: str) -> type:
+    """Return the item type of a registered kind."""
+    return cast("type", resolve_name(f"{__package__}.{ITEM_TYPES[kind]}"))
+
+
+def _infer_type(values: Sequence[object]) -> type:
+    """Return the type of the values of a column: numbers or text."""
+    known = [value for value in values if value is not None]
+    return float if all(isinstance(value, int | float) for value in known) else str
 
 
 def list_leaf_columns(document: Document) -> list[DocumentColumn]:

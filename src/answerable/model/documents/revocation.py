@@ -1,6 +1,8 @@
 """JSON output of the commands `answerable kill` and `answerable revive`."""
 
-from typing import TypedDict
+from typing import Annotated, TypedDict
+
+from answerable.model.documents.columns import Column
 
 
 class RevocationEffectItem(TypedDict):
@@ -11,12 +13,37 @@ class RevocationEffectItem(TypedDict):
     known end; `count` is null where nothing is counted.
     """
 
-    act: str
-    subject: str
-    what: str
-    where: str
-    state: str
-    until: str | None
-    count: int | None
-    id: str | None
-    note: str
+    state: Annotated[
+        str,
+        Column(
+            "`dead`; `waiting`: in force once the server starts; `refused`: not in force there, `note` says why; `lives`; `revived`; `not-known`",
+            "",
+            0,
+        ),
+    ]
+    what: Annotated[
+        str,
+        Column(
+            "`calls`, `new tokens`, `delegations`, `tokens given before`, or `credential` and its kind",
+            "",
+            0,
+            "effect",
+        ),
+    ]
+    where: Annotated[
+        str,
+        Column(
+            "the server, the servers that verify tokens themselves, or the platform of a credential",
+            "",
+            1,
+            floor=14,
+        ),
+    ]
+    until: Annotated[
+        str | None, Column("latest end of the remaining access; null if unknown", "", 0)
+    ]
+    note: Annotated[str, Column("reason, or how to end it", "", 2, floor=20)]
+    act: Annotated[str, Column("`kill`, `revive` or `dry-run`")]
+    subject: Annotated[str, Column("the subject")]
+    count: Annotated[int | None, Column("number of ended delegations")]
+    id: Annotated[str | None, Column("the credential")]

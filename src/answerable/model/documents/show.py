@@ -2,7 +2,7 @@
 
 from typing import Annotated, TypedDict
 
-from answerable.model.documents.columns import Column, Format
+from answerable.model.documents.columns import Column
 
 
 class ShowItem(TypedDict):
@@ -26,7 +26,7 @@ class ShowItem(TypedDict):
             "the fact, or the id of the linked thing; null if there is none or it is not known",
             "value",
             0,
-            Format.LINK,
+            "link",
             floor=27,
         ),
     ]

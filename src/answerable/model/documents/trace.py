@@ -1,25 +1,34 @@
 """JSON output of the trace commands: chains and their hops. See docs/cli.md."""
 
-from typing import NotRequired, TypedDict
+from typing import Annotated, NotRequired, TypedDict
+
+from answerable.model.documents.columns import Column
 
 
 class HopItem(TypedDict):
     """Hop of a chain row."""
 
-    value: str
-    status: str
-    source: str
+    value: Annotated[str, Column("the value, empty if it is missing")]
+    status: Annotated[str, Column("`observed`, `declared`, `inferred` or `missing`")]
+    source: Annotated[
+        str,
+        Column(
+            "the source of the value; of a missing hop, the source that would supply it"
+        ),
+    ]
 
 
 class HopsItem(TypedDict):
     """The six hop columns, always in this order."""
 
-    person: HopItem
-    agent: HopItem
-    tool: HopItem
-    identity: HopItem
-    action: HopItem
-    resource: HopItem
+    person: Annotated[HopItem, Column("the accountable person", "", 2, "hop", floor=11)]
+    agent: Annotated[HopItem, Column("the agent", "", 6, "hop", floor=11)]
+    tool: Annotated[HopItem, Column("the tool it called", "", 7, "hop", floor=11)]
+    identity: Annotated[
+        HopItem, Column("the identity that acted", "", 4, "hop", floor=11)
+    ]
+    action: Annotated[HopItem, Column("the action", "", 0, "hop", floor=11)]
+    resource: Annotated[HopItem, Column("the resource", "", 5, "hop", floor=11)]
 
 
 class TraceItem(TypedDict):
@@ -29,22 +38,30 @@ class TraceItem(TypedDict):
     the person of the call.
     """
 
-    event_id: str
-    event_time: str
-    source: str
-    outcome: str
-    written_by: str
-    source_ip: str
-    credential: str
-    agent_path: list[str]
-    identity_path: list[str]
-    credential_path: list[str]
-    credential_from: str | None
-    credential_to: str | None
-    decision_id: str
-    facts: dict[str, str]
-    identity_owner: HopItem
-    hops: HopsItem
+    event_time: Annotated[str, Column("RFC 3339, UTC", "time (UTC)", 3, "second")]
+    hops: Annotated[HopsItem, Column("the six hops")]
+    outcome: Annotated[str, Column("result on the platform", "", 1)]
+    event_id: Annotated[str, Column("for `evidence prove`", "event", 8)]
+    source: Annotated[str, Column("the log")]
+    written_by: Annotated[str, Column("the party that writes the log")]
+    source_ip: Annotated[str, Column("as recorded by the platform")]
+    credential: Annotated[str, Column("as named in the log")]
+    agent_path: Annotated[list[str], Column("root to leaf")]
+    identity_path: Annotated[list[str], Column("assumed identities, origin first")]
+    credential_path: Annotated[list[str], Column("likewise, if known")]
+    credential_from: Annotated[
+        str | None,
+        Column("start of the lifetime of the acting credential", format="time"),
+    ]
+    credential_to: Annotated[str | None, Column("its end", format="time")]
+    decision_id: Annotated[str, Column("of a recorded decision, empty without one")]
+    facts: Annotated[dict[str, str], Column("further facts of the record")]
+    identity_owner: Annotated[
+        HopItem,
+        Column(
+            "owner of the acting identity. An assumed role serves many callers: its owner is never the person"
+        ),
+    ]
 
 
 class HopStatusCountItem(TypedDict):
@@ -54,15 +71,23 @@ class HopStatusCountItem(TypedDict):
     is the source of the missing data.
     """
 
-    source: str
-    hop: str
-    events: int
-    observed: int
-    declared: int
-    inferred: int
-    missing: int
-    can: str
-    supplied_by: str
+    source: Annotated[str, Column("the log", "", 2)]
+    hop: Annotated[str, Column("the hop", "", 0)]
+    observed: Annotated[
+        int, Column("events with the hop observed", "", 1, "count", right=True)
+    ]
+    declared: Annotated[
+        int, Column("events with the hop declared", "", 1, "count", right=True)
+    ]
+    inferred: Annotated[
+        int, Column("events with the hop inferred", "", 1, "count", right=True)
+    ]
+    missing: Annotated[
+        int, Column("events with the hop missing", "", 1, "count", right=True)
+    ]
+    can: Annotated[str, Column("when this source can supply it", "from this source", 3)]
+    events: Annotated[int, Column("events of the source")]
+    supplied_by: Annotated[str, Column("sources that would supply the rest")]
 
 
 class EventCountItem(TypedDict):
@@ -85,4 +110,4 @@ class EventCountItem(TypedDict):
 class UnmediatedEventItem(TraceItem):
     """`answerable trace --unmediated`; `why` is `no-call` or `other-tool`."""
 
-    why: str
+    why: Annotated[str, Column("why it counts as unmediated, see below")]

@@ -1,7 +1,8 @@
 """JSON output about hypothetical policy edits, minimal cuts and exposure."""
 
-from typing import NotRequired, TypedDict
+from typing import Annotated, NotRequired, TypedDict
 
+from answerable.model.documents.columns import Column
 from answerable.model.documents.core import DeterminingStatementItem, PathItem
 from answerable.model.documents.not_known import UncollectedSubjectItem
 
@@ -15,39 +16,61 @@ class AccessChangeItem(TypedDict):
     much of the pattern they speak of. `path` is the path that falls away or appears.
     """
 
-    change: str
-    kind: str
-    subject: str
-    action: str
-    resource: str
-    before: str
-    after: str
-    covers_before: str
-    covers_after: str
-    admin: bool
-    agents: list[str]
-    determining: list[DeterminingStatementItem]
-    path: list[PathItem]
-    assuming: list[str]
-    unknown: NotRequired[list[UncollectedSubjectItem]]
+    change: Annotated[
+        str,
+        Column(
+            "effect of the edit: `appears`, `stronger`, `not-known`, `weaker`, `falls-away`"
+        ),
+    ]
+    kind: Annotated[
+        str,
+        Column(
+            "`identity` if the subject can become `resource`, or `permission` to do `action` on it"
+        ),
+    ]
+    subject: Annotated[str, Column("the identity")]
+    action: Annotated[str, Column("as in `reach`; of an identity, the last step")]
+    resource: Annotated[str, Column("as in `reach`")]
+    before: Annotated[
+        str,
+        Column("verdict of the subject before it, over every path and every statement"),
+    ]
+    after: Annotated[str, Column("verdict afterwards")]
+    covers_before: Annotated[
+        str, Column("how much of the pattern that covers: `all`, `part`, `none`")
+    ]
+    covers_after: Annotated[str, Column("the same afterwards")]
+    admin: Annotated[
+        bool, Column("whether the identity at the end of the path is an administrator")
+    ]
+    agents: Annotated[list[str], Column("the agents that act through the subject")]
+    determining: Annotated[
+        list[DeterminingStatementItem],
+        Column("statements that fall away, or that appear"),
+    ]
+    path: Annotated[list[PathItem], Column("path that falls away, or that appears")]
+    assuming: Annotated[list[str], Column("as in `reach`")]
+    unknown: NotRequired[
+        Annotated[list[UncollectedSubjectItem], Column("as in `reach`")]
+    ]
 
 
 class CutStatementItem(TypedDict):
     """Statement of a cut; `--without` takes its `id`."""
 
-    id: str
-    policy: str
-    statement: str
-    text: str
+    id: Annotated[str, Column("what `--without` takes")]
+    policy: Annotated[str, Column("its policy")]
+    statement: Annotated[str, Column("its place in the policy")]
+    text: Annotated[str, Column("the statement as written")]
 
 
 class BrokenUseItem(TypedDict):
     """Logged calls that would be denied after a cut."""
 
-    identity: str
-    action: str
-    count: int
-    last_used: str | None
+    identity: Annotated[str, Column("the caller")]
+    action: Annotated[str, Column("the action")]
+    count: Annotated[int, Column("number of calls")]
+    last_used: Annotated[str | None, Column("the latest of them", format="time")]
 
 
 class BreakageItem(TypedDict):
@@ -56,8 +79,15 @@ class BreakageItem(TypedDict):
     `since` is the start of the covered window.
     """
 
-    used: list[BrokenUseItem] | None
-    since: str | None
+    used: Annotated[
+        list[BrokenUseItem] | None,
+        Column(
+            "calls that succeeded and would be denied; null if the trail cannot tell"
+        ),
+    ]
+    since: Annotated[
+        str | None, Column("start of the trail; null if it cannot tell", format="time")
+    ]
 
 
 class CutSetItem(TypedDict):
@@ -66,15 +96,20 @@ class CutSetItem(TypedDict):
     `verdict` is the subject's afterwards: `never`, with `assuming`.
     """
 
-    subject: str
-    action: str
-    resource: str
-    before: str
-    verdict: str
-    statements: list[CutStatementItem]
-    breaks: BreakageItem
-    assuming: list[str]
-    unknown: NotRequired[list[UncollectedSubjectItem]]
+    subject: Annotated[str, Column("the identity")]
+    action: Annotated[str, Column("the action")]
+    resource: Annotated[str, Column("the access to end")]
+    before: Annotated[str, Column("verdict now")]
+    verdict: Annotated[
+        str,
+        Column(
+            "afterwards: `never`; `not-known` if the subject's policies were not collected, or none was found among 500 sets of at most four statements; as `before` if no removal ends it"
+        ),
+    ]
+    statements: Annotated[list[CutStatementItem], Column("statements to remove")]
+    breaks: Annotated[BreakageItem, Column("calls that the removal would deny")]
+    assuming: Annotated[list[str], Column("as in `can`")]
+    unknown: NotRequired[Annotated[list[UncollectedSubjectItem], Column("as in `can`")]]
 
 
 class ExposureItem(TypedDict):
@@ -85,15 +120,24 @@ class ExposureItem(TypedDict):
     identities that it can assume.
     """
 
-    subject: str
-    account: str
-    gravity: str
-    admin: str
-    public: str
-    external: str
-    becomes: int | None
-    examples: list[str]
-    agents: list[str]
-    path: list[PathItem]
-    entered_by: list[str]
-    unknown: NotRequired[list[UncollectedSubjectItem]]
+    subject: Annotated[str, Column("the identity")]
+    account: Annotated[str, Column("its account")]
+    gravity: Annotated[
+        str,
+        Column("the risk, as above; `not known` if its policies were not collected"),
+    ]
+    admin: Annotated[str, Column("verdict: it is an administrator or can become one")]
+    public: Annotated[str, Column("verdict: its trust policy admits everyone")]
+    external: Annotated[
+        str, Column("verdict: its trust policy admits an outsider that it names")
+    ]
+    becomes: Annotated[int | None, Column("number of identities that it can become")]
+    examples: Annotated[list[str], Column("up to ten of them, administrators first")]
+    agents: Annotated[list[str], Column("the agents that act through it")]
+    path: Annotated[
+        list[PathItem], Column("as in `reach`: to the administrator, else from outside")
+    ]
+    entered_by: Annotated[list[str], Column("outsiders that its trust policy admits")]
+    unknown: NotRequired[
+        Annotated[list[UncollectedSubjectItem], Column("as in `reach`")]
+    ]

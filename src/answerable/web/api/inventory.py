@@ -6,7 +6,7 @@ from typing import Any
 from answerable.model.documents.core import CoverageSourceItem, Document, SnapshotItem
 from answerable.model.documents.owners import OwnershipItem
 from answerable.model.documents.pins import DefinitionDiffItem
-from answerable.model.documents.registry import ITEM_TYPES
+from answerable.model.documents.registry import get_item_type
 from answerable.model.documents.show import ShowItem
 from answerable.model.person import OwnerState
 from answerable.presentation import answer_coverage
@@ -97,7 +97,7 @@ def _list_operation(
         summary,
         _list_handler(kind, build_list, names),
         kind,
-        ITEM_TYPES[kind],
+        get_item_type(kind),
         takes,
         command=kind,
     )

@@ -1,6 +1,6 @@
 """Define columns, filters and search texts of the inventory lists, and build them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import chain
@@ -18,12 +18,12 @@ from answerable.model.documents.inventory import (
     PersonItem,
     ToolItem,
 )
-from answerable.model.documents.registry import ITEM_TYPES
+from answerable.model.documents.registry import get_item_type
 from answerable.model.inventory import Inventory
-from answerable.model.person import OwnerState, SubjectOwnership
 from answerable.model.provenance import WrittenBy
 from answerable.presentation import answer_coverage
 from answerable.presentation.cell_text import sort_key
+from answerable.presentation.inventory_items import owner_item as owner_item
 from answerable.usecases.inventory import inventory_listing
 from answerable.web.paged_list import ListDefinition, ListFacet, PagedList
 from answerable.web.store_cache import StoreCache
@@ -34,7 +34,7 @@ OLD_AFTER = timedelta(days=90)
 
 def list_html_columns(kind: str) -> list[DocumentColumn]:
     """List the columns of an HTML list; a cell shows a nested object as a whole."""
-    columns = list_columns(ITEM_TYPES[kind])
+    columns = list_columns(get_item_type(kind))
     return [each for each in columns if each.is_visible and len(each.path) == 1]
 
 
@@ -42,7 +42,7 @@ def list_orders(kind: str) -> Mapping[str, Callable[[Any], float | str]]:
     """List the sort orders of a list by name: its columns, and hidden ones with one."""
     return {
         column.sort: partial(sort_key, column)
-        for column in list_columns(ITEM_TYPES[kind])
+        for column in list_columns(get_item_type(kind))
         if len(column.path) == 1 and (column.is_visible or column.declared.sort)
     }
 
@@ -156,15 +156,6 @@ def current_inventory(cache: StoreCache) -> Inventory:
     return cache.current_view().inventory
 
 
-def owner_item(owners: Mapping[str, SubjectOwnership], subject: str) -> OwnerItem:
-    """Return owner state, person and score of a subject."""
-    known = owners.get(subject)
-    if known is None:
-        return {"state": OwnerState.NONE.value, "person": None, "score": 0.0}
-    score = round(known.score, 4)
-    return {"state": known.state.value, "person": known.person, "score": score}
-
-
 def declared_agents(cache: StoreCache) -> Mapping[str, DeclaredAgent]:
     """Return the agents of the configuration file by id."""
     named = cache.config.agents if cache.config is not None else ()
@@ -217,54 +208,31 @@ def _unscanned_agent(
     }
 
 
-def identities(cache: StoreCache) -> PagedList[IdentityItem]:
-    """Build the list of identities, cached per store view."""
+def _build_list(
+    kind: str, define: Callable[[StoreCache], ListDefinition[Any]], cache: StoreCache
+) -> PagedList[Any]:
+    """Build the list of one kind of inventory item, cached per store view."""
     return cache.get_derived(
-        "identities",
+        kind,
         lambda view: PagedList(
-            IDENTITY_LIST,
-            cast(
-                "list[IdentityItem]",
-                _build_document(cache, view, "identities").items,
-            ),
+            define(cache),
+            cast("Iterable[Any]", _build_document(cache, view, kind).items),
         ),
     )
 
 
-def credentials(cache: StoreCache) -> PagedList[CredentialItem]:
-    """Build the list of credentials, cached per store view."""
-    return cache.get_derived(
-        "credentials",
-        lambda view: PagedList(
-            credential_list(datetime.now(tz=UTC)),
-            cast(
-                "list[CredentialItem]",
-                _build_document(cache, view, "credentials").items,
-            ),
-        ),
-    )
-
-
-def people(cache: StoreCache) -> PagedList[PersonItem]:
-    """Build the list of people and teams, cached per store view."""
-    return cache.get_derived(
-        "people",
-        lambda view: PagedList(
-            PERSON_LIST,
-            cast("list[PersonItem]", _build_document(cache, view, "people").items),
-        ),
-    )
-
-
-def tools(cache: StoreCache) -> PagedList[ToolItem]:
-    """Build the list of tools, cached per store view."""
-    return cache.get_derived(
-        "tools",
-        lambda view: PagedList(
-            tool_list(cache),
-            cast("list[ToolItem]", _build_document(cache, view, "tools").items),
-        ),
-    )
+identities: Callable[[StoreCache], PagedList[IdentityItem]] = partial(
+    _build_list, "identities", lambda cache: IDENTITY_LIST
+)
+credentials: Callable[[StoreCache], PagedList[CredentialItem]] = partial(
+    _build_list, "credentials", lambda cache: credential_list(datetime.now(tz=UTC))
+)
+people: Callable[[StoreCache], PagedList[PersonItem]] = partial(
+    _build_list, "people", lambda cache: PERSON_LIST
+)
+tools: Callable[[StoreCache], PagedList[ToolItem]] = partial(
+    _build_list, "tools", tool_list
+)
 
 
 def build_coverage_document(cache: StoreCache, kind: str = "") -> Document:
