@@ -72,8 +72,8 @@ def attestation(
     person: PersonId = ANA, subject: str = AGENT, at: int = NOW, **changes: object
 ) -> OwnerStatement:
     made = owner_attestations.build_attestation(
-        subject, person, key=IDS[person], store=STORE, previous="", now=at
-    )
+        subject, person, previous="", now=at
+    ).build(IDS[person], STORE, at)
     return replace(made, **changes)
 
 

@@ -12,12 +12,15 @@ from answerable.baseline.profile_verification import build_claims, subject_id
 from answerable.evidence import dsse, owner_attestations, signed_statements
 from answerable.evidence.signed_user_requests import (
     UserRequest,
-    build_request_statement,
+    build_request_content,
 )
 from answerable.model.baseline import BaselineProfile, BaselineSubject
-from answerable.model.owner_signing_key import OwnerStatement, StatementType
+from answerable.model.owner_signing_key import (
+    OwnerStatement,
+    StatementContent,
+    StatementType,
+)
 from answerable.model.person_request import ANY_RUN
-from answerable.model.policy_exception import SignatureContext
 from answerable.services.baseline.profile_learning import BASELINE
 from answerable.services.statements import key_enrolment, owner_keys
 from answerable.services.statements.attested_owners import AttestedOwnerReader
@@ -75,31 +78,26 @@ class Example:
 
 def attestation(key: LocalSigner, here: str) -> OwnerStatement:
     return owner_attestations.build_attestation(
-        AGENTS[2], ANA, key=key.id, store=here, previous="", now=NOW
-    )
+        AGENTS[2], ANA, previous="", now=NOW
+    ).build(key.id, here, NOW)
 
 
 def other_owner(said: OwnerStatement, here: str) -> tuple[OwnerStatement, LocalSigner]:
     return owner_attestations.build_attestation(
-        AGENTS[2], BEN, key=B.id, store=here, previous="", now=NOW + 1
-    ), B
+        AGENTS[2], BEN, previous="", now=NOW + 1
+    ).build(B.id, here, NOW + 1), B
 
 
 def exception(key: LocalSigner, here: str) -> OwnerStatement:
-    claims = exception_statements.act()
-    return exception_statements.exceptions.build_exception_statement(
-        StatementType.AMENDMENT, AGENT, claims, SignatureContext(ANA, here, NOW), key.id
-    )
+    claims = {**exception_statements.act(), "person": ANA}
+    content = StatementContent(StatementType.AMENDMENT, AGENT, claims)
+    return content.build(key.id, here, NOW)
 
 
 def revocation(said: OwnerStatement, here: str) -> tuple[OwnerStatement, LocalSigner]:
-    return exception_statements.exceptions.build_exception_statement(
-        StatementType.AMENDMENT_REVOKED,
-        AGENT,
-        {"amendment": digest_of(said)},
-        SignatureContext(ANA, here, NOW + 1),
-        A.id,
-    ), A
+    claims = {"amendment": digest_of(said), "person": ANA}
+    content = StatementContent(StatementType.AMENDMENT_REVOKED, AGENT, claims)
+    return content.build(A.id, here, NOW + 1), A
 
 
 def baseline(
@@ -123,7 +121,7 @@ def next_baseline(
 
 def request(key: LocalSigner, here: str) -> OwnerStatement:
     filed = UserRequest(AGENT, ANY_RUN, "0" * 64, 9, NOW + HOUR, ("rent",))
-    return build_request_statement(filed, SignatureContext(ANA, here, NOW), key.id)
+    return build_request_content(filed, ANA).build(key.id, here, NOW)
 
 
 def approval(key: LocalSigner, here: str) -> OwnerStatement:

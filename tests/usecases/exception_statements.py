@@ -10,10 +10,13 @@ from answerable.model.decision import (
     TargetKind,
 )
 from answerable.model.ids import PersonId
-from answerable.model.owner_signing_key import OwnerStatement, StatementType
+from answerable.model.owner_signing_key import (
+    OwnerStatement,
+    StatementContent,
+    StatementType,
+)
 from answerable.model.policy_exception import (
     PolicyExceptionInvalidity,
-    SignatureContext,
 )
 from answerable.services.statements import owner_keys
 from answerable.services.statements.owner_keys import LocalSigner
@@ -53,10 +56,8 @@ def said(
     at: int = NOW,
     here: str = "",
 ) -> OwnerStatement:
-    signing = SignatureContext(person, here or owner_keys.get_store_id(store), at)
-    return exceptions.build_exception_statement(
-        kind, agent, claims or act(), signing, key.id
-    )
+    content = StatementContent(kind, agent, {**(claims or act()), "person": person})
+    return content.build(key.id, here or owner_keys.get_store_id(store), at)
 
 
 def signed(statement: OwnerStatement, key: LocalSigner = A) -> bytes:

@@ -139,13 +139,8 @@ def test_a_revocation_reaches_back_to_its_time_and_no_further(
 def forged(store: EvidenceStore, *, subject: str = AGENTS[0], at: int = NOW) -> bytes:
     """A whole attestation by A, as its thief would make it."""
     said = owner_attestations.build_attestation(
-        subject,
-        ANA,
-        key=A.id,
-        store=owner_keys.get_store_id(store),
-        previous="",
-        now=at,
-    )
+        subject, ANA, previous="", now=at
+    ).build(A.id, owner_keys.get_store_id(store), at)
     return dsse.encode_envelope(
         dsse.sign_envelope(
             signed_statements.PAYLOAD_TYPE,

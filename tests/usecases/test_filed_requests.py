@@ -11,7 +11,6 @@ from answerable.evidence.signed_statements import InvalidStatement
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.owner_signing_key import get_unlogged_position
 from answerable.model.person_request import ANY_RUN, MAX_REQUEST_LIFETIME
-from answerable.model.policy_exception import SignatureContext
 from answerable.services.statements import key_enrolment, owner_keys
 from answerable.services.statements.person_requests import (
     REQUEST,
@@ -182,16 +181,12 @@ def test_statements_that_are_no_requests_are_void(store: EvidenceStore) -> None:
         ({}, BEN),
     ):
         filed_ = replace(said, **changed)
-        statement = room.build_request_statement(
-            filed_, SignatureContext(person, here, NOW), A.id
-        )
+        statement = room.build_request_content(filed_, person).build(A.id, here, NOW)
         with pytest.raises(InvalidStatement):
             room.REQUEST_SHAPE.verify(
                 A.sign(statement), keys, get_unlogged_position(NOW), here
             )
-    statement = room.build_request_statement(
-        said, SignatureContext(ANA, here, NOW), A.id
-    )
+    statement = room.build_request_content(said, ANA).build(A.id, here, NOW)
     assert room.REQUEST_SHAPE.verify(
         A.sign(statement), keys, get_unlogged_position(NOW), here
     )

@@ -9,8 +9,8 @@ from answerable.model.errors import IdError
 from answerable.model.ids import PersonId, person_id
 from answerable.model.owner_signing_key import (
     ATTESTATION_LIFETIME,
-    OwnerKeyId,
     OwnerStatement,
+    StatementContent,
     StatementInvalidity,
     StatementType,
     VerifiedStatement,
@@ -27,19 +27,12 @@ ATTESTATION_SHAPE = StatementShape(
 
 
 def build_attestation(
-    subject: str,
-    person: PersonId,
-    *,
-    key: OwnerKeyId,
-    store: str,
-    previous: str,
-    now: int,
-) -> OwnerStatement:
-    """Build the statement that a person answers for a subject, as its owner.
+    subject: str, person: PersonId, *, previous: str, now: int
+) -> StatementContent:
+    """Build the content that a person answers for a subject, as its owner.
 
     Args:
         subject: Id of the attested entity.
-        store: Public key of the store.
         previous: Digest of the attestation in force until now, empty for the first.
         now: UTC nanoseconds.
     """
@@ -48,8 +41,7 @@ def build_attestation(
         "person": person,
         "previous": previous,
     }
-    kind = StatementType.ATTESTATION
-    return OwnerStatement(kind, subject, tuple(sorted(claims.items())), now, key, store)
+    return StatementContent(StatementType.ATTESTATION, subject, claims)
 
 
 def build_evidence(attestation: VerifiedStatement) -> OwnerEvidence:

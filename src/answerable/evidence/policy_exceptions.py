@@ -4,12 +4,9 @@ Checks the shape of a statement: its type, claims, times and signer. Whether an
 exception is in force now is decided by `authorization.exception_validity`, which handles no signatures.
 """
 
-from collections.abc import Mapping
-
 from answerable.evidence.signed_statements import StatementFault, StatementShape
 from answerable.model.approval_request import APPROVABLE_TARGETS, ApprovalScope
 from answerable.model.owner_signing_key import (
-    OwnerKeyId,
     OwnerStatement,
     StatementInvalidity,
     StatementType,
@@ -19,24 +16,10 @@ from answerable.model.policy_exception import (
     BREAK_GLASS_LIFETIME,
     MAX_EXCEPTION_LIFETIME,
     NO_ARGUMENTS,
-    SignatureContext,
 )
 
 _HEX = frozenset("0123456789abcdef")
 _CALL_CLAIMS = ("arguments", "decision", "name", "person", "server", "target")
-
-
-def build_exception_statement(
-    kind: StatementType,
-    agent: str,
-    claims: Mapping[str, str],
-    context: SignatureContext,
-    key: OwnerKeyId,
-) -> OwnerStatement:
-    """Build a statement that grants, refuses or revokes an exception."""
-    said = {**claims, "person": context.person}
-    listed = tuple(sorted(said.items()))
-    return OwnerStatement(kind, agent, listed, context.now, key, context.store)
 
 
 def encode_call_claims(

@@ -9,15 +9,14 @@ from dataclasses import dataclass
 import msgspec
 
 from answerable.evidence.signed_statements import StatementFault, StatementShape
-from answerable.model.ids import AgentId
+from answerable.model.ids import AgentId, PersonId
 from answerable.model.owner_signing_key import (
-    OwnerKeyId,
     OwnerStatement,
+    StatementContent,
     StatementInvalidity,
     StatementType,
 )
 from answerable.model.person_request import MAX_REQUEST_LIFETIME
-from answerable.model.policy_exception import SignatureContext
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 _decode = msgspec.json.Decoder(tuple[str, ...]).decode
@@ -43,26 +42,17 @@ class UserRequest:
     values: tuple[str, ...]
 
 
-def build_request_statement(
-    request: UserRequest, context: SignatureContext, key: OwnerKeyId
-) -> OwnerStatement:
-    """Build the signed statement of a person's request to an agent."""
+def build_request_content(request: UserRequest, person: PersonId) -> StatementContent:
+    """Build the content of a person's request to an agent."""
     claims = {
-        "person": context.person,
+        "person": person,
         "run": request.run,
         "sha256": request.sha256,
         "size": str(request.size),
         "until": str(request.until),
         "values": _encode(sorted(request.values)).decode(),
     }
-    return OwnerStatement(
-        type=StatementType.REQUEST,
-        subject=request.agent,
-        claims=tuple(sorted(claims.items())),
-        signed_at=context.now,
-        key=key,
-        store=context.store,
-    )
+    return StatementContent(StatementType.REQUEST, request.agent, claims)
 
 
 def get_requested_values(statement: OwnerStatement) -> tuple[str, ...]:

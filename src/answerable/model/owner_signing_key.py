@@ -6,6 +6,7 @@ follows from the log alone: its enrolments, its revocations and their positions.
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
@@ -161,6 +162,24 @@ class OwnerStatement:
     def get_claim(self, name: str) -> str:
         """Return a claim, empty where there is none."""
         return dict(self.claims).get(name, "")
+
+
+@dataclass(frozen=True, slots=True)
+class StatementContent:
+    """Content of a statement that is not signed yet.
+
+    Attributes:
+        subject: Id of its subject.
+    """
+
+    type: StatementType
+    subject: str
+    claims: Mapping[str, str]
+
+    def build(self, key: OwnerKeyId, store: str, signed_at: int) -> OwnerStatement:
+        """Build the statement that a key signs for a store, at a time."""
+        claims = tuple(sorted(self.claims.items()))
+        return OwnerStatement(self.type, self.subject, claims, signed_at, key, store)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from answerable.model.decision import TargetKind
-from answerable.model.ids import AgentId, PersonId
+from answerable.model.ids import AgentId
 
 _MINUTE_NS = 60 * 10**9
 BREAK_GLASS_LIFETIME = 240 * _MINUTE_NS
@@ -54,21 +54,6 @@ class PolicyException:
     arguments: str
     until: int
     persons: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SignatureContext:
-    """Signature context: the person, the store and the time.
-
-    Attributes:
-        person: Signer.
-        store: Public key of the target store.
-        now: UTC nanoseconds.
-    """
-
-    person: PersonId
-    store: str
-    now: int
 
 
 class PolicyExceptionInvalidity(StrEnum):

@@ -15,6 +15,7 @@ from answerable.evidence.signed_statements import InvalidStatement, StatementSha
 from answerable.model.owner_signing_key import (
     LogPosition,
     OwnerStatement,
+    StatementContent,
     StatementInvalidity,
     VerifiedStatement,
 )
@@ -116,7 +117,7 @@ class SignedStatements(ABC, Generic[ItemT]):
     def sign(
         cls,
         store: EvidenceStore,
-        statement: OwnerStatement,
+        content: StatementContent,
         signer: StatementSigner,
         now: int,
         *,
@@ -131,7 +132,8 @@ class SignedStatements(ABC, Generic[ItemT]):
         Raises:
             VerificationError: The statement is not valid now. Nothing is recorded.
         """
-        envelope = signer.sign(statement)
+        store_id, at = owner_keys.get_store_id(store), signer.signing_time(now)
+        envelope = signer.sign(content.build(signer.id, store_id, at))
         found = owner_keys.verify_statement(store, envelope, now)
         cls.shape.require(found)
         if require is not None:

@@ -10,6 +10,7 @@ from answerable.model.documents.core import Document
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.ids import PersonId
 from answerable.model.owner_signing_key import (
+    StatementContent,
     StatementType,
     get_unlogged_position,
     is_key_valid,
@@ -17,7 +18,6 @@ from answerable.model.owner_signing_key import (
 from answerable.model.policy_exception import (
     NO_EXPIRY,
     PolicyExceptionInvalidity,
-    SignatureContext,
 )
 from answerable.presentation.command_hints import format_command
 from answerable.services.authorization import approval_requests
@@ -298,13 +298,9 @@ def _sign_and_record(
     now: int,
 ) -> str:
     """Sign a statement, verify it as every later read will, and record it."""
-    signing = SignatureContext(
-        _require_key_person(store, signer),
-        owner_keys.get_store_id(store),
-        signer.signing_time(now),
-    )
-    said = room.build_exception_statement(kind, agent, claims, signing, signer.id)
-    return PolicyExceptionReader.sign(store, said, signer, now).digest
+    whole = {**claims, "person": _require_key_person(store, signer)}
+    content = StatementContent(kind, agent, whole)
+    return PolicyExceptionReader.sign(store, content, signer, now).digest
 
 
 def _build_ask_document(

@@ -29,12 +29,11 @@ from answerable.model.errors import UsageError, VerificationError
 from answerable.model.ids import PersonId, person_id
 from answerable.model.inventory import Inventory
 from answerable.model.owner_signing_key import (
-    OwnerStatement,
+    StatementContent,
     StatementType,
     VerifiedStatement,
 )
 from answerable.presentation.answer_coverage import format_time
-from answerable.services.statements import owner_keys
 from answerable.services.statements.owner_keys import StatementSigner
 from answerable.services.statements.tool_approvals import ToolApprovalReader
 from answerable.store.store import EvidenceStore
@@ -283,18 +282,13 @@ def approve_definitions(
             f"{server} has nothing that waits to be approved",
             "see `answerable tools diff`",
         )
-    said = OwnerStatement(
-        StatementType.TOOLS_APPROVAL,
-        f"server:{server}",
-        claims,
-        signer.signing_time(now),
-        signer.id,
-        owner_keys.get_store_id(store),
+    content = StatementContent(
+        StatementType.TOOLS_APPROVAL, f"server:{server}", dict(claims)
     )
     people = PersonDirectory(inventory.facts.persons)
     verified = ToolApprovalReader.sign(
         store,
-        said,
+        content,
         signer,
         now,
         require=lambda made: _require_approver(made, people, server, approvers),

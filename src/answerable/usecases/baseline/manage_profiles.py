@@ -22,7 +22,7 @@ from answerable.model.documents.baseline import (
 from answerable.model.documents.core import Document
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.ids import AgentId
-from answerable.model.owner_signing_key import OwnerStatement, StatementType
+from answerable.model.owner_signing_key import StatementContent, StatementType
 from answerable.presentation.answer_coverage import format_time
 from answerable.presentation.command_hints import format_command
 from answerable.services.baseline import profile_learning
@@ -225,24 +225,19 @@ def sign_profile(
                 "KEY",
             ),
         )
-    at = signer.signing_time(now)
-    said = OwnerStatement(
-        type=StatementType.BASELINE,
-        subject=subject_id(profile.subject),
-        claims=tuple(
-            sorted(
-                build_claims(
-                    profile, at + min(lifetime, MAX_SIGNATURE_LIFETIME), stage
-                ).items()
-            )
-        ),
-        signed_at=at,
-        key=signer.id,
-        store=owner_keys.get_store_id(store),
+    expires = signer.signing_time(now) + min(lifetime, MAX_SIGNATURE_LIFETIME)
+    content = StatementContent(
+        StatementType.BASELINE,
+        subject_id(profile.subject),
+        build_claims(profile, expires, stage),
     )
     reader = SignedBaselineReader(store)
     reader.sign(
-        store, said, signer, now, require=lambda made: reader.require_valid(made, now)
+        store,
+        content,
+        signer,
+        now,
+        require=lambda made: reader.require_valid(made, now),
     )
     standing = signed_baselines.read_active_baselines(store, now)
     return Document(

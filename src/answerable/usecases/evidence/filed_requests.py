@@ -20,7 +20,6 @@ from answerable.model.owner_signing_key import (
     VerifiedStatement,
 )
 from answerable.model.person_request import ANY_RUN, MAX_REQUEST_LIFETIME
-from answerable.model.policy_exception import SignatureContext
 from answerable.presentation.answer_coverage import empty_coverage, format_time
 from answerable.presentation.command_hints import format_command
 from answerable.services.statements import owner_keys
@@ -95,9 +94,8 @@ def file_request(
         until=at + min(draft.lifetime, MAX_REQUEST_LIFETIME),
         values=values,
     )
-    signing = SignatureContext(key.person, owner_keys.get_store_id(store), at)
-    said = room.build_request_statement(filed, signing, signer.id)
-    found = PersonRequestReader.sign(store, said, signer, now)
+    content = room.build_request_content(filed, key.person)
+    found = PersonRequestReader.sign(store, content, signer, now)
     return Document("requests", [_build_request_item(found, now)], empty_coverage())
 
 

@@ -114,8 +114,6 @@ def attest_signed(
     said = owner_attestations.build_attestation(
         key,
         enrolled.person,
-        key=signer.id,
-        store=owner_keys.get_store_id(store),
         previous=_find_valid_attestation(inventory, key, now),
         now=signer.signing_time(now),
     )
