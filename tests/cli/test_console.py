@@ -11,6 +11,7 @@ with 0 unless `$ echo $?` and its code follow. A `yaml` block that begins with
 import os
 import re
 import shlex
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -118,6 +119,8 @@ def test_what_a_page_shows_still_runs(
     run: Callable[..., object],
 ) -> None:
     write_sample(tmp_path, time.time_ns())
+    for dump in (ROOT / "tests" / "data" / "postgres" / "sample").glob("*.sql"):
+        shutil.copy(dump, tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home" / "ana"))
     default = tmp_path / "data"
     monkeypatch.setenv("XDG_DATA_HOME", str(default))

@@ -244,13 +244,13 @@ def test_ctrl_c_ends_a_long_query(settings: dict[str, str], tmp_path: Path) -> N
     code = (
         "import signal, sys, threading\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from answerable.store import duckdb_engine as engine\n"
-        "run = engine.ThreadPoolExecutor.submit\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "run = ThreadPoolExecutor.submit\n"
         "def submit(pool, call):\n"
         "    started = run(pool, call)\n"
         "    print('up', flush=True)\n"
         "    return started\n"
-        "engine.ThreadPoolExecutor.submit = submit\n"
+        "ThreadPoolExecutor.submit = submit\n"
         "from answerable.cli.main import main\n"
         f"sys.exit(main(['sql', {long!r}, '--store', {store!r}]))\n"
     )
