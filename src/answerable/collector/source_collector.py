@@ -128,10 +128,11 @@ class SourceCollector:
             self._record_failure(started, result.failure)
         else:
             self._record_success(started, result)
-        await self._save()
+        await self._save()  # before the log: answers then show what it says
+        self._log_run(result)
 
     def _record_success(self, started: int, result: RunResult) -> None:
-        """Record and log a run that stored data."""
+        """Record a run that stored data."""
         outcome = "partial" if result.is_partial else "success"
         self.runs[outcome] += 1
         self.stored += result.stored
@@ -145,29 +146,34 @@ class SourceCollector:
                 names=result.names,
             )
         )
-        write = self._log.warning if result.is_partial else self._log.info
-        write(
-            "source.collected",
-            source=self._source,
-            outcome=outcome,
-            stored=result.stored,
-            seconds=round(self.last_seconds, 3),
-        )
 
     def _record_failure(self, started: int, reason: str) -> None:
-        """Record and log a run that stored nothing; its retry backs off."""
+        """Record a run that stored nothing; its retry backs off."""
         self.runs["failure"] += 1
         self._failed_end = time.time()
         failures = self.state.failures + 1
         self.state = replace(
             self.state, failed_at=started, failures=failures, reason=reason
         )
-        self._log.error(
-            "source.failed",
+
+    def _log_run(self, result: RunResult) -> None:
+        """Log the last run."""
+        if result.failure:
+            self._log.error(
+                "source.failed",
+                source=self._source,
+                why=result.failure,
+                failures=self.state.failures,
+                retry_in=round(max(0.0, self.next_at - self._failed_end)),
+            )
+            return
+        write = self._log.warning if result.is_partial else self._log.info
+        write(
+            "source.collected",
             source=self._source,
-            why=reason,
-            failures=failures,
-            retry_in=round(max(0.0, self.next_at - self._failed_end)),
+            outcome="partial" if result.is_partial else "success",
+            stored=result.stored,
+            seconds=round(self.last_seconds, 3),
         )
 
     def _with_late_after(self, state: SourceState) -> SourceState:
