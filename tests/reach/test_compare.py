@@ -20,7 +20,7 @@ from answerable.model.ids import PolicyId
 from answerable.model.inventory import SourceCoverage
 from answerable.model.policy import Policy, PolicyAttachment, PolicyLayer, Statement
 from answerable.model.sighting import SightedFacts
-from answerable.usecases.reach.compare_with_aws import compare_with_simulator
+from answerable.usecases.aws_permissions.compare_with_aws import compare_with_simulator
 from tests.reach.account_builder import (
     SEEN,
     A,

@@ -19,7 +19,7 @@ from answerable.reach.aws.what_if.minimal_cuts import CutSearch
 from answerable.reach.aws.what_if.policy_edits import StatementId, remove_statements
 from answerable.reach.formula import FALSE
 from answerable.store.store import EvidenceStore
-from answerable.usecases.reach import find_minimal_cuts as flow
+from answerable.usecases.aws_permissions import find_minimal_cuts as flow
 from tests.reach.account_builder import A, AccountBuilder, role, statement, user
 from tests.reach.mutation import apply_mutation
 from tests.reach.test_bulk_evaluation import compiled

@@ -8,7 +8,7 @@ from answerable.reach.aws.exposure import AccountExposure
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.paths.path_search import iterate_paths
 from answerable.reach.formula import Verdict
-from answerable.usecases.reach.list_exposures import list_exposures
+from answerable.usecases.aws_permissions.list_exposures import list_exposures
 from tests.reach.account_builder import AccountBuilder, B, role, statement, user
 from tests.reach.strategies import estates
 from tests.reach.test_bulk_evaluation import compiled

@@ -17,7 +17,7 @@ from answerable.model.ids import aws_credential_id, event_id
 from answerable.model.provenance import WrittenBy
 from answerable.presentation.recorded_days import build_recorded_item
 from answerable.store.store import EvidenceStore
-from answerable.usecases.reach.list_used_actions import list_used_actions
+from answerable.usecases.aws_permissions.list_used_actions import list_used_actions
 from tests.reach.account_builder import A, AccountBuilder, B, role, statement, user
 
 NOW = 1_764_000_000_000_000_000

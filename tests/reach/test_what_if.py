@@ -15,18 +15,14 @@ from answerable.reach.aws import subject_queries
 from answerable.reach.aws.bulk.closure import get_closure
 from answerable.reach.aws.compiled.statements import UNCOLLECTED, UNREAD
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.aws.platform import build_applied_edit
+from answerable.reach.aws.what_if.edit_comparison import EditedGraph, apply_graph_edit
 from answerable.reach.aws.what_if.edit_scope import find_edit_scope
 from answerable.reach.aws.what_if.policy_edits import StatementId, find_statement
 from answerable.reach.formula import Formula, get_verdict
-from answerable.reach.platform import Question
+from answerable.reach.platform import PolicyEdit, Question
 from answerable.services.reach.platforms import AWS
-from answerable.services.reach.policy_edits import PolicyEdit
 from answerable.usecases.reach import what_if as flow
-from answerable.usecases.reach.what_if import (
-    EditedGraph,
-    apply_graph_edit,
-    compare_graphs,
-)
 from tests.reach.account_builder import (
     A,
     AccountBuilder,
@@ -60,8 +56,15 @@ def warm_and_cold(states: list[SightedFacts]) -> tuple[EditedGraph, EditedGraph]
     return warm, cold
 
 
+def compare_graphs(edited: EditedGraph, subject: str) -> Document:
+    """List the changes between two graphs as the command does."""
+    return flow.compare_applied_edit(
+        edited.asked.inventory, AWS, build_applied_edit(edited), Question(1, subject), 0
+    )
+
+
 def said(edited: EditedGraph, subject: str) -> list[object]:
-    found = compare_graphs(edited, subject, action="*", resource="*", limit=0)
+    found = compare_graphs(edited, subject)
     return [found.items, found.coverage["not_collected"]]
 
 
@@ -91,7 +94,7 @@ def test_what_falls_away_cannot_be_done_and_what_ends_is_listed(
 ) -> None:
     warm, _ = warm_and_cold(states)
     for each in states[0].identities:
-        found = compare_graphs(warm, each.id, action="*", resource="*", limit=0)
+        found = compare_graphs(warm, each.id)
         items = found.items
         trusts = warm.asked.compiled_accounts.trusts
         # A list of permissions names the roles that were collected and no other.
@@ -154,7 +157,7 @@ def test_an_open_call_of_an_unread_statement_is_not_an_unchanged_one() -> None:
         build.policy(far, "boundary", *limits, policy=f"{far}#boundary")
         states.append(build.facts())
     warm, _ = warm_and_cold(states)
-    found = compare_graphs(warm, far, action="*", resource="*", limit=0)
+    found = compare_graphs(warm, far)
     assert (found.items, found.coverage["partial"]) == ([], True)
 
 
@@ -170,7 +173,7 @@ def test_an_open_call_of_an_uncollected_policy_names_the_policy() -> None:
         build.policy(far, "boundary", *limits, policy=f"{far}#boundary")
         states.append(build.facts())
     warm, _ = warm_and_cold(states)
-    found = compare_graphs(warm, far, action="*", resource="*", limit=0)
+    found = compare_graphs(warm, far)
     assert found.items or "arn:aws:iam::aws:policy/p" in found.coverage["not_collected"]
 
 
@@ -293,7 +296,7 @@ def test_an_rcp_that_denies_a_key_ends_what_the_key_allowed() -> None:
     rcp = denied.policies[-1]
     before = replace(denied, policies=(*before.policies, replace(rcp, statements=())))
     warm, _ = warm_and_cold([before, denied])
-    items = compare_graphs(warm, user("ana"), action="*", resource="*", limit=0).items
+    items = compare_graphs(warm, user("ana")).items
     assert (key, "never") in {(item["resource"], item["after"]) for item in items}
 
 

@@ -14,7 +14,8 @@ from answerable.reach.aws.compiled_graph import load_graph
 from answerable.services.inventory import snapshots
 from answerable.services.reach.compiled_snapshots import compile_snapshot
 from answerable.store.store import EvidenceStore
-from answerable.usecases.reach import list_used_actions, permissions
+from answerable.usecases.aws_permissions import list_used_actions
+from answerable.usecases.reach import permissions
 
 NOW = 1_795_000_000_000_000_000
 

@@ -165,7 +165,9 @@ EDIT = f"{USER}#inline/inline#3"
 def test_exposures_changes_and_cuts_at_a_limit_say_of_how_many(
     desk, admin, monkeypatch
 ) -> None:
-    monkeypatch.setattr("answerable.usecases.reach.find_minimal_cuts.MOST_LISTED", 1)
+    monkeypatch.setattr(
+        "answerable.usecases.aws_permissions.find_minimal_cuts.MOST_LISTED", 1
+    )
     cut = {"subject": USER, **ASKED["/who-can"]}
     for path, what, fields in (
         ("/reach/all", "risky identities", {"limit": "1"}),

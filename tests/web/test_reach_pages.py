@@ -91,8 +91,8 @@ def test_of_very_many_identities_an_edit_is_refused_in_one_line(
 ) -> None:
     monkeypatch.setattr("answerable.reach.aws.query_context.MOST_FOLLOWED", 3)
     for name in (
-        "answerable.usecases.reach.what_if.get_closure",
-        "answerable.usecases.reach.find_minimal_cuts.get_closure",
+        "answerable.reach.aws.what_if.edit_comparison.get_closure",
+        "answerable.usecases.aws_permissions.find_minimal_cuts.get_closure",
         "answerable.services.reach.calls_broken_by_edit.get_closure",
         "answerable.reach.aws.exposure.get_closure",
     ):

@@ -17,10 +17,13 @@ from answerable.reach.formula import Verdict
 from answerable.reach.platform import (
     Answer,
     AnswerList,
+    AppliedEdit,
+    ChangeList,
     PageBounds,
     PathHop,
     PermissionEvaluator,
     PermissionPlatform,
+    PolicyEdit,
     Question,
     SubjectIdentity,
     UnknownSubject,
@@ -34,6 +37,8 @@ from answerable.reach.unknown_subjects import (
     explain_unknown_credential,
     find_source,
 )
+
+_NO_PLATFORM = UsageError("no permission platform is registered")
 
 
 @dataclass(slots=True)
@@ -123,7 +128,50 @@ def parse_question(
             refused = refused or error
         else:
             return platform, replace(question, action=action, resource=resource)
-    raise refused or UsageError("no permission platform is registered")
+    raise refused or _NO_PLATFORM
+
+
+def open_edit(
+    platforms: Sequence[PermissionPlatform],
+    inventory: Inventory,
+    question: Question,
+    edit: PolicyEdit,
+) -> tuple[PermissionPlatform, AppliedEdit]:
+    """Apply an edit at the first platform that knows its statements and policies.
+
+    Raises:
+        UsageError: No platform knows them; the hint has the nearest spelling.
+    """
+    refused: UsageError | None = None
+    for platform in platforms:
+        try:
+            return platform, platform.open_edit(inventory, question, edit)
+        except UsageError as error:
+            refused = refused or error
+    raise refused or _NO_PLATFORM
+
+
+def list_changes(
+    opened: tuple[OpenPlatforms, OpenPlatforms],
+    platform: PermissionPlatform,
+    applied: AppliedEdit,
+    limit: int,
+) -> tuple[ChangeList, SubjectIdentities]:
+    """List the changes of an edit for the subject of a question, or for all.
+
+    Args:
+        opened: Platforms before and after the edit.
+        limit: Most items; 0 for all.
+    """
+    question = opened[0].question
+    if not question.subject:
+        return applied.list_changes(question, (), limit), SubjectIdentities()
+    found, after = (each.find_identities(question.subject) for each in opened)
+    question = replace(
+        question, identities=opened[0].select_identities(platform, found)
+    )
+    mine = opened[1].select_identities(platform, after)
+    return applied.list_changes(question, mine, limit), found
 
 
 def answer_call(

@@ -14,6 +14,7 @@ from answerable.model.documents.core import (
     ReachItem,
     TruncationItem,
 )
+from answerable.model.documents.what_if import AccessChangeItem
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.model.policy import Policy
@@ -174,6 +175,61 @@ class AnswerList:
     shown: TruncationItem | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PolicyEdit:
+    """Edit of policies, as a user writes it.
+
+    Attributes:
+        statements: Statements to remove, as answers print them.
+        policies: Policies to remove, by id or as answers print them.
+        file: File with a policy document to attach; empty for none.
+        target: Identity or resource to attach it to; empty for the subject.
+        layer: Policy layer; empty to derive it from the document and the target.
+    """
+
+    statements: Sequence[str] = ()
+    policies: Sequence[str] = ()
+    file: str = ""
+    target: str = ""
+    layer: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether the edit changes nothing."""
+        return not (self.statements or self.policies or self.file)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeList:
+    """Access changes of an edit, the most severe first.
+
+    Attributes:
+        not_collected: Data that could change an item or add one.
+        unread: Whether a statement that could change them was not understood.
+        shown: Number of listed and of all changes; None for a complete list.
+    """
+
+    items: tuple[AccessChangeItem, ...]
+    not_collected: frozenset[str] = frozenset()
+    unread: bool = False
+    shown: TruncationItem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedEdit:
+    """Permissions of a platform before and after an edit.
+
+    Attributes:
+        list_changes: Lists the differences for a question with the subject's
+            identities before the edit (all identities if it has no subject), for its
+            identities after the edit, and with at most so many items (0 for all).
+    """
+
+    before: "PermissionEvaluator"
+    after: "PermissionEvaluator"
+    list_changes: Callable[[Question, Sequence[SubjectIdentity], int], ChangeList]
+
+
 class UnknownIdentity(NamedTuple):
     """Identity without permission data, with its kind."""
 
@@ -289,6 +345,16 @@ class PermissionPlatform(Protocol):
 
         Raises:
             UsageError: A stated condition key is unknown or has a wrong value.
+        """
+
+    def open_edit(
+        self, inventory: Inventory, question: Question, edit: PolicyEdit
+    ) -> AppliedEdit:
+        """Apply an edit to the collected data of a question.
+
+        Raises:
+            UsageError: A statement, policy, target or layer is unknown, or the file
+                holds no policy; the hint has the nearest spelling.
         """
 
     def compile_snapshot(self, inventory: Inventory, before: Inventory | None) -> None:

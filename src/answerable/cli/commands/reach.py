@@ -198,7 +198,7 @@ def reach(
     with open_session(settings) as session, progress_bar(settings) as progress:
         inventory = session.load_inventory(progress)
         if compare_aws:
-            from answerable.usecases.reach import compare_with_aws
+            from answerable.usecases.aws_permissions import compare_with_aws
 
             document = compare_with_aws.compare_with_simulator(
                 inventory,
@@ -213,7 +213,7 @@ def reach(
                 progress=progress,
             )
         elif used:
-            from answerable.usecases.reach import list_used_actions as uses
+            from answerable.usecases.aws_permissions import list_used_actions as uses
 
             document = uses.list_used_actions(
                 session.store,
@@ -248,7 +248,7 @@ def reach(
 
 def _show_exposures(settings: Settings, limit: int) -> None:
     """Print the risky identities of all accounts (`reach --all`)."""
-    from answerable.usecases.reach import list_exposures as flow
+    from answerable.usecases.aws_permissions import list_exposures as flow
 
     with open_session(settings) as session, progress_bar(settings) as progress:
         document = flow.list_exposures(

@@ -44,7 +44,7 @@ _HELP_HINT = "answerable what-if --help"
     "layer",
     default="",
     metavar="KIND",
-    help="As an identity, boundary, trust, resource, scp or rcp policy.",
+    help="Kind of policy, in the words of layers: identity, resource ...",
 )
 @click.option(
     "--cuts",
@@ -92,7 +92,7 @@ def what_if(
     with open_session(settings) as session, progress_bar(settings) as progress:
         if cuts:
             _check_cut_options(all_identities)
-            from answerable.usecases.reach import find_minimal_cuts as cutting
+            from answerable.usecases.aws_permissions import find_minimal_cuts as cutting
 
             document = cutting.find_cuts(
                 session.store,
@@ -103,13 +103,13 @@ def what_if(
                 action=action,
             )
         else:
-            from answerable.services.reach import policy_edits
+            from answerable.reach.platform import PolicyEdit
             from answerable.usecases.reach import what_if as flow
 
             document = flow.compare_edit(
                 session.load_inventory(progress),
                 subject,
-                policy_edits.PolicyEdit(
+                PolicyEdit(
                     statements=without,
                     policies=without_policy,
                     file=file,

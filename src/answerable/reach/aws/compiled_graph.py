@@ -19,6 +19,7 @@ from answerable.model.inventory import (
     DerivedTables,
     Inventory,
 )
+from answerable.model.policy import Policy, PolicyLayer
 from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.action_validation import LoadCatalogue
 from answerable.reach.aws.bulk import closure_tables
@@ -36,16 +37,20 @@ from answerable.reach.platform import UnknownIdentity
 _STEPS, _ESTATE = "steps", "estate"
 
 
-class CompilerHost(NamedTuple):
-    """Functions of the process that compiles snapshots.
+class AwsHost(NamedTuple):
+    """Functions of the process that evaluates AWS permissions.
 
     Attributes:
         load_catalogue: Loads services of the action catalogue; None loads them all.
         pause_collection: Pauses garbage collection while large data is built.
+        read_policy: Reads the policy of an edit from a file, as one layer, at a time.
+        shorten_policy_name: Returns the name of a policy as answers print it.
     """
 
     load_catalogue: LoadCatalogue
     pause_collection: Callable[[], AbstractContextManager[None]]
+    read_policy: Callable[[str, PolicyLayer, int], Policy]
+    shorten_policy_name: Callable[[str], str]
 
 
 class SnapshotSummary(NamedTuple):
@@ -68,7 +73,7 @@ class SnapshotSummary(NamedTuple):
 
 
 def load_graph(
-    host: CompilerHost,
+    host: AwsHost,
     inventory: Inventory,
     services: Iterable[str] | None,
     stated: StatedContext,
@@ -107,7 +112,7 @@ def load_graph(
 
 
 def _compile_snapshot(
-    host: CompilerHost,
+    host: AwsHost,
     inventory: Inventory,
     catalogue: ActionCatalogue,
     stated: StatedContext,

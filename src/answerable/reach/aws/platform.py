@@ -2,12 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.reach.aws import call_parsing, permission_check, permission_lists
 from answerable.reach.aws.compiled.external_callers import parse_caller
-from answerable.reach.aws.compiled_graph import CompilerHost, load_summary
+from answerable.reach.aws.compiled_graph import (
+    AwsHost,
+    collect_policy_services,
+    list_policy_services,
+    load_summary,
+)
 from answerable.reach.aws.external_caller_queries import build_entry_hop
 from answerable.reach.aws.identity_resolution import (
     AWS,
@@ -20,6 +26,7 @@ from answerable.reach.aws.query_context import (
     QueryContext,
     build_query_context,
     compile_snapshot,
+    require_followed_paths,
 )
 from answerable.reach.aws.stated_context import (
     parse_stated_context,
@@ -28,14 +35,19 @@ from answerable.reach.aws.stated_context import (
 from answerable.reach.platform import (
     Answer,
     AnswerList,
+    AppliedEdit,
     ConditionContext,
     PageBounds,
     PathHop,
     PlatformScope,
+    PolicyEdit,
     Question,
     SubjectIdentity,
     UnknownSubject,
 )
+
+if TYPE_CHECKING:
+    from answerable.reach.aws.what_if.edit_comparison import EditedGraph
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +107,7 @@ class AwsEvaluator:
 class AwsPlatform:
     """AWS Identity and Access Management, with Organizations and resource policies."""
 
-    host: CompilerHost
+    host: AwsHost
     name: str = AWS
     kinds: tuple[str, ...] = (AWS,)
 
@@ -175,9 +187,33 @@ class AwsPlatform:
             compile_all=compile_all,
         )
 
+    def open_edit(
+        self, inventory: Inventory, question: Question, edit: PolicyEdit
+    ) -> AppliedEdit:
+        """Apply an edit of policies, and update the compiled graph for it."""
+        from answerable.reach.aws.what_if.edit_application import apply_edit
+        from answerable.reach.aws.what_if.edit_comparison import apply_graph_edit
+
+        facts = apply_edit(
+            self.host, inventory.facts, edit, question.subject, question.now
+        )
+        services = list_policy_services(inventory)
+        if edit.file:
+            services |= collect_policy_services(facts)
+        query = self.build_query(inventory, question, services, compile_all=True)
+        require_followed_paths(query)
+        return build_applied_edit(apply_graph_edit(query, facts))
+
     def compile_snapshot(self, inventory: Inventory, before: Inventory | None) -> None:
         """Compile a snapshot once for all questions of a server."""
         compile_snapshot(self.host, inventory, before)
+
+
+def build_applied_edit(edited: "EditedGraph") -> AppliedEdit:
+    """Build an edit from the graphs before and after it."""
+    return AppliedEdit(
+        AwsEvaluator(edited.asked), AwsEvaluator(edited.after), edited.list_changes
+    )
 
 
 def _list_named_subjects(inventory: Inventory) -> frozenset[str]:

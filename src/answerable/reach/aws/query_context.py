@@ -16,7 +16,7 @@ from answerable.reach.aws.answer_coverage import (
 from answerable.reach.aws.bulk.closure import GraphClosure
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled_graph import (
-    CompilerHost,
+    AwsHost,
     are_tags_collected,
     list_policy_services,
     load_graph,
@@ -56,7 +56,7 @@ class QueryContext:
         cut: Whether paths are ignored although they were requested.
     """
 
-    host: CompilerHost
+    host: AwsHost
     inventory: Inventory
     graph: IdentityGraph
     collected: CollectedData
@@ -72,7 +72,7 @@ class QueryContext:
 
 
 def build_query_context(
-    host: CompilerHost,
+    host: AwsHost,
     inventory: Inventory,
     services: Iterable[str] | None,
     stated: StatedContext,
@@ -117,7 +117,7 @@ class CompiledSnapshot:
 
     def __init__(
         self,
-        host: CompilerHost,
+        host: AwsHost,
         inventory: Inventory,
         graph: IdentityGraph | None = None,
     ) -> None:
@@ -163,7 +163,7 @@ class CompiledSnapshot:
 
 
 def compile_snapshot(
-    host: CompilerHost, inventory: Inventory, before: Inventory | None = None
+    host: AwsHost, inventory: Inventory, before: Inventory | None = None
 ) -> None:
     """Compile a snapshot once for all queries about it.
 

@@ -52,10 +52,15 @@ def read_stated_policy(location: str, layer: PolicyLayer, now: int) -> Policy | 
     """Read the file of `--session-policy` or `--endpoint-policy`; None for no file."""
     if not location:
         return None
-    return read_policy_file(location, layer, now, option=f"--{layer}-policy")
+    return _read_policy_file(location, layer, now, option=f"--{layer}-policy")
 
 
-def read_policy_file(
+def read_edit_policy(location: str, layer: PolicyLayer, now: int) -> Policy:
+    """Read the file of `--with`."""
+    return _read_policy_file(location, layer, now, option="--with")
+
+
+def _read_policy_file(
     location: str, layer: PolicyLayer, now: int, *, option: str
 ) -> Policy:
     """Read one policy from a file; a statement that cannot be parsed is marked.

@@ -6,14 +6,10 @@ from answerable.model.documents.what_if import (
     CutSetItem,
     ExposureItem,
 )
-from answerable.services.reach.policy_edits import PolicyEdit
+from answerable.reach.platform import PolicyEdit
 from answerable.services.reach.stated_request_context import parse_context_keys
-from answerable.usecases.reach import (
-    find_minimal_cuts,
-    list_exposures,
-    permissions,
-    what_if,
-)
+from answerable.usecases.aws_permissions import find_minimal_cuts, list_exposures
+from answerable.usecases.reach import permissions, what_if
 from answerable.web.api.operations import (
     AFTER,
     LIMIT,

@@ -9,7 +9,7 @@ from answerable.model.documents.inventory import IdentityItem, PersonItem, ToolI
 from answerable.model.ids import PersonId
 from answerable.presentation.credential_revocation import revocation_effect
 from answerable.services.statements.key_enrolment import list_owner_keys
-from answerable.usecases.reach.permission_usage import count_patterns
+from answerable.usecases.aws_permissions.permission_usage import count_patterns
 from answerable.web.pages import inventory_list_definitions, show, subject_sections
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute
 from answerable.web.store_cache import StoreCache

@@ -19,10 +19,10 @@ from answerable.services.lineage.recorded_calls import (
     count_recorded_calls,
     read_log_coverage,
 )
+from answerable.usecases.aws_permissions.permission_usage import list_permission_usage
 from answerable.usecases.inventory.ownership import build_ownership_item
 from answerable.usecases.lineage import search_events
 from answerable.usecases.reach import permissions
-from answerable.usecases.reach.permission_usage import list_permission_usage
 from answerable.web.pages import inventory_list_definitions
 from answerable.web.store_cache import StoreCache
 from answerable.web.template_filters import build_url

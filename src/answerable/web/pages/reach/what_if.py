@@ -10,7 +10,7 @@ from answerable.presentation.command_hints import format_command
 from answerable.presentation.policy_condition_text import describe_statement
 from answerable.presentation.unknown_permission_text import describe_unknown
 from answerable.reach.aws.what_if.policy_edits import StatementId
-from answerable.services.reach.policy_edits import PolicyEdit
+from answerable.reach.platform import PolicyEdit
 from answerable.usecases.reach import what_if as flow
 from answerable.web.pages.reach.answer_rows import step_rows
 from answerable.web.pages.reach.question import REMOVED_FIELDS, ReachQuestion

@@ -1,0 +1,297 @@
+"""Compare AWS permissions before and after an edit of policies."""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+from answerable.model.documents.core import TruncationItem
+from answerable.model.documents.what_if import AccessChangeItem
+from answerable.model.ids import IdentityId
+from answerable.model.policy import PolicyLayer
+from answerable.model.sighting import SightedFacts
+from answerable.reach.acting_agents import list_agents_through
+from answerable.reach.aws import answer_items, subject_answers
+from answerable.reach.aws.answer_coverage import depends_on_unread_policy
+from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
+from answerable.reach.aws.bulk.incremental_update import update_closure_for_edit
+from answerable.reach.aws.call_parsing import parse_permission_filter
+from answerable.reach.aws.compiled.statements import PolicyGap
+from answerable.reach.aws.compiled.uncollected_allows import rests_on_uncollected_allow
+from answerable.reach.aws.permission_rows.row_types import (
+    RowFilter,
+    build_action_formatter,
+)
+from answerable.reach.aws.query_context import (
+    QueryContext,
+    list_answer_gaps,
+    list_assumed_policies,
+    list_missing_for_reply,
+    pick_identity_per_account,
+)
+from answerable.reach.aws.subject_queries import (
+    ReachAnswer,
+    empty_answer,
+)
+from answerable.reach.aws.what_if.edit_scope import EditScope, find_edit_scope
+from answerable.reach.aws.what_if.external_caller_comparison import (
+    list_caller_differences,
+    list_changed_subjects,
+    list_role_trust_differences,
+)
+from answerable.reach.aws.what_if.permission_comparison import (
+    ReachChange,
+    ReachComparison,
+    ReachDifference,
+)
+from answerable.reach.aws.what_if.subject_reach import SubjectReach
+from answerable.reach.formula import TRUE, Verdict
+from answerable.reach.platform import ChangeList, Question, SubjectIdentity
+
+# Rows of at most this many changed identities are compared for one subject.
+MOST_IDENTITIES = 64
+_ORDER = tuple(ReachChange)
+
+
+@dataclass(slots=True)
+class EditedGraph:
+    """Permission graph before and after an edit."""
+
+    asked: QueryContext
+    after: QueryContext
+    scope: EditScope
+
+    def list_changes(
+        self, question: Question, after: Sequence[SubjectIdentity], limit: int
+    ) -> ChangeList:
+        """List the access differences between the two graphs."""
+        wanted = parse_permission_filter(
+            self.asked.inventory,
+            self.asked.host.load_catalogue,
+            question.action,
+            question.resource,
+        )
+        listing = _DifferenceList(self, wanted, limit or sys.maxsize)
+        if question.subject:
+            listing.add_subject(question.identities, after)
+        else:
+            listing.add_all()
+        return listing.build_list(question)
+
+
+def apply_graph_edit(query: QueryContext, facts: SightedFacts) -> EditedGraph:
+    """Return the permission graph recompiled for edited facts."""
+    whole: GraphClosure = update_closure_for_edit(
+        get_closure(query.graph), query.inventory.facts, facts
+    )
+    after = replace(query, graph=whole.graph)
+    scope = find_edit_scope(query.compiled_accounts, after.compiled_accounts)
+    return EditedGraph(query, after, scope)
+
+
+@dataclass(slots=True)
+class _DifferenceList:
+    """Differences of some subjects, as document items.
+
+    Attributes:
+        gaps: Unread policies and statements, whose limits may change without an item.
+    """
+
+    edited: EditedGraph
+    wanted: RowFilter
+    limit: int
+    pairs: list[tuple[ReachAnswer, AccessChangeItem]] = field(default_factory=list)
+    missing: set[str] = field(default_factory=set)
+    gaps: dict[PolicyGap, None] = field(default_factory=dict)
+    compared: int = 0
+    of: int = 0
+    left: int = 0
+
+    def add_subject(
+        self, before: Sequence[SubjectIdentity], after: Sequence[SubjectIdentity]
+    ) -> None:
+        """Compare every identity of a subject."""
+        for identity in dict.fromkeys(start.identity for start in (*before, *after)):
+            was, will = _select_entry(before, identity), _select_entry(after, identity)
+            start = was or will
+            if start is not None:
+                self._add_differences(self._compare_start(start, was, will), start)
+
+    def _compare_start(
+        self,
+        start: SubjectIdentity,
+        start_before: SubjectIdentity | None,
+        start_after: SubjectIdentity | None,
+    ) -> Iterator[ReachDifference]:
+        """Yield the differences of one identity between the two graphs."""
+        before, after = self.edited.asked.graph, self.edited.after.graph
+        name = start.identity
+        if name not in before.accounts.principals:
+            yield from list_caller_differences(before, after, name, self.wanted)
+            return
+        lost = start_after is None or _is_entry_removed(start_before, start_after)
+        sides = (
+            SubjectReach(before, name, absent=start_before is None),
+            SubjectReach(after, name, absent=lost),
+        )
+        yield from self._list_differences(sides)
+
+    def _list_differences(
+        self, reaches: tuple[SubjectReach, SubjectReach], *, own_rows: bool = False
+    ) -> Iterator[ReachDifference]:
+        """Compare both graphs from one identity, and count what was compared."""
+        comparison = ReachComparison(
+            *reaches,
+            self.edited.scope,
+            self.wanted,
+            MOST_IDENTITIES,
+            own_rows=own_rows,
+        )
+        for side in reaches:
+            for node in side.list_nodes([side.start] if own_rows else None)[
+                :MOST_IDENTITIES
+            ]:
+                gaps = side.graph.get_principal(node).list_gaps(PolicyLayer.IDENTITY)
+                self.gaps |= dict.fromkeys(gaps)
+        yield from comparison.list_differences()
+        self.compared += comparison.compared_identities
+        self.of += comparison.total_identities
+
+    def add_all(self) -> None:
+        """Compare every identity that the edit could affect, and external callers."""
+        before, after = self.edited.asked.graph, self.edited.after.graph
+        scope = self.edited.scope
+        self._add_differences(list_role_trust_differences(before, after, scope), None)
+        for name in list_changed_subjects(before, after, scope):
+            sides = SubjectReach(before, name), SubjectReach(after, name)
+            found = self._list_differences(sides, own_rows=True)
+            self._add_differences(found, SubjectIdentity(name, name))
+
+    def _add_differences(
+        self, candidates: Iterable[ReachDifference], start: SubjectIdentity | None
+    ) -> None:
+        """Add differences up to the limit, and count the others."""
+        room = max(0, self.limit - len(self.pairs))
+        differences = iter(candidates)
+        for each in islice(differences, room):
+            reply = (
+                subject_answers.prepend_subject(start, each.reply)
+                if start
+                else each.reply
+            )
+            if start and start.unknown and rests_on_uncollected_allow(reply.formula):
+                continue
+            self.pairs.append((reply, self._build_item(each, reply, start)))
+        self.left += sum(1 for _ in differences)
+
+    def _build_item(
+        self,
+        difference: ReachDifference,
+        reply: ReachAnswer,
+        start: SubjectIdentity | None,
+    ) -> AccessChangeItem:
+        """Convert a difference to a document item with path and statements."""
+        asked = self.edited.asked
+        before, after = difference.before, difference.after
+        open_entry = start is not None and any(
+            hop.formula != TRUE for hop in start.hops
+        )
+        spelled = build_action_formatter(
+            asked.compiled_accounts.catalogue, asked.compiled_accounts.written, "*"
+        )
+        row = answer_items.build_reach_item(reply, spelled)
+        if difference.identity is not None:
+            row["resource"] = difference.identity
+            row["action"] = reply.path[-1].via if reply.path else "runs as"
+        change = difference.direction
+        at = (
+            self.edited.after
+            if change in (ReachChange.APPEARS, ReachChange.STRONGER)
+            else asked
+        )
+        absent = list_missing_for_reply(
+            at, reply, row["action"].split(" ")[0], row["resource"]
+        )
+        absent -= {"action-catalogue"}
+        self.missing |= absent
+        return {
+            "change": change.value,
+            "kind": "permission" if difference.identity is None else "identity",
+            "subject": reply.subject,
+            "action": row["action"],
+            "resource": row["resource"],
+            "before": _cap_verdict(before.verdict, open_entry),
+            "after": _cap_verdict(after.verdict, open_entry),
+            "covers_before": before.covers.value,
+            "covers_after": after.covers.value,
+            "admin": reply.admin,
+            "agents": list_agents_through(asked.inventory, reply.subject),
+            "determining": row["determining"],
+            "path": row["path"],
+            "assuming": list_assumed_policies(at, reply, absent),
+        }
+
+    def build_list(self, question: Question) -> ChangeList:
+        """Build the list, most severe changes first, with its missing data."""
+        asked = self.edited.asked
+        pairs = sorted(self.pairs, key=lambda pair: _sort_key(pair[1]))
+        actors = [start.identity for start in question.identities]
+        if not question.subject:
+            actors = pick_identity_per_account(asked)
+        empty = replace(empty_answer(), gaps=tuple(self.gaps))
+        nothing = [replace(empty, subject=n, actor=n) for n in actors]
+        absent = set(self.missing)
+        for each in nothing or [empty]:
+            absent |= list_missing_for_reply(
+                asked, each, question.action, question.resource
+            )
+        absent -= {"action-catalogue"}
+        answers = [*nothing, *(reply for reply, _ in pairs)]
+        shown = None
+        if self.left or self.compared < self.of:
+            done, of = (self.compared, self.of) if self.of else (0, 0)
+            what = "changed identities"
+            if self.left:
+                done, of, what = len(pairs), len(pairs) + self.left, "changes"
+            shown = TruncationItem(rows=len(pairs), what=what, done=done, of=of)
+        return ChangeList(
+            tuple(item for _, item in pairs),
+            list_answer_gaps(asked, answers, absent),
+            depends_on_unread_policy(answers),
+            shown,
+        )
+
+
+def _select_entry(
+    starts: Sequence[SubjectIdentity], identity: IdentityId
+) -> SubjectIdentity | None:
+    """Select how a subject comes to act as an identity, unconditional ways first."""
+    some = [start for start in starts if start.identity == identity]
+    sure = [s for s in some if all(hop.formula == TRUE for hop in s.hops)]
+    return next(iter(sure or some), None)
+
+
+def _is_entry_removed(before: SubjectIdentity | None, after: SubjectIdentity) -> bool:
+    """Return whether the statement that admitted a workflow is removed."""
+    if before is None or not before.hops:
+        return False
+    return bool(before.hops[0].determining) and not after.hops[0].determining
+
+
+def _cap_verdict(verdict: Verdict, conditional: bool) -> str:
+    """Lower `always` to `only-if` if the subject's entry has conditions."""
+    return Verdict.ONLY_IF if conditional and verdict is Verdict.ALWAYS else verdict
+
+
+def _sort_key(item: AccessChangeItem) -> tuple[object, ...]:
+    """Return a key that sorts items by severity, then by subject and path."""
+    return (
+        _ORDER.index(ReachChange(item["change"])),
+        item["kind"],
+        not item["admin"],
+        not item["agents"],
+        item["subject"],
+        len(item["path"]),
+        item["resource"],
+        item["action"],
+    )
