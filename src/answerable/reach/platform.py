@@ -5,7 +5,7 @@ platform of a question and merges the answers of several. Commands, use cases an
 know the types of this module, never a platform.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -307,7 +307,7 @@ class PermissionPlatform(Protocol):
 
     @property
     def name(self) -> str:
-        """Name in `coverage.looked.platforms`: `aws`, `postgres`."""
+        """Name in `coverage.looked.platforms`."""
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -324,6 +324,9 @@ class PermissionPlatform(Protocol):
         Raises:
             UsageError: One of them is unknown; the hint has the nearest spelling.
         """
+
+    def suggest_actions(self, prefix: str) -> Iterable[tuple[str, str]]:
+        """Suggest actions while one is typed, each with a description."""
 
     def parse_session(
         self, inventory: Inventory, subject: str, context: ConditionContext

@@ -6,6 +6,12 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 from click.core import ParameterSource
 
+from answerable.cli.commands.compare_aws import (
+    COMPARISON_FLAG,
+    COMPARISON_OPTIONS,
+    AwsComparison,
+    add_comparison_options,
+)
 from answerable.cli.output import print_and_exit
 from answerable.cli.progress import progress_bar
 from answerable.cli.session import open_session
@@ -46,7 +52,7 @@ _ENDPOINT = click.option(
     "--endpoint-policy",
     default="",
     metavar="FILE",
-    help="The policy of the VPC endpoint the call goes through.",
+    help="The policy of the network endpoint the call goes through.",
 )
 
 
@@ -64,13 +70,10 @@ _CONTEXT_OPTIONS = (
     "session_policy",
     "endpoint_policy",
 )
-_AWS_OPTIONS = ("sample", "seed", "endpoint_url", "profile", "region")
-
-
 _ALL_EXCLUDES = ("resource", "action")
 
 
-def _check_all_options(subject: str, used: bool, compare_aws: bool) -> None:
+def _check_all_options(subject: str, used: bool, compared: bool) -> None:
     """Refuse options that --all does not take.
 
     Raises:
@@ -81,11 +84,11 @@ def _check_all_options(subject: str, used: bool, compare_aws: bool) -> None:
         raise UsageError(
             f"reach takes a SUBJECT or --all (got {subject[:80]!r} and --all)", hint
         )
-    if used or compare_aws:
-        option = "--used" if used else "--compare-aws"
+    if used or compared:
+        option = "--used" if used else COMPARISON_FLAG
         raise UsageError(f"--all and {option} do not go with each other", hint)
     source = click.get_current_context().get_parameter_source
-    for name in (*_ALL_EXCLUDES, *_CONTEXT_OPTIONS, *_AWS_OPTIONS):
+    for name in (*_ALL_EXCLUDES, *_CONTEXT_OPTIONS, *COMPARISON_OPTIONS):
         if source(name) is ParameterSource.COMMANDLINE:
             option = "--" + name.replace("_", "-")
             raise UsageError(
@@ -93,26 +96,26 @@ def _check_all_options(subject: str, used: bool, compare_aws: bool) -> None:
             )
 
 
-def _check_options(used_option: bool, compare_aws: bool) -> None:
+def _check_options(used_option: bool, compared: bool) -> None:
     """Refuse options that would have no effect.
 
     Raises:
         UsageError: Two options exclude each other.
     """
-    if used_option and compare_aws:
+    if used_option and compared:
         raise UsageError(
-            "--used and --compare-aws do not go with each other", _NARROW_HINT
+            f"--used and {COMPARISON_FLAG} do not go with each other", _NARROW_HINT
         )
     silent: tuple[str, ...]
-    if compare_aws:
+    if compared:
         silent, why = (
             (*_ROW_OPTIONS, *_CONTEXT_OPTIONS),
-            "--compare-aws does not take it",
+            f"{COMPARISON_FLAG} does not take it",
         )
     elif used_option:
-        silent, why = (*_ROW_OPTIONS, *_AWS_OPTIONS), "--used does not take it"
+        silent, why = (*_ROW_OPTIONS, *COMPARISON_OPTIONS), "--used does not take it"
     else:
-        silent, why = _AWS_OPTIONS, "only --compare-aws takes it"
+        silent, why = COMPARISON_OPTIONS, f"only {COMPARISON_FLAG} takes it"
     source = click.get_current_context().get_parameter_source
     for name in silent:
         if source(name) is ParameterSource.COMMANDLINE:
@@ -141,16 +144,7 @@ def _check_options(used_option: bool, compare_aws: bool) -> None:
 )
 @_add_context_options
 @click.option("--used", is_flag=True, help="Which actions are used, by the audit log.")
-@click.option(
-    "--compare-aws", is_flag=True, help="Compare a sample with the AWS simulator."
-)
-@click.option(
-    "--sample", default=200, show_default=True, help="Number of questions for AWS."
-)
-@click.option("--seed", default=0, show_default=True, help="Seed of the sample.")
-@click.option("--endpoint-url", default="", metavar="URL", help="AWS endpoint to ask.")
-@click.option("--profile", default="", metavar="NAME", help="AWS profile to use.")
-@click.option("--region", default="", metavar="NAME", help="AWS region to use.")
+@add_comparison_options
 @pass_settings
 def reach(
     settings: Settings,
@@ -165,53 +159,33 @@ def reach(
     session_policy: str,
     endpoint_policy: str,
     used: bool,
-    compare_aws: bool,
-    sample: int,
-    seed: int,
-    endpoint_url: str,
-    profile: str,
-    region: str,
+    comparison: AwsComparison | None,
 ) -> None:
     """List what SUBJECT can do, through every role that it can assume.
 
-    SUBJECT is an agent, identity or credential: an id, an ARN, or an unambiguous name.
-    Or an external caller: * for anyone, a service such as lambda.amazonaws.com, a
-    provider's ARN, another account's number or ARN.
+    SUBJECT is an agent, identity or credential: an id or an unambiguous name. Or an
+    external caller, in the spelling of its platform: * for anyone, a service, a
+    provider, another account.
 
     --all lists administrators, public and externally assumable identities and those
     that can become others, over every account, most severe first.
 
-    --used adds to each action whether it was used. --compare-aws asks
-    iam:SimulatePrincipalPolicy about a sample of the whole account, or of SUBJECT; it
-    is the only option here that opens a connection.
+    --used adds to each action whether it was used.
     """
     if all_identities:
-        _check_all_options(subject, used, compare_aws)
+        _check_all_options(subject, used, comparison is not None)
         _show_exposures(settings, limit)
         return
-    if not subject and not compare_aws:
+    if not subject and comparison is None:
         raise UsageError("reach needs a SUBJECT (got none)", "answerable reach --help")
-    _check_options(used, compare_aws)
+    _check_options(used, comparison is not None)
     from answerable.services.reach.stated_request_context import parse_context_keys
 
     keys = parse_context_keys(context, without_context)
     with open_session(settings) as session, progress_bar(settings) as progress:
         inventory = session.load_inventory(progress)
-        if compare_aws:
-            from answerable.usecases.aws_permissions import compare_with_aws
-
-            document = compare_with_aws.compare_with_simulator(
-                inventory,
-                subject,
-                now=session.now,
-                action=action,
-                sample=sample,
-                seed=seed,
-                endpoint_url=endpoint_url,
-                profile=profile,
-                region=region,
-                progress=progress,
-            )
+        if comparison is not None:
+            document = comparison.run(session, inventory, subject, action, progress)
         elif used:
             from answerable.usecases.aws_permissions import list_used_actions as uses
 
@@ -281,7 +255,7 @@ def _hint_for_cut_list(document: "Document") -> str:
     "--assume",
     multiple=True,
     metavar="NAME,...",
-    help="Assumptions under which --expect may hold: scp, resource-policies ...",
+    help="Assumptions under which --expect may hold: resource-policies ...",
 )
 @_add_context_options
 @pass_settings

@@ -1,5 +1,7 @@
 """Parse the action and the resource of a permission query."""
 
+from collections.abc import Iterable
+
 from answerable.model.inventory import Inventory
 from answerable.reach.aws import resource_argument_parser
 from answerable.reach.aws.action_validation import (
@@ -52,6 +54,23 @@ def parse_permission_filter(
             resource, facts, load_catalogue, used
         ),
     )
+
+
+def suggest_actions(
+    load_catalogue: LoadCatalogue, prefix: str
+) -> Iterable[tuple[str, str]]:
+    """Suggest services first, then the actions of the named service."""
+    service, colon, name = prefix.lower().partition(":")
+    if not colon:
+        known = sorted(load_catalogue(()).known)
+        return [(f"{one}:", "service") for one in known if one.startswith(service)]
+    entry = load_catalogue({service}).services.get(service)
+    if entry is None:
+        return []
+    starting = [e for key, e in entry.actions.items() if key.startswith(name)]
+    holding = [e for key, e in entry.actions.items() if name in key[1:]]
+    listed = dict.fromkeys((*starting, *holding))
+    return [(str(action), action.access) for action in listed]
 
 
 def _collect_used_names(inventory: Inventory) -> PolicyNames:

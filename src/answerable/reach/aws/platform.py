@@ -135,6 +135,10 @@ class AwsPlatform:
             inventory, self.host.load_catalogue, action, resource
         )
 
+    def suggest_actions(self, prefix: str) -> Iterable[tuple[str, str]]:
+        """Suggest services first, then the actions of the named service."""
+        return call_parsing.suggest_actions(self.host.load_catalogue, prefix)
+
     def parse_session(
         self, inventory: Inventory, subject: str, context: ConditionContext
     ) -> tuple[str, ConditionContext]:

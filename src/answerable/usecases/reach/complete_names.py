@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from answerable.connectors.iam_catalogue.fetch import list_services, load_catalogue
 from answerable.model.inventory import Inventory
+from answerable.services.reach.platforms import PLATFORMS
 
 MOST = 20
 _NamedEntry = tuple[str, str, str]
@@ -25,18 +25,9 @@ def suggest_resources(inventory: Inventory, prefix: str) -> list[tuple[str, str]
 
 
 def suggest_actions(prefix: str) -> list[tuple[str, str]]:
-    """Suggest actions: services first, then actions of the named service."""
-    service, colon, name = prefix.lower().partition(":")
-    if not colon:
-        known = sorted(one for one in list_services() if one.startswith(service))
-        return [(f"{one}:", "service") for one in known[:MOST]]
-    entry = load_catalogue({service}).services.get(service)
-    if entry is None:
-        return []
-    starting = [e for key, e in entry.actions.items() if key.startswith(name)]
-    holding = [e for key, e in entry.actions.items() if name in key[1:]]
-    found = list(dict.fromkeys((*starting, *holding)))[:MOST]
-    return [(str(action), action.access) for action in found]
+    """Suggest at most twenty actions of any platform."""
+    found = (one for each in PLATFORMS for one in each.suggest_actions(prefix))
+    return list(islice(found, MOST))
 
 
 def _select_matches(entries: Sequence[_NamedEntry], word: str) -> list[tuple[str, str]]:

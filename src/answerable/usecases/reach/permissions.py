@@ -35,14 +35,14 @@ def list_reach(
     """List the permissions of a subject, direct and through identities it can assume.
 
     Args:
-        subject: Agent, identity or credential: id, ARN or unambiguous name.
+        subject: Agent, identity or credential: id or unambiguous name.
         now: UTC nanoseconds.
         resource: Only rows that could touch a resource matching this glob.
         action: Only rows that could be an action matching this glob.
         direct: Leave out roles, escalation and credentials.
         context: Condition keys of the request.
         session_policy: File with the policy of the subject's own session.
-        endpoint_policy: File with the policy of the VPC endpoint.
+        endpoint_policy: File with the policy of the network endpoint.
         limit: Most rows; 0 for all. Coverage has the number of identities.
         progress: Progress callback.
 
@@ -78,13 +78,13 @@ def check_permission(
     """Decide whether a subject can make one call, with the proof.
 
     Args:
-        subject: Agent, identity or credential: id, ARN or unambiguous name.
-        action: `service:Action` in any case.
-        resource: ARN, `s3://` URI, `*`, or an ARN with wildcards: then all of it.
+        subject: Agent, identity or credential: id or unambiguous name.
+        action: Action in the spelling of its platform.
+        resource: Resource, `*`, or one with wildcards: then all of it.
         now: UTC nanoseconds.
         context: Condition keys of the request.
         session_policy: File with the policy of the subject's own session.
-        endpoint_policy: File with the policy of the VPC endpoint.
+        endpoint_policy: File with the policy of the network endpoint.
         direct: Leave out roles, escalation and credentials.
         expect: Expected verdict; the document has failed if the verdict differs.
         assume: Names of assumptions that the expectation accepts.
@@ -117,13 +117,13 @@ def list_who_can(
     """List every identity that can make one call, and outsiders that can assume one.
 
     Args:
-        action: `service:Action` in any case.
-        resource: ARN, `s3://` URI, `*`, or an ARN with wildcards: then all of it.
+        action: Action in the spelling of its platform.
+        resource: Resource, `*`, or one with wildcards: then all of it.
         now: UTC nanoseconds.
         direct: Leave out roles, escalation and credentials.
         context: Condition keys of the request.
         session_policy: File with a policy that limits the session of each subject.
-        endpoint_policy: File with the policy of the VPC endpoint.
+        endpoint_policy: File with the policy of the network endpoint.
         limit: Maximum of callers, the most severe first; 0 for all. Callers with an
             unknown verdict are always listed.
 
@@ -156,7 +156,7 @@ def list_reach_page(
     """List one page of a subject's permissions, with a bounded number of identities.
 
     Args:
-        subject: Agent, identity or credential: id, ARN or unambiguous name.
+        subject: Agent, identity or credential: id or unambiguous name.
         now: UTC nanoseconds.
         resource: Only rows that could touch a resource matching this glob.
         action: Only rows that could be an action matching this glob.
@@ -190,8 +190,8 @@ def list_who_can_page(
     """List one page of the identities that can make a call.
 
     Args:
-        action: `service:Action` in any case.
-        resource: ARN, `s3://` URI, `*`, or an ARN with wildcards: then all of it.
+        action: Action in the spelling of its platform.
+        resource: Resource, `*`, or one with wildcards: then all of it.
         now: UTC nanoseconds.
         direct: Leave out roles, escalation and credentials.
         context: Condition keys of the request.

@@ -119,7 +119,7 @@ def _permission_row(block: PermissionBlock, question: ReachQuestion) -> Template
 
 def _call_parameters(subject: str, action: str, item: ReachItem) -> dict[str, str]:
     """Return the query parameters of one call."""
-    # `arn:... except arn:...` is a description, not a resource to query.
+    # `A except B` is a description, not a resource to query.
     resource = item["resource"]
     return {
         "subject": subject,

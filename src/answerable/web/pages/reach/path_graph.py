@@ -5,6 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from answerable.model.documents.core import PermissionCheckItem, ReachItem
+from answerable.presentation.id_labels import (
+    get_account,
+    shorten_identity,
+    shorten_resource,
+)
 from answerable.presentation.permission_groups import PermissionBlock, group_by_path
 from answerable.web.pages.reach.question import ReachQuestion
 from answerable.web.svg.path_diagram import DiagramEdge, DiagramNode, draw_paths
@@ -48,12 +53,12 @@ class PathGraph:
     def labelled_nodes(self) -> tuple[DiagramNode, ...]:
         """Return the nodes; labels name the account if there are several."""
         spots = tuple(self.nodes.values())
-        accounts = {_account_of(spot.key) for spot in spots} - {""}
+        accounts = {get_account(spot.key) for spot in spots} - {""}
         if len(accounts) < 2:
             return spots
         return tuple(
-            replace(spot, text=f"{spot.text} ({_account_of(spot.key)})")
-            if _account_of(spot.key)
+            replace(spot, text=f"{spot.text} ({get_account(spot.key)})")
+            if get_account(spot.key)
             else spot
             for spot in spots
         )
@@ -135,7 +140,7 @@ def _add_call_path(
     )
     call = DiagramNode(
         _CALL_NODE,
-        _resource_label(resource),
+        shorten_resource(resource),
         resource,
         end.column + 1,
         "resource",
@@ -169,27 +174,14 @@ def _path_nodes(
 
 def _identity_node(key: str, column: int, kind: str) -> DiagramNode:
     """Build the node of an identity with a link to its page."""
-    return DiagramNode(key, _short_label(key), key, column, kind, entity_page(key))
-
-
-def _account_of(key: str) -> str:
-    """Return the AWS account of an IAM ARN; empty for other ids."""
-    parts = key.split(":", 5)
-    is_identity = len(parts) == 6 and parts[0] == "arn" and parts[2] == "iam"
-    return parts[4] if is_identity and " " not in key else ""
-
-
-def _short_label(key: str) -> str:
-    """Return the resource part of an IAM ARN, or the id without its kind."""
-    parts = key.split(":", 5)
-    if len(parts) == 6 and parts[0] == "arn" and parts[2] in ("iam", "sts"):
-        return parts[5]
-    return strip_kind(key)
-
-
-def _resource_label(resource: str) -> str:
-    """Return a resource without the prefix `arn:aws:`."""
-    return resource.removeprefix("arn:aws:")
+    return DiagramNode(
+        key,
+        shorten_identity(key) or strip_kind(key),
+        key,
+        column,
+        kind,
+        entity_page(key),
+    )
 
 
 def _end_nodes(
@@ -233,7 +225,7 @@ def _row_node(
     whole = f"{', '.join(block.actions)} on {resource}"
     node = DiagramNode(
         f"{end.key} {whole}",
-        _resource_label(resource),
+        shorten_resource(resource),
         whole,
         end.column + 1,
         "resource",

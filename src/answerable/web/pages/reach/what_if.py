@@ -9,7 +9,6 @@ from answerable.model.errors import UsageError
 from answerable.presentation.command_hints import format_command
 from answerable.presentation.policy_condition_text import describe_statement
 from answerable.presentation.unknown_permission_text import describe_unknown
-from answerable.reach.aws.what_if.policy_edits import StatementId
 from answerable.reach.platform import PolicyEdit
 from answerable.usecases.reach import what_if as flow
 from answerable.web.pages.reach.answer_rows import step_rows
@@ -116,8 +115,8 @@ def removable_statements(items: Sequence[ReachItem]) -> list[tuple[str, str, str
         for statement in statements:
             real = statement["statement"] and statement["effect"] in ("allow", "deny")
             if real and not statement["policy"].endswith(_SYNTHETIC):
-                name = StatementId(statement["policy"], statement["statement"])
-                found.setdefault(str(name), describe_statement(statement))
+                name = f"{statement['policy']}#{statement['statement']}"
+                found.setdefault(name, describe_statement(statement))
     return [
         (field, name, said)
         for field, (name, said) in zip(REMOVED_FIELDS, found.items(), strict=False)
