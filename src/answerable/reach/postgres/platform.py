@@ -1,6 +1,6 @@
 """PostgreSQL as a permission platform: spelling of ids and calls, and its evaluator."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -19,10 +19,12 @@ from answerable.reach.formula import Verdict
 from answerable.reach.platform import (
     Answer,
     AnswerList,
+    AppliedEdit,
     ConditionContext,
     PageBounds,
     PathHop,
     PlatformScope,
+    PolicyEdit,
     Question,
     SubjectIdentity,
     UnknownSubject,
@@ -34,6 +36,7 @@ from answerable.reach.postgres.call_evaluation import (
 )
 from answerable.reach.postgres.call_parsing import parse_action, parse_resource
 from answerable.reach.postgres.permission_rows import iterate_permissions
+from answerable.reach.postgres.privileges import PRIVILEGES
 from answerable.reach.postgres.server import PLATFORM, PostgresServer, build_servers
 
 _ORDER = (Verdict.ALWAYS, Verdict.ONLY_IF, Verdict.NOT_KNOWN)
@@ -192,6 +195,13 @@ class PostgresPlatform:
             parse_resource(get_servers(inventory), privilege, resource)
         )
 
+    def suggest_actions(self, prefix: str) -> Iterable[tuple[str, str]]:
+        """Suggest privileges while one is typed."""
+        known = sorted(set().union(*PRIVILEGES.values()))
+        return [
+            (each, "privilege") for each in known if each.startswith(prefix.upper())
+        ]
+
     def parse_session(
         self, inventory: Inventory, subject: str, context: ConditionContext
     ) -> tuple[str, ConditionContext]:
@@ -205,6 +215,14 @@ class PostgresPlatform:
     def open(self, inventory: Inventory, question: Question) -> PostgresEvaluator:
         """Index the servers of a snapshot, or reuse the index."""
         return PostgresEvaluator(get_servers(inventory))
+
+    def open_edit(
+        self, inventory: Inventory, question: Question, edit: PolicyEdit
+    ) -> AppliedEdit:
+        """Refuse an edit: grants are edited in the database."""
+        raise UsageError(
+            "PostgreSQL grants cannot be edited here", "edit the dump and scan it again"
+        )
 
     def compile_snapshot(self, inventory: Inventory, before: Inventory | None) -> None:
         """Index the servers of a snapshot once for all questions."""
