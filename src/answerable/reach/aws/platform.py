@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
-from answerable.reach.aws import call_parsing, permission_check, permission_lists
+from answerable.reach.aws import call_parsing
 from answerable.reach.aws.compiled.external_callers import parse_caller
 from answerable.reach.aws.compiled_graph import (
     AwsHost,
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from answerable.reach.aws.what_if.edit_comparison import EditedGraph
 
 
+# A question imports only the modules that answer it.
 @dataclass(frozen=True, slots=True)
 class AwsEvaluator:
     """Permissions of the AWS accounts of one snapshot."""
@@ -84,14 +85,20 @@ class AwsEvaluator:
 
     def evaluate(self, question: Question) -> Answer:
         """Evaluate one call for some identities, with proof and assumptions."""
+        from answerable.reach.aws import permission_check
+
         return permission_check.evaluate_call(self.query, question)
 
     def list_permissions(self, question: Question, page: PageBounds) -> AnswerList:
         """List what some identities can do, themselves and as others."""
+        from answerable.reach.aws import permission_lists
+
         return permission_lists.list_permissions(self.query, question, page)
 
     def list_callers(self, question: Question, page: PageBounds) -> AnswerList:
         """List all callers that can make one call."""
+        from answerable.reach.aws import permission_lists
+
         return permission_lists.list_callers(self.query, question, page)
 
     def describe_scope(self) -> PlatformScope:
