@@ -286,3 +286,42 @@ def test_reading_succeeds_exactly_where_the_answer_says_so(
             connect = (subject(answer), "CONNECT", f"database:{DATABASE}")
             (opened,) = ask(store, capsys, "can", *connect, "--direct")["items"]
             assert "never" in opened["verdict"] or item["verdict"] in ALLOWED, answer
+
+
+def test_what_if_is_what_a_revoke_does(
+    server: Server,
+    store: Path,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    grants = server.psql(
+        "SELECT format('%I FROM %I', r.rolname, m.rolname) FROM pg_auth_members"
+        " JOIN pg_roles r ON r.oid = roleid JOIN pg_roles m ON m.oid = member"
+        " WHERE NOT m.rolsuper AND m.rolname ~ '^role' AND NOT admin_option"
+    ).splitlines()
+    for grant in sorted(grants):
+        role, member = grant.split(" FROM ")
+        key = f"postgres:{HOST}/{DATABASE}/role/{member}"
+        edit = f"GRANT {role} TO {member}"
+        admin = ask(store, capsys, "what-if", key, "--limit", "0", "--without", edit)
+        if 2 < len(admin["items"]) < 60:
+            break
+    server.psql(f"REVOKE {grant};", "-v", "ON_ERROR_STOP=1")
+    try:
+        roles = _dump(server, "pg_dumpall", "--roles-only")
+        (tmp_path / "roles.sql").write_text(roles)
+        dumped = _dump(server, "pg_dump", "--schema-only", "--create", DATABASE)
+        (tmp_path / "shop.sql").write_text(dumped)
+    finally:
+        server.psql(f"GRANT {role} TO {member};", "-v", "ON_ERROR_STOP=1")
+    after = tmp_path / "store"
+    source = f"pg:{tmp_path},host={HOST}"
+    assert main(["--store", str(after), "-q", "scan", source]) == 0
+    assert admin["items"]
+    for item in admin["items"][:30]:
+        if item["action"] == "*":
+            continue
+        call = (item["subject"], item["action"], item["resource"])
+        (old,) = ask(store, capsys, "can", *call)["items"]
+        (new,) = ask(after, capsys, "can", *call)["items"]
+        assert (old["verdict"], new["verdict"]) == (item["before"], item["after"]), call

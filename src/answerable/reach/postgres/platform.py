@@ -35,6 +35,7 @@ from answerable.reach.postgres.call_evaluation import (
     list_caller_identities,
 )
 from answerable.reach.postgres.call_parsing import parse_action, parse_resource
+from answerable.reach.postgres.catalogue_edit import EditedServers, remove_statements
 from answerable.reach.postgres.permission_rows import iterate_permissions
 from answerable.reach.postgres.privileges import PRIVILEGES
 from answerable.reach.postgres.server import PLATFORM, PostgresServer, build_servers
@@ -195,13 +196,6 @@ class PostgresPlatform:
             parse_resource(get_servers(inventory), privilege, resource)
         )
 
-    def suggest_actions(self, prefix: str) -> Iterable[tuple[str, str]]:
-        """Suggest privileges while one is typed."""
-        known = sorted(set().union(*PRIVILEGES.values()))
-        return [
-            (each, "privilege") for each in known if each.startswith(prefix.upper())
-        ]
-
     def parse_session(
         self, inventory: Inventory, subject: str, context: ConditionContext
     ) -> tuple[str, ConditionContext]:
@@ -216,12 +210,22 @@ class PostgresPlatform:
         """Index the servers of a snapshot, or reuse the index."""
         return PostgresEvaluator(get_servers(inventory))
 
+    def suggest_actions(self, prefix: str) -> Iterable[tuple[str, str]]:
+        """Suggest privileges while one is typed."""
+        known = sorted(set().union(*PRIVILEGES.values()))
+        return [
+            (each, "privilege") for each in known if each.startswith(prefix.upper())
+        ]
+
     def open_edit(
         self, inventory: Inventory, question: Question, edit: PolicyEdit
     ) -> AppliedEdit:
-        """Refuse an edit: grants are edited in the database."""
-        raise UsageError(
-            "PostgreSQL grants cannot be edited here", "edit the dump and scan it again"
+        """Take grants, memberships or row policies away."""
+        edited = remove_statements(inventory.facts.catalogues, edit)
+        before, after = get_servers(inventory), build_servers(edited)
+        changes = EditedServers(inventory, before, after)
+        return AppliedEdit(
+            PostgresEvaluator(before), PostgresEvaluator(after), changes.list_changes
         )
 
     def compile_snapshot(self, inventory: Inventory, before: Inventory | None) -> None:

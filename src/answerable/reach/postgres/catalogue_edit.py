@@ -1,0 +1,244 @@
+"""Remove grants from catalogues, and list what changes (command `what-if`)."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+import msgspec
+
+from answerable.model.documents.core import ReachItem, TruncationItem
+from answerable.model.documents.what_if import AccessChangeItem
+from answerable.model.errors import UsageError
+from answerable.model.ids import IdentityId
+from answerable.model.inventory import Inventory
+from answerable.model.platform_catalogue import PlatformCatalogue
+from answerable.model.postgres_ids import build_role_id, quote_identifier
+from answerable.reach.acting_agents import list_agents_through
+from answerable.reach.formula import Verdict
+from answerable.reach.platform import (
+    ChangeList,
+    PolicyEdit,
+    Question,
+    SubjectIdentity,
+)
+from answerable.reach.postgres.catalogue import Catalogue, DatabaseObject
+from answerable.reach.postgres.permission_rows import iterate_permissions
+from answerable.reach.postgres.server import PLATFORM, PostgresServer
+
+_RANKS = (Verdict.NEVER, Verdict.ONLY_IF, Verdict.ALWAYS)
+_ALWAYS = _RANKS.index(Verdict.ALWAYS)
+_ORDER = ("appears", "stronger", "weaker", "falls-away")
+_HINT = "`answerable can SUBJECT ACTION RESOURCE -o json` prints policy and statement"
+RowKey = tuple[str, str]
+
+
+def remove_statements(
+    catalogues: Iterable[PlatformCatalogue], edit: PolicyEdit
+) -> tuple[PlatformCatalogue, ...]:
+    """Remove the statements of an edit, as answers print them.
+
+    A statement is written alone, or as `POLICY#STATEMENT`.
+
+    Raises:
+        UsageError: A statement is unknown, or the edit is of another kind.
+    """
+    if edit.file or edit.policies:
+        raise UsageError(
+            "PostgreSQL takes away single grants (expected --without STATEMENT)", _HINT
+        )
+    removal = _Removal({" ".join(text.split()) for text in edit.statements})
+    edited = tuple(
+        replace(each, body=_edit_body(each.body, removal))
+        if each.platform == PLATFORM
+        else each
+        for each in catalogues
+    )
+    for text in removal.wanted - removal.found:
+        close = get_close_matches(text, removal.known, n=1)
+        raise UsageError(
+            f"no such statement (got {text[:200]!r})",
+            f"did you mean {close[0]!r}?" if close else _HINT,
+        )
+    return edited
+
+
+class _Removal:
+    """Statements to remove, and those that were found.
+
+    Attributes:
+        known: Every statement that could be removed.
+    """
+
+    def __init__(self, wanted: set[str]) -> None:
+        self.wanted = wanted
+        self.found: set[str] = set()
+        self.known: dict[str, None] = {}
+
+    def takes(self, policy: str, statement: str) -> bool:
+        """Tell whether a statement is to be removed."""
+        spellings = {statement, f"{policy}#{statement}"}
+        self.known |= dict.fromkeys(sorted(spellings))
+        self.found |= spellings & self.wanted
+        return not spellings.isdisjoint(self.wanted)
+
+
+def _edit_body(body: str, removal: _Removal) -> str:
+    """Return the JSON of a catalogue without the statements."""
+    catalogue = msgspec.json.decode(body, type=Catalogue)
+    memberships = tuple(
+        each
+        for each in catalogue.memberships
+        if not removal.takes(quote_identifier(each.role), each.statement)
+    )
+    roles = catalogue.roles and tuple(
+        replace(
+            role,
+            superuser=role.superuser
+            and not _takes_attribute(removal, role.name, "SUPERUSER"),
+            create_role=role.create_role
+            and not _takes_attribute(removal, role.name, "CREATEROLE"),
+        )
+        for role in catalogue.roles
+    )
+    edited = replace(
+        catalogue,
+        roles=roles,
+        memberships=memberships,
+        databases=tuple(_edit_object(each, removal) for each in catalogue.databases),
+        contents=tuple(
+            replace(
+                contents,
+                objects=tuple(_edit_object(each, removal) for each in contents.objects),
+            )
+            for contents in catalogue.contents
+        ),
+    )
+    return msgspec.json.encode(edited).decode()
+
+
+def _takes_attribute(removal: _Removal, role: str, attribute: str) -> bool:
+    """Tell whether an attribute of a role is to be removed."""
+    name = quote_identifier(role)
+    return removal.takes(f"role {name}", f"ALTER ROLE {name} {attribute}")
+
+
+def _edit_object(made: DatabaseObject, removal: _Removal) -> DatabaseObject:
+    """Return an object without the grants and row policies."""
+    name = f"{made.kind} {made.name}"
+    grants = tuple(g for g in made.grants if not removal.takes(name, g.statement))
+    policies = tuple(
+        p for p in made.policies if not removal.takes(name, f"POLICY {p.name}")
+    )
+    return replace(made, grants=grants, policies=policies)
+
+
+@dataclass(frozen=True, slots=True)
+class EditedServers:
+    """Servers before and after an edit."""
+
+    inventory: Inventory
+    before: Mapping[str, PostgresServer]
+    after: Mapping[str, PostgresServer]
+
+    def list_changes(
+        self, question: Question, after: Sequence[SubjectIdentity], limit: int
+    ) -> ChangeList:
+        """List the differences between the rows of both sides."""
+        if question.subject:
+            sides = [(question.identities, tuple(after))]
+        else:
+            sides = [((each,), (each,)) for each in self._list_roles()]
+        items: list[AccessChangeItem] = []
+        missing: set[str] = set()
+        for was, will in sides:
+            old = _collect_rows(self.before, question, was)
+            new = _collect_rows(self.after, question, will)
+            items += _list_differences(old, new, self._list_agents)
+            for row in (*old.values(), *new.values()):
+                missing |= set(row["assuming"])
+        items.sort(key=lambda item: _ORDER.index(item["change"]))
+        shown = None
+        if limit and len(items) > limit:
+            shown = TruncationItem(
+                rows=limit, what="changes", done=limit, of=len(items)
+            )
+            items = items[:limit]
+        return ChangeList(tuple(items), frozenset(missing), shown=shown)
+
+    def _list_roles(self) -> list[SubjectIdentity]:
+        """List every role in every described database."""
+        return [
+            SubjectIdentity(key, IdentityId(key))
+            for server in self.before.values()
+            for database in server.contents
+            for role in server.roles
+            if not role.startswith("pg_")
+            for key in (build_role_id(server.host, database, role),)
+        ]
+
+    def _list_agents(self, subject: str) -> list[str]:
+        """List the agents that act through a subject."""
+        return list_agents_through(self.inventory, subject)
+
+
+def _collect_rows(
+    servers: Mapping[str, PostgresServer],
+    question: Question,
+    identities: Sequence[SubjectIdentity],
+) -> dict[RowKey, ReachItem]:
+    """Collect the strongest row of each action and resource."""
+    asked = replace(question, identities=tuple(identities))
+    rows: dict[RowKey, ReachItem] = {}
+    for answer in iterate_permissions(servers, asked):
+        item = answer.item
+        key = item["action"], item["resource"]
+        if key not in rows or _rank(rows[key]) < _rank(item):
+            rows[key] = item
+    return rows
+
+
+def _rank(item: ReachItem | None) -> int:
+    """Rank a row by its verdict."""
+    return _RANKS.index(Verdict(item["verdict"])) if item else 0
+
+
+def _list_differences(
+    old: Mapping[RowKey, ReachItem],
+    new: Mapping[RowKey, ReachItem],
+    list_agents: Callable[[str], list[str]],
+) -> Iterable[AccessChangeItem]:
+    """Yield the rows whose verdict differs; a superuser's row covers all others."""
+    whole = _list_whole_rows(old) | _list_whole_rows(new)
+    for key in dict.fromkeys((*old, *new)):
+        was, will = old.get(key), new.get(key)
+        if _rank(was) == _rank(will) or (whole and key not in whole):
+            continue
+        if not was or not will:
+            change = "falls-away" if was else "appears"
+        else:
+            change = "weaker" if _rank(was) > _rank(will) else "stronger"
+        shown = was if change in ("falls-away", "weaker") else will
+        item = shown or was
+        if item is None:
+            continue
+        yield {
+            "change": change,
+            "kind": "permission",
+            "subject": item["subject"],
+            "action": item["action"],
+            "resource": item["resource"],
+            "before": was["verdict"] if was else Verdict.NEVER.value,
+            "after": will["verdict"] if will else Verdict.NEVER.value,
+            "covers_before": "all" if was else "none",
+            "covers_after": "all" if will else "none",
+            "admin": item["admin"],
+            "agents": list_agents(item["subject"]),
+            "determining": item["determining"],
+            "path": item["path"],
+            "assuming": item.get("assuming", []),
+        }
+
+
+def _list_whole_rows(rows: Mapping[RowKey, ReachItem]) -> set[RowKey]:
+    """List the unconditional rows of a superuser, which cover all others."""
+    return {k for k, row in rows.items() if row["admin"] and _rank(row) == _ALWAYS}
