@@ -198,6 +198,7 @@ def test_health_of_a_token_service_has_places_of_its_own(
                 assert wire.ask("GET", "/healthz").status == 200
             with RawHttpClient.to(f"http://127.0.0.1:{port}") as wire:
                 assert wire.ask("GET", "/readyz").status == 200
+            with RawHttpClient.to(f"http://127.0.0.1:{port}") as wire:
                 assert wire.ask("GET", "/jwks").status == 404
         with RawHttpClient.to(f"http://127.0.0.1:{port}") as wire:
             assert b"answerable_sts_ready 1.0" in wire.ask("GET", "/metrics").body
