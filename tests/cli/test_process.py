@@ -137,7 +137,7 @@ def test_ctrl_c_is_130_without_a_traceback(settings: dict[str, str]) -> None:
 def test_every_locale_gets_an_answer(settings: dict[str, str], encoding: str) -> None:
     plain = {**settings, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
     done = subprocess.run(
-        [*COMMAND, "where"], env=plain, capture_output=True, check=False, timeout=60
+        [*COMMAND, "doctor"], env=plain, capture_output=True, check=False, timeout=60
     )
     assert (done.returncode, done.stderr) == (0, b"")
     text = done.stdout.decode(encoding)

@@ -220,6 +220,13 @@ def test_columns_go_by_importance_and_the_important_one_stays_whole():
     assert narrow[2:] == ["not shown: owner, note", "  (--wide shows all)"]
 
 
+def test_a_column_as_important_as_a_wide_one_is_not_dropped_for_it():
+    columns = (TableColumn("place", 0, floor=8), TableColumn("there", 0))
+    lines = render_table(columns, [("a/long/path/of/a/file", "absent")], Screen(20))
+    assert lines[0].split() == ["place", "there"]
+    assert "absent" in lines[1]
+
+
 def test_an_empty_column_is_left_out():
     lines = render_table(
         (TableColumn("a", 0), TableColumn("b", 1)), [("x", "")], Screen(80)

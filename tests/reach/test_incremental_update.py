@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 
 from answerable.model.policy import PolicyLayer, Statement
 from answerable.model.sighting import SightedFacts
-from answerable.reach.aws.bulk import closure as whole_module
-from answerable.reach.aws.bulk import incremental_update, policy_diff
+from answerable.reach.aws.bulk import (
+    incremental_closure,
+    incremental_update,
+    policy_diff,
+)
 from answerable.reach.aws.bulk.bitset import list_positions
 from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
 from answerable.reach.aws.bulk.holder_table import HolderTable
@@ -255,7 +258,7 @@ def _what_hangs_on_a_step_stays(patch: pytest.MonkeyPatch) -> None:
 
 
 def _the_closure_stays(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(whole_module, "update_closure", lambda old, changes, rows: old)
+    patch.setattr(incremental_closure, "update_closure", lambda old, changes, rows: old)
 
 
 PLANTS = [

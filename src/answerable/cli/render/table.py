@@ -89,23 +89,28 @@ def _fit_columns(
 ) -> tuple[list[int], list[int]]:
     """Choose columns and widths: the least important is narrowed, then dropped.
 
-    A column is narrowed only when no less important one can be narrowed further.
+    A column is narrowed only when no less important one is left. Before one is dropped,
+    all of its importance are narrowed.
     """
-    widths = [*natural_widths]
     kept_columns = [*kept_columns]
-    while (over := _sum_widths(widths, kept_columns) - available) > 0:
+    while True:
+        widths = [*natural_widths]
+        over = _sum_widths(widths, kept_columns) - available
+        if over <= 0:
+            return kept_columns, widths
         if len(kept_columns) == 1:
             widths[kept_columns[0]] = available
-            break
-        last = max(kept_columns, key=lambda at: (columns[at].importance, at))
-        narrowed = max(
-            _get_min_width(columns[last], natural_widths[last]), widths[last] - over
-        )
-        if widths[last] - narrowed >= over:
-            widths[last] = narrowed
-        else:
-            kept_columns.remove(last)
-    return kept_columns, widths
+            return kept_columns, widths
+        least = max(columns[at].importance for at in kept_columns)
+        group = [at for at in kept_columns if columns[at].importance == least]
+        for at in reversed(group):
+            room = widths[at] - _get_min_width(columns[at], natural_widths[at])
+            narrowed = max(0, min(over, room))
+            widths[at] -= narrowed
+            over -= narrowed
+        if not over:
+            return kept_columns, widths
+        kept_columns.remove(group[-1])
 
 
 def _narrow_widest(
