@@ -153,7 +153,7 @@ def test_after_sigkill_in_a_run_nothing_is_lost_or_stored_twice(estate: Path) ->
     """The run dies with the collector. The next start reads it again, SIGTERM or not."""
     for number in range(2, 12):
         write_log(estate / "logs" / f"{number}.json", number * 2000, 2000)
-    settings = {"sources": ["cloudtrail:logs"]}
+    settings = {"sources": ["cloudtrail:logs"], "limits": {"drain": 60}}
     journal = estate / "store" / "journal"
     with collecting(estate, settings) as running:
         wait_until(lambda: any(p.stat().st_size > 4096 for p in journal.glob("*.log")))
