@@ -207,6 +207,19 @@ def test_other_content_is_refused(data: bytes, message: str) -> None:
         parse([("d.sql", data)], ServerName("", "", "x"), source="s", now=1)
 
 
+def test_a_dump_that_is_cut_off_is_refused() -> None:
+    text = (HERE / "shop.sql").read_bytes()
+    roles = (HERE / "roles.sql").read_bytes()
+    name = ServerName("h", "shop", "x")
+    for cut in (len(text) // 3, text.index(b"-- PostgreSQL database dump complete")):
+        with pytest.raises(ParseError, match=r"shop\.sql: the dump is cut off"):
+            parse([("shop.sql", text[:cut])], name, source="pg:shop.sql", now=1)
+        files = [("roles.sql", roles), ("shop.sql", text[:cut])]
+        parsed = parse(files, name, source="pg:x", now=1)
+        assert [problem.place for problem in parsed.problems] == ["shop.sql"]
+        assert "schemas" not in parsed.collected
+
+
 def context() -> SyncContext:
     return SyncContext(now=1, fingerprint=lambda text: text)
 

@@ -1,5 +1,6 @@
 """Parse the files of one PostgreSQL server into a catalogue and its roles."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -28,6 +29,10 @@ EXPECTED_KIND = "text of pg_dump or pg_dumpall, or the catalogue query's JSON"
 PLATFORM = "postgres"
 ROLE_KIND = "postgres-role"
 _CUSTOM_FORMAT = b"PGDMP"
+# First and last comment of each part of a dump.
+_DUMP_MARK = re.compile(
+    r"^-- PostgreSQL database (?:cluster )?dump( complete)?[ \t\r]*$", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +112,28 @@ def _add_file(
         return []
     named = database or PurePath(place).stem
     reader = DumpReader(builder, place, named)
-    reader.read(decode_text(data, place))
+    text = decode_text(data, place)
+    _check_complete(text, place)
+    reader.read(text)
     if not reader.recognised and not reader.problems:
         raise UsageError(
             f"{place} has no role, owner or grant (expected {EXPECTED_KIND})"
         )
     return reader.problems
+
+
+def _check_complete(text: str, place: str) -> None:
+    """Refuse a dump that is cut off: grants come last, and would seem not to exist.
+
+    Raises:
+        ParseError: A part of the dump has no end.
+    """
+    ends = [bool(mark.group(1)) for mark in _DUMP_MARK.finditer(text)]
+    if ends.count(False) > ends.count(True):
+        raise ParseError(
+            "the dump is cut off: its last line, `dump complete`, is missing; dump again",
+            place,
+        )
 
 
 def _get_host(answer: CatalogueAnswer) -> str:
