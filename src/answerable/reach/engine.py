@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from answerable.model.documents.core import TruncationItem
-from answerable.model.errors import UsageError
+from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import CredentialEntity, Inventory
 from answerable.reach.answer_items import build_bare_item
@@ -112,23 +112,28 @@ def parse_question(
 ) -> tuple[PermissionPlatform, Question]:
     """Parse the call of a question, and pick the platform that evaluates it.
 
-    The platform of the resource takes it, else the first that knows the action.
+    The platform of the resource takes it, else that of the subject, else the first that
+    knows the action.
 
     Raises:
         UsageError: No platform knows the call; the hint has the nearest spelling.
     """
-    refused: UsageError | None = None
+    refused: list[UsageError] = []
     owners = [each for each in platforms if each.owns(question.resource)]
-    for platform in owners or platforms:
+    of_subject = [each for each in platforms if each.owns(question.subject)]
+    others = [each for each in platforms if each not in of_subject]
+    for platform in owners or (*of_subject, *others):
         try:
             action, resource = platform.parse_call(
                 inventory, question.action, question.resource
             )
         except UsageError as error:
-            refused = refused or error
+            refused.append(error)
         else:
             return platform, replace(question, action=action, resource=resource)
-    raise refused or _NO_PLATFORM
+    # A platform that knows the name several times tells more than one without it.
+    ambiguous = (each for each in refused if isinstance(each, AmbiguousError))
+    raise next(ambiguous, refused[0] if refused else _NO_PLATFORM)
 
 
 def open_edit(

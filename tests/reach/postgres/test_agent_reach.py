@@ -109,3 +109,19 @@ def test_no_secret_is_stored_or_shown(
     assert "CANARY" not in shown
     for path in store.rglob("*"):
         assert not path.is_file() or b"CANARY" not in path.read_bytes(), path
+
+
+def test_a_name_in_two_databases_lists_both_and_is_no_call_of_another_platform(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "store"
+    scan(store, DUMPS)
+    scan(store, f"pg:{SAMPLE},host=other.example.com")
+    role = f"postgres:{HOST}/shop/role/app"
+    for words in (("can", role), ("who-can",)):
+        capsys.readouterr()
+        code = main(["--store", str(store), *words, "SELECT", "sales.orders"])
+        assert code == 2
+        error = capsys.readouterr().err
+        assert "'sales.orders' names several objects" in error
+        assert "postgres:other.example.com/shop/table/sales.orders" in error
