@@ -6,14 +6,13 @@ one: either the commit sees the revocation, or the revocation sees the new deleg
 """
 
 import math
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from psycopg.errors import UniqueViolation
 
-from answerable.model.delegation import Delegation, DelegationTicket
+from answerable.model.delegation import DelegationTicket
 from answerable.model.errors import AnswerableError
-from answerable.model.token_signing_key import SigningKey
 from answerable.store.token_state.interface import (
     COMMITTED,
     EXPIRY_MARGIN,
@@ -25,7 +24,6 @@ from answerable.store.token_state.interface import (
     ExchangeCommit,
     IdConflict,
     InactiveReason,
-    IssuedTokenRecord,
     RevokedDelegations,
     commit_individually,
 )
@@ -37,13 +35,9 @@ from answerable.store.token_state.postgres_pool import (
 )
 from answerable.store.token_state.postgres_schema import migrate
 from answerable.store.token_state.replay_keys import ReplayKey
-from answerable.store.token_state.revocation import revocation_time, revoke_delegations
-from answerable.store.token_state.row_encoding import (
-    SubjectMatcher,
-    decode_delegation,
-    decode_ticket,
-    encode_row,
-)
+from answerable.store.token_state.revocation import revoke_delegations
+from answerable.store.token_state.row_encoding import decode_delegation, encode_row
+from answerable.store.token_state.sql_state import Execute, SqlTokenState
 
 COMMITS_PER_SWEEP = 64  # commits of one process between two sweeps
 _TABLES = (
@@ -68,38 +62,30 @@ _DELETE_TICKET = (
 )
 _INSERT_DELEGATION = "INSERT INTO delegation VALUES (%s, %s, %s, %s, 0, %s)"
 _INSERT_TOKENS = "INSERT INTO token VALUES (%s, %s, %s, %s, %s)"
-_SELECT_BY_SUBJECT = """SELECT id, body FROM delegation
-    WHERE revoked = 0 AND position(%s IN body) > 0 ORDER BY depth, id"""
-_SELECT_CONTAINING = "SELECT id, body FROM delegation WHERE position(%s IN body) > 0"
-_SELECT_DESCENDANTS = """WITH RECURSIVE below(id) AS (
-        SELECT unnest(%s::text[]) COLLATE "C"
-        UNION SELECT delegation.id FROM delegation JOIN below ON parent = below.id)
-    SELECT id FROM delegation
-    WHERE id IN (SELECT id FROM below) AND expires >= %s ORDER BY id"""
-_UPSERT_KEY = """INSERT INTO signing_key VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
-    ON CONFLICT (kid) DO UPDATE SET signs_from = excluded.signs_from,
-    signs_until = excluded.signs_until, published = excluded.published"""
-
 _LinkRow = tuple[str, str | None, int, int, str]
 
 
-class PostgresTokenState:
+class PostgresTokenState(SqlTokenState):
     """State of the token service in the PostgreSQL primary at `postgresql://...`.
 
     Raises:
         EnvironmentFailure: The database cannot be used, or is of a newer release.
     """
 
+    SELECT_BY_SUBJECT = """SELECT id, body FROM delegation
+        WHERE revoked = 0 AND position(? IN body) > 0 ORDER BY depth, id"""
+    SELECT_CONTAINING = "SELECT id, body FROM delegation WHERE position(? IN body) > 0"
+    SELECT_DESCENDANTS = """WITH RECURSIVE below(id) AS (
+            SELECT json_array_elements_text(?::json) COLLATE "C"
+            UNION SELECT delegation.id FROM delegation JOIN below ON parent = below.id)
+        SELECT id FROM delegation
+        WHERE id IN (SELECT id FROM below) AND expires >= ? ORDER BY id"""
+
     def __init__(self, address: str) -> None:
         self._pool = PostgresPool(address)
         with self._pool.dedicated_connection() as connection:
             migrate(connection)
         self._commits = 0
-
-    def read_epoch(self) -> int:
-        """Return the time since which no record was lost; 0 if none ever was."""
-        with self._pool.transaction() as cursor:
-            return int(_fetch_state_row(cursor.execute("SELECT epoch FROM state"))[0])
 
     def begin_epoch(self, now: float) -> int:
         """Begin an epoch: earlier records may be lost, e.g. after a restore."""
@@ -132,11 +118,7 @@ class PostgresTokenState:
         asked = "SELECT id FROM delegation WHERE revoked = 0 ORDER BY depth, id"
         with self._pool.transaction() as cursor:
             living = [id for (id,) in cursor.execute(asked).fetchall()]
-        return self._revoke_with_retry(living, now)
-
-    def record_use(self, use: ReplayKey, now: float) -> CommitOutcome:
-        """Record a single-use key: returns `COMMITTED`, `SEEN` or `PERHAPS_SEEN`."""
-        return self.commit(ExchangeCommit(uses=(use,)), now).outcome
+        return self._revoke_delegations(living, now)
 
     def commit(self, exchange: ExchangeCommit, now: float) -> CommitResult:
         """Apply all state changes of one token exchange, or none."""
@@ -158,13 +140,6 @@ class PostgresTokenState:
         """Commit several exchanges one by one, since each takes its locks in order."""
         return commit_individually(self.commit, exchanges, now)
 
-    def find_delegation(self, id: str) -> Delegation | None:
-        """Find a delegation, active or not; None for an unknown id."""
-        with self._pool.transaction() as cursor:
-            asked = "SELECT body FROM delegation WHERE id = %s"
-            row = cursor.execute(asked, (id,)).fetchone()
-        return None if row is None else decode_delegation(row[0])
-
     def find_chain(self, id: str, now: float) -> DelegationChain:
         """Find a delegation with its chain, and whether it is active."""
         with self._pool.transaction() as cursor:
@@ -172,13 +147,6 @@ class PostgresTokenState:
         dead, why = _find_inactive_link(id, links, now)
         found = tuple(decode_delegation(link[4]) for link in reversed(links))
         return DelegationChain(found, dead, why)
-
-    def list_children(self, id: str) -> tuple[Delegation, ...]:
-        """List the direct children of a delegation."""
-        asked = "SELECT body FROM delegation WHERE parent = %s ORDER BY id"
-        with self._pool.transaction() as cursor:
-            rows = cursor.execute(asked, (id,)).fetchall()
-        return tuple(decode_delegation(body) for (body,) in rows)
 
     def store_ticket(self, ticket: DelegationTicket, now: float) -> CommitResult:
         """Store a delegation ticket; returns `DEAD` if its parent is inactive."""
@@ -195,80 +163,22 @@ class PostgresTokenState:
         self._delete_expired_periodically(now)
         return COMMITTED
 
-    def find_ticket(self, sha256: str, now: float) -> DelegationTicket | None:
-        """Find an unused, unexpired ticket. `commit` consumes it."""
-        asked = "SELECT body FROM ticket WHERE sha256 = %s AND expires >= %s"
-        with self._pool.transaction() as cursor:
-            row = cursor.execute(asked, (sha256, int(now))).fetchone()
-        return None if row is None else decode_ticket(row[0])
-
-    def find_token(self, delegation: str, jti: str) -> IssuedTokenRecord | None:
-        """Find an issued token by its delegation and `jti`; None for an unknown one."""
-        asked = "SELECT * FROM token WHERE jti = %s AND delegation = %s"
-        with self._pool.transaction() as cursor:
-            row = cursor.execute(asked, (jti, delegation)).fetchone()
-        return None if row is None else IssuedTokenRecord(*row)
-
-    def revoke_delegation(self, id: str, now: float) -> RevokedDelegations:
-        """Revoke a delegation and its descendants, with their tokens and tickets."""
-        return self._revoke_with_retry([id], now)
-
-    def revoke_subject(self, subject: str, now: float) -> RevokedDelegations:
-        """Revoke every delegation that names a subject, and all their descendants."""
-        if subject.startswith("run:"):
-            return self.revoke_delegation(subject.removeprefix("run:"), now)
-        whom = SubjectMatcher(subject)
-        with self._pool.transaction() as cursor:
-            rows = cursor.execute(_SELECT_BY_SUBJECT, (whom.spelled,)).fetchall()
-        return self._revoke_with_retry(
-            [id for id, body in rows if whom.matches(body)], now
-        )
-
-    def list_delegations_of(self, subject: str, now: float) -> tuple[str, ...]:
-        """List the delegations that name a subject, and descendants, active or not."""
-        with self._pool.transaction() as cursor:
-            if subject.startswith("run:"):
-                named = [subject.removeprefix("run:")]
-            else:
-                whom = SubjectMatcher(subject)
-                rows = cursor.execute(_SELECT_CONTAINING, (whom.spelled,)).fetchall()
-                named = [id for id, body in rows if whom.matches(body)]
-            rows = cursor.execute(
-                _SELECT_DESCENDANTS, (named, int(now) - EXPIRY_MARGIN)
-            ).fetchall()
-        return tuple(id for (id,) in rows)
-
-    def _revoke_with_retry(self, ids: list[str], now: float) -> RevokedDelegations:
+    def _revoke_delegations(self, ids: list[str], now: float) -> RevokedDelegations:
         """Revoke delegations; of two revocations in one tree, one may have to retry."""
         for _ in range(MAX_ATTEMPTS):
-            with suppress(TransactionConflict), self._pool.transaction() as cursor:
-                return _revoke_delegations(cursor, ids, now)
-        with self._pool.transaction() as cursor:
-            return _revoke_delegations(cursor, ids, now)
+            with suppress(TransactionConflict), self._write_transaction() as execute:
+                return revoke_delegations(execute, ids, now)
+        with self._write_transaction() as execute:
+            return revoke_delegations(execute, ids, now)
 
-    def publish_key(self, key: SigningKey) -> None:
-        """Publish a signing key to every replica; a known key gets the new times."""
-        times = (key.published, key.signs_from, key.signs_until, key.killed)
+    @contextmanager
+    def _write_transaction(self, *, durable: bool = False) -> Iterator[Execute]:
+        """Run a transaction; each is on disk once it is committed."""
+        del durable
         with self._pool.transaction() as cursor:
-            cursor.execute(_UPSERT_KEY, (key.kid, key.replica, key.x, key.y, *times))
+            yield lambda query, values: cursor.execute(query.replace("?", "%s"), values)
 
-    def list_keys(self) -> tuple[SigningKey, ...]:
-        """List the signing keys of all replicas, by (replica, signs_from, kid)."""
-        asked = "SELECT * FROM signing_key ORDER BY replica, signs_from, kid"
-        with self._pool.transaction() as cursor:
-            rows = cursor.execute(asked).fetchall()
-        return tuple(SigningKey(*row) for row in rows)
-
-    def revoke_key(self, kid: str, now: float) -> bool:
-        """Revoke a signing key; False if it is unknown or already revoked."""
-        asked = "UPDATE signing_key SET killed = %s WHERE kid = %s AND killed = 0"
-        with self._pool.transaction() as cursor:
-            return cursor.execute(asked, (revocation_time(now), kid)).rowcount > 0
-
-    def delete_key(self, kid: str) -> None:
-        """Delete a signing key."""
-        with self._pool.transaction() as cursor:
-            cursor.execute("DELETE FROM signing_key WHERE kid = %s", (kid,))
+    _read_transaction = _write_transaction
 
     def delete_expired(self, now: float, max_rows: int = 1000) -> int:
         """Delete expired rows; takes milliseconds, so call it in the background."""
@@ -365,15 +275,6 @@ def _find_inactive_link(
         if now > expires:
             return link, InactiveReason.EXPIRED
     return "", None
-
-
-def _revoke_delegations(
-    cursor: Cursor, ids: list[str], now: float
-) -> RevokedDelegations:
-    def execute(query: str, parameters: tuple[object, ...]) -> Cursor:
-        return cursor.execute(query.replace("?", "%s"), parameters)
-
-    return revoke_delegations(execute, ids, now)
 
 
 def _read_database_identity(cursor: Cursor) -> str:

@@ -1,6 +1,5 @@
 """Store the token service state in SQLite, for any number of processes."""
 
-import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -9,10 +8,8 @@ from pathlib import Path
 
 from answerable.model.delegation import Delegation, DelegationTicket
 from answerable.model.errors import AnswerableError
-from answerable.model.token_signing_key import SigningKey
 from answerable.store.token_state.interface import (
     COMMITTED,
-    EXPIRY_MARGIN,
     MAX_CHAIN_LINKS,
     CommitOutcome,
     CommitResult,
@@ -21,22 +18,19 @@ from answerable.store.token_state.interface import (
     ExchangeCommit,
     IdConflict,
     InactiveReason,
-    IssuedTokenRecord,
     RevokedDelegations,
     commit_individually,
 )
-from answerable.store.token_state.replay_keys import ReplayKey
-from answerable.store.token_state.revocation import (
-    revocation_time,
-    revoke_delegations,
-)
+from answerable.store.token_state.revocation import revoke_delegations
 from answerable.store.token_state.row_encoding import (
-    SubjectMatcher,
     build_delegation_row,
     build_token_row,
-    decode_delegation,
-    decode_ticket,
     encode_row,
+)
+from answerable.store.token_state.sql_state import (
+    Execute,
+    SqlTokenState,
+    read_delegation,
 )
 from answerable.store.token_state.sqlite_expiry import ExpiryCursors
 from answerable.store.token_state.sqlite_file import (
@@ -52,20 +46,9 @@ _DELETE_TICKET = "DELETE FROM ticket WHERE sha256 = ? AND parent = ? AND expires
 _INSERT_DELEGATION = "INSERT INTO delegation VALUES (?, ?, ?, 0, ?)"
 _INSERT_TOKENS = """INSERT INTO token (delegation, jti, sha256, expires, revoked)
     VALUES (?, ?, ?, ?, ?)"""
-_SELECT_BY_SUBJECT = """SELECT id, body FROM delegation
-    WHERE revoked = 0 AND instr(body, ?) ORDER BY id"""
-_SELECT_CONTAINING = """SELECT id, body FROM delegation WHERE instr(body, ?)"""
-_SELECT_DESCENDANTS = """WITH RECURSIVE below(id) AS (
-        SELECT value FROM json_each(?)
-        UNION SELECT delegation.id FROM delegation JOIN below ON parent = below.id)
-    SELECT id FROM delegation
-    WHERE id IN (SELECT id FROM below) AND expires >= ? ORDER BY id"""
-_UPSERT_KEY = """INSERT INTO signing_key VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (kid) DO UPDATE SET signs_from = excluded.signs_from,
-    signs_until = excluded.signs_until, published = excluded.published"""
 
 
-class SqliteTokenState:
+class SqliteTokenState(SqlTokenState):
     """State of the token service in the file `control.db`.
 
     Args:
@@ -77,6 +60,15 @@ class SqliteTokenState:
         EnvironmentFailure: The file may not be used, is damaged, or is of a newer
             release.
     """
+
+    SELECT_BY_SUBJECT = """SELECT id, body FROM delegation
+        WHERE revoked = 0 AND instr(body, ?) ORDER BY id"""
+    SELECT_CONTAINING = "SELECT id, body FROM delegation WHERE instr(body, ?)"
+    SELECT_DESCENDANTS = """WITH RECURSIVE below(id) AS (
+            SELECT value FROM json_each(?)
+            UNION SELECT delegation.id FROM delegation JOIN below ON parent = below.id)
+        SELECT id FROM delegation
+        WHERE id IN (SELECT id FROM below) AND expires >= ? ORDER BY id"""
 
     def __init__(self, folder: Path, now: float, boot: str | None = None) -> None:
         self._file = SqliteFile(folder, now, read_boot_id() if boot is None else boot)
@@ -90,11 +82,6 @@ class SqliteTokenState:
         except BaseException:
             self._file.close()
             raise
-
-    def read_epoch(self) -> int:
-        """Return the time since which no record was lost; 0 if none ever was."""
-        with self._read_transaction():
-            return int(self._execute("SELECT epoch FROM state").fetchone()[0])
 
     def begin_epoch(self, now: float) -> int:
         """Begin an epoch: earlier records may be lost, e.g. after a restore."""
@@ -117,10 +104,6 @@ class SqliteTokenState:
         with self._write_transaction(durable=True):
             living = [id for (id,) in self._execute(asked).fetchall()]
             return revoke_delegations(self._execute, living, now)
-
-    def record_use(self, use: ReplayKey, now: float) -> CommitOutcome:
-        """Record a single-use key: returns `COMMITTED`, `SEEN` or `PERHAPS_SEEN`."""
-        return self.commit(ExchangeCommit(uses=(use,)), now).outcome
 
     def commit(self, exchange: ExchangeCommit, now: float) -> CommitResult:
         """Apply all state changes of one token exchange, or none."""
@@ -237,36 +220,19 @@ class SqliteTokenState:
             at = parent
         return (at, InactiveReason.UNKNOWN) if at is not None else (dead, why)
 
-    def find_delegation(self, id: str) -> Delegation | None:
-        """Find a delegation, active or not; None for an unknown id."""
-        with self._read_transaction():
-            return self._read_delegation(id)
-
-    def _read_delegation(self, id: str) -> Delegation | None:
-        asked = "SELECT body FROM delegation WHERE id = ?"
-        row = self._execute(asked, (id,)).fetchone()
-        return None if row is None else decode_delegation(row[0])
-
     def find_chain(self, id: str, now: float) -> DelegationChain:
         """Find a delegation with its chain, and whether it is active."""
-        with self._read_transaction():
+        with self._read_transaction() as execute:
             links: list[Delegation] = []
             at = id
             while at and len(links) < MAX_CHAIN_LINKS:
-                link = self._read_delegation(at)
+                link = read_delegation(execute, at)
                 if link is None:
                     break
                 links.append(link)
                 at = link.parent
             dead, why = self._find_inactive_link(id, now)
         return DelegationChain(tuple(links), dead, why)
-
-    def list_children(self, id: str) -> tuple[Delegation, ...]:
-        """List the direct children of a delegation."""
-        asked = "SELECT body FROM delegation WHERE parent = ? ORDER BY id"
-        with self._read_transaction():
-            rows = self._execute(asked, (id,)).fetchall()
-        return tuple(decode_delegation(body) for (body,) in rows)
 
     def store_ticket(self, ticket: DelegationTicket, now: float) -> CommitResult:
         """Store a delegation ticket; returns `DEAD` if its parent is inactive."""
@@ -281,74 +247,6 @@ class SqliteTokenState:
         except sqlite3.IntegrityError:
             raise IdConflict("a ticket of that digest is on record already") from None
         return COMMITTED
-
-    def find_ticket(self, sha256: str, now: float) -> DelegationTicket | None:
-        """Find an unused, unexpired ticket. `commit` consumes it."""
-        asked = "SELECT body FROM ticket WHERE sha256 = ? AND expires >= ?"
-        with self._read_transaction():
-            row = self._execute(asked, (sha256, int(now))).fetchone()
-        return None if row is None else decode_ticket(row[0])
-
-    def find_token(self, delegation: str, jti: str) -> IssuedTokenRecord | None:
-        """Find an issued token by its delegation and `jti`; None for an unknown one."""
-        asked = """SELECT jti, delegation, sha256, expires, revoked FROM token
-            WHERE delegation = ? AND jti = ?"""
-        with self._read_transaction():
-            row = self._execute(asked, (delegation, jti)).fetchone()
-        return None if row is None else IssuedTokenRecord(*row)
-
-    def revoke_delegation(self, id: str, now: float) -> RevokedDelegations:
-        """Revoke a delegation and its descendants, with their tokens and tickets."""
-        with self._write_transaction(durable=True):
-            return revoke_delegations(self._execute, [id], now)
-
-    def revoke_subject(self, subject: str, now: float) -> RevokedDelegations:
-        """Revoke every delegation that names a subject, and all their descendants."""
-        if subject.startswith("run:"):
-            return self.revoke_delegation(subject.removeprefix("run:"), now)
-        whom = SubjectMatcher(subject)
-        # The whole table is scanned, so not within the write transaction.
-        with self._read_transaction():
-            rows = self._execute(_SELECT_BY_SUBJECT, (whom.spelled,)).fetchall()
-        named = [id for id, body in rows if whom.matches(body)]
-        with self._write_transaction(durable=True):
-            return revoke_delegations(self._execute, named, now)
-
-    def list_delegations_of(self, subject: str, now: float) -> tuple[str, ...]:
-        """List the delegations that name a subject, and descendants, active or not."""
-        with self._read_transaction():
-            if subject.startswith("run:"):
-                named = [subject.removeprefix("run:")]
-            else:
-                whom = SubjectMatcher(subject)
-                rows = self._execute(_SELECT_CONTAINING, (whom.spelled,))
-                named = [id for id, body in rows if whom.matches(body)]
-            asked = (json.dumps(named), int(now) - EXPIRY_MARGIN)
-            return tuple(id for (id,) in self._execute(_SELECT_DESCENDANTS, asked))
-
-    def publish_key(self, key: SigningKey) -> None:
-        """Publish a signing key to every replica; a known key gets the new times."""
-        times = (key.published, key.signs_from, key.signs_until, key.killed)
-        with self._write_transaction(durable=True):
-            self._execute(_UPSERT_KEY, (key.kid, key.replica, key.x, key.y, *times))
-
-    def list_keys(self) -> tuple[SigningKey, ...]:
-        """List the signing keys of all replicas, by (replica, signs_from, kid)."""
-        with self._read_transaction():
-            asked = "SELECT * FROM signing_key ORDER BY replica, signs_from, kid"
-            rows = self._execute(asked).fetchall()
-        return tuple(SigningKey(*row) for row in rows)
-
-    def revoke_key(self, kid: str, now: float) -> bool:
-        """Revoke a signing key; False if it is unknown or already revoked."""
-        asked = "UPDATE signing_key SET killed = ? WHERE kid = ? AND killed = 0"
-        with self._write_transaction(durable=True):
-            return self._execute(asked, (revocation_time(now), kid)).rowcount > 0
-
-    def delete_key(self, kid: str) -> None:
-        """Delete a signing key."""
-        with self._write_transaction():
-            self._execute("DELETE FROM signing_key WHERE kid = ?", (kid,))
 
     def delete_expired(self, now: float, max_rows: int = 1000) -> int:
         """Delete expired rows; takes milliseconds, so call it in the background."""
@@ -365,18 +263,23 @@ class SqliteTokenState:
         with self._lock:
             self._file.close()
 
+    def _revoke_delegations(self, ids: list[str], now: float) -> RevokedDelegations:
+        """Revoke delegations and their descendants durably."""
+        with self._write_transaction(durable=True) as execute:
+            return revoke_delegations(execute, ids, now)
+
     @contextmanager
-    def _read_transaction(self) -> Iterator[None]:
+    def _read_transaction(self) -> Iterator[Execute]:
         """Run a read transaction and roll it back."""
         with translate_sqlite_errors(self._file.path), self._lock:
             self._execute("BEGIN")
             try:
-                yield
+                yield self._execute
             finally:
                 self._rollback()
 
     @contextmanager
-    def _write_transaction(self, *, durable: bool = False) -> Iterator[None]:
+    def _write_transaction(self, *, durable: bool = False) -> Iterator[Execute]:
         """Run a write transaction; `durable` syncs it and all earlier ones to disk."""
         with translate_sqlite_errors(self._file.path), self._lock:
             if durable:
@@ -384,7 +287,7 @@ class SqliteTokenState:
             try:
                 try:
                     self._begin_transaction()
-                    yield
+                    yield self._execute
                     self._commit_transaction()
                 except BaseException:
                     self._rollback()
