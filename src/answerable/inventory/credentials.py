@@ -66,10 +66,12 @@ def _resolve_profile_references(
 
 
 def _is_access_key(sighting: Credential) -> bool:
+    """Tell whether a sighting is of an AWS access key or session key."""
     return sighting.kind in ("aws-access-key", "aws-session")
 
 
 def _is_profile_reference(sighting: Credential) -> bool:
+    """Tell whether a sighting is a file's reference to an AWS profile."""
     return sighting.kind == PROFILE and sighting.cls is CredentialClass.FILE_REF
 
 
@@ -87,6 +89,7 @@ def _build_entity(
 
 
 def _sighting_sort_key(sighting: Credential) -> tuple[int, str, str]:
+    """Return a sort key: the most direct kind of sighting first, then by place."""
     return (_SIGHTING_ORDER.index(sighting.cls), sighting.place, sighting.name)
 
 

@@ -150,12 +150,14 @@ _SpelledIds = Iterator[tuple[str, tuple[str, ...]]]
 
 
 def _list_agent_names(inventory: Inventory) -> _SpelledIds:
+    """Yield each agent with the names it can be called by."""
     for key, entity in inventory.agents.items():
         bare = key.removeprefix("agent:")
         yield key, (bare, entity.agent.name, entity.agent.place)
 
 
 def _list_tool_names(inventory: Inventory) -> _SpelledIds:
+    """Yield each tool with the names it can be called by."""
     for tool in inventory.facts.tools:
         yield tool.id, (tool.server, tool.id.removeprefix("tool:"))
 
@@ -170,12 +172,14 @@ def _list_identity_names(inventory: Inventory) -> _SpelledIds:
 
 
 def _list_credential_names(inventory: Inventory) -> _SpelledIds:
+    """Yield each credential with the names it can be called by."""
     for key in inventory.credentials:
         bare = key.removeprefix("cred:")
         yield key, (bare, bare.partition("/")[2])
 
 
 def _list_person_names(inventory: Inventory) -> _SpelledIds:
+    """Yield each person with the names and aliases they can be called by."""
     for key, person in inventory.persons.items():
         names = (get_handle(key), person.name, *person.aliases)
         yield key, tuple(name for name in names if name)

@@ -196,9 +196,11 @@ def format_value(value: str) -> str:
 
 
 def _format_word(word: str) -> str:
+    """Format a search word; quoted where it would read as a field."""
     return _quote(word) if _FIELD.fullmatch(word) else format_value(word)
 
 
 def _quote(value: str) -> str:
+    """Put a value in double quotes, with backslash escapes."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -36,5 +36,6 @@ class SubstringIndex:
 
 
 def _fold_case(text: str) -> bytes:
+    """Encode a text without case as UTF-8, lone surrogates included."""
     # UTF-8 is self-synchronizing; a file name may hold a lone surrogate.
     return text.casefold().encode("utf-8", "surrogatepass")

@@ -59,6 +59,7 @@ def normalise_name(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _fold_unicode(text: str) -> str:
+    """Fold a text by NFKC and case folding, until it no longer changes."""
     # Folding may bring about a letter that NFKC composes otherwise: twice is enough.
     for _ in range(2):
         text = unicodedata.normalize("NFKC", text).casefold()
@@ -192,7 +193,7 @@ class Arn:
 
     @classmethod
     def parse(cls, text: str) -> "Arn":
-        """Parse an ARN into its parts.
+        """Parse the text of an ARN into its six parts.
 
         Raises:
             IdError: The text is not `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`.

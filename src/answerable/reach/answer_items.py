@@ -31,7 +31,7 @@ def build_conditions(
 
 
 def _build_condition_item(atom: ConditionAtom, classify: ClassifyAtom) -> ConditionItem:
-    """Build the JSON item for one condition, with who can satisfy it."""
+    """Build the JSON item for one undecided condition, with who can satisfy it."""
     asserted_by, who = classify(atom)
     return {
         "key": atom.key,

@@ -27,7 +27,7 @@ ASSUMPTION_NAMES = {
 
 
 def list_assumptions(words: Iterable[str], policies: Iterable[str] = ()) -> list[str]:
-    """Return the names of the assumptions that missing data implies.
+    """List the kinds of uncollected policy on whose absence a verdict relies.
 
     Args:
         words: Coverage words, with or without a place. Any other word is an identity or

@@ -195,7 +195,7 @@ class PolicyEdit:
 
     @property
     def is_empty(self) -> bool:
-        """Return whether the edit changes nothing."""
+        """Tell whether the edit changes nothing."""
         return not (self.statements or self.policies or self.file)
 
 
@@ -265,7 +265,7 @@ class PermissionEvaluator(Protocol):
         """
 
     def list_entries(self, identity: IdentityId) -> Sequence[PathHop]:
-        """List the steps by which a workflow's token enters an identity."""
+        """List the steps by which a workflow's OIDC token enters an identity."""
 
     def name_credential_source(self, account: str) -> str:
         """Name the scan source that tells whose a credential of an account is."""

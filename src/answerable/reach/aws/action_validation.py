@@ -195,4 +195,5 @@ def _build_unknown_action_error(text: str, suggestion: str) -> UsageError:
 
 
 def _format_suggestion(suggestion: str) -> str:
+    """Format a suggestion as a "did you mean" hint, empty without one."""
     return f"did you mean {suggestion}?" if suggestion else ""

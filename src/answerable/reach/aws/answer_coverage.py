@@ -77,7 +77,7 @@ def _list_coverage_words(
     *,
     direct: bool,
 ) -> Iterator[str]:
-    """List coverage words, with empty ones where the data was collected."""
+    """List coverage words for missing data; empty words where it was collected."""
     held = get_verdict(reply.formula)
     if held is not Verdict.NEVER:
         yield from _list_limiting_policies(accounts, collected, action, resource, reply)
@@ -127,7 +127,7 @@ def _list_limiting_policies(
     resource: str,
     reply: ReachAnswer,
 ) -> Iterator[str]:
-    """List missing policies of kinds that only limit."""
+    """List missing SCPs, RCPs, boundaries, session and endpoint policies."""
     acting = list_acting_principals(accounts, reply)
     for actor in acting:
         yield _get_missing_scp_word(accounts, collected, actor)
@@ -396,5 +396,5 @@ def _list_missing_trusts(
 
 
 def depends_on_unread_policy(replies: Iterable[ReachAnswer]) -> bool:
-    """Tell whether an answer depends on statements that could not be read."""
+    """Tell whether an answer depends on policy statements that could not be read."""
     return any(gap.key == UNREAD for reply in replies for gap in reply.gaps)

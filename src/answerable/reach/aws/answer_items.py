@@ -16,7 +16,7 @@ from answerable.reach.formula import ConditionAtom, get_verdict
 
 
 def _classify_atom(atom: ConditionAtom) -> tuple[str, str]:
-    """Return the author of a condition's key, and the text on who can satisfy it."""
+    """Return the author of a condition key's value, and who can satisfy it."""
     found = classify_key(atom.key)
     return found.asserted_by.value, _describe_token_subject(atom) or found.who
 

@@ -227,7 +227,7 @@ def _suggest_arn(parts: ArnParts, forms: list[ArnParts]) -> tuple[str, str]:
 
 
 def _apply_form(parts: ArnParts, form: ArnParts) -> str:
-    """Apply the literal parts and the leading word of a type's form to an ARN."""
+    """Fill the literal parts and the leading word of a resource type into an ARN."""
     out = [
         wanted if is_literal(wanted) else got
         for got, wanted in zip(parts[:_RESOURCE], form, strict=False)

@@ -119,7 +119,7 @@ class AwsPlatform:
     kinds: tuple[str, ...] = (AWS,)
 
     def owns(self, key: str) -> bool:
-        """Tell whether an id is an ARN, an account number or an outside caller."""
+        """Tell whether an id is an ARN, an AWS account number or an outside caller."""
         return is_aws_id(key) or parse_caller(key, {}) is not None
 
     def parse_call(

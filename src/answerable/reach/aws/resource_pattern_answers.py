@@ -274,6 +274,7 @@ class PatternQuery:
         )
 
     def _get_paths(self) -> "_PatternPaths":
+        """Return the identities that may act on the pattern, found on first use."""
         if self._paths is None:
             self._paths = self._find_paths()
         return self._paths
@@ -345,7 +346,7 @@ class PatternQuery:
 
 
 def _depends_on_collected_policies(answer: ReachAnswer | None) -> bool:
-    """Tell whether an answer does not depend on uncollected allows alone."""
+    """Tell whether an answer rests on at least one allow that was collected."""
     return answer is not None and queries.rank_answer(answer) >= queries.CONDITIONAL
 
 

@@ -185,6 +185,7 @@ class _PartsByPrefix:
         self._starting: dict[str, list[ReachAnswer]] = defaultdict(list)
 
     def add_part(self, part: ReachAnswer) -> None:
+        """Add the answer on an allowed part, indexed by its literal prefix."""
         self.parts.append(part)
         self._starting[
             get_literal_prefix(_get_resource_pattern(part).pattern[-1])

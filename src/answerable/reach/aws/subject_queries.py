@@ -219,6 +219,7 @@ def answer_caller(caller: ExternalCaller, result: Evaluation) -> ReachAnswer:
 def _answer_path(
     graph: IdentityGraph, subject: str, path: ReachPath, action: str, resource: str
 ) -> ReachAnswer:
+    """Evaluate a call for the identity at the end of a path."""
     answer = evaluate_action(
         graph.accounts, graph.get_principal(path.target), action, resource
     )
@@ -369,6 +370,7 @@ def _names_uncollected_role(accounts: CompiledAccounts, row: PermissionRow) -> b
 def _list_assume_role_rows(
     graph: IdentityGraph, principal: CompiledPrincipal, row_filter: RowFilter
 ) -> Iterator[PermissionRow]:
+    """Yield a row of `sts:AssumeRole` for each role that a principal may assume."""
     actions = PatternTerm(ASSUME_ROLE)
     if is_disjoint(ACTIONS, actions, row_filter.actions):
         return

@@ -52,7 +52,7 @@ class CallerQuery(Protocol):
     """Evaluator of callers one by one, for pages of a list."""
 
     def list_outsiders(self) -> tuple[list[ReachAnswer], list[ReachAnswer]]:
-        """List the outside callers that can make the call, services apart."""
+        """List the outside callers that can make the call, AWS services apart."""
 
     def iterate_identities(
         self, grades: tuple[int, ...], first: int = 0
@@ -302,4 +302,5 @@ class _TransitiveCallerQuery:
 
 
 def _return_answer(answer: ReachAnswer) -> ReachAnswer:
+    """Return an answer that was built before, in the place of a lazy one."""
     return answer

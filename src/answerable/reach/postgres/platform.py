@@ -74,7 +74,7 @@ class PostgresEvaluator:
         return start
 
     def list_entries(self, identity: IdentityId) -> Sequence[PathHop]:
-        """List no step: no workflow's token enters a role."""
+        """Return no step: no workflow's token enters a PostgreSQL role."""
         return ()
 
     def name_credential_source(self, account: str) -> str:

@@ -332,6 +332,7 @@ class StepRows:
         return union_verdicts(found)
 
     def _is_admin(self, actor: int) -> bool:
+        """Tell whether a principal is an administrator."""
         return self.realm.graph.is_administrator(self.realm.nodes[actor])
 
     def _find_widened_identities(self, edit: IamEditRule, actor: int) -> VerdictBits:
@@ -363,7 +364,7 @@ class StepRows:
     def _make_itself_unrestricted(
         self, actor: int, leader: int, possible_edits: Sequence[IamEditRule]
     ) -> Iterator[VerdictBits]:
-        """Yield the principal as unrestricted, for each edit of its own policies."""
+        """Yield the principal as administrator, for each edit of its own policies."""
         realm = self.realm
         principal = realm.index.actors[actor]
         base = realm.index.base[actor]

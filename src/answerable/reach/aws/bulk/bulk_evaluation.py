@@ -87,7 +87,7 @@ class BulkEvaluation:
         self._clash = not allow.isdisjoint(deny)
 
     def evaluate_actor(self, actor: int, resources: int) -> VerdictBits:
-        """Return, exactly, which of some resources a principal may call."""
+        """Evaluate one principal exactly on some resources; nothing stays undecided."""
         found = self.evaluate_all_resources(actor)
         if found.doubt & resources:
             found = resolve_undecided(

@@ -74,7 +74,7 @@ class VerdictBits(NamedTuple):
         )
 
     def restrict_to(self, bits: int) -> "VerdictBits":
-        """Return the decided verdicts on some resources, without undecided ones."""
+        """Return the decided verdict bits of some resources only."""
         return VerdictBits(self.sure & bits, self.some & bits)
 
 
@@ -151,7 +151,7 @@ class CallerSide:
                 self._of[actor].append(number)
 
     def get_principal_result(self, actor: int) -> CallerBits:
-        """Return the resources that one principal's own policies allow and deny."""
+        """Return the resources that a principal's policies allow, limit and deny."""
         *open_at, denies = self._gaps.get(actor, _READ)
         said = self._of.get(actor, ())
         key = (*said, *open_at, denies)

@@ -124,6 +124,7 @@ def _is_unrelated_service(resource: str) -> bool:
 
 
 def _add_attachment(diff: PolicyDiff, attachment: PolicyAttachment) -> None:
+    """Record the target of an edited policy's attachment in the difference."""
     diff.targets[attachment.layer].add(attachment.target)
     diff.hung[attachment.layer, attachment.target].add(attachment.policy)
     if attachment.layer is PolicyLayer.IDENTITY:

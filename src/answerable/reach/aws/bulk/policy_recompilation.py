@@ -77,6 +77,7 @@ class Recompilation:
 
     @property
     def _compiled_principals(self) -> Mapping[IdentityId, CompiledPrincipal]:
+        """Compiled principals before the edit, by id."""
         return self.whole.graph.accounts.principals
 
     def _recompile_scps(self) -> dict[str, ScpLevels]:

@@ -209,7 +209,7 @@ class PrincipalMatcher:
             yield name._replace(actors=members)
 
     def _is_non_monotone(self, atom: ConditionAtom) -> bool:
-        """Tell whether bitsets cannot decide an atom: it is negated or stated."""
+        """Tell whether bitsets cannot decide a condition: negated, or stated."""
         return atom.negated or (self._is_stated and atom.key.lower() == SESSION_NAME)
 
 

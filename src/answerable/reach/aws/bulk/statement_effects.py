@@ -238,7 +238,8 @@ def split_actor_conditions(
 class _KnownKeys(Protocol):
     """Actors or resources for which some condition keys are known."""
 
-    def knows_key(self, key: str) -> bool: ...
+    def knows_key(self, key: str) -> bool:
+        """Tell whether the value of a condition key is known."""
 
 
 def _depends_on_own_keys(

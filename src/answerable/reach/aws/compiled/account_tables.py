@@ -178,6 +178,7 @@ def encode_accounts(accounts: CompiledAccounts) -> Tables:
 def _encode_sorted(
     values: Mapping[Key, Value], encode_value: Callable[[Value], object]
 ) -> Iterator[tuple[str, object]]:
+    """Yield encoded values as table rows, in the order of their keys."""
     return ((key, encode_value(values[key])) for key in sorted(values))
 
 
@@ -208,6 +209,7 @@ def _encode_statement_refs(statements: Iterable[PolicyStatement]) -> _StatementR
 
 
 def _encode_resource(resource: Resource) -> Resource:
+    """Return a resource as its own table row."""
     return resource
 
 
@@ -229,6 +231,7 @@ def _encode_principal(principal: CompiledPrincipal) -> _PrincipalRow:
 
 
 def _encode_trust(trust: RoleTrust) -> _ResourcePolicyRow:
+    """Encode a role's trust policy as a table row."""
     return _ResourcePolicyRow(
         account=trust.account,
         grants=_encode_statement_refs(trust.grants),
@@ -240,6 +243,7 @@ def _encode_trust(trust: RoleTrust) -> _ResourcePolicyRow:
 
 
 def _encode_resource_policy(policy: ResourcePolicy) -> _ResourcePolicyRow:
+    """Encode a resource policy as a table row."""
     return _ResourcePolicyRow(
         policy.account, _encode_statement_refs(policy.grants), policy.gaps
     )
@@ -337,6 +341,7 @@ class _AccountsReader:
         )
 
     def _get_statement(self, number: int) -> CompiledStatement:
+        """Return a statement by number; negative for the full-access statement."""
         return FULL_ACCESS_STATEMENT if number < 0 else self.clauses[number]
 
     def read_principal(self, _: IdentityId, row: _PrincipalRow) -> CompiledPrincipal:
@@ -390,4 +395,5 @@ class _AccountsReader:
         return self._read_policy_statements(rows, PolicyLayer.IDENTITY)
 
     def read_resource(self, _: ResourceId, row: Resource) -> Resource:
+        """Return the resource of a table row."""
         return row

@@ -234,4 +234,5 @@ def _match_foreign_principal(
 
 
 def _has_role_name(arn: str, role: str) -> bool:
+    """Tell whether an ARN is that of a role with this name."""
     return arn.rpartition("/")[2] == role

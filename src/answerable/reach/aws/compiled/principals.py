@@ -90,7 +90,7 @@ class CompiledPrincipal:
 
     @property
     def is_role(self) -> bool:
-        """Tell whether it is a role (its sessions act, not itself)."""
+        """Tell whether the principal is a role, in whose sessions callers act."""
         return is_role(self.identity)
 
     def needs_no_permission(self, action: str) -> bool | None:

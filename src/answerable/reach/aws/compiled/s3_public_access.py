@@ -174,6 +174,7 @@ def _is_restricting_condition(
 
 
 def _has_fixed_account(arn: str) -> bool:
+    """Tell whether an ARN has an account number without wildcards."""
     parts = arn.split(":", 5)
     return len(parts) == 6 and is_account_number(parts[4])
 

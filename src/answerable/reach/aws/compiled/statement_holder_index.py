@@ -97,6 +97,7 @@ class StatementHolderIndex:
 
 
 def _new_number_array() -> "array[int]":
+    """Create an empty array of unsigned 32-bit numbers."""
     return array("I")
 
 

@@ -59,12 +59,14 @@ def encode_holders(
 def _encode_sorted(
     numbers_by_key: Mapping[str, IdentityNumbers],
 ) -> list[tuple[str, object]]:
+    """Encode lists of numbers as table rows, in the order of their keys."""
     return [
         (key, encode_numbers(numbers_by_key[key])) for key in sorted(numbers_by_key)
     ]
 
 
 def _statement_key(number: int) -> str:
+    """Encode the number of a statement as a table key."""
     return encode_number_key(number + 1)  # one has the number -1
 
 

@@ -195,10 +195,12 @@ def _depends_on_tags(statement: CompiledStatement) -> bool:
 
 
 def _without_tags(principal: CompiledPrincipal) -> CompiledPrincipal:
+    """Return a copy of a principal whose tag values are not known."""
     return replace(principal, known=_without_tag_keys(principal.known))
 
 
 def _without_tag_keys(known_keys: ContextKeys) -> ContextKeys:
+    """Return condition keys without those of tags."""
     kept = {
         k: v for k, v in known_keys.values.items() if not k.startswith(_TAG_PREFIXES)
     }

@@ -221,6 +221,7 @@ def _is_single_resource(resource: str) -> bool:
 
 
 def _is_tag_key(key: str) -> bool:
+    """Tell whether a condition key holds a tag of a principal or a resource."""
     return classify_key(key).kind in (KeyKind.PRINCIPAL_TAG, KeyKind.RESOURCE_TAG)
 
 
@@ -264,6 +265,7 @@ def _describe_other_setters(setters: TagSetters) -> str:
 
 
 def _count_identities(identities: Sequence[IdentityId], qualifier: str = "") -> str:
+    """Format a number of identities as text."""
     noun_ = "identity" if len(identities) == 1 else "identities"
     return f"{len(identities)} {qualifier}{noun_}"
 
@@ -282,6 +284,7 @@ def _list_short_names(identities: Sequence[IdentityId]) -> str:
 
 
 def _shorten_identity(identity: IdentityId) -> str:
+    """Return the last part of an identity's ARN."""
     return identity.rpartition("/")[2]
 
 
@@ -325,6 +328,7 @@ def _get_condition_key(condition: ConditionItem) -> _ConditionKey:
 def _explain_hop(
     hop: PathItem, setters: dict[_ConditionKey, ConditionSetters]
 ) -> PathItem:
+    """Add the tag setters to each condition of a hop."""
     hop["conditions"] = _explain_alternatives(hop["conditions"], setters)
     return hop
 

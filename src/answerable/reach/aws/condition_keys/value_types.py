@@ -82,18 +82,22 @@ def check_value(key: str, value: str, kind: str) -> None:
 
 
 def _check_boolean(text: str) -> object:
+    """Raise an error unless a text is `true` or `false`, in any case."""
     return _check_pattern(r"(?i:true|false)", text)
 
 
 def _check_arn(text: str) -> object:
+    """Raise an error unless a text has the form of an ARN."""
     return _check_pattern(r"arn:[a-z-]+(:[^:]*){3}:.+", text)
 
 
 def _check_account(text: str) -> object:
+    """Raise an error unless a text is an account number of 12 digits."""
     return _check_pattern(r"[0-9]{12}", text)
 
 
 def _check_pattern(pattern: str, text: str) -> object:
+    """Raise an error unless a whole text matches a regular expression."""
     if not re.fullmatch(pattern, text):
         raise ValueError(text)
     return text

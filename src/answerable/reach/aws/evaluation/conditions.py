@@ -40,14 +40,17 @@ PolicyValues = tuple[str | None, ...]
 
 
 def _equals(policy_value: str, request_value: str) -> bool:
+    """Tell whether a policy value equals a request value."""
     return policy_value == encode_literal(request_value)
 
 
 def _equals_ignoring_case(policy_value: str, request_value: str) -> bool:
+    """Tell whether a policy value equals a request value in any case."""
     return policy_value.casefold() == encode_literal(request_value).casefold()
 
 
 def _matches_glob(policy_value: str, request_value: str) -> bool:
+    """Tell whether a glob in a policy matches a request value."""
     return matches_glob(policy_value, encode_literal(request_value))
 
 
@@ -70,10 +73,12 @@ def _equals_boolean(policy_value: str, request_value: str) -> bool:
 
 
 def _equals_binary(policy_value: str, request_value: str) -> bool:
+    """Tell whether two base64 texts encode the same bytes."""
     return _decode_base64(policy_value) == _decode_base64(request_value)
 
 
 def _decode_base64(text: str) -> bytes:
+    """Decode base64; text in another form is a ValueError."""
     return base64.b64decode(text, validate=True)
 
 
@@ -226,6 +231,7 @@ def evaluate_line(condition: ConditionClause, known_keys: ContextKeys) -> bool |
 
 @lru_cache(maxsize=1 << 14)
 def _has_variables(values: tuple[str, ...]) -> bool:
+    """Tell whether some condition values have policy variables."""
     return any(has_variable(value) for value in values)
 
 

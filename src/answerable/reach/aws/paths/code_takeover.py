@@ -32,7 +32,8 @@ class _TakeoverGraph(Protocol):
 
     def list_takeover_code(
         self, rule: TakeoverRule, account: str
-    ) -> Mapping[IdentityId, Sequence[ResourceId]]: ...
+    ) -> Mapping[IdentityId, Sequence[ResourceId]]:
+        """List, by identity, the code that principals of an account may take over."""
 
 
 def list_takeover_edges(

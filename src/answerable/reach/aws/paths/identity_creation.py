@@ -225,7 +225,7 @@ class NewResourceName:
 
     @property
     def is_unconditional(self) -> bool:
-        """Tell whether all calls on this name are allowed unconditionally."""
+        """Tell whether all calls on this resource name are allowed unconditionally."""
         return all(answer.formula == TRUE for answer in self.answers)
 
 

@@ -43,9 +43,11 @@ class _LaunchGraph(Protocol):
 
     def list_service_assumptions(
         self, role: IdentityId, service: str
-    ) -> Iterator[TrustEntry]: ...
+    ) -> Iterator[TrustEntry]:
+        """List the edges by which an AWS service can assume a role."""
 
-    def list_resources(self, kind: str, account: str) -> tuple[str, ...]: ...
+    def list_resources(self, kind: str, account: str) -> tuple[str, ...]:
+        """List the resources of one kind in an account."""
 
 
 def list_pass_role_edges(

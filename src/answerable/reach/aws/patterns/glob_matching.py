@@ -19,7 +19,8 @@ _MOST_OVERLAP_STEPS = 1 << 20
 
 
 class _GlobMatcher(Protocol):
-    def fullmatch(self, text: str) -> object: ...
+    def fullmatch(self, text: str) -> object:
+        """Match a whole text; None if it does not match."""
 
 
 def encode_glob(text: str) -> str:
