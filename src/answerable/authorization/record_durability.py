@@ -42,7 +42,7 @@ class DurabilityRules:
     def choose_durability(
         self, target: TargetKind, action: str, name: str
     ) -> RecordDurability:
-        """Return the durability class of a call that proceeds."""
+        """Choose whether a call waits until its decision record is on disk."""
         if target is TargetKind.TOOL:
             durable = not self._is_read(name)
         elif target is TargetKind.RESOURCE:

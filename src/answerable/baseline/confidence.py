@@ -33,7 +33,7 @@ def wilson_upper_bound(hits: int, samples: int) -> float:
 
 
 def estimate_layer(layer: BaselineLayer, runs: Iterable[int]) -> LayerConfidence:
-    """Estimate one layer's unseen share from the runs that showed each key."""
+    """Estimate the share of behaviour in one profile layer that no run showed yet."""
     counts = list(runs)
     samples, singletons = sum(counts), counts.count(1)
     unseen = singletons / samples if samples else 1.0

@@ -57,7 +57,7 @@ def describe_origin(origin: ValueOrigin | None) -> str:
 
 
 def describe_edge(edge: FlowEntry) -> str:
-    """Describe in words the source of a learned flow edge."""
+    """Describe in words the source of a learned data flow."""
     if edge.kind is not OriginKind.EARLIER:
         return describe_origin(ValueOrigin(edge.kind, edge.source))
     called = ", ".join(

@@ -37,7 +37,7 @@ class FirmnessThreshold:
         self._persons = min(parameters.min_persons, persons)
 
     def is_met(self, seen: KeyCount) -> bool:
-        """Tell whether counts are enough for a rule to be firm."""
+        """Tell whether a rule was seen often enough to be firm, not provisional."""
         return (
             seen.runs >= self._runs
             and len(seen.days) >= self._days
@@ -113,7 +113,7 @@ def generalise_edges(
     parameters: LearningParameters,
     firmness: FirmnessThreshold,
 ) -> tuple[FlowEntry, ...]:
-    """Build layer L3: flow edges with patterns, equal edges merged."""
+    """Build layer L3: data flows from results to arguments, as patterns."""
     groups: dict[tuple[object, ...], dict[EdgeKey, KeyCount]] = defaultdict(dict)
     for key, seen in layer_counts.edges.items():
         names = tuple(name for name, _ in key.selector)

@@ -156,7 +156,7 @@ def pattern_covers(pattern: EntityPattern, kind: EntityKind, text: str) -> bool:
 def generalise(
     seen: DaysByEntity, kind: EntityKind, parameters: LearningParameters
 ) -> dict[str, EntityPattern]:
-    """Return the pattern that stands for each observed entity.
+    """Generalise observed entities to patterns; return the pattern of each.
 
     Args:
         seen: Entities of one kind at one place, with their days.

@@ -102,7 +102,7 @@ def _is_new_tool(profile_index: ProfileIndex, call: CallObservation) -> bool:
 def _check_context(
     profile_index: ProfileIndex, call: CallObservation
 ) -> Iterator[BaselineDeviation]:
-    """Yield a finding per untrusted source new before calls of this tool.
+    """Yield a deviation per untrusted source that never preceded this tool.
 
     Untrusted text can make an agent do usual calls with values it finds by itself, so
     the content does not matter. Reads count too: a refused read adds no untrusted text
@@ -128,7 +128,7 @@ def _check_context(
 def _check_order(
     profile_index: ProfileIndex, call: CallObservation, progress: RunProgress
 ) -> Iterator[BaselineDeviation]:
-    """Yield a finding if the reads usual before a write are missing."""
+    """Yield a deviation if the reads that usually precede a write are missing."""
     sets = profile_index.orders.get(call.tool)
     if not (call.is_write and progress.untrusted and sets):
         return
@@ -139,7 +139,7 @@ def _check_order(
 def _check_bounds(
     profile_index: ProfileIndex, call: CallObservation, progress: RunProgress
 ) -> Iterator[BaselineDeviation]:
-    """Yield a finding per learned bound that the run exceeds with this call."""
+    """Yield a deviation per learned bound that the run exceeds with this call."""
     for bound in profile_index.bounds.get(call.tool, ()):
         amount = _measure_amount(bound, call, progress)
         if amount > bound.most:
@@ -169,7 +169,7 @@ def _check_surroundings(
     progress: RunProgress,
     envelope: RunEnvelope,
 ) -> Iterator[BaselineDeviation]:
-    """Yield findings for a new workload, network, region or time."""
+    """Yield deviations for a new workload, network, region or time."""
     seen = profile_index.profile.surroundings.seen
     for code, effect, usual, here in (
         (
@@ -203,7 +203,7 @@ def _check_surroundings(
 def _check_time(
     profile_index: ProfileIndex, call: CallObservation, progress: RunProgress
 ) -> Iterator[BaselineDeviation]:
-    """Yield advisory findings for an unusual hour or call rate."""
+    """Yield advisory deviations for an unusual hour or call rate."""
     hours = dict(profile_index.profile.surroundings.hours)
     hour = hour_of_week(call.at)
     near = (hour - 1, hour, hour + 1)

@@ -47,7 +47,7 @@ def count_read_sets(runs: Iterable[AgentRun], subject: BaselineSubject) -> ReadS
 
 
 def learn_orders(read_sets: ReadSets) -> tuple[ReadOrderEntry, ...]:
-    """Keep each write's minimal read sets; none if there are too many."""
+    """Learn which tools are read before each write, as minimal sets of tools."""
     kept = {tool: select_minimal_sets(sets) for tool, sets in sorted(read_sets.items())}
     return tuple(
         ReadOrderEntry(tool, tuple(sorted(tuple(sorted(each)) for each in sets)))

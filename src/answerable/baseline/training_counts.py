@@ -307,9 +307,10 @@ def is_entity(call: CallObservation, value: ArgumentValue) -> bool:
 
 
 def _entity_key(call: CallObservation, value: ArgumentValue) -> EntityKey:
+    """Build the key by which an argument value is counted as an entity."""
     return EntityKey(call.tool, value.path, value.kind, value.text, value.sensitive)
 
 
 def _freeze_counts(counters: Mapping[_Key, _KeyCounter]) -> dict[_Key, KeyCount]:
-    """Return the counts of all keys."""
+    """Convert counters to immutable counts, by key."""
     return {key: counter.result() for key, counter in counters.items()}

@@ -16,7 +16,7 @@ from answerable.model.spool_record import CallBehaviour
 def combine_decisions(
     decision: Decision, behaviour: CallBehaviour, assessment: BaselineAssessment
 ) -> Decision:
-    """Return the stricter one: a baseline never allows what the policy denies."""
+    """Return the stricter of the policy decision and the baseline assessment."""
     is_blocked = behaviour.enforced and assessment.effect is not DecisionEffect.ALLOW
     if not is_blocked or decision.effect is not DecisionEffect.ALLOW:
         return decision

@@ -98,7 +98,7 @@ class CallPipeline:
         credential: PresentedCredential | None = None,
         network: str = "",
     ) -> InFlightCall | DeniedCall:
-        """Decide on a call and record the decision; call `end` for an allowed one.
+        """Authorize a call, and record the decision before the call is forwarded.
 
         The transport waits for `ticket.durable`, if set, before it sends, and then calls
         `write_deferred`. A server without a credential has `credential` None.
@@ -130,7 +130,7 @@ class CallPipeline:
         return InFlightCall(caller, call, decision, begun, key, seen)
 
     def write_deferred(self) -> None:
-        """Write what was deferred for a call that was sent: record, replay buffer."""
+        """Write the deferred decision record of a call that was just sent."""
         self.recorder.write_deferred()
         if self._recent is not None and self._latest is not None:
             self._recent.append(self._latest)
@@ -231,7 +231,7 @@ class CallPipeline:
         size: int = 0,
         sha256: str = "",
     ) -> None:
-        """Record how a call ended; only the first end counts."""
+        """Record the outcome of a call; only its first end counts."""
         if in_flight.ended:
             return
         self._mark_ended(in_flight)

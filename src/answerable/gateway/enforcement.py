@@ -1,4 +1,4 @@
-"""Enforcement core of the gateway: pins and baselines learned, calls in a pipeline."""
+"""Assemble the enforcement of the gateway: policy, pins, baselines, call pipeline."""
 
 from collections.abc import Callable, Mapping
 from functools import partial

@@ -38,7 +38,7 @@ class HandleOwnershipTracker:
         self._in_flight: set[HandleKey] = set()
 
     def begin(self, caller: VerifiedCaller, call: McpCall) -> HandleKey | None:
-        """Register an allowed call; return its key while it is in flight."""
+        """Register an allowed call as in flight; return its key."""
         if call.kind is MessageKind.REQUEST:
             key = _request_id_key(call, call.id, caller)
             self._in_flight.add(key)
@@ -48,7 +48,7 @@ class HandleOwnershipTracker:
         return None
 
     def end(self, key: HandleKey | None) -> None:
-        """Remove a call from those in flight."""
+        """Remove a finished call from those in flight."""
         if key is not None:
             self._in_flight.discard(key)
 

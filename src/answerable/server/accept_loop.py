@@ -78,7 +78,7 @@ class TurnLimiter:
         self._is_due = False
 
     async def wait(self) -> None:
-        """Wait for an iteration of the loop that has a place left, in order."""
+        """Wait for an event loop iteration with room for one more coroutine."""
         turn = self._loop.create_future()
         self._waiting.append(turn)
         self._schedule()
@@ -91,7 +91,7 @@ class TurnLimiter:
             self._loop.call_soon(self._release)
 
     def _release(self) -> None:
-        """Let the next coroutines continue; the others wait for another iteration."""
+        """Resume the next waiting coroutines; others wait for another iteration."""
         self._is_due = False
         left = self._per_turn
         while self._waiting and left:

@@ -56,12 +56,12 @@ class ConnectionSlot:
         self.held: list[tuple[ConnectionQuota, str]] = []
 
     def take_place(self, quota: "ConnectionQuota", key: str) -> None:
-        """Take a place in one more quota."""
+        """Count the connection in one more quota."""
         quota.add(key, self)
         self.held.append((quota, key))
 
     def release(self) -> None:
-        """Give back every place."""
+        """Remove the connection from every quota."""
         for quota, key in self.held:
             quota.discard(key, self)
         self.held.clear()
@@ -85,12 +85,12 @@ class ConnectionQuota:
         return self._size
 
     def add(self, key: str, slot: ConnectionSlot) -> None:
-        """Count one connection more."""
+        """Add a connection to the quota of a key."""
         self._held.setdefault(key, {})[slot] = None
         self._size += 1
 
     def discard(self, key: str, slot: ConnectionSlot) -> None:
-        """Count one connection less."""
+        """Remove a connection from the quota of a key."""
         same = self._held[key]
         del same[slot]
         self._size -= 1

@@ -74,10 +74,12 @@ def list_destinations(address: IPAddress) -> Iterator[IPAddress]:
 
 
 def _is_listed_service(address: IPAddress) -> bool:
+    """Tell whether an address is in a network of metadata services."""
     return any(address.version == net.version and address in net for net in _SERVICES)
 
 
 def _strip_zone(address: ipaddress.IPv6Address) -> ipaddress.IPv6Address:
+    """Return an IPv6 address without its zone index."""
     return ipaddress.IPv6Address(int(address))
 
 

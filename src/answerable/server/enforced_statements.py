@@ -28,7 +28,7 @@ class StatementTarget(Protocol):
     """Part of a process that applies signed statements of other kinds."""
 
     def apply_statements(self, statements: StatementsInForce) -> None:
-        """Apply the statements in force; those of an unchanged kind are the same."""
+        """Apply the signed statements that are in force now."""
 
 
 class EnforcedStatements:

@@ -183,6 +183,7 @@ def _credential_items(
 
 
 def _is_inventory_subject(subject: str) -> bool:
+    """Tell whether a revoked subject is an agent or credential of the inventory."""
     return subject.startswith(("agent:", "cred:"))
 
 

@@ -96,6 +96,7 @@ class _RevocationProgress:
             self.why[server] = why
 
     def is_done_at(self, server: str) -> bool:
+        """Tell whether the change succeeded at a server."""
         return server in self.changed and server not in self.why
 
 

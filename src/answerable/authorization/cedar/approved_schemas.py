@@ -60,7 +60,7 @@ class ArgumentSchema:
         return found
 
     def accepts(self, arguments: Mapping[str, object]) -> bool:
-        """Tell whether a call has no member that a closed object leaves undeclared."""
+        """Tell whether every argument is declared where the schema forbids others."""
         return all(self._accepts_members(path, arguments) for path in self.closed)
 
     def _accepts_members(

@@ -117,7 +117,7 @@ def policies_to_json(text: str) -> str:
 def _use_cached_json(
     policy: _PolicyUnderValidation, json_cache: PolicyJsonCache
 ) -> bool:
-    """Take the JSON of a known shape; return whether there was one."""
+    """Use the cached Cedar JSON of a policy; return whether there was some."""
     piece = policy.piece
     is_one = piece.ended and not piece.open_line and not piece.heads
     found = json_cache.to_json(piece.text) if is_one else ""

@@ -205,7 +205,7 @@ class _RelayEnd(asyncio.Protocol):
         self._other: _RelayEnd | None = None
 
     def connect_to(self, other: "_RelayEnd") -> None:
-        """Start reading at both ends, each for the other."""
+        """Connect two ends, so that each forwards what the other receives."""
         self._other, other._other = other, self
         if self._transport is None:  # gone meanwhile
             other.abort()
@@ -213,7 +213,7 @@ class _RelayEnd(asyncio.Protocol):
             self._transport.resume_reading()
 
     def write(self, data: bytes) -> None:
-        """Write to this end."""
+        """Send bytes over the connection of this end."""
         if self._transport is not None:
             self._transport.write(data)
 

@@ -152,13 +152,13 @@ class DiscardingSink:
         return False
 
     def on_head(self, head: UpstreamHead, length: int | None) -> None:
-        """Ignore the head."""
+        """Ignore the head of the answer."""
 
     def on_data(self, data: bytes) -> None:
-        """Ignore the body."""
+        """Ignore the body of the answer."""
 
     def on_end(self) -> None:
-        """Ignore the end."""
+        """Ignore the end of the answer."""
 
     def on_lost(self, reason: RefusalReason, *, forwarded: bool) -> None:
-        """Ignore the failure."""
+        """Ignore that no answer comes."""

@@ -243,7 +243,7 @@ class HttpRequestHandler:
         self._line.on_identified()
 
     def _upstream_session(self, call: McpCall, principal: str) -> str:
-        """Return the server's own session id, which only its caller can name."""
+        """Verify the client's session id, and return the server's own id in it."""
         said = parse_session_id(self._head.fields, call.era)
         if not said:
             return ""

@@ -47,7 +47,7 @@ class PeerRouter(Protocol):
         received: bytes,
         slot: ConnectionSlot | None,
     ) -> None:
-        """Relay a connection to the owner, with the bytes read so far."""
+        """Relay a connection to the worker that serves its caller."""
 
 
 @dataclass(slots=True)

@@ -84,6 +84,7 @@ class _SizedReplyBody:
         return offset + len(self._piece)
 
     def take(self) -> bytes:
+        """Return the body bytes of the last `feed`."""
         return self._piece
 
 
@@ -101,6 +102,7 @@ class _BodyUntilClose:
         return len(data)
 
     def take(self) -> bytes:
+        """Return the body bytes of the last `feed`."""
         return self._piece
 
 

@@ -67,12 +67,15 @@ class _ResponseCollector:
     whole: bool = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        """Collect one header field of the response; a parser callback."""
         self.fields[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_body(self, data: bytes) -> None:
+        """Collect a piece of the response body; a parser callback."""
         self.body += data
 
     def on_message_complete(self) -> None:
+        """Note the end of the response; a parser callback."""
         self.whole = True
 
 

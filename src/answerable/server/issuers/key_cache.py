@@ -58,6 +58,7 @@ class _CachedKeys:
 
     @property
     def is_fetched(self) -> bool:
+        """True where the keys are fetched from a URL, not read from a file."""
         return _is_fetched(self.pinned)
 
     @property

@@ -45,12 +45,15 @@ class _CallbackRequest:
     whole: bool = False
 
     def on_url(self, url: bytes) -> None:
+        """Collect a piece of the request target; a parser callback."""
         self.heard.on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        """Collect one header field of the request; a parser callback."""
         self.heard.on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        """Note the end of the request head; a parser callback."""
         self.whole = True
 
 

@@ -50,4 +50,5 @@ def generate_secrets() -> LoginSecrets:
 
 
 def _no_browser(_: str) -> bool:
+    """Open no browser; return False."""
     return False

@@ -184,6 +184,7 @@ class PinEnforcer(PinWatch):
         return found
 
     def _replace_pins(self, server: str, pins: ServerPins) -> None:
+        """Replace the pins of a server, and clear the cached item names."""
         self._by_name.clear()
         super()._replace_pins(server, pins)
 

@@ -240,4 +240,5 @@ class GroupCommitWriter:
 
 
 def _list_tickets(entries: Iterable[JournalEntry]) -> list[RecordTicket]:
+    """List the tickets of the journal entries that have one."""
     return [entry.ticket for entry in entries if entry.ticket is not None]

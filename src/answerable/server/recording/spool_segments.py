@@ -117,6 +117,7 @@ class SegmentWriter:
 
     @property
     def _current_path(self) -> Path:
+        """Path of the segment file that is written now."""
         return self.folder / f"{self.current:06d}{SUFFIX}"
 
     @property

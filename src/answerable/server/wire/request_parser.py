@@ -62,6 +62,7 @@ class _FixedBody:
         return offset + len(part)
 
     def take(self) -> bytes:
+        """Return the complete request body."""
         return b"".join(self._parts)
 
 
