@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 import statistics
 import threading
 import time
@@ -20,6 +21,7 @@ from tests.gateway.serve.running_gateway import (
 SIZE = 3_800_000
 CONNECTIONS = 8
 SECONDS = 3.0
+LEAVING = 25  # clients
 POLICY = """
 permit (principal, action == Action::"tools/call", resource == Tool::"tool:mcp/files/drop")
 when { context.arguments.path == "a" };
@@ -92,3 +94,44 @@ def test_large_calls_of_one_caller_leave_others_their_answers(
         assert set(answers) == {200}
         assert served.metric("answerable_calls_deferred_total") >= CONNECTIONS
         counted += ["large calls"] * len(answers)
+
+
+def test_calls_of_clients_that_left_keep_no_memory(
+    tmp_path: Path, server: Backend, counted: list[str]
+) -> None:
+    """Each call waits for its caller's turn, and its client leaves meanwhile."""
+    made = configuration(server.server_port)
+    with (
+        serving(tmp_path, made) as served,
+        closing(http.client.HTTPConnection(served.gateway, timeout=20)) as wire,
+    ):
+        assert "result" in call(wire, who="ben")
+        before = served.metric("answerable_memory_bytes")
+        for _ in range(LEAVING):
+            send_and_leave(served.gateway, large_call())
+            assert "result" in call(wire, who="ben")
+        # One whose body is not read yet waits for room, and leaves, too.
+        for _ in range(LEAVING):
+            send_and_leave(served.gateway, large_call(), sent=0)
+        until = time.monotonic() + 5
+        while served.metric("answerable_body_bytes") and time.monotonic() < until:
+            time.sleep(0.05)
+        assert served.metric("answerable_body_bytes") == 0
+        assert served.metric("answerable_calls_waiting") == 0
+        grown = served.metric("answerable_memory_bytes") - before
+        assert grown < LEAVING * SIZE / 4
+    counted += ["large calls of clients that leave"] * 2 * LEAVING
+
+
+def send_and_leave(where: str, body: bytes, sent: int | None = None) -> None:
+    host, _, port = where.rpartition(":")
+    head = (
+        f"POST /mcp/files HTTP/1.1\r\nhost: {where}\r\ncontent-type: application/json"
+        "\r\naccept: application/json, text/event-stream\r\n"
+        f"mcp-protocol-version: {VERSION}\r\nmcp-method: tools/call\r\nmcp-name: drop"
+        f"\r\nauthorization: Bearer {token_of('ana')}\r\n"
+        f"content-length: {len(body)}\r\n\r\n"
+    )
+    with socket.create_connection((host, int(port)), 20) as wire:
+        wire.sendall(head.encode() + body[:sent])
+        time.sleep(0.02)

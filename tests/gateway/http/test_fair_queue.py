@@ -18,6 +18,7 @@ from answerable.gateway.http.fair_queue import (
     SECONDS_PER_BYTE,
     UNQUEUED_CALLS,
     FairQueue,
+    QueuedCall,
 )
 
 Play = Callable[[FairQueue, list[str]], None]
@@ -47,17 +48,17 @@ def test_a_small_call_of_a_caller_with_few_waits_for_nothing() -> None:
 def test_callers_take_turns_however_many_calls_each_has() -> None:
     def play(queue: FairQueue, begun: list[str]) -> None:
         for _ in range(3):
-            queue.add("ana", 1, lambda: begun.append("ana"))
-        queue.add("ben", 1, lambda: begun.append("ben"))
+            queue.add(QueuedCall("ana", 1, lambda: begun.append("ana")))
+        queue.add(QueuedCall("ben", 1, lambda: begun.append("ben")))
 
     assert played(play) == ["ana", "ben", "ana", "ana"]
 
 
 def test_a_caller_keeps_the_order_of_its_calls() -> None:
     def play(queue: FairQueue, begun: list[str]) -> None:
-        queue.add("ana", 1, lambda: begun.append("first"))
+        queue.add(QueuedCall("ana", 1, lambda: begun.append("first")))
         assert queue.must_wait("ana", 1, 0)  # a small one stays behind it
-        queue.add("ana", 1, lambda: begun.append("second"))
+        queue.add(QueuedCall("ana", 1, lambda: begun.append("second")))
 
     assert played(play) == ["first", "second"]
 
@@ -75,7 +76,7 @@ def test_a_caller_whose_calls_take_long_waits_while_others_call(
         queue.must_wait("ana", LARGE_BODY + 1, 0)
         queue.must_wait("ben", 1, 0)
         for _ in range(6):
-            queue.add("ana", LARGE_BODY + 1, long)
+            queue.add(QueuedCall("ana", LARGE_BODY + 1, long))
 
     assert 2 <= len(played(play, 2 * MAX_CREDIT)) <= 4
 
@@ -91,9 +92,9 @@ def test_a_pause_follows_a_large_call(others: bool, times: int) -> None:
 
         queue.must_wait("ana", LARGE_BODY + 1, 0)
         queue._other_at = time.monotonic() if others else float("-inf")
-        queue.add("ana", LARGE_BODY + 1, large)
-        queue.add("ben", LARGE_BODY + 1, large)
-        queue.add("cat", 1, lambda: begun.append("cat"))
+        queue.add(QueuedCall("ana", LARGE_BODY + 1, large))
+        queue.add(QueuedCall("ben", LARGE_BODY + 1, large))
+        queue.add(QueuedCall("cat", 1, lambda: begun.append("cat")))
 
     assert played(play, 0.5) == ["cat"]
     assert at[1] - at[0] >= took + times * took
@@ -107,9 +108,40 @@ def test_a_caller_alone_gets_half_of_the_time() -> None:
 
         queue._other_at = float("-inf")
         for _ in range(6):
-            queue.add("ana", LARGE_BODY + 1, long)
+            queue.add(QueuedCall("ana", LARGE_BODY + 1, long))
 
     assert len(played(play, 8 * MAX_CREDIT)) == 6
+
+
+def test_a_call_that_was_removed_is_not_begun_and_keeps_no_place() -> None:
+    def play(queue: FairQueue, begun: list[str]) -> None:
+        calls = [
+            QueuedCall(who, 1, lambda who=who: begun.append(who))
+            for who in ("ana", "ben", "ana")
+        ]
+        for each in calls:
+            queue.add(each)
+        queue.remove(calls[0])
+        queue.remove(calls[1])
+        queue.remove(calls[1])  # a second time: nothing
+        assert len(queue) == 1
+        assert queue.must_wait("ana", 1, 0)
+        assert not queue.must_wait("ben", 1, 0)
+
+    assert played(play) == ["ana"]
+
+
+def test_a_large_call_that_was_removed_is_charged_to_its_caller() -> None:
+    def play(queue: FairQueue, begun: list[str]) -> None:
+        queue._other_at = time.monotonic()
+        queue._last = "ana"
+        size = int(2 * MAX_CREDIT / SECONDS_PER_BYTE)
+        call = QueuedCall("ana", size, lambda: begun.append("large"))
+        queue.add(call)
+        queue.remove(call)
+        queue.add(QueuedCall("ana", 1, lambda: begun.append("next")))
+
+    assert played(play) == []
 
 
 def test_what_fails_leaves_the_others_their_turns() -> None:
@@ -118,8 +150,8 @@ def test_what_fails_leaves_the_others_their_turns() -> None:
             raise ValueError
 
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)
-        queue.add("ana", 1, fail)
-        queue.add("ben", 1, lambda: begun.append("ben"))
+        queue.add(QueuedCall("ana", 1, fail))
+        queue.add(QueuedCall("ben", 1, lambda: begun.append("ben")))
         assert len(queue) == 2
 
     assert played(play) == ["ben"]
@@ -170,7 +202,7 @@ def test_a_caller_that_waits_is_not_alone_while_another_calls(
 
     def send_large() -> None:
         assert queue.must_wait("ana", size, 0)
-        queue.add("ana", size, handle_large)
+        queue.add(QueuedCall("ana", size, handle_large))
 
     def handle_large() -> None:
         begun.append(loop.now)

@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 LARGE_BODY = 32 * 1024  # bytes of a body; a smaller one takes less than a millisecond
 UNQUEUED_CALLS = 8  # calls of a caller under way, up to which small ones do not wait
@@ -26,6 +27,21 @@ _RETRY_DELAY = 0.05  # seconds until the budget of a caller in debt is checked a
 _MAX_BUDGETS = 1024  # budgets, before those that are full again are dropped
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class QueuedCall:
+    """Call that waits for its caller's turn.
+
+    Attributes:
+        caller: Principal of the caller.
+        size: Bytes of its body.
+        run: Parses and decides the call.
+    """
+
+    caller: str
+    size: int
+    run: Callable[[], None]
+
+
 class FairQueue:
     """Calls that wait to be parsed and decided.
 
@@ -36,7 +52,7 @@ class FairQueue:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self.deferred = 0
-        self._waiting: dict[str, deque[tuple[int, Callable[[], None]]]] = {}
+        self._waiting: dict[str, deque[QueuedCall]] = {}
         self._debts: dict[str, _CallerBudget] = {}
         # The caller of the last call, its time, and that of the last call of another.
         self._last, self._last_at, self._other_at = "", float("-inf"), float("-inf")
@@ -63,17 +79,20 @@ class FairQueue:
             size > LARGE_BODY or open_calls >= UNQUEUED_CALLS or caller in self._waiting
         )
 
-    def add(self, caller: str, size: int, run: Callable[[], None]) -> None:
-        """Queue a call until it is its caller's turn.
-
-        Args:
-            caller: Principal of the caller.
-            size: Bytes of its body.
-            run: Parses and decides the call.
-        """
+    def add(self, call: QueuedCall) -> None:
+        """Queue a call until it is its caller's turn."""
         self.deferred += 1
-        self._waiting.setdefault(caller, deque()).append((size, run))
+        self._waiting.setdefault(call.caller, deque()).append(call)
         self._schedule_next()
+
+    def remove(self, call: QueuedCall) -> None:
+        """Drop a call whose client is gone, with its body; receiving it is charged."""
+        calls = self._waiting.get(call.caller)
+        if calls is not None and call in calls:
+            calls.remove(call)
+            if not calls:
+                del self._waiting[call.caller]
+            self._charge_caller(call.caller, call.size * SECONDS_PER_BYTE)
 
     def _schedule_next(self) -> None:
         """Schedule the next queued call, unless one is scheduled."""
@@ -96,13 +115,14 @@ class FairQueue:
                     pause if 0 < pause < _RETRY_DELAY else _RETRY_DELAY, self._run_next
                 )
             return
-        works = self._waiting.pop(caller)
-        size, work = works.popleft()
-        if works:
-            self._waiting[caller] = works  # behind the others
+        calls = self._waiting.pop(caller)
+        call = calls.popleft()
+        if calls:
+            self._waiting[caller] = calls  # behind the others
+        size = call.size
         began = time.perf_counter()
         try:
-            work()
+            call.run()
         finally:
             seconds = time.perf_counter() - began
             if size > LARGE_BODY:
@@ -119,7 +139,7 @@ class FairQueue:
         A call of another caller takes several iterations of the loop, and would wait
         for a large one in each.
         """
-        is_large = self._waiting[caller][0][0] > LARGE_BODY
+        is_large = self._waiting[caller][0].size > LARGE_BODY
         return self._has_no_debt(caller, now) and (not is_large or now >= self._free_at)
 
     def _is_only_caller(self, caller: str, now: float) -> bool:

@@ -12,9 +12,11 @@ from answerable.gateway.wire.http_heads import (
     build_heading,
     build_json_heading,
 )
+from answerable.server.authentication.errors import Unauthenticated
 from answerable.server.connection_info import ConnectionInfo
 from answerable.server.mcp.call import McpCall
 from answerable.server.mcp.messages import MessageKind
+from answerable.server.mcp.methods import McpRevision
 from answerable.server.wire.host_check import ServedNames
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
 
@@ -52,6 +54,26 @@ class RequestConnection(ReplyWriter, Protocol):
 
     def replace_reply(self, reply: ImmediateReply) -> None:
         """Replace a reply that has not begun; end or truncate another one."""
+
+
+def build_challenge_reply(error: Unauthenticated) -> ImmediateReply:
+    """Build the reply that refuses an unauthenticated caller."""
+    fields = {"www-authenticate": error.challenge, "dpop-nonce": error.nonce}
+    said = {name: value for name, value in fields.items() if value}
+    return ImmediateReply(build_heading(error.status, said))
+
+
+def build_refusal_reply(refusal: RequestRefused, version: str) -> ImmediateReply:
+    """Build the reply that refuses a malformed request.
+
+    Args:
+        refusal: The refusal.
+        version: Protocol revision that the head names; empty without one.
+    """
+    body = refusal.error_body(version)
+    status = refusal.http_status(has_session=version != McpRevision.V2026_07_28)
+    heading = build_json_heading(status) if body else build_heading(status, {})
+    return ImmediateReply(heading, body)
 
 
 def build_denial_reply(call: McpCall, denied: DeniedCall) -> ImmediateReply:

@@ -3,11 +3,13 @@
 import asyncio
 from functools import partial
 
-from answerable.gateway.http.fair_queue import LARGE_BODY
+from answerable.gateway.http.fair_queue import LARGE_BODY, QueuedCall
 from answerable.gateway.http.request_connection import (
     ImmediateReply,
     RequestConnection,
+    build_challenge_reply,
     build_denial_reply,
+    build_refusal_reply,
 )
 from answerable.gateway.http.response_relay import ResponseRelay
 from answerable.gateway.in_flight_call import DeniedCall, InFlightCall
@@ -21,9 +23,8 @@ from answerable.model.spool_record import CallOutcome
 from answerable.server.authentication.errors import IssuerKeysNeeded, Unauthenticated
 from answerable.server.mcp.call import McpCall
 from answerable.server.mcp.messages import MessageKind
-from answerable.server.mcp.methods import McpRevision
 from answerable.server.mcp.request_metadata import VERSION_HEADER, parse_session_id
-from answerable.server.mcp.server_target_path import parse_server_name
+from answerable.server.mcp.server_target_path import find_server_name
 from answerable.server.wire.host_check import check_host_and_origin
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
 from answerable.server.wire.request_head import MAX_BODY
@@ -50,6 +51,7 @@ class HttpRequestHandler:
         "_opening",
         "_over",
         "_paused",
+        "_queued",
         "_relay",
         "_sending",
         "caller",
@@ -62,16 +64,15 @@ class HttpRequestHandler:
     def __init__(self, line: RequestConnection, opening: McpRequestHead) -> None:
         self.wants_body = self.is_refused = self.is_parked = False
         self.early: ImmediateReply | None = None
-        self._line = line
-        self._door = line.door
-        self._opening = opening
-        self._head = opening.head
+        self._line, self._door = line, line.door
+        self._opening, self._head = opening, opening.head
         self.caller: VerifiedCaller | None = None
         self._relay: ResponseRelay | None = None  # its call was let through
         self._sending: UpstreamTransfer | None = None
         self._expiry: asyncio.TimerHandle | None = None  # of a stream
         self._over = self._paused = False
         self._held = 0  # bytes of its body, where that is large
+        self._queued: QueuedCall | None = None  # it waits for the caller's turn
 
     def start(self) -> None:
         """Authenticate the caller by the head, or determine the reply."""
@@ -125,18 +126,17 @@ class HttpRequestHandler:
             under_way = door.in_flight.get(caller.principal, 0)
             if door.queue.must_wait(caller.principal, len(data), under_way):
                 work = partial(self._handle_call, data)
-                door.queue.add(caller.principal, len(data), work)
+                self._queued = QueuedCall(caller.principal, len(data), work)
+                door.queue.add(self._queued)
                 return
         self._handle_call(data)
 
     def _handle_call(self, data: bytes) -> None:
         """Parse, decide, record, and send the call."""
-        if self._over:
-            return
+        self._queued = None
         if self.early is None:
             try:
-                call = parse_request(self._opening, data)
-                self._begin_call(call, data)
+                self._begin_call(parse_request(self._opening, data), data)
             except RequestRefused as refused:
                 self.early = self._refusal_reply(refused)
         if self.early is not None:
@@ -179,14 +179,24 @@ class HttpRequestHandler:
         """Release all resources: the reply is sent, or the client is gone."""
         if not self._over:
             self._over = True
-            if self._held and self.caller is not None:
-                self._door.release_bytes(self.caller.principal, self._held)
+            if self.caller is not None:
+                self._release_body(self.caller.principal)
             if self._relay is not None:
                 self._door.count_finished(self._relay.passage.caller.principal)
             if self._expiry is not None:
                 self._expiry.cancel()
             # They refer to this handler: a cycle would wait for garbage collection.
             self._relay = self._sending = None
+
+    def _release_body(self, principal: str) -> None:
+        """Release the reserved bytes, and leave the queues, which keep the body."""
+        if self._queued is not None:
+            self._door.queue.remove(self._queued)
+            self._queued = None
+        if self.is_parked:
+            self._door.cancel_wait(principal, self._retry_reserve)
+        if self._held:
+            self._door.release_bytes(principal, self._held)
 
     def pause(self) -> None:
         """Stop reading the answer: the client is slower than the server."""
@@ -219,9 +229,7 @@ class HttpRequestHandler:
     def _unauthenticated_reply(self, error: Unauthenticated) -> ImmediateReply:
         """Build the reply that refuses an unauthenticated caller."""
         self._count_refusal(error.reason, "")
-        fields = {"www-authenticate": error.challenge, "dpop-nonce": error.nonce}
-        said = {name: value for name, value in fields.items() if value}
-        return ImmediateReply(build_heading(error.status, said))
+        return build_challenge_reply(error)
 
     def _metadata_reply(self, target: str) -> ImmediateReply:
         """Build the reply with the protected resource metadata (RFC 9728)."""
@@ -382,19 +390,11 @@ class HttpRequestHandler:
     def _refusal_reply(self, refusal: RequestRefused) -> ImmediateReply:
         """Build the reply that refuses a malformed request, and count it."""
         self._count_refusal(refusal.why.value, refusal.method)
-        said = self._head.fields.get(VERSION_HEADER, "")
-        body = refusal.error_body(said)
-        status = refusal.http_status(has_session=said != McpRevision.V2026_07_28)
-        return ImmediateReply(
-            build_json_heading(status) if body else build_heading(status, {}), body
-        )
+        return build_refusal_reply(refusal, self._head.fields.get(VERSION_HEADER, ""))
 
     def _count_refusal(self, reason: str, method: str) -> None:
         """Count a refused request by reason, server and method."""
-        try:
-            server = parse_server_name(self._head.target)
-        except RequestRefused:
-            server = ""
         exchange = self._door.exchange
+        server = find_server_name(self._head.target)
         known = server if server in exchange.servers else ""
         exchange.recorder.count_refused(reason, self.caller, known, method)

@@ -117,6 +117,14 @@ class GatewayHttpServer:
         """Register a function to call when a principal's other calls release bytes."""
         self.waiters.setdefault(principal, deque()).append(retry)
 
+    def cancel_wait(self, principal: str, retry: Callable[[], None]) -> None:
+        """Unregister a function of `wait_for_bytes`, where its client is gone."""
+        waiting = self.waiters.get(principal)
+        if waiting is not None and retry in waiting:
+            waiting.remove(retry)
+            if not waiting:
+                del self.waiters[principal]
+
     def count_started(self, principal: str) -> None:
         """Count one more open call."""
         self.in_flight[principal] = self.in_flight.get(principal, 0) + 1

@@ -18,10 +18,16 @@ def parse_server_name(target: str) -> str:
     Raises:
         Refused: The target is none of `/mcp/SERVER`.
     """
-    found = SERVER_TARGET.fullmatch(target)
-    if found is None:
+    name = find_server_name(target)
+    if not name:
         raise RequestRefused(RefusalReason.UNKNOWN_PATH)
-    return found[1]
+    return name
+
+
+def find_server_name(target: str) -> str:
+    """Return the name of the upstream server in a target; empty for another target."""
+    found = SERVER_TARGET.fullmatch(target)
+    return "" if found is None else found[1]
 
 
 def parse_metadata_target(head: HttpRequestHead) -> str:
