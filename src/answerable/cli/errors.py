@@ -87,6 +87,7 @@ def describe_error(error: BaseException) -> CommandError:
 
 
 def _get_type_name(error: BaseException) -> str:
+    """Return the name of an exception's type."""
     return type(error).__name__
 
 

@@ -227,10 +227,12 @@ def read_private_file(path: Path, description: str) -> bytes:
 
 
 def _get_public_key_path(path: Path) -> Path:
+    """Return the path of the public key next to a private key file."""
     return path.with_name(path.name + ".pub")
 
 
 def _build_exists_error(path: str) -> UsageError:
+    """Build the error for a key file that exists already."""
     return UsageError(
         f"{path} exists; a key is never written over",
         "name another file with --key, or keep using that key",
@@ -238,6 +240,7 @@ def _build_exists_error(path: str) -> UsageError:
 
 
 def _build_write_error(path: Path, reason: str | None) -> EnvironmentFailure:
+    """Build the error for a key file that cannot be written."""
     return EnvironmentFailure(
         f"cannot write {path}: {reason}", "name another file with --key"
     )
@@ -283,14 +286,17 @@ def _encode_der(tag: int, content: bytes) -> bytes:
 
 
 def _encode_sequence(*parts: bytes) -> bytes:
+    """Encode DER elements as a SEQUENCE."""
     return _encode_der(0x30, b"".join(parts))
 
 
 def _encode_octets(data: bytes) -> bytes:
+    """Encode bytes as a DER OCTET STRING."""
     return _encode_der(0x04, data)
 
 
 def _encode_integer(value: int) -> bytes:
+    """Encode an integer as a DER INTEGER."""
     return _encode_der(0x02, value.to_bytes(value.bit_length() // 8 + 1, "big"))
 
 

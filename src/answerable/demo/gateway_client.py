@@ -37,6 +37,7 @@ class TokenDenied(Exception):  # noqa: N818 - what became of it, no fault
 
 
 def _encode_base64url(data: bytes) -> str:
+    """Encode bytes as base64url without padding."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 

@@ -132,7 +132,7 @@ class SubjectResolver:
     def _resolve_sub(
         self, subject: EvaluationSubject, enforcement_point: EnforcementPoint
     ) -> VerifiedCaller:
-        """Resolve an identity by the one caller rule that names its `sub`."""
+        """Resolve a subject id by the one caller rule whose `sub` names it."""
         rules = [each for each in self._by_rule if each.sub == subject.id]
         if len(rules) != 1:
             return _unknown_caller(subject, enforcement_point)

@@ -128,7 +128,7 @@ def _leaf_matches(leaf: MappingLeaf, value: Any, arguments: Any, tool: str) -> b
 
 
 def _value_at(value: Any, keys: JsonPath) -> Any:
-    """Return the value at a path of object keys; `_MISSING` if there is none."""
+    """Return the value at a path of object keys; `_MISSING` if it does not exist."""
     for key in keys:
         if not isinstance(value, Mapping) or key not in value:
             return _MISSING

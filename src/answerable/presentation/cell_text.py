@@ -148,6 +148,7 @@ def format_some_names(names: Iterable[str]) -> str:
 
 
 def _is_account_arn(identity: str) -> bool:
+    """Return whether an id is an ARN with an account field."""
     return identity.startswith("arn:") and identity.count(":") >= 5
 
 
@@ -235,7 +236,7 @@ def _format_places(value: Any, item: Mapping[str, Any], context: CellContext) ->
 
 
 def _format_presence(value: Any, item: Mapping[str, Any], context: CellContext) -> str:
-    """Format whether a person is here, has left, or is a team."""
+    """Format whether a person is present, has left, or is a team."""
     return ("team" if item["team"] else "here") if value else "left"
 
 
@@ -249,7 +250,7 @@ def _format_count(value: Any, item: Mapping[str, Any], context: CellContext) -> 
 
 
 def _format_effect(value: Any, item: Mapping[str, Any], context: CellContext) -> str:
-    """Format the ended or remaining thing: its id, else its kind with the count."""
+    """Format the things that a revocation ends or leaves: an id, or kind and count."""
     count = "" if item["count"] is None else f"{item['count']:,} "
     return str(item["id"] or f"{count}{value}")
 

@@ -52,7 +52,7 @@ def _add_subject(
 
 
 def _add_owner(rows: EntityRows, subject: str, relation: str = "owner") -> None:
-    """Add the owner of a subject, or how one would be known."""
+    """Add the owner of a subject, or the way to record one."""
     owner = rows.inventory.owners.get(subject)
     state = OwnerState.NONE if owner is None else owner.state
     if owner is not None and owner.person is not None:
@@ -95,7 +95,7 @@ def _add_use(rows: EntityRows, use: ToolUse) -> None:
 
 
 def _add_users(rows: EntityRows, does_use: Callable[[ToolUse], bool]) -> None:
-    """Add the tools that a test selects, and their agents."""
+    """Add the tools that a predicate selects, and their agents."""
     for agent, use in _iterate_uses(rows.inventory):
         if does_use(use):
             status = FactStatus.INFERRED.value if use.inherited else ""

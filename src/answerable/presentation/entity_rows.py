@@ -104,7 +104,7 @@ class EntityRows:
             )
 
     def close(self, kind: str, relation: str, source: str) -> None:
-        """End a relation: without a link, it is unknown or there is none.
+        """Add a `none` or `missing` row if a relation has no link.
 
         Args:
             source: Data that would tell; empty if all of it was collected.
@@ -116,7 +116,7 @@ class EntityRows:
     def close_scanned(
         self, kind: str, relation: str, words: Sequence[str], source: str = ""
     ) -> None:
-        """End a relation that scans tell.
+        """Add a `none` or `missing` row if a relation that scans supply has no link.
 
         Args:
             words: Coverage words of the data that it depends on.

@@ -57,6 +57,7 @@ def describe_assumptions(verdict: str, names: Collection[str]) -> str:
 
 
 def _join_with_or(names: Sequence[str]) -> str:
+    """Join names with commas and a final `or`."""
     *most, last = names
     return f"{', '.join(most)} or {last}" if most else last
 

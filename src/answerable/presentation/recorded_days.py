@@ -63,4 +63,5 @@ def _list_gaps(days: list[int]) -> Iterator[DateRangeItem]:
 
 
 def _format_day(day: int) -> str:
+    """Format a number of days since 1970 as `YYYY-MM-DD`."""
     return (_EPOCH + timedelta(days=day)).isoformat()

@@ -105,6 +105,7 @@ def _format_cell(value: object) -> str:
 
 
 def _format_row(cells: Sequence[str]) -> str:
+    """Format cells as one CSV line."""
     out = io.StringIO()
     csv.writer(out, lineterminator="").writerow(cells)
     return out.getvalue()

@@ -25,7 +25,7 @@ _UNREADABLE = SourceState(
 
 
 def read_source_states(layout: StoreLayout) -> tuple[SourceState, ...]:
-    """Read the state of each scheduled source; none where no collector ever ran.
+    """Read the state of each scheduled source; empty if no collector ever ran.
 
     A file that cannot be read gives one failed source: unknown is no success.
     """
@@ -39,7 +39,7 @@ def read_source_states(layout: StoreLayout) -> tuple[SourceState, ...]:
 
 
 def read_cursor(layout: StoreLayout, source: str) -> FileMarks:
-    """Read the files of a log that were read whole; none where that is not known."""
+    """Read the cursor of a log: its completely read files; empty if unknown."""
     try:
         data = read_regular_file(layout.cursor_file(source))
         return msgspec.json.decode(data, type=dict[str, tuple[int, ...]])

@@ -210,7 +210,7 @@ class DerivedFiles:
         self.progress = progress
 
     def load(self, name: str) -> BlockFile | None:
-        """Open the tables saved under a name; None where none are current."""
+        """Open cached tables by name; None if they are missing or outdated."""
         path, key = _get_derived_path(self._store, name), _derive_mac_key(self._store)
         try:
             return BlockFile(path, _build_generation_tag(self._generation, name), key)
@@ -220,7 +220,7 @@ class DerivedFiles:
     def save(
         self, name: str, tables: Mapping[str, Iterable[tuple[str, object]]]
     ) -> None:
-        """Save tables under a name; a disk error is ignored."""
+        """Cache tables under a name on disk; a disk error is ignored."""
         data = encode_block_file(
             _build_generation_tag(self._generation, name),
             tables,

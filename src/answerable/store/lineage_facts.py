@@ -158,6 +158,7 @@ def save_chains(store: "EvidenceStore", facts: LineageFacts, chains: _Chains) ->
 
 
 def _get_cache_path(store: "EvidenceStore") -> Path:
+    """Return the path of the lineage cache file."""
     return store.root / "derived" / "lineage.bin"
 
 
@@ -223,6 +224,7 @@ def _decode_chain_key(row: Sequence[object]) -> ChainKey:
 
 
 def _as_int(value: object) -> int:
+    """Narrow an SQL value to `int` for the type checker."""
     return cast("int", value)
 
 

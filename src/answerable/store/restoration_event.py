@@ -127,7 +127,7 @@ def _count_kept_records(store: EvidenceStore, name: str) -> int:
 
 
 def _seal_remainder(store: EvidenceStore, name: str, now: int) -> None:
-    """Seal the valid records of a journal; a missing journal is sealed as empty."""
+    """Seal the valid records of a damaged journal; a missing one is sealed as empty."""
     opened = any(
         isinstance(each, JournalOpened) and each.journal == name
         for each in store.log.entries()

@@ -233,6 +233,7 @@ def check(settings: Settings, identity: str, since: str) -> None:
 
 
 def _parse_agent(text: str) -> "AgentId":
+    """Convert an agent id or the name of a declared agent to an id."""
     from answerable.model.ids import AgentId
 
     return AgentId(text if text.startswith("agent:") else f"agent:declared/{text}")

@@ -156,5 +156,6 @@ def _read_request_text(name: str) -> str:
 
 
 def _parse_agent(agent: str) -> AgentId:
+    """Convert an agent id or the name of a declared agent to an id."""
     is_id = not agent or agent.startswith("agent:")
     return AgentId(agent if is_id else f"agent:declared/{agent}")

@@ -197,6 +197,7 @@ def _has_end_signal(signals: list[int]) -> bool:
 
 
 def _is_pipe(number: int) -> bool:
+    """Return whether a file descriptor is a pipe or a socket."""
     mode = os.fstat(number).st_mode
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
@@ -208,6 +209,7 @@ def _prctl(option: int, value: int) -> None:
 
 
 def _flush_streams() -> None:
+    """Flush standard output and standard error."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(BrokenPipeError):
             stream.flush()

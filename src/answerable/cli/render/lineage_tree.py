@@ -95,6 +95,7 @@ def _build_grid(
 def _build_action_cell(
     items: Sequence[TraceItem], notes: MissingHopNotes, screen: Screen
 ) -> _Cell:
+    """Build the cell of an action: outcome unless a success, number of events."""
     hop = hops_by_name(items[0])["action"]
     text = format_hop("action", hop, items[0], notes)
     if items[0]["outcome"] not in ("success", ""):

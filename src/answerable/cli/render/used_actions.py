@@ -82,6 +82,7 @@ def _format_called_count(
 
 
 def _format_action_count(number: int) -> str:
+    """Format a number of actions with its noun."""
     return f"{number:,} action" + ("" if number == 1 else "s")
 
 
@@ -119,6 +120,7 @@ def _render_one_service(
 
 
 def _format_some_names(names: Sequence[str]) -> str:
+    """Format the first few names, and count the others."""
     more = len(names) - _IDLE_NAMED
     shown = ", ".join(map(sanitize, names[:_IDLE_NAMED]))
     return shown + (f" +{more:,}" if more > 0 else "")

@@ -21,16 +21,19 @@ Json = Mapping[str, object]
 
 
 def _build_policy(*statements: Json) -> Json:
+    """Build an IAM policy document from statements."""
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
 def _build_allow_statement(action: str | list[str], resource: str | list[str]) -> Json:
+    """Build an IAM policy statement that allows an action on a resource."""
     return {"Effect": "Allow", "Action": action, "Resource": resource}
 
 
 def _build_trust_policy(
     principal: Json, action: str, condition: Json | None = None
 ) -> Json:
+    """Build the trust policy of a role."""
     statement = {"Effect": "Allow", "Principal": principal, "Action": action}
     return _build_policy(statement | ({"Condition": condition} if condition else {}))
 

@@ -108,6 +108,7 @@ class _RecordBuilder:
         return _build_session(role, key, session, at)
 
     def _make_uuid(self) -> str:
+        """Make the next reproducible event id."""
         digits = f"{self.random.getrandbits(128):032x}"
         cuts = (0, 8, 12, 16, 20, 32)
         return "-".join(digits[a:b] for a, b in pairwise(cuts))

@@ -196,7 +196,7 @@ def get_requested_call(event: AuditEvent) -> ApprovalScope | None:
 def build_requested_call(
     event: CallSubject, target: str, arguments: str
 ) -> ApprovalScope | None:
-    """Return the same for any call subject; None if no exception can allow it."""
+    """Build the call that a policy exception would have to allow; None if none can."""
     if target not in APPROVABLE_TARGETS or not event.agent:
         return None
     return ApprovalScope(

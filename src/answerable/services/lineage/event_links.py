@@ -174,7 +174,7 @@ def _build_resource_filter(
 
 
 def _build_actor_test(rows: EntityRows, kind: str) -> Callable[[LineageChain], bool]:
-    """Build a predicate for the chains in which a subject takes part."""
+    """Build a predicate that selects the chains in which a subject takes part."""
     subject = rows.subject
     match kind:
         case "person":
@@ -264,7 +264,7 @@ def _add_decision(rows: EntityRows, event: AuditEvent) -> None:
 
 
 def add_record_rows(rows: EntityRows, records: Sequence[ChainRow], kind: str) -> None:
-    """Add the facts and the chain of an event or a decision, of its first record."""
+    """Add the facts and the lineage chain of an event or a decision."""
     event, item = records[0].event, build_trace_item(records[0])
     evidence = _get_event_evidence(event)
     rows.add(kind, SUBJECT, rows.subject, evidence)

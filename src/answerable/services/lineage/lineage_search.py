@@ -286,7 +286,7 @@ def _remaining_words(words: Sequence[str], matched: frozenset[int]) -> tuple[str
 
 
 def _build_word_test(word: str) -> Test:
-    """Build a predicate for chains that contain a word or pattern."""
+    """Build a predicate that selects the chains that contain a word or pattern."""
     folded = word.lower()
     if not name_resolution.is_glob(word):
         return lambda chain: any(

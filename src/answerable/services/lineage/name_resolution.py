@@ -107,7 +107,7 @@ def build_chain_tests(
 def list_required_ids(
     inventory: Inventory, chains: Sequence[ChainTimeline], names: NameQuery
 ) -> list[str]:
-    """List ids that every matching chain contains; none if the names are patterns.
+    """List ids that every matching chain contains; none if names are patterns.
 
     Raises:
         UsageError: A name is unknown or ambiguous.

@@ -157,7 +157,7 @@ def describe_search(
     chains: Sequence[ChainTimeline],
     query: TraceQuery,
 ) -> str:
-    """Describe the searched events, with similar names."""
+    """Describe the events that a query searched, with names similar to its names."""
     held = [f"{events:,} of {source}" for source, events in count_sources(store)]
     if not held:
         return ""
@@ -249,6 +249,7 @@ def _build_resource_hop(event: AuditEvent, status: HopStatus) -> HopItem:
 
 
 def _format_time(at: int) -> str | None:
+    """Format a time as RFC 3339; None for 0 (not known)."""
     return format_time(at) if at else None
 
 

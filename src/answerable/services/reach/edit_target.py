@@ -10,7 +10,7 @@ _MOST_LISTED = 4
 
 
 def require_target(inventory: Inventory, subject: str, edit: PolicyEdit) -> None:
-    """Refuse to attach a policy to an agent, a credential or a person.
+    """Refuse a policy edit on an agent, a credential or a person.
 
     Args:
         subject: Id of the subject; empty for all.

@@ -115,7 +115,7 @@ class AttestedOwnerReader(_AttestationStatements[AttestedOwner]):
         return self._owners
 
     def select(self, now: int) -> StatementReading[AttestedOwner]:
-        """Select the owners, again once an attestation has ended."""
+        """Return the attested owners; cached until an attestation expires."""
         begin, end = self._valid_interval
         if not begin <= now < end:
             valid = self._list_valid(now)

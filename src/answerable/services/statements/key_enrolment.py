@@ -140,7 +140,7 @@ def list_owner_keys(store: EvidenceStore, *, now: int) -> Document:
 def describe_new_key(
     key: OwnerKeyId, person: PersonId, private: str, public: str
 ) -> Document:
-    """Describe a new key and the next step; it is not enrolled yet."""
+    """Describe a new owner key that is not enrolled yet, and the next step."""
     item: NewOwnerKeyItem = {
         "id": key,
         "person": person,

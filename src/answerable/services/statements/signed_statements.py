@@ -156,7 +156,7 @@ class SignedStatements(ABC, Generic[ItemT]):
 
     @abstractmethod
     def select(self, now: int) -> StatementReading[ItemT]:
-        """Return the statements in force, of those with a valid signature."""
+        """Select the valid statements that are in force at a time."""
 
     def refresh(self, now: int) -> None:
         """Verify the statements again if the log has changed."""

@@ -18,6 +18,6 @@ class ToolApprovalReader(SignedStatements[VerifiedStatement]):
     item = VerifiedStatement
 
     def select(self, now: int) -> StatementReading[VerifiedStatement]:
-        """Return all valid approvals: none expires."""
+        """Return all valid tool approvals, as none expires."""
         del now
         return StatementReading(self._verified, self._rejected)

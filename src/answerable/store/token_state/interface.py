@@ -227,7 +227,7 @@ class TokenState(Protocol):
         """Return the time since which no record was lost; 0 if none ever was."""
 
     def begin_epoch(self, now: float) -> int:
-        """Begin an epoch: earlier records may be lost, e.g. after a restore."""
+        """Declare that records before now may be lost, for example after a restore."""
 
     def read_generation(self) -> DatabaseGeneration:
         """Return the identity and generation of the database."""

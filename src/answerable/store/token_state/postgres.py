@@ -88,7 +88,7 @@ class PostgresTokenState(SqlTokenState):
         self._commits = 0
 
     def begin_epoch(self, now: float) -> int:
-        """Begin an epoch: earlier records may be lost, e.g. after a restore."""
+        """Declare that records before now may be lost, for example after a restore."""
         asked = "UPDATE state SET epoch = greatest(epoch, %s) RETURNING epoch"
         with self._pool.transaction() as cursor:
             epoch = int(_fetch_state_row(cursor.execute(asked, (math.ceil(now),)))[0])
@@ -294,6 +294,7 @@ def _read_database_identity(cursor: Cursor) -> str:
 
 
 def _fetch_state_row(cursor: Cursor) -> tuple[int, ...]:
+    """Fetch the single row of database-wide state."""
     row = cursor.fetchone()
     assert row is not None, "the table `state` has one row"  # noqa: S101 - for types
     return row

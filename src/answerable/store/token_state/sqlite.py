@@ -84,7 +84,7 @@ class SqliteTokenState(SqlTokenState):
             raise
 
     def begin_epoch(self, now: float) -> int:
-        """Begin an epoch: earlier records may be lost, e.g. after a restore."""
+        """Declare that records before now may be lost, for example after a restore."""
         with self._write_transaction(durable=True):
             return write_new_epoch(self._file.connection, now)
 
@@ -297,5 +297,6 @@ class SqliteTokenState(SqlTokenState):
                     self._execute("PRAGMA synchronous = NORMAL")
 
     def _rollback(self) -> None:
+        """Roll back the open transaction, if there is one."""
         if self._file.connection.in_transaction:
             self._execute("ROLLBACK")

@@ -45,7 +45,7 @@ class ExpiryCursors:
             self.sweep(now, COMMITS_PER_SWEEP)
 
     def sweep(self, now: float, commits: int) -> int:
-        """Delete expired rows at the cursors, and move the cursors forward.
+        """Delete a few expired rows at each table's cursor, and move the cursors on.
 
         Args:
             now: NumericDate.

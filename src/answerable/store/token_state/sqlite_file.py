@@ -239,7 +239,7 @@ class SqliteFile:
     def _detect_unclean_stop(
         self, is_only_process: bool, now: float, boot: str
     ) -> None:
-        """Begin a new epoch if the last stop may have lost records."""
+        """Declare earlier records incomplete if the last stop may have lost some."""
         execute = self.connection.execute
         execute("BEGIN IMMEDIATE")
         (last,) = execute("SELECT boot FROM state").fetchone()
@@ -287,7 +287,7 @@ def _end_read_transaction(connection: sqlite3.Connection) -> None:
 
 
 def write_new_epoch(connection: sqlite3.Connection, now: float) -> int:
-    """Begin a new epoch within a transaction: uses from before are refused.
+    """Record that uses before now may be lost, so that they are refused.
 
     The clock of a booting machine may be behind, so the last sweep sets a minimum.
     """

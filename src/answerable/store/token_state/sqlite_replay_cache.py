@@ -38,7 +38,7 @@ class SqliteReplayCache:
         self._new: dict[bytes, int] = {}
 
     def load_new_uses(self) -> None:
-        """Begin a transaction: load keys that other processes recorded."""
+        """Load the replay keys that other processes recorded since the last load."""
         self._epoch, self._swept, last = self._execute(_SELECT_BOUNDS).fetchone()
         self._new, self._ended = {}, 0
         if last != self._known:

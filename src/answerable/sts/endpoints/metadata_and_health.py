@@ -58,12 +58,15 @@ class PublicEndpoints:
         }
 
     async def _handle_jwks(self, _: StsRequest) -> StsResponse:
+        """Serve the JSON Web Key Set."""
         return cacheable_response(self._keys(), CACHE_MAX_AGE)
 
     async def _handle_metadata(self, _: StsRequest) -> StsResponse:
+        """Serve the authorization server metadata."""
         return cacheable_response(self._metadata, _METADATA_MAX_AGE)
 
     async def _handle_authorize(self, _: StsRequest) -> StsResponse:
+        """Refuse authorization requests, as the service has no such grant."""
         return error_response(OAuthError.UNAUTHORIZED_CLIENT)
 
 

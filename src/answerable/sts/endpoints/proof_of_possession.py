@@ -78,7 +78,7 @@ class ProofVerifier:
         return ProvenKeys(Confirmation(jkt=proof.jkt, x5t_s256=x5t), use)
 
     def authenticate(self, request: StsRequest, path: str, now: float) -> LiveOwnToken:
-        """Return the verified token of ours that authorises a request.
+        """Authenticate a request by a token that this service issued, with its proofs.
 
         Raises:
             NonceRequired: The proof needs a nonce of ours.

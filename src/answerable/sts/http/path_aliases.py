@@ -11,5 +11,5 @@ _AZURE = re.compile(r"/[A-Za-z0-9.-]{1,128}/oauth2/v2\.0/token")
 
 
 def resolve_path_alias(path: str) -> str:
-    """Return the path of the endpoint behind an alias, else the path itself."""
+    """Resolve a path alias of another token service to our endpoint path."""
     return "/token" if _AZURE.fullmatch(path) else path

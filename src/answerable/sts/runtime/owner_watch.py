@@ -54,5 +54,5 @@ class OwnerWatch(StatementWatch):
         self._people_until = min(ends, default=float("inf"))
 
     def _reset_expiry(self, _: StatementsInForce) -> None:
-        """Compute the current owners again at the next request for them."""
+        """Discard the cached owners, so that the next request computes them again."""
         self._people_until = 0.0

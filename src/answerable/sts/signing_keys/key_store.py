@@ -133,6 +133,7 @@ class KeyStore:
             self._key_path(kid).unlink(missing_ok=True)
 
     def _key_path(self, kid: str) -> Path:
+        """Return the path of a private key file."""
         return self._path / f"{kid}{_SUFFIX}"
 
     def _read_or_create(self, path: Path) -> bytes:

@@ -53,5 +53,6 @@ class Es256Signer:
         return signed + b"." + encode_base64url(signature).encode("ascii")
 
     def _encode_header(self, typ: str) -> bytes:
+        """Encode the JWS header as base64url."""
         said = {"alg": "ES256", "typ": typ, "kid": self.kid}
         return encode_base64url(self._encode(said)).encode("ascii") + b"."

@@ -128,7 +128,7 @@ def _get_what_if(
 
 
 def _get_cuts(cache: StoreCache, visitor: Visitor, params: OperationParams) -> Document:
-    """Return the smallest sets of statements whose removal ends a reach."""
+    """Return the smallest sets of policy statements whose removal ends an access."""
     del visitor
     view = cache.current_view()
     with cache.open_store() as store:

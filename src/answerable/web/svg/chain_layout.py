@@ -253,7 +253,7 @@ def _resource_node(act: ActGroup, links: ChainLinks) -> ChainNode:
 
 
 def _fit_label(node: ChainNode, max_chars: int) -> ChainNode:
-    """Shorten a label to its width: an email at the end, other ids in the middle."""
+    """Shorten a node label to a width: an email at the end, other ids in the middle."""
     limit = max_chars - 2 * node.depth
     head, _, rest = node.text.partition(" under ")
     if rest and node.column == 5:

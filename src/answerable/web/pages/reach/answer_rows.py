@@ -129,7 +129,7 @@ def _call_parameters(subject: str, action: str, item: ReachItem) -> dict[str, st
 
 
 def _unguarded_reason(item: ReachItem | PermissionCheckItem) -> str:
-    """Return why a grant is called unguarded; empty if it is not."""
+    """Return why a grant counts as unguarded: a condition without effect; else empty."""
     return item.get("unguarded_because", "") if item.get("unguarded") else ""
 
 

@@ -112,7 +112,7 @@ def _build_page(
 
 
 def _is_complete(path: str, question: ReachQuestion) -> bool:
-    """Tell whether the question has all fields that the page needs."""
+    """Tell whether a permission question has every field that the page needs."""
     call = bool(question.action and question.resource)
     return {
         "/reach": bool(question.subject),
