@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from answerable.model.event import AuditEvent, EventOutcome
+from answerable.model.event import EventOutcome
 from answerable.store.chain_tables import (
     JOINED_CHAINS,
     JointInterval,
     build_interval_table,
 )
-from answerable.store.event_columns import NAMES, decode_event_row
-from answerable.store.query_tables import NamedTable
 from answerable.store.segment_writer import DAY_NS
 
 if TYPE_CHECKING:
@@ -31,11 +29,6 @@ class EventFilter:
         resources: Such patterns against any resource of the event.
         since: UTC nanoseconds, inclusive, 0 for the beginning.
         until: UTC nanoseconds, exclusive, 0 for the end.
-        keys: Joints and intervals, of which one must match; None for all.
-        about: Identity, empty for none: also events of any actor that created it,
-            deleted it, issued a credential for it or accessed it.
-        about_keys: Joints and intervals for these events; None for all.
-        limit: Maximum number of events, the newest first.
         event: Event id, empty for all.
         outcome: Outcome, empty for all.
     """
@@ -44,91 +37,14 @@ class EventFilter:
     resources: Sequence[str] = ()
     since: int = 0
     until: int = 0
-    keys: Sequence[JointInterval] | None = None
-    about: str = ""
-    about_keys: Sequence[JointInterval] | None = None
-    limit: int = 1000
     event: bytes = b""
     outcome: str = ""
-
-
-def find_events(store: "EvidenceStore", event_filter: EventFilter) -> list[AuditEvent]:
-    """Find matching events, oldest first; above the limit, the newest ones."""
-    where, parameters = filter_sql(event_filter)
-    if event_filter.keys is None:
-        return _find_newest_events(store, where, parameters, event_filter.limit)
-    # Two steps: which events, in the few columns that tell; then those events whole.
-    found: set[tuple[int, bytes]] = set()
-    tables = {"wanted": build_interval_table(event_filter.keys)}
-    parts = [
-        (
-            build_interval_join_sql("wanted"),
-            *build_implied_bounds_sql(event_filter.keys),
-        )
-    ]
-    if event_filter.about:
-        parts.append(_build_resource_sql(event_filter, tables))
-    for join, only, values in parts:
-        query = (
-            f"SELECT event_time, event_id FROM events e {join} "  # noqa: S608 - ours
-            f"WHERE {' AND '.join([*where, *only])} "
-            "ORDER BY event_time DESC, event_id DESC LIMIT ?"
-        )
-        rows = store.run_query(
-            query, [*parameters, *values, event_filter.limit], tables
-        )
-        found |= {(cast("int", at), cast("bytes", key)) for at, key in rows}
-    newest = sorted(found, reverse=True)[: event_filter.limit]
-    if not newest:
-        return []
-    listed = ", ".join("?" * len(newest))
-    return _find_newest_events(
-        store,
-        ["event_time >= ?", "event_time <= ?", f"event_id IN ({listed})"],
-        [newest[-1][0], newest[0][0], *(key for _, key in newest)],
-        event_filter.limit,
-    )
-
-
-def _find_newest_events(
-    store: "EvidenceStore",
-    conditions: Sequence[str],
-    parameters: Sequence[object],
-    limit: int,
-) -> list[AuditEvent]:
-    """Find the newest events of a condition, in ascending order of time."""
-    query = (
-        f"SELECT {NAMES} FROM events e WHERE {' AND '.join(conditions) or 'true'} "  # noqa: S608 - ours
-        "ORDER BY event_time DESC, event_id DESC LIMIT ?"
-    )
-    rows = store.run_query(query, [*parameters, limit])
-    return [decode_event_row(row) for row in reversed(rows)]
 
 
 def build_interval_join_sql(name: str) -> str:
     """Build the SQL join of events with a table of chain keys and time intervals."""
     # EXISTS with the same conditions takes the engine fifty times as long.
     return f"SEMI JOIN {name} c ON ({JOINED_CHAINS})"
-
-
-_RESOURCE_COLUMNS = ("created = ?", "deleted = ?", "issued_to = ?", "resource = ?")
-
-
-def _build_resource_sql(
-    event_filter: EventFilter, tables: dict[str, NamedTable]
-) -> tuple[str, list[str], list[object]]:
-    """Build the SQL condition that an event touches a resource of the filter."""
-    any_of = " OR ".join([*_RESOURCE_COLUMNS, "list_contains(resources, ?)"])
-    parameters: list[object] = [event_filter.about] * (len(_RESOURCE_COLUMNS) + 1)
-    if event_filter.about_keys is None:
-        return "", [f"({any_of})"], parameters
-    tables["others"] = build_interval_table(event_filter.about_keys)
-    bounds, values = build_implied_bounds_sql(event_filter.about_keys)
-    return (
-        build_interval_join_sql("others"),
-        [f"({any_of})", *bounds],
-        parameters + values,
-    )
 
 
 def build_implied_bounds_sql(
@@ -150,7 +66,7 @@ def build_implied_bounds_sql(
 
 
 def filter_sql(event_filter: EventFilter) -> tuple[list[str], list[object]]:
-    """Build the SQL conditions and parameters of a filter, without its chain keys."""
+    """Build the SQL conditions and parameters of a filter."""
     where: list[str] = []
     parameters: list[object] = []
     for bound, sign in ((event_filter.since, ">="), (event_filter.until, "<")):

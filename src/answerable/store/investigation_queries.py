@@ -108,17 +108,11 @@ def count_over_time(
         investigation: The filter.
         width: Length of a span, nanoseconds.
     """
-    parts = list(
-        _build_alternative_queries(investigation, "event_id, event_time, outcome")
+    query, values, tables = _build_union_query(
+        investigation, "event_id, event_time, outcome"
     )
-    if not parts:
-        return []
-    # What fits in two ways is counted once.
-    queries = " UNION ".join(query for query, _, _ in parts)
-    values = [value for _, parameters, _ in parts for value in parameters]
-    tables = {name: table for _, _, each in parts for name, table in each.items()}
     rows = store.run_query(
-        f"SELECT event_time // ? * ? AS at, outcome, count(*) FROM ({queries}) "  # noqa: S608 - ours
+        f"SELECT event_time // ? * ? AS at, outcome, count(*) FROM ({query}) "  # noqa: S608 - ours
         "GROUP BY ALL ORDER BY ALL",
         [width, width, *values],
         tables,
@@ -133,13 +127,8 @@ def count_events_matching(
     store: "EvidenceStore", investigation: InvestigationFilter
 ) -> int:
     """Count matching events."""
-    parts = list(_build_alternative_queries(investigation, "event_id, event_time"))
-    if not parts:
-        return 0
-    queries = " UNION ".join(query for query, _, _ in parts)
-    values = [value for _, parameters, _ in parts for value in parameters]
-    tables = {name: table for _, _, each in parts for name, table in each.items()}
-    ((events,),) = store.run_query(f"SELECT count(*) FROM ({queries})", values, tables)  # noqa: S608 - ours
+    query, values, tables = _build_union_query(investigation, "event_id, event_time")
+    ((events,),) = store.run_query(f"SELECT count(*) FROM ({query})", values, tables)  # noqa: S608 - ours
     return cast("int", events)
 
 
@@ -186,16 +175,9 @@ def count_groups(
             count by columns alone.
         columns: Names in `COLUMNS`.
     """
-    parts = list(
-        _build_alternative_queries(
-            investigation, f"{PLACE_COLUMNS}, {_JOINT}, action, resource, outcome"
-        )
+    query, values, tables = _build_union_query(
+        investigation, f"{PLACE_COLUMNS}, {_JOINT}, action, resource, outcome"
     )
-    if not parts:
-        return []
-    queries = " UNION ".join(query for query, _, _ in parts)
-    values = [value for _, parameters, _ in parts for value in parameters]
-    tables = {name: table for _, _, each in parts for name, table in each.items()}
     number, joint, join = "-1", "NULL", ""
     if chains:
         tables["grouped"] = build_group_table(chains)
@@ -204,7 +186,7 @@ def count_groups(
         join = f"LEFT JOIN grouped c ON {JOINED_CHAINS}"
     listed = "".join(f", {COLUMNS[name]}" for name in columns)
     rows = store.run_query(
-        f"SELECT {number}, {joint}, count(*){listed} FROM ({queries}) e {join} "  # noqa: S608 - ours
+        f"SELECT {number}, {joint}, count(*){listed} FROM ({query}) e {join} "  # noqa: S608 - ours
         "GROUP BY ALL ORDER BY ALL",
         values,
         tables,
@@ -301,6 +283,17 @@ def _build_alternative_queries(
             f"WHERE {' AND '.join([*where, *only]) or 'true'}"
         )
         yield query, [*parameters, *values], tables
+
+
+def _build_union_query(investigation: InvestigationFilter, columns: str) -> _QueryParts:
+    """Build one query for all alternatives; an event of several is counted once."""
+    parts = list(_build_alternative_queries(investigation, columns))
+    return (
+        " UNION ".join(query for query, _, _ in parts)
+        or f"SELECT {columns} FROM skimmed e WHERE false",  # noqa: S608 - ours
+        [value for _, parameters, _ in parts for value in parameters],
+        {name: table for _, _, each in parts for name, table in each.items()},
+    )
 
 
 def _build_alternative_sql(

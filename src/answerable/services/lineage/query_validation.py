@@ -3,7 +3,11 @@
 from difflib import get_close_matches
 
 from answerable.model.errors import UsageError
-from answerable.store.event_queries import EventFilter, count_sources, find_events
+from answerable.store.event_queries import EventFilter, count_sources
+from answerable.store.investigation_queries import (
+    InvestigationFilter,
+    find_newest_events,
+)
 from answerable.store.store import EvidenceStore
 
 _SIMILARITY = 0.6
@@ -21,7 +25,8 @@ def require_known_action(store: EvidenceStore, glob: str) -> None:
     Raises:
         UsageError: Nothing matches; the hint has the nearest action.
     """
-    if not glob or find_events(store, EventFilter(actions=[glob], limit=1)):
+    called = InvestigationFilter(EventFilter(actions=[glob]))
+    if not glob or find_newest_events(store, called, 1):
         return
     from answerable.connectors.iam_catalogue.fetch import load_catalogue
     from answerable.reach.aws.action_validation import suggest_for_unmatched_glob

@@ -1,6 +1,6 @@
 """Build the rows of `trace`: each event with its chain from person to identity."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from answerable.lineage.chain_index import ChainIndex
@@ -63,10 +63,15 @@ class TraceQuery:
     limit: int = 1000
 
 
-def build_filters(
+def build_event_filter(
     inventory: Inventory, chains: Sequence[ChainTimeline], query: TraceQuery
-) -> tuple[EventFilter, EventFilter]:
-    """Build two event filters: without and with the actor of the query."""
+) -> InvestigationFilter:
+    """Build the event filter of a query: acts by its actor, or on its identity.
+
+    Raises:
+        UsageError: A name is unknown or ambiguous.
+    """
+    chains = ChainIndex.wrap(chains)
     identity = query.identity
     if identity:  # a pattern matches acts of identities, not acts on them
         wild = name_resolution.is_glob(identity)
@@ -75,45 +80,20 @@ def build_filters(
             if wild
             else name_resolution.resolve_identity(inventory, chains, identity)
         )
-    others = replace(query, identity="")
-    keys = _select_intervals(inventory, chains, query)
-    about = _select_intervals(inventory, chains, others) if identity else None
-    asked = restrict_to_resource(
+    alternatives = [EventAlternative(_select_intervals(inventory, chains, query))]
+    if identity:
+        others = _select_intervals(inventory, chains, replace(query, identity=""))
+        alternatives.append(EventAlternative(others, about=identity))
+    event_filter = restrict_to_resource(
         EventFilter(
             actions=[query.action] if query.action else [],
             since=query.since,
             until=query.until,
-            limit=query.limit + 1,
             outcome=query.outcome,
         ),
         query.resource,
     )
-    return asked, replace(asked, keys=keys, about=identity, about_keys=about)
-
-
-def build_event_filter(
-    inventory: Inventory, chains: Sequence[ChainTimeline], query: TraceQuery
-) -> InvestigationFilter:
-    """Build the event filter of a query, for counting.
-
-    Raises:
-        UsageError: A name is unknown or ambiguous.
-    """
-    return build_filter_alternatives(
-        *build_filters(inventory, ChainIndex.wrap(chains), query)
-    )
-
-
-def build_filter_alternatives(
-    event_filter: EventFilter, actor_filter: EventFilter
-) -> InvestigationFilter:
-    """Split a filter into its alternatives: by actor, or by acts on an identity."""
-    parts = [EventAlternative(actor_filter.keys)]
-    if actor_filter.about:
-        parts.append(
-            EventAlternative(actor_filter.about_keys, about=actor_filter.about)
-        )
-    return InvestigationFilter(event_filter, parts)
+    return InvestigationFilter(event_filter, alternatives)
 
 
 def validate_trace_query(query: TraceQuery) -> None:
@@ -186,7 +166,7 @@ def _select_intervals(
 
 
 def join_chains(
-    events: Sequence[AuditEvent], chains: Sequence[ChainTimeline]
+    events: Iterable[AuditEvent], chains: Sequence[ChainTimeline]
 ) -> Iterator[ChainRow]:
     """Join events with their chains."""
     by_joint = ChainIndex.wrap(chains).chains_by_key

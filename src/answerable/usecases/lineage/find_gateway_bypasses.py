@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain as all_of
 from typing import cast
 
@@ -43,7 +43,12 @@ from answerable.services.lineage.trace_rows import (
 )
 from answerable.store import mediated_call_queries as held
 from answerable.store.chain_tables import JointInterval
-from answerable.store.event_queries import EventFilter, find_events
+from answerable.store.event_queries import EventFilter
+from answerable.store.investigation_queries import (
+    EventAlternative,
+    InvestigationFilter,
+    find_newest_events,
+)
 from answerable.store.store import EvidenceStore
 
 _SECOND = 1_000_000_000
@@ -216,7 +221,6 @@ def _build_event_filter(query: TraceQuery) -> EventFilter:
         resources=[query.resource] if query.resource else [],
         since=query.since,
         until=query.until,
-        limit=query.limit,
         outcome=query.outcome,
     )
 
@@ -235,13 +239,14 @@ def _build_rows(
             break
         newest.append((joint, at, at + 1))
         room -= verdicts.events[joint, at]
-    events = find_events(store, replace(_build_event_filter(query), keys=newest))
+    wanted = InvestigationFilter(_build_event_filter(query), [EventAlternative(newest)])
+    events = find_newest_events(store, wanted, query.limit)
     return [
         {
             **build_trace_item(row),
             "why": verdicts.verdict_by_moment[_get_event_moment(row.event)].value,
         }
-        for row in join_chains(events, chains)
+        for row in join_chains(reversed(events), chains)
     ]
 
 

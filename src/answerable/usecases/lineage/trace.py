@@ -16,8 +16,7 @@ from answerable.services.lineage.query_validation import require_known_action
 from answerable.services.lineage.trace_rows import (
     HOPS,
     TraceQuery,
-    build_filter_alternatives,
-    build_filters,
+    build_event_filter,
     build_trace_coverage,
     build_trace_item,
     describe_search,
@@ -25,9 +24,10 @@ from answerable.services.lineage.trace_rows import (
     join_chains,
     validate_trace_query,
 )
-from answerable.store.event_queries import count_events, find_events
+from answerable.store.event_queries import count_events
 from answerable.store.investigation_queries import (
     count_events_matching,
+    find_newest_events,
 )
 from answerable.store.store import EvidenceStore
 
@@ -56,10 +56,10 @@ def trace_with_chains(
     chains = ChainIndex.wrap(chains)
     identity = resolve_audit_log_identity(store, inventory, chains, query.identity)
     query = replace(query, identity=identity)
-    asked, whole = build_filters(inventory, chains, query)
-    found = find_events(store, whole)
+    wanted = build_event_filter(inventory, chains, query)
+    found = find_newest_events(store, wanted, query.limit + 1)
     more = len(found) > query.limit
-    rows = list(join_chains(found[1:] if more else found, chains))
+    rows = list(join_chains(reversed(found[: query.limit]), chains))
     items = [build_trace_item(row) for row in rows]
     if not items:
         require_known_action(store, query.action)
@@ -69,9 +69,7 @@ def trace_with_chains(
         build_trace_coverage(inventory, chains, now, query),
         next=format_wider_query(query) if more else "",
         searched="" if items else describe_search(store, inventory, chains, query),
-        total=count_events_matching(store, build_filter_alternatives(asked, whole))
-        if more
-        else -1,
+        total=count_events_matching(store, wanted) if more else -1,
     )
 
 
