@@ -23,8 +23,8 @@ from answerable.model.provenance import WrittenBy
 from answerable.model.tool import SHELL
 from answerable.reach.aws.platform import AwsEvaluator
 from answerable.reach.aws.query_context import QueryContext
-from answerable.reach.engine import OpenPlatforms
 from answerable.reach.formula import conjoin_hops, get_verdict
+from answerable.reach.open_platforms import OpenPlatforms
 from answerable.reach.platform import PermissionEvaluator, Question
 from answerable.services.reach.platforms import AWS, PLATFORMS
 from tests.inventory.fact_builders import (
@@ -94,9 +94,9 @@ def verdicts(
 ) -> set[str]:
     """Say how surely an agent acts as each of its identities."""
     opened: dict[str, PermissionEvaluator] = {AWS.name: AwsEvaluator(query)}
-    found = OpenPlatforms(PLATFORMS, inventory, Question(NOW), opened).find_identities(
-        f"agent:{client}/ana{sub_agent}"
-    )
+    found = OpenPlatforms(
+        PLATFORMS, (), inventory, Question(NOW), opened
+    ).find_identities(f"agent:{client}/ana{sub_agent}")
     assert {start.identity for start in found.starts} == {ROLE.id}
     return {
         get_verdict(conjoin_hops(*(hop.formula for hop in start.hops)))

@@ -37,6 +37,7 @@ _WORDS = {
     "data-events": ("data events", "cloudtrail"),
     "s3-acls": ("S3 ACLs", ""),
     "paths": ("paths through other identities", ""),
+    "cross-platform-steps": ("steps between platforms", ""),
     "action-catalogue": ("the catalogue's word on this action", ""),
 }
 # Sources that `ingest` reads; `scan` reads the others.

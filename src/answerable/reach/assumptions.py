@@ -22,6 +22,7 @@ ASSUMPTION_NAMES = {
     "passed-roles": "passed-roles",
     "organization": "organization",
     "paths": "paths",
+    "cross-platform-steps": "cross-platform-steps",
     "action-catalogue": "action-catalogue",
 }
 

@@ -5,106 +5,30 @@ several platforms; one that no platform claims makes a `never` a `not-known`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from answerable.model.documents.core import TruncationItem
 from answerable.model.errors import AmbiguousError, UsageError
-from answerable.model.ids import IdentityId
-from answerable.model.inventory import CredentialEntity, Inventory
+from answerable.model.inventory import Inventory
 from answerable.reach.answer_items import build_bare_item
 from answerable.reach.assumptions import list_assumptions
+from answerable.reach.entering_callers import list_entering_callers
 from answerable.reach.formula import Verdict
+from answerable.reach.open_platforms import OpenPlatforms
 from answerable.reach.platform import (
     Answer,
     AnswerList,
     AppliedEdit,
     ChangeList,
     PageBounds,
-    PathHop,
-    PermissionEvaluator,
     PermissionPlatform,
     PolicyEdit,
     Question,
-    SubjectIdentity,
-    UnknownSubject,
 )
-from answerable.reach.subject_identities import (
-    SubjectIdentities,
-    find_subject_identities,
-)
-from answerable.reach.unknown_subjects import (
-    explain_unclaimed_identity,
-    explain_unknown_credential,
-    find_source,
-)
+from answerable.reach.subject_identities import SubjectIdentities
 
+_ENTERING = "entering:"  # begins the cursor of callers from other platforms
 _NO_PLATFORM = UsageError("no permission platform is registered")
-
-
-@dataclass(slots=True)
-class OpenPlatforms:
-    """Platforms of one question; each is opened when an identity first needs it."""
-
-    platforms: Sequence[PermissionPlatform]
-    inventory: Inventory
-    question: Question
-    opened: dict[str, PermissionEvaluator] = field(default_factory=dict)
-
-    def open(self, platform: PermissionPlatform) -> PermissionEvaluator:
-        """Return the evaluator of a platform."""
-        if platform.name not in self.opened:
-            self.opened[platform.name] = platform.open(self.inventory, self.question)
-        return self.opened[platform.name]
-
-    def find_platform(self, key: str, kind: str = "") -> PermissionPlatform | None:
-        """Find the platform of an id by its spelling, else by its kind."""
-        for each in self.platforms:
-            if each.owns(key):
-                return each
-        fact = None if kind else self.inventory.facts.identities_by_id().get(key)
-        kind = fact.kind if fact else kind
-        known = (each for each in self.platforms if kind.startswith(each.kinds))
-        return next(known, None) if kind else None
-
-    def resolve_identity(
-        self, start: SubjectIdentity
-    ) -> SubjectIdentity | UnknownSubject:
-        """Resolve an identity at its platform, or explain that none claims it."""
-        platform = self.find_platform(start.identity)
-        if platform is not None:
-            return self.open(platform).resolve_identity(start)
-        fact = self.inventory.facts.identities_by_id().get(start.identity)
-        return explain_unclaimed_identity(start.identity, fact.kind if fact else "")
-
-    def list_entries(self, identity: IdentityId) -> Sequence[PathHop]:
-        """List the steps by which a workflow's token enters an identity."""
-        platform = self.find_platform(identity)
-        return self.open(platform).list_entries(identity) if platform else ()
-
-    def explain_credential(self, entity: CredentialEntity) -> UnknownSubject:
-        """Explain why the identity of a credential is not known."""
-        kind = next((each.kind for each in entity.sightings if each.kind), "")
-        account = next((s.account for s in entity.sightings if s.account), "")
-        platform = self.find_platform(entity.id, kind)
-        if platform is not None:
-            source = self.open(platform).name_credential_source(account)
-        else:
-            source = find_source(entity.id) or find_source(entity.id, kind)
-        return explain_unknown_credential(entity, source)
-
-    def find_identities(self, subject: str) -> SubjectIdentities:
-        """Find the identities that a subject acts through."""
-        return find_subject_identities(self, self.inventory, subject)
-
-    def select_identities(
-        self, platform: PermissionPlatform, found: SubjectIdentities
-    ) -> tuple[SubjectIdentity, ...]:
-        """Select the identities of one platform."""
-        return tuple(
-            start
-            for start in found.starts
-            if self.find_platform(start.identity) is platform
-        )
 
 
 def parse_question(
@@ -194,17 +118,16 @@ def answer_call(
     elsewhere = [each for each in found.starts if each not in mine]
     if _is_impossible(answer):
         return answer
-    unknown = (
-        *answer.unknown,
-        *(each.unknown for each in elsewhere if each.unknown),
-        *found.apart,
-    )
+    gaps = (*(each.unknown for each in elsewhere if each.unknown), *found.apart)
+    unmodelled = opened.list_unmodelled(elsewhere, platform)
+    unknown = (*answer.unknown, *gaps, *unmodelled)
     call = question.subject, question.action, question.resource
     open_ = answer.verdict is Verdict.NOT_KNOWN
     if open_ and elsewhere and not unknown:
-        # Identities of other platforms take no step to this one.
+        # No step leads from an identity of the subject to one of this platform.
         return Answer(build_bare_item(*call, Verdict.NEVER))
-    absent = frozenset(found.not_collected)
+    absent = frozenset(f"{each.id}: {each.because}" for each in gaps)
+    absent |= frozenset(unmodelled.values())
     if open_ or (unknown and answer.verdict is Verdict.NEVER):
         return Answer(build_bare_item(*call, Verdict.NOT_KNOWN), unknown, absent)
     if answer.verdict is Verdict.ALWAYS or not absent:
@@ -268,7 +191,49 @@ def list_permissions(
         )
         for each in unknown
     ]
-    return _join_lists(lists, bare, cursor, frozenset(found.not_collected)), found
+    missing = opened.list_unmodelled_words(found.starts)
+    missing |= frozenset(found.not_collected)
+    return _join_lists(lists, bare, cursor, missing), found
+
+
+def list_callers(
+    opened: OpenPlatforms,
+    platform: PermissionPlatform,
+    question: Question,
+    page: PageBounds,
+) -> AnswerList:
+    """List the callers that can make one call, then those that enter from elsewhere.
+
+    Raises:
+        UsageError: The cursor is malformed.
+    """
+    cursor = page.cursor or ""
+    if cursor.startswith(_ENTERING):
+        bounds = replace(page, cursor=cursor.removeprefix(_ENTERING))
+        found = list_entering_callers(opened, platform, question, bounds)
+        return replace(found, cursor=found.cursor and _ENTERING + found.cursor)
+    own = opened.open(platform).list_callers(question, page)
+    if question.direct or own.cursor or not opened.step_sources:
+        return own
+    if page.cursor is not None:
+        return replace(own, cursor=f"{_ENTERING}0")
+    entering = list_entering_callers(opened, platform, question, replace(page, rows=0))
+    return _merge_callers(own, entering, page.rows)
+
+
+def _merge_callers(own: AnswerList, entering: AnswerList, rows: int) -> AnswerList:
+    """Merge callers, the surest first, and cut them; unknown ones are never cut."""
+    found = _join_lists([own, entering], (), "", frozenset())
+    known = [each for each in found.answers if each.verdict is not Verdict.NOT_KNOWN]
+    last = [each for each in found.answers if each.verdict is Verdict.NOT_KNOWN]
+    known.sort(key=lambda each: each.verdict is not Verdict.ALWAYS)
+    kept = known[: rows or None]
+    uncounted = own.shown["of"] - own.shown["done"] if own.shown else 0
+    total = len(known) + uncounted
+    if len(kept) == total:
+        return replace(found, answers=(*kept, *last))
+    shown = TruncationItem(rows=len(kept), what="callers", done=len(kept), of=total)
+    return replace(found, answers=(*kept, *last), shown=shown)
 
 
 def _parse_index(text: str) -> int:

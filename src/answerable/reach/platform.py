@@ -5,7 +5,7 @@ platform of a question and merges the answers of several. Commands, use cases an
 know the types of this module, never a platform.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -266,6 +266,18 @@ class PermissionEvaluator(Protocol):
 
     def list_entries(self, identity: IdentityId) -> Sequence[PathHop]:
         """List the steps by which a workflow's OIDC token enters an identity."""
+
+    def find_paths(
+        self, starts: Sequence[SubjectIdentity], targets: Collection[IdentityId]
+    ) -> Iterable[SubjectIdentity]:
+        """Find the paths of identities to those of `targets` that they are or become.
+
+        Args:
+            starts: Identities to begin at; all callers that are known if it is empty.
+
+        Returns:
+            For each start and target at most one, with the steps from the subject.
+        """
 
     def name_credential_source(self, account: str) -> str:
         """Name the scan source that tells whose a credential of an account is."""

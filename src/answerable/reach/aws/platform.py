@@ -1,6 +1,6 @@
 """AWS as a permission platform: spelling of ids and calls, and its evaluator."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -75,6 +75,17 @@ class AwsEvaluator:
             for entry in self.query.graph.list_external_entries(identity)
             if entry.kind == "Federated"
         ]
+
+    def find_paths(
+        self, starts: Sequence[SubjectIdentity], targets: Collection[IdentityId]
+    ) -> Iterable[SubjectIdentity]:
+        """Find the paths of identities to those of `targets` that they are or become."""
+        from answerable.reach.aws.paths import identity_paths
+
+        graph = self.query.graph
+        if starts:
+            return identity_paths.find_paths(graph, starts, targets)
+        return identity_paths.find_paths_of_all(graph, targets)
 
     def name_credential_source(self, account: str) -> str:
         """Name the scan source that tells whose an access key is."""

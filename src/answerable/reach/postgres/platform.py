@@ -1,6 +1,6 @@
 """PostgreSQL as a permission platform: spelling of ids and calls, and its evaluator."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -33,12 +33,14 @@ from answerable.reach.postgres.answer_building import SOURCE
 from answerable.reach.postgres.call_evaluation import (
     evaluate_call,
     list_caller_identities,
+    open_session,
 )
 from answerable.reach.postgres.call_parsing import parse_action, parse_resource
 from answerable.reach.postgres.catalogue_edit import EditedServers, remove_statements
 from answerable.reach.postgres.permission_rows import iterate_permissions
 from answerable.reach.postgres.privileges import PRIVILEGES
 from answerable.reach.postgres.server import PLATFORM, PostgresServer, build_servers
+from answerable.reach.postgres.session_steps import identify, iterate_sessions
 
 _ORDER = (Verdict.ALWAYS, Verdict.ONLY_IF, Verdict.NOT_KNOWN)
 
@@ -76,6 +78,28 @@ class PostgresEvaluator:
     def list_entries(self, identity: IdentityId) -> Sequence[PathHop]:
         """Return no step: no workflow's token enters a PostgreSQL role."""
         return ()
+
+    def find_paths(
+        self, starts: Sequence[SubjectIdentity], targets: Collection[IdentityId]
+    ) -> Iterator[SubjectIdentity]:
+        """Find the paths of roles to those of `targets` that they are or become."""
+        for start in starts or self._list_all_roles():
+            parsed = parse_role_id(start.identity)
+            server = self.servers.get(parsed.host) if parsed else None
+            if server is None:
+                continue
+            session = open_session(server, start.identity, direct=False)
+            for path in iterate_sessions(session) if session else ():
+                identity = IdentityId(identify(path.session))
+                if identity in targets:
+                    hops = (*start.hops, *path.hops)
+                    yield replace(start, identity=identity, hops=hops)
+
+    def _list_all_roles(self) -> Iterator[SubjectIdentity]:
+        """List every role in each described database of its server."""
+        for server in self.servers.values():
+            for database in server.contents:
+                yield from list_caller_identities(server, database)
 
     def name_credential_source(self, account: str) -> str:
         """Name the scan source that describes roles."""

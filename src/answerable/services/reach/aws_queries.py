@@ -9,19 +9,16 @@ from answerable.reach.aws.answer_coverage import depends_on_unread_policy
 from answerable.reach.aws.platform import AwsEvaluator
 from answerable.reach.aws.query_context import QueryContext, list_answer_gaps
 from answerable.reach.aws.subject_queries import ReachAnswer
-from answerable.reach.engine import OpenPlatforms
+from answerable.reach.open_platforms import OpenPlatforms
 from answerable.reach.platform import Question
 from answerable.reach.subject_identities import SubjectIdentities
-from answerable.services.reach.platforms import AWS, PLATFORMS
+from answerable.services.reach.platforms import AWS, open_platforms
 from answerable.services.reach.unknown_verdict_rows import describe_search_scope
 
 
 def find_identities(query: QueryContext, subject: str) -> SubjectIdentities:
     """Find the identities of a subject, of all platforms."""
-    question = Question(query.now)
-    opened = {AWS.name: AwsEvaluator(query)}
-    platforms = OpenPlatforms(PLATFORMS, query.inventory, question, {**opened})
-    return platforms.find_identities(subject)
+    return _open_platforms(query).find_identities(subject)
 
 
 def build_query_coverage(
@@ -42,4 +39,10 @@ def build_query_coverage(
 
 def describe_query_scope(query: QueryContext) -> SearchScopeItem:
     """Describe the identities and accounts that a query covers."""
-    return describe_search_scope(AWS, AwsEvaluator(query).describe_scope())
+    return describe_search_scope(_open_platforms(query), AWS)
+
+
+def _open_platforms(query: QueryContext) -> OpenPlatforms:
+    """Open the platforms, with the compiled context of AWS."""
+    question = Question(query.now)
+    return open_platforms(query.inventory, question, {AWS.name: AwsEvaluator(query)})

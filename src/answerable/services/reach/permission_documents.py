@@ -14,11 +14,10 @@ from answerable.presentation import answer_coverage
 from answerable.presentation.command_hints import format_command
 from answerable.reach import engine
 from answerable.reach.acting_agents import list_agents_through
-from answerable.reach.engine import OpenPlatforms
 from answerable.reach.expected_verdict import VerdictExpectation
 from answerable.reach.platform import Answer, AnswerList, PageBounds, Question
 from answerable.services.reach.permission_list_cursor import PermissionPage
-from answerable.services.reach.platforms import PLATFORMS
+from answerable.services.reach.platforms import PLATFORMS, open_platforms
 from answerable.services.reach.subject_resolution import resolve_subject
 from answerable.services.reach.unknown_verdict_rows import (
     build_unknown_items,
@@ -41,7 +40,7 @@ def check_permission(
     question = _resolve_session(inventory, question)
     platform, parsed = engine.parse_question(PLATFORMS, inventory, question)
     parsed = replace(parsed, subject=resolve_subject(inventory, question.subject))
-    opened = OpenPlatforms(PLATFORMS, inventory, parsed)
+    opened = open_platforms(inventory, parsed)
     answer = engine.answer_call(opened, platform, parsed)
     coverage = _build_coverage(inventory, question.now, answer)
     item = cast(
@@ -74,7 +73,7 @@ def list_permissions(
     """
     question = _resolve_session(inventory, question)
     question = replace(question, subject=resolve_subject(inventory, question.subject))
-    opened = OpenPlatforms(PLATFORMS, inventory, replace(question, action="*"))
+    opened = open_platforms(inventory, replace(question, action="*"))
     found, identities = engine.list_permissions(opened, question, page)
     items = [_build_item(inventory, each) for each in found.answers]
     document = Document(
@@ -95,14 +94,14 @@ def list_callers(
         UsageError: Action or resource are not known, or the cursor is malformed.
     """
     platform, parsed = engine.parse_question(PLATFORMS, inventory, question)
-    evaluator = platform.open(inventory, parsed)
-    found = evaluator.list_callers(parsed, page)
+    opened = open_platforms(inventory, parsed)
+    found = engine.list_callers(opened, platform, parsed, page)
     items = [_build_item(inventory, each) for each in found.answers]
     for item in items:
         if "unknown" not in item:
             item["agents"] = list_agents_through(inventory, item["subject"])
     coverage = _build_coverage(inventory, question.now, found)
-    coverage["looked"] = describe_search_scope(platform, evaluator.describe_scope())
+    coverage["looked"] = describe_search_scope(opened, platform)
     following = suggest_scan_command(
         one for each in found.answers for one in each.unknown
     )

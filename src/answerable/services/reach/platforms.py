@@ -1,10 +1,22 @@
-"""Register the permission platforms; the first one takes calls that no other owns."""
+"""Register the permission platforms, and the steps between them.
+
+The first platform takes calls that no other owns.
+"""
+
+from collections.abc import Mapping
 
 from answerable.connectors.iam_catalogue.fetch import load_catalogue
+from answerable.model.inventory import Inventory
 from answerable.presentation.policy_condition_text import shorten_policy_name
 from answerable.reach.aws.compiled_graph import AwsHost
 from answerable.reach.aws.platform import AwsPlatform
-from answerable.reach.platform import PermissionPlatform
+from answerable.reach.cross_platform_steps import CrossPlatformStepSource
+from answerable.reach.open_platforms import OpenPlatforms
+from answerable.reach.platform import (
+    PermissionEvaluator,
+    PermissionPlatform,
+    Question,
+)
 from answerable.reach.postgres.platform import PostgresPlatform
 from answerable.services.garbage_collection import pause_garbage_collection
 from answerable.services.reach.stated_request_context import read_edit_policy
@@ -18,3 +30,19 @@ AWS = AwsPlatform(
     )
 )
 PLATFORMS: tuple[PermissionPlatform, ...] = (AWS, PostgresPlatform())
+STEP_SOURCES: tuple[CrossPlatformStepSource, ...] = ()
+
+
+def open_platforms(
+    inventory: Inventory,
+    question: Question,
+    opened: Mapping[str, PermissionEvaluator] | None = None,
+) -> OpenPlatforms:
+    """Open the registered platforms for a question.
+
+    Args:
+        opened: Evaluators by name of the platform, if some are open already.
+    """
+    return OpenPlatforms(
+        PLATFORMS, STEP_SOURCES, inventory, question, {**(opened or {})}
+    )

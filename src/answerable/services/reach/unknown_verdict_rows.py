@@ -8,8 +8,8 @@ from answerable.model.documents.not_known import SearchScopeItem, UncollectedSub
 from answerable.model.errors import AnswerableError
 from answerable.model.inventory import Inventory
 from answerable.presentation.command_hints import format_command
-from answerable.reach.platform import PermissionPlatform, PlatformScope, UnknownSubject
-from answerable.services.reach.platforms import PLATFORMS
+from answerable.reach.open_platforms import OpenPlatforms
+from answerable.reach.platform import PermissionPlatform, UnknownSubject
 
 
 def build_unknown_items(
@@ -37,14 +37,12 @@ def _suggest_scanned_id(inventory: Inventory, key: str) -> str:
 
 
 def describe_search_scope(
-    platform: PermissionPlatform, scope: PlatformScope
+    opened: OpenPlatforms, platform: PermissionPlatform
 ) -> SearchScopeItem:
     """Describe the identities and accounts that a search over all identities covers."""
-    others = [each for each in PLATFORMS if each is not platform]
+    scope = opened.describe_scope(platform)
     missing = Counter(
-        (each.kind or "identity", each.subject.source)
-        for each in scope.unknown
-        if not any(other.owns(each.subject.id) for other in others)
+        (each.kind or "identity", each.subject.source) for each in scope.unknown
     )
     return {
         "identities": scope.identities,

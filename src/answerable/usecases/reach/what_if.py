@@ -8,7 +8,6 @@ from answerable.presentation import answer_coverage
 from answerable.presentation.command_hints import format_command
 from answerable.reach import engine
 from answerable.reach.acting_agents import list_agents_through
-from answerable.reach.engine import OpenPlatforms
 from answerable.reach.formula import Verdict
 from answerable.reach.platform import (
     AppliedEdit,
@@ -19,7 +18,7 @@ from answerable.reach.platform import (
 )
 from answerable.services.reach.compiled_snapshots import serialize_queries
 from answerable.services.reach.edit_target import require_target
-from answerable.services.reach.platforms import PLATFORMS
+from answerable.services.reach.platforms import PLATFORMS, open_platforms
 from answerable.services.reach.subject_resolution import resolve_subject
 from answerable.services.reach.unknown_verdict_rows import (
     build_unknown_items,
@@ -72,7 +71,7 @@ def compare_applied_edit(
 ) -> Document:
     """List the access differences between the two sides of an edit."""
     before, after = (
-        OpenPlatforms(PLATFORMS, inventory, question, {platform.name: side})
+        open_platforms(inventory, question, {platform.name: side})
         for side in (applied.before, applied.after)
     )
     changes, found = engine.list_changes((before, after), platform, applied, limit)
@@ -85,9 +84,7 @@ def compare_applied_edit(
     if changes.unread:
         coverage["partial"] = True
     if not question.subject:
-        coverage["looked"] = describe_search_scope(
-            platform, applied.before.describe_scope()
-        )
+        coverage["looked"] = describe_search_scope(before, platform)
     if changes.shown:
         coverage["shown"] = {**changes.shown, "rows": len(items)}
     following = suggest_scan_command(found.unknown)

@@ -1,0 +1,91 @@
+"""Find the paths of AWS identities to given identities, of some callers or of all."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+
+from answerable.model.ids import IdentityId
+from answerable.reach.aws.bulk.bitset import build_bitset
+from answerable.reach.aws.bulk.caller_policies import VerdictBits
+from answerable.reach.aws.bulk.closure import get_closure
+from answerable.reach.aws.compiled.external_callers import parse_caller
+from answerable.reach.aws.external_caller_queries import (
+    build_entry_hop,
+    list_roles_trusting_caller,
+)
+from answerable.reach.aws.paths.identity_creation import is_not_yet_created
+from answerable.reach.aws.paths.identity_edges import IdentityNode
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.aws.paths.path_search import iterate_paths, search_backward
+from answerable.reach.platform import PathHop, SubjectIdentity
+
+
+def find_paths(
+    graph: IdentityGraph,
+    starts: Sequence[SubjectIdentity],
+    targets: Collection[IdentityId],
+) -> Iterator[SubjectIdentity]:
+    """Find the paths of some identities to targets that they are or can become.
+
+    An outside caller begins in the roles whose trust policies admit it.
+    """
+    nodes = _select_nodes(graph, targets)
+    for start in starts:
+        found: set[IdentityId] = set()
+        if start.identity in targets:
+            found.add(start.identity)
+            yield start
+        for node, hops in _list_first_nodes(graph, start.identity):
+            for path in iterate_paths(graph, node, end_bits=nodes):
+                target = path.target.identity
+                if target in targets and target not in found:
+                    found.add(target)
+                    steps = (*start.hops, *hops, *path.hops)
+                    yield replace(start, identity=target, hops=steps)
+
+
+def _list_first_nodes(
+    graph: IdentityGraph, identity: IdentityId
+) -> Iterator[tuple[IdentityNode, tuple[PathHop, ...]]]:
+    """Yield the node of an identity, or the roles that an outside caller enters."""
+    if identity in graph.accounts.principals:
+        yield graph.get_start_node(identity), ()
+        return
+    caller = parse_caller(identity, graph.accounts.accounts)
+    for role, entry in list_roles_trusting_caller(graph, caller) if caller else ():
+        yield (
+            IdentityNode(role),
+            (replace(build_entry_hop(entry, role), origin=identity),),
+        )
+
+
+def find_paths_of_all(
+    graph: IdentityGraph, targets: Collection[IdentityId]
+) -> Iterator[SubjectIdentity]:
+    """Find the paths of all identities and outside callers to each target."""
+    whole = get_closure(graph)
+    for target in targets:
+        yield SubjectIdentity(target, target)
+        nodes = _select_nodes(graph, [target])
+        search = search_backward(graph, (), VerdictBits(nodes, nodes))
+        for number, _, _ in search.list_sources():
+            node = whole.get_node(number)
+            is_start = node == graph.get_start_node(node.identity)
+            if node.identity == target or not is_start:
+                continue
+            path = None if is_not_yet_created(node.identity) else search.find_path(node)
+            if path is not None:
+                yield SubjectIdentity(node.identity, target, path.hops)
+        for role in graph.accounts.externally_trusted_roles:
+            path = search.find_path(IdentityNode(role))
+            if path is None:
+                continue
+            for entry in graph.list_external_entries(role):
+                hops = (build_entry_hop(entry, role), *path.hops)
+                yield SubjectIdentity(entry.principal, target, hops)
+
+
+def _select_nodes(graph: IdentityGraph, targets: Collection[IdentityId]) -> int:
+    """Select the nodes of identities, with any gained permissions, as a bitset."""
+    nodes = get_closure(graph).actors.nodes
+    numbers = (n for n, node in enumerate(nodes) if node.identity in targets)
+    return build_bitset(numbers, len(nodes))

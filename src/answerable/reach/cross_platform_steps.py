@@ -1,0 +1,105 @@
+"""Steps by which identities of one platform act as identities of another.
+
+A source of steps registers once, in `services/reach/platforms.py`. Between its steps,
+each platform finds the paths among its own identities.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from answerable.model.ids import IdentityId
+from answerable.model.inventory import Inventory
+from answerable.reach.formula import TRUE
+from answerable.reach.platform import (
+    PathHop,
+    Question,
+    SubjectIdentity,
+    UnknownSubject,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CrossPlatformSteps:
+    """Steps from identities of one platform to identities of another.
+
+    Attributes:
+        steps: Each with its condition and its determining statements.
+        unknown: Missing data that could add a step; it makes a `never` a `not-known`.
+    """
+
+    steps: tuple[PathHop, ...] = ()
+    unknown: tuple[UnknownSubject, ...] = ()
+
+
+class CrossPlatformStepSource(Protocol):
+    """Source of the steps from one platform to another.
+
+    If no identity of a platform can act as one of another, a source without steps says
+    so: without a source, the steps count as not modelled.
+    """
+
+    @property
+    def origin(self) -> str:
+        """Name of the platform whose identities take the steps."""
+
+    @property
+    def target(self) -> str:
+        """Name of the platform that they lead to."""
+
+    def list_steps(
+        self, inventory: Inventory, question: Question
+    ) -> CrossPlatformSteps:
+        """List the steps of collected identities, and of `question.identities`."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnteredIdentities:
+    """Identities that subjects act as after steps, and the missing data."""
+
+    starts: tuple[SubjectIdentity, ...] = ()
+    unknown: tuple[UnknownSubject, ...] = ()
+
+
+def follow_steps(
+    starts: Iterable[SubjectIdentity],
+    enter: Callable[[Sequence[SubjectIdentity]], EnteredIdentities],
+) -> EnteredIdentities:
+    """Follow steps between platforms until they lead to no other identity.
+
+    Of several paths of a subject to an identity, an unconditional one is kept, else the
+    one with the fewest steps between platforms.
+
+    Args:
+        enter: Takes one step between platforms from each identity.
+    """
+    frontier: Sequence[SubjectIdentity] = tuple(starts)
+    certain: dict[tuple[str, IdentityId], bool] = {}
+    for each in frontier:
+        certain[_get_key(each)] = _is_unconditional(each) or certain.get(
+            _get_key(each), False
+        )
+    entered: dict[tuple[str, IdentityId], SubjectIdentity] = {}
+    unknown: dict[UnknownSubject, None] = {}
+    while frontier:
+        found = enter(frontier)
+        unknown |= dict.fromkeys(found.unknown)
+        better = {}
+        for each in found.starts:
+            key, is_certain = _get_key(each), _is_unconditional(each)
+            if key not in certain or (is_certain and not certain[key]):
+                certain[key] = is_certain
+                better[key] = each
+        entered |= better
+        frontier = tuple(better.values())
+    return EnteredIdentities(tuple(entered.values()), tuple(unknown))
+
+
+def _get_key(start: SubjectIdentity) -> tuple[str, IdentityId]:
+    """Return the subject and the identity that it acts as."""
+    return start.subject, start.identity
+
+
+def _is_unconditional(start: SubjectIdentity) -> bool:
+    """Tell whether no step of a path has a condition."""
+    return all(hop.formula == TRUE for hop in start.hops)

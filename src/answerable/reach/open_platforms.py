@@ -1,0 +1,265 @@
+"""Platforms of one question, opened on demand, with the steps between them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from answerable.model.identity import Identity
+from answerable.model.ids import IdentityId
+from answerable.model.inventory import CredentialEntity, Inventory
+from answerable.reach.cross_platform_steps import (
+    CrossPlatformStepSource,
+    EnteredIdentities,
+    follow_steps,
+)
+from answerable.reach.formula import FALSE
+from answerable.reach.platform import (
+    PathHop,
+    PermissionEvaluator,
+    PermissionPlatform,
+    PlatformScope,
+    Question,
+    SubjectIdentity,
+    UnknownIdentity,
+    UnknownSubject,
+)
+from answerable.reach.subject_identities import (
+    SubjectIdentities,
+    find_subject_identities,
+)
+from answerable.reach.unknown_subjects import (
+    explain_unclaimed_identity,
+    explain_unknown_credential,
+    find_source,
+)
+
+CROSS_PLATFORM_STEPS = "cross-platform-steps"  # word of coverage
+
+
+@dataclass(slots=True)
+class OpenPlatforms:
+    """Platforms of one question; each is opened when an identity first needs it.
+
+    Attributes:
+        step_sources: Sources of the steps between platforms.
+    """
+
+    platforms: Sequence[PermissionPlatform]
+    step_sources: Sequence[CrossPlatformStepSource]
+    inventory: Inventory
+    question: Question
+    opened: dict[str, PermissionEvaluator] = field(default_factory=dict)
+
+    def open(self, platform: PermissionPlatform) -> PermissionEvaluator:
+        """Return the evaluator of a platform."""
+        if platform.name not in self.opened:
+            self.opened[platform.name] = platform.open(self.inventory, self.question)
+        return self.opened[platform.name]
+
+    def find_platform(self, key: str, kind: str = "") -> PermissionPlatform | None:
+        """Find the platform of an id by its spelling, else by its kind."""
+        for each in self.platforms:
+            if each.owns(key):
+                return each
+        fact = None if kind else self.inventory.facts.identities_by_id().get(key)
+        kind = fact.kind if fact else kind
+        known = (each for each in self.platforms if kind.startswith(each.kinds))
+        return next(known, None) if kind else None
+
+    def resolve_identity(
+        self, start: SubjectIdentity
+    ) -> SubjectIdentity | UnknownSubject:
+        """Resolve an identity at its platform, or explain that none claims it."""
+        platform = self.find_platform(start.identity)
+        if platform is not None:
+            return self.open(platform).resolve_identity(start)
+        fact = self.inventory.facts.identities_by_id().get(start.identity)
+        return explain_unclaimed_identity(start.identity, fact.kind if fact else "")
+
+    def list_entries(self, identity: IdentityId) -> Sequence[PathHop]:
+        """List the steps by which a workflow's token enters an identity."""
+        platform = self.find_platform(identity)
+        return self.open(platform).list_entries(identity) if platform else ()
+
+    def explain_credential(self, entity: CredentialEntity) -> UnknownSubject:
+        """Explain why the identity of a credential is not known."""
+        kind = next((each.kind for each in entity.sightings if each.kind), "")
+        account = next((s.account for s in entity.sightings if s.account), "")
+        platform = self.find_platform(entity.id, kind)
+        if platform is not None:
+            source = self.open(platform).name_credential_source(account)
+        else:
+            source = find_source(entity.id) or find_source(entity.id, kind)
+        return explain_unknown_credential(entity, source)
+
+    def find_identities(self, subject: str) -> SubjectIdentities:
+        """Find the identities that a subject acts through, and enters from these."""
+        found = find_subject_identities(self, self.inventory, subject)
+        if self.question.direct:
+            return found
+        entered = follow_steps(found.starts, self.enter_identities)
+        return SubjectIdentities(
+            (*found.starts, *entered.starts), (*found.apart, *entered.unknown)
+        )
+
+    def enter_identities(self, starts: Sequence[SubjectIdentity]) -> EnteredIdentities:
+        """Enter identities by one step between platforms.
+
+        The step is taken by an identity of `starts`, or by one that it can become.
+        """
+        by_platform: dict[str, list[SubjectIdentity]] = {}
+        for start in starts:
+            platform = self.find_platform(start.identity)
+            if platform is not None:
+                by_platform.setdefault(platform.name, []).append(start)
+        return _join_entered(
+            self._take_steps(source, by_platform[source.origin])
+            for source in self.step_sources
+            if source.origin in by_platform
+        )
+
+    def enter_from_all(self, target: PermissionPlatform) -> EnteredIdentities:
+        """Enter the identities of a platform from all callers of the others."""
+        leading = {target.name}
+        for _ in self.step_sources:
+            leading |= {s.origin for s in self.step_sources if s.target in leading}
+        first = _join_entered(
+            self._take_steps(source, ())
+            for source in self.step_sources
+            if source.target in leading
+        )
+        more = follow_steps(first.starts, self.enter_identities)
+        found = _join_entered([first, more])
+        return EnteredIdentities(
+            tuple(
+                start
+                for start in found.starts
+                if self.find_platform(start.identity) is target
+                and start.identity != start.subject
+            ),
+            found.unknown,
+        )
+
+    def _take_steps(
+        self, source: CrossPlatformStepSource, starts: Sequence[SubjectIdentity]
+    ) -> EnteredIdentities:
+        """Take the steps of a source from identities of its platform; empty for all."""
+        origin = next(each for each in self.platforms if each.name == source.origin)
+        question = replace(self.question, identities=tuple(starts))
+        listed = source.list_steps(self.inventory, question)
+        by_origin: dict[str, list[PathHop]] = {}
+        for step in listed.steps:
+            if step.formula != FALSE:
+                by_origin.setdefault(step.origin, []).append(step)
+        found: list[SubjectIdentity] = []
+        unknown = list(listed.unknown)
+        targets = frozenset(map(IdentityId, by_origin))
+        paths = self.open(origin).find_paths(starts, targets) if targets else ()
+        for path in paths:
+            for step in by_origin[path.identity]:
+                hops = (*path.hops, step)
+                start = SubjectIdentity(path.subject, IdentityId(step.to), hops)
+                entered = self.resolve_identity(start)
+                if isinstance(entered, SubjectIdentity):
+                    found.append(entered)
+                else:
+                    unknown.append(entered)
+        return EnteredIdentities(tuple(found), tuple(unknown))
+
+    def is_modelled(
+        self, origin: PermissionPlatform, target: PermissionPlatform
+    ) -> bool:
+        """Tell whether the steps from a platform to another are modelled."""
+        names = origin.name, target.name
+        return origin is target or any(
+            (source.origin, source.target) == names for source in self.step_sources
+        )
+
+    def list_unmodelled(
+        self, starts: Iterable[SubjectIdentity], target: PermissionPlatform
+    ) -> dict[UnknownSubject, str]:
+        """List the identities whose steps to a platform are not modelled.
+
+        Returns:
+            Each with the word of coverage.
+        """
+        found: dict[UnknownSubject, str] = {}
+        for start in () if self.question.direct else starts:
+            origin = self.find_platform(start.identity)
+            if origin is not None and not self.is_modelled(origin, target):
+                missing = _explain_unmodelled(start.identity, origin, target)
+                word = f"{CROSS_PLATFORM_STEPS} ({origin.name}, {target.name})"
+                found[missing] = word
+        return found
+
+    def list_unmodelled_words(
+        self, starts: Iterable[SubjectIdentity]
+    ) -> frozenset[str]:
+        """List the words of coverage for steps to all platforms with identities."""
+        starts = tuple(starts)
+        names = self._group_identities()
+        others = (each for each in self.platforms if each.name in names)
+        return frozenset(
+            word
+            for each in others
+            for word in self.list_unmodelled(starts, each).values()
+        )
+
+    def describe_scope(self, target: PermissionPlatform) -> PlatformScope:
+        """Describe a search over all identities, with those it does not evaluate."""
+        scope = self.open(target).describe_scope()
+        others = [each for each in self.platforms if each is not target]
+        unknown = {
+            each.subject.id: each
+            for each in scope.unknown
+            if not any(other.owns(each.subject.id) for other in others)
+        }
+        identities = self._group_identities()
+        for fact in identities.get("", ()):
+            missing = explain_unclaimed_identity(fact.id, fact.kind)
+            unknown.setdefault(fact.id, UnknownIdentity(missing, fact.kind))
+        for origin in () if self.question.direct else others:
+            if not self.is_modelled(origin, target):
+                for fact in identities.get(origin.name, ()):
+                    missing = _explain_unmodelled(fact.id, origin, target)
+                    unknown[fact.id] = UnknownIdentity(missing, fact.kind)
+        return replace(scope, unknown=tuple(unknown.values()))
+
+    def _group_identities(self) -> Mapping[str, Sequence[Identity]]:
+        """Group the identities by the name of their platform, empty for none."""
+
+        def group(inventory: Inventory) -> dict[str, list[Identity]]:
+            found: dict[str, list[Identity]] = {}
+            for fact in inventory.facts.identities:
+                platform = self.find_platform(fact.id, fact.kind)
+                found.setdefault(platform.name if platform else "", []).append(fact)
+            return found
+
+        return self.inventory.get_or_compute("identities by platform", group)
+
+    def select_identities(
+        self, platform: PermissionPlatform, found: SubjectIdentities
+    ) -> tuple[SubjectIdentity, ...]:
+        """Select the identities of one platform."""
+        return tuple(
+            start
+            for start in found.starts
+            if self.find_platform(start.identity) is platform
+        )
+
+
+def _join_entered(parts: Iterable[EnteredIdentities]) -> EnteredIdentities:
+    """Join identities that were entered by several sources of steps."""
+    starts: list[SubjectIdentity] = []
+    unknown: dict[UnknownSubject, None] = {}
+    for part in parts:
+        starts += part.starts
+        unknown |= dict.fromkeys(part.unknown)
+    return EnteredIdentities(tuple(starts), tuple(unknown))
+
+
+def _explain_unmodelled(
+    identity: IdentityId, origin: PermissionPlatform, target: PermissionPlatform
+) -> UnknownSubject:
+    """Explain that the steps of an identity to a platform are not modelled."""
+    because = f"steps from {origin.name} to {target.name} are not modelled"
+    return UnknownSubject(identity, because, "")
