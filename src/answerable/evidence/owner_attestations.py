@@ -29,7 +29,7 @@ ATTESTATION_SHAPE = StatementShape(
 def build_attestation(
     subject: str, person: PersonId, *, previous: str, now: int
 ) -> StatementContent:
-    """Build the content that a person answers for a subject, as its owner.
+    """Build the content of a person's statement that they own a subject.
 
     Args:
         subject: Id of the attested entity.

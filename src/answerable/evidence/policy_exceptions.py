@@ -43,7 +43,7 @@ def encode_call_claims(
 
 
 def _find_call_fault(statement: OwnerStatement) -> StatementFault | None:
-    """Return the fault if a statement about a call names none that can be amended."""
+    """Return the fault of a statement whose claims name a call incompletely."""
     if "target" not in dict(statement.claims) or _names_a_call(statement):
         return None
     text = "the statement names nothing that can be amended"

@@ -262,7 +262,7 @@ StatementFault = tuple[StatementInvalidity, str]
 
 
 def find_no_fault(statement: OwnerStatement) -> StatementFault | None:
-    """Return None: the default check of a shape."""
+    """Accept any content: the default content check of a statement kind."""
     del statement
     return None
 
@@ -305,7 +305,7 @@ class StatementShape:
         return found
 
     def require(self, found: VerifiedStatement) -> None:
-        """Refuse a statement whose content is not that of this kind.
+        """Refuse a statement whose content is not valid for this kind.
 
         Raises:
             InvalidStatement: The content is invalid; the error carries the reason.
@@ -321,7 +321,7 @@ class StatementShape:
         return int(text) if is_number else 0
 
     def _check_content(self, found: VerifiedStatement) -> StatementFault | None:
-        """Return why a statement is none of this kind; None if it is one."""
+        """Return why a statement's content is invalid for this kind, or None."""
         said, key = found.statement, found.key
         names = tuple(name for name, _ in said.claims)
         expected = self.claims.get(said.type, names) or ()

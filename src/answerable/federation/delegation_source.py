@@ -221,7 +221,7 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
     def from_token_holder(
         self, own_token: OwnToken, actor: ExchangeActor | None
     ) -> DelegationSource:
-        """Delegate to an actor that presents another agent's unbound token."""
+        """Delegate to an agent that presents another agent's unbound token."""
         rule, parent = self._check_against_record(own_token), own_token.chain[0]
         if parent.cnf.is_bound:
             # Its holder hands it on by a ticket, for which it shows its key.
@@ -342,7 +342,7 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
         return owner
 
     def _find_person(self, claims: SignedClaims, rule: TrustRule) -> PersonId:
-        """Return the person that an issuer vouches for, if the rule permits it."""
+        """Return the person of a token, if the rule lets the agent act for them."""
         issuer = self.standing.issuers[claims.issuer]
         if claims.issuer not in rule.on_behalf_of:
             raise ExchangeDenied(DenialReason.NOT_ON_BEHALF, claims.issuer)

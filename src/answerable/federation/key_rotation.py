@@ -145,6 +145,7 @@ def next_state_change(keys: Iterable[SigningKey], now: float) -> float:
 
 
 def _sort_key(key: SigningKey) -> tuple[int, bool, int, str]:
+    """Return the start of signing and the id, by which keys are sorted."""
     # One that was killed in the second it began comes before its successor.
     return key.signs_from, not key.killed, key.published, key.kid
 

@@ -105,5 +105,6 @@ def _private_claims(delegation: Delegation) -> dict[str, object]:
 
 
 def _confirmation_claim(cnf: Confirmation) -> dict[str, str]:
+    """Build the `cnf` claim of a key thumbprint or a certificate."""
     methods = {"jkt": cnf.jkt, "x5t#S256": cnf.x5t_s256}
     return {name: digest for name, digest in methods.items() if digest}

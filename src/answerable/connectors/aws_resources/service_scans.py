@@ -274,6 +274,7 @@ def _read_cluster_tasks(scan: ResourceScan, cluster: str) -> ResourceReply | Non
 
 
 def _trim_task(record: ResourceReply) -> ResourceReply:
+    """Keep the role fields of a described ECS task."""
     kept = dict(
         _keep_fields(record, ("taskArn", "taskDefinitionArn", "enableExecuteCommand"))
     )
@@ -304,6 +305,7 @@ _TEMPLATE = "LaunchTemplateId"
 
 
 def _trim_template_version(record: ResourceReply) -> ResourceReply:
+    """Keep the instance profile of a described launch template version."""
     data = cast(ResourceReply, record.get("LaunchTemplateData") or {})
     kept = _keep_fields(data, ("IamInstanceProfile",))
     return {_TEMPLATE: record.get(_TEMPLATE, ""), "LaunchTemplateData": kept}

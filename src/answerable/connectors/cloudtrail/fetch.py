@@ -60,7 +60,7 @@ def read_in_process(
     context: EventContext,
     event_factory: EventFactory = make_event,
 ) -> Iterator[EventBatch]:
-    """Yield the records of the found files, parsed in this process.
+    """Yield the records of log files, parsed in this process instead of a child.
 
     Args:
         log_files: Files.
@@ -125,6 +125,7 @@ class _LogFileReader:
 
     @property
     def _unusable_count(self) -> int:
+        """Number of records that were refused or skipped."""
         return self._refused + self._passed_over
 
     @property
@@ -136,7 +137,7 @@ class _LogFileReader:
         )
 
     def _parse_pieces(self, pieces: list[RecordPiece]) -> Iterator[EventBatch]:
-        """Parse pieces into events, and yield a batch when it is full."""
+        """Parse split records into events; yield a batch when it is full."""
         most, written_by = self._limits.batch, DECLARATION.written_by
         for piece in pieces:
             if self._is_not_a_log:

@@ -177,11 +177,13 @@ class LogFileStream:
             yield chunk
 
     def _read_chunk(self, file: BinaryIO) -> bytes:
+        """Read the next chunk of the file, and count its compressed bytes."""
         data = file.read(CHUNK)
         self.packed += len(data)
         return data
 
     def _iter_plain(self, first_chunk: bytes, file: BinaryIO) -> Iterator[bytes]:
+        """Yield the chunks of a file that is not compressed."""
         while first_chunk:
             yield first_chunk
             first_chunk = self._read_chunk(file)

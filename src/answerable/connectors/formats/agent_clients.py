@@ -255,7 +255,7 @@ PROJECT_FILES: tuple[ClientConfigFile, ...] = tuple(
 
 
 def rank_precedence(entry: ClientConfigFile) -> int:
-    """Rank a settings file: the higher rank wins for one setting.
+    """Rank a settings file; of several files that set a key the highest rank wins.
 
     Managed files come before all others, then local ones, project ones, and the user's
     settings for all projects
@@ -269,7 +269,7 @@ def rank_precedence(entry: ClientConfigFile) -> int:
 
 
 def find_project_file(path: str) -> ClientConfigFile | None:
-    """Return the kind of a project's path, or None for other files.
+    """Find the known agent-client file that a project path is; None for others.
 
     Args:
         path: Relative path with forward slashes.

@@ -196,12 +196,12 @@ class _ClientReader:
         self.environment |= dict.fromkeys(found)
 
     def add_definition(self, file: ConfigDocument) -> None:
-        """Add the definition of a sub-agent or custom agent."""
+        """Parse and add the definition file of a sub-agent or custom agent."""
         definition = parse_agent_definition(file.document.root, file.stem)
         self.definitions.append((definition, file))
 
     def build_sightings(self) -> ClientFacts:
-        """Build the agents and tools of all files that were read."""
+        """Build the client's agents, tools and credentials from all read files."""
         main = agent_id(self.kind, *self.parts)
         kept = self.roots + [file for _, file in self.definitions]
         own: tuple[RuledBuiltInTool, ...] = ()
@@ -382,5 +382,5 @@ class _ClientReader:
 
 
 def make_identity_ids(*arns: str) -> tuple[IdentityId, ...]:
-    """Return the ids of the identities that an agent runs as, without repeats."""
+    """Convert the ARNs that an agent runs as to identity ids, without repeats."""
     return tuple(IdentityId(arn) for arn in dict.fromkeys(arns))

@@ -14,7 +14,7 @@ _PathPattern = tuple[str, ...]
 
 
 def is_home_file(path: str) -> bool:
-    """Tell whether a client reads this path in a home."""
+    """Tell whether a path relative to a home is a client's configuration file."""
     name = path.rpartition("/")[2]
     patterns = list(_BY_NAME.get(name, ()))
     for wild, those in _BY_WILD_NAME.items():

@@ -105,7 +105,7 @@ class StatedCredentialReader:
         resolve_references: bool = True,
         context: SightingContext | None = None,
     ) -> list[CredentialId]:
-        """Add found credentials and resolve references; return their ids."""
+        """Add found credentials, and follow their references; return the ids of all."""
         context = context or self.context
         ids: list[CredentialId] = []
         for item in credentials:

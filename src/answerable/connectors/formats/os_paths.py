@@ -128,7 +128,7 @@ def paths_on_all_systems(path: str) -> tuple[str, ...]:
 
 
 def _map_path(path: str, rows: list[tuple[str, str]]) -> str:
-    """Replace the first known prefix of a path."""
+    """Replace the first prefix of a path that the table maps to another system."""
     for linux, other in rows:
         if other and (path == linux or (linux[-1] == "/" and path.startswith(linux))):
             return other + path[len(linux) :]

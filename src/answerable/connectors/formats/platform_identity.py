@@ -53,7 +53,7 @@ class PlatformIdentity:
 
 
 def aws_role(text: str) -> PlatformIdentity | None:
-    """Return the role of an ARN, None for other ARNs."""
+    """Build the identity of an AWS role from its ARN; None for other ARNs."""
     try:
         arn = Arn.parse(text.strip())
     except IdError:
@@ -80,7 +80,7 @@ def aws_sso_session(start_url: str) -> PlatformIdentity:
 
 
 def aws_process(login: str, profile: str) -> PlatformIdentity:
-    """Return the principal of a `credential_process`, known by its profile alone."""
+    """Build the identity behind a `credential_process`, known by its profile alone."""
     shown = redact_name(profile)
     return PlatformIdentity(
         f"aws-profile:{login}/{shown}", "aws-credential-process", shown
@@ -88,7 +88,7 @@ def aws_process(login: str, profile: str) -> PlatformIdentity:
 
 
 def google_account(email: str, project: str = "") -> PlatformIdentity:
-    """Return a service account or a user of Google Cloud."""
+    """Build the identity of a Google Cloud service account or user."""
     shown = redact_name(email)
     name, _, host = shown.partition("@")
     if host.endswith(_GOOGLE_SERVICE):
@@ -116,7 +116,7 @@ def google_workload_pool(provider: str) -> PlatformIdentity | None:
 
 
 def kubernetes_user(cluster: str, user: str) -> PlatformIdentity:
-    """Return a user of a cluster, or the service account in its name."""
+    """Build the identity of a cluster user, or of the service account it names."""
     cluster, shown = redact_name(cluster), redact_name(user)
     parts = shown.split(":")
     if len(parts) == 4 and parts[:2] == ["system", "serviceaccount"]:
@@ -130,7 +130,7 @@ def kubernetes_user(cluster: str, user: str) -> PlatformIdentity:
 
 
 def github_user(login: str, host: str = _GITHUB) -> PlatformIdentity:
-    """Return a user of GitHub, with the host unless it is github.com."""
+    """Build the identity of a GitHub user, with the host unless it is github.com."""
     at = "" if host == _GITHUB else f"{redact_name(host)}/"
     return PlatformIdentity(
         f"github:{at}user/{redact_name(login)}", "github-user", redact_name(login)
@@ -138,7 +138,7 @@ def github_user(login: str, host: str = _GITHUB) -> PlatformIdentity:
 
 
 def entra_principal(name: str, *, service: bool) -> PlatformIdentity:
-    """Return a user or service principal of Microsoft Entra ID."""
+    """Build the identity of a Microsoft Entra ID user or service principal."""
     kind = "app" if service else "user"
     shown = redact_name(name)
     return PlatformIdentity(f"entra:{kind}/{shown}", f"entra-{kind}", shown)

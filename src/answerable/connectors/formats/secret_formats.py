@@ -105,6 +105,7 @@ def _looks_generated(run: str) -> bool:
 
 
 def _changes_character_class(left: str, right: str) -> bool:
+    """Tell whether two neighbours differ as letter and digit, or in case."""
     # A capital before a small letter is no switch: `CloudWatchLogs` is a name.
     return left.isdigit() != right.isdigit() or (left.islower() and right.isupper())
 

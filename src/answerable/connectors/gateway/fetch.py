@@ -44,6 +44,7 @@ def read(location: str, context: EventContext) -> Iterator[EventBatch]:
 
 
 def _read_spool(path: Path, context: EventContext) -> Iterator[EventBatch]:
+    """Yield the batches of a spool while it is locked for reading."""
     with lock_spool(path, fcntl.LOCK_SH, timeout_seconds=_LOCK_TIMEOUT):
         yield from SpoolReader(path).read_batches(context.limits)
 

@@ -306,7 +306,7 @@ def _owners_path(project_paths: ProjectPaths, base: str) -> str:
 
 
 def _relative_place(folder: BoundedFolder, agent: Agent) -> str:
-    """Return an agent's path relative to the scanned folder."""
+    """Return the path of an agent's file relative to the scanned folder."""
     file = agent.place.partition("#")[0]
     return file.removeprefix(printable_path(folder.root)).lstrip("/")
 

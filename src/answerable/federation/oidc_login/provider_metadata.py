@@ -116,4 +116,5 @@ def _read_endpoint(
 
 
 def _metadata_error(message: str) -> LoginFailed:
+    """Build the error for provider metadata that cannot be used."""
     return LoginFailed(f"the provider's metadata cannot be used: {message}")

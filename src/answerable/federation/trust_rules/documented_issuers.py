@@ -28,7 +28,7 @@ class DocumentedIssuer:
 
 
 def _single_claims(*names: str) -> tuple[tuple[ClaimPath, ...], ...]:
-    """Return one set for each name, holding that top-level claim alone."""
+    """Make a set of one top-level claim from each name."""
     return tuple(((name,),) for name in names)
 
 

@@ -36,6 +36,7 @@ def rule_digest(rule: TrustRule) -> str:
 
 
 def _grant_members(grant: TokenGrant) -> dict[str, object]:
+    """Build the canonical members of a grant."""
     return {**asdict(grant), "scopes": sorted(grant.scopes)}
 
 

@@ -139,11 +139,13 @@ def _validate_immutable_id(
 
 
 def _validate_names(location: str, path: ClaimPath) -> Iterator[SubjectFault]:
+    """Yield the faults of the names in a claim path."""
     for name in path:
         yield from _validate_text(location, name)
 
 
 def _validate_texts(location: str, *texts: str) -> Iterator[SubjectFault]:
+    """Yield the faults of texts that are not empty."""
     for text in texts:
         if text:
             yield from _validate_text(location, text)
@@ -163,4 +165,5 @@ def _validate_text(location: str, text: str) -> Iterator[SubjectFault]:
 
 
 def _as_tuple(value: ClaimScalar | tuple[ClaimScalar, ...]) -> tuple[ClaimScalar, ...]:
+    """Return a claim value as a tuple, a scalar as a tuple of one."""
     return value if isinstance(value, tuple) else (value,)

@@ -68,7 +68,7 @@ class Authorizer:
         return other
 
     def is_listed(self, request: AuthorizationRequest) -> Decision:
-        """Decide whether `tools/list` shows an item: some arguments may be allowed.
+        """Decide whether `tools/list` shows a tool: some call may be allowed.
 
         Never raises; the call itself is decided when it comes.
         """

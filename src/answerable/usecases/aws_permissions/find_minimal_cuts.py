@@ -131,7 +131,7 @@ class _CutQuery:
     found: int = 0
 
     def find_open_path(self, graph: IdentityGraph) -> ReachAnswer | None:
-        """Find an answer that allows the access, always or under conditions."""
+        """Find one answer by which an edited policy graph still allows the access."""
         found = find_identities(replace(self.query, graph=graph), self.subject)
         entered = {
             (one.identity, bool(_list_entry_statements(one))) for one in found.starts
@@ -294,5 +294,5 @@ class _CutQuery:
 
 
 def _list_entry_statements(start: SubjectIdentity) -> tuple[object, ...]:
-    """List the statements by which the subject enters its identity."""
+    """List the policy statements by which the subject assumes its first identity."""
     return start.hops[0].determining if start.hops else ()

@@ -225,7 +225,7 @@ class _SubjectPermissions:
     identities: subject_identities.SubjectIdentities
 
     def list_rows(self, action: str) -> _Pairs:
-        """List the rows of an action, each with whether own policies grant it."""
+        """List a subject's permissions for an action; own ones are marked."""
         graph, wanted = self.query.graph, parse_row_filter(action, "*")
         return [
             (reply, len(reply.path) == len(start.hops))

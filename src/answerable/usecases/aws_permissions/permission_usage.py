@@ -90,7 +90,7 @@ def _more_permissive_verdict(one: str, other: str) -> str:
 
 
 def _is_recorded(action: str, trail: LogCoverage, accounts: frozenset[str]) -> bool:
-    """Return whether "no call" of a pattern means that it was not called."""
+    """Tell whether the logs record every call of an action."""
     if "*" not in action and "?" not in action:
         return not trail.find_missing_log(action, accounts)
     service = action.partition(":")[0]

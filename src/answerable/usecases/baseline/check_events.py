@@ -129,7 +129,7 @@ def _get_run_id(event: AuditEvent) -> str:
 def _list_departures(
     events: Iterable[AuditEvent], profile: BaselineProfile, since: int
 ) -> Iterator[BaselineCheckItem]:
-    """Yield an item per event that the learned profile does not allow."""
+    """Yield an item per recent event that the learned profile does not allow."""
     held = ProfileIndex.build(profile)
     for event in events:
         if event.event_time < since:

@@ -181,7 +181,7 @@ class TokenExchange:
         self._in_force = config
 
     def current_state(self, now: float) -> TrustState:
-        """Return the state that a decision reads at this moment."""
+        """Return the rules, issuers, owners and revocations that apply now."""
         in_force = self._in_force
         return TrustState(
             url=self._url,

@@ -152,7 +152,7 @@ def _complete_value(
 
 
 def _iterate_chains(chains: Iterable[ChainTimeline]) -> Iterator[LineageChain]:
-    """Yield every chain of all timelines."""
+    """Yield every lineage chain of all credentials over time."""
     for each in chains:
         yield from each.chains
 

@@ -251,6 +251,7 @@ def _build_rows(
 
 
 def _get_event_moment(event: AuditEvent) -> EventMoment:
+    """Return an event's chain key and time."""
     return name_resolution.get_event_chain_key(event), event.event_time
 
 

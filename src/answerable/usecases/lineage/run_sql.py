@@ -135,6 +135,7 @@ def _build_owner_columns(inventory: Inventory, subject: str) -> dict[str, object
 
 
 def _time_or_none(at: int) -> int | None:
+    """Convert the time 0, which means unknown, to None."""
     return at or None
 
 

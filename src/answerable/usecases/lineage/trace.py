@@ -51,7 +51,7 @@ def trace_with_chains(
     *,
     now: int,
 ) -> Document:
-    """Return lineage rows, given a loaded inventory and chains."""
+    """List events with their lineage, given a loaded inventory and chains."""
     validate_trace_query(query)
     chains = ChainIndex.wrap(chains)
     identity = resolve_audit_log_identity(store, inventory, chains, query.identity)
@@ -115,7 +115,7 @@ def count_hop_coverage_with_chains(
     *,
     now: int,
 ) -> Document:
-    """Count hop statuses by source, given a loaded inventory and chains."""
+    """Count, per source and hop, the events in each hop status, from loaded chains."""
     flat = [
         ((each.chain_key, c.valid_from, c.valid_to), c)
         for each in chains

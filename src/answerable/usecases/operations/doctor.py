@@ -57,6 +57,7 @@ def run_checks(
 
 
 def _build_check(check: str, ok: bool, detail: str, hint: str = "") -> CheckItem:
+    """Build the result item of one check."""
     return {"check": check, "ok": ok, "detail": detail, "hint": "" if ok else hint}
 
 

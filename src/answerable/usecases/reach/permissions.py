@@ -216,7 +216,7 @@ def _build_question(
     *,
     direct: bool,
 ) -> Question:
-    """Build a question from the arguments of a use case."""
+    """Build a permission question from the arguments of a use case."""
     return Question(
         now=now,
         subject=subject,
@@ -230,7 +230,7 @@ def _build_question(
 def _add_policies(
     question: Question, session_policy: str, endpoint_policy: str
 ) -> Question:
-    """Read the policy files that a question states.
+    """Read the session and endpoint policy files into a permission question.
 
     Raises:
         UsageError: A file is missing or holds no policy.

@@ -69,7 +69,7 @@ def compare_applied_edit(
     question: Question,
     limit: int,
 ) -> Document:
-    """List the access differences between the two sides of an edit."""
+    """List the access that differs before and after a policy edit."""
     before, after = (
         open_platforms(inventory, question, {platform.name: side})
         for side in (applied.before, applied.after)

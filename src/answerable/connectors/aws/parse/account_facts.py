@@ -358,7 +358,7 @@ def _add_role(facts: _AccountFactsBuilder, entry: PlacedRecord[RoleDetail]) -> N
 
 
 def _add_trusted_roots(facts: _AccountFactsBuilder) -> None:
-    """Add the root of a scanned account where a trust policy names it."""
+    """Add the root user of each scanned account that a role's trust policy names."""
     accounts = {
         (Arn.parse(identity.id).partition, identity.account)
         for identity in facts.identities.values()

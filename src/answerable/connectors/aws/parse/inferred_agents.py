@@ -50,7 +50,7 @@ class _SourceArn:
 
 
 def find_trusted_agents(role: Identity, trust: Policy) -> Iterator[Agent]:
-    """Yield possible agents of a role, at most one per platform."""
+    """Infer a role's AI agents from its trust policy, at most one per platform."""
     for service, platform in _PLATFORM_SERVICES.items():
         statements = [s for s in trust.statements if _trusts_service(s, service)]
         if not statements:

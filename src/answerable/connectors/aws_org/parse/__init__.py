@@ -91,6 +91,7 @@ def parse_answers(
 
 
 def _provenance(source: str, place: str, now: int) -> FactProvenance:
+    """Build the provenance of a fact at a place in the answers."""
     return FactProvenance(source, place, WrittenBy.PLATFORM, now)
 
 

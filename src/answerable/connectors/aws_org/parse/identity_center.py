@@ -158,6 +158,7 @@ def _merge_answers(
 
 
 def _provenance(source: str, place: str, now: int) -> FactProvenance:
+    """Build the provenance of a fact at a place in the answers."""
     return FactProvenance(source, place, WrittenBy.PLATFORM, now)
 
 

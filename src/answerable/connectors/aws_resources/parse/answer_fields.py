@@ -69,7 +69,7 @@ def _policy_field(
     absent_codes: str = "",
     document_field: str = "Policy",
 ) -> AnswerField:
-    """Define a field with policy documents."""
+    """Define an answer field with the policy documents of one resource kind."""
     bare = document_field in ("Attributes", "ResourcePolicy")
     return AnswerField(
         name, action, kind, frozenset(absent_codes.split()), document_field, bare

@@ -78,7 +78,7 @@ _LAUNCH_LISTS = {
 def _launch_coverage(
     inventory: ResourceInventory, places: Mapping[str, set[AccountRegion]]
 ) -> Iterator[CoverageScope]:
-    """Return where running tasks and launch templates are complete."""
+    """Yield the accounts and regions where all task and template roles are known."""
     for name, (kind, question) in _LAUNCH_LISTS.items():
         answered = inventory.answered.get(question, set())
         for place in places.get(name, ()):

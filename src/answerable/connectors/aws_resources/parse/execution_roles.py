@@ -59,7 +59,7 @@ def find_execution_role(raw: msgspec.Raw) -> str:
 
 
 def _iter_objects(raw: msgspec.Raw) -> Iterator[AnswerFields]:
-    """Yield this object, or the only object of a list."""
+    """Yield the object, or the one object of a list; nothing for several."""
     try:
         given = msgspec.json.decode(raw, type=AnswerFields | list[AnswerFields])
     except DECODE_ERRORS:
@@ -71,6 +71,7 @@ def _iter_objects(raw: msgspec.Raw) -> Iterator[AnswerFields]:
 
 
 def _read_text(raw: msgspec.Raw) -> str:
+    """Decode a JSON string; empty for any other value."""
     try:
         return msgspec.json.decode(raw, type=str)
     except DECODE_ERRORS:

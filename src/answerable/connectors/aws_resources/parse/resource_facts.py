@@ -289,7 +289,7 @@ def _add_grants(
 def _add_block_answer(
     builder: ResourceFactsBuilder, answer_field: AnswerField, entry: FieldAnswer
 ) -> None:
-    """Add the public access block in an answer for a bucket or an account."""
+    """Parse the public access block of a bucket or an account from its answer."""
     target = entry.queried_id
     if answer_field.kind == "account":
         if len(target) != 12 or not target.isdecimal():
@@ -373,7 +373,7 @@ def _add_execution_role(
 
 
 def _assign_launch_roles(builder: ResourceFactsBuilder) -> None:
-    """Assign the profile's role to instances and launch templates."""
+    """Set the role of each instance and launch template from its instance profile."""
     inventory = builder.inventory
     missing = 0
     for arn, profile in inventory.instance_profiles.items():
@@ -389,5 +389,5 @@ def _assign_launch_roles(builder: ResourceFactsBuilder) -> None:
 
 
 def _place_of_first_launch(inventory: ResourceInventory) -> str:
-    """Return the place of the first launched resource."""
+    """Return the file place of the first resource that has an instance profile."""
     return next(inventory.items[arn].place for arn in inventory.instance_profiles)

@@ -98,7 +98,7 @@ class ResourceInventory:
         return self.get_or_add(arn, place, *names)
 
     def record_listing(self, name: str, item: ListedResource | None) -> None:
-        """Record a listed resource, or an unidentified entry."""
+        """Record a resource as listed; None marks the list as incomplete."""
         if item is None:
             self.incomplete_lists.add(name)
         else:

@@ -103,7 +103,7 @@ class RecordSplitter:
         return self._mode is _SplitterMode.DEAD
 
     def feed(self, chunk: bytes) -> list[RecordPiece]:
-        """Return the records that end in this chunk."""
+        """Add a chunk of bytes; return the records that are complete with it."""
         if self.is_stopped:
             return []
         self._buffer += chunk
@@ -124,7 +124,7 @@ class RecordSplitter:
         return pieces
 
     def _run_steps(self, *, final: bool) -> list[RecordPiece]:
-        """Run the step of the current mode until more input is needed."""
+        """Split the buffered bytes into records until more input is needed."""
         pieces: list[RecordPiece] = []
         try:
             while self._mode is not _SplitterMode.DEAD and self._steps[self._mode](
@@ -365,7 +365,7 @@ class RecordSplitter:
         return not self.is_stopped
 
     def _emit_refusal(self, pieces: list[RecordPiece], reason: str) -> None:
-        """Emit a refused piece; stops after too many."""
+        """Emit a part of the input as refused; stop after too many."""
         head = bytes(self._buffer[self._at : self._at + MAX_HEAD_BYTES])
         pieces.append(RecordPiece(self._base + self._at, head, reason))
         self._refused += 1
@@ -373,11 +373,12 @@ class RecordSplitter:
             self._stop(f"{MAX_REFUSED} records could not be read")
 
     def _refuse_and_stop(self, pieces: list[RecordPiece], reason: str) -> None:
-        """Emit a refused piece, and stop splitting."""
+        """Emit a part of the input as refused, and stop splitting."""
         self._emit_refusal(pieces, reason)
         self._stop(reason)
 
     def _stop(self, reason: str) -> None:
+        """Stop reading the file, and record the reason as its problem."""
         self.problem = f"{reason}: the rest of the file is not read"
         self._mode = _SplitterMode.DEAD
         self._at, self._scan = len(self._buffer), None

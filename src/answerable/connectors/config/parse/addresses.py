@@ -56,12 +56,12 @@ def read_path(section: ConfigSection, key: str, folder: str) -> str:
 
 
 def is_url(text: str, *schemes: str) -> bool:
-    """Tell whether a text is a URL of these schemes, without user, query, fragment."""
+    """Tell whether a text is a URL of a scheme without user, query or fragment."""
     plain = normalise_uri(text) is not None and not set("?#") & set(text)
     return plain and urlsplit(text).scheme in schemes
 
 
 def is_plain_text_url(url: str) -> bool:
-    """Tell whether requests to a URL are unencrypted outside loopback."""
+    """Tell whether a URL means unencrypted HTTP to a host other than loopback."""
     parts = urlsplit(url)
     return parts.scheme == "http" and not is_loopback(parts.hostname or "")

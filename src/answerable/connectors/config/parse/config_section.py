@@ -241,7 +241,7 @@ class ConfigSection:
                 )
 
     def check(self, key: str, is_valid: Callable[[str], bool], message: str) -> None:
-        """Check a text or each item of a list; an invalid one becomes a fault."""
+        """Check a text or each item of a list; report invalid ones as faults."""
         member = self._members.get(key)
         value = member.node.value if member else None
         nodes = value if isinstance(value, list) else [member.node] if member else []
@@ -287,7 +287,7 @@ class ConfigSection:
         return f"{self.path}.{key}" if self.path else key
 
     def _open_section(self, node: YamlNode, key: str, shape: str) -> "ConfigSection":
-        """Wrap a node in a section; a fault if it is no mapping."""
+        """Wrap a YAML node in a section; a node that is no mapping is a fault."""
         below = f"{self._shape}.{shape}" if self._shape else shape
         return ConfigSection(node, self._path_of(key), below, self._faults)
 
@@ -305,6 +305,7 @@ class ConfigSection:
 
 
 def _is_printable_text(value: str) -> bool:
+    """Tell whether a text is printable and of bounded length."""
     trimmed = bool(value) and value == value.strip()
     return trimmed and len(value) <= MAX_TEXT_LENGTH and value.isprintable()
 

@@ -63,7 +63,7 @@ def read_web(
 
 
 def _with_page_url(listener: Listener, url: str) -> Listener:
-    """Set a listener's host to the page's URL, unless configured."""
+    """Set a listener's URL and host name from the page's URL, unless configured."""
     if not url or listener.url or listener.hosts:
         return listener
     return replace(listener, url=url, hosts=(urlsplit(url).netloc.lower(),))
@@ -142,7 +142,7 @@ def _read_role_map(roles: ConfigSection) -> Iterator[tuple[str, frozenset[WebRol
 
 
 def _as_texts(leaf: LeafValue) -> tuple[str, ...]:
-    """Return a leaf as texts."""
+    """Return a YAML value, or each item of a list, as text."""
     return tuple(map(str, leaf if isinstance(leaf, tuple) else (leaf,)))
 
 

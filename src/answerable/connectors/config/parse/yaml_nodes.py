@@ -137,7 +137,7 @@ def _set_key(
     key: str,
     position: TextPosition,
 ) -> None:
-    """Set the key of the next value; raises if it is repeated."""
+    """Remember the mapping key of the next value; raises if it is repeated."""
     if key in mapping:
         raise _refused_error(position, "this key is repeated")
     collection.key, collection.key_position = key, position

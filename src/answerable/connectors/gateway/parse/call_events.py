@@ -193,7 +193,7 @@ def _resource_of_target(target: str, server: str, name: str) -> str:
 
 
 def _monitored_resources(call: CallSummary) -> tuple[str, ...]:
-    """List the monitored resources of a call."""
+    """List the resources of a call that its agent had subscribed to."""
     parts = (each.partition(":") for each in call.watched)
     return tuple(
         _resource_of_target(target, call.server, name) for target, _, name in parts
@@ -306,7 +306,7 @@ def _call_facts(
 
 
 def _encode_behaviour(call: CallSummary) -> str:
-    """Encode the recorded behaviour of a call as JSON."""
+    """Encode the values and tables of a baseline-monitored call as JSON."""
     return "" if call.acted is None else msgspec.json.encode(call.acted).decode()
 
 

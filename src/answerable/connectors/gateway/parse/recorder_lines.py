@@ -186,6 +186,6 @@ class RecorderLines:
         return build_call_event(self._name, told, record, raw)
 
     def _decode_waiting(self, raw: bytes) -> RawRecord:
-        """Decode a saved decision without an end."""
+        """Decode a decision that an earlier read saved because it had no end yet."""
         record = msgspec.json.decode(raw, type=DecisionRecord)
         return RawRecord(record, raw)

@@ -137,7 +137,7 @@ def _check_complete(text: str, place: str) -> None:
 
 
 def _get_host(answer: CatalogueAnswer) -> str:
-    """Return the server that an answer names."""
+    """Return the normalised host and port of the server that an answer names."""
     return normalise_host(answer.host, answer.port)
 
 
@@ -164,7 +164,7 @@ def _list_identities(
 
 
 def _list_collected(catalogue: Catalogue) -> tuple[str, ...]:
-    """List the coverage words of a catalogue."""
+    """List the kinds of data that the catalogue contains."""
     held = (
         (ROLES, catalogue.roles is not None),
         (SCHEMAS, bool(catalogue.contents)),

@@ -97,13 +97,13 @@ class CatalogueBuilder:
     unread: list[str] = field(default_factory=list)
 
     def get_database(self, name: str) -> ObjectBuilder:
-        """Return the `database` object of a name."""
+        """Return the `database` object of a name, added on first mention."""
         if name not in self.databases:
             self.databases[name] = ObjectBuilder("database", quote_identifier(name))
         return self.databases[name]
 
     def get_contents(self, name: str) -> DatabaseBuilder:
-        """Return the contents of a database."""
+        """Return the builder of a database's objects, added on first mention."""
         return self.contents.setdefault(name, DatabaseBuilder(name))
 
     def build(self) -> Catalogue:

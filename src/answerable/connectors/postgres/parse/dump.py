@@ -100,9 +100,11 @@ class DumpReader:
                 assign(int(found[1]))
 
     def _set_version(self, version: int) -> None:
+        """Set the server version of the catalogue."""
         self._builder.version = version
 
     def _set_pg_dump_version(self, version: int) -> None:
+        """Set the version of the pg_dump that wrote the file."""
         self._pg_dump_version = version
 
     def _handle(
@@ -111,7 +113,7 @@ class DumpReader:
         cursor: SqlCursor,
         statement: SqlStatement,
     ) -> None:
-        """Read one statement; keep a problem if it cannot be parsed."""
+        """Read one SQL statement; one that cannot be parsed becomes a problem."""
         place = f"{self._place}:{statement.line}"
         try:
             self.recognised += handler(cursor, place)
@@ -122,7 +124,7 @@ class DumpReader:
             self._get_unread(statement).append(f"{words} ({place})")
 
     def _get_unread(self, statement: SqlStatement) -> list[str]:
-        """Return the list of unread statements: the database's, or the server's."""
+        """Return the list for unparsed statements of the database, or of the server."""
         words = {token.keyword for token in statement.tokens}
         of_database = bool({"ON", "OWNER"} & words) and bool(self._database)
         return self._contents().unread if of_database else self._builder.unread

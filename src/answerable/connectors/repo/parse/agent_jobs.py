@@ -142,7 +142,7 @@ def add_job_facts(
 
 
 def _list_env_places(job: AgentJob) -> tuple[str, ...]:
-    """List the places whose variables an agent's shell inherits."""
+    """List JSON pointers to the `env` blocks that an agent's shell inherits."""
     steps = (f"{step.pointer}/" for _, step in job.steps)
     return ("/env/", f"{job.pointer}/env/", *steps)
 
