@@ -38,6 +38,18 @@ class AdmittedConnection(Protocol):
         """Close at once."""
 
 
+class _ClosedConnection:
+    """Client of a released slot: neither keeps the other."""
+
+    is_busy = False
+
+    def abort(self) -> None:
+        """Do nothing."""
+
+
+_CLOSED = _ClosedConnection()
+
+
 class ConnectionSlot:
     """Slot of one connection.
 
@@ -51,7 +63,8 @@ class ConnectionSlot:
     __slots__ = ("address", "caller", "client", "held")
 
     def __init__(self, client: AdmittedConnection, address: str) -> None:
-        self.client, self.address = client, address
+        self.client: AdmittedConnection = client
+        self.address = address
         self.caller = ""
         self.held: list[tuple[ConnectionQuota, str]] = []
 
@@ -60,11 +73,20 @@ class ConnectionSlot:
         quota.add(key, self)
         self.held.append((quota, key))
 
-    def release(self) -> None:
-        """Remove the connection from every quota."""
+    def leave_places(self) -> None:
+        """Remove the connection from every quota, before it takes other places."""
         for quota, key in self.held:
             quota.discard(key, self)
         self.held.clear()
+
+    def release(self) -> None:
+        """Remove the connection from every quota, and forget it.
+
+        A connection that referred to itself by its slot would keep what it received
+        until the next garbage collection.
+        """
+        self.leave_places()
+        self.client = _CLOSED
 
 
 class ConnectionQuota:
@@ -109,8 +131,9 @@ class ConnectionQuota:
         idle = next((each for each in crowded if not each.client.is_busy), None)
         if idle is None:
             return False
+        client = idle.client
         idle.release()
-        idle.client.abort()
+        client.abort()
         self._evicted(self.name)
         return True
 
@@ -195,7 +218,7 @@ class AdmissionControl:
         if not slot.address or slot.caller == caller:
             return True
         before = slot.held.copy()
-        slot.release()
+        slot.leave_places()
         if not self._has_room(slot, caller):
             for quota, key in before:
                 slot.take_place(quota, key)

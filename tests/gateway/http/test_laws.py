@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.gateway.http.in_memory_worker import worker
+from answerable.gateway.http.client_connection import ClientConnection
+from answerable.server.wire.host_check import ServedNames
+from tests.gateway.http.in_memory_worker import Wire, worker
 from tests.gateway.http.message_builders import (
+    HOST,
     ask,
     call,
     events,
@@ -143,6 +146,54 @@ def test_nothing_that_is_said_changes_what_is_decided_or_passed_on(
     if not decision.passes:
         error = json.loads(made.client.written.partition(b"\r\n\r\n")[2])["error"]
         assert set(error["data"]) == {"decision", "decision_id"}
+
+
+BODY = call()
+DEEP = b"[" * 9_000
+HOSTILE = {
+    "nothing": b"",
+    "a part of a head": BODY[:50],
+    "no head": b"\x00" * 3_000 + b"\r\n\r\n",
+    "no head in two pieces": b"GET / HTTP/1.1\r\nhost",
+    "a part of a large body": request(b"x" * 100_000)[:90_000],
+    "no JSON": request(b"x" * 5_000),
+    "too deep": request(DEEP),
+    "a repeated key": request(b'{"id":1,"id":2}'),
+    "no UTF-8": request(b"\xff" * 1_000),
+    "wrong chunks": b"POST /mcp/files HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nx\r\n",
+    "unknown path": BODY.replace(b"/mcp/files", b"/mcp", 1),
+    "a denied call": call("rm"),
+    "a call without an answer": BODY,
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_client_that_leaves_leaves_nothing_for_the_collector(
+    loop: asyncio.AbstractEventLoop, kind: str
+) -> None:
+    """Garbage of large bodies would fill the memory before it is collected."""
+    made = worker(loop)
+    door = made.front.door
+
+    def visit() -> None:
+        front = ClientConnection(door, ServedNames(frozenset({HOST})), "")
+        front.connection_made(Wire())  # type: ignore[arg-type]
+        if HOSTILE[kind]:
+            front.data_received(HOSTILE[kind])
+        front.data_received(b"\x00\r\n")
+        front.connection_lost(None)
+        made.notes.kept.clear()
+
+    visit()
+    loop.run_until_complete(asyncio.sleep(0))
+    gc.collect()
+    gc.disable()
+    try:
+        visit()
+        loop.run_until_complete(asyncio.sleep(0))
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def test_a_call_leaves_nothing_for_the_collector(

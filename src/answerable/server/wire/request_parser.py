@@ -106,7 +106,9 @@ class RequestParser(Generic[HeadT]):
                 at = self._parse_next(data, at, arrived)
         except RequestRefused as refused:
             self.closed = True
-            arrived.append(refused)
+            # Its traceback refers to this frame, and the frame to it by `arrived`: a
+            # cycle that would keep the data until the next garbage collection.
+            arrived.append(refused.with_traceback(None))
         return arrived
 
     def finish(self) -> RequestRefused | None:
