@@ -14,6 +14,7 @@ from answerable.gateway.wire.fast_message_parser import (
 )
 from answerable.gateway.wire.mcp_request_head import (
     MAX_CACHED,
+    MAX_TOTAL_BYTES,
     McpRequestHead,
     cached_parser,
     parse_request,
@@ -249,3 +250,13 @@ def test_the_heads_that_are_remembered_have_a_bound() -> None:
             remember(opening(("X", str(number))))
     remember(opening(("X", "0")))
     assert len(made) == 2 * (MAX_CACHED + 1) + 1
+
+
+def test_the_heads_that_are_remembered_have_a_bound_in_bytes() -> None:
+    made, remember = counted()
+    large = [opening(("X", f"{number:04}" * 800)) for number in range(500)]
+    assert sum(map(len, large)) > MAX_TOTAL_BYTES > len(large[0])
+    for each in [large[0], large[0], *large, *large]:
+        remember(each)
+    remember(large[0])  # the cache started over since it was read
+    assert made.count(large[0]) == 3

@@ -53,3 +53,15 @@ def test_what_is_spelled_once_is_not_taken_for_another_in_its_place() -> None:
     for number in range(3 * MAX_CACHED):
         caller = replace(CALLER, run=str(number))  # often where the last one was
         assert bytes(spelled(caller)) == encode_record(caller)
+
+
+def test_what_is_cached_has_a_bound_in_bytes() -> None:
+    most = 64 << 10
+    encode = EncodingCache(most)
+    for number in range(100):
+        caller = replace(CALLER, run=f"{number:04}" * 1_000)
+        assert bytes(encode(caller)) == encode_record(caller)
+        assert 0 < encode.size <= most
+    encode = EncodingCache(most_bytes=100)
+    assert bytes(encode(CALLER)) == encode_record(CALLER)
+    assert encode.size == 0  # too large to be kept

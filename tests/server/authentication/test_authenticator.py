@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from answerable.model.caller import AuthenticationMethod, VerifiedCaller
 from answerable.model.ids import agent_id
+from answerable.server.authentication import token_cache
 from answerable.server.authentication.authenticator import CallerAuthenticator
 from answerable.server.authentication.errors import Unauthenticated
 from answerable.server.connection_info import ConnectionInfo
@@ -231,6 +232,21 @@ def test_a_remembered_token_ends_when_it_ends(known: CallerAuthenticator) -> Non
         shown, MTLS, NOW + 569
     )
     assert refused(known, shown, MTLS, NOW + 570).reason == "expired"
+
+
+def test_remembered_tokens_have_a_bound_in_characters(
+    known: CallerAuthenticator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = [showing(certified(jti=f"{number}")) for number in range(3)]
+    sizes = [len(each.fields["authorization"]) for each in shown]
+    monkeypatch.setattr(token_cache, "MAX_TOTAL_LENGTH", sum(sizes[1:]))
+    callers = [known.authenticate(each, MTLS, NOW) for each in shown]
+    assert known.authenticate(shown[2], MTLS, NOW) is callers[2]
+    assert known.authenticate(shown[1], MTLS, NOW) is callers[1]
+    # The least recently used one made room, and is verified again.
+    assert known.authenticate(shown[0], MTLS, NOW) is not callers[0]
+    assert known.authenticate(shown[1], MTLS, NOW) is callers[1]
+    assert known.authenticate(shown[2], MTLS, NOW) is not callers[2]
 
 
 def test_a_worker_that_forgot_what_was_seen_asks_for_a_nonce(folder: Path) -> None:

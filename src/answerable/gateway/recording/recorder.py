@@ -30,7 +30,8 @@ from answerable.server.mcp.call import McpCall, WatchedItem
 from answerable.server.recording.record_ticket import NotRecorded, RecordTicket
 from answerable.server.recording.server_recorder import ServerRecorder
 
-MAX_CACHED = 1024
+MAX_CACHED = 1024  # cached callers and decisions
+MAX_CACHED_BYTES = 512 << 10  # bytes of their encodings together
 
 
 class DecisionFacts(msgspec.Struct, frozen=True, gc=False):
@@ -192,22 +193,37 @@ class GatewayRecorder(ServerRecorder):
 
 
 class EncodingCache:
-    """Cache of encoded callers and decisions, by object identity.
+    """Cache of encoded callers and decisions, by object identity; full, it starts over.
 
     They are frozen. The cache keeps each object, so that no other one can reuse its
     address.
+
+    Args:
+        most_bytes: Maximum bytes of the encodings together.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: int = MAX_CACHED_BYTES) -> None:
         self._known: dict[int, tuple[object, msgspec.Raw]] = {}
+        self._bytes, self._most_bytes = 0, most_bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes of the cached encodings."""
+        return self._bytes
 
     def __call__(self, what: VerifiedCaller | Decision) -> msgspec.Raw:
         """Return the encoded object."""
         found = self._known.get(id(what))
         if found is None:
-            if len(self._known) >= MAX_CACHED:
+            encoded = encode_record(what)
+            size = len(encoded)
+            if len(self._known) >= MAX_CACHED or self._bytes + size > self._most_bytes:
                 self._known.clear()
-            found = self._known[id(what)] = (what, msgspec.Raw(encode_record(what)))
+                self._bytes = 0
+            found = what, msgspec.Raw(encoded)
+            if size <= self._most_bytes:
+                self._known[id(what)] = found
+                self._bytes += size
         return found[1]
 
 

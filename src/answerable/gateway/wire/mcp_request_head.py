@@ -34,6 +34,7 @@ from answerable.server.wire.request_head import HttpRequestHead, parse_head
 MAX_CACHED = 1024  # cached heads
 MAX_SEEN = 4096  # hashes of heads that came once
 MAX_CACHED_BYTES = 4096  # bytes of one
+MAX_TOTAL_BYTES = 1 << 20  # bytes of all
 # Fields that differ in each request: such a head is not cached.
 UNCACHED_FIELDS = frozenset({"dpop", "last-event-id", "traceparent"})
 
@@ -122,6 +123,7 @@ def cached_parser(
     """
     known: dict[bytes, McpRequestHead] = {}
     seen: set[int] = set()
+    total = 0  # bytes of the cached heads
 
     def is_repeated(data: bytes) -> bool:
         """Tell whether a head came before; note it if not."""
@@ -134,14 +136,17 @@ def cached_parser(
         return False
 
     def remember(data: bytes) -> McpRequestHead:
+        nonlocal total
         found = known.get(data)
         if found is None:
             found = parse(data)
             may_repeat = UNCACHED_FIELDS.isdisjoint(found.head.fields)
             if may_repeat and len(data) <= MAX_CACHED_BYTES and is_repeated(data):
-                if len(known) >= MAX_CACHED:
+                if len(known) >= MAX_CACHED or total + len(data) > MAX_TOTAL_BYTES:
                     known.clear()
+                    total = 0
                 known[data] = found
+                total += len(data)
         return found
 
     return remember

@@ -30,6 +30,7 @@ from answerable.server.wire.request_head import HttpRequestHead
 
 MAX_CACHED = 4096  # tokens; the least recently used one is evicted
 MAX_CACHED_LENGTH = 4096  # characters; a longer one is verified each time
+MAX_TOTAL_LENGTH = 4 << 20  # characters of all
 
 ACTOR_SEPARATOR = " by "
 _SHOWN_BY_BINDING = {
@@ -71,6 +72,7 @@ class VerifiedTokenCache:
         self._nonces = nonces
         self._proofs = DpopReplayCache()
         self._remembered: OrderedDict[str, _VerifiedToken] = OrderedDict()
+        self._length = 0  # characters of these tokens
         self._signed_by: OrderedDict[bytes, str] = OrderedDict()  # kid by token digest
         self._killed: frozenset[str] = frozenset()
 
@@ -83,6 +85,7 @@ class VerifiedTokenCache:
     def clear(self) -> None:
         """Clear the cache, since keys or agents may have changed."""
         self._remembered.clear()
+        self._length = 0
 
     def revoke_keys(self, kids: frozenset[str]) -> None:
         """Refuse tokens that these keys of our token service signed."""
@@ -162,10 +165,17 @@ class VerifiedTokenCache:
             proven=bool(claims.cnf.jkt),
         )
         if len(authorization) <= MAX_CACHED_LENGTH:
-            self._remembered[authorization] = verified
-            if len(self._remembered) > MAX_CACHED:
-                self._remembered.popitem(last=False)
+            self._cache(authorization, verified)
         return verified.caller
+
+    def _cache(self, authorization: str, verified: _VerifiedToken) -> None:
+        """Cache a verified token; evict the least recently used ones of too many."""
+        if authorization not in self._remembered:
+            self._length += len(authorization)
+        self._remembered[authorization] = verified
+        while len(self._remembered) > MAX_CACHED or self._length > MAX_TOTAL_LENGTH:
+            evicted, _ = self._remembered.popitem(last=False)
+            self._length -= len(evicted)
 
     def _verify_token(self, token: str, now: float) -> SignedClaims:
         """Verify a token; reject one signed by a revoked key of ours."""
