@@ -18,6 +18,15 @@ def is_name(text: str) -> bool:
     return NAME_PATTERN.fullmatch(text) is not None
 
 
+def check_name(section: ConfigSection, name: str) -> bool:
+    """Check the name of a section; an invalid one becomes a fault."""
+    if not is_name(name):
+        section.report_fault(
+            "", "a name of letters, digits, `.`, `_`, `-` was expected"
+        )
+    return is_name(name)
+
+
 def is_loopback(host: str) -> bool:
     """Tell whether a host is a loopback address."""
     try:
@@ -53,6 +62,20 @@ def read_path(section: ConfigSection, key: str, folder: str) -> str:
     """Read a path; a relative one is resolved against the folder of the file."""
     text = section.read_text(key)
     return str(PurePath(folder) / text) if text else ""
+
+
+def read_origin(
+    section: ConfigSection, key: str, *, https_if_remote: bool = False
+) -> str:
+    """Read a URL of scheme and authority alone."""
+    url = section.read_text(key)
+    if url and (not is_url(url, "http", "https") or url.count("/") != 2):
+        section.report_fault(
+            key, "scheme and authority were expected: https://HOST[:PORT]"
+        )
+    elif https_if_remote and is_plain_text_url(url):
+        section.report_fault(key, "https was expected outside loopback")
+    return url
 
 
 def is_url(text: str, *schemes: str) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
-from answerable.connectors.config.parse.addresses import is_name
+from answerable.connectors.config.parse.addresses import check_name
 from answerable.connectors.config.parse.config_section import ConfigSection
 from answerable.connectors.config.parse.servers import read_patterns
 from answerable.connectors.config.parse.tool_behaviour import read_baseline
@@ -34,10 +34,7 @@ def read_agents(
     """
     taken: set[CallerRule] = set()
     for name, section in file.read_named_sections("agents"):
-        if not is_name(name):
-            section.report_fault(
-                "", "a name of letters, digits, `.`, `_`, `-` was expected"
-            )
+        if not check_name(section, name):
             continue
         agent = DeclaredAgent(
             id=agent_id(DECLARED_KIND, name),
@@ -84,8 +81,7 @@ def _read_callers(
 
 def read_unix_caller(section: ConfigSection) -> UnixCallerRule:
     """Read a caller rule for a process at a unix socket."""
-    if not section.has("uid"):
-        section.report_fault("", "uid is missing")
+    section.require("uid")
     gid = section.read_number("gid", 0, 0, MAX_ID)
     caller = UnixCallerRule(
         uid=section.read_number("uid", 0, 0, MAX_ID),

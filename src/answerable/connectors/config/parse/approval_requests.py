@@ -1,7 +1,5 @@
 """Parse the section `asks`: how owners are notified of blocked calls."""
 
-import re
-
 from answerable.connectors.config.parse.addresses import is_url, read_path
 from answerable.connectors.config.parse.config_section import ConfigSection
 from answerable.model.approval_request import (
@@ -9,7 +7,6 @@ from answerable.model.approval_request import (
     ApprovalRequestConfig,
 )
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _MAX_PER_AGENT = 3600  # messages an hour
 
 
@@ -20,7 +17,7 @@ def read_approval_requests(
     section = file.read_section("asks")
     asks = ApprovalRequestConfig(
         webhook=section.read_text("webhook"),
-        webhook_env=section.read_text("webhook_env"),
+        webhook_env=section.read_variable("webhook_env"),
         ca=read_path(section, "ca", folder),
         private=section.read_flag("private"),
         per_agent=section.read_number(
@@ -30,9 +27,6 @@ def read_approval_requests(
     section.check(
         "webhook", lambda text: is_url(text, "https"), "an https URL was expected"
     )
-    if asks.webhook_env and not _VARIABLE.fullmatch(asks.webhook_env):
-        what = "the name of an environment variable was expected, and no value"
-        section.report_fault("webhook_env", what)
     section.report_unknown_keys()
     if not file.has("asks"):
         return None

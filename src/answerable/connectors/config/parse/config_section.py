@@ -14,10 +14,12 @@ from answerable.connectors.config.parse.config_faults import ConfigFaults, TextP
 from answerable.connectors.config.parse.yaml_nodes import YamlMember, YamlNode
 
 EnumWordT = TypeVar("EnumWordT", bound=StrEnum)
+ValueT = TypeVar("ValueT")
 LeafValue = str | int | bool | tuple[str | int | bool, ...]
 
 _TIME = re.compile(r"([1-9][0-9]{0,5})([smh])")
 _UNITS = {"s": 1, "m": 60, "h": 3600}
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 MAX_TEXT_LENGTH = 4096
 
@@ -70,15 +72,10 @@ class ConfigSection:
 
     def read_texts(self, key: str) -> tuple[str, ...]:
         """Read a list of texts, empty if missing."""
-        node = self._find_member(key)
-        if node is None:
-            return ()
-        if not isinstance(node.value, list):
-            self._faults.add(node.position, self._path_of(key), "a list was expected")
-            return ()
+        items = self._find_value(key, list, "a list was expected") or []
         read = [
             self._parse_text(item, f"{self._path_of(key)}[{index}]")
-            for index, item in enumerate(node.value)
+            for index, item in enumerate(items)
         ]
         return tuple(text for text in read if text is not None)
 
@@ -90,17 +87,10 @@ class ConfigSection:
 
     def read_pairs(self, key: str) -> tuple[tuple[str, str], ...]:
         """Read a mapping of names to texts, empty if missing."""
-        node = self._find_member(key)
-        if node is None:
-            return ()
-        if not isinstance(node.value, dict):
-            self._faults.add(
-                node.position, self._path_of(key), "a mapping was expected"
-            )
-            return ()
+        members = self._find_value(key, dict, "a mapping was expected") or {}
         read = [
             (name, self._parse_text(member.node, f"{self._path_of(key)}.{name}"))
-            for name, member in node.value.items()
+            for name, member in members.items()
         ]
         return tuple((name, text) for name, text in read if text is not None)
 
@@ -130,15 +120,13 @@ class ConfigSection:
         value = node.value
         # To Python, true is 1.
         if isinstance(value, bool) or not isinstance(value, int):
-            self._faults.add(
-                node.position, self._path_of(key), "a whole number was expected"
-            )
-            return default
-        if not minimum <= value <= maximum:
+            what = "a whole number was expected"
+        elif not minimum <= value <= maximum:
             what = f"a number from {minimum} to {maximum} was expected"
-            self._faults.add(node.position, self._path_of(key), what)
-            return default
-        return value
+        else:
+            return value
+        self._faults.add(node.position, self._path_of(key), what)
+        return default
 
     def read_seconds(self, key: str, default: int, minimum: int, maximum: int) -> int:
         """Read a duration: whole seconds, or a text like `90s`, `10m`, `1h`."""
@@ -150,13 +138,12 @@ class ConfigSection:
             value = int(said[1]) * _UNITS[said[2]]
         if isinstance(value, bool) or not isinstance(value, int):
             what = "whole seconds, or a text like 10m, were expected"
-            self._faults.add(node.position, self._path_of(key), what)
-            return default
-        if not minimum <= value <= maximum:
+        elif not minimum <= value <= maximum:
             what = f"{minimum} to {maximum} seconds were expected"
-            self._faults.add(node.position, self._path_of(key), what)
-            return default
-        return value
+        else:
+            return value
+        self._faults.add(node.position, self._path_of(key), what)
+        return default
 
     def read_nested_values(
         self, key: str
@@ -165,27 +152,20 @@ class ConfigSection:
 
         A nested value is returned with its path.
         """
-        node = self._find_member(key)
-        if node is None:
-            return ()
-        if not isinstance(node.value, dict):
-            self._faults.add(
-                node.position, self._path_of(key), "a mapping was expected"
-            )
-            return ()
-        return tuple(self._iter_leaves((), node.value, self._path_of(key)))
+        members = self._find_value(key, dict, "a mapping was expected") or {}
+        return tuple(self._iter_leaves((), members, self._path_of(key)))
 
     def read_flag(self, key: str) -> bool:
         """Read a boolean; false if missing."""
-        node = self._find_member(key)
-        if node is None:
-            return False
-        if not isinstance(node.value, bool):
-            self._faults.add(
-                node.position, self._path_of(key), "true or false was expected"
-            )
-            return False
-        return node.value
+        return bool(self._find_value(key, bool, "true or false was expected"))
+
+    def read_variable(self, key: str) -> str:
+        """Read the name of an environment variable that holds a secret."""
+        name = self.read_text(key)
+        if name and not VARIABLE.fullmatch(name):
+            what = "the name of an environment variable was expected, and no value"
+            self.report_fault(key, what)
+        return name
 
     def read_enum(self, key: str, default: EnumWordT) -> EnumWordT:
         """Read a text that must be a member of an enumeration."""
@@ -217,17 +197,18 @@ class ConfigSection:
         Args:
             text_key: Key that an item without a mapping gives, alone; empty for none.
         """
-        node = self._find_member(key)
-        if node is None:
-            return
-        if not isinstance(node.value, list):
-            self._faults.add(node.position, self._path_of(key), "a list was expected")
-            return
-        for index, item in enumerate(node.value):
+        items = self._find_value(key, list, "a list was expected") or []
+        for index, item in enumerate(items):
             if text_key and isinstance(item.value, str):
                 member = YamlMember(item.position, item)
                 item = YamlNode(item.position, {text_key: member})
             yield self._open_section(item, f"{key}[{index}]", f"{key}[]")
+
+    def require(self, *keys: str) -> None:
+        """Report each of these keys that is missing."""
+        for key in keys:
+            if not self.has(key):
+                self.report_fault("", f"{key} is missing")
 
     def report_unknown_keys(self) -> None:
         """Report every unknown key, with the nearest known one."""
@@ -281,6 +262,18 @@ class ConfigSection:
         self._faults.known_keys.add(f"{self._shape}.{key}".removeprefix("."))
         member = self._members.get(key)
         return None if member is None or member.node.value is None else member.node
+
+    def _find_value(
+        self, key: str, value_type: type[ValueT], expected: str
+    ) -> ValueT | None:
+        """Return the value of a member; None and a fault for one of another type."""
+        node = self._find_member(key)
+        if node is None:
+            return None
+        if isinstance(node.value, value_type):
+            return node.value
+        self._faults.add(node.position, self._path_of(key), expected)
+        return None
 
     def _path_of(self, key: str) -> str:
         """Return the path of a key in the file."""

@@ -2,11 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
-from answerable.connectors.config.parse.addresses import (
-    is_plain_text_url,
-    is_url,
-    read_path,
-)
+from answerable.connectors.config.parse.addresses import read_origin, read_path
 from answerable.connectors.config.parse.agents import read_unix_caller
 from answerable.connectors.config.parse.config_section import ConfigSection
 from answerable.connectors.config.parse.listeners import (
@@ -31,7 +27,7 @@ def read_decision_point(
 ) -> DecisionPointConfig | None:
     """Read the section `decisions`, None if absent."""
     section = file.read_section("decisions")
-    url = section.read_text("url")
+    url = read_origin(section, "url", https_if_remote=True)
     point = DecisionPointConfig(
         url=url,
         listen=read_listeners(
@@ -51,12 +47,6 @@ def read_decision_point(
         section.report_fault(
             "", "callers is missing: only callers named there may query"
         )
-    if url and (not is_url(url, "http", "https") or url.count("/") != 2):
-        section.report_fault(
-            "url", "scheme and authority were expected: https://HOST[:PORT]"
-        )
-    elif url and is_plain_text_url(url):
-        section.report_fault("url", "https was expected outside loopback")
     return point
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import PurePath
 
-from answerable.connectors.config.parse.addresses import is_name, is_url, read_path
+from answerable.connectors.config.parse.addresses import check_name, is_url, read_path
 from answerable.connectors.config.parse.config_section import ConfigSection
 from answerable.federation.algorithms import KEY_TYPES
 from answerable.federation.token_verification import validate_issuer
@@ -38,10 +38,7 @@ def read_issuers(file: ConfigSection, folder: str) -> Iterator[IssuerConfig]:
     """Read the trusted issuers."""
     seen: set[str] = set()
     for name, section in file.read_named_sections("issuers"):
-        if not is_name(name):
-            section.report_fault(
-                "", "a name of letters, digits, `.`, `_`, `-` was expected"
-            )
+        check_name(section, name)
         issuer = _read_issuer(name, section, folder)
         if issuer.pin.iss in seen:
             section.report_fault("iss", "another issuer has this iss")
@@ -135,9 +132,7 @@ def _read_token_review(issuer: ConfigSection, folder: str) -> TokenReviewConfig 
     section.report_unknown_keys()
     if not issuer.has("review"):
         return None
-    for key in ("url", "ca", "token"):
-        if not section.has(key):
-            section.report_fault("", f"{key} is missing")
+    section.require("url", "ca", "token")
     if review.url and not is_url(review.url, "https"):
         section.report_fault("url", "an https URL was expected")
     return review

@@ -4,9 +4,9 @@ import ipaddress
 
 from answerable.connectors.config.parse.addresses import (
     is_loopback,
-    is_url,
     parse_address,
     read_address,
+    read_origin,
     read_path,
 )
 from answerable.connectors.config.parse.config_section import ConfigSection
@@ -81,11 +81,7 @@ def _read_listener(section: ConfigSection, folder: str, *, insecure: bool) -> Li
         section.report_fault("address", _PLAIN_TEXT_FAULT)
     if unix and tls is not None:
         section.report_fault("tls", "a unix socket has none")
-    url = section.read_text("url")
-    if url and (not is_url(url, "http", "https") or url.count("/") != 2):
-        section.report_fault(
-            "url", "scheme and authority were expected: https://HOST[:PORT]"
-        )
+    url = read_origin(section, "url")
     hosts, origins = section.read_texts("hosts"), section.read_texts("origins")
     section.report_unknown_keys()
     return Listener(
@@ -109,7 +105,5 @@ def _read_tls(listener: ConfigSection, folder: str) -> TlsFiles | None:
     section.report_unknown_keys()
     if not listener.has("tls"):
         return None
-    for key in ("certificate", "key"):
-        if not section.has(key):
-            section.report_fault("", f"{key} is missing")
+    section.require("certificate", "key")
     return tls

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from answerable.authorization.name_patterns import ALL, is_unambiguous
 from answerable.connectors.config.parse.addresses import (
-    is_name,
+    check_name,
     is_plain_text_url,
     is_url,
     read_path,
@@ -37,10 +37,7 @@ def read_patterns(section: ConfigSection, key: str) -> tuple[str, ...]:
 def read_servers(file: ConfigSection, folder: str) -> Iterator[UpstreamServer]:
     """Read the upstream servers."""
     for name, section in file.read_named_sections("servers"):
-        if not is_name(name):
-            section.report_fault(
-                "", "a name of letters, digits, `.`, `_`, `-` was expected"
-            )
+        check_name(section, name)
         yield _read_server(name, section, folder)
 
 

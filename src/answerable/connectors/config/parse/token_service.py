@@ -22,7 +22,6 @@ DEFAULT_ADDRESS = "127.0.0.1:8472"
 DEFAULT_HEALTH = "127.0.0.1:8477"
 MAX_ID = 2**32 - 2  # the highest user id
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _FIELD_NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
 
 
@@ -38,12 +37,12 @@ def read_token_service(
             section, "listen", folder, DEFAULT_ADDRESS, insecure=listen.insecure
         ),
         state=read_path(section, "state", folder),
-        database=section.read_text("database"),
+        database=section.read_variable("database"),
         terminator=_read_terminator(section),
         admins=section.read_numbers("admins", 0, MAX_ID),
         gateways=section.read_numbers("gateways", 0, MAX_ID),
         passphrase=read_path(section, "passphrase", folder),
-        passphrase_env=section.read_text("passphrase_env"),
+        passphrase_env=section.read_variable("passphrase_env"),
         events=section.read_texts("events"),
         events_ca=read_path(section, "events_ca", folder),
         health=_read_health(section, listen),
@@ -62,7 +61,10 @@ def read_token_service(
         )
     elif is_plain_text_url(url):
         section.report_fault("url", "https was expected outside loopback")
-    _check_variables(section, service)
+    if service.passphrase and service.passphrase_env:
+        section.report_fault(
+            "passphrase", "a file or a variable was expected, not both"
+        )
     if service.terminator and not any(each.unix for each in service.listen):
         section.report_fault(
             "terminator", "it reaches us at a unix listener; there is none"
@@ -81,19 +83,6 @@ def _read_health(section: ConfigSection, listen: ListenConfig) -> ListenAddress 
     return address if given else None
 
 
-def _check_variables(section: ConfigSection, service: TokenServiceConfig) -> None:
-    """Check that secrets are named by variables, not stated as values."""
-    named = (("database", service.database), ("passphrase_env", service.passphrase_env))
-    for key, name in named:
-        if name and not _VARIABLE.fullmatch(name):
-            what = "the name of an environment variable was expected, and no value"
-            section.report_fault(key, what)
-    if service.passphrase and service.passphrase_env:
-        section.report_fault(
-            "passphrase", "a file or a variable was expected, not both"
-        )
-
-
 def _read_terminator(service_section: ConfigSection) -> TlsTerminator | None:
     """Read the TLS terminator that forwards client certificates, or None."""
     section = service_section.read_section("terminator")
@@ -102,9 +91,7 @@ def _read_terminator(service_section: ConfigSection) -> TlsTerminator | None:
     section.report_unknown_keys()
     if not service_section.has("terminator"):
         return None
-    for key in ("field", "uid"):
-        if not section.has(key):
-            section.report_fault("", f"{key} is missing")
+    section.require("field", "uid")
     if field and not _FIELD_NAME.fullmatch(field):
         section.report_fault(
             "field", "the name of a field was expected, e.g. client-cert"

@@ -7,7 +7,7 @@ that no outsider can write, and reference tables of owners.
 from collections.abc import Collection, Iterator
 
 from answerable.authorization.name_patterns import matches
-from answerable.connectors.config.parse.addresses import is_name
+from answerable.connectors.config.parse.addresses import check_name
 from answerable.connectors.config.parse.config_section import ConfigSection
 from answerable.model.behaviour import EntityKind, ReferenceTable, ToolFacts
 from answerable.model.learning_config import LearningConfig
@@ -46,13 +46,9 @@ def read_reference_tables(
 ) -> Iterator[ReferenceTable]:
     """Read the reference tables of owners: payees, recipients, hosts."""
     for name, section in file.read_named_sections("tables"):
-        if not is_name(name):
-            section.report_fault(
-                "", "a name of letters, digits, `.`, `_`, `-` was expected"
-            )
+        check_name(section, name)
         sinks = frozenset(_read_sinks(section, servers))
-        if not section.has("sinks"):
-            section.report_fault("", "sinks is missing")
+        section.require("sinks")
         values = frozenset(section.read_texts("values"))
         section.report_unknown_keys()
         yield ReferenceTable(name, values, sinks, WrittenBy.PERSON)

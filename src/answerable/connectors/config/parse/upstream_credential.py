@@ -4,7 +4,7 @@ import re
 from pathlib import PurePath
 
 from answerable.connectors.config.parse.addresses import is_plain_text_url, read_path
-from answerable.connectors.config.parse.config_section import ConfigSection
+from answerable.connectors.config.parse.config_section import VARIABLE, ConfigSection
 from answerable.model.upstream_credential import UpstreamCredential
 
 AUTHORIZATION = "authorization"
@@ -14,7 +14,6 @@ USUAL_TTL, LEAST_TTL, MOST_TTL = 900, 10, 24 * 3600
 _SOURCES = ("file", "command", "env")
 _HEADER_NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31}")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 # Headers that a credential may not set: message framing, routing and origin, and
 # headers that a client may send itself.
 _RESERVED_HEADERS = frozenset(
@@ -110,7 +109,7 @@ def _check_source(section: ConfigSection, credential: UpstreamCredential) -> Non
             section.report_fault(
                 "command", "an absolute path or a plain name was expected"
             )
-    if credential.env and _VARIABLE.fullmatch(credential.env) is None:
+    if credential.env and VARIABLE.fullmatch(credential.env) is None:
         section.report_fault("env", "the name of an environment variable was expected")
 
 
@@ -146,7 +145,7 @@ def _check_variable(
         section.report_fault(
             "", "as_env is missing: a command finds it in its environment"
         )
-    elif _VARIABLE.fullmatch(name) is None:
+    elif VARIABLE.fullmatch(name) is None:
         section.report_fault(
             "as_env", "the name of an environment variable was expected"
         )

@@ -1,15 +1,10 @@
 """Parse the section `web`: the web page and its sign-in."""
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from answerable.connectors.config.parse.addresses import (
-    is_plain_text_url,
-    is_url,
-    read_path,
-)
+from answerable.connectors.config.parse.addresses import read_origin, read_path
 from answerable.connectors.config.parse.config_section import ConfigSection, LeafValue
 from answerable.connectors.config.parse.listeners import read_listeners
 from answerable.model.config import IssuerConfig, ListenConfig, Listener
@@ -20,7 +15,6 @@ from answerable.model.web_config import WebConfig, WebLoginConfig, WebRole
 
 DEFAULT_ADDRESS = "127.0.0.1:8470"
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _ROLES_FAULT = f"roles are {', '.join(WebRole)}"
 
 
@@ -32,7 +26,7 @@ def read_web(
 ) -> WebConfig | None:
     """Read the section `web`, None if absent."""
     section = file.read_section("web")
-    url = section.read_text("url")
+    url = read_origin(section, "url", https_if_remote=True)
     listeners = read_listeners(
         section, "listen", folder, DEFAULT_ADDRESS, insecure=listen.insecure
     )
@@ -47,12 +41,6 @@ def read_web(
     section.report_unknown_keys()
     if not file.has("web"):
         return None
-    if url and (not is_url(url, "http", "https") or url.count("/") != 2):
-        section.report_fault(
-            "url", "scheme and authority were expected: https://HOST[:PORT]"
-        )
-    elif url and is_plain_text_url(url):
-        section.report_fault("url", "https was expected outside loopback")
     if web.audience and web.login is None:
         section.report_fault(
             "audience", "tokens are the login's issuer's; login is missing"
@@ -92,7 +80,7 @@ def _read_login(
     login = WebLoginConfig(
         issuer=issuer,
         client_id=section.read_text("client_id"),
-        secret_env=section.read_text("client_secret_env"),
+        secret_env=section.read_variable("client_secret_env"),
         claim=roles.read_text("claim"),
         given=tuple(_read_role_map(roles)),
         default=_parse_roles(section, "default", section.read_texts("default")),
@@ -102,13 +90,8 @@ def _read_login(
     section.report_unknown_keys()
     if not web.has("login"):
         return None
-    for key in ("issuer", "client_id"):
-        if not section.has(key):
-            section.report_fault("", f"{key} is missing")
+    section.require("issuer", "client_id")
     _check_issuer(section, issuer, issuers)
-    if login.secret_env and not _VARIABLE.fullmatch(login.secret_env):
-        what = "the name of an environment variable was expected, and no value"
-        section.report_fault("client_secret_env", what)
     if login.given and not login.claim:
         roles.report_fault("", "claim is missing: which one says who is what")
     if not login.given and not login.default:
