@@ -351,6 +351,8 @@ class Config:
         web: The web page, None where the file has none.
         sources: Sources of `scan --config` and of the collector, in file order.
         collector: The collector.
+        ends_enforcement: Agents, and `default_mode`, that are confirmed to be enforced
+            no longer.
     """
 
     place: str
@@ -373,6 +375,7 @@ class Config:
     web: WebConfig | None = None
     sources: tuple[ConfiguredSource, ...] = ()
     collector: CollectorConfig = field(default_factory=CollectorConfig)
+    ends_enforcement: tuple[str, ...] = ()
 
     @property
     def has_schedule(self) -> bool:

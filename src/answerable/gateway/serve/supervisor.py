@@ -18,6 +18,7 @@ from answerable.gateway.serve.control_channel import (
     StartWorker,
     WorkerPolicy,
 )
+from answerable.gateway.serve.enforcement_watch import EnforcementWatch
 from answerable.gateway.serve.health import WorkerHealth, shipping_warnings
 from answerable.gateway.serve.operator_socket import OperatorSocket
 from answerable.gateway.serve.policy_trials import (
@@ -80,6 +81,7 @@ class Supervisor(App[ServePlan]):
         self._health = WorkerHealth(
             self._children, self._beside, lacks_policy=not plan.policy.whole
         )
+        self._modes = EnforcementWatch(plan.store, log)
         self._operator: OperatorSocket | None = None
         self._replayed = PolicyReplayResult()
         self._changing = asyncio.Lock()  # a reload, or the trial of a policy
@@ -104,6 +106,7 @@ class Supervisor(App[ServePlan]):
             await self.close()
             self.close_listeners()
             raise
+        await self._compare_modes()
         self._tasks.spawn(self._watch_health())
         self._tasks.spawn(self._owners.watch.poll_forever())
 
@@ -185,12 +188,18 @@ class Supervisor(App[ServePlan]):
                 self._owners.notifier.set_webhook(webhook)
             self._health.lacks_policy = False
             self._replayed = replayed = sum_replay_results(answers)
+        await self._compare_modes()
         self._warn_of_prefix_patterns()
         return {
             "digest": plan.digest,
             "replayed": summarize_replay(replayed),
             "turned": describe_changes(replayed),
         }
+
+    async def _compare_modes(self) -> None:
+        """Record the modes in force; log an agent that is no longer enforced."""
+        if self.plan.is_whole:
+            await self._modes.compare(self.plan.config)
 
     def _warn_of_prefix_patterns(self) -> None:
         """Log policies that compare a path with a prefix pattern."""
@@ -221,6 +230,8 @@ class Supervisor(App[ServePlan]):
             if self._health.alarms != told:
                 told = self._health.alarms
                 self._log.error("evidence.alarm", alarms=told)
+            if self._modes.has_failed:
+                await self._compare_modes()
             await asyncio.sleep(HEALTH_INTERVAL)
 
     # Health and metrics.
@@ -240,6 +251,7 @@ class Supervisor(App[ServePlan]):
         return {
             "warnings": [
                 *refused,
+                *self._modes.warnings,
                 *shipping_warnings(self._shipping_lag, self.ship_refused),
             ],
             **super().operator_state(),

@@ -13,6 +13,7 @@ from answerable.model.documents.core import Document
 from answerable.model.documents.evidence import CheckItem
 from answerable.model.errors import AnswerableError
 from answerable.presentation.answer_coverage import empty_coverage, format_time
+from answerable.services.authorization.recorded_modes import read_recorded_modes
 from answerable.services.inventory import scan_sources as named
 from answerable.services.inventory.snapshots import load_inventory
 from answerable.store.store import EvidenceStore
@@ -84,6 +85,7 @@ def _check_store(root: Path, now: int) -> Iterator[CheckItem]:
         with EvidenceStore.open(root, now=now, create=False) as store:
             snapshots = store.list_objects("snapshot")
             kept = _check_snapshot(store)
+            modes = [*_check_enforcement(store)]
     except AnswerableError as error:
         yield _build_check("store", False, error.message, error.hint)
         yield _check_key_permissions(root)
@@ -94,6 +96,7 @@ def _check_store(root: Path, now: int) -> Iterator[CheckItem]:
         yield _build_check("store", True, f"{root}, {_count_snapshots(len(snapshots))}")
     if snapshots:
         yield kept
+    yield from modes
     yield _check_key_permissions(root)
     yield _check_free_space(root)
     last = max((logged.at for logged in snapshots), default=0)
@@ -113,6 +116,20 @@ def _check_snapshot(store: EvidenceStore) -> CheckItem:
         hint = "run `answerable evidence verify`: it names the first damaged record"
         return _build_check("snapshot", False, what, hint)
     return _build_check("snapshot", True, f"{name} reads whole")
+
+
+def _check_enforcement(store: EvidenceStore) -> Iterator[CheckItem]:
+    """Check that no agent lost its enforcement unconfirmed, where a gateway ran."""
+    modes = read_recorded_modes(store)
+    if modes is None:
+        return
+    ended = [
+        f"{each.subject} (enforce to {each.mode}, {format_time(each.since)})"
+        for each in modes.unconfirmed
+    ]
+    detail = f"ended for {', '.join(ended)}" if ended else "no agent lost it"
+    hint = "set its mode to enforce, or list its name under ends_enforcement"
+    yield _build_check("enforcement", not ended, detail, hint)
 
 
 _CHMOD = "give yourself write permission, or name another store with --store"

@@ -1,6 +1,6 @@
 """Parse the section `agents`: declared agents, their callers and allow rules."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from answerable.connectors.config.parse.addresses import check_name
 from answerable.connectors.config.parse.config_section import ConfigSection
@@ -50,6 +50,23 @@ def read_agents(
         taken.update(agent.callers)
         section.report_unknown_keys()
         yield agent
+
+
+def read_ended_enforcement(
+    file: ConfigSection, modes: Mapping[str, EnforcementMode]
+) -> tuple[str, ...]:
+    """Read the agents, and `default_mode`, that are confirmed to be enforced no longer.
+
+    Args:
+        file: Root section.
+        modes: Mode by name: the agents of the file, and `default_mode`.
+    """
+    file.check(
+        "ends_enforcement",
+        lambda name: modes.get(name) is not EnforcementMode.ENFORCE,
+        "an agent, or default_mode, whose mode is not enforce was expected",
+    )
+    return file.read_texts("ends_enforcement")
 
 
 def _read_callers(

@@ -4,7 +4,10 @@ import hashlib
 from dataclasses import dataclass, field, fields, replace
 
 from answerable.connectors.config.parse.addresses import is_url, read_path
-from answerable.connectors.config.parse.agents import read_agents
+from answerable.connectors.config.parse.agents import (
+    read_agents,
+    read_ended_enforcement,
+)
 from answerable.connectors.config.parse.approval_requests import read_approval_requests
 from answerable.connectors.config.parse.collection import (
     read_collector,
@@ -139,6 +142,15 @@ def parse_config(data: bytes, place: str, folder: str) -> ConfigReading:
         sts.url if sts else "", {each.pin.name: each for each in issuers}
     )
     rules = read_trust_rules(file, around)
+    default_mode = file.read_enum("default_mode", EnforcementMode.ENFORCE)
+    agents = tuple(
+        read_agents(
+            file,
+            {server.name for server in servers},
+            {issuer.pin.name for issuer in issuers},
+        )
+    )
+    modes = {agent.name: agent.mode for agent in agents}
     config = Config(
         place=place,
         digest=hashlib.sha256(data).hexdigest(),
@@ -147,13 +159,10 @@ def parse_config(data: bytes, place: str, folder: str) -> ConfigReading:
         listen=listen,
         issuers=issuers,
         servers=servers,
-        default_mode=file.read_enum("default_mode", EnforcementMode.ENFORCE),
-        agents=tuple(
-            read_agents(
-                file,
-                {server.name for server in servers},
-                {issuer.pin.name for issuer in issuers},
-            )
+        default_mode=default_mode,
+        agents=agents,
+        ends_enforcement=read_ended_enforcement(
+            file, modes | {"default_mode": default_mode}
         ),
         limits=_read_limits(file.read_section("limits")),
         otlp=_read_otlp(file.read_section("telemetry")),
