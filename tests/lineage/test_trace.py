@@ -262,7 +262,7 @@ def test_who_created_a_role_is_evidence_after_the_role_is_gone(
     assert evidence.person == "person:ana"
     assert evidence.kind.value == "creator"
     inventory = snapshots.load_inventory(day, now=NOW)
-    document: Document = ownership.show_owner(day, inventory, ROLE, now=NOW)
+    document: Document = ownership.show_owner(inventory, ROLE, now=NOW)
     assert "person:ana" in str(document.items)
 
 

@@ -37,7 +37,7 @@ def first(document: Any) -> Any:
 def test_a_proof_leads_from_the_record_to_the_signed_root(
     filled: EvidenceStore, make: Make, now: int
 ) -> None:
-    item = first(verify_and_prove.prove_record(filled, make(3).event_id.hex(), now=now))
+    item = first(verify_and_prove.prove_record(filled, make(3).event_id.hex()))
     assert item["event_id"] == make(3).event_id.hex()
     path = [bytes.fromhex(step) for step in item["path"]]
     leaf = leaf_hash(item["event"].encode())
@@ -56,7 +56,7 @@ def _hex_of(note: str) -> str:
 def test_a_conflict_is_proven_with_both_its_records(
     filled: EvidenceStore, make: Make, now: int
 ) -> None:
-    items = verify_and_prove.prove_record(filled, make(5).event_id.hex(), now=now).items
+    items = verify_and_prove.prove_record(filled, make(5).event_id.hex()).items
     actions = {json.loads(str(item["event"]))["action"] for item in items}
     assert actions == {"s3:GetObject", "iam:PassRole"}
 
@@ -66,16 +66,14 @@ def test_an_id_that_is_none_or_unknown_is_refused(
     filled: EvidenceStore, now: int, text: str
 ) -> None:
     with pytest.raises(UsageError, match="event"):
-        verify_and_prove.prove_record(filled, text, now=now)
+        verify_and_prove.prove_record(filled, text)
 
 
 def bundle_of(
     store: EvidenceStore, events: list[AuditEvent], now: int
 ) -> tuple[bytes, str]:
     item = first(
-        verify_and_prove.build_bundle(
-            store, [e.event_id.hex() for e in events], now=now
-        )
+        verify_and_prove.build_bundle(store, [e.event_id.hex() for e in events])
     )
     return item["bundle"].encode(), item["key"]
 
@@ -84,7 +82,7 @@ def test_an_outsider_verifies_a_bundle_with_the_public_key_alone(
     filled: EvidenceStore, make: Make, now: int
 ) -> None:
     data, key = bundle_of(filled, [make(3), make(31), make(3)], now)
-    document = verify_and_prove.verify_evidence(data, key=key, now=now)
+    document = verify_and_prove.verify_evidence(data, key=key)
     assert not document.failed
     assert "2 events" in str(document.items[1]["detail"])
     assert len(json.loads(data)["segments"]) == 2
@@ -98,9 +96,7 @@ def test_every_changed_letter_of_a_bundle_is_found(
         changed = bytearray(data)
         changed[place] ^= 1 << place % 7
         try:
-            document = verify_and_prove.verify_evidence(
-                bytes(changed), key=key, now=now
-            )
+            document = verify_and_prove.verify_evidence(bytes(changed), key=key)
         except UsageError:
             continue
         assert document.failed, f"letter {place} was changed unseen"
@@ -112,7 +108,7 @@ def test_a_bundle_with_no_event_proves_nothing(
     data, key = bundle_of(filled, [make(3)], now)
     emptied = {**json.loads(data), "events": []}
     assert verify_and_prove.verify_evidence(
-        json.dumps(emptied).encode(), key=key, now=now
+        json.dumps(emptied).encode(), key=key
     ).failed
 
 
@@ -121,11 +117,11 @@ def test_a_bundle_needs_the_key_and_the_right_one(
 ) -> None:
     data, _ = bundle_of(filled, [make(3)], now)
     with pytest.raises(UsageError, match="public key"):
-        verify_and_prove.verify_evidence(data, now=now)
+        verify_and_prove.verify_evidence(data)
     with EvidenceStore.open(tmp_path / "other", now=now) as other:
         other.put_object("sync", b"{}", now)
         assert verify_and_prove.verify_evidence(
-            data, key=str(other.keys.public_key), now=now
+            data, key=str(other.keys.public_key)
         ).failed
 
 
@@ -133,13 +129,13 @@ def test_what_is_no_bundle_is_refused(filled: EvidenceStore, now: int) -> None:
     key = str(filled.keys.public_key)
     for data in (b"", b"{}", b"[" * 3000, b'{"schema":"answerable/bundle/v2"}'):
         with pytest.raises(UsageError, match="bundle"):
-            verify_and_prove.verify_evidence(data, key=key, now=now)
+            verify_and_prove.verify_evidence(data, key=key)
 
 
 def test_a_store_is_verified_with_a_line_for_each_check(
     filled: EvidenceStore, now: int
 ) -> None:
-    document = verify_and_prove.verify_evidence(filled, now=now)
+    document = verify_and_prove.verify_evidence(filled)
     assert document.kind == "verify"
     assert not document.failed
     assert [item["check"] for item in document.items] == [
@@ -155,10 +151,10 @@ def test_a_store_is_verified_with_a_line_for_each_check(
 def test_a_checkpoint_is_exported_byte_for_byte(
     filled: EvidenceStore, now: int
 ) -> None:
-    item = first(verify_and_prove.show_checkpoint(filled, now=now))
+    item = first(verify_and_prove.show_checkpoint(filled))
     assert item["note"].encode() == filled.log.checkpoint()
     document = verify_and_prove.verify_evidence(
-        filled, checkpoint=item["note"].encode(), key=item["key"], now=now
+        filled, checkpoint=item["note"].encode(), key=item["key"]
     )
     assert not document.failed
     assert "history" in {item["check"] for item in document.items}
@@ -168,7 +164,7 @@ def test_a_store_without_a_log_has_no_checkpoint(
     store: EvidenceStore, now: int
 ) -> None:
     with pytest.raises(UsageError, match="nothing is in the log"):
-        verify_and_prove.show_checkpoint(store, now=now)
+        verify_and_prove.show_checkpoint(store)
 
 
 def test_sql_gives_an_item_for_each_row(filled: EvidenceStore, now: int) -> None:
@@ -211,7 +207,7 @@ def test_every_documented_view_is_there(
 
 def said_of(data: bytes, key: str, now: int) -> str:
     """Give the details of the checks of a bundle that do not hold."""
-    document = verify_and_prove.verify_evidence(data, key=key, now=now)
+    document = verify_and_prove.verify_evidence(data, key=key)
     assert document.failed
     return "; ".join(str(i["detail"]) for i in document.items if not i["ok"])
 
@@ -251,9 +247,7 @@ def test_a_bundle_with_a_member_twice_is_refused(
 ) -> None:
     data, key = bundle_of(filled, [make(3)], now)
     with pytest.raises(UsageError, match="not a bundle"):
-        verify_and_prove.verify_evidence(
-            data.replace(member, twice, 1), key=key, now=now
-        )
+        verify_and_prove.verify_evidence(data.replace(member, twice, 1), key=key)
 
 
 @pytest.mark.parametrize("more", [b"x", b"{}", b"\0", b"\n//"])
@@ -262,4 +256,4 @@ def test_bytes_behind_a_bundle_are_refused(
 ) -> None:
     data, key = bundle_of(filled, [make(3)], now)
     with pytest.raises(UsageError, match="not a bundle"):
-        verify_and_prove.verify_evidence(data + more, key=key, now=now)
+        verify_and_prove.verify_evidence(data + more, key=key)

@@ -20,7 +20,7 @@ Make = Callable[..., AuditEvent]
 
 def exported(place: Path, now: int) -> bytes:
     with EvidenceStore.open(place, now=now) as store:
-        return str(flow.show_checkpoint(store, now=now).items[0]["note"]).encode()
+        return str(flow.show_checkpoint(store).items[0]["note"]).encode()
 
 
 def wrong(place: Path, note: bytes | None = None) -> list[VerificationCheck]:
@@ -147,7 +147,7 @@ def test_a_journal_put_back_with_its_head_file_is_lost_by_the_exported_checkpoin
         store.append([make(number) for number in range(30, 33)], now)
         shutil.copytree(older, copy)
         store.append([make(number) for number in range(33, 35)], now)
-        note = str(flow.show_checkpoint(store, now=now).items[0]["note"]).encode()
+        note = str(flow.show_checkpoint(store).items[0]["note"]).encode()
     (check,) = wrong(copy, note)
     assert "was cut" in check.detail
     record(copy, note, now)

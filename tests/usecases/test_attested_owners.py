@@ -114,7 +114,7 @@ def test_who_has_left_signs_nothing_and_attests_nothing(store: EvidenceStore) ->
     with pytest.raises(VerificationError, match="has left"):
         attest(store, at=NOW + DAY)
     asked = ownership.show_owner(
-        store, snapshots.load_inventory(store), AGENTS[0], now=NOW + DAY
+        snapshots.load_inventory(store), AGENTS[0], now=NOW + DAY
     ).items[0]
     assert asked["state"] == "owner-left"
 
@@ -130,7 +130,7 @@ def test_a_revocation_reaches_back_to_its_time_and_no_further(
     )
     assert owners(store, NOW + 6 * DAY) == {AGENTS[0]: ANA}
     item = ownership.show_owner(
-        store, snapshots.load_inventory(store), AGENTS[1], now=NOW + 6 * DAY
+        snapshots.load_inventory(store), AGENTS[1], now=NOW + 6 * DAY
     ).items[0]
     assert item["state"] == "none"
     assert item["candidates"][0]["evidence"][0]["void"] == "key-revoked"  # type: ignore[index]
@@ -212,7 +212,7 @@ def test_an_unsigned_statement_that_calls_itself_signed_is_a_confirmation(
     )
     store.put_object("attestation", msgspec.json.encode(said), NOW)
     item = ownership.show_owner(
-        store, snapshots.load_inventory(store), AGENTS[0], now=NOW
+        snapshots.load_inventory(store), AGENTS[0], now=NOW
     ).items[0]
     assert item["state"] == "confirmed"
     assert owners(store) == {}

@@ -59,7 +59,7 @@ def answers(inventory: Inventory, store: EvidenceStore) -> list[object]:
     found = [
         said(lambda: inventory_listing.list_agents(inventory, now=NOW)),
         said(lambda: inventory_listing.list_identities(inventory, now=NOW)),
-        said(lambda: ownership.show_owner(store, inventory, role("one"), now=NOW)),
+        said(lambda: ownership.show_owner(inventory, role("one"), now=NOW)),
         said(lambda: permissions.list_reach(inventory, user("ana"), now=NOW)),
         said(lambda: permissions.list_reach(inventory, user("ben"), now=NOW, limit=2)),
     ]

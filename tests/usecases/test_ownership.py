@@ -30,9 +30,7 @@ def scanned(store: EvidenceStore) -> None:
 def asked(
     store: EvidenceStore, subject: str = "data-reader", now: int = NOW
 ) -> OwnershipItem:
-    document = ownership.show_owner(
-        store, snapshots.load_inventory(store), subject, now=now
-    )
+    document = ownership.show_owner(snapshots.load_inventory(store), subject, now=now)
     (item,) = document.items
     return item  # type: ignore[return-value]  # of that kind
 

@@ -195,10 +195,10 @@ def test_a_record_is_proven_and_its_bundle_holds_offline(desk, admin) -> None:
     bundle = answer(desk, admin, "/proof/bundle", id=key)
     public = answer(desk, admin, "/evidence/key")
     assert isinstance(bundle, FileDownload)
-    checked = verify_evidence(bundle.body, key=public.body.decode().strip(), now=T0)
+    checked = verify_evidence(bundle.body, key=public.body.decode().strip())
     assert not checked.failed
     changed = bundle.body.replace(b"s3:GetObject", b"s3:PutObject")
-    assert verify_evidence(changed, key=public.body.decode().strip(), now=T0).failed
+    assert verify_evidence(changed, key=public.body.decode().strip()).failed
     assert json.loads(bundle.body)
 
 

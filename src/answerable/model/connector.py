@@ -113,11 +113,9 @@ class InventoryConnector(Protocol):
             UsageError: The location does not exist or is not of the right kind.
             EnvironmentFailure: The location itself may not be read.
         """
-        ...
 
     def list_probes(self, location: str) -> tuple[Probe, ...]:
         """List every path or API call a sync would read, without reading contents."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,4 +179,3 @@ class EventConnector(Protocol):
             UsageError: The location does not exist or holds no such file.
             EnvironmentFailure: The location may not be read.
         """
-        ...

@@ -37,7 +37,7 @@ class Written:
                 self.head = self.log.with_suffix(".head")
                 self.sizes.append(self.log.stat().st_size)
                 self.heads.append(self.head.read_bytes())
-                note = flow.show_checkpoint(store, now=now).items[0]["note"]
+                note = flow.show_checkpoint(store).items[0]["note"]
                 self.exported.append(str(note).encode())
         self.data = self.log.read_bytes()
 

@@ -2,7 +2,6 @@
 
 import errno
 import shlex
-import time
 from dataclasses import replace
 
 import click
@@ -54,7 +53,6 @@ def verify(settings: Settings, bundle: str | None, key: str, checkpoint: str) ->
                 read_file(bundle, "BUNDLE"),
                 checkpoint=signed,
                 key=text,
-                now=time.time_ns(),
                 progress=progress,
             )
         else:
@@ -63,7 +61,6 @@ def verify(settings: Settings, bundle: str | None, key: str, checkpoint: str) ->
                     session.store,
                     checkpoint=signed,
                     key=text,
-                    now=session.now,
                     progress=progress,
                 )
     print_and_exit(document, settings)
@@ -77,7 +74,7 @@ def prove(settings: Settings, event_id: str) -> None:
     from answerable.usecases.evidence import verify_and_prove as flow
 
     with open_session(settings) as session:
-        document = flow.prove_record(session.store, event_id, now=session.now)
+        document = flow.prove_record(session.store, event_id)
     print_and_exit(document, settings)
 
 
@@ -95,7 +92,7 @@ def checkpoint(settings: Settings, export: str) -> None:
     from answerable.usecases.evidence import verify_and_prove as flow
 
     with open_session(settings) as session:
-        document = flow.show_checkpoint(session.store, now=session.now)
+        document = flow.show_checkpoint(session.store)
     if export:
         write_file(export, str(document.items[0]["note"]))
     print_and_exit(document, settings)
@@ -144,7 +141,7 @@ def bundle(settings: Settings, event_ids: tuple[str, ...], out: str) -> None:
     from answerable.usecases.evidence import verify_and_prove as flow
 
     with open_session(settings) as session:
-        document = flow.build_bundle(session.store, event_ids, now=session.now)
+        document = flow.build_bundle(session.store, event_ids)
     item = document.items[0]
     content = str(item["bundle"])
     if out:

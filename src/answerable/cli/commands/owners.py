@@ -26,9 +26,7 @@ def who_owns(settings: Settings, subject: str) -> None:
     note = ""
     with open_session(settings) as session, progress_bar(settings) as progress:
         inventory = session.load_inventory(progress)
-        document = ownership.show_owner(
-            session.store, inventory, subject, now=session.now
-        )
+        document = ownership.show_owner(inventory, subject, now=session.now)
         item = document.items[0]
         if item["state"] == "attested":
             note = describe_shared_user(inventory, str(item["id"]))

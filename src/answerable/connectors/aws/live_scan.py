@@ -52,19 +52,15 @@ class IamClient(Protocol):
 
     def get_account_authorization_details(self, **arguments: object) -> AwsReply:
         """Return a page of users, groups, roles and policies."""
-        ...
 
     def list_access_keys(self, **arguments: object) -> AwsReply:
         """Return a page of a user's access keys."""
-        ...
 
     def get_access_key_last_used(self, **arguments: object) -> AwsReply:
         """Return the last use of a key."""
-        ...
 
     def list_account_aliases(self, **arguments: object) -> AwsReply:
         """Return the account's aliases."""
-        ...
 
 
 class _RepeatedMarkerError(Exception):

@@ -42,7 +42,6 @@ class SimulatorClient(Protocol):
 
     def simulate_principal_policy(self, **arguments: object) -> SimulatorReply:
         """Return a page of evaluation results."""
-        ...
 
 
 class AwsPolicySimulator:

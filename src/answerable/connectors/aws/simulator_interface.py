@@ -53,13 +53,11 @@ class PolicySimulator(Protocol):
     @property
     def account(self) -> str:
         """Account of the simulated principals."""
-        ...
 
     def simulate(
         self, principal: str, action: str, resource: str
     ) -> SimulationResult | SimulationDeclined:
         """Simulate one call."""
-        ...
 
 
 def open_simulator(context: SyncContext) -> PolicySimulator:

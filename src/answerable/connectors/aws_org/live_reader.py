@@ -30,7 +30,6 @@ class OrgPaginator(Protocol):
 
     def paginate(self, **arguments: object) -> Iterator[OrgReply]:
         """Yield replies; the same marker twice raises."""
-        ...
 
 
 class OrgClient(Protocol):
@@ -38,7 +37,6 @@ class OrgClient(Protocol):
 
     def get_paginator(self, operation: str) -> OrgPaginator:
         """Return the paginator of an operation."""
-        ...
 
 
 @dataclass(slots=True)

@@ -28,7 +28,6 @@ class ResourceClient(Protocol):
 
     def get_paginator(self, operation: str) -> "ResourcePaginator":
         """Return the paginator of an operation."""
-        ...
 
 
 class ResourcePaginator(Protocol):
@@ -36,7 +35,6 @@ class ResourcePaginator(Protocol):
 
     def paginate(self, **arguments: object) -> Iterator[ResourceReply]:
         """Yield replies; the same marker twice raises."""
-        ...
 
 
 class ClientFactory(Protocol):
@@ -44,7 +42,6 @@ class ClientFactory(Protocol):
 
     def client(self, service: str) -> ResourceClient:
         """Create a client of a service."""
-        ...
 
 
 @dataclass(slots=True)

@@ -15,19 +15,12 @@ from answerable.model.documents.baseline import (
     BaselineEntryItem,
     BaselineItem,
 )
-from answerable.model.documents.core import CoverageRecord
 from answerable.presentation.answer_coverage import format_time
 from answerable.services.statements.signed_baselines import (
     ActiveBaseline,
 )
 
 _SECOND = 10**9
-COVERAGE: CoverageRecord = {
-    "partial": False,
-    "sources": [],
-    "seen": [],
-    "not_collected": [],
-}
 
 
 def turns_off_enforcement(active: ActiveBaseline | None, stage: BaselineStage) -> bool:

@@ -38,27 +38,22 @@ class NameQuery(Protocol):
     @property
     def person(self) -> str:
         """Name or pattern of a person."""
-        ...
 
     @property
     def agent(self) -> str:
         """Name or pattern of an agent."""
-        ...
 
     @property
     def tool(self) -> str:
         """Name or pattern of a tool."""
-        ...
 
     @property
     def identity(self) -> str:
         """Name or pattern of an identity."""
-        ...
 
     @property
     def credential(self) -> str:
         """Name or pattern of a credential."""
-        ...
 
 
 def get_event_chain_key(event: AuditEvent) -> SourcedChainKey:

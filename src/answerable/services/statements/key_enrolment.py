@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import msgspec
 
 from answerable.evidence import signed_statements
-from answerable.model.documents.core import CoverageRecord, Document
+from answerable.model.documents.core import Document
 from answerable.model.documents.owners import NewOwnerKeyItem, OwnerKeyItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import PersonId
@@ -17,19 +17,11 @@ from answerable.model.owner_signing_key import (
     owner_key_id,
 )
 from answerable.model.provenance import WrittenBy
-from answerable.presentation.answer_coverage import format_time
+from answerable.presentation.answer_coverage import empty_coverage, format_time
 from answerable.presentation.command_hints import format_command
 from answerable.services.statements import owner_keys
 from answerable.services.statements.attested_owners import read_attestations
 from answerable.store.store import EvidenceStore
-
-# Keys are read from the log only.
-_COVERAGE: CoverageRecord = {
-    "partial": False,
-    "sources": [],
-    "seen": [],
-    "not_collected": [],
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +141,7 @@ def describe_new_key(
     }
     name = person.removeprefix("person:")
     following = format_command("owner-keys", "enroll", public, "--person", name)
-    return Document("owner-keys-new", [item], _COVERAGE, next=following)
+    return Document("owner-keys-new", [item], empty_coverage(), next=following)
 
 
 def _build_key_document(
@@ -165,7 +157,7 @@ def _build_key_document(
         for key in sorted(known.values(), key=lambda each: (each.person, each.id))
         if key_id in (None, key.id)
     ]
-    return Document("owner-keys", items, _COVERAGE)
+    return Document("owner-keys", items, empty_coverage())
 
 
 def _build_key_item(key: OwnerKey, now: int, signed: int) -> OwnerKeyItem:

@@ -33,21 +33,13 @@ from answerable.model.owner_signing_key import (
     StatementType,
     VerifiedStatement,
 )
-from answerable.presentation.answer_coverage import format_time
+from answerable.presentation.answer_coverage import empty_coverage, format_time
 from answerable.services.statements.owner_keys import StatementSigner
 from answerable.services.statements.tool_approvals import ToolApprovalReader
 from answerable.store.store import EvidenceStore
 
 IDENTITY = "identity"
 ANOTHER_SERVER = "another-server"
-# Pins come from what the gateway saw, not from a scanned source.
-_COVERAGE: CoverageRecord = {
-    "partial": False,
-    "sources": [],
-    "seen": [],
-    "not_collected": [],
-}
-
 UNPROVEN = "unproven"
 
 _ItemId = tuple[str, str]  # server, key of an item
@@ -90,7 +82,7 @@ def show_definition_differences(
         )
     ]
     coverage: CoverageRecord = {
-        **_COVERAGE,
+        **empty_coverage(),
         "not_collected": [f"what {server} defines" for server in unseen],
     }
     names = {
@@ -345,4 +337,4 @@ def describe_approval(
         }
         for name, digest in build_approval_claims(server, selection)
     ]
-    return Document("tools-approve", items, _COVERAGE)
+    return Document("tools-approve", items, empty_coverage())

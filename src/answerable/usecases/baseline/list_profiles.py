@@ -9,9 +9,10 @@ from answerable.evidence.signed_statements import InvalidStatement
 from answerable.model.baseline import BaselineProfile, BaselineStage, BaselineSubject
 from answerable.model.documents.baseline import BaselineItem
 from answerable.model.documents.core import Document
+from answerable.presentation.answer_coverage import empty_coverage
 from answerable.presentation.command_hints import format_command
 from answerable.services.baseline.profile_learning import BASELINE, load_profile
-from answerable.services.baseline.profiles import COVERAGE, build_baseline_item
+from answerable.services.baseline.profiles import build_baseline_item
 from answerable.services.statements import owner_keys, signed_baselines
 from answerable.services.statements.signed_baselines import (
     SIGNED_BASELINE,
@@ -49,7 +50,7 @@ def list_baselines(store: EvidenceStore, *, now: int, agent: str = "") -> Docume
             why = lapsed.get(subject_id(subject), "")
             items += _build_subject_items(subject, logged, active, why)
     following = "" if items else format_command("baseline", "learn", agent or "AGENT")
-    return Document("baselines", items, COVERAGE, next=following)
+    return Document("baselines", items, empty_coverage(), next=following)
 
 
 def _sort_key(subject: BaselineSubject) -> tuple[str, str, str]:

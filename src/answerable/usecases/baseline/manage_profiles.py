@@ -23,12 +23,11 @@ from answerable.model.documents.core import Document
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.ids import AgentId
 from answerable.model.owner_signing_key import StatementContent, StatementType
-from answerable.presentation.answer_coverage import format_time
+from answerable.presentation.answer_coverage import empty_coverage, format_time
 from answerable.presentation.command_hints import format_command
 from answerable.services.baseline import profile_learning
 from answerable.services.baseline.profile_learning import BASELINE, WINDOW, load_profile
 from answerable.services.baseline.profiles import (
-    COVERAGE,
     build_baseline_item,
     turns_off_enforcement,
 )
@@ -85,7 +84,7 @@ def learn_profiles(
     if not items:
         raise _explain_no_calls(agent, begin, known)
     following = format_command("baseline", "show", str(items[0]["digest"])[:16])
-    return Document("baselines", items, COVERAGE, next=following)
+    return Document("baselines", items, empty_coverage(), next=following)
 
 
 def _explain_no_calls(
@@ -122,7 +121,7 @@ def show_profile(store: EvidenceStore, name: str, *, now: int) -> Document:
         return Document(
             "baseline",
             [build_baseline_item(digest_, profile, standing, with_entries=True)],
-            COVERAGE,
+            empty_coverage(),
         )
     newest: dict[BaselineSubject, tuple[str, BaselineProfile]] = {}
     for each in store.list_objects(BASELINE):
@@ -140,7 +139,7 @@ def show_profile(store: EvidenceStore, name: str, *, now: int) -> Document:
         build_baseline_item(*found, standing, with_entries=True)
         for found in newest.values()
     ]
-    return Document("baseline", items, COVERAGE)
+    return Document("baseline", items, empty_coverage())
 
 
 def compare_profiles(store: EvidenceStore, old: str, new: str, *, now: int) -> Document:
@@ -172,7 +171,7 @@ def compare_profiles(store: EvidenceStore, old: str, new: str, *, now: int) -> D
     following = format_command(
         "baseline", "sign", new, "--key", "KEY", "--stage", "shadow"
     )
-    return Document("baseline-diff", changes, COVERAGE, next=following)
+    return Document("baseline-diff", changes, empty_coverage(), next=following)
 
 
 def sign_profile(
@@ -241,7 +240,7 @@ def sign_profile(
     )
     standing = signed_baselines.read_active_baselines(store, now)
     return Document(
-        "baselines", [build_baseline_item(full, profile, standing)], COVERAGE
+        "baselines", [build_baseline_item(full, profile, standing)], empty_coverage()
     )
 
 

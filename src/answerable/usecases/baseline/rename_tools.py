@@ -11,9 +11,10 @@ from answerable.model.baseline import BaselineProfile
 from answerable.model.documents.core import Document
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
+from answerable.presentation.answer_coverage import empty_coverage
 from answerable.presentation.command_hints import format_command
 from answerable.services.baseline.profile_learning import BASELINE
-from answerable.services.baseline.profiles import COVERAGE, build_baseline_item
+from answerable.services.baseline.profiles import build_baseline_item
 from answerable.services.statements import signed_baselines
 from answerable.store.store import EvidenceStore
 
@@ -71,7 +72,7 @@ def draft_renamed_profiles(
         name = store.put_object(BASELINE, encode_profile(profile), now)
         items.append(build_baseline_item(name, profile, standing))
     following = format_command("baseline", "diff", str(items[0]["digest"])[:16])
-    return Document("baselines", items, COVERAGE, next=following)
+    return Document("baselines", items, empty_coverage(), next=following)
 
 
 def _parse_renames(names: Iterable[str]) -> dict[str, str]:

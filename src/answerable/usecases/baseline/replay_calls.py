@@ -18,10 +18,9 @@ from answerable.model.documents.baseline import BaselineReplayItem, ReplayedCall
 from answerable.model.documents.core import Document
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
-from answerable.presentation.answer_coverage import format_time
+from answerable.presentation.answer_coverage import empty_coverage, format_time
 from answerable.services.baseline import profile_learning
 from answerable.services.baseline.profile_learning import RecordedCall, load_profile
-from answerable.services.baseline.profiles import COVERAGE
 from answerable.services.statements import signed_baselines
 from answerable.store.monitored_call_queries import find_window_start
 from answerable.store.store import EvidenceStore
@@ -77,7 +76,7 @@ def replay_profile(
         _build_replay_item(digest, profile, found, since)
         for digest, profile in profiles
     ]
-    return Document("baseline-replay", items, COVERAGE)
+    return Document("baseline-replay", items, empty_coverage())
 
 
 def judge_recorded_calls(

@@ -9,7 +9,7 @@ from answerable.evidence.merkle import leaf_hash
 from answerable.evidence.proof_bundle import decode_bundle, encode_bundle, verify_bundle
 from answerable.evidence.signed_note import VerifierKey
 from answerable.model.connector import ignore_progress
-from answerable.model.documents.core import CoverageRecord, Document
+from answerable.model.documents.core import Document
 from answerable.model.documents.evidence import (
     CheckItem,
     CheckpointItem,
@@ -17,6 +17,7 @@ from answerable.model.documents.evidence import (
     InclusionProofItem,
 )
 from answerable.model.errors import UsageError, VerificationError
+from answerable.presentation.answer_coverage import empty_coverage
 from answerable.presentation.command_hints import format_command
 from answerable.store import export_checkpoint, fsck, inclusion_proofs
 from answerable.store.fsck_segments import format_count
@@ -32,7 +33,6 @@ def verify_evidence(
     *,
     checkpoint: bytes | None = None,
     key: str = "",
-    now: int,
     progress: Callable[[int, int, str], None] = ignore_progress,
 ) -> Document:
     """Verify a store, or a bundle without a store.
@@ -41,13 +41,11 @@ def verify_evidence(
         source: The store, or the bytes of a bundle.
         checkpoint: Exported checkpoint that the log must still contain.
         key: Text of the public key; a bundle needs one, a store has its own.
-        now: UTC nanoseconds.
         progress: Called with (done, total, what).
 
     Returns:
         One item per check; failed if a check fails.
     """
-    del now  # the answer does not depend on the time
     public = VerifierKey.parse(key) if key else None
     if isinstance(source, EvidenceStore):
         checks = fsck.verify_store(source, checkpoint, public, progress)
@@ -63,7 +61,7 @@ def verify_evidence(
         for check in checks
     ]
     return Document(
-        "verify", items, _empty_coverage(), failed=not all(check.ok for check in checks)
+        "verify", items, empty_coverage(), failed=not all(check.ok for check in checks)
     )
 
 
@@ -94,9 +92,8 @@ def _check_bundle(
     ]
 
 
-def show_checkpoint(store: EvidenceStore, *, now: int) -> Document:
+def show_checkpoint(store: EvidenceStore) -> Document:
     """Show the signed head of the log and of journals; `note` is the text to export."""
-    del now
     note = export_checkpoint.sign_export_checkpoint(store)
     if not note:
         raise UsageError(
@@ -110,12 +107,11 @@ def show_checkpoint(store: EvidenceStore, *, now: int) -> Document:
         "key": str(store.keys.public_key),
         "note": note.decode(),
     }
-    return Document("checkpoint", [item], _empty_coverage())
+    return Document("checkpoint", [item], empty_coverage())
 
 
-def prove_record(store: EvidenceStore, event_id: str, *, now: int) -> Document:
+def prove_record(store: EvidenceStore, event_id: str) -> Document:
     """Show a record with its inclusion proof up to the signed head."""
-    del now
     cut = inclusion_proofs.build_inclusion_bundle(store, [_parse_event_id(event_id)])
     tree = parse_checkpoint(cut.checkpoint.encode(), store.keys.public_key)
     items: list[InclusionProofItem] = []
@@ -145,16 +141,13 @@ def prove_record(store: EvidenceStore, event_id: str, *, now: int) -> Document:
     return Document(
         "prove",
         items,
-        _empty_coverage(),
+        empty_coverage(),
         next=format_command("evidence", "bundle", event_id, "--out", "bundle.json"),
     )
 
 
-def build_bundle(
-    store: EvidenceStore, event_ids: Sequence[str], *, now: int
-) -> Document:
+def build_bundle(store: EvidenceStore, event_ids: Sequence[str]) -> Document:
     """Build one file of records and proofs; `bundle` is its content."""
-    del now
     cut = inclusion_proofs.build_inclusion_bundle(
         store, [_parse_event_id(text) for text in event_ids]
     )
@@ -170,7 +163,7 @@ def build_bundle(
     return Document(
         "bundle",
         [item],
-        _empty_coverage(),
+        empty_coverage(),
         next="answerable evidence verify BUNDLE --key PUB",
     )
 
@@ -188,8 +181,3 @@ def _parse_event_id(text: str) -> bytes:
             "list ids with: answerable trace",
         )
     return number
-
-
-def _empty_coverage() -> CoverageRecord:
-    """Return the coverage of an answer that no scanned source contributed to."""
-    return {"partial": False, "sources": [], "seen": [], "not_collected": []}

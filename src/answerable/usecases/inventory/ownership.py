@@ -37,9 +37,7 @@ from answerable.store.store import EvidenceStore
 _OWNABLE_KINDS: tuple[EntityKind, ...] = ("agent", "identity", "credential")
 
 
-def show_owner(
-    store: EvidenceStore, inventory: Inventory, subject: str, *, now: int
-) -> Document:
+def show_owner(inventory: Inventory, subject: str, *, now: int) -> Document:
     """Show the owner of an agent, identity or credential.
 
     An identity that only an audit log names can have an owner, too.
@@ -47,7 +45,6 @@ def show_owner(
     Raises:
         UsageError: The subject is unknown or ambiguous.
     """
-    del store  # the inventory already contains facts from audit logs
     inventory = reassess_owners(inventory, now)
     return _build_document(inventory, resolve_subject(inventory, subject), now)
 

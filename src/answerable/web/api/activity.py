@@ -134,10 +134,9 @@ def _get_trace(
 
 
 def _get_score(
-    cache: StoreCache, visitor: Visitor, params: OperationParams
+    cache: StoreCache, _visitor: Visitor, _params: OperationParams
 ) -> Document:
     """Return how often each source supplies each hop, cached per store view."""
-    del visitor, params
 
     def scored() -> Document:
         view = cache.current_view()
@@ -150,10 +149,9 @@ def _get_score(
 
 
 def _list_unmediated(
-    cache: StoreCache, visitor: Visitor, params: OperationParams
+    cache: StoreCache, _visitor: Visitor, params: OperationParams
 ) -> Document:
     """List calls in the logs that bypassed the gateway."""
-    del visitor
     view, now = cache.current_view(), current_minute(cache)
     fields = {name: params.get(name, "") for name in _FILTER_NAMES}
     since, until = (

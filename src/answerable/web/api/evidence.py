@@ -22,7 +22,6 @@ from answerable.web.api.operations import (
     ApiOperation,
     ApiParameter,
     OperationParams,
-    current_minute,
 )
 from answerable.web.http.request_parsing import MAX_FORM
 from answerable.web.pages.evidence import get_log_verifier
@@ -36,12 +35,11 @@ _BOUNDS = QueryLimits(rows=10_000, seconds=10.0)
 
 
 def _get_checkpoint(
-    cache: StoreCache, visitor: Visitor, params: OperationParams
+    cache: StoreCache, _visitor: Visitor, _params: OperationParams
 ) -> Document:
     """Return the signed checkpoint of the transparency log."""
-    del visitor, params
     with cache.open_store() as store:
-        return verify_and_prove.show_checkpoint(store, now=current_minute(cache))
+        return verify_and_prove.show_checkpoint(store)
 
 
 def _require_visible_id(
@@ -70,7 +68,7 @@ def _get_proof(
     """Return the inclusion proof of a record."""
     with cache.open_store() as store:
         number = _require_visible_id(cache, visitor, store, params["id"])
-        return verify_and_prove.prove_record(store, number, now=current_minute(cache))
+        return verify_and_prove.prove_record(store, number)
 
 
 def _get_bundle(
@@ -79,14 +77,13 @@ def _get_bundle(
     """Return a record with its proof and checkpoint as one file content."""
     with cache.open_store() as store:
         number = _require_visible_id(cache, visitor, store, params["id"])
-        return verify_and_prove.build_bundle(store, [number], now=current_minute(cache))
+        return verify_and_prove.build_bundle(store, [number])
 
 
 def _get_verification(
-    cache: StoreCache, visitor: Visitor, params: OperationParams
+    cache: StoreCache, _visitor: Visitor, _params: OperationParams
 ) -> Document:
     """Return the checks of the last full verification; none if none has run."""
-    del visitor, params
     last = get_log_verifier(cache).last
     if last is None:
         return Document("verification", [], empty_coverage())
@@ -98,10 +95,9 @@ def _get_verification(
 
 
 def _start_verification(
-    cache: StoreCache, visitor: Visitor, params: OperationParams
+    cache: StoreCache, _visitor: Visitor, _params: OperationParams
 ) -> Document:
     """Start a verification of the whole log in the background."""
-    del visitor, params
     with cache.open_store() as store:
         started = get_log_verifier(cache).start(len(store.log.entries()))
     said = "every record is being checked" if started else "a check runs already"
@@ -110,14 +106,11 @@ def _start_verification(
 
 
 def _verify_bundle(
-    cache: StoreCache, visitor: Visitor, params: OperationParams
+    cache: StoreCache, _visitor: Visitor, params: OperationParams
 ) -> Document:
     """Verify a bundle from the request body; the server does not store it."""
-    del visitor
     data = params["bundle"].encode()
-    return verify_and_prove.verify_evidence(
-        data, key=params["key"].strip(), now=cache.now
-    )
+    return verify_and_prove.verify_evidence(data, key=params["key"].strip())
 
 
 def _run_sql(cache: StoreCache, visitor: Visitor, params: OperationParams) -> Document:

@@ -44,9 +44,8 @@ def _list_handler(
     """Return the handler of an inventory list: filter, sort and page its items."""
 
     def handle_list(
-        cache: StoreCache, visitor: Visitor, params: OperationParams
+        cache: StoreCache, _visitor: Visitor, params: OperationParams
     ) -> DocumentPart:
-        del visitor
         view, listing = cache.current_view(), build_list(cache)
         coverage = answer_coverage.build_list_coverage(kind, view.inventory, view.at)
         if params.get("id"):
@@ -113,13 +112,11 @@ _RUNS = ("attended", "unattended")
 
 
 def _get_owner(
-    cache: StoreCache, visitor: Visitor, params: OperationParams
+    cache: StoreCache, _visitor: Visitor, params: OperationParams
 ) -> Document:
     """Return the owner of a subject with the evidence for each candidate."""
-    del visitor
     view = cache.current_view()
-    with cache.open_store() as store:
-        return ownership.show_owner(store, view.inventory, params["id"], now=view.at)
+    return ownership.show_owner(view.inventory, params["id"], now=view.at)
 
 
 def _show_subject(
@@ -132,10 +129,9 @@ def _show_subject(
 
 
 def _get_pin_diff(
-    cache: StoreCache, visitor: Visitor, params: OperationParams
+    cache: StoreCache, _visitor: Visitor, params: OperationParams
 ) -> Document:
     """Return how tool definitions differ from their approved pins."""
-    del visitor
     config = cache.config
     state = gateway_state(config, cache.root) if config else cache.root / "gateway"
     files = PinFiles(state)
@@ -150,10 +146,9 @@ def _get_pin_diff(
 
 
 def _list_snapshots(
-    cache: StoreCache, visitor: Visitor, params: OperationParams
+    cache: StoreCache, _visitor: Visitor, _params: OperationParams
 ) -> Document:
     """List the stored inventory snapshots, newest first."""
-    del visitor, params
     view = cache.current_view()
     with cache.open_store() as store:
         named, logged = snapshots.list_snapshots(store), store.list_objects("snapshot")
@@ -166,10 +161,9 @@ def _list_snapshots(
 
 
 def _get_coverage(
-    cache: StoreCache, visitor: Visitor, params: OperationParams
+    cache: StoreCache, _visitor: Visitor, _params: OperationParams
 ) -> Document:
     """Return the scanned sources with their age and problems."""
-    del visitor, params
     view = cache.current_view()
     coverage = answer_coverage.build_coverage(view.inventory, view.at)
     return Document("coverage", coverage["sources"], coverage)

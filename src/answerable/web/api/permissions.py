@@ -47,10 +47,9 @@ def _read_context(params: OperationParams) -> _Context | None:
 
 
 def _get_reach(
-    cache: StoreCache, visitor: Visitor, params: OperationParams
+    cache: StoreCache, _visitor: Visitor, params: OperationParams
 ) -> DocumentPart:
     """Return one page of the permissions of a subject."""
-    del visitor
     view = cache.current_view()
     listed = permissions.list_reach_page(
         view.inventory,
@@ -67,10 +66,9 @@ def _get_reach(
 
 
 def _get_who_can(
-    cache: StoreCache, visitor: Visitor, params: OperationParams
+    cache: StoreCache, _visitor: Visitor, params: OperationParams
 ) -> DocumentPart:
     """Return one page of the identities that can make a call."""
-    del visitor
     view = cache.current_view()
     listed = permissions.list_who_can_page(
         view.inventory,
@@ -85,9 +83,8 @@ def _get_who_can(
     return DocumentPart(listed.document, listed.after)
 
 
-def _get_can(cache: StoreCache, visitor: Visitor, params: OperationParams) -> Document:
+def _get_can(cache: StoreCache, _visitor: Visitor, params: OperationParams) -> Document:
     """Return whether a subject can make a call, with the proof."""
-    del visitor
     view = cache.current_view()
     return permissions.check_permission(
         view.inventory,
@@ -107,10 +104,9 @@ def _read_lines(params: OperationParams, name: str) -> tuple[str, ...]:
 
 
 def _get_what_if(
-    cache: StoreCache, visitor: Visitor, params: OperationParams
+    cache: StoreCache, _visitor: Visitor, params: OperationParams
 ) -> Document:
     """Return the permissions that change if statements or policies are removed."""
-    del visitor
     view = cache.current_view()
     edit = PolicyEdit(
         statements=_read_lines(params, "without"),
@@ -127,9 +123,10 @@ def _get_what_if(
     )
 
 
-def _get_cuts(cache: StoreCache, visitor: Visitor, params: OperationParams) -> Document:
+def _get_cuts(
+    cache: StoreCache, _visitor: Visitor, params: OperationParams
+) -> Document:
     """Return the smallest sets of policy statements whose removal ends an access."""
-    del visitor
     view = cache.current_view()
     with cache.open_store() as store:
         return find_minimal_cuts.find_cuts(
@@ -144,10 +141,9 @@ def _get_cuts(cache: StoreCache, visitor: Visitor, params: OperationParams) -> D
 
 
 def _get_exposures(
-    cache: StoreCache, visitor: Visitor, params: OperationParams
+    cache: StoreCache, _visitor: Visitor, params: OperationParams
 ) -> Document:
     """List administrators and identities that outsiders can assume."""
-    del visitor
     view = cache.current_view()
     return list_exposures.list_exposures(
         view.inventory, now=view.at, limit=read_page_size(params)

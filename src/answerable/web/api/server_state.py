@@ -28,18 +28,16 @@ _ADMINISTER = frozenset({WebPermission.ADMINISTER})
 
 
 def _run_doctor(
-    cache: StoreCache, visitor: Visitor, params: OperationParams
+    cache: StoreCache, _visitor: Visitor, _params: OperationParams
 ) -> Document:
     """Run the health checks of the server."""
-    del visitor, params
     return doctor.run_checks(cache.root, now=cache.now)
 
 
 def _list_sources(
-    cache: StoreCache, visitor: Visitor, params: OperationParams
+    cache: StoreCache, _visitor: Visitor, _params: OperationParams
 ) -> Document:
     """List the places that the scanned sources read; the client cannot name places."""
-    del visitor, params
     view = cache.current_view()
     scanned = build_coverage(view.inventory, view.at)["sources"]
     named = [
@@ -59,10 +57,9 @@ def _list_sources(
 
 
 def _list_trust_rules(
-    cache: StoreCache, visitor: Visitor, params: OperationParams
+    cache: StoreCache, _visitor: Visitor, _params: OperationParams
 ) -> Document:
     """List the trust rules in the configuration file, each with its faults."""
-    del visitor, params
     if cache.config is None:
         raise UsageError(
             "no configuration is served here, so there are no rules",
@@ -77,10 +74,9 @@ def _list_trust_rules(
 
 
 def _list_revocations(
-    cache: StoreCache, visitor: Visitor, params: OperationParams
+    cache: StoreCache, _visitor: Visitor, _params: OperationParams
 ) -> Document:
     """List the kills in force with author, time and reason."""
-    del visitor, params
     revoked = sorted(RevocationService(cache.root, cache.config).list_revoked().items())
     items: list[RevocationItem] = [
         {

@@ -198,10 +198,9 @@ def _get_baseline_check(
 
 
 def _list_owner_keys(
-    cache: StoreCache, visitor: Visitor, params: OperationParams
+    cache: StoreCache, visitor: Visitor, _params: OperationParams
 ) -> Document:
     """List owner keys; only the own keys without INVESTIGATE or ADMINISTER."""
-    del params
     with cache.open_store() as store:
         document = key_enrolment.list_owner_keys(store, now=current_minute(cache))
     if {WebPermission.INVESTIGATE, WebPermission.ADMINISTER} & visitor.may:

@@ -43,10 +43,9 @@ _REPLAY_CACHE: WeakKeyDictionary[StoreCache, OrderedDict[_Key, BaselineReplayIte
 
 
 def show_baselines(
-    cache: StoreCache, visitor: Visitor, request: RouteRequest
+    cache: StoreCache, visitor: Visitor, _request: RouteRequest
 ) -> RouteAnswer:
     """List the baselines that the visitor may see."""
-    del request
     items = [
         each
         for each in _all_baselines(cache)

@@ -105,7 +105,7 @@ def split_logged_fields(event: AuditEvent) -> Mapping[str, object]:
 def _find_proof(store: EvidenceStore, event_id: str) -> InclusionProofItem | str:
     """Return the inclusion proof of an event, or the reason why there is none."""
     try:
-        document = verify_and_prove.prove_record(store, event_id, now=0)
+        document = verify_and_prove.prove_record(store, event_id)
     except UsageError:
         return "stored and not sealed yet: it is durable, and its proof comes with the next segment"
     except AnswerableError as error:

@@ -40,10 +40,9 @@ def get_log_verifier(cache: StoreCache) -> LogVerifier:
 
 
 def show_evidence(
-    cache: StoreCache, visitor: Visitor, request: RouteRequest
+    cache: StoreCache, visitor: Visitor, _request: RouteRequest
 ) -> RouteAnswer:
     """Show the signed checkpoint and the last verification."""
-    del request
     sees = not _CHECKS.isdisjoint(visitor.may)
     with cache.open_store() as store:
         head = _find_checkpoint(store, cache.now)
@@ -63,17 +62,16 @@ def show_evidence(
 def _find_checkpoint(store: EvidenceStore, now: int) -> CheckpointItem | None:
     """Return the checkpoint, None for an empty log."""
     try:
-        document = flow.show_checkpoint(store, now=now)
+        document = flow.show_checkpoint(store)
     except UsageError:
         return None
     return cast("CheckpointItem", document.items[0])
 
 
 def start_verification(
-    cache: StoreCache, visitor: Visitor, request: RouteRequest
+    cache: StoreCache, _visitor: Visitor, _request: RouteRequest
 ) -> RouteAnswer:
     """Start a verification of the whole log."""
-    del visitor, request
     with cache.open_store() as store:
         head = _find_checkpoint(store, cache.now)
     started = get_log_verifier(cache).start(head["size"] if head else 0)
@@ -82,10 +80,9 @@ def start_verification(
 
 
 def download_checkpoint(
-    cache: StoreCache, visitor: Visitor, request: RouteRequest
+    cache: StoreCache, _visitor: Visitor, _request: RouteRequest
 ) -> RouteAnswer:
     """Return the signed checkpoint, byte for byte."""
-    del visitor, request
     with cache.open_store() as store:
         head = _find_checkpoint(store, cache.now)
     if head is None:
@@ -94,14 +91,13 @@ def download_checkpoint(
 
 
 def verify_bundle(
-    cache: StoreCache, visitor: Visitor, request: RouteRequest
+    cache: StoreCache, _visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
     """Verify an uploaded bundle; the server does not store it."""
-    del visitor
     key, wrong = request.form.get("key", "").strip(), ""
     try:
         data = request.form.get("bundle", "").encode()
-        document = flow.verify_evidence(data, key=key, now=cache.now)
+        document = flow.verify_evidence(data, key=key)
         checks, holds = document.items, not document.failed
     except UsageError as error:
         checks, holds, wrong = (), False, error.message
@@ -116,10 +112,9 @@ def verify_bundle(
 
 
 def download_key(
-    cache: StoreCache, visitor: Visitor, request: RouteRequest
+    cache: StoreCache, _visitor: Visitor, _request: RouteRequest
 ) -> RouteAnswer:
     """Return the public key of the log."""
-    del visitor, request
     with cache.open_store() as store:
         head = _find_checkpoint(store, cache.now)
     if head is None:
@@ -135,7 +130,7 @@ def show_proof(
         rows = _visible_records(cache, visitor, store, request)
         number = rows[0].event.event_id.hex()
         try:
-            document = flow.prove_record(store, number, now=cache.now)
+            document = flow.prove_record(store, number)
             items, waits = document.items, ""
         except UsageError as error:
             items, waits = (), error.message
@@ -158,7 +153,7 @@ def download_bundle(
         number = _visible_records(cache, visitor, store, request)[
             0
         ].event.event_id.hex()
-        document = flow.build_bundle(store, [number], now=cache.now)
+        document = flow.build_bundle(store, [number])
     item = cast("EvidenceBundleItem", document.items[0])
     return FileDownload(
         _bundle_file_name(number), "application/json", item["bundle"].encode()

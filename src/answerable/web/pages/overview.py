@@ -36,10 +36,9 @@ _EFFECTS = ("allow", "ask", "deny", "error")
 
 
 def show_overview(
-    cache: StoreCache, visitor: Visitor, request: RouteRequest
+    cache: StoreCache, visitor: Visitor, _request: RouteRequest
 ) -> RouteAnswer:
     """Show the key numbers, and the most severe findings."""
-    del request
     looks, working = attention_list.list_inventory_findings(cache)
     quarantine, pinned = _count_pins(cache)
     looks += quarantine

@@ -33,10 +33,9 @@ _SPKI_PREFIX = bytes.fromhex("302a300506032b6570032100")
 
 
 def list_keys(
-    cache: StoreCache, visitor: Visitor, request: RouteRequest
+    cache: StoreCache, visitor: Visitor, _request: RouteRequest
 ) -> RouteAnswer:
     """List the visitor's keys; all keys for investigators and administrators."""
-    del request
     with cache.open_store() as store:
         document = key_enrolment.list_owner_keys(store, now=cache.now)
         here = owner_keys.get_store_id(store)

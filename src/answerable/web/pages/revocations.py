@@ -66,10 +66,9 @@ def build_revocation_control(
 
 
 def list_revocations(
-    cache: StoreCache, visitor: Visitor, request: RouteRequest
+    cache: StoreCache, _visitor: Visitor, _request: RouteRequest
 ) -> RouteAnswer:
     """List the revocations in force, and the records of recent ones."""
-    del visitor, request
     with cache.open_store() as store:
         said, total = read_revocation_records(store, _MAX_RECORDS)
     values = {

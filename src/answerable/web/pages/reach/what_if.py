@@ -31,10 +31,9 @@ _SYNTHETIC = ("#chosen", "#after-edit", "#root", "#policies")
 
 
 def show_what_if(
-    cache: StoreCache, visitor: Visitor, request: RouteRequest
+    cache: StoreCache, _visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
     """Show the permissions that are lost or gained without the selected statements."""
-    del visitor
     question = ReachQuestion(
         subject=request.query.get("subject", ""),
         action=request.query.get("action", ""),
