@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.reach import engine
+from answerable.reach.open_platforms import OpenPlatforms
 from tests.estate.sample_stores import DATA, ROLE, Stores
 from tests.estate.seven import Ask
 
@@ -93,11 +93,9 @@ class _Known:
 def test_these_tests_find_an_unknown_subject_that_is_forgotten(
     flow: str, apart: Path, opening: str, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = engine.find_subject_identities
+    right = OpenPlatforms.find_identities
     monkeypatch.setattr(
-        engine,
-        "find_subject_identities",
-        lambda *args: _Known(right(*args)),
+        OpenPlatforms, "find_identities", lambda *args: _Known(right(*args))
     )
     test = {
         "what-if": lambda: test_an_edit_for_a_subject_that_no_scan_saw_is_not_known(
